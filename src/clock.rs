@@ -1,0 +1,124 @@
+//! The only reader of clocks. Every decision elsewhere takes `now` as a [`Timestamp`].
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// An instant in whole milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Self = Self(0);
+
+    /// From milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// From seconds since the Unix epoch; saturates.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// The instant `duration` later; saturates.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The instant `duration` earlier, at the earliest the epoch.
+    #[must_use]
+    pub fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// The time since `earlier`, zero where `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Tells the time. One per process, or one per simulated instance.
+pub trait Clock: Send + Sync + 'static {
+    /// The present, never earlier than what an earlier call returned.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's real-time clock, held back from running backwards: a step back by time synchronisation stands still
+/// until real time has caught up, so that no age ever shrinks.
+#[derive(Debug, Default)]
+pub struct SystemClock {
+    latest_millis: AtomicU64,
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let read = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(read.as_millis()).unwrap_or(u64::MAX);
+        let latest = self.latest_millis.load(Ordering::Relaxed);
+        if millis <= latest {
+            return Timestamp(latest);
+        }
+        Timestamp(self.latest_millis.fetch_max(millis, Ordering::Relaxed).max(millis))
+    }
+}
+
+/// A clock that moves only when told to, for tests and simulation.
+#[derive(Debug)]
+pub struct ManualClock {
+    millis: AtomicU64,
+}
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    #[must_use]
+    pub const fn new(start: Timestamp) -> Self {
+        Self { millis: AtomicU64::new(start.0) }
+    }
+
+    /// Moves the clock forward by `duration`.
+    pub fn advance(&self, duration: Duration) {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.millis.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.millis.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_never_runs_backwards() {
+        let clock = SystemClock { latest_millis: AtomicU64::new(u64::MAX - 1) };
+        assert_eq!(clock.now(), Timestamp(u64::MAX - 1));
+    }
+
+    #[test]
+    fn arithmetic_saturates_at_both_ends() {
+        assert_eq!(Timestamp(5).since(Timestamp(9)), Duration::ZERO);
+        assert_eq!(Timestamp(u64::MAX).saturating_add(Duration::MAX), Timestamp(u64::MAX));
+        assert_eq!(Timestamp(3).saturating_sub(Duration::MAX), Timestamp::EPOCH);
+    }
+}

@@ -1,0 +1,36 @@
+//! The origin as the engine sees it.
+
+use crate::semantics::reason::Reason;
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+
+/// Why a body failed.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A streaming body, of requests and responses alike.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// Where responses come from: the upstream pool, or a simulated one.
+#[async_trait::async_trait]
+pub trait Origin: Send + Sync + 'static {
+    /// Sends a request and returns the response once its head is there; the body streams.
+    ///
+    /// The request's URI holds path and query (origin form), its headers are complete but for hop-by-hop and
+    /// forwarding fields, which the origin's client sets. Extensions are passed on. A request whose method is
+    /// idempotent and whose body is empty may be retried (RFC 9110 section 9.2.2).
+    ///
+    /// # Errors
+    /// Where no response's head arrived.
+    async fn fetch(&self, request: http::Request<Body>) -> Result<http::Response<Body>, OriginError>;
+}
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.reason.explanation())]
+pub struct OriginError {
+    /// One of the `Upstream…` reasons or `ClientBody`.
+    pub reason: Reason,
+    /// What lies beneath.
+    #[source]
+    pub cause: Option<BodyError>,
+}

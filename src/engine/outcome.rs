@@ -1,0 +1,60 @@
+//! What became of a request.
+
+use crate::scope::RouteName;
+use crate::semantics::cache_status::CacheStatus;
+use crate::semantics::reason::Reason;
+
+/// The outcome label of metrics and log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Answered from the cache, fresh.
+    Hit,
+    /// Answered from the cache, stale.
+    Stale,
+    /// Answered from the cache after the origin confirmed it.
+    Revalidated,
+    /// Fetched.
+    Miss,
+    /// Shared another request's fetch.
+    Collapsed,
+    /// A cacheable route, passed by.
+    Bypass,
+    /// No cacheable route.
+    Pass,
+    /// Larder's own error.
+    Error,
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 8] =
+        [Self::Hit, Self::Stale, Self::Revalidated, Self::Miss, Self::Collapsed, Self::Bypass, Self::Pass, Self::Error];
+
+    /// The stable label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Revalidated => "revalidated",
+            Self::Miss => "miss",
+            Self::Collapsed => "collapsed",
+            Self::Bypass => "bypass",
+            Self::Pass => "pass",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How a request was decided: one value for Cache-Status, log, metric and explain.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The deciding reason.
+    pub reason: Reason,
+    /// The route that matched, if any.
+    pub route: Option<RouteName>,
+    /// The Cache-Status of a response on a cacheable route.
+    pub cache_status: Option<CacheStatus>,
+}

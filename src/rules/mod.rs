@@ -1,0 +1,16 @@
+//! The operator's rules, resolved: what may be cached, under which key, and for how long. Pure.
+//!
+//! A [`RuleSet`] is immutable; a reload makes a new one. Every request gets exactly one [`Verdict`]: the first route
+//! that matches path, host and method decides. What is not in the key is not in the fetch: [`fetch`] is the one place
+//! that says how a request reaches the origin, and both key and `Vary` are computed from its view.
+
+pub mod fetch;
+pub mod key_recipe;
+pub mod lifetime;
+pub mod pattern;
+pub mod route;
+pub mod rule_set;
+pub mod tag_template;
+
+pub use route::Route;
+pub use rule_set::{RuleSet, Verdict};

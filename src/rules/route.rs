@@ -1,0 +1,67 @@
+//! One route, resolved.
+
+use super::key_recipe::KeyRecipe;
+use super::lifetime::LifetimeRule;
+use super::pattern::{HostPattern, PathPattern};
+use super::tag_template::TagTemplate;
+use crate::scope::RouteName;
+use http::Method;
+use std::time::Duration;
+
+/// Whether a route caches or is an exception that passes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteMode {
+    /// `cache = true`
+    Cache,
+    /// `cache = false`
+    PassThrough,
+}
+
+/// What to do with an answer that sets a cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetCookieRule {
+    /// Do not store it.
+    Refuse,
+    /// Drop the field from what is stored and sent.
+    Strip,
+    /// Store it, field and all.
+    Store,
+}
+
+/// Whether stored bodies are kept gzip-coded where that helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompressionRule {
+    /// `compress = true`
+    Gzip,
+    /// `compress = false`
+    Off,
+}
+
+/// One `[[route]]`, resolved: every default filled in.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Unique name.
+    pub name: RouteName,
+    /// Which paths.
+    pub path: PathPattern,
+    /// Which methods; HEAD is there where GET is.
+    pub methods: Vec<Method>,
+    /// Which host; none: any.
+    pub host: Option<HostPattern>,
+    /// Cache or pass through.
+    pub mode: RouteMode,
+    /// For how long.
+    pub lifetime: LifetimeRule,
+    /// Under which key.
+    pub key: KeyRecipe,
+    /// Tags besides the origin's.
+    pub tags: Vec<TagTemplate>,
+    /// Answers that set cookies.
+    pub set_cookie: SetCookieRule,
+    /// Gzip at rest.
+    pub compression: CompressionRule,
+    /// The largest body stored, in bytes.
+    pub max_body_bytes: u64,
+    /// How long a follower waits for a shared fetch's head before it asks on its own.
+    pub coalesce_wait: Duration,
+}

@@ -1,0 +1,139 @@
+//! What a purge can name, and what a stored response is filed under.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest tag kept, in bytes. Longer ones are dropped when they come from an origin, refused when an operator
+/// writes them.
+pub const TAG_BYTES_MAX: usize = 256;
+
+/// A label that groups responses for purging. Visible ASCII or UTF-8 without white space or control characters,
+/// 1 to [`TAG_BYTES_MAX`] bytes, compared byte by byte.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Tag(Arc<str>);
+
+/// Why a text is no tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TagError {
+    /// The text is empty.
+    #[error("a tag cannot be empty")]
+    Empty,
+    /// The text has more than [`TAG_BYTES_MAX`] bytes.
+    #[error("a tag cannot have more than {TAG_BYTES_MAX} bytes")]
+    TooLong,
+    /// The text holds white space or a control character.
+    #[error("a tag cannot hold white space or control characters")]
+    Character,
+}
+
+impl Tag {
+    /// Checks `text` and makes it a tag.
+    ///
+    /// # Errors
+    /// Where the text is empty, too long, or holds white space or control characters.
+    pub fn new(text: &str) -> Result<Self, TagError> {
+        if text.is_empty() {
+            return Err(TagError::Empty);
+        }
+        if text.len() > TAG_BYTES_MAX {
+            return Err(TagError::TooLong);
+        }
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(TagError::Character);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text of the tag.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Tag {
+    type Error = TagError;
+
+    fn try_from(text: String) -> Result<Self, TagError> {
+        Self::new(&text)
+    }
+}
+
+/// The name of a route: the label in metrics and logs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RouteName(Arc<str>);
+
+impl RouteName {
+    /// A route name with this text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text of the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RouteName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What one barrier covers.
+///
+/// A URL or prefix that begins with `/` means every authority; otherwise it is absolute. URLs are written as
+/// [`crate::semantics::target::Target`] writes them after the route's query recipe, so that equal texts mean equal
+/// resources.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Everything stored.
+    All,
+    /// Everything stored by one route.
+    Route(RouteName),
+    /// Everything that carries the tag.
+    Tag(Tag),
+    /// All variants of one URL.
+    Url(Box<str>),
+    /// All URLs that begin so.
+    Prefix(Box<str>),
+}
+
+impl Scope {
+    /// The stable label in metrics and receipts.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Route(_) => "route",
+            Self::Tag(_) => "tag",
+            Self::Url(_) => "url",
+            Self::Prefix(_) => "prefix",
+        }
+    }
+}
+
+/// The scopes that a stored response, or a fetch in flight, falls under.
+#[derive(Debug, Clone, Copy)]
+pub struct Membership<'a> {
+    /// The absolute URL as keyed: `scheme://authority/path?query`.
+    pub url: &'a str,
+    /// Where the path begins in `url`, a byte offset.
+    pub path_start: usize,
+    /// The route that stored it.
+    pub route: &'a RouteName,
+    /// Its tags.
+    pub tags: &'a [Tag],
+}

@@ -1,0 +1,28 @@
+//! RFC 9110, 9111, 5861, 9211, 9213 and 9875, clause by clause. Pure: no I/O, no clock, no async; `now` is passed in.
+//!
+//! Reading order is that of an exchange: what the request asks ([`target`], [`cache_control`], [`vary`], [`encoding`]),
+//! whether a stored response answers it ([`policy`], [`lifetime`], [`reuse`]), what is sent on ([`forwarding`],
+//! [`conditional`]), whether the answer may be stored ([`storable`]), how it changes what is stored ([`update`],
+//! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
+
+pub mod age;
+pub mod cache_control;
+pub mod cache_status;
+pub mod conditional;
+pub mod date;
+pub mod directives;
+pub mod encoding;
+pub mod entity_tag;
+pub mod forwarding;
+pub mod invalidate;
+pub mod lifetime;
+pub mod partial;
+pub mod policy;
+pub mod range;
+pub mod reason;
+pub mod reuse;
+pub mod storable;
+pub mod target;
+pub mod targeted;
+pub mod update;
+pub mod vary;

@@ -1,0 +1,4 @@
+//! Where entries are kept. One tier for now: the memory of this process.
+
+pub mod memory;
+pub mod uncacheable;
