@@ -6,6 +6,7 @@ use super::interim::InterimSender;
 use super::observer::Record;
 use super::problem;
 use super::refusal::Refusal;
+use super::request_body::request_body;
 use super::response_body::ResponseBody;
 use super::server::Server;
 use super::upgrade::Tunnel;
@@ -17,8 +18,6 @@ use futures_util::FutureExt;
 use http::header::{CACHE_STATUS, CONNECTION, UPGRADE, VIA};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use std::convert::Infallible;
@@ -69,10 +68,13 @@ pub(super) async fn answer<H: Handler>(
     request.extensions_mut().insert(client);
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
-    let handled = context.server.handler.handle(request.map(body), RequestContext { scheme: Scheme::HTTP });
+    let handled = context
+        .server
+        .handler
+        .handle(request.map(|body| request_body(body, number, &conversation)), RequestContext { scheme: Scheme::HTTP });
     let handled = with_task_known(&conversation, AssertUnwindSafe(handled).catch_unwind()).await;
     interims_written(&conversation).await;
-    let response = match handled {
+    let mut response = match handled {
         Ok(Answer { reply: Ok(response), decision }) => {
             let response = decorate(response, &decision);
             record.finished.decision = Some(decision);
@@ -89,6 +91,9 @@ pub(super) async fn answer<H: Handler>(
             problem::of_panic(record.finished.request_id)
         }
     };
+    if conversation.is_body_given_up(number) && record.finished.version != Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     Ok(match on_upgrade {
         Some(upgrade) => settle_upgrade(response, upgrade, record, conversation).await,
         None if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -141,14 +146,6 @@ fn take_upgrade(conversation: &Conversation, request: &mut Request<Incoming>, nu
     let client = request.extensions_mut().remove::<OnUpgrade>()?;
     let protocol = request.headers().get(UPGRADE)?.clone();
     (*conversation.upgrade() == UpgradeState::Asked(number)).then_some(UpgradeRequest { protocol, client })
-}
-
-/// Boxes a request's body; one that is empty costs nothing, because its box has no size.
-fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() {
-        return Empty::new().map_err(|never| match never {}).boxed_unsync();
-    }
-    incoming.map_err(Into::into).boxed_unsync()
 }
 
 /// Waits for the handler, and makes the connection's task known where the answer is not there at once, so that an
