@@ -7,6 +7,7 @@
 //! ordinary request.
 
 use super::interim::InterimQueue;
+use super::observer::Observers;
 use super::refusal::Refusal;
 use super::upgrade::Tunnel;
 use futures_util::task::AtomicWaker;
@@ -41,6 +42,8 @@ pub(super) enum UpgradeState {
 #[derive(Debug)]
 pub(super) struct Conversation {
     opened: Instant,
+    /// Are told of the connection and its requests.
+    pub(super) observers: Observers,
     heads_passed: AtomicU64,
     requests_begun: AtomicU64,
     requests_ended: AtomicU64,
@@ -60,9 +63,10 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// The state of a connection opened at `opened`.
-    pub(super) fn new(opened: Instant) -> Self {
+    pub(super) fn new(opened: Instant, observers: Observers) -> Self {
         Self {
             opened,
+            observers,
             heads_passed: AtomicU64::new(0),
             requests_begun: AtomicU64::new(0),
             requests_ended: AtomicU64::new(0),

@@ -37,10 +37,9 @@ pub(crate) fn options() -> ProxyOptions {
 
 /// Fails the test where `future` takes too long.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not in time"),
-    }
+    let result = tokio::time::timeout(DEADLINE, future).await;
+    assert!(result.is_ok(), "{what}: not in time");
+    result.unwrap()
 }
 
 type Handling = dyn Fn(Request<Body>) -> BoxFuture<'static, Answer> + Send + Sync;

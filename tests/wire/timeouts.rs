@@ -2,7 +2,9 @@
 
 use crate::support::{TestServer, collect, options, tell_target};
 use larder::proxy::ProxyOptions;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -35,12 +37,21 @@ async fn an_idle_connection_is_closed_without_a_word() {
 #[tokio::test]
 async fn a_request_under_way_is_not_idle() {
     let options = ProxyOptions { idle_timeout: SHORT, header_read_timeout: SHORT, ..options() };
-    let server = TestServer::with(options, |request| async {
-        tokio::time::sleep(SHORT * 5).await;
-        tell_target(request).await
+    let gate = Arc::new(Notify::new());
+    let waits = gate.clone();
+    let server = TestServer::with(options, move |request| {
+        let gate = waits.clone();
+        async move {
+            gate.notified().await;
+            tell_target(request).await
+        }
     });
     let mut client = server.client().await;
     client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    for _ in 0..3 {
+        assert_eq!(server.exchange("").await, "", "another connection came later and is idle for too long");
+    }
+    gate.notify_one();
     assert_eq!(client.reply().await.body, "/slow");
     assert_eq!(client.rest().await, "", "and then it is");
 }
