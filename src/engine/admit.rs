@@ -140,7 +140,8 @@ fn stored_headers(received: &HeaderMap, policy: &ResponsePolicy, set_cookie: Set
     headers
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
+/// The valid Content-Length of a head.
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -4,12 +4,12 @@
 //! meanwhile join it, and requests that come later find the entry.
 
 use super::Engine;
-use super::admit::{self, Draft, Received, Verdict};
+use super::admit::{self, Draft, Received, Verdict, announced_length};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::origin::{Body, OriginError, empty_body};
 use super::request::CacheableRequest;
 use crate::coalesce::flights::{Announcement, Leader};
-use crate::coalesce::shared_body::{SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
+use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
 use crate::entry::Entry;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::policy::ExchangeTimes;
@@ -178,9 +178,9 @@ fn rest_fields(stored: &Entry) -> Vec<(http::HeaderName, HeaderValue)> {
 
 /// The stream that those who ask now will read, and the end to write it by.
 pub(super) fn stream_of(draft: &Draft) -> (Arc<Streaming>, SharedBodyWriter, SharedBodyReader) {
-    let options = SharedBodyOptions { retained_bytes_max: draft.route.max_body_bytes };
-    let (writer, body) = SharedBody::new(options);
-    let reader = body.first_reader();
+    let length = announced_length(&draft.headers);
+    let (writer, body) = SharedBody::new(SharedBodyOptions { length, ..SharedBodyOptions::retaining(draft.route.max_body_bytes) });
+    let reader = body.reader().expect("a body that nothing was written to is read from its beginning");
     let streaming = Streaming {
         status: draft.status,
         headers: draft.headers.clone(),
@@ -201,9 +201,8 @@ impl Engine {
         mut body: Body,
         shared: &SharedBody,
         mut writer: SharedBodyWriter,
-        leader: Option<Leader<Flown>>,
+        mut leader: Option<Leader<Flown>>,
     ) {
-        let key = draft.key.clone();
         let mut trailers = None;
         while let Some(frame) = body.frame().await {
             match frame.map(http_body::Frame::into_data) {
@@ -211,17 +210,21 @@ impl Engine {
                     if writer.push(data).await.is_err() {
                         return;
                     }
+                    if writer.retained() == Retention::Overrun {
+                        drop(leader.take());
+                        self.uncacheable().remember(&draft.key, Reason::BodyTooLarge, self.now());
+                    }
                 }
                 Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
                 Err(error) => return writer.fail(error),
             }
         }
-        let _keeps_the_flight_open_until_stored = leader;
         writer.finish(trailers);
-        match shared.completed() {
-            Some(complete) => drop(self.admit(draft, complete.pieces).await),
-            None => self.uncacheable().remember(&key, Reason::BodyTooLarge, self.now()),
+        if let Some(complete) = shared.completed() {
+            self.admit(draft, complete.pieces).await;
         }
+        // The flight is open until the entry is there: no request in between asks the origin again.
+        drop(leader);
     }
 }
 
