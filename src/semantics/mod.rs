@@ -6,6 +6,7 @@
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
 pub mod age;
+mod authority;
 pub mod cache_control;
 pub mod cache_status;
 pub mod conditional;
@@ -17,6 +18,7 @@ pub mod forwarding;
 pub mod invalidate;
 pub mod lifetime;
 pub mod partial;
+mod path;
 pub mod policy;
 pub mod range;
 pub mod reason;
