@@ -20,6 +20,7 @@ pub mod lifetime;
 pub mod partial;
 mod path;
 pub mod policy;
+mod quality;
 pub mod range;
 pub mod reason;
 pub mod reuse;
