@@ -4,7 +4,7 @@ use super::key_recipe::KeyRecipe;
 use super::lifetime::LifetimeRule;
 use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
-use crate::scope::RouteName;
+use crate::scope::{RouteName, Tag};
 use http::Method;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct Route {
     pub name: RouteName,
     /// Which paths.
     pub path: PathPattern,
-    /// Which methods; HEAD is there where GET is.
+    /// Which methods; HEAD is there where GET is. Empty: every method.
     pub methods: Vec<Method>,
     /// Which host; none: any.
     pub host: Option<HostPattern>,
@@ -64,4 +64,30 @@ pub struct Route {
     pub max_body_bytes: u64,
     /// How long a follower waits for a shared fetch's head before it asks on its own.
     pub coalesce_wait: Duration,
+}
+
+impl Route {
+    /// Whether the route names `method`: HEAD comes with GET, and an empty list names every method.
+    #[must_use]
+    pub fn names_method(&self, method: &Method) -> bool {
+        self.methods.is_empty()
+            || self.methods.contains(method)
+            || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// The tags for a settled path that the route's pattern matches, without repeats. A template whose captures make
+    /// no valid tag yields none.
+    #[must_use]
+    pub fn tags_for(&self, path: &str) -> Vec<Tag> {
+        let needs_captures = self.tags.iter().any(|template| template.capture_names().next().is_some());
+        let captures = if needs_captures { self.path.captures(path) } else { None };
+        let value = |name: &str| captures.as_ref()?.name(name).map(|taken| taken.as_str());
+        let mut tags = Vec::with_capacity(self.tags.len());
+        for tag in self.tags.iter().filter_map(|template| template.fill(value)) {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        tags
+    }
 }
