@@ -80,11 +80,10 @@ fn swallows(wide: &[Symbol], narrow: &[Symbol]) -> bool {
         match symbol {
             Symbol::Rest => return true,
             Symbol::Byte(_) if presented == Some(symbol) => open.push((at_wide + 1, at_narrow + 1)),
-            Symbol::Byte(_) => {}
             // One and the Star behind it take "any, then one" as well as "one, then any".
             Symbol::One if presented == Some(Symbol::Star) => open.push((at_wide, at_narrow + 1)),
             Symbol::One if is_within_segment => open.push((at_wide + 1, at_narrow + 1)),
-            Symbol::One => {}
+            Symbol::Byte(_) | Symbol::One => {}
             Symbol::Star => {
                 open.push((at_wide + 1, at_narrow));
                 if is_within_segment {

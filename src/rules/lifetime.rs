@@ -34,6 +34,20 @@ pub struct LifetimeRule {
 }
 
 impl LifetimeRule {
+    /// Only what the origin says.
+    #[must_use]
+    pub const fn by_origin() -> Self {
+        Self {
+            ttl: None,
+            origin: OriginPrecedence::Respect,
+            ttl_by_status: Vec::new(),
+            jitter: 0.0,
+            stale_while_revalidate: None,
+            stale_if_error: None,
+            refresh_ahead: None,
+        }
+    }
+
     /// The lifetime in force for a response. `spread` is a number that stays the same for the life of the stored
     /// response (any bits of its identity): it picks the place within the jitter.
     ///

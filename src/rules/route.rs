@@ -1,6 +1,6 @@
 //! One route, resolved.
 
-use super::key_recipe::KeyRecipe;
+use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
 use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
@@ -66,7 +66,32 @@ pub struct Route {
     pub coalesce_wait: Duration,
 }
 
+/// `max_body` where a route does not say.
+pub const MAX_BODY_BYTES_DEFAULT: u64 = 8 * 1024 * 1024;
+
+/// `coalesce_wait` where a route does not say.
+pub const COALESCE_WAIT_DEFAULT: Duration = Duration::from_secs(5);
+
 impl Route {
+    /// What a route with nothing but a path is: a plain shared cache by RFC 9111, for GET and HEAD.
+    #[must_use]
+    pub fn plain(name: RouteName, path: PathPattern) -> Self {
+        Self {
+            name,
+            path,
+            methods: vec![Method::GET, Method::HEAD],
+            host: None,
+            mode: RouteMode::Cache,
+            lifetime: LifetimeRule::by_origin(),
+            key: KeyRecipe { query: QueryRule::AsReceived, headers: Vec::new(), cookies: CookieRule::AsReceived },
+            tags: Vec::new(),
+            set_cookie: SetCookieRule::Refuse,
+            compression: CompressionRule::Off,
+            max_body_bytes: MAX_BODY_BYTES_DEFAULT,
+            coalesce_wait: COALESCE_WAIT_DEFAULT,
+        }
+    }
+
     /// Whether the route names `method`: HEAD comes with GET, and an empty list names every method.
     #[must_use]
     pub fn names_method(&self, method: &Method) -> bool {
