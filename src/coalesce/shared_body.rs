@@ -23,8 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use tokio::sync::Notify;
 
-/// How far the writer may be ahead of the slowest reader once a body is past its retained size, where the options do
-/// not say otherwise.
+/// How far the writer may be ahead of the slowest reader once a body is past its retained size.
 pub const WINDOW_BYTES: usize = 1024 * 1024;
 
 /// Why a body ended before its end. Reaches every reader, so that each client sees a truncated message.
@@ -85,18 +84,6 @@ pub enum Retention {
 pub struct SharedBodyOptions {
     /// The largest body that is held whole, in bytes.
     pub retained_bytes_max: u64,
-    /// How far the writer may be ahead of the slowest reader past that, in bytes.
-    pub window_bytes: usize,
-    /// The exact length, where the head announces one.
-    pub length: Option<u64>,
-}
-
-impl SharedBodyOptions {
-    /// Holds up to `retained_bytes_max` bytes; of unknown length.
-    #[must_use]
-    pub const fn retaining(retained_bytes_max: u64) -> Self {
-        Self { retained_bytes_max, window_bytes: WINDOW_BYTES, length: None }
-    }
 }
 
 /// The growing body; clone it to read it elsewhere.
@@ -129,7 +116,13 @@ impl SharedBody {
     /// An empty body and the writer that fills it.
     #[must_use]
     pub fn new(options: SharedBodyOptions) -> (SharedBodyWriter, Self) {
-        let shared = Arc::new(Shared { state: Mutex::new(State::new(options)), settled: Notify::new() });
+        Self::with_window(options, WINDOW_BYTES)
+    }
+
+    /// The same with another window than [`WINDOW_BYTES`].
+    #[must_use]
+    pub fn with_window(options: SharedBodyOptions, window_bytes: usize) -> (SharedBodyWriter, Self) {
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(options, window_bytes)), settled: Notify::new() });
         (SharedBodyWriter { shared: Arc::clone(&shared), woken: Vec::new() }, Self { shared })
     }
 
@@ -139,6 +132,14 @@ impl SharedBody {
     pub fn reader(&self) -> Option<SharedBodyReader> {
         let place = self.shared.state().enter()?;
         Some(SharedBodyReader::new(Arc::clone(&self.shared), place))
+    }
+
+    /// The reader of whoever makes the body, taken before anything is pushed; later it may find no beginning to read
+    /// and then says that the body was cut short.
+    #[must_use]
+    pub fn first_reader(&self) -> SharedBodyReader {
+        let nowhere = usize::MAX;
+        self.reader().unwrap_or_else(|| SharedBodyReader::new(Arc::clone(&self.shared), nowhere))
     }
 
     /// The body, if it is complete by now.
@@ -176,6 +177,11 @@ impl SharedBody {
 }
 
 impl SharedBodyWriter {
+    /// Tells readers the exact length, in bytes, where the head of the message announces it.
+    pub fn announce_length(&mut self, length: u64) {
+        self.shared.state().announce_length(length);
+    }
+
     /// Appends a piece and, past the retained size, waits until the slowest reader has come within the window. Where
     /// the future is dropped while it waits, the piece has been appended all the same.
     ///

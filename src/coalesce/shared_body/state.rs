@@ -54,6 +54,8 @@ struct Place {
 
 pub(super) struct State {
     options: SharedBodyOptions,
+    window_bytes: usize,
+    announced: Option<u64>,
     pieces: VecDeque<Piece>,
     arrived: u64,
     held: usize,
@@ -68,9 +70,11 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(options: SharedBodyOptions) -> Self {
+    pub(super) fn new(options: SharedBodyOptions, window_bytes: usize) -> Self {
         Self {
             options,
+            window_bytes,
+            announced: None,
             pieces: VecDeque::new(),
             arrived: 0,
             held: 0,
@@ -95,11 +99,15 @@ impl State {
         self.retention
     }
 
+    pub(super) fn announce_length(&mut self, length: u64) {
+        self.announced = Some(length);
+    }
+
     /// The announced length; once it has ended without trailers, the length it has.
     pub(super) fn length(&self) -> Option<u64> {
         match self.end {
             Some(End::Whole(None)) => Some(self.arrived),
-            _ => self.options.length,
+            _ => self.announced,
         }
     }
 
@@ -149,7 +157,7 @@ impl State {
         if self.end.is_some() {
             return;
         }
-        self.end = Some(match (end, self.options.length) {
+        self.end = Some(match (end, self.announced) {
             (End::Whole(_), Some(announced)) if announced != self.arrived => {
                 let cause = LengthDiffers { announced, arrived: self.arrived };
                 End::Cut(Truncated { cause: Some(Arc::new(cause)) })
@@ -190,7 +198,7 @@ impl State {
     }
 
     fn within_window(&self) -> bool {
-        self.held + self.pieces.len() * PIECE_OVERHEAD_BYTES <= self.options.window_bytes
+        self.held + self.pieces.len() * PIECE_OVERHEAD_BYTES <= self.window_bytes
     }
 
     /// Whether the writer may go on; keeps its waker where not yet.

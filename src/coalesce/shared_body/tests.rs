@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake};
 
 fn body(retained_bytes_max: u64) -> (SharedBodyWriter, SharedBody) {
-    SharedBody::new(SharedBodyOptions::retaining(retained_bytes_max))
+    SharedBody::new(SharedBodyOptions { retained_bytes_max })
 }
 
 fn windowed(retained_bytes_max: u64, window_bytes: usize) -> (SharedBodyWriter, SharedBody) {
-    SharedBody::new(SharedBodyOptions { retained_bytes_max, window_bytes, length: None })
+    SharedBody::with_window(SharedBodyOptions { retained_bytes_max }, window_bytes)
 }
 
 /// Counts how often it is woken.
@@ -106,8 +106,8 @@ async fn a_body_cut_short_is_an_error_to_every_reader_and_never_complete() {
         ("shorter than announced", |writer| writer.finish(None), Some("5 bytes arrived where 9 were announced")),
     ];
     for (name, cut, expected) in cuts {
-        let options = SharedBodyOptions { length: Some(9), ..SharedBodyOptions::retaining(100) };
-        let (mut writer, shared) = SharedBody::new(options);
+        let (mut writer, shared) = body(100);
+        writer.announce_length(9);
         let readers: Vec<_> = (0..3).map(|_| tokio::spawn(all(shared.reader().unwrap()))).collect();
         writer.push(Bytes::from_static(b"piece")).await.unwrap();
         cut(writer);
@@ -125,8 +125,8 @@ async fn a_body_cut_short_is_an_error_to_every_reader_and_never_complete() {
 
 #[tokio::test]
 async fn the_length_is_exact_where_it_is_announced_or_known() {
-    let options = SharedBodyOptions { length: Some(10), ..SharedBodyOptions::retaining(100) };
-    let (mut writer, shared) = SharedBody::new(options);
+    let (mut writer, shared) = body(100);
+    writer.announce_length(10);
     let mut reader = shared.reader().unwrap();
     assert_eq!(reader.size_hint().exact(), Some(10));
     writer.push(Bytes::from_static(b"0123")).await.unwrap();
