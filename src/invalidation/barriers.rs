@@ -7,6 +7,9 @@
 //! Memory is bounded. Over the bound the oldest barriers are forgotten and the **floor** rises to the highest stamp
 //! forgotten: whatever is stamped below the floor counts as purged. Forgetting costs misses, never a stale answer; it
 //! goes one barrier at a time, so that the origin is not asked for everything at once.
+//!
+//! URLs and prefixes are compared without their scheme: where TLS ends in front of Larder, the shop purges `https` URLs
+//! that Larder keeps as `http`. A purge that hits too much costs a miss, one that hits nothing a broken promise.
 
 use super::Standing;
 use super::purge::Depth;
@@ -102,8 +105,8 @@ impl Barriers {
             Scope::All => return self.all.raise(stamp, depth),
             Scope::Route(route) => (Kind::Route, route.as_str()),
             Scope::Tag(tag) => (Kind::Tag, tag.as_str()),
-            Scope::Url(url) => (Kind::Url, &**url),
-            Scope::Prefix(prefix) => (Kind::Prefix, &**prefix),
+            Scope::Url(url) => (Kind::Url, without_scheme(url)),
+            Scope::Prefix(prefix) => (Kind::Prefix, without_scheme(prefix)),
         };
         self.raise_named(kind, name, stamp, depth);
         while self.bytes > self.bytes_max {
@@ -125,15 +128,16 @@ impl Barriers {
         if stamp < self.floor {
             return Standing::Purged;
         }
+        let url = without_scheme(membership.url);
         let path = membership.url.get(membership.path_start..).unwrap_or_default();
         let tags = membership.tags.iter().map(|tag| self.tags.get(tag.as_str()));
         let prefixes = self
             .prefix_lengths
-            .range(..=membership.url.len())
-            .flat_map(|(&length, _)| [membership.url.get(..length), path.get(..length)])
+            .range(..=url.len())
+            .flat_map(|(&length, _)| [url.get(..length), path.get(..length)])
             .flatten()
             .map(|prefix| self.prefixes.get(prefix));
-        [self.routes.get(membership.route.as_str()), self.urls.get(membership.url), self.urls.get(path)]
+        [self.routes.get(membership.route.as_str()), self.urls.get(url), self.urls.get(path)]
             .into_iter()
             .chain(tags)
             .chain(prefixes)
@@ -207,6 +211,14 @@ impl Barriers {
             Kind::Prefix => &mut self.prefixes,
         }
     }
+}
+
+/// `://authority/path` of an absolute URL, and what begins with `/` as it is: the two can't be taken for each other.
+fn without_scheme(url: &str) -> &str {
+    if url.starts_with('/') {
+        return url;
+    }
+    url.find("://").and_then(|scheme_bytes| url.get(scheme_bytes..)).unwrap_or(url)
 }
 
 #[cfg(test)]

@@ -62,7 +62,8 @@ fn a_scope_covers_what_it_names_and_nothing_else() {
     covers(url("http://shop/api/products/42?lang=de"), true);
     covers(url("/api/products/42?lang=de"), true);
     covers(url("/api/products/42"), false);
-    covers(url("https://shop/api/products/42?lang=de"), false);
+    covers(url("https://shop/api/products/42?lang=de"), true);
+    covers(url("//shop/api/products/42?lang=de"), false);
     covers(url("http://other/api/products/42?lang=de"), false);
     covers(prefix("/"), true);
     covers(prefix("/api/products/"), true);
@@ -70,7 +71,9 @@ fn a_scope_covers_what_it_names_and_nothing_else() {
     covers(prefix("/api/products/42?lang=de&"), false);
     covers(prefix("http://shop/api"), true);
     covers(prefix("http://sho"), true);
+    covers(prefix("https://shop/api"), true);
     covers(prefix("/products"), false);
+    covers(prefix("//shop"), false);
     covers(prefix("shop/api"), false);
     // A tag, a route and a URL of the same text are different scopes.
     covers(tag("/api/products/42?lang=de"), false);
@@ -156,12 +159,13 @@ fn any_scope() -> impl Strategy<Value = Scope> {
 
 fn names(scope: &Scope, response: &Response) -> bool {
     let path = &response.url[response.path_start..];
+    let tls = response.url.replace("http:", "https:");
     match scope {
         Scope::All => true,
         Scope::Route(route) => *route == response.route,
         Scope::Tag(tag) => response.tags.contains(tag),
-        Scope::Url(url) => **url == *response.url || **url == *path,
-        Scope::Prefix(prefix) => response.url.starts_with(&**prefix) || path.starts_with(&**prefix),
+        Scope::Url(url) => [response.url, path, &*tls].contains(&&**url),
+        Scope::Prefix(prefix) => [response.url, path, &*tls].iter().any(|url| url.starts_with(&**prefix)),
     }
 }
 
