@@ -48,7 +48,7 @@ fn an_error_names_its_field() {
     row(object!({"urls": ["products/42"]}), Some("urls[0]"), "neither absolute");
     row(object!({"urls": ["ftp://shop/a"]}), Some("urls[0]"), "neither absolute");
     row(object!({"urls": ["/a b"]}), Some("urls[0]"), "not a URL");
-    row(object!({"urls": [""]}), Some("urls[0]"), "not a URL");
+    row(object!({"urls": [""]}), Some("urls[0]"), "neither absolute");
     row(object!({"prefixes": ["shop/"]}), Some("prefixes[0]"), "neither absolute");
     row(object!({"all": "true"}), Some("all"), "neither true nor false");
     row(object!({"tags": ["a"], "soft": 1}), Some("soft"), "neither true nor false");

@@ -64,9 +64,12 @@ pub(super) fn hosts(rules: &RuleSet) -> Vec<String> {
 
 /// The absolute URI of a text, and the one Host that goes with it.
 pub(super) fn absolute(text: &str) -> Result<(Uri, HeaderValue), UrlError> {
+    let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    if !begins("http://") && !begins("https://") {
+        return Err(UrlError::Relative);
+    }
     let uri: Uri = text.parse().map_err(|_| UrlError::Syntax)?;
-    let web = uri.scheme_str().is_some_and(|scheme| matches!(scheme, "http" | "https"));
-    let Some(authority) = uri.authority().filter(|_| web) else { return Err(UrlError::Relative) };
+    let authority = uri.authority().ok_or(UrlError::Relative)?;
     let host = HeaderValue::from_str(authority.as_str()).map_err(|_| UrlError::Syntax)?;
     Ok((uri, host))
 }
