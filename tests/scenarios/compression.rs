@@ -38,7 +38,9 @@ async fn gzip_goes_to_those_who_accept_it_and_the_plain_body_to_others() {
     assert_eq!(coded.value("Content-Length"), Some(coded.body.len().to_string().as_str()));
     let names_encoding = |vary: &str| vary.to_ascii_lowercase().contains("accept-encoding");
     assert!(coded.head.values("Vary").into_iter().any(names_encoding), "{coded}");
-    for refusing in [get("/p"), get("/p").header("Accept-Encoding", "identity"), get("/p").header("Accept-Encoding", "gzip;q=0")] {
+    for refusing in
+        [get("/p"), get("/p").header("Accept-Encoding", "identity"), get("/p").header("Accept-Encoding", "gzip;q=0")]
+    {
         let plain = scenario.fetch(&refusing).await;
         plain.hit().without("Content-Encoding").body(json()).header("ETag", "\"1\"");
     }
@@ -54,7 +56,8 @@ async fn each_coding_has_its_own_tag_and_both_validate() {
     scenario.fetch(&accepting().header("If-None-Match", &coded_tag)).await.status(304).header("ETag", &coded_tag);
     scenario.fetch(&get("/p").header("If-None-Match", "\"1\"")).await.status(304).header("ETag", "\"1\"");
     // A part of one coding must not be joined to a part of the other.
-    let part = |request: crate::support::Request, tag: &str| request.header("Range", "bytes=0-9").header("If-Range", tag);
+    let part =
+        |request: crate::support::Request, tag: &str| request.header("Range", "bytes=0-9").header("If-Range", tag);
     scenario.fetch(&part(accepting(), &coded_tag)).await.status(206).body(&coded.body[..10]);
     scenario.fetch(&part(get("/p"), "\"1\"")).await.status(206).body(&json().as_bytes()[..10]);
     scenario.fetch(&part(get("/p"), &coded_tag)).await.status(200).body(json());

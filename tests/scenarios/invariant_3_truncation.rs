@@ -4,10 +4,7 @@ use crate::support::{Barrier, Setup, get, post, reply};
 
 #[tokio::test]
 async fn invariant_3_a_truncated_body_is_never_stored_and_reaches_the_client_as_truncated() {
-    for broken in [
-        reply(200).length(10).body("short").cut(),
-        reply(200).chunked().body("short").cut(),
-    ] {
+    for broken in [reply(200).length(10).body("short").cut(), reply(200).chunked().body("short").cut()] {
         let scenario = Setup::route("ttl = \"1m\"").start().await;
         scenario.origin.on_each("/p", [broken, reply(200).body("whole")]);
         scenario.get("/p").await.status(200).truncated();
@@ -18,10 +15,7 @@ async fn invariant_3_a_truncated_body_is_never_stored_and_reaches_the_client_as_
 
 #[tokio::test]
 async fn invariant_3_a_truncated_body_passes_through_as_truncated() {
-    for broken in [
-        reply(200).length(10).body("short").cut(),
-        reply(200).chunked().body("short").cut(),
-    ] {
+    for broken in [reply(200).length(10).body("short").cut(), reply(200).chunked().body("short").cut()] {
         let scenario = Setup::rules("").start().await;
         scenario.origin.on("/p", broken);
         scenario.get("/p").await.status(200).truncated();
@@ -43,10 +37,9 @@ async fn invariant_3_a_truncated_refresh_leaves_what_was_stored_before() {
 async fn invariant_3_a_client_that_goes_away_in_the_middle_leaves_the_whole_body_or_none() {
     let scenario = Setup::route("ttl = \"1m\"").start().await;
     let gate = Barrier::new();
-    scenario.origin.on_each(
-        "/p",
-        [reply(200).chunked().body("half ").wait(&gate).body("whole"), reply(200).body("half whole")],
-    );
+    scenario
+        .origin
+        .on_each("/p", [reply(200).chunked().body("half ").wait(&gate).body("whole"), reply(200).body("half whole")]);
     let mut client = scenario.begin(&get("/p")).await;
     client.body_so_far("half ").await;
     client.reset();

@@ -35,7 +35,8 @@ async fn invariant_7_a_bad_rules_file_is_refused_and_the_running_rules_go_on() {
 #[tokio::test]
 async fn invariant_7_a_good_rules_file_replaces_the_old_one_and_keeps_the_cache() {
     let scenario = running().await;
-    std::fs::write(scenario.rules_file(), format!("{GOOD}\n[[route]]\nname = \"q\"\npath = \"/q\"\nttl = \"1m\"\n")).unwrap();
+    std::fs::write(scenario.rules_file(), format!("{GOOD}\n[[route]]\nname = \"q\"\npath = \"/q\"\nttl = \"1m\"\n"))
+        .unwrap();
     scenario.admin(post("/reload", "")).await.status(200);
     scenario.get("/p").await.hit();
     scenario.get("/q").await.says("stored");

@@ -24,14 +24,23 @@ const MALFORMED: [(&str, &str); 26] = [
     ("NUL in a value", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\02\r\n\r\n"),
     ("no colon", "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n"),
     ("empty field name", "GET / HTTP/1.1\r\nHost: a\r\n: 1\r\n\r\n"),
-    ("length and chunked", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    ("chunked and length", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"),
+    (
+        "length and chunked",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
+    (
+        "chunked and length",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    ),
     ("two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
     ("a list of two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\nab"),
     ("signed length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na"),
     ("negative length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\na"),
     ("unknown transfer coding", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
-    ("chunked twice", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    (
+        "chunked twice",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
     ("chunked in HTTP/1.0", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
 ];
 
@@ -111,8 +120,22 @@ async fn invariant_9_random_bytes_never_stop_the_proxy() {
         (state >> 16) as usize
     };
     let words: [&[u8]; 16] = [
-        b"GET ", b"/p", b" HTTP/1.1", b"\r\n", b"Host: a", b"\r\n\r\n", b": ", b"Content-Length", b"5", b"chunked",
-        b"Transfer-Encoding", b"\0", b"\xff", b"Range: bytes=0-", b"%", b"Cache-Control: max-age=",
+        b"GET ",
+        b"/p",
+        b" HTTP/1.1",
+        b"\r\n",
+        b"Host: a",
+        b"\r\n\r\n",
+        b": ",
+        b"Content-Length",
+        b"5",
+        b"chunked",
+        b"Transfer-Encoding",
+        b"\0",
+        b"\xff",
+        b"Range: bytes=0-",
+        b"%",
+        b"Cache-Control: max-age=",
     ];
     for _ in 0..300 {
         let bytes: Vec<u8> = (0..next() % 24).flat_map(|_| words[next() % words.len()].to_vec()).collect();

@@ -4,7 +4,8 @@ use crate::support::{Scenario, Setup, get, reply};
 
 async fn ten_bytes_stored() -> Scenario {
     let scenario = Setup::route("").start().await;
-    let answer = reply(200).header("Cache-Control", "max-age=60").header("ETag", "\"1\"").header("Content-Type", "text/x");
+    let answer =
+        reply(200).header("Cache-Control", "max-age=60").header("ETag", "\"1\"").header("Content-Type", "text/x");
     scenario.origin.on("/p", answer.body("0123456789"));
     scenario.get("/p").await;
     scenario
@@ -44,7 +45,9 @@ async fn several_ranges_come_as_multipart_byteranges() {
     let kind = response.status(206).value("Content-Type").unwrap_or_default().to_owned();
     assert!(kind.starts_with("multipart/byteranges; boundary="), "{response}");
     let text = response.text();
-    for part in ["Content-Range: bytes 0-1/10\r\n", "\r\n\r\n01\r\n--", "Content-Range: bytes 5-6/10\r\n", "\r\n\r\n56\r\n--"] {
+    for part in
+        ["Content-Range: bytes 0-1/10\r\n", "\r\n\r\n01\r\n--", "Content-Range: bytes 5-6/10\r\n", "\r\n\r\n56\r\n--"]
+    {
         assert!(text.to_lowercase().contains(&part.to_lowercase()), "no {part:?} in {text}");
     }
     response.without("Content-Range");

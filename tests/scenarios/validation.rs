@@ -102,7 +102,11 @@ async fn request_directives_are_obeyed() {
 #[tokio::test]
 async fn only_if_cached_gets_a_504_where_nothing_fits_and_asks_no_one() {
     let scenario = Setup::route("ttl = \"1m\"").start().await;
-    scenario.fetch(&get("/p").header("Cache-Control", "only-if-cached")).await.problem(504).says("detail=only-if-cached");
+    scenario
+        .fetch(&get("/p").header("Cache-Control", "only-if-cached"))
+        .await
+        .problem(504)
+        .says("detail=only-if-cached");
     scenario.origin.saw("/p", 0);
 }
 

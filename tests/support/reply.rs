@@ -46,14 +46,7 @@ pub enum End {
 /// An answer with this status.
 #[must_use]
 pub fn reply(status: u16) -> Reply {
-    Reply {
-        status,
-        lines: Vec::new(),
-        framing: None,
-        steps: Vec::new(),
-        trailers: Vec::new(),
-        end: End::KeepAlive,
-    }
+    Reply { status, lines: Vec::new(), framing: None, steps: Vec::new(), trailers: Vec::new(), end: End::KeepAlive }
 }
 
 /// These bytes as they are, then the connection closes.
