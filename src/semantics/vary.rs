@@ -59,20 +59,24 @@ pub fn normalise<'a>(name: &HeaderName, lines: impl Iterator<Item = &'a HeaderVa
         normalise_languages(lines, &mut out);
     } else if name == COOKIE || name == AUTHORIZATION {
         // White space is part of the value; HTTP/2 splits a Cookie at its semicolons (RFC 9113 section 8.2.3).
-        out = joined(lines, b"; ");
+        out = joined(lines.map(trimmed).filter(|line| !line.is_empty()), b"; ");
     } else {
-        settle_commas(&joined(lines, b","), &mut out);
+        settle_commas(&joined(lines.map(trimmed), b","), &mut out);
     }
     if out.is_empty() { PRESENT_BUT_EMPTY.into() } else { out.into() }
 }
 
-fn joined<'a>(lines: impl Iterator<Item = &'a HeaderValue>, separator: &[u8]) -> Vec<u8> {
+fn trimmed(line: &HeaderValue) -> &[u8] {
+    line.as_bytes().trim_ascii()
+}
+
+fn joined<'a>(lines: impl Iterator<Item = &'a [u8]>, separator: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for (index, line) in lines.enumerate() {
         if index > 0 {
             out.extend_from_slice(separator);
         }
-        out.extend_from_slice(line.as_bytes().trim_ascii());
+        out.extend_from_slice(line);
     }
     out
 }
