@@ -274,6 +274,9 @@ mod tests {
                 prop_assert_eq!(EntityTag::parse(tag.to_header_value().as_bytes()), Some(tag.clone()));
                 prop_assert!(!tag.matches_strongly(&tag.coded()));
             }
+            if let Ok(line) = HeaderValue::from_bytes(&bytes) {
+                add_tags_without_coding(&mut HeaderMap::from_iter([(IF_MATCH, line)]));
+            }
         }
     }
 }
