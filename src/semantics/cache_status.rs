@@ -183,7 +183,7 @@ mod tests {
                 assert!(value.len() <= MEMBER_BYTES);
                 let list = Parser::new(value.as_bytes()).parse::<sfv::List>().unwrap();
                 let [ListEntry::Item(item)] = list.as_slice() else { panic!("{value:?}") };
-                let token = |name| item.params.get(name).and_then(BareItem::as_token).map(|token| token.as_str());
+                let token = |name| item.params.get(name).and_then(BareItem::as_token).map(sfv::TokenRef::as_str);
                 assert_eq!(token("fwd"), Some(forward.token()));
                 assert_eq!(token("detail"), Some(detail.label()));
             }

@@ -31,7 +31,7 @@ pub enum Precondition {
 }
 
 /// Evaluates If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since in the order of RFC 9110 section 13.2.2
-/// against the headers (ETag, Last-Modified, Date) of the representation that would be sent. To be asked only where
+/// against the headers (`ETag`, Last-Modified, Date) of the representation that would be sent. To be asked only where
 /// the answer without preconditions would be a success (section 13.2.1).
 #[must_use]
 pub fn evaluate(method: &Method, request: &HeaderMap, selected: &HeaderMap, now: Timestamp) -> Precondition {
@@ -98,7 +98,7 @@ pub fn validation_fields(stored: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 /// The fields of a 304 made from those of the representation that would be sent (RFC 9110 section 15.4.5): all but the
-/// metadata of a representation that is not sent. Last-Modified stays where there is no ETag to tell it by.
+/// metadata of a representation that is not sent. Last-Modified stays where there is no `ETag` to tell it by.
 #[must_use]
 pub fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
     let has_tag = selected.contains_key(ETAG);

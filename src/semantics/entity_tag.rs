@@ -29,7 +29,7 @@ pub enum Strength {
 }
 
 impl EntityTag {
-    /// The valid ETag of a response, if any. Two different ones are none: nobody can say which holds.
+    /// The valid `ETag` of a response, if any. Two different ones are none: nobody can say which holds.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(ETAG).iter();

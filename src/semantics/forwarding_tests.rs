@@ -175,7 +175,7 @@ proptest! {
             for name in [CONNECTION, TE, FORWARDED, X_FORWARDED_FOR, VIA, CDN_LOOP] {
                 message.insert(name, line.clone());
             }
-            LoopToken::new("a").passage(&message);
+            let _ = LoopToken::new("a").passage(&message);
             strip_hop_by_hop(&mut message);
             append_via(&mut message, Version::HTTP_11);
         }

@@ -17,7 +17,7 @@ pub enum Validation {
 /// Whether a 304 confirms the stored response (RFC 9111 section 4.3.4: strong, then weak validator).
 ///
 /// A 304 without any validator answers the validators that were sent, and those were the one stored response's, so it
-/// confirms it: origins that leave ETag out of a 304 are common.
+/// confirms it: origins that leave `ETag` out of a 304 are common.
 #[must_use]
 pub fn confirms(stored: &HeaderMap, not_modified: &HeaderMap) -> Validation {
     let confirmed = match EntityTag::of(not_modified) {
