@@ -6,6 +6,7 @@
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
 pub mod age;
+mod authority;
 pub mod cache_control;
 pub mod cache_status;
 pub mod conditional;
@@ -17,7 +18,9 @@ pub mod forwarding;
 pub mod invalidate;
 pub mod lifetime;
 pub mod partial;
+mod path;
 pub mod policy;
+mod quality;
 pub mod range;
 pub mod reason;
 pub mod reuse;
