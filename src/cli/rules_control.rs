@@ -6,7 +6,7 @@ use crate::admin::rules_control::{
 use crate::config::problem::{self, ProblemReport};
 use crate::config::reload::{Change, RulesReloader, RulesStatus};
 use crate::config::{ConfigErrors, check_rules_text};
-use crate::metrics::RulesUsage;
+use crate::metrics::sources::RulesUsage;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -10,7 +10,8 @@ use crate::config::{Config, LoadedRules, Overrides, load_rules};
 use crate::engine::{Engine, EngineParts};
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::{Invalidation, InvalidationOptions};
-use crate::metrics::{MetricSources, Metrics, ServerUsage, TierUsage};
+use crate::metrics::Metrics;
+use crate::metrics::sources::{MetricSources, ServerUsage, TierUsage};
 use crate::proxy;
 use crate::proxy::observer::{Observer, Observers};
 use crate::store::memory::MemoryTier;
@@ -168,7 +169,7 @@ fn metrics(
 fn announce(running: &Running) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{}", running.data_address)?;
-    writeln!(out, "admin on http://{}", running.admin_address)?;
+    writeln!(out, "listening on http://{} (admin)", running.admin_address)?;
     out.flush().context("cannot write to standard output")
 }
 
