@@ -82,7 +82,7 @@ impl RulesControl for Arc<RulesKeeper> {
 
     fn check(&self, text: &str) -> Vec<RulesDiagnostic> {
         match check_rules_text(text) {
-            Ok(warnings) => diagnostics(warnings.iter().map(problem::Problem::report).collect()),
+            Ok(loaded) => diagnostics(loaded.warnings.iter().map(problem::Problem::report).collect()),
             Err(errors) => diagnostics(errors.reports()),
         }
     }
