@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage.
 
+
 mod check;
 mod client;
 pub mod demo;
@@ -71,7 +72,7 @@ impl From<ServeArguments> for Overrides {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Serve(arguments) => serve::run(&cli.config, arguments.into()),
+        Command::Serve(arguments) => serve::run(&cli.config, &arguments.into()),
         Command::Check => return check::run(&cli.config),
         Command::Explain(arguments) => explain::run(&cli.config, arguments),
         Command::Purge(arguments) => purge::run(&cli.config, arguments),

@@ -1,9 +1,11 @@
 //! Whether an answer is stored, and how it becomes an entry.
 
 use super::Engine;
+use super::parts;
 use super::request::CacheableRequest;
 use crate::entry::body::StoredBody;
-use crate::entry::coding;
+use crate::entry::coding::{self, Compressibility};
+use crate::entry::variants::Variants;
 use crate::entry::{Entry, EntryParts};
 use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
@@ -14,7 +16,7 @@ use crate::semantics::lifetime::Lifetime;
 use crate::semantics::partial::{self, Part};
 use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
 use crate::semantics::reason::Reason;
-use crate::semantics::storable::{Exchange, Storability, fields_not_stored, storability};
+use crate::semantics::storable::{Exchange, Storability, fields_not_stored, post_storability, storability};
 use crate::semantics::vary::{VariantKey, Vary, parse_vary};
 use crate::stamp::Stamp;
 use crate::store::memory::Admission;
@@ -88,7 +90,11 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
         policy: &policy,
         lifetime: &lifetime,
     };
-    if let Storability::Refused(why) = storability(&exchange) {
+    let storability = match *received.method {
+        Method::POST => post_storability(&exchange, &request.target),
+        _ => storability(&exchange),
+    };
+    if let Storability::Refused(why) = storability {
         return Verdict::Refuse(why);
     }
     let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
@@ -130,57 +136,82 @@ fn variant_of(request: &CacheableRequest, headers: &HeaderMap) -> Option<Variant
 
 /// The headers without those that `private="…"` and `no-cache="…"` name, nor a cookie that the route strips.
 fn stored_headers(received: &HeaderMap, policy: &ResponsePolicy, set_cookie: SetCookieRule) -> HeaderMap {
-    let mut headers = received.clone();
+    let mut headers = sent_headers(received.clone(), set_cookie);
     for name in fields_not_stored(policy) {
         headers.remove(name);
     }
+    headers
+}
+
+/// The headers of a stored answer for the one request that fetched it: all but a cookie that the route strips.
+pub(super) fn sent_headers(mut headers: HeaderMap, set_cookie: SetCookieRule) -> HeaderMap {
     if set_cookie == SetCookieRule::Strip {
         headers.remove(SET_COOKIE);
     }
     headers
 }
 
-/// The valid Content-Length of a head.
-pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl Draft {
     /// The entry with this body.
     pub(super) fn into_entry(self, body: StoredBody, engine: &Engine) -> Entry {
-        Entry::new(EntryParts {
+        let parts = EntryParts {
             url: self.url.0,
             path_start: self.url.1,
             route: self.route.name.clone(),
             tags: self.tags,
             status: self.status,
-            headers: self.headers,
             policy: self.policy,
+            lifetime: self.lifetime,
             variant: self.variant,
             body,
-            part: self.part,
+            part: self.part.map(Box::new),
             stamp: self.stamp,
             stored_at: engine.now(),
-        })
+        };
+        Entry::new(parts, &self.headers)
     }
 }
 
 impl Engine {
     /// Stores a complete answer, unless a purge has overtaken it; gzip-codes its body first where the route says so
     /// and it helps. Returns the reason: `Stored`, or why not.
-    pub(super) async fn admit(&self, draft: Draft, pieces: Vec<Bytes>) -> Reason {
+    pub(super) async fn admit(&self, mut draft: Draft, pieces: Vec<Bytes>) -> Reason {
         let key = draft.key.clone();
-        let body = match draft.route.compression {
-            CompressionRule::Gzip if draft.part.is_none() => coding::at_rest(pieces, &draft.headers, &draft.policy).await,
-            _ => StoredBody::from_pieces(pieces),
-        };
+        let mut body = StoredBody::from_pieces(&pieces);
+        if draft.part.is_some() {
+            body = StoredBody::AsReceived(self.joined_to_stored(&mut draft, body.at_rest().clone()));
+        }
+        let worthwhile = coding::compressibility(draft.status, &draft.headers, body.at_rest().len());
+        if draft.route.compression == CompressionRule::Gzip && worthwhile == Compressibility::Worthwhile {
+            body = coding::coded_off_path(body.at_rest().clone()).await;
+        }
         let entry = Arc::new(draft.into_entry(body, self));
-        self.admit_entry(&key, entry)
+        self.admit_entry(&key, &entry)
+    }
+
+    fn joined_to_stored(&self, draft: &mut Draft, newer: Bytes) -> Bytes {
+        let variants = self.memory().peek(&draft.key);
+        let stored = variants.as_deref().map_or(&[][..], Variants::entries);
+        match stored.iter().find(|entry| entry.parts.variant == draft.variant) {
+            Some(stored) if self.standing(stored) == Standing::Clear => parts::join(stored, draft, newer),
+            _ => newer,
+        }
+    }
+
+    /// Puts `newer` in the place of `older`, unless a purge has overtaken it.
+    pub(super) fn replace_entry(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>) {
+        if self.standing(newer) == Standing::Clear {
+            self.memory().replace(key, older, newer);
+        }
     }
 
     /// Stores an entry, unless a purge has overtaken it.
-    pub(super) fn admit_entry(&self, key: &PrimaryKey, entry: Arc<Entry>) -> Reason {
-        if self.standing(&entry) != Standing::Clear {
+    fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>) -> Reason {
+        if self.standing(entry) != Standing::Clear {
             return Reason::Overtaken;
         }
         match self.memory().admit(key, entry) {
@@ -188,7 +219,7 @@ impl Engine {
                 self.uncacheable().forget(key);
                 Reason::Stored
             }
-            Admission::TooLarge => Reason::EntryTooLarge,
+            Admission::TooLarge | Admission::Gone => Reason::EntryTooLarge,
         }
     }
 }

@@ -4,10 +4,10 @@ use super::admit::{self, Received, Verdict};
 use super::fetch::{Fetch, Wanted, is_origin_error};
 use super::flown::OriginFailure;
 use super::origin::Body;
+use super::parts;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
 use crate::rules::route::SetCookieRule;
-use crate::semantics::partial;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
@@ -15,7 +15,6 @@ use crate::semantics::update::{self, HeadFreshening, Validation};
 use crate::stamp::Stamp;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use std::sync::Arc;
 
 /// What becomes of an answer.
@@ -61,7 +60,7 @@ impl Fetch {
         stamp: Stamp,
     ) -> Answer {
         if response.status() == StatusCode::NOT_MODIFIED {
-            return match update::confirms(&stored.parts.headers, response.headers()) {
+            return match update::confirms(&stored.headers(), response.headers()) {
                 Validation::Confirmed => Answer::Entry(self.updated(stored, response.headers(), times, stamp)),
                 Validation::Mismatch => Answer::AskAgain,
             };
@@ -82,11 +81,11 @@ impl Fetch {
         if stored.parts.part.is_some() {
             return;
         }
-        let length = stored.parts.body.identity_bytes();
-        match update::freshen_by_head(&stored.parts.headers, length, response.status(), response.headers()) {
+        let length = stored.parts.body.received_bytes();
+        match update::freshen_by_head(&stored.headers(), length, response.status(), response.headers()) {
             // The stamp stays: a HEAD tells too little of the body to lift the entry over a purge.
             HeadFreshening::Update => drop(self.updated(stored, response.headers(), times, stored.parts.stamp)),
-            HeadFreshening::Invalidate => memory.discard(&self.request.key, stored),
+            HeadFreshening::Invalidate => memory.remove_entry(&self.request.key, stored),
             HeadFreshening::Ignore => {}
         }
     }
@@ -97,7 +96,7 @@ impl Fetch {
         if self.request.route.set_cookie != SetCookieRule::Store {
             newer.remove(SET_COOKIE);
         }
-        let headers = update::merged(&stored.parts.headers, &newer);
+        let headers = update::merged(&stored.headers(), &newer);
         let sent = self.request.fetch_headers();
         let status = stored.parts.status;
         let received = Received { method: &Method::GET, sent: &sent, status, headers: &headers, times, stamp };
@@ -108,7 +107,7 @@ impl Fetch {
                 entry
             }
             Verdict::Refuse(_) => {
-                self.engine.memory().discard(&self.request.key, stored);
+                self.engine.memory().remove_entry(&self.request.key, stored);
                 Arc::clone(stored)
             }
         }
@@ -126,26 +125,16 @@ impl Fetch {
             return Answer::Final(response);
         }
         let (head, body) = response.into_parts();
-        let (Some(had), Some(part)) = (stored.parts.part, partial::part_of(&head.headers)) else {
-            return Answer::AskAgain;
-        };
-        if head.status != StatusCode::PARTIAL_CONTENT || !partial::same_representation(&stored.parts.headers, &head.headers)
-        {
+        let sent = self.request.fetch_headers();
+        let (status, headers) = (head.status, &head.headers);
+        let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
+        let Verdict::Store(mut draft) = admit::judge(&self.request, &received) else { return Answer::AskAgain };
+        let Some(rest) = parts::collect(body, self.request.route.max_body_bytes).await else { return Answer::AskAgain };
+        let body = parts::join(stored, &mut draft, rest);
+        if draft.status != StatusCode::OK {
             return Answer::AskAgain;
         }
-        let room = usize::try_from(self.request.route.max_body_bytes).unwrap_or(usize::MAX);
-        let Ok(collected) = Limited::new(body, room).collect().await else { return Answer::AskAgain };
-        let StoredBody::AsReceived(first) = &stored.parts.body else { return Answer::AskAgain };
-        let Some(whole) = partial::combine((had, first), (part, &collected.to_bytes())).and_then(partial::Combined::whole)
-        else {
-            return Answer::AskAgain;
-        };
-        let headers = partial::whole_headers(&update::merged(&stored.parts.headers, &head.headers), whole.len());
-        let sent = self.request.fetch_headers();
-        let received =
-            Received { method: &Method::GET, sent: &sent, status: StatusCode::OK, headers: &headers, times, stamp };
-        let Verdict::Store(draft) = admit::judge(&self.request, &received) else { return Answer::AskAgain };
-        let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(whole), &self.engine));
+        let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
         self.engine.replace_entry(&self.request.key, stored, &entry);
         Answer::Entry(entry)
     }

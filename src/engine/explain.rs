@@ -10,7 +10,9 @@ use crate::invalidation::Standing;
 use crate::rules::Verdict;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
-use http::header::{AGE, CACHE_CONTROL, COOKIE, AUTHORIZATION, DATE, ETAG, EXPIRES, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY};
+use http::header::{
+    AGE, AUTHORIZATION, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY,
+};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Serialize;
@@ -180,7 +182,7 @@ impl Engine {
             variant: entry.parts.variant.0.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             route: entry.parts.route.to_string(),
             tags: entry.parts.tags.iter().map(ToString::to_string).collect(),
-            fields: shown(&entry.parts.headers, |name| weighed.contains(name) || name == "cdn-cache-control"),
+            fields: shown(&entry.headers(), |name| weighed.contains(name) || name == "cdn-cache-control"),
             age_secs: entry.parts.policy.current_age(now).as_secs(),
             fresh_for_secs: lifetime.fresh_for.as_secs(),
             lifetime_source: lifetime.source.label(),

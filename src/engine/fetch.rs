@@ -4,21 +4,21 @@
 //! meanwhile join it, and requests that come later find the entry.
 
 use super::Engine;
-use super::admit::{self, Draft, Received, Verdict, announced_length};
+use super::admit::{self, Draft, Received, Verdict};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
-use super::origin::{Body, OriginError, empty_body};
+use super::origin::{Body, BodyError, OriginError, empty_body};
 use super::request::CacheableRequest;
 use crate::coalesce::flights::{Announcement, Leader};
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
 use crate::entry::Entry;
 use crate::semantics::conditional::validation_fields;
+use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::policy::ExchangeTimes;
-use crate::semantics::range;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
 use crate::stamp::Stamp;
 use http::header::{IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -32,7 +32,7 @@ pub(super) enum Wanted {
     Validation(Arc<Entry>, OnOriginFailure),
     /// The bytes that the client's Range names.
     ClientRange,
-    /// The bytes after the stored part, which begins at the first byte.
+    /// What the stored part misses.
     Rest(Arc<Entry>),
     /// The head only.
     Head,
@@ -89,7 +89,7 @@ impl Fetch {
         let mut headers = self.request.fetch_headers();
         match wanted {
             Wanted::Whole | Wanted::Head => {}
-            Wanted::Validation(stored, _) => headers.extend(validation_fields(&stored.parts.headers)),
+            Wanted::Validation(stored, _) => headers.extend(validation_fields(&stored.headers())),
             Wanted::ClientRange => {
                 for name in [RANGE, IF_RANGE] {
                     if let Some(value) = self.request.headers.get(&name) {
@@ -97,7 +97,7 @@ impl Fetch {
                     }
                 }
             }
-            Wanted::Rest(stored) => headers.extend(rest_fields(stored)),
+            Wanted::Rest(stored) => headers.extend(completing_fields(stored).into_iter().flatten()),
         }
         headers
     }
@@ -151,7 +151,7 @@ impl Fetch {
         let (head, body) = response.into_parts();
         let (streaming, writer, reader) = stream_of(&draft);
         self.announce(Announcement::Shared(Flown::Streaming(Arc::clone(&streaming))));
-        let headers = self.request.route.without_stripped(head.headers);
+        let headers = admit::sent_headers(head.headers, self.request.route.set_cookie);
         drop(reply.send(Fetched::Streaming { response: Arc::clone(&streaming), headers, reader }));
         self.engine.fill(*draft, body, &streaming.body, writer, self.leader).await;
     }
@@ -166,21 +166,16 @@ impl Fetch {
     }
 }
 
-/// Range and If-Range for what lies behind a stored part.
-fn rest_fields(stored: &Entry) -> Vec<(http::HeaderName, HeaderValue)> {
-    let Some(part) = &stored.parts.part else { return Vec::new() };
-    let mut fields = vec![(RANGE, range::open_range(part.range.last.saturating_add(1)))];
-    if let Some(tag) = stored.parts.headers.get(http::header::ETAG) {
-        fields.push((IF_RANGE, tag.clone()));
-    }
-    fields
+/// Range and If-Range for what a stored part misses; none where it can't be completed at once.
+pub(super) fn completing_fields(stored: &Entry) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let range = completing_range(stored.parts.part.as_deref()?)?;
+    Some([(RANGE, range), (IF_RANGE, if_range(&stored.headers())?)])
 }
 
 /// The stream that those who ask now will read, and the end to write it by.
 pub(super) fn stream_of(draft: &Draft) -> (Arc<Streaming>, SharedBodyWriter, SharedBodyReader) {
-    let length = announced_length(&draft.headers);
-    let (writer, body) = SharedBody::new(SharedBodyOptions { length, ..SharedBodyOptions::retaining(draft.route.max_body_bytes) });
-    let reader = body.reader().expect("a body that nothing was written to is read from its beginning");
+    let (writer, body) = SharedBody::new(SharedBodyOptions { retained_bytes_max: draft.route.max_body_bytes });
+    let reader = body.first_reader();
     let streaming = Streaming {
         status: draft.status,
         headers: draft.headers.clone(),
@@ -216,7 +211,7 @@ impl Engine {
                     }
                 }
                 Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
-                Err(error) => return writer.fail(error),
+                Err(error) => return cut_short(writer, error),
             }
         }
         writer.finish(trailers);
@@ -226,6 +221,11 @@ impl Engine {
         // The flight is open until the entry is there: no request in between asks the origin again.
         drop(leader);
     }
+}
+
+/// The readers of a body learn why it ends early.
+fn cut_short(writer: SharedBodyWriter, cause: BodyError) {
+    writer.fail(cause);
 }
 
 /// Whether a status is a failure of the origin that a stale answer may stand in for: RFC 5861 section 4.

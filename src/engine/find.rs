@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::flown::OriginFailure;
+use super::parts::{Holding, holding};
 use super::request::CacheableRequest;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
@@ -9,11 +10,8 @@ use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
-use crate::semantics::partial;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
-use http::Method;
-use http::header::RANGE;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -117,7 +115,7 @@ fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validit
             return Found::Ask(Ask { forward, why, stored: Some((Arc::clone(entry), on_failure)) });
         }
     };
-    if covers(request, entry) {
+    if holding(request, entry, now) == Holding::Enough {
         return Found::Usable(found);
     }
     let stored = Some((found.entry, OnOriginFailure::Fail(Reason::PartStored)));
@@ -141,12 +139,4 @@ fn forward_of(why: Reason) -> Forward {
         | Reason::RequestMinFresh => Forward::Request,
         _ => Forward::Stale,
     }
-}
-
-/// Whether what is stored holds all that the request asks for: the whole, or a part around the range asked.
-fn covers(request: &CacheableRequest, entry: &Entry) -> bool {
-    let Some(part) = &entry.parts.part else { return true };
-    request.method == Method::GET
-        && request.headers.contains_key(RANGE)
-        && partial::covers_request(part, &request.headers, &entry.parts.headers)
 }

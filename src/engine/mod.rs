@@ -13,6 +13,7 @@ mod find;
 mod flown;
 pub mod origin;
 pub mod outcome;
+mod parts;
 mod pass;
 mod request;
 mod respond;
@@ -218,7 +219,10 @@ fn passes_by(request: &http::Request<Body>) -> Option<Reason> {
 fn invalid_target(cause: origin::BodyError) -> Answer {
     let reason = Reason::InvalidTarget;
     let failure = Failure { status: StatusCode::BAD_REQUEST, reason, cause: Some(cause) };
-    Answer { reply: Err(failure), decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None } }
+    Answer {
+        reply: Err(failure),
+        decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None },
+    }
 }
 
 /// A URI of path and query only, for a request to the origin.

@@ -8,20 +8,20 @@ use super::admit::{self, Received, Verdict};
 use super::fetch::stream_of;
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
-use super::outcome::{Decision, Outcome};
+use super::outcome::{BARE_HIT, Decision, Outcome};
 use super::request::CacheableRequest;
 use super::{Answer, Engine, Failure};
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
 use crate::scope::Scope;
 use crate::semantics::cache_status::{CacheStatus, Forward};
-use crate::semantics::conditional;
+use crate::semantics::entity_tag;
 use crate::semantics::invalidate::invalidated_targets;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
-use crate::semantics::storable::is_own_content_location;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
+use http::header::{CONTENT_LOCATION, HOST};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(super) async fn pass(
     rules: Arc<RuleSet>,
     bypass: Bypass,
 ) -> Answer {
-    conditional::restore_origin_tags(request.headers_mut());
+    entity_tag::add_tags_without_coding(request.headers_mut());
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
     let passing = Passing { method, target, headers, rules, bypass };
@@ -64,7 +64,8 @@ pub(super) async fn pass(
         Err(error) => passing.failed(error),
         Ok(response) => {
             let times = ExchangeTimes { requested_at, received_at: engine.now() };
-            let stamp = passing.invalidate(engine, &response, stamp).await;
+            let changed = passing.changed_by(&response);
+            let stamp = passing.invalidate(engine, changed, stamp).await;
             let response = passing.store_for_get(engine, response, times, stamp);
             passing.answered(response)
         }
@@ -78,7 +79,7 @@ async fn forward(
 ) -> Result<Response<Body>, OriginError> {
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     *request.uri_mut() = super::origin_form(path)?;
-    target.set_host(request.headers_mut());
+    request.headers_mut().insert(HOST, target.host_value());
     engine.origin().fetch(request).await
 }
 
@@ -100,20 +101,24 @@ impl Passing {
             forward: Some(forward),
             forward_status: status.map(|status| status.as_u16()),
             detail: Some(reason),
-            ..CacheStatus::HIT
+            ..BARE_HIT
         });
         Decision { outcome, reason, route: self.bypass.route.as_ref().map(|route| route.name.clone()), cache_status }
     }
 
-    /// Purges what a successful unsafe request has changed, before its client hears of the success. Returns the stamp
-    /// that the answer itself carries: `began`, or this purge's own where no other came in between.
-    async fn invalidate(&self, engine: &Engine, response: &Response<Body>, began: Stamp) -> Stamp {
+    /// What a successful unsafe request has changed among what may be stored.
+    fn changed_by(&self, response: &Response<Body>) -> Vec<Scope> {
         let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
         let keyed = targets.iter().filter_map(|target| match self.rules.decide(&Method::GET, target) {
             RouteVerdict::Cache(route) => Some(Scope::Url(route.keyed_target(target).url().into())),
             RouteVerdict::Pass { .. } => None,
         });
-        let scopes: Vec<Scope> = keyed.collect();
+        keyed.collect()
+    }
+
+    /// Purges what has changed, before the client hears of the success. Returns the stamp that the answer itself
+    /// carries: `began`, or this purge's own where no other came in between.
+    async fn invalidate(&self, engine: &Engine, scopes: Vec<Scope>, began: Stamp) -> Stamp {
         if scopes.is_empty() {
             return began;
         }
@@ -139,7 +144,7 @@ impl Passing {
         times: ExchangeTimes,
         stamp: Stamp,
     ) -> Response<Body> {
-        if self.method != Method::POST || !is_own_content_location(&self.target, response.headers()) {
+        if self.method != Method::POST || !response.headers().contains_key(CONTENT_LOCATION) {
             return response;
         }
         let RouteVerdict::Cache(route) = self.rules.decide(&Method::GET, &self.target) else { return response };

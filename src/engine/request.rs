@@ -10,7 +10,7 @@ use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary};
 use http::header::{AUTHORIZATION, HOST, RANGE};
-use http::{Extensions, HeaderMap, HeaderValue, Method};
+use http::{Extensions, HeaderMap, Method};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,12 +84,7 @@ impl CacheableRequest {
 
     /// What the answer will be filed under, as far as `tags` are known.
     pub(super) fn membership<'a>(&'a self, tags: &'a [Tag]) -> Membership<'a> {
-        Membership {
-            url: self.target.url(),
-            path_start: self.target.path_start(),
-            route: &self.route.name,
-            tags,
-        }
+        Membership { url: self.target.url(), path_start: self.target.path_start(), route: &self.route.name, tags }
     }
 
     /// The key of a shared fetch: the primary key, and the variant where it is known what picks one.
@@ -108,10 +103,7 @@ impl CacheableRequest {
     /// The headers of a fetch for this request, `Host` included.
     pub(super) fn fetch_headers(&self) -> HeaderMap {
         let mut headers = self.route.fetch_headers(&self.headers);
-        // An authority that was settled is a valid field value; were it not, the client's own Host stays.
-        if let Ok(host) = HeaderValue::from_str(self.target.authority()) {
-            headers.insert(HOST, host);
-        }
+        headers.insert(HOST, self.target.host_value());
         headers
     }
 

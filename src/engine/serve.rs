@@ -1,20 +1,20 @@
 //! The steps of a request on a cacheable route: find, serve or ask; share the fetch; answer.
 
+use super::Answer;
 use super::Engine;
-use super::fetch::{Fetch, Wanted};
+use super::fetch::{Fetch, Wanted, completing_fields};
 use super::find::{Ask, Found};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
-use crate::entry::Entry;
-use crate::stamp::Stamp;
 use super::request::{CacheableRequest, Sharing};
 use super::respond::{self, Sharer};
-use super::Answer;
 use crate::coalesce::flights::{Announcement, Follower, Leader, Role};
+use crate::entry::Entry;
 use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::vary::VariantKey;
+use crate::stamp::Stamp;
 use http::Method;
 use http::header::RANGE;
 use std::sync::Arc;
@@ -147,8 +147,10 @@ fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
     let ranged = request.method == Method::GET && request.headers.contains_key(RANGE);
     match &ask.stored {
         _ if request.method == Method::HEAD => Wanted::Head,
-        Some((stored, on_failure)) if stored.parts.part.is_none() => Wanted::Validation(Arc::clone(stored), *on_failure),
-        Some((stored, _)) if !ranged && ask.forward == Forward::Partial && stored.begins_at_first_byte() => {
+        Some((stored, on_failure)) if stored.parts.part.is_none() => {
+            Wanted::Validation(Arc::clone(stored), *on_failure)
+        }
+        Some((stored, _)) if !ranged && ask.forward == Forward::Partial && completing_fields(stored).is_some() => {
             Wanted::Rest(Arc::clone(stored))
         }
         _ if ranged => Wanted::ClientRange,

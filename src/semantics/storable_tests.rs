@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::semantics::policy::ExchangeTimes;
 use http::uri::Scheme;
-use http::{HeaderValue, Uri};
+use http::Uri;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -29,7 +29,13 @@ fn target() -> Target {
 }
 
 /// The verdict on one exchange; a lifetime of the route's where `route_ttl` gives one.
-fn verdict(method: &Method, request: Lines<'_>, status: u16, response: Lines<'_>, route_ttl: Option<u64>) -> Storability {
+fn verdict(
+    method: &Method,
+    request: Lines<'_>,
+    status: u16,
+    response: Lines<'_>,
+    route_ttl: Option<u64>,
+) -> Storability {
     let (request_headers, headers) = (headers(request), headers(response));
     let times = ExchangeTimes { requested_at: NOW, received_at: NOW };
     let policy = ResponsePolicy::parse(StatusCode::from_u16(status).expect("a status"), &headers, times);
@@ -38,13 +44,8 @@ fn verdict(method: &Method, request: Lines<'_>, status: u16, response: Lines<'_>
         lifetime.fresh_for = Duration::from_secs(secs);
         lifetime.source = LifetimeSource::Route;
     }
-    let exchange = Exchange {
-        method,
-        request_headers: &request_headers,
-        headers: &headers,
-        policy: &policy,
-        lifetime: &lifetime,
-    };
+    let exchange =
+        Exchange { method, request_headers: &request_headers, headers: &headers, policy: &policy, lifetime: &lifetime };
     if method == Method::POST { post_storability(&exchange, &target()) } else { storability(&exchange) }
 }
 
@@ -82,7 +83,12 @@ fn no_store_and_private_refuse_but_for_what_they_leave_open() {
         (&[], 200, &[MAX_AGE, ("cdn-cache-control", "no-store")], Some(Reason::ResponseNoStore)),
         (&[], 200, &[MAX_AGE, ("cdn-cache-control", "private")], Some(Reason::ResponsePrivate)),
         (&[], 200, &[("cache-control", "no-store"), ("cdn-cache-control", "max-age=60")], None),
-        (&[], 200, &[("cache-control", "no-store"), ("cdn-cache-control", "max-age=60, &")], Some(Reason::ResponseNoStore)),
+        (
+            &[],
+            200,
+            &[("cache-control", "no-store"), ("cdn-cache-control", "max-age=60, &")],
+            Some(Reason::ResponseNoStore),
+        ),
         (&[], 200, &[("cache-control", "no-store"), ("cdn-cache-control", "max-age=\"60\"")], Some(Reason::NoLifetime)),
     ]);
 }
@@ -111,7 +117,12 @@ fn section_3_5_an_authorized_answer_needs_leave_to_be_shared() {
         (authorized, 200, &[("cache-control", "s-maxage=60")], None),
         (authorized, 200, &[("cache-control", "max-age=60, proxy-revalidate")], Some(Reason::Authorized)),
         (authorized, 200, &[("cache-control", "max-age=60, no-cache"), TAG], Some(Reason::Authorized)),
-        (authorized, 200, &[("cache-control", "public"), ("cdn-cache-control", "max-age=60")], Some(Reason::Authorized)),
+        (
+            authorized,
+            200,
+            &[("cache-control", "public"), ("cdn-cache-control", "max-age=60")],
+            Some(Reason::Authorized),
+        ),
     ]);
     let by_route = verdict(&Method::GET, authorized, 200, &[], Some(60));
     assert_eq!(by_route, Storability::Refused(Reason::Authorized));
@@ -165,6 +176,8 @@ fn without_a_lifetime_or_a_validator_nothing_is_stored() {
         (&[], 200, &[("cache-control", "no-cache"), TAG], None),
         (&[], 200, &[TAG], None),
         (&[], 200, &[("etag", "nonsense")], no_lifetime),
+        (&[], 200, &[("last-modified", "yesterday")], no_lifetime),
+        (&[], 200, &[("last-modified", "Mon, 23 Nov 2026 00:00:00 GMT")], None),
         (&[], 200, &[HOUR_AGO], None),
         (&[], 200, &[("expires", "0")], None),
         (&[], 200, &[("cache-control", "max-age=0")], None),
@@ -229,8 +242,19 @@ fn fields_named_by_private_and_no_cache_are_not_stored() {
 
 fn directives() -> impl Strategy<Value = String> {
     let one = prop::sample::select(vec![
-        "max-age=60", "max-age=0", "s-maxage=60", "public", "private", "must-understand", "must-revalidate", "no-cache",
-        "private=\"a\"", "no-cache=\"a\"", "stale-if-error=5", "max-age=x", "x=\"y",
+        "max-age=60",
+        "max-age=0",
+        "s-maxage=60",
+        "public",
+        "private",
+        "must-understand",
+        "must-revalidate",
+        "no-cache",
+        "private=\"a\"",
+        "no-cache=\"a\"",
+        "stale-if-error=5",
+        "max-age=x",
+        "x=\"y",
     ]);
     prop::collection::vec(one, 0..4).prop_map(|all| all.join(", "))
 }
