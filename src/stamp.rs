@@ -27,6 +27,12 @@ impl Stamp {
     pub const fn local(count: u64) -> Self {
         Self::new((0, count), 0)
     }
+
+    /// The place right after this one that is taken while the log is away: below every later log entry.
+    #[must_use]
+    pub const fn refined(self) -> Self {
+        Self::new(self.log, self.local.saturating_add(1))
+    }
 }
 
 impl fmt::Display for Stamp {

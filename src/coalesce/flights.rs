@@ -1,14 +1,37 @@
 //! The table of flights, leaders and followers.
+//!
+//! A flight is in the table from its beginning until its leader ends it (by announcing `Alone`, by [`Leader::close`] or
+//! by being dropped) or until a newer flight takes its place. Leader and followers hold the flight itself, so a flight
+//! that was replaced goes on for those who joined it; whoever takes a flight out of the table compares identities.
 
 use crate::key::PrimaryKey;
+use crate::semantics::reason::Reason;
 use crate::stamp::Stamp;
-use std::marker::PhantomData;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// Joining holds a shard's mutex while it judges barriers; shards keep unrelated keys from waiting for that.
+const SHARDS: usize = 16;
+
+type Shard<H> = HashMap<PrimaryKey, Arc<Flight<H>>>;
 
 /// Flights under way. `H` is what a leader announces to followers: head and body reader source, cheap to clone.
-#[derive(Debug)]
 pub struct Flights<H> {
-    head: PhantomData<H>,
+    // Two random seeds, this one and each map's own: clients choose keys, and must not be able to crowd a shard.
+    shard_seed: RandomState,
+    shards: [Mutex<Shard<H>>; SHARDS],
+}
+
+struct Flight<H> {
+    key: PrimaryKey,
+    stamp: Stamp,
+    // Holds the announcement once there is one, so that a follower who joins later finds it. Its receivers are the
+    // followers.
+    word: watch::Sender<Option<Announcement<H>>>,
 }
 
 /// The part a request plays.
@@ -21,71 +44,201 @@ pub enum Role<H> {
 }
 
 /// What a leader tells its followers.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Announcement<H> {
     /// The answer may be shared: here it is.
     Shared(H),
     /// The answer may not be shared, or there is none: ask on your own.
-    Alone(crate::semantics::reason::Reason),
+    Alone(Reason),
 }
 
 /// The right and duty to fetch for a key. Dropping it ends the flight: no one can join it any more, and followers
 /// that have no announcement yet get `Alone(LeaderGone)`.
-#[derive(Debug)]
 pub struct Leader<H> {
-    head: PhantomData<H>,
+    flights: Arc<Flights<H>>,
+    flight: Arc<Flight<H>>,
 }
 
-/// One that waits.
-#[derive(Debug)]
+/// One that waits. Dropping it is all there is to giving up.
 pub struct Follower<H> {
-    head: PhantomData<H>,
+    stamp: Stamp,
+    word: watch::Receiver<Option<Announcement<H>>>,
 }
 
 impl<H: Clone + Send + Sync + 'static> Flights<H> {
     /// No flights.
     #[must_use]
     pub fn new() -> Arc<Self> {
-        todo!()
+        Arc::new(Self { shard_seed: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) })
     }
 
     /// Joins the flight for `key`, or begins one. `may_join` judges the stamp of a flight under way against the
     /// barriers as they stand now; where it says no, the caller leads a new flight that takes the old one's place
     /// (the old one goes on for those who joined it). `stamp` is read only for a new flight.
+    ///
+    /// Both are called with a lock of this table held: they must be short and must not come back to it.
     pub fn join(
         self: &Arc<Self>,
         key: &PrimaryKey,
         may_join: impl FnOnce(Stamp) -> bool,
         stamp: impl FnOnce() -> Stamp,
     ) -> Role<H> {
-        let _ = (key, may_join(stamp()));
-        todo!()
+        let mut shard = self.shard(key);
+        if let Some(flight) = shard.get(key)
+            && may_join(flight.stamp)
+        {
+            return Role::Follower(Follower { stamp: flight.stamp, word: flight.word.subscribe() });
+        }
+        let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), word: watch::Sender::new(None) });
+        let replaced = shard.insert(key.clone(), Arc::clone(&flight));
+        drop(shard);
+        // What the old flight holds may be large; it is let go of outside the lock.
+        drop(replaced);
+        Role::Leader(Leader { flights: Arc::clone(self), flight })
     }
 }
 
-impl<H: Clone + Send + Sync + 'static> Leader<H> {
+impl<H> Flights<H> {
+    /// How many flights can be joined now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| locked(shard).len()).sum()
+    }
+
+    /// Whether there is no flight to join.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many followers hold on to the flight for `key`, 0 where there is none.
+    #[must_use]
+    pub fn followers_waiting(&self, key: &PrimaryKey) -> usize {
+        self.shard(key).get(key).map_or(0, |flight| flight.word.receiver_count())
+    }
+
+    fn shard(&self, key: &PrimaryKey) -> MutexGuard<'_, Shard<H>> {
+        let hash = self.shard_seed.hash_one(key);
+        // The remainder of a division by SHARDS is in range and fits any usize.
+        let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
+        locked(&self.shards[index])
+    }
+
+    /// Takes `flight` out of the table, unless another has taken its place.
+    fn remove(&self, flight: &Arc<Flight<H>>) {
+        let mut shard = self.shard(&flight.key);
+        let removed = match shard.get(&flight.key) {
+            Some(present) if Arc::ptr_eq(present, flight) => shard.remove(&flight.key),
+            _ => None,
+        };
+        drop(shard);
+        drop(removed);
+    }
+}
+
+/// A panic elsewhere while the lock was held leaves a map that is whole all the same: each change is one call.
+fn locked<H>(shard: &Mutex<Shard<H>>) -> MutexGuard<'_, Shard<H>> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<H> Flight<H> {
+    /// Keeps and spreads the first word; later ones are dropped.
+    fn say(&self, announcement: Announcement<H>) {
+        self.word.send_if_modified(|word| {
+            let first = word.is_none();
+            if first {
+                *word = Some(announcement);
+            }
+            first
+        });
+    }
+}
+
+impl<H> Leader<H> {
+    /// The key that is fetched.
+    #[must_use]
+    pub fn key(&self) -> &PrimaryKey {
+        &self.flight.key
+    }
+
     /// The log position when this flight began.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
-        todo!()
+        self.flight.stamp
+    }
+
+    /// How many followers hold on to this flight.
+    #[must_use]
+    pub fn followers_waiting(&self) -> usize {
+        self.flight.word.receiver_count()
     }
 
     /// Tells the followers, once. After `Shared` later joiners get the same; after `Alone` the flight has ended.
+    /// Of several announcements the first stands.
     pub fn announce(&self, announcement: Announcement<H>) {
-        let _ = announcement;
-        todo!()
+        if let Announcement::Alone(_) = announcement {
+            // First out of the table, then the word: who hears it and joins again must not find this flight.
+            self.close();
+        }
+        self.flight.say(announcement);
+    }
+
+    /// Lets no one join any more, while those who did still hear of it: for a shared body that has grown past what is
+    /// retained and can't be read from its beginning any more.
+    pub fn close(&self) {
+        self.flights.remove(&self.flight);
     }
 }
 
-impl<H: Clone + Send + Sync + 'static> Follower<H> {
+impl<H> Drop for Leader<H> {
+    fn drop(&mut self) {
+        self.close();
+        self.flight.say(Announcement::Alone(Reason::LeaderGone));
+    }
+}
+
+impl<H: Clone> Follower<H> {
     /// The log position when the flight began.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
-        todo!()
+        self.stamp
     }
 
-    /// Waits for the leader's word.
+    /// Waits for the leader's word. May be cancelled and called again; answers the same each time.
     pub async fn announcement(&mut self) -> Announcement<H> {
-        todo!()
+        let word = self.word.wait_for(Option::is_some).await.ok().and_then(|word| word.clone());
+        // A leader always leaves a word when it goes; should the channel close without one, that means the same.
+        word.unwrap_or(Announcement::Alone(Reason::LeaderGone))
     }
 }
+
+impl<H> fmt::Debug for Flights<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flights").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<H> fmt::Debug for Announcement<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shared(_) => f.write_str("Shared(..)"),
+            Self::Alone(reason) => f.debug_tuple("Alone").field(reason).finish(),
+        }
+    }
+}
+
+impl<H> fmt::Debug for Leader<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leader").field("key", self.key()).field("stamp", &self.stamp()).finish_non_exhaustive()
+    }
+}
+
+impl<H> fmt::Debug for Follower<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("stamp", &self.stamp).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "flights_tests.rs"]
+mod tests;

@@ -1,9 +1,12 @@
 //! One leader, N followers: requests for the same key share one fetch and stream its body as it arrives.
 //!
-//! Knows only keys. A [`Flights`] table maps a key to the flight under way. The first to [`Flights::join`] gets a
-//! [`Leader`]; whoever joins later a [`Follower`]. The leader announces a head once, then fills a
-//! [`shared_body::SharedBody`]; a leader dropped without announcing wakes its followers with `Gone`. No lock is held
-//! across an await. Followers wait without polling.
+//! Knows only keys. A [`flights::Flights`] table maps a key to the flight under way. The first to
+//! [`flights::Flights::join`] gets a [`flights::Leader`]; whoever joins later a [`flights::Follower`]. The leader
+//! announces once: either an answer to share, whose [`shared_body::SharedBody`] it goes on to fill, or that each must
+//! ask alone. A leader dropped without a word wakes its followers with `Alone(LeaderGone)`.
+//!
+//! Locks: a short mutex per table shard and one per shared body. Neither is held across an await, and neither is ever
+//! taken while the other is held. Nobody polls: an announcement, a piece or an end wakes those that wait for it.
 
 pub mod flights;
 pub mod shared_body;

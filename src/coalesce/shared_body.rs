@@ -1,11 +1,30 @@
 //! A body that one task writes and many read while it grows.
 //!
-//! The writer never waits for readers up to the retained size; past it (the body can't be stored any more, so no new
-//! reader may come) the part that all readers have passed is dropped, and the writer waits for the slowest.
+//! The writer never waits for readers up to the retained size, and goes on without any. Past it the body can't be
+//! stored any more, so no new reader may come, the part that all readers have passed is dropped, and the writer waits
+//! for the slowest of them to come within a window; once all are gone it is told to stop.
+//!
+//! Objects: one [`SharedBodyWriter`], any number of [`SharedBody`] handles and [`SharedBodyReader`]s over one state
+//! under one short mutex, never held across an await. Wakers are taken out under the lock and woken after it. Pieces
+//! are shared, not copied, but for runs of tiny ones, which are joined lest their bookkeeping outgrow them.
+
+mod reader;
+mod state;
+
+pub use reader::SharedBodyReader;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use std::sync::Arc;
+use state::{End, Room, State};
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use tokio::sync::Notify;
+
+/// How far the writer may be ahead of the slowest reader once a body is past its retained size.
+pub const WINDOW_BYTES: usize = 1024 * 1024;
 
 /// Why a body ended before its end. Reaches every reader, so that each client sees a truncated message.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -13,7 +32,33 @@ use std::sync::Arc;
 pub struct Truncated {
     /// What cut it.
     #[source]
-    pub cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    pub cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// The body ended, but not where its announced length said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{arrived} bytes arrived where {announced} were announced")]
+pub struct LengthDiffers {
+    /// The announced length, in bytes.
+    pub announced: u64,
+    /// What arrived, in bytes.
+    pub arrived: u64,
+}
+
+/// Nobody reads the body any more, and it is too large to be stored: there is no use in going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("all readers of the body are gone")]
+pub struct AllReadersGone;
+
+/// Why there is no complete body.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Incomplete {
+    /// It was cut short.
+    #[error(transparent)]
+    Truncated(Truncated),
+    /// It grew past the retained size.
+    #[error("the body is larger than what is retained of it")]
+    Overrun,
 }
 
 /// A complete body.
@@ -25,6 +70,181 @@ pub struct CompleteBody {
     pub trailers: Option<HeaderMap>,
 }
 
+/// Whether the whole body is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// All that arrived is held.
+    Retained,
+    /// The body grew past the retained size.
+    Overrun,
+}
+
+/// What a shared body is told at its beginning.
+#[derive(Debug, Clone, Copy)]
+pub struct SharedBodyOptions {
+    /// The largest body that is held whole, in bytes.
+    pub retained_bytes_max: u64,
+}
+
 /// The growing body; clone it to read it elsewhere.
-#[derive(Debug, Clone)]
-pub struct SharedBody {}
+#[derive(Clone)]
+pub struct SharedBody {
+    shared: Arc<Shared>,
+}
+
+/// Fills a [`SharedBody`]. Dropping it before [`Self::finish`] cuts the body short.
+pub struct SharedBodyWriter {
+    shared: Arc<Shared>,
+    // Kept between pushes to spare an allocation each.
+    woken: Vec<Waker>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    // Told when the body has ended or is no longer retained.
+    settled: Notify,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No step of the state's leaves it half done, so a panic elsewhere doesn't spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SharedBody {
+    /// An empty body and the writer that fills it.
+    #[must_use]
+    pub fn new(options: SharedBodyOptions) -> (SharedBodyWriter, Self) {
+        Self::with_window(options, WINDOW_BYTES)
+    }
+
+    /// The same with another window than [`WINDOW_BYTES`].
+    #[must_use]
+    pub fn with_window(options: SharedBodyOptions, window_bytes: usize) -> (SharedBodyWriter, Self) {
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(options, window_bytes)), settled: Notify::new() });
+        (SharedBodyWriter { shared: Arc::clone(&shared), woken: Vec::new() }, Self { shared })
+    }
+
+    /// A reader from the beginning; `None` where the beginning is not held any more or the body was cut short already:
+    /// ask on your own.
+    #[must_use]
+    pub fn reader(&self) -> Option<SharedBodyReader> {
+        let place = self.shared.state().enter()?;
+        Some(SharedBodyReader::new(Arc::clone(&self.shared), place))
+    }
+
+    /// The reader of whoever makes the body, taken before anything is pushed; later it may find no beginning to read
+    /// and then says that the body was cut short.
+    #[must_use]
+    pub fn first_reader(&self) -> SharedBodyReader {
+        let nowhere = usize::MAX;
+        self.reader().unwrap_or_else(|| SharedBodyReader::new(Arc::clone(&self.shared), nowhere))
+    }
+
+    /// The body, if it is complete by now.
+    #[must_use]
+    pub fn completed(&self) -> Option<CompleteBody> {
+        self.shared.state().outcome()?.ok()
+    }
+
+    /// Waits until the body is complete.
+    ///
+    /// # Errors
+    /// Where it was cut short, or, as soon as that is known, where it grew past the retained size.
+    pub async fn complete(&self) -> Result<CompleteBody, Incomplete> {
+        loop {
+            // A `Notified` hears every `notify_waiters` after its creation, so nothing is lost between look and wait.
+            let settled = self.shared.settled.notified();
+            if let Some(outcome) = self.shared.state().outcome() {
+                return outcome;
+            }
+            settled.await;
+        }
+    }
+
+    /// How many bytes have arrived.
+    #[must_use]
+    pub fn arrived_bytes(&self) -> u64 {
+        self.shared.state().arrived_bytes()
+    }
+
+    /// How many bytes are held now.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.shared.state().held_bytes()
+    }
+}
+
+impl SharedBodyWriter {
+    /// Tells readers the exact length, in bytes, where the head of the message announces it.
+    pub fn announce_length(&mut self, length: u64) {
+        self.shared.state().announce_length(length);
+    }
+
+    /// Appends a piece and, past the retained size, waits until the slowest reader has come within the window. Where
+    /// the future is dropped while it waits, the piece has been appended all the same.
+    ///
+    /// # Errors
+    /// Where the body is past its retained size and all its readers are gone.
+    pub async fn push(&mut self, piece: Bytes) -> Result<(), AllReadersGone> {
+        let before = self.retained();
+        let appended = self.shared.state().append(piece, &mut self.woken);
+        if before != self.retained() {
+            self.shared.settled.notify_waiters();
+        }
+        self.woken.drain(..).for_each(Waker::wake);
+        appended?;
+        poll_fn(|context| match self.shared.state().room(context.waker()) {
+            Room::Now => Poll::Ready(Ok(())),
+            Room::Later => Poll::Pending,
+            Room::Never => Poll::Ready(Err(AllReadersGone)),
+        })
+        .await
+    }
+
+    /// Whether all that was pushed is held.
+    #[must_use]
+    pub fn retained(&self) -> Retention {
+        self.shared.state().retention()
+    }
+
+    /// Ends the body, with trailers if there are any. A body that differs from its announced length is cut short
+    /// instead.
+    pub fn finish(mut self, trailers: Option<HeaderMap>) {
+        self.end(End::Whole(trailers));
+    }
+
+    /// Cuts the body short.
+    pub fn fail(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.end(End::Cut(Truncated { cause: Some(cause.into().into()) }));
+    }
+
+    fn end(&mut self, end: End) {
+        self.shared.state().end(end, &mut self.woken);
+        self.shared.settled.notify_waiters();
+        self.woken.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Drop for SharedBodyWriter {
+    fn drop(&mut self) {
+        // After `finish` or `fail` this changes nothing: the first end stands.
+        self.end(End::Cut(Truncated { cause: None }));
+    }
+}
+
+impl fmt::Debug for SharedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedBody").field("arrived_bytes", &self.arrived_bytes()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SharedBodyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedBodyWriter").field("retained", &self.retained()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

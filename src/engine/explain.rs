@@ -1,14 +1,108 @@
-//! What would happen to a request, and why, without doing it.
+//! What would happen to a request, and why, without doing it: the same steps over the same verdicts, by peeking.
 
-use super::Engine;
-use http::{HeaderMap, Method, Uri};
+use super::find::{Found, lifetime_of};
+use super::request::{CacheableRequest, Sharing};
+use super::{Engine, outcome::Outcome, passes_by};
+use crate::clock::Timestamp;
+use crate::engine::origin::empty_body;
+use crate::entry::Entry;
+use crate::invalidation::Standing;
+use crate::rules::Verdict;
+use crate::semantics::reason::Reason;
+use crate::semantics::target::{Target, TargetError};
+use http::header::{
+    AGE, AUTHORIZATION, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY,
+};
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A reason with its sentence.
+#[derive(Debug, Clone, Serialize)]
+pub struct Because {
+    /// The stable label, as in Cache-Status, log and metrics.
+    pub reason: &'static str,
+    /// One sentence.
+    pub explanation: &'static str,
+}
+
+impl From<Reason> for Because {
+    fn from(reason: Reason) -> Self {
+        Self { reason: reason.label(), explanation: reason.explanation() }
+    }
+}
+
+/// One stored response under the request's key.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoredExplained {
+    /// Whether the request picks this variant.
+    pub picked: bool,
+    /// The status.
+    pub status: u16,
+    /// The normalised request fields that pick it.
+    pub variant: BTreeMap<String, String>,
+    /// The route that stored it.
+    pub route: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The response's fields that were weighed.
+    pub fields: BTreeMap<String, Vec<String>>,
+    /// Its age in seconds.
+    pub age_secs: u64,
+    /// For how many seconds it is fresh.
+    pub fresh_for_secs: u64,
+    /// Where that comes from.
+    pub lifetime_source: &'static str,
+    /// The length of the body as kept, in bytes.
+    pub body_bytes: usize,
+    /// What it weighs in memory, in bytes.
+    pub weight_bytes: usize,
+    /// Its place in the invalidation log.
+    pub stamp: String,
+    /// `clear`, `soft-purged` or `purged`.
+    pub standing: &'static str,
+}
+
+/// What would happen.
+#[derive(Debug, Clone, Serialize)]
+pub struct Would {
+    /// The outcome, were the origin to answer: `hit`, `stale`, `revalidated`, `miss`, `bypass`, `pass`.
+    pub outcome: &'static str,
+    /// Why.
+    #[serde(flatten)]
+    pub because: Because,
+    /// Why the fetch would not be shared with others, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alone: Option<Because>,
+    /// Why the key is known to be uncacheable, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_uncacheable: Option<Because>,
+}
 
 /// The answer of `GET /explain`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation {
-    /// The method and settled URL.
-    pub request: String,
+    /// The method.
+    pub method: String,
+    /// The settled URL.
+    pub url: String,
+    /// The route that decides, if any.
+    pub route: Option<String>,
+    /// The pattern of that route.
+    pub pattern: Option<String>,
+    /// The URL as keyed and sent.
+    pub keyed_url: Option<String>,
+    /// The key's fingerprint.
+    pub key: Option<String>,
+    /// The headers that the origin would be sent; values of credentials are left out.
+    pub fetch_headers: BTreeMap<String, Vec<String>>,
+    /// The request's cache directives.
+    pub request_directives: BTreeMap<String, Vec<String>>,
+    /// What is stored under the key.
+    pub stored: Vec<StoredExplained>,
+    /// What would happen.
+    pub would: Would,
 }
 
 impl Engine {
@@ -16,12 +110,101 @@ impl Engine {
     ///
     /// # Errors
     /// Where the URL is not one that a request can name.
-    pub fn explain(
-        &self,
-        method: &Method,
-        url: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Explanation, crate::semantics::target::TargetError> {
-        todo!("{method} {url} {headers:?}")
+    pub fn explain(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Result<Explanation, TargetError> {
+        let target = Target::settle(url, headers, url.scheme().unwrap_or(&Scheme::HTTP))?;
+        let rules = self.rules();
+        let mut request = http::Request::new(empty_body());
+        *request.method_mut() = method.clone();
+        *request.headers_mut() = headers.clone();
+        let (route, why, outcome) = match rules.decide(method, &target) {
+            Verdict::Cache(route) => match passes_by(&request) {
+                None => {
+                    let (head, _) = request.into_parts();
+                    return Ok(self.explain_cacheable(&CacheableRequest::new(head, &target, route, rules), &target));
+                }
+                Some(why) => (Some(route), why, Outcome::Bypass),
+            },
+            Verdict::Pass { route, why } => (route, why, Outcome::Pass),
+        };
+        Ok(Explanation {
+            method: method.to_string(),
+            url: target.url().to_owned(),
+            route: route.as_ref().map(|route| route.name.to_string()),
+            pattern: route.as_ref().map(|route| route.path.source().to_owned()),
+            keyed_url: None,
+            key: None,
+            fetch_headers: shown(headers, |_| true),
+            request_directives: shown(headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
+            stored: Vec::new(),
+            would: Would { outcome: outcome.label(), because: why.into(), alone: None, known_uncacheable: None },
+        })
     }
+
+    fn explain_cacheable(&self, request: &CacheableRequest, target: &Target) -> Explanation {
+        let now = self.now();
+        let variants = self.memory().peek(&request.key);
+        let entries = variants.as_deref().map_or(&[][..], |variants| variants.entries());
+        let (outcome, why, asks) = match self.find_among(request, entries, now) {
+            Found::Usable(usable) if matches!(usable.why, Reason::Fresh | Reason::RefreshAhead) => {
+                (Outcome::Hit, usable.why, false)
+            }
+            Found::Usable(usable) => (Outcome::Stale, usable.why, false),
+            Found::Ask(ask) if request.directives.only_if_cached => (Outcome::Error, ask.why, false),
+            Found::Ask(ask) if ask.stored.is_some() => (Outcome::Revalidated, ask.why, true),
+            Found::Ask(ask) => (Outcome::Miss, ask.why, true),
+        };
+        let alone = match request.sharing() {
+            Sharing::Alone(why) if asks => Some(why.into()),
+            _ => None,
+        };
+        let known_uncacheable = self.recall_uncacheable(request).filter(|_| asks).map(Because::from);
+        Explanation {
+            method: request.method.to_string(),
+            url: target.url().to_owned(),
+            route: Some(request.route.name.to_string()),
+            pattern: Some(request.route.path.source().to_owned()),
+            keyed_url: Some(request.target.url().to_owned()),
+            key: Some(request.key.to_string()),
+            fetch_headers: shown(&request.fetch_headers(), |_| true),
+            request_directives: shown(&request.headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
+            stored: entries.iter().map(|entry| self.explain_entry(request, entry, now)).collect(),
+            would: Would { outcome: outcome.label(), because: why.into(), alone, known_uncacheable },
+        }
+    }
+
+    fn explain_entry(&self, request: &CacheableRequest, entry: &Entry, now: Timestamp) -> StoredExplained {
+        let lifetime = lifetime_of(request, entry);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let weighed = [CACHE_CONTROL, EXPIRES, DATE, AGE, VARY, ETAG, LAST_MODIFIED];
+        StoredExplained {
+            picked: request.picks(entry),
+            status: entry.parts.status.as_u16(),
+            variant: entry.parts.variant.0.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            route: entry.parts.route.to_string(),
+            tags: entry.parts.tags.iter().map(ToString::to_string).collect(),
+            fields: shown(&entry.headers(), |name| weighed.contains(name) || name == "cdn-cache-control"),
+            age_secs: entry.parts.policy.current_age(now).as_secs(),
+            fresh_for_secs: lifetime.fresh_for.as_secs(),
+            lifetime_source: lifetime.source.label(),
+            body_bytes: entry.parts.body.at_rest().len(),
+            weight_bytes: entry.weight_bytes(),
+            stamp: entry.parts.stamp.to_string(),
+            standing: match self.standing(entry) {
+                Standing::Clear => "clear",
+                Standing::SoftPurged => "soft-purged",
+                Standing::Purged => "purged",
+            },
+        }
+    }
+}
+
+/// Field lines by name, where `wanted`; credentials are named but not shown.
+fn shown(headers: &HeaderMap, wanted: impl Fn(&HeaderName) -> bool) -> BTreeMap<String, Vec<String>> {
+    let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| wanted(name)) {
+        let secret = [COOKIE, AUTHORIZATION, SET_COOKIE].contains(name);
+        let text = if secret { "(not shown)".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        fields.entry(name.to_string()).or_default().push(text.into_owned());
+    }
+    fields
 }

@@ -1,19 +1,46 @@
 //! The steps of a request, as one short match over verdicts made below. Names no hyper, no Redis, no socket.
+//!
+//! An [`Engine`] is shared by all connections. It holds no lock across an await: rules are swapped atomically, the
+//! tiers and the table of flights lock briefly within themselves. A request's steps stand in [`serve`]; a fetch runs in
+//! a task of its own ([`fetch`]), so that a client that leaves harms nobody else.
 
+mod admit;
+mod confirm;
+pub mod deliver;
 pub mod explain;
+mod fetch;
+mod find;
+mod flown;
 pub mod origin;
 pub mod outcome;
+mod parts;
+mod pass;
+mod request;
+mod respond;
+mod serve;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
+use crate::coalesce::flights::Flights;
 use crate::invalidation::Invalidation;
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, Verdict};
 use crate::semantics::reason::Reason;
+use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
-use http::StatusCode;
-use http::uri::Scheme;
-use origin::{Body, Origin};
-use outcome::Decision;
+use crate::store::uncacheable::UncacheableKeys;
+use arc_swap::ArcSwap;
+use flown::{Flown, OriginFailure};
+use http::header::{CONNECTION, EXPECT, UPGRADE};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Method, StatusCode, Uri};
+use http_body::Body as _;
+use origin::{Body, Origin, OriginError};
+use outcome::{Decision, Outcome};
+use pass::Bypass;
+use request::CacheableRequest;
 use std::sync::Arc;
+
+/// How many uncacheable keys are remembered.
+const UNCACHEABLE_KEYS_MAX: usize = 65_536;
 
 /// What the connection tells of a request besides its head.
 #[derive(Debug, Clone)]
@@ -31,6 +58,19 @@ pub struct Failure {
     pub reason: Reason,
     /// What lies beneath: for the log, never for the client.
     pub cause: Option<origin::BodyError>,
+}
+
+impl Failure {
+    fn of_origin(failure: &OriginFailure) -> Self {
+        let status = match failure.reason {
+            Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Reason::UpstreamNoServer => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::ClientBody | Reason::InvalidTarget => StatusCode::BAD_REQUEST,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        let cause = failure.cause.clone().map(|cause| Box::new(cause) as origin::BodyError);
+        Self { status, reason: failure.reason, cause }
+    }
 }
 
 /// The answer to one request.
@@ -68,43 +108,127 @@ pub struct EngineParts {
 
 /// The engine: one per instance.
 pub struct Engine {
-    _parts: EngineParts,
+    clock: Arc<dyn Clock>,
+    origin: Arc<dyn Origin>,
+    memory: Arc<MemoryTier>,
+    invalidation: Arc<Invalidation>,
+    rules: ArcSwap<RuleSet>,
+    flights: Arc<Flights<Flown>>,
+    uncacheable: UncacheableKeys,
 }
 
 impl Engine {
     /// An engine of these parts.
     #[must_use]
     pub fn new(parts: EngineParts) -> Arc<Self> {
-        Arc::new(Self { _parts: parts })
+        Arc::new(Self {
+            clock: parts.clock,
+            origin: parts.origin,
+            memory: parts.memory,
+            invalidation: parts.invalidation,
+            rules: ArcSwap::from_pointee(parts.rules),
+            flights: Flights::new(),
+            uncacheable: UncacheableKeys::new(UNCACHEABLE_KEYS_MAX),
+        })
     }
 
     /// The rules in force.
     #[must_use]
     pub fn rules(&self) -> Arc<RuleSet> {
-        todo!()
+        self.rules.load_full()
     }
 
     /// Puts other rules in force, atomically; what is stored stays.
     pub fn replace_rules(&self, rules: RuleSet) {
-        let _ = rules;
-        todo!()
+        self.rules.store(Arc::new(rules));
     }
 
     /// The memory tier.
     #[must_use]
     pub fn memory(&self) -> &Arc<MemoryTier> {
-        &self._parts.memory
+        &self.memory
     }
 
     /// The purges known here.
     #[must_use]
     pub fn invalidation(&self) -> &Arc<Invalidation> {
-        &self._parts.invalidation
+        &self.invalidation
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn origin(&self) -> &Arc<dyn Origin> {
+        &self.origin
+    }
+
+    fn flights(&self) -> &Arc<Flights<Flown>> {
+        &self.flights
+    }
+
+    fn uncacheable(&self) -> &UncacheableKeys {
+        &self.uncacheable
+    }
+
+    fn recall_uncacheable(&self, request: &CacheableRequest) -> Option<Reason> {
+        self.uncacheable.recall(&request.key, self.now())
     }
 }
 
 impl Handler for Engine {
     async fn handle(self: &Arc<Self>, request: http::Request<Body>, context: RequestContext) -> Answer {
-        todo!("{request:?} {context:?}")
+        let target = match Target::of(&request, &context.scheme) {
+            Ok(target) => target,
+            Err(error) => return invalid_target(error.into()),
+        };
+        let rules = self.rules();
+        let (route, why, outcome) = match rules.decide(request.method(), &target) {
+            Verdict::Cache(route) => match passes_by(&request) {
+                None => {
+                    let (head, _) = request.into_parts();
+                    return serve::serve(self, CacheableRequest::new(head, &target, route, rules)).await;
+                }
+                Some(why) => (Some(route), why, Outcome::Bypass),
+            },
+            Verdict::Pass { route, why: why @ (Reason::MethodNotNamed | Reason::AmbiguousPath) } => {
+                let outcome = if route.is_some() { Outcome::Bypass } else { Outcome::Pass };
+                (route, why, outcome)
+            }
+            Verdict::Pass { route, why } => (route, why, Outcome::Pass),
+        };
+        pass::pass(self, request, target, rules, Bypass { route, why, outcome }).await
+    }
+}
+
+/// Why a request on a cacheable route is forwarded as it is, if so.
+fn passes_by(request: &http::Request<Body>) -> Option<Reason> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Some(Reason::MethodNotStorable);
+    }
+    // What a body says is in no key, so an answer to it must not be stored or taken from the store.
+    if !request.body().is_end_stream() {
+        return Some(Reason::RequestBody);
+    }
+    if request.headers().contains_key(UPGRADE) && request.headers().contains_key(CONNECTION) {
+        return Some(Reason::Upgrade);
+    }
+    request.headers().contains_key(EXPECT).then_some(Reason::Expectation)
+}
+
+fn invalid_target(cause: origin::BodyError) -> Answer {
+    let reason = Reason::InvalidTarget;
+    let failure = Failure { status: StatusCode::BAD_REQUEST, reason, cause: Some(cause) };
+    Answer {
+        reply: Err(failure),
+        decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None },
+    }
+}
+
+/// A URI of path and query only, for a request to the origin.
+fn origin_form(path_and_query: &str) -> Result<Uri, OriginError> {
+    match PathAndQuery::try_from(path_and_query) {
+        Ok(path) => Ok(Uri::from(path)),
+        Err(error) => Err(OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) }),
     }
 }

@@ -3,12 +3,19 @@
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty};
 
 /// Why a body failed.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A streaming body, of requests and responses alike.
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// A body of nothing.
+#[must_use]
+pub fn empty_body() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
 
 /// Where responses come from: the upstream pool, or a simulated one.
 #[async_trait::async_trait]

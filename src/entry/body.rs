@@ -1,5 +1,6 @@
-//! The body of a stored response.
+//! The body of a stored response: held once, in one allocation of exactly its size.
 
+use super::coding::{self, InflateError};
 use bytes::Bytes;
 
 /// How a stored body is coded.
@@ -14,4 +15,76 @@ pub enum StoredBody {
         /// The length of the uncoded body, in bytes.
         identity_bytes: u64,
     },
+}
+
+impl StoredBody {
+    /// The body that arrived in these pieces, as received.
+    ///
+    /// Even a single piece is copied, once in the life of an entry: what arrives is a view into a read buffer that may
+    /// be many times larger, and a view would keep all of it alive beyond what the entry is charged for.
+    #[must_use]
+    pub fn from_pieces(pieces: Vec<Bytes>) -> Self {
+        let mut whole = Vec::with_capacity(pieces.iter().map(Bytes::len).sum());
+        for piece in pieces {
+            whole.extend_from_slice(&piece);
+        }
+        Self::AsReceived(whole.into())
+    }
+
+    /// The bytes as they are kept.
+    #[must_use]
+    pub const fn at_rest(&self) -> &Bytes {
+        match self {
+            Self::AsReceived(bytes) => bytes,
+            Self::Gzipped { gzip, .. } => gzip,
+        }
+    }
+
+    /// The length of the body as the origin sent it, in bytes: before Larder coded it.
+    #[must_use]
+    pub const fn identity_bytes(&self) -> u64 {
+        match self {
+            Self::AsReceived(bytes) => bytes.len() as u64,
+            Self::Gzipped { identity_bytes, .. } => *identity_bytes,
+        }
+    }
+
+    /// The bytes that the origin sent: shared where they are kept so, else inflated. For rules that look into a body
+    /// and for combining parts; a client gets an inflating stream instead.
+    ///
+    /// # Errors
+    /// Where the gzip stream is damaged.
+    pub fn received(&self) -> Result<Bytes, InflateError> {
+        match self {
+            Self::AsReceived(bytes) => Ok(bytes.clone()),
+            Self::Gzipped { gzip, identity_bytes } => coding::inflate(gzip, *identity_bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_make_one_body_of_their_own() {
+        let buffer = Bytes::from(vec![b'x'; 8192]);
+        for pieces in [vec![buffer.slice(..3)], vec![buffer.slice(..3), Bytes::new(), buffer.slice(4..9)]] {
+            let expected = pieces.concat();
+            let StoredBody::AsReceived(body) = StoredBody::from_pieces(pieces) else { panic!("it was coded") };
+            assert_eq!(body, expected);
+            let own = body.try_into_mut().expect("nobody else holds the body's allocation");
+            assert_eq!(own.capacity(), expected.len(), "the allocation is larger than the body");
+        }
+    }
+
+    #[test]
+    fn a_coded_body_gives_back_what_was_received() {
+        let text = Bytes::from("a line that repeats\n".repeat(200));
+        let coded = coding::gzip(&text);
+        let body = StoredBody::Gzipped { gzip: coded.into(), identity_bytes: text.len() as u64 };
+        assert_eq!(body.identity_bytes(), 4000);
+        assert!(body.at_rest().len() < 400);
+        assert_eq!(body.received().expect("the stream is whole"), text);
+    }
 }

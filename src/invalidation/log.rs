@@ -6,7 +6,8 @@ use crate::stamp::Stamp;
 /// A totally ordered log of purges.
 #[async_trait::async_trait]
 pub trait Log: std::fmt::Debug + Send + Sync + 'static {
-    /// Appends a purge. When this returns, its place is settled.
+    /// Appends a purge. When this returns, its place is settled. Stamps rise: a call that begins after another has
+    /// returned gets the higher one.
     ///
     /// # Errors
     /// Where the log can't take it now.
@@ -19,4 +20,11 @@ pub trait Log: std::fmt::Debug + Send + Sync + 'static {
 pub struct LogError {
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl LogError {
+    /// The log failed because of `cause`.
+    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { cause: cause.into() }
+    }
 }

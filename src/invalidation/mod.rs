@@ -3,21 +3,51 @@
 //! A purge is appended to one totally ordered [`log`] and gets a stamp. Applying it raises [`barriers`] for its
 //! scopes. A stored response carries the stamp that was applied when its fetch began, and is usable only while no
 //! barrier of its scopes is above that. No wall clock takes part.
+//!
+//! # Why no purge is lost
+//!
+//! *Applying* a purge means, in this order and under one write lock: its barriers rise, `applied` becomes its stamp,
+//! `generation` grows. An async lock around appending and applying keeps the log's order, so that `applied` is never
+//! ahead of a barrier. From this follows, for a purge of stamp `p`:
+//!
+//! - A fetch that reads [`Invalidation::applied`] before `p` is applied carries a stamp below `p`: covered, even where
+//!   the purge was already asked for. That may cost a needless fetch, nothing else.
+//! - A fetch that reads it afterwards carries `p` or more: not covered by this purge, and rightly, for it asks the
+//!   origin after the purge was asked for, and who purges has changed the data before.
+//! - A reader that sees the grown generation sees the barriers too, since [`Invalidation::standing`] waits for the
+//!   same lock. A reader that still sees the old generation may find a response clear and note it so *for the old
+//!   generation*; the note is void once it sees the new one. And when [`Invalidation::purge`] returns, every reader
+//!   sees the new one.
+//!
+//! # Locks
+//!
+//! `ledger` is a read-write lock and not a swapped snapshot: a snapshot would copy up to millions of barriers for each
+//! purge. It is held for a few hash look-ups and never across an await; hits take it only when the generation has
+//! moved since the entry was last found clear. A panic under it leaves barriers raised and `applied` behind, which is
+//! the safe side, so a poisoned lock is used on. `order` is held while one purge is appended and applied.
 
 pub mod barriers;
+pub mod counts;
 pub mod local_log;
 pub mod log;
 pub mod purge;
 pub mod receipts;
 
+use crate::clock::{Clock, SystemClock};
 use crate::scope::Membership;
 use crate::stamp::Stamp;
-use log::Log;
-use std::sync::Arc;
+use barriers::Barriers;
+use counts::{PurgeCount, PurgeCounts};
+use log::{Log, LogError};
+use purge::Purge;
+use receipts::{Receipt, Receipts, SCOPES_SHOWN_MAX};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-/// Whether purges cover a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether purges cover a response. The later, the worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// None does.
     Clear,
@@ -27,43 +57,203 @@ pub enum Standing {
     Purged,
 }
 
+/// What an [`Invalidation`] needs besides its log.
+#[derive(Clone)]
+pub struct InvalidationOptions {
+    /// The name of this instance in receipts.
+    pub instance: String,
+    /// Tells when a purge was asked for; shown in receipts, never compared.
+    pub clock: Arc<dyn Clock>,
+    /// Sets this run's receipt ids apart from those of earlier runs.
+    pub run: u32,
+    /// How much memory the barriers may take, in bytes; see [`Barriers`].
+    pub barriers_bytes_max: usize,
+    /// How many receipts are remembered.
+    pub receipts_max: usize,
+}
+
+impl Default for InvalidationOptions {
+    fn default() -> Self {
+        Self {
+            instance: "local".to_owned(),
+            clock: Arc::new(SystemClock::default()),
+            run: rand::random(),
+            barriers_bytes_max: 64 << 20,
+            receipts_max: 1_000,
+        }
+    }
+}
+
+/// How much text remembered receipts may hold, in bytes.
+const RECEIPTS_TEXT_BYTES_MAX: usize = 4 << 20;
+
 /// The purges known to this instance: the one object that engine and admin ask.
+pub struct Invalidation {
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    instance: String,
+    run: u32,
+    order: tokio::sync::Mutex<()>,
+    ledger: RwLock<Ledger>,
+    generation: AtomicU64,
+    receipts: Mutex<Receipts>,
+    counts: PurgeCounts,
+}
+
 #[derive(Debug)]
-pub struct Invalidation {}
+struct Ledger {
+    barriers: Barriers,
+    applied: Stamp,
+}
 
 impl Invalidation {
-    /// Purges go to `log`.
+    /// Purges go to `log`; the rest as [`InvalidationOptions::default`] says.
     #[must_use]
     pub fn new(log: Arc<dyn Log>) -> Self {
-        let _ = log;
-        todo!()
+        Self::with_options(log, InvalidationOptions::default())
     }
 
-    /// The stamp of the last purge applied here: what a fetch that begins now carries.
+    /// Purges go to `log`.
+    #[must_use]
+    pub fn with_options(log: Arc<dyn Log>, options: InvalidationOptions) -> Self {
+        let InvalidationOptions { instance, clock, run, barriers_bytes_max, receipts_max } = options;
+        Self {
+            log,
+            clock,
+            instance,
+            run,
+            order: tokio::sync::Mutex::default(),
+            ledger: RwLock::new(Ledger { barriers: Barriers::new(barriers_bytes_max), applied: Stamp::ZERO }),
+            generation: AtomicU64::new(0),
+            receipts: Mutex::new(Receipts::new(receipts_max, RECEIPTS_TEXT_BYTES_MAX)),
+            counts: PurgeCounts::default(),
+        }
+    }
+
+    /// The stamp of the last purge applied here: what a fetch that begins now carries. Read it before anything of the
+    /// fetch is sent.
     #[must_use]
     pub fn applied(&self) -> Stamp {
-        todo!()
+        self.read_ledger().applied
     }
 
     /// Grows with each purge applied. Read it *before* [`Self::standing`]: a response found clear stays clear while
     /// the generation is the same.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        todo!()
+        self.generation.load(Ordering::Acquire)
     }
 
     /// What the purges applied so far make of a response whose fetch began at `stamp`.
     #[must_use]
     pub fn standing(&self, stamp: Stamp, membership: &Membership<'_>) -> Standing {
-        todo!("{stamp} {membership:?}")
+        self.read_ledger().barriers.standing(stamp, membership)
     }
 
     /// Appends a purge to the log and applies it here. Once this returns, no response whose fetch began before it is
     /// served as a fresh hit by this instance.
     ///
+    /// `wait` is how long to wait for other instances; a lone instance has none to wait for.
+    ///
     /// # Errors
     /// Where the log can't take it. This instance applies it all the same.
-    pub async fn purge(&self, purge: purge::Purge, wait: Option<Duration>) -> Result<receipts::Receipt, log::LogError> {
-        todo!("{purge:?} {wait:?}")
+    pub async fn purge(&self, purge: Purge, wait: Option<Duration>) -> Result<Receipt, LogError> {
+        // The local log has no other readers. A shared one will wait here for their leases.
+        let _ = wait;
+        let order = self.order.lock().await;
+        let appended = self.log.append(&purge).await;
+        // Without the log, the purge stands between the last entry seen and whatever the log will hold next.
+        let stamp = appended.as_ref().map_or_else(|_| self.applied().refined(), |stamp| *stamp);
+        self.apply(&purge, stamp);
+        drop(order);
+        self.counts.add(&purge);
+        appended?;
+        Ok(self.write_receipt(purge, stamp))
+    }
+
+    /// Forgets barriers below `older_than`, a stamp that no stored response can still be below: whatever is, counts
+    /// as purged from now on.
+    pub fn expire(&self, older_than: Stamp) {
+        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        ledger.barriers.expire(older_than);
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// The receipt with this id, if it is remembered.
+    #[must_use]
+    pub fn receipt(&self, id: &str) -> Option<Arc<Receipt>> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).find(id)
+    }
+
+    /// The receipts that are remembered, newest first.
+    #[must_use]
+    pub fn receipts(&self) -> Vec<Arc<Receipt>> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).recent()
+    }
+
+    /// How much was purged since the start.
+    #[must_use]
+    pub fn purge_counts(&self) -> Vec<PurgeCount> {
+        self.counts.read()
+    }
+
+    /// How many barriers stand.
+    #[must_use]
+    pub fn barriers(&self) -> usize {
+        self.read_ledger().barriers.len()
+    }
+
+    /// The name of this instance in receipts.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    fn apply(&self, purge: &Purge, stamp: Stamp) {
+        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        for scope in &purge.scopes {
+            ledger.barriers.raise(scope, stamp, purge.depth);
+        }
+        ledger.applied = stamp.max(ledger.applied);
+        // Under the write lock: who sees the new generation and asks for a standing waits until the lock is free.
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn write_receipt(&self, purge: Purge, stamp: Stamp) -> Receipt {
+        let Purge { mut scopes, depth, source } = purge;
+        let scopes_total = scopes.len();
+        scopes.truncate(SCOPES_SHOWN_MAX);
+        scopes.shrink_to_fit();
+        let receipt = Receipt {
+            id: format!("{:08x}-{stamp}", self.run),
+            stamp,
+            applied: vec![self.instance.clone()],
+            pending: Vec::new(),
+            requested_at: self.clock.now(),
+            scopes,
+            scopes_total,
+            depth,
+            source,
+        };
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).add(Arc::new(receipt.clone()));
+        receipt
+    }
+
+    fn read_ledger(&self) -> RwLockReadGuard<'_, Ledger> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+impl fmt::Debug for Invalidation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invalidation")
+            .field("instance", &self.instance)
+            .field("applied", &self.applied())
+            .field("generation", &self.generation())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[path = "invalidation_tests.rs"]
+mod tests;

@@ -1,6 +1,10 @@
 //! A purge: scopes, depth, source.
 
 use crate::scope::Scope;
+use std::collections::HashSet;
+
+/// The most scopes that one purge may name.
+pub const SCOPES_MAX: usize = 10_000;
 
 /// How deep a purge goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +13,17 @@ pub enum Depth {
     Soft,
     /// What it covers becomes unusable.
     Hard,
+}
+
+impl Depth {
+    /// The stable label in receipts.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Hard => "hard",
+        }
+    }
 }
 
 /// Who asked.
@@ -20,6 +35,20 @@ pub enum Source {
     UnsafeRequest,
 }
 
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 2] = [Self::Admin, Self::UnsafeRequest];
+
+    /// The stable label in metrics and receipts.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::UnsafeRequest => "unsafe_request",
+        }
+    }
+}
+
 /// One purge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purge {
@@ -29,4 +58,50 @@ pub struct Purge {
     pub depth: Depth,
     /// Who asked.
     pub source: Source,
+}
+
+/// Why scopes make no purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PurgeError {
+    /// There is none.
+    #[error("a purge must name at least one scope")]
+    Empty,
+    /// There are more than [`SCOPES_MAX`].
+    #[error("a purge cannot name more than {SCOPES_MAX} scopes")]
+    TooMany,
+}
+
+impl Purge {
+    /// Checks what someone outside asked for: at least one scope, not too many; repeated ones count once.
+    ///
+    /// # Errors
+    /// Where there is no scope, or more than [`SCOPES_MAX`] different ones.
+    pub fn new(mut scopes: Vec<Scope>, depth: Depth, source: Source) -> Result<Self, PurgeError> {
+        let mut seen = HashSet::new();
+        scopes.retain(|scope| seen.insert(scope.clone()));
+        match scopes.len() {
+            0 => Err(PurgeError::Empty),
+            count if count > SCOPES_MAX => Err(PurgeError::TooMany),
+            _ => Ok(Self { scopes, depth, source }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls(count: usize) -> Vec<Scope> {
+        (0..count).map(|n| Scope::Url(format!("/{n}").into())).collect()
+    }
+
+    #[test]
+    fn a_purge_names_between_one_and_ten_thousand_different_scopes() {
+        let ask = |scopes| Purge::new(scopes, Depth::Hard, Source::Admin).map(|purge| purge.scopes.len());
+        assert_eq!(ask(vec![]), Err(PurgeError::Empty));
+        assert_eq!(ask(urls(1)), Ok(1));
+        assert_eq!(ask(urls(SCOPES_MAX)), Ok(SCOPES_MAX));
+        assert_eq!(ask(urls(SCOPES_MAX + 1)), Err(PurgeError::TooMany));
+        assert_eq!(ask(vec![Scope::All; 3]), Ok(1));
+    }
 }

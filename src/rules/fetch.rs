@@ -1,40 +1,159 @@
 //! A cacheable request as the origin sees it: only what the key holds or what is harmless goes through.
 
+use super::key_recipe::{CookieRule, QueryRule, cookie_field, listed_cookies};
+use super::poison::is_poison;
 use super::route::Route;
-use crate::key::PrimaryKey;
+use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
+use crate::semantics::conditional::CONDITIONAL_FIELDS;
+use crate::semantics::encoding::AcceptedCodings;
+use crate::semantics::forwarding::strip_hop_by_hop;
 use crate::semantics::target::Target;
-use crate::semantics::vary::{VariantKey, Vary};
-use http::{HeaderMap, HeaderName};
+use crate::semantics::vary::{VariantKey, Vary, normalise};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// How one field of a client's request reaches the origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passage {
+    /// As it came, unless it turns out to be hop-by-hop.
+    AsReceived,
+    /// Never.
+    Dropped,
+    /// Reduced to the listed cookies.
+    ListedCookies,
+    /// Replaced by the canonical form of what is accepted.
+    Codings,
+}
 
 impl Route {
     /// The target as keyed and sent: the query after the route's recipe.
     #[must_use]
     pub fn keyed_target(&self, target: &Target) -> Target {
-        todo!("{target:?}")
+        match (&self.key.query, target.query()) {
+            (QueryRule::AsReceived, _) | (_, None) => target.clone(),
+            (rule, Some(query)) => target.with_query(rule.apply(query).as_deref()),
+        }
     }
 
     /// The primary key of a request for `keyed` (from [`Self::keyed_target`]) with these client headers.
     #[must_use]
     pub fn primary_key(&self, keyed: &Target, headers: &HeaderMap) -> PrimaryKey {
-        todo!("{keyed:?} {headers:?}")
+        let mut key = KeyBuilder::with_capacity(keyed.url().len() + 64);
+        key.part(KeyPart::Scheme, keyed.scheme().as_bytes());
+        key.part(KeyPart::Authority, keyed.authority().as_bytes());
+        key.part(KeyPart::Path, keyed.path().as_bytes());
+        if let Some(query) = keyed.query() {
+            key.part(KeyPart::Query, query.as_bytes());
+        }
+        for name in &self.key.headers {
+            key.part(KeyPart::Header, name.as_str().as_bytes());
+            key.part(KeyPart::Value, &self.fetch_value(headers, name));
+        }
+        if let CookieRule::Only(listed) = &self.key.cookies {
+            for (name, value) in listed_cookies(listed, headers.get_all(COOKIE).iter()) {
+                key.part(KeyPart::Cookie, name.as_bytes());
+                key.part(KeyPart::Value, value);
+            }
+        }
+        key.finish()
     }
 
     /// The headers of the fetch: the client's without hop-by-hop, conditional and range fields, without unlisted
     /// cookies, without headers that poison caches unless keyed, and with the canonical Accept-Encoding.
     #[must_use]
     pub fn fetch_headers(&self, client: &HeaderMap) -> HeaderMap {
-        todo!("{client:?}")
+        let mut headers = HeaderMap::with_capacity(client.keys_len());
+        for (name, value) in client {
+            if self.passage(name) == Passage::AsReceived {
+                headers.append(name, value.clone());
+            }
+        }
+        strip_hop_by_hop(&mut headers);
+        for name in [COOKIE, ACCEPT_ENCODING] {
+            if let Some(value) = self.replacement(client, &name) {
+                headers.insert(name, value);
+            }
+        }
+        headers
     }
 
     /// The normalised value of one field as it would stand in [`Self::fetch_headers`], without building them all.
     #[must_use]
     pub fn fetch_value(&self, client: &HeaderMap, name: &HeaderName) -> Box<[u8]> {
-        todo!("{client:?} {name}")
+        match self.passage(name) {
+            Passage::Dropped => normalise(name, std::iter::empty()),
+            Passage::ListedCookies | Passage::Codings => normalise(name, self.replacement(client, name).iter()),
+            Passage::AsReceived if may_be_hop_by_hop(client, name) => {
+                let mut alone = HeaderMap::with_capacity(2);
+                for name in [name, &CONNECTION] {
+                    for value in client.get_all(name) {
+                        alone.append(name, value.clone());
+                    }
+                }
+                strip_hop_by_hop(&mut alone);
+                normalise(name, alone.get_all(name).iter())
+            }
+            Passage::AsReceived => normalise(name, client.get_all(name).iter()),
+        }
     }
 
     /// The variant that a request picks among responses that vary by `vary`; none for [`Vary::Anything`].
     #[must_use]
     pub fn variant_key(&self, client: &HeaderMap, vary: &Vary) -> Option<VariantKey> {
-        todo!("{client:?} {vary:?}")
+        match vary {
+            Vary::Anything => None,
+            Vary::Fields(names) => {
+                Some(VariantKey(names.iter().map(|name| (name.clone(), self.fetch_value(client, name))).collect()))
+            }
+        }
+    }
+
+    fn passage(&self, name: &HeaderName) -> Passage {
+        if *name == ACCEPT_ENCODING {
+            Passage::Codings
+        } else if *name == COOKIE && self.key.cookies != CookieRule::AsReceived {
+            Passage::ListedCookies
+        } else if *name == EXPECT
+            || *name == CONTENT_LENGTH
+            || CONDITIONAL_FIELDS.contains(name)
+            || (is_poison(name) && !self.key.headers.contains(name))
+        {
+            Passage::Dropped
+        } else {
+            Passage::AsReceived
+        }
+    }
+
+    /// What stands in the fetch for a field that is rewritten.
+    fn replacement(&self, client: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+        match (self.passage(name), &self.key.cookies) {
+            (Passage::Codings, _) => AcceptedCodings::parse(client).canonical(),
+            (Passage::ListedCookies, CookieRule::Only(listed)) => {
+                cookie_field(&listed_cookies(listed, client.get_all(COOKIE).iter()))
+            }
+            _ => None,
+        }
     }
 }
+
+/// Whether [`strip_hop_by_hop`] might remove a field: it is such a field by definition, or Connection could name it.
+/// A cheap test that may say yes too often.
+fn may_be_hop_by_hop(client: &HeaderMap, name: &HeaderName) -> bool {
+    let by_definition = [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE]
+        .contains(name)
+        || matches!(
+            name.as_str(),
+            "keep-alive" | "proxy-connection" | "proxy-authentication-info" | "trailers" | "http2-settings"
+        );
+    let is_named = |line: &HeaderValue| {
+        line.as_bytes().windows(name.as_str().len()).any(|part| part.eq_ignore_ascii_case(name.as_str().as_bytes()))
+    };
+    by_definition || client.get_all(CONNECTION).iter().any(is_named)
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

@@ -4,10 +4,15 @@
 //! that matches path, host and method decides. What is not in the key is not in the fetch: [`fetch`] is the one place
 //! that says how a request reaches the origin, and both key and `Vary` are computed from its view.
 
+mod coverage;
 pub mod fetch;
+pub mod host_pattern;
 pub mod key_recipe;
 pub mod lifetime;
+pub mod literal;
+mod matcher;
 pub mod pattern;
+pub mod poison;
 pub mod route;
 pub mod rule_set;
 pub mod tag_template;

@@ -1,10 +1,10 @@
 //! One route, resolved.
 
-use super::key_recipe::KeyRecipe;
+use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
 use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
-use crate::scope::RouteName;
+use crate::scope::{RouteName, Tag};
 use http::Method;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct Route {
     pub name: RouteName,
     /// Which paths.
     pub path: PathPattern,
-    /// Which methods; HEAD is there where GET is.
+    /// Which methods; HEAD is there where GET is. Empty: every method.
     pub methods: Vec<Method>,
     /// Which host; none: any.
     pub host: Option<HostPattern>,
@@ -64,4 +64,55 @@ pub struct Route {
     pub max_body_bytes: u64,
     /// How long a follower waits for a shared fetch's head before it asks on its own.
     pub coalesce_wait: Duration,
+}
+
+/// `max_body` where a route does not say.
+pub const MAX_BODY_BYTES_DEFAULT: u64 = 8 * 1024 * 1024;
+
+/// `coalesce_wait` where a route does not say.
+pub const COALESCE_WAIT_DEFAULT: Duration = Duration::from_secs(5);
+
+impl Route {
+    /// What a route with nothing but a path is: a plain shared cache by RFC 9111, for GET and HEAD.
+    #[must_use]
+    pub fn plain(name: RouteName, path: PathPattern) -> Self {
+        Self {
+            name,
+            path,
+            methods: vec![Method::GET, Method::HEAD],
+            host: None,
+            mode: RouteMode::Cache,
+            lifetime: LifetimeRule::by_origin(),
+            key: KeyRecipe { query: QueryRule::AsReceived, headers: Vec::new(), cookies: CookieRule::AsReceived },
+            tags: Vec::new(),
+            set_cookie: SetCookieRule::Refuse,
+            compression: CompressionRule::Off,
+            max_body_bytes: MAX_BODY_BYTES_DEFAULT,
+            coalesce_wait: COALESCE_WAIT_DEFAULT,
+        }
+    }
+
+    /// Whether the route names `method`: HEAD comes with GET, and an empty list names every method.
+    #[must_use]
+    pub fn names_method(&self, method: &Method) -> bool {
+        self.methods.is_empty()
+            || self.methods.contains(method)
+            || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// The tags for a settled path that the route's pattern matches, without repeats. A template whose captures make
+    /// no valid tag yields none.
+    #[must_use]
+    pub fn tags_for(&self, path: &str) -> Vec<Tag> {
+        let needs_captures = self.tags.iter().any(|template| template.capture_names().next().is_some());
+        let captures = if needs_captures { self.path.captures(path) } else { None };
+        let value = |name: &str| captures.as_ref()?.name(name).map(|taken| taken.as_str());
+        let mut tags = Vec::with_capacity(self.tags.len());
+        for tag in self.tags.iter().filter_map(|template| template.fill(value)) {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        tags
+    }
 }

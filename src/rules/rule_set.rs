@@ -1,6 +1,8 @@
 //! All routes in order, and the verdict on a request.
 
-use super::route::Route;
+use super::coverage;
+use super::matcher::Matcher;
+use super::route::{Route, RouteMode};
 use crate::scope::Tag;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
@@ -11,6 +13,12 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct RuleSet {
     routes: Vec<Arc<Route>>,
+    /// For each method that a route names.
+    by_method: Vec<(Method, Arc<Matcher>)>,
+    /// For every other method.
+    other_methods: Arc<Matcher>,
+    /// All routes, whatever their methods.
+    all: Arc<Matcher>,
 }
 
 /// What the rules say of one request.
@@ -27,32 +35,86 @@ pub enum Verdict {
     },
 }
 
+/// A route that can never match, because an earlier one takes all its requests.
+#[derive(Debug, Clone)]
+pub struct UnreachableRoute {
+    /// The route that can never match.
+    pub route: Arc<Route>,
+    /// The earlier one.
+    pub covered_by: Arc<Route>,
+}
+
 impl RuleSet {
     /// Compiles the routes, first match first.
     ///
     /// # Errors
     /// Where the routes together make too large an automaton.
     pub fn new(routes: Vec<Route>) -> Result<Self, RuleSetError> {
-        Ok(Self { routes: routes.into_iter().map(Arc::new).collect() })
+        let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
+        let mut matchers: Vec<Arc<Matcher>> = Vec::new();
+        let mut matcher = |selects: &dyn Fn(&Route) -> bool| -> Result<Arc<Matcher>, RuleSetError> {
+            let positions: Vec<usize> = (0..routes.len()).filter(|position| selects(&routes[*position])).collect();
+            if let Some(same) = matchers.iter().find(|matcher| matcher.positions() == positions) {
+                return Ok(Arc::clone(same));
+            }
+            let made = Matcher::new(|position| &routes[position], positions).map_err(|cause| RuleSetError { cause })?;
+            matchers.push(Arc::new(made));
+            Ok(matchers[matchers.len() - 1].clone())
+        };
+        let all = matcher(&|_| true)?;
+        let other_methods = matcher(&|route| route.methods.is_empty())?;
+        let mut by_method: Vec<(Method, Arc<Matcher>)> = Vec::new();
+        for method in routes.iter().flat_map(|route| &route.methods).chain([&Method::HEAD]) {
+            if by_method.iter().all(|(known, _)| known != method) {
+                by_method.push((method.clone(), matcher(&|route| route.names_method(method))?));
+            }
+        }
+        Ok(Self { routes, by_method, other_methods, all })
     }
 
     /// The verdict on a request. The cost does not grow linearly in the number of routes.
     #[must_use]
     pub fn decide(&self, method: &Method, target: &Target) -> Verdict {
-        todo!("{method} {target:?}")
+        let path_end = target.path_start() + target.path().len();
+        let url = target.url().get(..path_end).unwrap_or(target.url());
+        let named = self.by_method.iter().find(|(known, _)| known == method);
+        let matcher = named.map_or(&self.other_methods, |(_, matcher)| matcher);
+        let pass = |route: &Arc<Route>, why| Verdict::Pass { route: Some(Arc::clone(route)), why };
+        match matcher.first_match(url).and_then(|position| self.routes.get(position)) {
+            Some(route) => match (route.mode, target.ambiguity()) {
+                (RouteMode::PassThrough, _) => pass(route, Reason::RoutePasses),
+                (RouteMode::Cache, Some(why)) => pass(route, why),
+                (RouteMode::Cache, None) => Verdict::Cache(Arc::clone(route)),
+            },
+            None => match self.all.first_match(url).and_then(|position| self.routes.get(position)) {
+                Some(route) => pass(route, Reason::MethodNotNamed),
+                None => Verdict::Pass { route: None, why: Reason::NoRoute },
+            },
+        }
     }
 
     /// The tags that `route` gives to a response for `target`, whose path it matches. A capture that makes no valid
     /// tag yields none.
     #[must_use]
     pub fn tags(&self, route: &Route, target: &Target) -> Vec<Tag> {
-        todo!("{route:?} {target:?}")
+        route.tags_for(target.path())
     }
 
     /// The routes in order.
     #[must_use]
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
+    }
+
+    /// The routes that can never match because one earlier route takes all their requests. What is listed is certain;
+    /// a route that only several others together cover is not found.
+    #[must_use]
+    pub fn unreachable_routes(&self) -> Vec<UnreachableRoute> {
+        let covering = |place: usize, route: &Arc<Route>| {
+            let covered_by = self.routes.iter().take(place).find(|earlier| coverage::covers(earlier, route))?;
+            Some(UnreachableRoute { route: Arc::clone(route), covered_by: Arc::clone(covered_by) })
+        };
+        self.routes.iter().enumerate().filter_map(|(place, route)| covering(place, route)).collect()
     }
 }
 
@@ -63,3 +125,7 @@ pub struct RuleSetError {
     #[source]
     cause: Box<dyn std::error::Error + Send + Sync>,
 }
+
+#[cfg(test)]
+#[path = "rule_set_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! Freshness lifetimes: RFC 9111 section 4.2.1 and 4.2.2.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Where a lifetime comes from.
@@ -21,6 +22,28 @@ pub enum LifetimeSource {
     Nobody,
 }
 
+impl LifetimeSource {
+    /// The stable label that explain shows.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Targeted => "targeted",
+            Self::SharedMaxAge => "s-maxage",
+            Self::MaxAge => "max-age",
+            Self::Expires => "expires",
+            Self::Heuristic => "heuristic",
+            Self::Route => "route",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+impl fmt::Display for LifetimeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
 /// What the origin says of a response's lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OriginLifetime {
@@ -30,6 +53,18 @@ pub enum OriginLifetime {
     Heuristic(Duration),
     /// Nothing to go by.
     Absent,
+}
+
+impl OriginLifetime {
+    /// The lifetime and where it comes from; zero from nobody where there is nothing to go by.
+    #[must_use]
+    pub const fn resolved(self) -> (Duration, LifetimeSource) {
+        match self {
+            Self::Explicit(fresh_for, source) => (fresh_for, source),
+            Self::Heuristic(fresh_for) => (fresh_for, LifetimeSource::Heuristic),
+            Self::Absent => (Duration::ZERO, LifetimeSource::Nobody),
+        }
+    }
 }
 
 /// The lifetime in force for a response: the origin's and the route's together.

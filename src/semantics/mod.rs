@@ -6,6 +6,7 @@
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
 pub mod age;
+mod authority;
 pub mod cache_control;
 pub mod cache_status;
 pub mod conditional;
@@ -16,8 +17,12 @@ pub mod entity_tag;
 pub mod forwarding;
 pub mod invalidate;
 pub mod lifetime;
+pub mod multipart;
 pub mod partial;
+mod path;
 pub mod policy;
+pub mod proxy_status;
+mod quality;
 pub mod range;
 pub mod reason;
 pub mod reuse;

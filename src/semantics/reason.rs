@@ -34,6 +34,7 @@ reasons! {
     NoRoute "no-route" "No route matches the request, so it passes through.",
     RoutePasses "route-passes" "The route says `cache = false`.",
     MethodNotNamed "method-not-named" "The route does not name this method, so it passes through.",
+    InvalidTarget "invalid-target" "The request does not name one host and one path.",
     AmbiguousPath "ambiguous-path" "The path can be read in more than one way (encoded delimiters, backslashes, path parameters), so it is never cached.",
     RequestBody "request-body" "The request carries a body, which is no part of a key.",
     Upgrade "upgrade" "The request asks for another protocol.",

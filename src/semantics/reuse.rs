@@ -1,6 +1,9 @@
 //! Whether a stored response answers a request now: RFC 9111 section 4, RFC 5861.
+//!
+//! `stored` is what the cache holds, `presented` is the request that asks now. The key and the variant are matched
+//! already, and only-if-cached is the caller's: it turns a verdict to revalidate into 504.
 
-use super::cache_control::RequestDirectives;
+use super::cache_control::{MaxStale, Qualified, RequestDirectives};
 use super::lifetime::Lifetime;
 use super::policy::ResponsePolicy;
 use super::reason::Reason;
@@ -54,7 +57,7 @@ pub enum Validity {
     SoftPurged,
 }
 
-/// Judges a stored response against the directives of the presented request.
+/// Judges a stored response against the directives of the presented request. The first clause that applies decides.
 #[must_use]
 pub fn judge(
     stored: &ResponsePolicy,
@@ -63,5 +66,164 @@ pub fn judge(
     presented: &RequestDirectives,
     now: Timestamp,
 ) -> Judgement {
-    todo!("{stored:?} {lifetime:?} {validity:?} {presented:?} {now:?}")
+    let case = Case { stored, lifetime, validity, presented, age: stored.current_age(now) };
+    // RFC 9111 section 5.2.2.4: "MUST NOT be used to satisfy any other request without [...] validating it".
+    if stored.directives.no_cache == Qualified::Whole {
+        return revalidate_or_fail(Reason::ResponseNoCache);
+    }
+    // RFC 9111 section 5.2.1.4, and section 5.4 for Pragma: the client wants the origin's word, so a failure to get it
+    // is what the client has to be told.
+    if presented.no_cache {
+        return revalidate_or_fail(Reason::RequestNoCache);
+    }
+    if presented.pragma_no_cache {
+        return revalidate_or_fail(Reason::RequestPragma);
+    }
+    match case.remaining() {
+        Some(ttl) => case.judge_fresh(ttl),
+        None => case.judge_stale(),
+    }
 }
+
+/// Why a stored response may never be served stale: RFC 9111 section 4.2.4. None: nothing forbids it.
+#[must_use]
+pub fn stale_forbidden_by(stored: &ResponsePolicy) -> Option<Reason> {
+    let directives = &stored.directives;
+    // RFC 9111 section 5.2.2.4
+    if directives.no_cache == Qualified::Whole {
+        return Some(Reason::ResponseNoCache);
+    }
+    // RFC 9111 section 5.2.2.2
+    if directives.must_revalidate {
+        return Some(Reason::MustRevalidate);
+    }
+    // RFC 9111 section 5.2.2.8
+    if directives.proxy_revalidate {
+        return Some(Reason::ProxyRevalidate);
+    }
+    // RFC 9111 section 5.2.2.10: s-maxage "incorporates the semantics of the proxy-revalidate response directive".
+    if directives.s_maxage.is_some() {
+        return Some(Reason::SharedMaxAge);
+    }
+    None
+}
+
+const fn revalidate_or_fail(why: Reason) -> Judgement {
+    Judgement::Revalidate { why, on_failure: OnOriginFailure::Fail(why) }
+}
+
+/// All that one judgement looks at.
+struct Case<'a> {
+    stored: &'a ResponsePolicy,
+    lifetime: &'a Lifetime,
+    validity: Validity,
+    presented: &'a RequestDirectives,
+    age: Duration,
+}
+
+impl Case<'_> {
+    /// What is left of the lifetime; none where it is stale. RFC 9111 section 4.2: fresh while the lifetime is greater
+    /// than the age.
+    fn remaining(&self) -> Option<Duration> {
+        match self.validity {
+            Validity::SoftPurged => None,
+            Validity::ByAge => self.lifetime.fresh_for.checked_sub(self.age).filter(|ttl| !ttl.is_zero()),
+        }
+    }
+
+    /// How far past its lifetime it is. Zero for one that only a soft purge made stale; a purge makes nothing younger.
+    fn staleness(&self) -> Duration {
+        self.age.saturating_sub(self.lifetime.fresh_for)
+    }
+
+    fn judge_fresh(&self, ttl: Duration) -> Judgement {
+        // RFC 9111 section 5.2.1.1
+        if self.exceeds_presented_max_age() {
+            return self.revalidate_fresh(Reason::RequestMaxAge);
+        }
+        // RFC 9111 section 5.2.1.3
+        if self.presented.min_fresh.is_some_and(|min_fresh| ttl < min_fresh) {
+            return self.revalidate_fresh(Reason::RequestMinFresh);
+        }
+        Judgement::Fresh { ttl }
+    }
+
+    fn judge_stale(&self) -> Judgement {
+        let why = if self.validity == Validity::SoftPurged { Reason::SoftPurged } else { Reason::Expired };
+        // RFC 9111 section 4.2.4: no stale answer where a directive forbids it, not even one that the client accepts.
+        if let Some(forbidden_by) = stale_forbidden_by(self.stored) {
+            return Judgement::Revalidate { why, on_failure: OnOriginFailure::Fail(forbidden_by) };
+        }
+        let revalidate = Judgement::Revalidate { why, on_failure: self.on_failure_when_stale() };
+        // RFC 9111 section 5.2.1.1 and 5.2.1.3: with max-age or min-fresh the client asks for a fresh response, unless
+        // max-stale goes with a max-age that is kept.
+        if self.exceeds_presented_max_age() || self.presented.min_fresh.is_some_and(|wanted| !wanted.is_zero()) {
+            return revalidate;
+        }
+        if self.presented.max_age.is_some() && self.presented.max_stale.is_none() {
+            return revalidate;
+        }
+        let staleness = self.staleness();
+        // RFC 5861 section 3. Before max-stale: both serve it now, this one also has it refreshed.
+        if within(staleness, self.lifetime.stale_while_revalidate) {
+            return Judgement::StaleWhileRevalidate { staleness };
+        }
+        // RFC 9111 section 5.2.1.2
+        if self.accepted_by_max_stale(staleness) {
+            return Judgement::StaleAccepted { staleness };
+        }
+        revalidate
+    }
+
+    /// Whether it is older than the request's max-age. `max-age=0` is how a client asks for the origin's word, so it is
+    /// exceeded even in the millisecond of arrival.
+    fn exceeds_presented_max_age(&self) -> bool {
+        self.presented.max_age.is_some_and(|max_age| self.age > max_age || max_age.is_zero())
+    }
+
+    fn accepted_by_max_stale(&self, staleness: Duration) -> bool {
+        match self.presented.max_stale {
+            None => false,
+            Some(MaxStale::Any) => true,
+            Some(MaxStale::UpTo(most)) => staleness <= most,
+        }
+    }
+
+    /// It is fresh, but not as fresh as the request asks. max-age and min-fresh say what the client prefers (RFC 9111
+    /// section 5.2.1.1 and 5.2.1.3), unlike no-cache they ask for no validation; so where the origin fails, what is
+    /// still fresh serves the client better than an error, and no directive against stale answers applies to it.
+    fn revalidate_fresh(&self, why: Reason) -> Judgement {
+        let on_failure = if self.has_stale_if_error() {
+            OnOriginFailure::ServeStale
+        } else {
+            OnOriginFailure::ServeStaleWhenUnreachable
+        };
+        Judgement::Revalidate { why, on_failure }
+    }
+
+    fn has_stale_if_error(&self) -> bool {
+        self.lifetime.stale_if_error.or(self.presented.stale_if_error).is_some()
+    }
+
+    /// RFC 5861 section 4: a window given by the response, the route or the request. Past all of them the response is
+    /// too old; where nobody gives one, RFC 9111 section 4.2.4 lets a cache serve stale while it is disconnected.
+    fn on_failure_when_stale(&self) -> OnOriginFailure {
+        if !self.has_stale_if_error() {
+            return OnOriginFailure::ServeStaleWhenUnreachable;
+        }
+        let staleness = self.staleness();
+        if within(staleness, self.lifetime.stale_if_error) || within(staleness, self.presented.stale_if_error) {
+            return OnOriginFailure::ServeStale;
+        }
+        OnOriginFailure::Fail(Reason::StaleTooOld)
+    }
+}
+
+/// Whether a staleness lies within a window. A window of zero holds nothing.
+fn within(staleness: Duration, window: Option<Duration>) -> bool {
+    window.is_some_and(|window| !window.is_zero() && staleness <= window)
+}
+
+#[cfg(test)]
+#[path = "reuse_tests.rs"]
+mod tests;

@@ -2,9 +2,11 @@
 //!
 //! RFC 9110 section 7.1, RFC 3986 section 6.2, RFC 9112 section 3.2.
 
+use super::authority::Authority;
+use super::path::{Reading, settle_path};
 use super::reason::Reason;
-use http::uri::Scheme;
-use http::{HeaderMap, Uri};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
 /// A settled target: one absolute URL and where its parts lie.
 ///
@@ -18,7 +20,7 @@ pub struct Target {
     ambiguity: Option<Reason>,
 }
 
-/// Why a request has no target.
+/// Why a request has no target, or a text is no URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// There is no Host, more than one, or it is not a valid authority.
@@ -32,13 +34,115 @@ pub enum TargetError {
     Mismatch,
 }
 
+/// The length of the longest scheme and its `://`.
+const SCHEME_BYTES_MAX: usize = "https://".len();
+
 impl Target {
+    /// Settles the target of a request, with what its method and version add to [`Self::settle`]: `*` is the target
+    /// of OPTIONS alone (RFC 9112 section 3.2.4), and over HTTP/2 a Host that differs from `:authority` is refused
+    /// (RFC 9113 section 8.3.1).
+    ///
+    /// # Errors
+    /// Where the request names no single authority or no path.
+    pub fn of<B>(request: &Request<B>, scheme: &Scheme) -> Result<Self, TargetError> {
+        let (uri, headers) = (request.uri(), request.headers());
+        if request.version() == Version::HTTP_2 && uri.authority().is_some() && headers.contains_key(header::HOST) {
+            let host = host_field(headers)?;
+            let authority = uri.authority().ok_or(TargetError::Host)?;
+            if !is_same_authority(host, authority.as_str(), scheme.as_str()) {
+                return Err(TargetError::Mismatch);
+            }
+        }
+        if uri.path() == "*" {
+            if request.method() != Method::OPTIONS {
+                return Err(TargetError::Form);
+            }
+            return Self::assemble(scheme.as_str(), authority_of(uri, headers)?, Part::Asterisk, None);
+        }
+        Self::settle(uri, headers, scheme)
+    }
+
     /// Settles the target of a request.
+    ///
+    /// The authority of an absolute-form target takes the place of Host (RFC 9112 section 3.2.2). The scheme is the
+    /// connection's, whatever scheme the target names: what a client writes there never picks a key.
     ///
     /// # Errors
     /// Where the request names no single authority or no path.
     pub fn settle(uri: &Uri, headers: &HeaderMap, scheme: &Scheme) -> Result<Self, TargetError> {
-        todo!("{uri} {headers:?} {scheme}")
+        if uri.path() == "*" {
+            return Err(TargetError::Form);
+        }
+        Self::assemble(scheme.as_str(), authority_of(uri, headers)?, Part::Path(uri.path()), uri.query())
+    }
+
+    /// Settles an absolute `http` or `https` URL, such as a purge names. A fragment is dropped.
+    ///
+    /// # Errors
+    /// Where the text is no such URL, or its authority holds user information or is no host.
+    pub fn parse_absolute(url: &str) -> Result<Self, TargetError> {
+        let uri: Uri = url.parse().map_err(|_| TargetError::Form)?;
+        let scheme = web_scheme(&uri)?;
+        let authority = uri.authority().ok_or(TargetError::Host)?;
+        Self::assemble(scheme, authority.as_str(), Part::Path(uri.path()), uri.query())
+    }
+
+    /// Resolves a URI reference, such as Location holds, against this target: RFC 3986 section 5.2.
+    ///
+    /// # Errors
+    /// Where the result is no `http` or `https` URL.
+    pub fn join(&self, reference: &str) -> Result<Self, TargetError> {
+        let reference = reference.split('#').next().unwrap_or_default();
+        if has_scheme(reference) {
+            return Self::parse_absolute(reference);
+        }
+        if let Some(rest) = reference.strip_prefix("//") {
+            return Self::parse_absolute(&format!("{}://{rest}", self.scheme()));
+        }
+        let path_and_query = match reference.as_bytes().first() {
+            None => return Ok(self.clone()),
+            Some(b'/') => reference.to_owned(),
+            Some(b'?') => format!("{}{reference}", self.path()),
+            Some(_) => {
+                let folder_end = self.path().rfind('/').map_or(0, |slash| slash + 1);
+                format!("{}{reference}", self.path().get(..folder_end).unwrap_or("/"))
+            }
+        };
+        let parsed = PathAndQuery::try_from(path_and_query).map_err(|_| TargetError::Form)?;
+        Self::assemble(self.scheme(), self.authority(), Part::Path(parsed.path()), parsed.query())
+    }
+
+    fn assemble(scheme: &str, authority: &str, path: Part<'_>, query: Option<&str>) -> Result<Self, TargetError> {
+        let authority = Authority::parse(authority).ok_or(TargetError::Host)?;
+        let path_bytes = if let Part::Path(path) = path { path.len() } else { 1 };
+        let capacity = SCHEME_BYTES_MAX + authority.len_max() + path_bytes + query.map_or(0, |query| query.len() + 1);
+        let mut url = String::with_capacity(capacity);
+        url.push_str(scheme);
+        url.push_str("://");
+        authority.append_normalised(scheme, &mut url);
+        let path_start = url.len();
+        let reading = match path {
+            Part::Path(path) => settle_path(path, &mut url),
+            Part::Asterisk => {
+                url.push('*');
+                Reading::Ambiguous
+            }
+        };
+        let ambiguity = match reading {
+            Reading::Plain => None,
+            Reading::Ambiguous => Some(Reason::AmbiguousPath),
+        };
+        let mut target = Self { url, path_start, query_start: None, ambiguity };
+        target.append_query(query);
+        Ok(target)
+    }
+
+    fn append_query(&mut self, query: Option<&str>) {
+        if let Some(query) = query {
+            self.url.push('?');
+            self.query_start = Some(self.url.len());
+            self.url.push_str(query);
+        }
     }
 
     /// The whole: `scheme://authority/path?query`.
@@ -56,20 +160,39 @@ impl Target {
     /// The scheme.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        todo!()
+        self.url.split_once("://").map_or("", |(scheme, _)| scheme)
     }
 
     /// Host and, where it is not the default, port.
     #[must_use]
     pub fn authority(&self) -> &str {
-        todo!()
+        let start = self.scheme().len() + "://".len();
+        &self.url[start..self.path_start]
     }
 
-    /// The settled path, beginning with `/`.
+    /// The Host field of a request for this target: RFC 9110 section 7.2.
+    #[must_use]
+    pub fn host_value(&self) -> HeaderValue {
+        HeaderValue::from_str(self.authority()).expect("an authority is made of letters, digits and -._~:[]")
+    }
+
+    /// Sets a request's Host to this target's authority, whatever the client wrote (RFC 9112 section 3.2.2).
+    pub fn set_host(&self, headers: &mut HeaderMap) {
+        headers.insert(header::HOST, self.host_value());
+    }
+
+    /// The settled path, beginning with `/`; or `*`, see [`Self::is_asterisk`].
     #[must_use]
     pub fn path(&self) -> &str {
         let end = self.query_start.map_or(self.url.len(), |start| start - 1);
         &self.url[self.path_start..end]
+    }
+
+    /// Whether it is the server as a whole, the `*` of an OPTIONS request (RFC 9112 section 3.2.4). Its path is `*`
+    /// and counts as ambiguous, so that it is never cached.
+    #[must_use]
+    pub fn is_asterisk(&self) -> bool {
+        self.path() == "*"
     }
 
     /// The query without its `?`; none where there is no `?`.
@@ -87,7 +210,18 @@ impl Target {
     /// The same target with another query.
     #[must_use]
     pub fn with_query(&self, query: Option<&str>) -> Self {
-        todo!("{query:?}")
+        let path_end = self.query_start.map_or(self.url.len(), |start| start - 1);
+        let mut url = String::with_capacity(path_end + query.map_or(0, |query| query.len() + 1));
+        url.push_str(&self.url[..path_end]);
+        let mut target = Self { url, path_start: self.path_start, query_start: None, ambiguity: self.ambiguity };
+        target.append_query(query);
+        target
+    }
+
+    /// Whether both have one scheme, host and port: RFC 9110 section 4.3.1.
+    #[must_use]
+    pub fn is_same_origin(&self, other: &Self) -> bool {
+        self.url[..self.path_start] == other.url[..other.path_start]
     }
 
     /// Why the path can be read in more than one way, if it can: encoded delimiters (`%2F`, `%5C`, `%3B`, `%00`…),
@@ -97,3 +231,85 @@ impl Target {
         self.ambiguity
     }
 }
+
+/// Settles what a purge names, a URL or the beginning of one, as [`Target`] would write it: absolute, or from its path
+/// on where it begins with `/` (`/api/products/42?page=2`), which means every authority.
+///
+/// # Errors
+/// Where the text is no such URL, or holds malformed percent-encoding, which would match nothing.
+pub fn normalise_url_or_path(text: &str) -> Result<String, TargetError> {
+    if !text.starts_with('/') {
+        let path_and_query = text.split_once("://").map_or(text, |(_, rest)| rest);
+        check_encoding(path_and_query)?;
+        return Ok(Target::parse_absolute(text)?.url);
+    }
+    check_encoding(text)?;
+    let parsed = PathAndQuery::try_from(text).map_err(|_| TargetError::Form)?;
+    let mut settled = String::with_capacity(text.len());
+    settle_path(parsed.path(), &mut settled);
+    if let Some(query) = parsed.query() {
+        settled.push('?');
+        settled.push_str(query);
+    }
+    Ok(settled)
+}
+
+/// The target's path, or the whole server.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    Path(&'a str),
+    Asterisk,
+}
+
+fn check_encoding(text: &str) -> Result<(), TargetError> {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let is_encoded = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if path.split('%').skip(1).all(is_encoded) { Ok(()) } else { Err(TargetError::Form) }
+}
+
+/// Whether a reference begins with a scheme: RFC 3986 section 4.2.
+fn has_scheme(reference: &str) -> bool {
+    reference.split(['/', '?']).next().is_some_and(|first| first.contains(':'))
+}
+
+/// The authority that a request names: its target's, else its Host.
+fn authority_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<&'a str, TargetError> {
+    let Some(authority) = uri.authority() else { return host_field(headers) };
+    // Without a scheme this is the authority form, which is for CONNECT alone (RFC 9112 section 3.2.3).
+    web_scheme(uri)?;
+    if headers.contains_key(header::HOST) {
+        // Its value is of no account, but more than one is malformed (RFC 9112 section 3.2).
+        host_field(headers)?;
+    }
+    Ok(authority.as_str())
+}
+
+/// The one Host field of a request: RFC 9112 section 3.2.
+fn host_field(headers: &HeaderMap) -> Result<&str, TargetError> {
+    let mut lines = headers.get_all(header::HOST).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => line.to_str().map_err(|_| TargetError::Host),
+        _ => Err(TargetError::Host),
+    }
+}
+
+fn web_scheme(uri: &Uri) -> Result<&'static str, TargetError> {
+    match uri.scheme_str() {
+        Some(scheme) if scheme.eq_ignore_ascii_case("http") => Ok("http"),
+        Some(scheme) if scheme.eq_ignore_ascii_case("https") => Ok("https"),
+        _ => Err(TargetError::Form),
+    }
+}
+
+fn is_same_authority(one: &str, other: &str, scheme: &str) -> bool {
+    let normalised = |text| {
+        let mut out = String::new();
+        Authority::parse(text)?.append_normalised(scheme, &mut out);
+        Some(out)
+    };
+    normalised(one).is_some_and(|one| Some(one) == normalised(other))
+}
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

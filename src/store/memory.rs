@@ -1,9 +1,21 @@
-//! The in-process tier, on quick_cache.
+//! The in-process tier, on `quick_cache`.
+//!
+//! Objects: one value per primary key, an immutable [`Variants`]; entries live as long as anyone holds them, so an
+//! eviction never cuts off a delivery under way. Locks: `quick_cache`'s own, per shard (a look-up takes it shared), and
+//! one of a row of writer locks per change, so that two writers of one key don't lose each other's variant; neither is
+//! held across an await.
+//!
+//! Bound: every key weighs what it and its entries hold; what the tier's own table holds is taken off the capacity as
+//! the table grows. The table never shrinks, so it is measured instead of charged to the keys of the moment.
 
-use crate::entry::Entry;
 use crate::entry::variants::Variants;
+use crate::entry::{ALLOCATION_OVERHEAD_BYTES, ARC_HEADER_BYTES, Entry};
 use crate::key::PrimaryKey;
-use std::sync::Arc;
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How large the tier may grow.
 #[derive(Debug, Clone, Copy)]
@@ -14,50 +26,283 @@ pub struct MemoryOptions {
     pub variants_per_key_max: usize,
 }
 
-/// The in-process tier.
-#[derive(Debug)]
-pub struct MemoryTier {}
-
 /// What became of an entry offered to a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// It is stored.
     Stored,
-    /// It is larger than the tier can hold.
+    /// It is larger than the tier can hold. What it would have taken the place of is gone all the same: it is older.
     TooLarge,
+    /// What it was to take the place of is there no more: evicted, removed or replaced meanwhile.
+    Gone,
 }
+
+/// How full the tier is, and what has left it since it was made. Counts are of entries, not of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Entries stored.
+    pub entries: u64,
+    /// Keys under which they are stored.
+    pub keys: u64,
+    /// Everything charged, the tier's own table included, in bytes.
+    pub bytes: u64,
+    /// The bound on `bytes`.
+    pub size_bytes: u64,
+    /// Evicted to make room.
+    pub evicted_capacity: u64,
+    /// Replaced by a newer response, or pushed out by a newer variant.
+    pub evicted_replaced: u64,
+    /// Removed on request.
+    pub evicted_removed: u64,
+}
+
+/// The in-process tier.
+pub struct MemoryTier {
+    cache: Cache<PrimaryKey, Arc<Variants>, ByWeight, RandomState, Bookkeeper>,
+    writers: Box<[Mutex<()>]>,
+    hasher: RandomState,
+    counts: Arc<Counts>,
+    table_charged: AtomicU64,
+    options: MemoryOptions,
+}
+
+/// A shard is at least this large, so that it can hold any entry worth holding: the bound is shared out evenly.
+const SHARD_BYTES_MIN: u64 = 32 << 20;
+const SHARDS_MAX: u64 = 64;
+const WRITER_LOCKS: usize = 64;
+/// A slot of the cache's table: the key, the value, its state, two links.
+const SLOT_BYTES: u64 = 48;
+/// The guess at the mean weight of a key: it sizes the memory of keys lately evicted.
+const KEY_BYTES_TYPICAL: u64 = 4096;
+/// The steps, as a share of the whole, in which the table's growth is taken off the capacity.
+const TABLE_STEPS: u64 = 256;
+/// `quick_cache` refuses what is heavier than its hot share of a shard, 97 %; this stays below it.
+const ENTRY_SHARE_PERCENT: u64 = 96;
 
 impl MemoryTier {
     /// An empty tier.
     #[must_use]
     pub fn new(options: MemoryOptions) -> Self {
-        todo!("{options:?}")
+        let shards = (options.size_bytes / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
+        let shards = if shards.is_power_of_two() { shards } else { shards.next_power_of_two() / 2 };
+        let keys = usize::try_from(options.size_bytes / KEY_BYTES_TYPICAL).unwrap_or(usize::MAX);
+        let settings = OptionsBuilder::new()
+            .shards(usize::try_from(shards).unwrap_or(1))
+            .estimated_items_capacity(keys)
+            .weight_capacity(options.size_bytes)
+            .build()
+            .expect("both capacities are set");
+        let counts = Arc::new(Counts::default());
+        let lifecycle = Bookkeeper { counts: Arc::clone(&counts) };
+        let tier = Self {
+            cache: Cache::with_options(settings, ByWeight, RandomState::new(), lifecycle),
+            writers: (0..WRITER_LOCKS).map(|_| Mutex::new(())).collect(),
+            hasher: RandomState::new(),
+            counts,
+            table_charged: AtomicU64::new(0),
+            options,
+        };
+        tier.charge_table();
+        tier
     }
 
     /// What is stored under a key. Counts as a use.
     #[must_use]
     pub fn lookup(&self, key: &PrimaryKey) -> Option<Arc<Variants>> {
-        todo!("{key}")
+        self.cache.get(key)
     }
 
     /// What is stored under a key, without counting as a use.
     #[must_use]
     pub fn peek(&self, key: &PrimaryKey) -> Option<Arc<Variants>> {
-        todo!("{key}")
+        self.cache.peek(key)
     }
 
-    /// Stores an entry in place of those of the same variant key (and of those that it supersedes).
+    /// Stores an entry in place of those of the same variant key. One that is too large still removes those.
     pub fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>) -> Admission {
-        todo!("{key} {entry:?}")
+        let _writing = self.writer(key);
+        let present = self.cache.peek(key);
+        let empty = Variants::default();
+        let before = present.as_deref().unwrap_or(&empty);
+        let room = self.room(key);
+        if entry.weight_bytes() > room {
+            self.put(key, present.as_ref(), before.without_variant(&entry.parts.variant));
+            return Admission::TooLarge;
+        }
+        let changed = before.with(entry, self.options.variants_per_key_max.max(1)).within(room);
+        self.put(key, present.as_ref(), changed);
+        Admission::Stored
     }
 
-    /// Puts `newer` in place of `older`, if `older` is still there.
+    /// Puts `newer` in place of `older` and of those of its own variant key, if `older` is still there.
     pub fn replace(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: Arc<Entry>) -> Admission {
-        todo!("{key} {older:?} {newer:?}")
+        let _writing = self.writer(key);
+        let present = self.cache.peek(key);
+        let room = self.room(key);
+        let (admission, changed) = match &present {
+            None => (Admission::Gone, None),
+            Some(before) if newer.weight_bytes() > room => (Admission::TooLarge, before.without(older)),
+            Some(before) => (Admission::Stored, before.replacing(older, newer)),
+        };
+        let Some(changed) = changed else { return Admission::Gone };
+        self.put(key, present.as_ref(), changed.within(room));
+        admission
+    }
+
+    /// Drops one entry, if it is still there.
+    pub fn discard(&self, key: &PrimaryKey, entry: &Arc<Entry>) {
+        let _writing = self.writer(key);
+        let present = self.cache.peek(key);
+        if let Some(rest) = present.as_ref().and_then(|before| before.without(entry)) {
+            self.counts.removed.fetch_add(1, Ordering::Relaxed);
+            self.insert_or_remove(key, present.as_ref(), rest);
+        }
     }
 
     /// Drops everything under a key.
     pub fn remove(&self, key: &PrimaryKey) {
-        todo!("{key}")
+        let _writing = self.writer(key);
+        if let Some((_, gone)) = self.cache.remove(key) {
+            let entries = gone.entries().len() as u64;
+            self.counts.entries.fetch_sub(entries, Ordering::Relaxed);
+            self.counts.removed.fetch_add(entries, Ordering::Relaxed);
+        }
+    }
+
+    /// How full the tier is.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage {
+            entries: self.counts.entries.load(Ordering::Relaxed),
+            keys: self.cache.len() as u64,
+            bytes: self.cache.weight().saturating_add(self.table_bytes()),
+            size_bytes: self.options.size_bytes,
+            evicted_capacity: self.counts.capacity.load(Ordering::Relaxed),
+            evicted_replaced: self.counts.replaced.load(Ordering::Relaxed),
+            evicted_removed: self.counts.removed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The most that the variants of a key may weigh, in bytes.
+    fn room(&self, key: &PrimaryKey) -> usize {
+        let key_bytes_max = self.cache.shard_capacity() / 100 * ENTRY_SHARE_PERCENT;
+        let beside = key_weight_bytes(key) + size_of::<Variants>();
+        usize::try_from(key_bytes_max).unwrap_or(usize::MAX).saturating_sub(beside)
+    }
+
+    fn writer(&self, key: &PrimaryKey) -> MutexGuard<'_, ()> {
+        // The remainder lies within the row; a poisoned lock guards no data.
+        let place = usize::try_from(self.hasher.hash_one(key) % WRITER_LOCKS as u64).unwrap_or(0);
+        self.writers[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts `changed`, made from `before`, in its place.
+    fn put(&self, key: &PrimaryKey, before: Option<&Arc<Variants>>, changed: Variants) {
+        let gone = before.map_or(0, |before| left(before, &changed));
+        self.counts.replaced.fetch_add(gone, Ordering::Relaxed);
+        self.insert_or_remove(key, before, changed);
+        self.charge_table();
+    }
+
+    fn insert_or_remove(&self, key: &PrimaryKey, before: Option<&Arc<Variants>>, changed: Variants) {
+        let mut request = Leaving { replaced: before.cloned(), gone: Vec::new() };
+        if changed.entries().is_empty() {
+            if let Some((_, gone)) = self.cache.remove(key) {
+                self.counts.entries.fetch_sub(gone.entries().len() as u64, Ordering::Relaxed);
+            }
+            return;
+        }
+        // Counted before it can be evicted, so that the count never falls below zero.
+        self.counts.entries.fetch_add(changed.entries().len() as u64, Ordering::Relaxed);
+        self.cache.insert_with_lifecycle(key.clone(), Arc::new(changed), &mut request);
+    }
+
+    /// What the cache's own table holds, in bytes. A shard's row of slots grows by doubling: its length is told, its
+    /// capacity is the next power of two.
+    fn table_bytes(&self) -> u64 {
+        let used = self.cache.memory_used();
+        let shards = self.cache.num_shards() as u64;
+        let slots_per_shard = (used.entries as u64 / SLOT_BYTES).div_ceil(shards);
+        // Shards differ a little in length, so one may have doubled before the mean tells of it.
+        let capacity = (slots_per_shard + slots_per_shard / 16).next_power_of_two();
+        capacity * shards * SLOT_BYTES + used.map as u64
+    }
+
+    /// Takes the table off the capacity, in steps, where it has grown.
+    fn charge_table(&self) {
+        let step = (self.options.size_bytes / TABLE_STEPS).max(1);
+        let due = (self.table_bytes() / step + 1) * step;
+        if self.table_charged.fetch_max(due, Ordering::Relaxed) < due {
+            self.cache.set_capacity(self.options.size_bytes.saturating_sub(due));
+        }
     }
 }
+
+impl std::fmt::Debug for MemoryTier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryTier").field("usage", &self.usage()).finish_non_exhaustive()
+    }
+}
+
+/// How many entries of `before` are not in `after`.
+fn left(before: &Variants, after: &Variants) -> u64 {
+    let stays = |entry: &&Arc<Entry>| after.entries().iter().any(|other| Arc::ptr_eq(entry, other));
+    before.entries().iter().filter(|entry| !stays(entry)).count() as u64
+}
+
+/// What a key holds besides its variants, in bytes.
+fn key_weight_bytes(key: &PrimaryKey) -> usize {
+    key.as_bytes().len() + 2 * ARC_HEADER_BYTES + KEY_ALLOCATIONS * ALLOCATION_OVERHEAD_BYTES
+}
+
+/// How many allocations any key has: the key and its variants.
+pub(crate) const KEY_ALLOCATIONS: usize = 2;
+
+/// The weight of one key with all it holds.
+#[derive(Debug, Clone)]
+struct ByWeight;
+
+impl Weighter<PrimaryKey, Arc<Variants>> for ByWeight {
+    fn weight(&self, key: &PrimaryKey, variants: &Arc<Variants>) -> u64 {
+        (key_weight_bytes(key) + variants.weight_bytes()) as u64
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    entries: AtomicU64,
+    capacity: AtomicU64,
+    replaced: AtomicU64,
+    removed: AtomicU64,
+}
+
+/// Keeps the counts as values leave the cache.
+#[derive(Debug, Clone)]
+struct Bookkeeper {
+    counts: Arc<Counts>,
+}
+
+/// What leaves the cache in the course of one change; dropped after the shard's lock.
+#[derive(Default)]
+struct Leaving {
+    /// The value that the change takes the place of: no eviction.
+    replaced: Option<Arc<Variants>>,
+    gone: Vec<Arc<Variants>>,
+}
+
+impl Lifecycle<PrimaryKey, Arc<Variants>> for Bookkeeper {
+    type RequestState = Leaving;
+
+    fn on_evict(&self, request: &mut Leaving, _: PrimaryKey, variants: Arc<Variants>) {
+        let entries = variants.entries().len() as u64;
+        self.counts.entries.fetch_sub(entries, Ordering::Relaxed);
+        if !request.replaced.as_ref().is_some_and(|replaced| Arc::ptr_eq(replaced, &variants)) {
+            self.counts.capacity.fetch_add(entries, Ordering::Relaxed);
+        }
+        request.gone.push(variants);
+    }
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

@@ -1,37 +1,125 @@
 //! Keys lately found uncacheable: their requests go on at once instead of waiting for one another.
+//!
+//! Bounded in bytes, since keys are as long as clients make them; what is forgotten early costs some waiting, never a
+//! wrong answer.
 
 use crate::clock::Timestamp;
 use crate::key::PrimaryKey;
 use crate::semantics::reason::Reason;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
+use std::hash::RandomState;
 use std::time::Duration;
 
 /// How long a key is remembered.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 
+/// What a key of usual length takes; a longer one counts for several.
+const KEY_BYTES_TYPICAL: u64 = 256;
+
 /// A bounded memory of uncacheable keys.
-#[derive(Debug)]
-pub struct UncacheableKeys {}
+pub struct UncacheableKeys {
+    keys: Cache<PrimaryKey, Remembered, ByKeyBytes, RandomState>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Remembered {
+    why: Reason,
+    until: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+struct ByKeyBytes;
+
+impl Weighter<PrimaryKey, Remembered> for ByKeyBytes {
+    fn weight(&self, key: &PrimaryKey, _: &Remembered) -> u64 {
+        (key.as_bytes().len() as u64).max(KEY_BYTES_TYPICAL)
+    }
+}
 
 impl UncacheableKeys {
-    /// An empty memory of at most `keys_max` keys.
+    /// An empty memory of at most `keys_max` keys of usual length (256 bytes and fewer).
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
-        todo!("{keys_max}")
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(keys_max)
+            .weight_capacity((keys_max as u64).saturating_mul(KEY_BYTES_TYPICAL))
+            // Nothing is hot here: the latest are the ones to remember.
+            .hot_allocation(0.5)
+            .ghost_allocation(0.0)
+            .build()
+            .expect("both capacities are set");
+        Self { keys: Cache::with_options(options, ByKeyBytes, RandomState::new(), DefaultLifecycle::default()) }
     }
 
     /// Remembers a key and why.
     pub fn remember(&self, key: &PrimaryKey, why: Reason, now: Timestamp) {
-        todo!("{key} {why} {now:?}")
+        self.keys.insert(key.clone(), Remembered { why, until: now.saturating_add(REMEMBERED_FOR) });
     }
 
     /// Forgets a key: it was stored after all.
     pub fn forget(&self, key: &PrimaryKey) {
-        todo!("{key}")
+        self.keys.remove(key);
     }
 
     /// Why a key was found uncacheable, if it was lately.
     #[must_use]
     pub fn recall(&self, key: &PrimaryKey, now: Timestamp) -> Option<Reason> {
-        todo!("{key} {now:?}")
+        let remembered = self.keys.get(key)?;
+        if now < remembered.until {
+            return Some(remembered.why);
+        }
+        self.keys.remove_if(key, |found| found.until <= now);
+        None
+    }
+}
+
+impl std::fmt::Debug for UncacheableKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UncacheableKeys").field("keys", &self.keys.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::{KeyBuilder, KeyPart};
+
+    const NOW: Timestamp = Timestamp::from_secs(1000);
+
+    fn key(path: &str) -> PrimaryKey {
+        let mut builder = KeyBuilder::default();
+        builder.part(KeyPart::Path, path.as_bytes());
+        builder.finish()
+    }
+
+    #[test]
+    fn a_key_is_recalled_with_its_reason_until_its_time_is_over() {
+        let keys = UncacheableKeys::new(100);
+        keys.remember(&key("/cart"), Reason::ResponsePrivate, NOW);
+        assert_eq!(keys.recall(&key("/cart"), NOW), Some(Reason::ResponsePrivate));
+        assert_eq!(keys.recall(&key("/other"), NOW), None);
+        let last = NOW.saturating_add(REMEMBERED_FOR).saturating_sub(Duration::from_millis(1));
+        assert_eq!(keys.recall(&key("/cart"), last), Some(Reason::ResponsePrivate));
+        assert_eq!(keys.recall(&key("/cart"), NOW.saturating_add(REMEMBERED_FOR)), None);
+    }
+
+    #[test]
+    fn a_key_that_was_stored_after_all_is_forgotten() {
+        let keys = UncacheableKeys::new(100);
+        keys.remember(&key("/cart"), Reason::SetCookie, NOW);
+        keys.forget(&key("/cart"));
+        assert_eq!(keys.recall(&key("/cart"), NOW), None);
+    }
+
+    #[test]
+    fn any_number_of_keys_of_any_length_stays_within_the_bound() {
+        let keys = UncacheableKeys::new(64);
+        for number in 0..10_000 {
+            let length = 1 + number * 7 % 9000;
+            keys.remember(&key(&format!("/{number}/{}", "x".repeat(length))), Reason::ResponseNoStore, NOW);
+        }
+        assert!(keys.keys.weight() <= 64 * KEY_BYTES_TYPICAL, "{}", keys.keys.weight());
+        assert!(!keys.keys.is_empty());
     }
 }

@@ -1,0 +1,46 @@
+# The front door. Each target installs what it needs beyond cargo and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+FUZZ_SECONDS ?= 30
+BENCH_SECONDS ?= 5
+BENCH_ROUNDS ?= 5
+
+.PHONY: help demo test lint fuzz bench bench-parts bench-whole prerequisites
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+prerequisites: ## Install what a build needs (C compiler, cmake)
+	@scripts/install-prerequisites.sh build
+
+demo: prerequisites ## Run the sample shop API with Larder in front of it
+	cargo run --locked --quiet -- demo
+
+test: ## Pass every test: unit, scenario, real upstream, documentation, fuzz
+	@scripts/install-prerequisites.sh build test
+	@scripts/install-datasette.sh
+	cargo nextest run --locked --lib --bins --tests --no-fail-fast
+	cargo test --locked --doc --quiet
+	$(MAKE) --no-print-directory fuzz
+
+lint: ## Check formatting, lints and the house rules
+	@scripts/install-prerequisites.sh build
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	cargo test --locked --quiet --test tidy
+
+fuzz: ## Run each fuzz target for FUZZ_SECONDS
+	@scripts/install-prerequisites.sh build
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+bench: bench-parts bench-whole ## Measure the hot path's parts and a whole hit
+
+bench-parts: prerequisites ## Measure the hot path's parts with criterion
+	cargo bench --locked --bench hot_path
+
+bench-whole: ## Measure a hit's CPU time beside a bare responder, under wrk
+	@scripts/install-prerequisites.sh build bench
+	bench/hit.sh $(BENCH_SECONDS) $(BENCH_ROUNDS)

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
+#
+#   scripts/install-prerequisites.sh [build] [test] [bench]
+#
+# build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
+# test:  Python with venv (for the real upstream) and cargo-nextest
+# bench: wrk and taskset
+set -euo pipefail
+
+packages=()
+
+# need COMMAND PACKAGE: asks for PACKAGE where COMMAND is not there.
+need() {
+  command -v "$1" >/dev/null 2>&1 || packages+=("$2")
+}
+
+install_packages() {
+  [ "${#packages[@]}" -gt 0 ] || return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || {
+      echo "error: missing packages: ${packages[*]}" >&2
+      echo "hint: install them as root, or install sudo" >&2
+      exit 1
+    }
+    as_root=(sudo)
+  fi
+  command -v apt-get >/dev/null 2>&1 || {
+    echo "error: missing packages: ${packages[*]}" >&2
+    echo "hint: this machine has no apt-get; install them with its own package manager" >&2
+    exit 1
+  }
+  echo "installing ${packages[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+for job in "${@:-build}"; do
+  case "$job" in
+    build)
+      need gcc gcc
+      need g++ g++
+      need cc gcc
+      need cmake cmake
+      [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+      ;;
+    test)
+      need python3 python3
+      # `venv` is there without `ensurepip` on Debian until python3-venv is installed.
+      python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)
+      need curl curl
+      ;;
+    bench)
+      need wrk wrk
+      need taskset util-linux
+      ;;
+    *)
+      echo "error: unknown job: $job" >&2
+      echo "hint: one of build, test, bench" >&2
+      exit 2
+      ;;
+  esac
+done
+install_packages
+
+case " $* " in
+  *" test "*)
+    cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
+    ;;
+esac

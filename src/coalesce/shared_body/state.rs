@@ -1,0 +1,287 @@
+//! What the writer and the readers of a shared body see of each other. Synchronous: the owner locks and wakes.
+
+use super::{AllReadersGone, CompleteBody, Incomplete, LengthDiffers, Retention, SharedBodyOptions, Truncated};
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// A piece shorter than this is joined with its neighbours, once there are [`TINY_RUN`] of them in a row.
+const TINY_BYTES: usize = 1024;
+/// How many tiny pieces in a row are joined at a time, so that each byte is copied a few times at most.
+const TINY_RUN: usize = 64;
+/// What a piece costs besides its bytes, roughly: counts towards the window, lest it fill with tiny pieces.
+const PIECE_OVERHEAD_BYTES: usize = 64;
+
+/// How a body ended.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    /// Whole, with trailers if there are any.
+    Whole(Option<HeaderMap>),
+    /// Before its end.
+    Cut(Truncated),
+}
+
+/// Whether the writer may go on.
+pub(super) enum Room {
+    Now,
+    Later,
+    Never,
+}
+
+/// What a reader gets next.
+pub(super) enum Next {
+    Data(Bytes),
+    End(End),
+    /// Nothing yet: the reader's waker is kept.
+    Later,
+}
+
+struct Piece {
+    bytes: Bytes,
+    /// The offset in the body where it ends.
+    end: u64,
+    /// Past the retained size: how many readers have yet to take it. Not counted before.
+    unread: usize,
+}
+
+/// Where a reader stands.
+struct Place {
+    offset: u64,
+    waker: Option<Waker>,
+}
+
+pub(super) struct State {
+    options: SharedBodyOptions,
+    window_bytes: usize,
+    announced: Option<u64>,
+    pieces: VecDeque<Piece>,
+    arrived: u64,
+    held: usize,
+    /// How many of the last pieces are tiny.
+    tiny: usize,
+    retention: Retention,
+    end: Option<End>,
+    /// Readers by number; a number is used again once its reader has left.
+    places: Vec<Option<Place>>,
+    vacant: Vec<usize>,
+    writer: Option<Waker>,
+}
+
+impl State {
+    pub(super) fn new(options: SharedBodyOptions, window_bytes: usize) -> Self {
+        Self {
+            options,
+            window_bytes,
+            announced: None,
+            pieces: VecDeque::new(),
+            arrived: 0,
+            held: 0,
+            tiny: 0,
+            retention: Retention::Retained,
+            end: None,
+            places: Vec::new(),
+            vacant: Vec::new(),
+            writer: None,
+        }
+    }
+
+    pub(super) fn arrived_bytes(&self) -> u64 {
+        self.arrived
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held
+    }
+
+    pub(super) fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    pub(super) fn announce_length(&mut self, length: u64) {
+        self.announced = Some(length);
+    }
+
+    /// The announced length; once it has ended without trailers, the length it has.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self.end {
+            Some(End::Whole(None)) => Some(self.arrived),
+            _ => self.announced,
+        }
+    }
+
+    fn readers(&self) -> usize {
+        self.places.len() - self.vacant.len()
+    }
+
+    /// What became of the body, once that is known.
+    pub(super) fn outcome(&self) -> Option<Result<CompleteBody, Incomplete>> {
+        match (&self.end, self.retention) {
+            (Some(End::Cut(truncated)), _) => Some(Err(Incomplete::Truncated(truncated.clone()))),
+            (_, Retention::Overrun) => Some(Err(Incomplete::Overrun)),
+            (Some(End::Whole(trailers)), Retention::Retained) => {
+                let pieces = self.pieces.iter().map(|piece| piece.bytes.clone()).collect();
+                Some(Ok(CompleteBody { pieces, trailers: trailers.clone() }))
+            }
+            (None, Retention::Retained) => None,
+        }
+    }
+
+    /// Appends a piece; puts the wakers of those who wait for it into `woken`.
+    pub(super) fn append(&mut self, bytes: Bytes, woken: &mut Vec<Waker>) -> Result<(), AllReadersGone> {
+        if bytes.is_empty() || self.end.is_some() {
+            return Ok(());
+        }
+        self.arrived = self.arrived.saturating_add(bytes.len() as u64);
+        self.held += bytes.len();
+        let overran = self.retention == Retention::Overrun;
+        self.tiny = if bytes.len() < TINY_BYTES { self.tiny + 1 } else { 0 };
+        self.pieces.push_back(Piece { bytes, end: self.arrived, unread: self.readers() });
+        if self.tiny >= TINY_RUN && !overran {
+            self.join_tiny();
+        }
+        if self.arrived > self.options.retained_bytes_max && !overran {
+            self.overrun();
+        }
+        if self.retention == Retention::Overrun && self.readers() == 0 {
+            self.drop_passed();
+            return Err(AllReadersGone);
+        }
+        self.wake_readers(woken);
+        Ok(())
+    }
+
+    /// Ends the body, unless it has ended.
+    pub(super) fn end(&mut self, end: End, woken: &mut Vec<Waker>) {
+        if self.end.is_some() {
+            return;
+        }
+        self.end = Some(match (end, self.announced) {
+            (End::Whole(_), Some(announced)) if announced != self.arrived => {
+                let cause = LengthDiffers { announced, arrived: self.arrived };
+                End::Cut(Truncated { cause: Some(Arc::new(cause)) })
+            }
+            (end, _) => end,
+        });
+        self.wake_readers(woken);
+    }
+
+    fn wake_readers(&mut self, woken: &mut Vec<Waker>) {
+        woken.extend(self.places.iter_mut().flatten().filter_map(|place| place.waker.take()));
+    }
+
+    /// Joins the last pieces, all tiny, into one. Readers know their offset, not their piece, so they don't notice.
+    fn join_tiny(&mut self) {
+        let run = self.pieces.split_off(self.pieces.len().saturating_sub(self.tiny));
+        let mut joined = BytesMut::with_capacity(run.iter().map(|piece| piece.bytes.len()).sum());
+        for piece in &run {
+            joined.extend_from_slice(&piece.bytes);
+        }
+        self.tiny = usize::from(joined.len() < TINY_BYTES);
+        self.pieces.push_back(Piece { bytes: joined.freeze(), end: self.arrived, unread: 0 });
+    }
+
+    /// Goes from retaining all to keeping what readers have yet to take.
+    fn overrun(&mut self) {
+        self.retention = Retention::Overrun;
+        for piece in &mut self.pieces {
+            piece.unread = self.places.iter().flatten().filter(|place| place.offset < piece.end).count();
+        }
+        self.drop_passed();
+    }
+
+    fn drop_passed(&mut self) {
+        while let Some(piece) = self.pieces.pop_front_if(|piece| piece.unread == 0) {
+            self.held -= piece.bytes.len();
+        }
+    }
+
+    fn within_window(&self) -> bool {
+        self.held + self.pieces.len() * PIECE_OVERHEAD_BYTES <= self.window_bytes
+    }
+
+    /// Whether the writer may go on; keeps its waker where not yet.
+    pub(super) fn room(&mut self, waker: &Waker) -> Room {
+        match self.retention {
+            Retention::Retained => Room::Now,
+            Retention::Overrun if self.readers() == 0 => Room::Never,
+            // An empty window still lets one piece through at a time.
+            Retention::Overrun if self.pieces.is_empty() || self.within_window() => Room::Now,
+            Retention::Overrun => {
+                self.writer = Some(waker.clone());
+                Room::Later
+            }
+        }
+    }
+
+    /// The writer's waker, where it waits for room that there is now.
+    fn writer_to_wake(&mut self) -> Option<Waker> {
+        let ready = self.readers() == 0 || self.pieces.is_empty() || self.within_window();
+        if ready { self.writer.take() } else { None }
+    }
+
+    /// A place at the beginning, where that is still held.
+    pub(super) fn enter(&mut self) -> Option<usize> {
+        if self.retention == Retention::Overrun || matches!(self.end, Some(End::Cut(_))) {
+            return None;
+        }
+        let place = Some(Place { offset: 0, waker: None });
+        if let Some(number) = self.vacant.pop()
+            && let Some(slot) = self.places.get_mut(number)
+        {
+            *slot = place;
+            return Some(number);
+        }
+        self.places.push(place);
+        Some(self.places.len() - 1)
+    }
+
+    /// Gives up a place; returns the writer's waker where that lets it go on.
+    pub(super) fn leave(&mut self, number: usize) -> Option<Waker> {
+        let place = self.places.get_mut(number)?.take()?;
+        self.vacant.push(number);
+        if self.retention == Retention::Retained {
+            return None;
+        }
+        for piece in self.pieces.iter_mut().filter(|piece| piece.end > place.offset) {
+            piece.unread -= 1;
+        }
+        self.drop_passed();
+        self.writer_to_wake()
+    }
+
+    /// What the reader at this place gets next, and the writer's waker where that lets it go on.
+    pub(super) fn next(&mut self, number: usize, waker: &Waker) -> (Next, Option<Waker>) {
+        let Some(place) = self.places.get_mut(number).and_then(Option::as_mut) else {
+            return (Next::End(End::Cut(Truncated { cause: None })), None);
+        };
+        let index = self.pieces.partition_point(|piece| piece.end <= place.offset);
+        let Some(piece) = self.pieces.get_mut(index) else {
+            if let Some(end) = &self.end {
+                return (Next::End(end.clone()), None);
+            }
+            if !place.waker.as_ref().is_some_and(|kept| kept.will_wake(waker)) {
+                place.waker = Some(waker.clone());
+            }
+            return (Next::Later, None);
+        };
+        // The offset lies within the piece: its end is the first one past the offset, and no reader's place is before
+        // the pieces held. So what is left of it is no longer than it.
+        let left = usize::try_from(piece.end - place.offset).unwrap_or(usize::MAX).min(piece.bytes.len());
+        let data = piece.bytes.slice(piece.bytes.len() - left..);
+        place.offset = piece.end;
+        if self.retention == Retention::Retained {
+            return (Next::Data(data), None);
+        }
+        piece.unread -= 1;
+        self.drop_passed();
+        (Next::Data(data), self.writer_to_wake())
+    }
+
+    /// How many bytes the reader at this place has taken, and whether it has taken all that will come.
+    pub(super) fn progress(&self, number: usize) -> (u64, bool) {
+        let offset = self.places.get(number).and_then(Option::as_ref).map_or(self.arrived, |place| place.offset);
+        (offset, offset == self.arrived && matches!(self.end, Some(End::Whole(None))))
+    }
+}

@@ -1,0 +1,225 @@
+//! Whether an answer is stored, and how it becomes an entry.
+
+use super::Engine;
+use super::parts;
+use super::request::CacheableRequest;
+use crate::entry::body::StoredBody;
+use crate::entry::coding::{self, Compressibility};
+use crate::entry::variants::Variants;
+use crate::entry::{Entry, EntryParts};
+use crate::invalidation::Standing;
+use crate::key::PrimaryKey;
+use crate::rules::Route;
+use crate::rules::route::{CompressionRule, SetCookieRule};
+use crate::scope::Tag;
+use crate::semantics::lifetime::Lifetime;
+use crate::semantics::partial::{self, Part};
+use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
+use crate::semantics::reason::Reason;
+use crate::semantics::storable::{Exchange, Storability, fields_not_stored, post_storability, storability};
+use crate::semantics::vary::{VariantKey, Vary, parse_vary};
+use crate::stamp::Stamp;
+use crate::store::memory::Admission;
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE};
+use http::{HeaderMap, Method, StatusCode};
+use std::sync::Arc;
+
+/// The head of an answer that is to be stored, once its body is complete.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The route that stores it.
+    pub(super) route: Arc<Route>,
+    /// The key it is stored under.
+    pub(super) key: PrimaryKey,
+    /// The settled URL, and where its path begins.
+    pub(super) url: (Box<str>, usize),
+    /// Route's and origin's tags.
+    pub(super) tags: Box<[Tag]>,
+    /// 200 and the like, or 206 with `part`.
+    pub(super) status: StatusCode,
+    /// The headers to store.
+    pub(super) headers: HeaderMap,
+    /// Their policy.
+    pub(super) policy: ResponsePolicy,
+    /// The lifetime in force now.
+    pub(super) lifetime: Lifetime,
+    /// Which variant it is.
+    pub(super) variant: VariantKey,
+    /// For a 206.
+    pub(super) part: Option<Part>,
+    /// When its fetch began, in the log's order.
+    pub(super) stamp: Stamp,
+}
+
+/// Whether an answer is stored.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It is, once its body is complete.
+    Store(Box<Draft>),
+    /// It is not, and why.
+    Refuse(Reason),
+}
+
+/// An answer's head, and the request that it answers as the origin saw it.
+#[derive(Debug)]
+pub(super) struct Received<'a> {
+    /// The method sent.
+    pub(super) method: &'a Method,
+    /// The headers sent.
+    pub(super) sent: &'a HeaderMap,
+    /// The status received.
+    pub(super) status: StatusCode,
+    /// The headers received.
+    pub(super) headers: &'a HeaderMap,
+    /// When.
+    pub(super) times: ExchangeTimes,
+    /// The log position when the fetch began.
+    pub(super) stamp: Stamp,
+}
+
+/// Judges an answer by RFC 9111 section 3 and by the route.
+pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verdict {
+    let policy = ResponsePolicy::parse(received.status, received.headers, received.times);
+    let spread = received.times.received_at.as_millis();
+    let lifetime = request.route.lifetime.lifetime(&policy, spread);
+    let exchange = Exchange {
+        method: received.method,
+        request_headers: received.sent,
+        headers: received.headers,
+        policy: &policy,
+        lifetime: &lifetime,
+    };
+    let storability = match *received.method {
+        Method::POST => post_storability(&exchange, &request.target),
+        _ => storability(&exchange),
+    };
+    if let Storability::Refused(why) = storability {
+        return Verdict::Refuse(why);
+    }
+    let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
+    if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
+        return Verdict::Refuse(Reason::SetCookie);
+    }
+    if announced_length(&headers).is_some_and(|length| length > request.route.max_body_bytes) {
+        return Verdict::Refuse(Reason::BodyTooLarge);
+    }
+    let Some(variant) = variant_of(request, &headers) else {
+        return Verdict::Refuse(Reason::VaryAny);
+    };
+    let part = if received.status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
+    Verdict::Store(Box::new(Draft {
+        route: Arc::clone(&request.route),
+        key: request.key.clone(),
+        url: (request.target.url().into(), request.target.path_start()),
+        tags: request.route_tags().into(),
+        status: received.status,
+        headers,
+        policy,
+        lifetime,
+        variant,
+        part,
+        stamp: received.stamp,
+    }))
+}
+
+/// The variant that an answer is: what Vary names, and the coding where the origin chose one without saying so.
+fn variant_of(request: &CacheableRequest, headers: &HeaderMap) -> Option<VariantKey> {
+    let vary = match parse_vary(headers) {
+        Vary::Fields(names) if headers.contains_key(CONTENT_ENCODING) && !names.contains(&ACCEPT_ENCODING) => {
+            Vary::Fields(names.iter().cloned().chain([ACCEPT_ENCODING]).collect())
+        }
+        vary => vary,
+    };
+    request.route.variant_key(&request.headers, &vary)
+}
+
+/// The headers without those that `private="…"` and `no-cache="…"` name, nor a cookie that the route strips.
+fn stored_headers(received: &HeaderMap, policy: &ResponsePolicy, set_cookie: SetCookieRule) -> HeaderMap {
+    let mut headers = sent_headers(received.clone(), set_cookie);
+    for name in fields_not_stored(policy) {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// The headers of a stored answer for the one request that fetched it: all but a cookie that the route strips.
+pub(super) fn sent_headers(mut headers: HeaderMap, set_cookie: SetCookieRule) -> HeaderMap {
+    if set_cookie == SetCookieRule::Strip {
+        headers.remove(SET_COOKIE);
+    }
+    headers
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+impl Draft {
+    /// The entry with this body.
+    pub(super) fn into_entry(self, body: StoredBody, engine: &Engine) -> Entry {
+        let parts = EntryParts {
+            url: self.url.0,
+            path_start: self.url.1,
+            route: self.route.name.clone(),
+            tags: self.tags,
+            status: self.status,
+            policy: self.policy,
+            lifetime: self.lifetime,
+            variant: self.variant,
+            body,
+            part: self.part.map(Box::new),
+            stamp: self.stamp,
+            stored_at: engine.now(),
+        };
+        Entry::new(parts, &self.headers)
+    }
+}
+
+impl Engine {
+    /// Stores a complete answer, unless a purge has overtaken it; gzip-codes its body first where the route says so
+    /// and it helps. Returns the reason: `Stored`, or why not.
+    pub(super) async fn admit(&self, mut draft: Draft, pieces: Vec<Bytes>) -> Reason {
+        let key = draft.key.clone();
+        let mut body = StoredBody::from_pieces(&pieces);
+        if draft.part.is_some() {
+            body = StoredBody::AsReceived(self.joined_to_stored(&mut draft, body.at_rest().clone()));
+        }
+        let worthwhile = coding::compressibility(draft.status, &draft.headers, body.at_rest().len());
+        if draft.route.compression == CompressionRule::Gzip && worthwhile == Compressibility::Worthwhile {
+            body = coding::coded_off_path(body.at_rest().clone()).await;
+        }
+        let entry = Arc::new(draft.into_entry(body, self));
+        self.admit_entry(&key, &entry)
+    }
+
+    fn joined_to_stored(&self, draft: &mut Draft, newer: Bytes) -> Bytes {
+        let variants = self.memory().peek(&draft.key);
+        let stored = variants.as_deref().map_or(&[][..], Variants::entries);
+        match stored.iter().find(|entry| entry.parts.variant == draft.variant) {
+            Some(stored) if self.standing(stored) == Standing::Clear => parts::join(stored, draft, newer),
+            _ => newer,
+        }
+    }
+
+    /// Puts `newer` in the place of `older`, unless a purge has overtaken it.
+    pub(super) fn replace_entry(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>) {
+        if self.standing(newer) == Standing::Clear {
+            self.memory().replace(key, older, newer);
+        }
+    }
+
+    /// Stores an entry, unless a purge has overtaken it.
+    fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>) -> Reason {
+        if self.standing(entry) != Standing::Clear {
+            return Reason::Overtaken;
+        }
+        match self.memory().admit(key, entry) {
+            Admission::Stored => {
+                self.uncacheable().forget(key);
+                Reason::Stored
+            }
+            Admission::TooLarge | Admission::Gone => Reason::EntryTooLarge,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What the origin's answer means for what is stored: confirmed, completed, replaced, or nothing.
+
+use super::admit::{self, Received, Verdict};
+use super::fetch::{Fetch, Wanted, is_origin_error};
+use super::flown::OriginFailure;
+use super::origin::Body;
+use super::parts;
+use crate::entry::Entry;
+use crate::entry::body::StoredBody;
+use crate::rules::route::SetCookieRule;
+use crate::semantics::policy::ExchangeTimes;
+use crate::semantics::reason::Reason;
+use crate::semantics::reuse::OnOriginFailure;
+use crate::semantics::update::{self, HeadFreshening, Validation};
+use crate::stamp::Stamp;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, Method, StatusCode};
+use std::sync::Arc;
+
+/// What becomes of an answer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// It stands for itself: to be stored or handed over.
+    Final(http::Response<Body>),
+    /// With it, this entry answers the request.
+    Entry(Arc<Entry>),
+    /// It is an error that something stale may stand in for.
+    Failure(Arc<OriginFailure>),
+    /// It is about something else than what is stored: the whole must be asked for.
+    AskAgain,
+}
+
+/// Judges an answer against what was wanted.
+pub(super) async fn judge(
+    fetch: &Fetch,
+    wanted: &Wanted,
+    response: http::Response<Body>,
+    times: ExchangeTimes,
+    stamp: Stamp,
+) -> Answer {
+    match wanted {
+        Wanted::Whole | Wanted::ClientRange => Answer::Final(response),
+        Wanted::Head => {
+            fetch.freshen_by_head(&response, times);
+            Answer::Final(response)
+        }
+        Wanted::Validation(stored, on_failure) => fetch.validated(stored, *on_failure, response, times, stamp),
+        Wanted::Rest(stored) => fetch.completed(stored, response, times, stamp).await,
+    }
+}
+
+impl Fetch {
+    /// RFC 9111 section 4.3.3.
+    fn validated(
+        &self,
+        stored: &Arc<Entry>,
+        on_failure: OnOriginFailure,
+        response: http::Response<Body>,
+        times: ExchangeTimes,
+        stamp: Stamp,
+    ) -> Answer {
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return match update::confirms(&stored.headers(), response.headers()) {
+                Validation::Confirmed => Answer::Entry(self.updated(stored, response.headers(), times, stamp)),
+                Validation::Mismatch => Answer::AskAgain,
+            };
+        }
+        if is_origin_error(response.status()) && on_failure == OnOriginFailure::ServeStale {
+            let failure =
+                OriginFailure { reason: Reason::UpstreamErrorStatus, status: Some(response.status()), cause: None };
+            return Answer::Failure(Arc::new(failure));
+        }
+        Answer::Final(response)
+    }
+
+    /// RFC 9111 section 4.3.5.
+    fn freshen_by_head(&self, response: &http::Response<Body>, times: ExchangeTimes) {
+        let memory = self.engine.memory();
+        let Some(variants) = memory.peek(&self.request.key) else { return };
+        let Some(stored) = variants.entries().iter().find(|entry| self.request.picks(entry)) else { return };
+        if stored.parts.part.is_some() {
+            return;
+        }
+        let length = stored.parts.body.received_bytes();
+        match update::freshen_by_head(&stored.headers(), length, response.status(), response.headers()) {
+            // The stamp stays: a HEAD tells too little of the body to lift the entry over a purge.
+            HeadFreshening::Update => drop(self.updated(stored, response.headers(), times, stored.parts.stamp)),
+            HeadFreshening::Invalidate => memory.remove_entry(&self.request.key, stored),
+            HeadFreshening::Ignore => {}
+        }
+    }
+
+    /// The stored response with the newer answer's fields, put in place of the old one where it may still be stored.
+    fn updated(&self, stored: &Arc<Entry>, newer: &HeaderMap, times: ExchangeTimes, stamp: Stamp) -> Arc<Entry> {
+        let mut newer = newer.clone();
+        if self.request.route.set_cookie != SetCookieRule::Store {
+            newer.remove(SET_COOKIE);
+        }
+        let headers = update::merged(&stored.headers(), &newer);
+        let sent = self.request.fetch_headers();
+        let status = stored.parts.status;
+        let received = Received { method: &Method::GET, sent: &sent, status, headers: &headers, times, stamp };
+        match admit::judge(&self.request, &received) {
+            Verdict::Store(draft) => {
+                let entry = Arc::new(draft.into_entry(stored.parts.body.clone(), &self.engine));
+                self.engine.replace_entry(&self.request.key, stored, &entry);
+                entry
+            }
+            Verdict::Refuse(_) => {
+                self.engine.memory().remove_entry(&self.request.key, stored);
+                Arc::clone(stored)
+            }
+        }
+    }
+
+    /// RFC 9111 section 3.4: the rest of a stored part makes it whole.
+    async fn completed(
+        &self,
+        stored: &Arc<Entry>,
+        response: http::Response<Body>,
+        times: ExchangeTimes,
+        stamp: Stamp,
+    ) -> Answer {
+        if response.status() == StatusCode::OK {
+            return Answer::Final(response);
+        }
+        let (head, body) = response.into_parts();
+        let sent = self.request.fetch_headers();
+        let (status, headers) = (head.status, &head.headers);
+        let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
+        let Verdict::Store(mut draft) = admit::judge(&self.request, &received) else { return Answer::AskAgain };
+        let Some(rest) = parts::collect(body, self.request.route.max_body_bytes).await else { return Answer::AskAgain };
+        let body = parts::join(stored, &mut draft, rest);
+        if draft.status != StatusCode::OK {
+            return Answer::AskAgain;
+        }
+        let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
+        self.engine.replace_entry(&self.request.key, stored, &entry);
+        Answer::Entry(entry)
+    }
+}

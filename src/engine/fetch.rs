@@ -1,0 +1,234 @@
+//! One fetch from the origin, in a task of its own: whoever asked for it may go away without harming those who share it.
+//!
+//! The task owns the leader's guard of a shared fetch, if it is shared, until the answer is stored: requests that come
+//! meanwhile join it, and requests that come later find the entry.
+
+use super::Engine;
+use super::admit::{self, Draft, Received, Verdict};
+use super::flown::{Fetched, Flown, OriginFailure, Streaming};
+use super::origin::{Body, BodyError, OriginError, empty_body};
+use super::request::CacheableRequest;
+use crate::coalesce::flights::{Announcement, Leader};
+use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
+use crate::entry::Entry;
+use crate::semantics::conditional::validation_fields;
+use crate::semantics::partial::{completing_range, if_range};
+use crate::semantics::policy::ExchangeTimes;
+use crate::semantics::reason::Reason;
+use crate::semantics::reuse::OnOriginFailure;
+use crate::stamp::Stamp;
+use http::header::{IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// What is asked of the origin.
+#[derive(Debug, Clone)]
+pub(super) enum Wanted {
+    /// The whole response.
+    Whole,
+    /// Confirmation of what is stored, or the whole response.
+    Validation(Arc<Entry>, OnOriginFailure),
+    /// The bytes that the client's Range names.
+    ClientRange,
+    /// What the stored part misses.
+    Rest(Arc<Entry>),
+    /// The head only.
+    Head,
+}
+
+/// A fetch about to begin.
+pub(super) struct Fetch {
+    /// The engine.
+    pub(super) engine: Arc<Engine>,
+    /// The request that it is for.
+    pub(super) request: Arc<CacheableRequest>,
+    /// What is asked.
+    pub(super) wanted: Wanted,
+    /// The duty to those who share it.
+    pub(super) leader: Option<Leader<Flown>>,
+}
+
+impl Fetch {
+    /// Begins the fetch in a task of its own. The receiver may be dropped.
+    pub(super) fn begin(self) -> oneshot::Receiver<Fetched> {
+        let (reply, receiver) = oneshot::channel();
+        tokio::spawn(async move { self.run(reply).await });
+        receiver
+    }
+
+    async fn run(self, reply: oneshot::Sender<Fetched>) {
+        let stamp = match &self.leader {
+            Some(leader) => leader.stamp(),
+            None => self.engine.invalidation().applied(),
+        };
+        let mut wanted = self.wanted.clone();
+        loop {
+            let sent = self.headers(&wanted);
+            let exchange = self.exchange(&wanted, sent.clone()).await;
+            let (response, times) = match exchange {
+                Ok(exchange) => exchange,
+                Err(error) => return self.fail(Arc::new(OriginFailure::from(error)), reply),
+            };
+            match super::confirm::judge(&self, &wanted, response, times, stamp).await {
+                super::confirm::Answer::Final(response) => {
+                    return self.settle(response, &wanted, &sent, times, stamp, reply).await;
+                }
+                super::confirm::Answer::Entry(entry) => {
+                    self.announce(Announcement::Shared(Flown::Confirmed(Arc::clone(&entry))));
+                    return drop(reply.send(Fetched::Confirmed(entry)));
+                }
+                super::confirm::Answer::Failure(failure) => return self.fail(failure, reply),
+                super::confirm::Answer::AskAgain => wanted = Wanted::Whole,
+            }
+        }
+    }
+
+    fn headers(&self, wanted: &Wanted) -> HeaderMap {
+        let mut headers = self.request.fetch_headers();
+        match wanted {
+            Wanted::Whole | Wanted::Head => {}
+            Wanted::Validation(stored, _) => headers.extend(validation_fields(&stored.headers())),
+            Wanted::ClientRange => {
+                for name in [RANGE, IF_RANGE] {
+                    if let Some(value) = self.request.headers.get(&name) {
+                        headers.insert(name, value.clone());
+                    }
+                }
+            }
+            Wanted::Rest(stored) => headers.extend(completing_fields(stored).into_iter().flatten()),
+        }
+        headers
+    }
+
+    async fn exchange(
+        &self,
+        wanted: &Wanted,
+        headers: HeaderMap,
+    ) -> Result<(http::Response<Body>, ExchangeTimes), OriginError> {
+        let mut fetch = http::Request::new(empty_body());
+        *fetch.method_mut() = if matches!(wanted, Wanted::Head) { Method::HEAD } else { Method::GET };
+        *fetch.uri_mut() = super::origin_form(self.request.target.path_and_query())?;
+        *fetch.headers_mut() = headers;
+        *fetch.extensions_mut() = self.request.extensions.clone();
+        let requested_at = self.engine.now();
+        let response = self.engine.origin().fetch(fetch).await?;
+        let received_at = self.engine.now();
+        Ok((response, ExchangeTimes { requested_at, received_at }))
+    }
+
+    fn announce(&self, announcement: Announcement<Flown>) {
+        if let Some(leader) = &self.leader {
+            leader.announce(announcement);
+        }
+    }
+
+    // Whoever asked may have gone by the time of each `reply.send`; those who share the fetch have been told before.
+
+    fn fail(self, failure: Arc<OriginFailure>, reply: oneshot::Sender<Fetched>) {
+        self.announce(Announcement::Shared(Flown::Failed(Arc::clone(&failure))));
+        drop(reply.send(Fetched::Failed(failure)));
+    }
+
+    /// Stores the answer while it streams, or hands it to the requester alone.
+    async fn settle(
+        self,
+        response: http::Response<Body>,
+        wanted: &Wanted,
+        sent: &HeaderMap,
+        times: ExchangeTimes,
+        stamp: Stamp,
+        reply: oneshot::Sender<Fetched>,
+    ) {
+        let method = if matches!(wanted, Wanted::Head) { &Method::HEAD } else { &Method::GET };
+        let (status, headers) = (response.status(), response.headers());
+        let received = Received { method, sent, status, headers, times, stamp };
+        let draft = match admit::judge(&self.request, &received) {
+            Verdict::Refuse(why) => return self.hand_over(response, why, reply),
+            Verdict::Store(draft) => draft,
+        };
+        let (head, body) = response.into_parts();
+        let (streaming, writer, reader) = stream_of(&draft);
+        self.announce(Announcement::Shared(Flown::Streaming(Arc::clone(&streaming))));
+        let headers = admit::sent_headers(head.headers, self.request.route.set_cookie);
+        drop(reply.send(Fetched::Streaming { response: Arc::clone(&streaming), headers, reader }));
+        self.engine.fill(*draft, body, &streaming.body, writer, self.leader).await;
+    }
+
+    fn hand_over(self, response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
+        // An answer that only this request's own words kept from being stored says nothing about the key.
+        if !matches!(why, Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable) {
+            self.engine.uncacheable().remember(&self.request.key, why, self.engine.now());
+        }
+        self.announce(Announcement::Alone(Reason::LeaderUncacheable));
+        drop(reply.send(Fetched::Private(response, why)));
+    }
+}
+
+/// Range and If-Range for what a stored part misses; none where it can't be completed at once.
+pub(super) fn completing_fields(stored: &Entry) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let range = completing_range(stored.parts.part.as_deref()?)?;
+    Some([(RANGE, range), (IF_RANGE, if_range(&stored.headers())?)])
+}
+
+/// The stream that those who ask now will read, and the end to write it by.
+pub(super) fn stream_of(draft: &Draft) -> (Arc<Streaming>, SharedBodyWriter, SharedBodyReader) {
+    let (writer, body) = SharedBody::new(SharedBodyOptions { retained_bytes_max: draft.route.max_body_bytes });
+    let reader = body.first_reader();
+    let streaming = Streaming {
+        status: draft.status,
+        headers: draft.headers.clone(),
+        policy: draft.policy.clone(),
+        lifetime: draft.lifetime,
+        variant: draft.variant.clone(),
+        tags: draft.tags.clone(),
+        body,
+    };
+    (Arc::new(streaming), writer, reader)
+}
+
+impl Engine {
+    /// Copies the origin's body to its readers and, once complete, stores it. Holds `leader` until then.
+    pub(super) async fn fill(
+        &self,
+        draft: Draft,
+        mut body: Body,
+        shared: &SharedBody,
+        mut writer: SharedBodyWriter,
+        mut leader: Option<Leader<Flown>>,
+    ) {
+        let mut trailers = None;
+        while let Some(frame) = body.frame().await {
+            match frame.map(http_body::Frame::into_data) {
+                Ok(Ok(data)) => {
+                    if writer.push(data).await.is_err() {
+                        return;
+                    }
+                    if writer.retained() == Retention::Overrun {
+                        drop(leader.take());
+                        self.uncacheable().remember(&draft.key, Reason::BodyTooLarge, self.now());
+                    }
+                }
+                Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
+                Err(error) => return cut_short(writer, error),
+            }
+        }
+        writer.finish(trailers);
+        if let Some(complete) = shared.completed() {
+            self.admit(draft, complete.pieces).await;
+        }
+        // The flight is open until the entry is there: no request in between asks the origin again.
+        drop(leader);
+    }
+}
+
+/// The readers of a body learn why it ends early.
+fn cut_short(writer: SharedBodyWriter, cause: BodyError) {
+    writer.fail(cause);
+}
+
+/// Whether a status is a failure of the origin that a stale answer may stand in for: RFC 5861 section 4.
+pub(super) fn is_origin_error(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504)
+}

@@ -1,0 +1,142 @@
+//! What is stored for a request, and whether it answers it now.
+
+use super::Engine;
+use super::flown::OriginFailure;
+use super::parts::{Holding, holding};
+use super::request::CacheableRequest;
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::entry::variants::Variants;
+use crate::invalidation::Standing;
+use crate::semantics::cache_status::Forward;
+use crate::semantics::lifetime::Lifetime;
+use crate::semantics::reason::Reason;
+use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What the store has for a request.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// An entry that answers it without asking the origin.
+    Usable(Usable),
+    /// The origin must be asked.
+    Ask(Ask),
+}
+
+/// An entry that may be served now.
+#[derive(Debug)]
+pub(super) struct Usable {
+    /// The entry.
+    pub(super) entry: Arc<Entry>,
+    /// `Fresh`, or why it is served stale, or `RefreshAhead`.
+    pub(super) why: Reason,
+}
+
+/// Why the origin is asked, and what there is to fall back on.
+#[derive(Debug)]
+pub(super) struct Ask {
+    /// The `fwd` of Cache-Status.
+    pub(super) forward: Forward,
+    /// The reason in detail.
+    pub(super) why: Reason,
+    /// What is stored all the same: to be validated, completed, or served should the origin fail.
+    pub(super) stored: Option<(Arc<Entry>, OnOriginFailure)>,
+}
+
+impl Ask {
+    /// Whether something stale that is stored may stand in for a failed answer.
+    pub(super) fn stands_in(&self, failure: &OriginFailure) -> bool {
+        match &self.stored {
+            Some((_, OnOriginFailure::ServeStale)) => true,
+            Some((_, OnOriginFailure::ServeStaleWhenUnreachable)) => failure.status.is_none(),
+            Some((_, OnOriginFailure::Fail(_))) | None => false,
+        }
+    }
+
+    fn nothing(forward: Forward, why: Reason) -> Found {
+        Found::Ask(Self { forward, why, stored: None })
+    }
+}
+
+impl Engine {
+    /// Looks the request up and judges what is there.
+    pub(super) fn find(&self, request: &CacheableRequest, now: Timestamp) -> Found {
+        let variants = self.memory().lookup(&request.key);
+        self.find_among(request, variants.as_deref().map_or(&[], Variants::entries), now)
+    }
+
+    /// Judges what is stored under the request's key.
+    pub(super) fn find_among(&self, request: &CacheableRequest, stored: &[Arc<Entry>], now: Timestamp) -> Found {
+        if stored.is_empty() {
+            return Ask::nothing(Forward::UriMiss, Reason::NotStored);
+        }
+        let Some(entry) = stored.iter().find(|entry| request.picks(entry)) else {
+            return Ask::nothing(Forward::VaryMiss, Reason::VariantNotStored);
+        };
+        let validity = match self.standing(entry) {
+            Standing::Purged => return Ask::nothing(Forward::UriMiss, Reason::Purged),
+            Standing::SoftPurged => Validity::SoftPurged,
+            Standing::Clear => Validity::ByAge,
+        };
+        judge_entry(request, entry, validity, now)
+    }
+
+    /// Whether a purge covers an entry. The barriers are asked only where one was raised since the last time.
+    pub(super) fn standing(&self, entry: &Entry) -> Standing {
+        let generation = self.invalidation().generation();
+        if entry.cleared_generation.load(Ordering::Relaxed) == generation {
+            return Standing::Clear;
+        }
+        let standing = self.invalidation().standing(entry.parts.stamp, &entry.membership());
+        if standing == Standing::Clear {
+            entry.cleared_generation.store(generation, Ordering::Relaxed);
+        }
+        standing
+    }
+}
+
+/// The lifetime of an entry under the rules in force.
+pub(super) fn lifetime_of(request: &CacheableRequest, entry: &Entry) -> Lifetime {
+    request.route.lifetime.lifetime(&entry.parts.policy, entry.parts.stored_at.as_millis())
+}
+
+fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Found {
+    let lifetime = lifetime_of(request, entry);
+    let usable = |why| Usable { entry: Arc::clone(entry), why };
+    let found = match judge(&entry.parts.policy, &lifetime, validity, &request.directives, now) {
+        Judgement::Fresh { ttl } => usable(late_in_life(request, &lifetime, ttl)),
+        Judgement::StaleAccepted { .. } => usable(Reason::RequestMaxStale),
+        Judgement::StaleWhileRevalidate { .. } => usable(Reason::StaleWhileRevalidate),
+        Judgement::Revalidate { why, on_failure } => {
+            let why = if validity == Validity::SoftPurged { Reason::SoftPurged } else { why };
+            let forward = forward_of(why);
+            return Found::Ask(Ask { forward, why, stored: Some((Arc::clone(entry), on_failure)) });
+        }
+    };
+    if holding(request, entry, now) == Holding::Enough {
+        return Found::Usable(found);
+    }
+    let stored = Some((found.entry, OnOriginFailure::Fail(Reason::PartStored)));
+    Found::Ask(Ask { forward: Forward::Partial, why: Reason::PartStored, stored })
+}
+
+/// `Fresh`, or `RefreshAhead` where the hit comes past the route's share of the lifetime.
+fn late_in_life(request: &CacheableRequest, lifetime: &Lifetime, ttl: Duration) -> Reason {
+    match request.route.lifetime.refresh_ahead {
+        Some(share) if ttl < lifetime.fresh_for.mul_f64((1.0 - share).clamp(0.0, 1.0)) => Reason::RefreshAhead,
+        _ => Reason::Fresh,
+    }
+}
+
+fn forward_of(why: Reason) -> Forward {
+    match why {
+        Reason::RequestNoCache
+        | Reason::RequestPragma
+        | Reason::RequestNoStore
+        | Reason::RequestMaxAge
+        | Reason::RequestMinFresh => Forward::Request,
+        _ => Forward::Stale,
+    }
+}

@@ -1,0 +1,86 @@
+//! What a fetch brings back: to the request that began it, and to those that share it.
+
+use crate::coalesce::shared_body::{SharedBody, SharedBodyReader};
+use crate::engine::origin::{Body, OriginError};
+use crate::entry::Entry;
+use crate::scope::Tag;
+use crate::semantics::lifetime::Lifetime;
+use crate::semantics::policy::ResponsePolicy;
+use crate::semantics::reason::Reason;
+use crate::semantics::vary::VariantKey;
+use http::{HeaderMap, StatusCode};
+use std::sync::Arc;
+
+/// A response that is being stored while it streams.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    /// The status.
+    pub(super) status: StatusCode,
+    /// The headers as they will be stored.
+    pub(super) headers: HeaderMap,
+    /// Its policy.
+    pub(super) policy: ResponsePolicy,
+    /// Its lifetime.
+    pub(super) lifetime: Lifetime,
+    /// Which variant it is.
+    pub(super) variant: VariantKey,
+    /// Its tags.
+    pub(super) tags: Box<[Tag]>,
+    /// The growing body.
+    pub(super) body: SharedBody,
+}
+
+/// Why the origin gave no usable answer.
+#[derive(Debug)]
+pub(super) struct OriginFailure {
+    /// The reason.
+    pub(super) reason: Reason,
+    /// The status of an error answer; none where no answer came.
+    pub(super) status: Option<StatusCode>,
+    /// What lies beneath.
+    pub(super) cause: Option<Arc<OriginError>>,
+}
+
+impl OriginFailure {
+    /// A failure without an answer.
+    pub(super) const fn of(reason: Reason) -> Self {
+        Self { reason, status: None, cause: None }
+    }
+}
+
+impl From<OriginError> for OriginFailure {
+    fn from(error: OriginError) -> Self {
+        Self { reason: error.reason, status: None, cause: Some(Arc::new(error)) }
+    }
+}
+
+/// What a leader announces to those who share its fetch. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) enum Flown {
+    /// A response to stream.
+    Streaming(Arc<Streaming>),
+    /// The stored response, confirmed by the origin.
+    Confirmed(Arc<Entry>),
+    /// No usable answer, where those who share the fetch may have something stale.
+    Failed(Arc<OriginFailure>),
+}
+
+/// What one request takes from a fetch.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    /// A response that is being stored.
+    Streaming {
+        /// The response.
+        response: Arc<Streaming>,
+        /// Its headers for this request: the stored ones, or more for the one that fetched.
+        headers: HeaderMap,
+        /// The body from its beginning.
+        reader: SharedBodyReader,
+    },
+    /// The stored response, confirmed or completed by the origin.
+    Confirmed(Arc<Entry>),
+    /// No usable answer.
+    Failed(Arc<OriginFailure>),
+    /// A response for the one that fetched alone, and why it is not stored.
+    Private(http::Response<Body>, Reason),
+}

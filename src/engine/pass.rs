@@ -1,0 +1,164 @@
+//! Requests that pass the cache by: forwarded as they came, answered as the origin answers.
+//!
+//! Two things happen on the way all the same. A successful unsafe request invalidates what is stored for the targets it
+//! changed (RFC 9111 section 4.4). A POST whose answer names its own URL as Content-Location and says how long it is
+//! fresh is stored for later GETs (RFC 9110 section 9.3.3).
+
+use super::admit::{self, Received, Verdict};
+use super::fetch::stream_of;
+use super::flown::OriginFailure;
+use super::origin::{Body, OriginError};
+use super::outcome::{BARE_HIT, Decision, Outcome};
+use super::request::CacheableRequest;
+use super::{Answer, Engine, Failure};
+use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
+use crate::scope::Scope;
+use crate::semantics::cache_status::{CacheStatus, Forward};
+use crate::semantics::entity_tag;
+use crate::semantics::invalidate::invalidated_targets;
+use crate::semantics::policy::ExchangeTimes;
+use crate::semantics::reason::Reason;
+use crate::semantics::target::Target;
+use crate::stamp::Stamp;
+use http::header::{CONTENT_LOCATION, HOST};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+
+/// Why a request passes by, and the route that said so.
+#[derive(Debug)]
+pub(super) struct Bypass {
+    /// The route whose path matched, if any.
+    pub(super) route: Option<Arc<Route>>,
+    /// Why.
+    pub(super) why: Reason,
+    /// `Bypass` on a cacheable route, else `Pass`.
+    pub(super) outcome: Outcome,
+}
+
+/// What is known of a request while its answer is awaited.
+struct Passing {
+    method: Method,
+    target: Target,
+    headers: HeaderMap,
+    rules: Arc<RuleSet>,
+    bypass: Bypass,
+}
+
+/// Forwards a request.
+pub(super) async fn pass(
+    engine: &Arc<Engine>,
+    mut request: http::Request<Body>,
+    target: Target,
+    rules: Arc<RuleSet>,
+    bypass: Bypass,
+) -> Answer {
+    entity_tag::add_tags_without_coding(request.headers_mut());
+    let method = request.method().clone();
+    let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
+    let passing = Passing { method, target, headers, rules, bypass };
+    let requested_at = engine.now();
+    let stamp = engine.invalidation().applied();
+    match forward(engine, request, &passing.target).await {
+        Err(error) => passing.failed(error),
+        Ok(response) => {
+            let times = ExchangeTimes { requested_at, received_at: engine.now() };
+            let changed = passing.changed_by(&response);
+            let stamp = passing.invalidate(engine, changed, stamp).await;
+            let response = passing.store_for_get(engine, response, times, stamp);
+            passing.answered(response)
+        }
+    }
+}
+
+async fn forward(
+    engine: &Engine,
+    mut request: http::Request<Body>,
+    target: &Target,
+) -> Result<Response<Body>, OriginError> {
+    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    *request.uri_mut() = super::origin_form(path)?;
+    request.headers_mut().insert(HOST, target.host_value());
+    engine.origin().fetch(request).await
+}
+
+impl Passing {
+    fn failed(self, error: OriginError) -> Answer {
+        let failure = OriginFailure::from(error);
+        let decision = self.decision(Outcome::Error, failure.reason, None);
+        Answer { reply: Err(Failure::of_origin(&failure)), decision }
+    }
+
+    fn answered(self, response: Response<Body>) -> Answer {
+        let decision = self.decision(self.bypass.outcome, self.bypass.why, Some(response.status()));
+        Answer { reply: Ok(response), decision }
+    }
+
+    fn decision(&self, outcome: Outcome, reason: Reason, status: Option<StatusCode>) -> Decision {
+        let forward = if self.bypass.why == Reason::MethodNotNamed { Forward::Method } else { Forward::Bypass };
+        let cache_status = (self.bypass.outcome == Outcome::Bypass).then_some(CacheStatus {
+            forward: Some(forward),
+            forward_status: status.map(|status| status.as_u16()),
+            detail: Some(reason),
+            ..BARE_HIT
+        });
+        Decision { outcome, reason, route: self.bypass.route.as_ref().map(|route| route.name.clone()), cache_status }
+    }
+
+    /// What a successful unsafe request has changed among what may be stored.
+    fn changed_by(&self, response: &Response<Body>) -> Vec<Scope> {
+        let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
+        let keyed = targets.iter().filter_map(|target| match self.rules.decide(&Method::GET, target) {
+            RouteVerdict::Cache(route) => Some(Scope::Url(route.keyed_target(target).url().into())),
+            RouteVerdict::Pass { .. } => None,
+        });
+        keyed.collect()
+    }
+
+    /// Purges what has changed, before the client hears of the success. Returns the stamp that the answer itself
+    /// carries: `began`, or this purge's own where no other came in between.
+    async fn invalidate(&self, engine: &Engine, scopes: Vec<Scope>, began: Stamp) -> Stamp {
+        if scopes.is_empty() {
+            return began;
+        }
+        let invalidation = engine.invalidation();
+        let undisturbed = invalidation.generation();
+        let current = invalidation.applied() == began;
+        let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+        match invalidation.purge(purge, None).await {
+            Ok(receipt) if current && invalidation.generation() == undisturbed + 1 => receipt.stamp,
+            Ok(_) => began,
+            Err(error) => {
+                let url = self.target.url();
+                tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only");
+                began
+            }
+        }
+    }
+
+    fn store_for_get(
+        &self,
+        engine: &Arc<Engine>,
+        response: Response<Body>,
+        times: ExchangeTimes,
+        stamp: Stamp,
+    ) -> Response<Body> {
+        if self.method != Method::POST || !response.headers().contains_key(CONTENT_LOCATION) {
+            return response;
+        }
+        let RouteVerdict::Cache(route) = self.rules.decide(&Method::GET, &self.target) else { return response };
+        let mut get = http::Request::new(());
+        *get.headers_mut() = self.headers.clone();
+        let (head, ()) = get.into_parts();
+        let request = CacheableRequest::new(head, &self.target, route, Arc::clone(&self.rules));
+        let (status, headers) = (response.status(), response.headers());
+        let received = Received { method: &self.method, sent: &self.headers, status, headers, times, stamp };
+        let Verdict::Store(draft) = admit::judge(&request, &received) else { return response };
+        let (head, body) = response.into_parts();
+        let (streaming, writer, reader) = stream_of(&draft);
+        let engine = Arc::clone(engine);
+        tokio::spawn(async move { engine.fill(*draft, body, &streaming.body, writer, None).await });
+        Response::from_parts(head, reader.boxed_unsync())
+    }
+}

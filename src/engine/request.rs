@@ -1,0 +1,142 @@
+//! One request on a cacheable route, with everything that later steps ask of it.
+
+use crate::coalesce::flights::Role;
+use crate::entry::Entry;
+use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
+use crate::rules::{Route, RuleSet};
+use crate::scope::{Membership, Tag};
+use crate::semantics::cache_control::RequestDirectives;
+use crate::semantics::reason::Reason;
+use crate::semantics::target::Target;
+use crate::semantics::vary::{VariantKey, Vary};
+use http::header::{AUTHORIZATION, HOST, RANGE};
+use http::{Extensions, HeaderMap, Method};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether a request may share a fetch with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// It may lead or follow.
+    Shared,
+    /// It fetches on its own, and why.
+    Alone(Reason),
+}
+
+/// A GET or HEAD that may be answered from the cache.
+#[derive(Debug)]
+pub(super) struct CacheableRequest {
+    /// GET or HEAD.
+    pub(super) method: Method,
+    /// The target as keyed and sent.
+    pub(super) target: Target,
+    /// The route that matched.
+    pub(super) route: Arc<Route>,
+    /// The rules that the route is part of.
+    pub(super) rules: Arc<RuleSet>,
+    /// What is asked for, apart from variants.
+    pub(super) key: PrimaryKey,
+    /// The client's headers.
+    pub(super) headers: HeaderMap,
+    /// The client's cache directives.
+    pub(super) directives: RequestDirectives,
+    /// What the connection attached; passed on to the origin's client.
+    pub(super) extensions: Extensions,
+}
+
+impl CacheableRequest {
+    /// Settles key and directives of a request that `route` may answer from the cache.
+    pub(super) fn new(head: http::request::Parts, target: &Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
+        let target = route.keyed_target(target);
+        let key = route.primary_key(&target, &head.headers);
+        let directives = RequestDirectives::parse(&head.headers);
+        let (method, headers, extensions) = (head.method, head.headers, head.extensions);
+        Self { method, target, route, rules, key, headers, directives, extensions }
+    }
+
+    /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
+    pub(super) fn sharing(&self) -> Sharing {
+        if self.headers.contains_key(AUTHORIZATION) {
+            return Sharing::Alone(Reason::Authorized);
+        }
+        if self.directives.no_store {
+            return Sharing::Alone(Reason::RequestNoStore);
+        }
+        if self.directives.no_cache {
+            return Sharing::Alone(Reason::RequestNoCache);
+        }
+        if self.directives.pragma_no_cache {
+            return Sharing::Alone(Reason::RequestPragma);
+        }
+        if self.directives.max_age == Some(Duration::ZERO) {
+            return Sharing::Alone(Reason::RequestMaxAge);
+        }
+        if self.method == Method::HEAD || self.headers.contains_key(RANGE) {
+            return Sharing::Alone(Reason::PartStored);
+        }
+        Sharing::Shared
+    }
+
+    /// The tags that the route gives.
+    pub(super) fn route_tags(&self) -> Vec<Tag> {
+        self.rules.tags(&self.route, &self.target)
+    }
+
+    /// What the answer will be filed under, as far as `tags` are known.
+    pub(super) fn membership<'a>(&'a self, tags: &'a [Tag]) -> Membership<'a> {
+        Membership { url: self.target.url(), path_start: self.target.path_start(), route: &self.route.name, tags }
+    }
+
+    /// The key of a shared fetch: the primary key, and the variant where it is known what picks one.
+    pub(super) fn flight_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
+        let Some(variant) = variant.filter(|variant| !variant.0.is_empty()) else {
+            return self.key.clone();
+        };
+        let mut builder = KeyBuilder::default();
+        builder.part(KeyPart::Path, self.key.as_bytes());
+        for (name, value) in &variant.0 {
+            builder.part(KeyPart::Header, name.as_str().as_bytes()).part(KeyPart::Value, value);
+        }
+        builder.finish()
+    }
+
+    /// The headers of a fetch for this request, `Host` included.
+    pub(super) fn fetch_headers(&self) -> HeaderMap {
+        let mut headers = self.route.fetch_headers(&self.headers);
+        headers.insert(HOST, self.target.host_value());
+        headers
+    }
+
+    /// Whether a stored entry is the variant that this request picks.
+    pub(super) fn picks(&self, entry: &Entry) -> bool {
+        self.picks_variant(&entry.parts.variant)
+    }
+
+    /// Whether this request picks a variant.
+    pub(super) fn picks_variant(&self, variant: &VariantKey) -> bool {
+        variant.0.iter().all(|(name, value)| self.route.fetch_value(&self.headers, name) == *value)
+    }
+
+    /// The variant that this request picks by the fields that another varies by.
+    pub(super) fn own_variant(&self, other: &VariantKey) -> Option<VariantKey> {
+        let names = other.0.iter().map(|(name, _)| name.clone()).collect();
+        self.route.variant_key(&self.headers, &Vary::Fields(names))
+    }
+
+    /// The same request without what ties it to its client's connection, for a fetch in the background.
+    pub(super) fn in_background(&self) -> Self {
+        Self {
+            method: Method::GET,
+            target: self.target.clone(),
+            route: Arc::clone(&self.route),
+            rules: Arc::clone(&self.rules),
+            key: self.key.clone(),
+            headers: self.headers.clone(),
+            directives: RequestDirectives::default(),
+            extensions: Extensions::new(),
+        }
+    }
+}
+
+/// The role of a request in a shared fetch, with what the flight announces.
+pub(super) type FlightRole = Role<super::flown::Flown>;

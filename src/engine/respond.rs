@@ -1,0 +1,172 @@
+//! Answers: the response that a client gets, and the decision that Cache-Status, log and metrics tell of.
+
+use super::deliver;
+use super::find::{Ask, Usable, lifetime_of};
+use super::flown::{Fetched, OriginFailure};
+use super::origin::{Body, empty_body};
+use super::outcome::{BARE_HIT, Decision, Outcome};
+use super::request::CacheableRequest;
+use super::{Answer, Engine, Failure};
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::scope::RouteName;
+use crate::semantics::cache_status::CacheStatus;
+use crate::semantics::conditional::{self, Precondition};
+use crate::semantics::lifetime::Lifetime;
+use crate::semantics::policy::ResponsePolicy;
+use crate::semantics::reason::Reason;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+
+/// The part that a request played in a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharer {
+    /// It fetched.
+    Leader,
+    /// It took what another fetched.
+    Follower,
+}
+
+/// An answer from what is stored, without asking the origin.
+pub(super) async fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable) -> Answer {
+    let now = engine.now();
+    let lifetime = lifetime_of(request, &usable.entry);
+    let outcome = match usable.why {
+        Reason::Fresh | Reason::RefreshAhead => Outcome::Hit,
+        _ => Outcome::Stale,
+    };
+    let detail = (usable.why != Reason::Fresh).then_some(usable.why);
+    let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &lifetime, now));
+    let status = CacheStatus { ttl_secs, detail, ..BARE_HIT };
+    from_entry(request, &usable.entry, outcome, usable.why, status, now).await
+}
+
+/// An answer from what a fetch brought.
+pub(super) async fn fetched(
+    engine: &Engine,
+    request: &CacheableRequest,
+    ask: Ask,
+    fetched: Fetched,
+    sharer: Sharer,
+) -> Answer {
+    let now = engine.now();
+    let collapsed = sharer == Sharer::Follower;
+    let status = CacheStatus { forward: Some(ask.forward), collapsed, ..BARE_HIT };
+    match fetched {
+        Fetched::Confirmed(entry) => {
+            let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, &entry), now);
+            let forward_status = Some(StatusCode::NOT_MODIFIED.as_u16());
+            let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
+            let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Revalidated };
+            from_entry(request, &entry, outcome, ask.why, status, now).await
+        }
+        Fetched::Streaming { response, headers, reader } => {
+            let ttl = ttl_secs(&response.policy, &response.lifetime, now);
+            let forward_status = Some(response.status.as_u16());
+            let detail = Some(ask.why);
+            let status = CacheStatus { forward_status, ttl_secs: Some(ttl), stored: true, detail, ..status };
+            let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Miss };
+            let mut answer = Response::new(reader.boxed_unsync());
+            *answer.status_mut() = response.status;
+            *answer.headers_mut() = headers;
+            decided(request, conditioned(request, answer, now), outcome, ask.why, status)
+        }
+        Fetched::Private(response, why) => {
+            let forward_status = Some(response.status().as_u16());
+            let status = CacheStatus { forward_status, detail: Some(why), ..status };
+            let response =
+                if response.status() == StatusCode::OK { conditioned(request, response, now) } else { response };
+            decided(request, response, Outcome::Miss, why, status)
+        }
+        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, &ask, &failure, status, now).await,
+        Fetched::Failed(failure) => failed(request, &failure, status),
+    }
+}
+
+/// Something stale in place of an answer that the origin did not give.
+async fn instead_of(
+    request: &CacheableRequest,
+    ask: &Ask,
+    failure: &OriginFailure,
+    status: CacheStatus,
+    now: Timestamp,
+) -> Answer {
+    let Some((entry, _)) = &ask.stored else { return failed(request, failure, status) };
+    let why = if failure.status.is_some() { Reason::StaleIfError } else { Reason::StaleOnDisconnect };
+    let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, entry), now);
+    let forward_status = failure.status.map(|status| status.as_u16());
+    let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
+    from_entry(request, entry, Outcome::Stale, why, status, now).await
+}
+
+/// RFC 9111 section 5.2.1.7.
+pub(super) fn only_if_cached(request: &CacheableRequest, ask: &Ask) -> Answer {
+    let status = CacheStatus { forward: Some(ask.forward), detail: Some(Reason::OnlyIfCached), ..BARE_HIT };
+    let failure = Failure { status: StatusCode::GATEWAY_TIMEOUT, reason: Reason::OnlyIfCached, cause: None };
+    Answer {
+        reply: Err(failure),
+        decision: decision(&request.route.name, Outcome::Error, Reason::OnlyIfCached, status),
+    }
+}
+
+fn failed(request: &CacheableRequest, failure: &OriginFailure, status: CacheStatus) -> Answer {
+    let status = CacheStatus { detail: Some(failure.reason), ..status };
+    Answer {
+        reply: Err(Failure::of_origin(failure)),
+        decision: decision(&request.route.name, Outcome::Error, failure.reason, status),
+    }
+}
+
+async fn from_entry(
+    request: &CacheableRequest,
+    entry: &Arc<Entry>,
+    outcome: Outcome,
+    reason: Reason,
+    status: CacheStatus,
+    now: Timestamp,
+) -> Answer {
+    let response = deliver::deliver(entry, &request.method, &request.headers, now).await;
+    decided(request, response, outcome, reason, status)
+}
+
+fn decided(
+    request: &CacheableRequest,
+    response: Response<Body>,
+    outcome: Outcome,
+    reason: Reason,
+    status: CacheStatus,
+) -> Answer {
+    Answer { reply: Ok(response), decision: decision(&request.route.name, outcome, reason, status) }
+}
+
+fn decision(route: &RouteName, outcome: Outcome, reason: Reason, status: CacheStatus) -> Decision {
+    Decision { outcome, reason, route: Some(route.clone()), cache_status: Some(status) }
+}
+
+/// The client's preconditions never reach the origin on a cacheable fetch, so they are evaluated on its answer here.
+fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timestamp) -> Response<Body> {
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let verdict = conditional::evaluate(&request.method, &request.headers, response.headers(), now);
+    let (status, headers) = match verdict {
+        Precondition::Proceed => return response,
+        Precondition::NotModified => (StatusCode::NOT_MODIFIED, deliver::not_modified_fields(response.headers())),
+        Precondition::Failed => (StatusCode::PRECONDITION_FAILED, HeaderMap::new()),
+    };
+    let mut answer = Response::new(empty_body());
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
+}
+
+/// What is left of a lifetime in whole seconds, negative where it is over.
+fn ttl_secs(policy: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> i64 {
+    let age = policy.current_age(now);
+    let signed = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    match lifetime.fresh_for.checked_sub(age) {
+        Some(left) => signed(left),
+        None => -signed(age.saturating_sub(lifetime.fresh_for)),
+    }
+}

@@ -1,0 +1,171 @@
+//! The steps of a request on a cacheable route: find, serve or ask; share the fetch; answer.
+
+use super::Answer;
+use super::Engine;
+use super::fetch::{Fetch, Wanted, completing_fields};
+use super::find::{Ask, Found};
+use super::flown::{Fetched, Flown, OriginFailure, Streaming};
+use super::request::{CacheableRequest, Sharing};
+use super::respond::{self, Sharer};
+use crate::coalesce::flights::{Announcement, Follower, Leader, Role};
+use crate::entry::Entry;
+use crate::invalidation::Standing;
+use crate::semantics::cache_status::Forward;
+use crate::semantics::reason::Reason;
+use crate::semantics::reuse::OnOriginFailure;
+use crate::semantics::vary::VariantKey;
+use crate::stamp::Stamp;
+use http::Method;
+use http::header::RANGE;
+use std::sync::Arc;
+
+/// How often a request joins a shared fetch before it goes on its own.
+const ROUNDS_MAX: u32 = 3;
+
+/// What a request does about a fetch.
+enum Part {
+    /// It fetches, for all who share or for itself alone.
+    Fetch(Option<Leader<Flown>>),
+    /// It takes what another's fetch brought.
+    Take(Fetched),
+    /// It looks again: another fetch, for this variant, may suit it.
+    LookAgain(Option<VariantKey>),
+}
+
+/// Answers a request on a cacheable route.
+pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> Answer {
+    let request = Arc::new(request);
+    let mut variant = None;
+    for round in 0.. {
+        let ask = match engine.find(&request, engine.now()) {
+            Found::Usable(usable) => {
+                if usable.why != Reason::Fresh {
+                    refresh(engine, &request, &usable.entry, usable.why);
+                }
+                return respond::usable(engine, &request, usable).await;
+            }
+            Found::Ask(ask) => ask,
+        };
+        if request.directives.only_if_cached {
+            return respond::only_if_cached(&request, &ask);
+        }
+        match choose(engine, &request, &ask, variant.take(), round).await {
+            Part::Fetch(leader) => return fetch(engine, &request, ask, leader).await,
+            Part::Take(fetched) => return respond::fetched(engine, &request, ask, fetched, Sharer::Follower).await,
+            Part::LookAgain(other) => variant = other,
+        }
+    }
+    unreachable!("the last round fetches on its own")
+}
+
+async fn choose(
+    engine: &Arc<Engine>,
+    request: &Arc<CacheableRequest>,
+    ask: &Ask,
+    variant: Option<VariantKey>,
+    round: u32,
+) -> Part {
+    let alone = matches!(request.sharing(), Sharing::Alone(_)) || engine.recall_uncacheable(request).is_some();
+    if alone || round >= ROUNDS_MAX {
+        return Part::Fetch(None);
+    }
+    let known = variant.or_else(|| ask.stored.as_ref().map(|(entry, _)| entry.parts.variant.clone()));
+    match join(engine, request, known.as_ref()) {
+        Role::Leader(leader) => Part::Fetch(Some(leader)),
+        Role::Follower(follower) => follow(engine, request, ask, follower, round).await,
+    }
+}
+
+/// Joins the shared fetch under way, unless a purge has come since it began.
+fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Option<&VariantKey>) -> super::request::FlightRole {
+    let tags = request.route_tags();
+    let invalidation = engine.invalidation();
+    engine.flights().join(
+        &request.flight_key(variant),
+        |stamp| invalidation.standing(stamp, &request.membership(&tags)) == Standing::Clear,
+        || invalidation.applied(),
+    )
+}
+
+async fn follow(
+    engine: &Engine,
+    request: &CacheableRequest,
+    ask: &Ask,
+    mut follower: Follower<Flown>,
+    round: u32,
+) -> Part {
+    let stamp = follower.stamp();
+    let Ok(announcement) = tokio::time::timeout(request.route.coalesce_wait, follower.announcement()).await else {
+        return Part::Fetch(None);
+    };
+    match announcement {
+        Announcement::Shared(Flown::Streaming(response)) => take_stream(engine, request, stamp, response),
+        Announcement::Shared(Flown::Confirmed(entry)) => {
+            if !request.picks(&entry) || engine.standing(&entry) != Standing::Clear {
+                return Part::LookAgain(None);
+            }
+            Part::Take(Fetched::Confirmed(entry))
+        }
+        // One failure may be a connection's bad luck; a second is the origin's state.
+        Announcement::Shared(Flown::Failed(failure)) if round > 0 || ask.stands_in(&failure) => {
+            Part::Take(Fetched::Failed(failure))
+        }
+        Announcement::Shared(Flown::Failed(_)) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),
+        Announcement::Alone(_) => Part::Fetch(None),
+    }
+}
+
+fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, response: Arc<Streaming>) -> Part {
+    if !request.picks_variant(&response.variant) {
+        return Part::LookAgain(request.own_variant(&response.variant));
+    }
+    // Tags that only the answer names are known now: a purge of one of them may have come since the fetch began.
+    if engine.invalidation().standing(stamp, &request.membership(&response.tags)) != Standing::Clear {
+        return Part::LookAgain(None);
+    }
+    match response.body.reader() {
+        Some(reader) => Part::Take(Fetched::Streaming { headers: response.headers.clone(), response, reader }),
+        None => Part::Fetch(None),
+    }
+}
+
+async fn fetch(
+    engine: &Arc<Engine>,
+    request: &Arc<CacheableRequest>,
+    ask: Ask,
+    leader: Option<Leader<Flown>>,
+) -> Answer {
+    let wanted = wanted(request, &ask);
+    let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, leader };
+    let fetched = fetch.begin().await;
+    // A task that ended without a word has panicked, and the panic is in the log.
+    let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::of(Reason::LeaderGone))));
+    respond::fetched(engine, request, ask, fetched, Sharer::Leader).await
+}
+
+fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
+    let ranged = request.method == Method::GET && request.headers.contains_key(RANGE);
+    match &ask.stored {
+        _ if request.method == Method::HEAD => Wanted::Head,
+        Some((stored, on_failure)) if stored.parts.part.is_none() => {
+            Wanted::Validation(Arc::clone(stored), *on_failure)
+        }
+        Some((stored, _)) if !ranged && ask.forward == Forward::Partial && completing_fields(stored).is_some() => {
+            Wanted::Rest(Arc::clone(stored))
+        }
+        _ if ranged => Wanted::ClientRange,
+        _ => Wanted::Whole,
+    }
+}
+
+/// Refreshes an entry in the background, unless someone does already.
+fn refresh(engine: &Arc<Engine>, request: &Arc<CacheableRequest>, entry: &Arc<Entry>, why: Reason) {
+    if why == Reason::RequestMaxStale || entry.parts.part.is_some() || engine.recall_uncacheable(request).is_some() {
+        return;
+    }
+    if let Role::Leader(leader) = join(engine, request, Some(&entry.parts.variant)) {
+        let wanted = Wanted::Validation(Arc::clone(entry), OnOriginFailure::ServeStale);
+        let (engine, request) = (Arc::clone(engine), Arc::new(request.in_background()));
+        drop(Fetch { engine, request, wanted, leader: Some(leader) }.begin());
+    }
+}

@@ -1,0 +1,225 @@
+//! Barriers row by row, and against a model that keeps every purge and looks at each.
+
+use super::*;
+use crate::scope::{RouteName, Tag};
+use proptest::prelude::*;
+
+const PLENTY: usize = 1 << 20;
+
+struct Response {
+    url: &'static str,
+    path_start: usize,
+    route: RouteName,
+    tags: Vec<Tag>,
+}
+
+impl Response {
+    fn membership(&self) -> Membership<'_> {
+        Membership { url: self.url, path_start: self.path_start, route: &self.route, tags: &self.tags }
+    }
+}
+
+fn response(url: &'static str, route: &str, tags: &[&str]) -> Response {
+    let path_start = url.match_indices('/').nth(2).unwrap().0;
+    let tags = tags.iter().map(|tag| Tag::new(tag).unwrap()).collect();
+    Response { url, path_start, route: RouteName::new(route), tags }
+}
+
+fn product() -> Response {
+    response("http://shop/api/products/42?lang=de", "product", &["product:42", "catalog"])
+}
+
+fn route(name: &str) -> Scope {
+    Scope::Route(RouteName::new(name))
+}
+
+fn tag(text: &str) -> Scope {
+    Scope::Tag(Tag::new(text).unwrap())
+}
+
+fn url(text: &str) -> Scope {
+    Scope::Url(text.into())
+}
+
+fn prefix(text: &str) -> Scope {
+    Scope::Prefix(text.into())
+}
+
+#[test]
+fn a_scope_covers_what_it_names_and_nothing_else() {
+    let covers = |scope: Scope, expected: bool| {
+        let mut barriers = Barriers::new(PLENTY);
+        barriers.raise(&scope, Stamp::local(1), Depth::Hard);
+        let standing = barriers.standing(Stamp::ZERO, &product().membership());
+        assert_eq!(standing == Standing::Purged, expected, "{scope:?}");
+    };
+    covers(Scope::All, true);
+    covers(route("product"), true);
+    covers(route("products"), false);
+    covers(tag("catalog"), true);
+    covers(tag("product:4"), false);
+    covers(tag("product"), false);
+    covers(url("http://shop/api/products/42?lang=de"), true);
+    covers(url("/api/products/42?lang=de"), true);
+    covers(url("/api/products/42"), false);
+    covers(url("https://shop/api/products/42?lang=de"), true);
+    covers(url("//shop/api/products/42?lang=de"), false);
+    covers(url("http://other/api/products/42?lang=de"), false);
+    covers(prefix("/"), true);
+    covers(prefix("/api/products/"), true);
+    covers(prefix("/api/products/42?lang=de"), true);
+    covers(prefix("/api/products/42?lang=de&"), false);
+    covers(prefix("http://shop/api"), true);
+    covers(prefix("http://sho"), true);
+    covers(prefix("https://shop/api"), true);
+    covers(prefix("/products"), false);
+    covers(prefix("//shop"), false);
+    covers(prefix("shop/api"), false);
+    // A tag, a route and a URL of the same text are different scopes.
+    covers(tag("/api/products/42?lang=de"), false);
+    covers(route("catalog"), false);
+}
+
+#[test]
+fn the_deeper_purge_decides_whatever_the_order() {
+    let check = |purges: &[(u64, Depth)], stamp: u64, expected: Standing| {
+        let mut barriers = Barriers::new(PLENTY);
+        for (at, depth) in purges {
+            barriers.raise(&tag("catalog"), Stamp::local(*at), *depth);
+        }
+        assert_eq!(barriers.standing(Stamp::local(stamp), &product().membership()), expected, "{purges:?} {stamp}");
+    };
+    check(&[], 0, Standing::Clear);
+    check(&[(1, Depth::Hard), (2, Depth::Soft)], 0, Standing::Purged);
+    check(&[(1, Depth::Hard), (2, Depth::Soft)], 1, Standing::SoftPurged);
+    check(&[(1, Depth::Hard), (2, Depth::Soft)], 2, Standing::Clear);
+    check(&[(1, Depth::Soft), (2, Depth::Hard)], 0, Standing::Purged);
+    check(&[(1, Depth::Soft), (2, Depth::Hard)], 1, Standing::Purged);
+    check(&[(2, Depth::Hard), (1, Depth::Hard)], 1, Standing::Purged);
+}
+
+#[test]
+fn over_the_bound_the_oldest_barrier_goes_and_the_floor_rises() {
+    let mut barriers = Barriers::new(3 * (BOOKKEEPING_BYTES + 2));
+    for (at, name) in [(1, "/a"), (2, "/b"), (3, "/c"), (4, "/a"), (5, "/d")] {
+        barriers.raise(&url(name), Stamp::local(at), Depth::Hard);
+    }
+    // `/b` was the oldest, since `/a` was purged again.
+    assert_eq!((barriers.len(), barriers.floor()), (3, Stamp::local(2)));
+    assert_eq!(barriers.standing(Stamp::local(1), &product().membership()), Standing::Purged);
+    assert_eq!(barriers.standing(Stamp::local(2), &product().membership()), Standing::Clear);
+}
+
+#[test]
+fn forgotten_prefixes_leave_no_length_behind() {
+    let mut barriers = Barriers::new(PLENTY);
+    barriers.raise(&prefix("/a"), Stamp::local(1), Depth::Hard);
+    barriers.raise(&prefix("/b"), Stamp::local(2), Depth::Hard);
+    barriers.raise(&prefix("/long"), Stamp::local(3), Depth::Hard);
+    barriers.expire(Stamp::local(2));
+    assert_eq!(barriers.prefix_lengths, BTreeMap::from([(2, 1), (5, 1)]));
+    barriers.expire(Stamp::local(9));
+    assert_eq!((barriers.prefix_lengths.len(), barriers.bytes), (0, 0));
+    assert!(barriers.is_empty() && barriers.prefixes.is_empty());
+}
+
+fn responses() -> Vec<Response> {
+    vec![
+        response("http://a/", "home", &[]),
+        response("http://a/x/1", "x", &["x", "x:1"]),
+        response("http://a/x/1?q=2", "x", &["x", "x:1"]),
+        response("http://b/x/1", "x", &["x", "b"]),
+        response("http://b/\u{e9}t\u{e9}", "home", &["b"]),
+    ]
+}
+
+fn any_scope() -> impl Strategy<Value = Scope> {
+    let text = prop::sample::select(vec![
+        "/",
+        "/x",
+        "/x/1",
+        "/x/1?q=2",
+        "/\u{e9}",
+        "http://a",
+        "http://a/x/1",
+        "http://b/",
+        "home",
+        "x",
+        "x:1",
+        "b",
+    ]);
+    (0_u8..5, text).prop_map(|(kind, text)| match kind {
+        0 => Scope::All,
+        1 => route(text),
+        2 => tag(text),
+        3 => url(text),
+        _ => prefix(text),
+    })
+}
+
+fn names(scope: &Scope, response: &Response) -> bool {
+    let path = &response.url[response.path_start..];
+    let tls = response.url.replace("http:", "https:");
+    match scope {
+        Scope::All => true,
+        Scope::Route(route) => *route == response.route,
+        Scope::Tag(tag) => response.tags.contains(tag),
+        Scope::Url(url) => [response.url, path, &*tls].contains(&&**url),
+        Scope::Prefix(prefix) => [response.url, path, &*tls].iter().any(|url| url.starts_with(&**prefix)),
+    }
+}
+
+type History = Vec<(Scope, Depth)>;
+
+/// The nth purge has stamp n + 1.
+fn model(history: &History, stamp: u64, response: &Response) -> Standing {
+    let later = history.iter().skip(usize::try_from(stamp).unwrap());
+    later
+        .filter(|(scope, _)| names(scope, response))
+        .map(|(_, depth)| match depth {
+            Depth::Hard => Standing::Purged,
+            Depth::Soft => Standing::SoftPurged,
+        })
+        .max()
+        .unwrap_or(Standing::Clear)
+}
+
+fn any_history() -> impl Strategy<Value = History> {
+    prop::collection::vec((any_scope(), prop::sample::select(vec![Depth::Hard, Depth::Soft])), 0..40)
+}
+
+fn raised(history: &History, bytes_max: usize) -> Barriers {
+    let mut barriers = Barriers::new(bytes_max);
+    for (n, (scope, depth)) in history.iter().enumerate() {
+        barriers.raise(scope, Stamp::local(n as u64 + 1), *depth);
+    }
+    barriers
+}
+
+proptest! {
+    #[test]
+    fn barriers_judge_as_a_list_of_all_purges_would(history in any_history()) {
+        let barriers = raised(&history, PLENTY);
+        for stamp in 0..=history.len() as u64 {
+            for response in responses() {
+                let found = barriers.standing(Stamp::local(stamp), &response.membership());
+                prop_assert_eq!(found, model(&history, stamp, &response), "{} at {}", response.url, stamp);
+            }
+        }
+    }
+
+    #[test]
+    fn forgetting_only_ever_purges_more(history in any_history(), room in 0_usize..6, expired in 0_u64..40) {
+        let mut barriers = raised(&history, room * (BOOKKEEPING_BYTES + 4));
+        barriers.expire(Stamp::local(expired));
+        prop_assert!(barriers.bytes <= barriers.bytes_max);
+        for stamp in 0..=history.len() as u64 {
+            for response in responses() {
+                let found = barriers.standing(Stamp::local(stamp), &response.membership());
+                let expected = model(&history, stamp, &response);
+                let forgotten = Stamp::local(stamp) < barriers.floor();
+                prop_assert_eq!(found, if forgotten { Standing::Purged } else { expected });
+            }
+        }
+    }
+}

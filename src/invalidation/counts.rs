@@ -1,0 +1,82 @@
+//! How much was purged, by kind of scope and by who asked.
+
+use super::purge::{Purge, Source};
+use crate::scope::Scope;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The labels of [`Scope`], each in the row that counts it.
+const LABELS: [&str; 5] = ["all", "route", "tag", "url", "prefix"];
+
+/// How many scopes of one kind one source has purged since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PurgeCount {
+    /// The scope's label.
+    pub scope: &'static str,
+    /// Who asked.
+    pub source: Source,
+    /// How many.
+    pub count: u64,
+}
+
+/// One counter for each pair of scope label and source.
+#[derive(Debug, Default)]
+pub(super) struct PurgeCounts {
+    rows: [[AtomicU64; Source::ALL.len()]; LABELS.len()],
+}
+
+impl PurgeCounts {
+    pub(super) fn add(&self, purge: &Purge) {
+        for scope in &purge.scopes {
+            self.rows[row(scope)][column(purge.source)].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn read(&self) -> Vec<PurgeCount> {
+        let cell = |row: usize, source| self.rows[row][column(source)].load(Ordering::Relaxed);
+        let count = |row, source| PurgeCount { scope: LABELS[row], source, count: cell(row, source) };
+        (0..LABELS.len()).flat_map(|row| Source::ALL.map(|source| count(row, source))).collect()
+    }
+}
+
+const fn row(scope: &Scope) -> usize {
+    match scope {
+        Scope::All => 0,
+        Scope::Route(_) => 1,
+        Scope::Tag(_) => 2,
+        Scope::Url(_) => 3,
+        Scope::Prefix(_) => 4,
+    }
+}
+
+const fn column(source: Source) -> usize {
+    match source {
+        Source::Admin => 0,
+        Source::UnsafeRequest => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invalidation::purge::Depth;
+    use crate::scope::{RouteName, Tag};
+
+    #[test]
+    fn each_scope_is_counted_under_its_own_label_and_source() {
+        let scopes = [
+            Scope::All,
+            Scope::Route(RouteName::new("product")),
+            Scope::Tag(Tag::new("product:1").unwrap()),
+            Scope::Url("/a".into()),
+            Scope::Prefix("/a".into()),
+        ];
+        for scope in scopes {
+            for source in Source::ALL {
+                let counts = PurgeCounts::default();
+                counts.add(&Purge { scopes: vec![scope.clone()], depth: Depth::Soft, source });
+                let counted: Vec<_> = counts.read().into_iter().filter(|count| count.count > 0).collect();
+                assert_eq!(counted, [PurgeCount { scope: scope.label(), source, count: 1 }]);
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What other parts count for themselves and the metrics only ask for when somebody reads them.
+
+use super::histogram::DurationCounts;
+use crate::invalidation::Invalidation;
+use std::sync::Arc;
+
+/// What a tier holds and has done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TierUsage {
+    /// `memory`; later `redis`.
+    pub tier: &'static str,
+    /// Responses stored.
+    pub entries: u64,
+    /// Bytes charged.
+    pub bytes: u64,
+    /// The most bytes that it may be charged.
+    pub bytes_max: u64,
+    /// Look-ups since the start, by result (`hit`, `miss`…).
+    pub lookups: Vec<(&'static str, u64)>,
+    /// Responses that left since the start, by reason.
+    pub evictions: Vec<(&'static str, u64)>,
+}
+
+/// What one upstream server was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerUsage {
+    /// `host:port`
+    pub server: String,
+    /// Requests since the start, by result.
+    pub requests: Vec<(&'static str, u64)>,
+    /// Time to the head of the answer.
+    pub durations: DurationCounts,
+}
+
+/// What became of attempts to load rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RulesUsage {
+    /// Rules put in force, those at the start included.
+    pub accepted: u64,
+    /// Rules refused.
+    pub refused: u64,
+    /// Whether newer rules than those in force stand rejected: 1, else 0.
+    pub rejected_now: u64,
+}
+
+/// Asks something for its numbers.
+pub type Ask<T> = Box<dyn Fn() -> T + Send + Sync>;
+
+/// Whom to ask.
+pub struct MetricSources {
+    /// The tiers.
+    pub tiers: Ask<Vec<TierUsage>>,
+    /// The upstream pool.
+    pub servers: Ask<Vec<ServerUsage>>,
+    /// The rules' keeper.
+    pub rules: Ask<RulesUsage>,
+    /// The purges.
+    pub invalidation: Arc<Invalidation>,
+}
+
+impl MetricSources {
+    /// Only the purges, for a start; fill in the other fields.
+    #[must_use]
+    pub fn new(invalidation: Arc<Invalidation>) -> Self {
+        Self {
+            tiers: Box::new(Vec::new),
+            servers: Box::new(Vec::new),
+            rules: Box::new(RulesUsage::default),
+            invalidation,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Every metric in one table: name, kind, labels, help. The unit is the last word of a name but `total`.
+
+use prometheus::proto::MetricType;
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricRow {
+    /// The whole name.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: MetricType,
+    /// The labels, in the order in which samples give their values.
+    pub labels: &'static [&'static str],
+    /// One sentence.
+    pub help: &'static str,
+}
+
+macro_rules! metrics {
+    ($($constant:ident $kind:ident $name:literal $labels:expr, $help:literal;)+) => {
+        $(#[doc = $help] pub const $constant: MetricRow =
+            MetricRow { name: $name, kind: MetricType::$kind, labels: &$labels, help: $help };)+
+
+        /// Every metric but those of the process, which keep their conventional names (`process_…`).
+        pub const ALL: &[&MetricRow] = &[$(&$constant,)+];
+    };
+}
+
+metrics! {
+    REQUESTS COUNTER "larder_requests_total" ["route", "outcome", "status_class"], "Requests answered.";
+    REQUEST_DURATION HISTOGRAM "larder_request_duration_seconds" ["route", "outcome"], "Time from a request's head to the end of its answer.";
+    COALESCED COUNTER "larder_coalesced_total" ["route"], "Requests that shared another request's fetch.";
+    UPSTREAM_REQUESTS COUNTER "larder_upstream_requests_total" ["server", "result"], "Requests sent to an upstream server, retries included.";
+    UPSTREAM_DURATION HISTOGRAM "larder_upstream_request_duration_seconds" ["server"], "Time from sending a request to the head of the upstream's answer.";
+    LOOKUPS COUNTER "larder_cache_lookups_total" ["tier", "result"], "Look-ups in a tier.";
+    ENTRIES GAUGE "larder_cache_entries" ["tier"], "Responses stored in a tier.";
+    BYTES GAUGE "larder_cache_bytes" ["tier"], "Bytes charged to a tier: heads, bodies, keys, tags, bookkeeping.";
+    EVICTIONS COUNTER "larder_cache_evictions_total" ["tier", "reason"], "Responses that left a tier.";
+    PURGES COUNTER "larder_purges_total" ["scope", "source"], "Scopes purged.";
+    INVALIDATION_POSITION GAUGE "larder_invalidation_position" [], "Purges applied by this instance since it started.";
+    BARRIERS GAUGE "larder_invalidation_barriers" [], "Scopes whose last purge is remembered.";
+    RULES_RELOADS COUNTER "larder_rules_reload_total" ["result"], "Attempts to load rules.";
+    RULES_REJECTED GAUGE "larder_rules_rejected" [], "1 while newer rules than those in force stand rejected.";
+    BUILD_INFO GAUGE "larder_build_info" ["version"], "Always 1; the version is in the label.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_follow_the_conventions() {
+        let mut seen = HashSet::new();
+        for row in ALL {
+            assert!(seen.insert(row.name), "{} twice", row.name);
+            assert!(row.name.starts_with("larder_"), "{}", row.name);
+            assert_eq!(row.name.ends_with("_total"), row.kind == MetricType::COUNTER, "{}", row.name);
+            assert_eq!(row.name.ends_with("_seconds"), row.kind == MetricType::HISTOGRAM, "{}", row.name);
+            assert!(row.help.ends_with('.'), "{}", row.name);
+        }
+    }
+}

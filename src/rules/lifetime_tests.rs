@@ -1,0 +1,99 @@
+use super::*;
+use crate::clock::Timestamp;
+use crate::semantics::cache_control::ResponseDirectives;
+use LifetimeSource::{Heuristic, MaxAge, Nobody, Route};
+use OriginPrecedence::{Override, Respect};
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn policy(status: u16, lifetime: OriginLifetime) -> ResponsePolicy {
+    ResponsePolicy {
+        directives: ResponseDirectives::default(),
+        lifetime,
+        status: StatusCode::from_u16(status).unwrap(),
+        received_at: Timestamp::EPOCH,
+        initial_age: Duration::ZERO,
+    }
+}
+
+#[test]
+fn the_most_specific_word_of_whoever_has_precedence_wins() {
+    const EXPLICIT: OriginLifetime = OriginLifetime::Explicit(secs(60), MaxAge);
+    const HEURISTIC: OriginLifetime = OriginLifetime::Heuristic(secs(7));
+    const ABSENT: OriginLifetime = OriginLifetime::Absent;
+    let plain = LifetimeRule::by_origin();
+    let ttl = LifetimeRule {
+        ttl: Some(secs(300)),
+        ttl_by_status: vec![(StatusCode::NOT_FOUND, secs(30)), (StatusCode::FOUND, secs(20))],
+        ..LifetimeRule::by_origin()
+    };
+    let forced = LifetimeRule { origin: Override, ..ttl.clone() };
+    for (rule, status, origin, fresh_for, source) in [
+        (&plain, 200, EXPLICIT, 60, MaxAge),
+        (&plain, 200, HEURISTIC, 7, Heuristic),
+        (&plain, 200, ABSENT, 0, Nobody),
+        (&ttl, 200, EXPLICIT, 60, MaxAge),
+        (&ttl, 200, HEURISTIC, 300, Route),
+        (&ttl, 200, ABSENT, 300, Route),
+        (&ttl, 301, ABSENT, 300, Route),
+        (&ttl, 302, ABSENT, 20, Route),
+        (&ttl, 303, ABSENT, 0, Nobody),
+        (&ttl, 307, ABSENT, 0, Nobody),
+        (&ttl, 404, ABSENT, 30, Route),
+        (&ttl, 404, EXPLICIT, 60, MaxAge),
+        (&ttl, 410, ABSENT, 0, Nobody),
+        (&ttl, 410, HEURISTIC, 7, Heuristic),
+        (&ttl, 500, ABSENT, 0, Nobody),
+        (&forced, 200, EXPLICIT, 300, Route),
+        (&forced, 404, EXPLICIT, 30, Route),
+        (&forced, 410, EXPLICIT, 60, MaxAge),
+        (&forced, 500, ABSENT, 0, Nobody),
+    ] {
+        let lifetime = rule.lifetime(&policy(status, origin), 1);
+        assert_eq!((lifetime.fresh_for, lifetime.source), (secs(fresh_for), source), "{status} {origin:?} {rule:?}");
+    }
+}
+
+#[test]
+fn stale_windows_follow_precedence_too() {
+    for (origin, of_route, of_origin, expected) in [
+        (Respect, Some(10), Some(20), Some(20)),
+        (Respect, Some(10), None, Some(10)),
+        (Respect, None, Some(20), Some(20)),
+        (Override, Some(10), Some(20), Some(10)),
+        (Override, None, Some(20), Some(20)),
+        (Override, None, None, None),
+    ] {
+        let rule = LifetimeRule {
+            origin,
+            stale_while_revalidate: of_route.map(secs),
+            stale_if_error: of_route.map(secs),
+            ..LifetimeRule::by_origin()
+        };
+        let mut policy = policy(200, OriginLifetime::Absent);
+        policy.directives.stale_while_revalidate = of_origin.map(secs);
+        policy.directives.stale_if_error = of_origin.map(secs);
+        let lifetime = rule.lifetime(&policy, 1);
+        let windows = (lifetime.stale_while_revalidate, lifetime.stale_if_error);
+        assert_eq!(windows, (expected.map(secs), expected.map(secs)), "{origin:?} {of_route:?} {of_origin:?}");
+    }
+}
+
+#[test]
+fn jitter_shortens_only_what_the_route_gives_and_uses_its_whole_share() {
+    let rule = LifetimeRule { ttl: Some(secs(1000)), jitter: 0.1, ..LifetimeRule::by_origin() };
+    let spread = |origin| {
+        let lifetimes = (0..1000).map(|spread| rule.lifetime(&policy(200, origin), spread).fresh_for);
+        let lifetimes: Vec<Duration> = lifetimes.collect();
+        (*lifetimes.iter().min().unwrap(), *lifetimes.iter().max().unwrap())
+    };
+    let (shortest, longest) = spread(OriginLifetime::Absent);
+    assert!((secs(900)..secs(905)).contains(&shortest), "{shortest:?}");
+    assert!((secs(995)..=secs(1000)).contains(&longest), "{longest:?}");
+    let explicit = OriginLifetime::Explicit(secs(60), MaxAge);
+    assert_eq!(spread(explicit), (secs(60), secs(60)));
+    assert_eq!(shortened(secs(10), f64::NAN, 3), secs(10));
+    assert_eq!(shortened(Duration::MAX, 0.5, 3).min(Duration::MAX), shortened(Duration::MAX, 0.5, 3));
+}
