@@ -2,13 +2,11 @@
 
 pub use super::health::ServerState;
 
+use crate::metrics::histogram::{DurationCounts, DurationHistogram};
+use crate::metrics::sources::ServerUsage;
 use crate::semantics::reason::Reason;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-
-/// The upper bounds of the duration buckets, in microseconds.
-pub const DURATION_BOUNDS_US: [u64; 12] =
-    [1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000];
 
 /// What became of one try to get an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,15 +38,6 @@ impl FetchResult {
     }
 }
 
-/// How long tries took, from choosing a connection to the response's head or failure.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DurationStats {
-    /// Tries in each bucket of [`DURATION_BOUNDS_US`], not cumulative; the last one is for all that took longer.
-    pub buckets: [u64; DURATION_BOUNDS_US.len() + 1],
-    /// The sum of all, in microseconds.
-    pub sum_us: u64,
-}
-
 /// The counters of one server at one moment.
 #[derive(Debug, Clone)]
 pub struct ServerStats {
@@ -56,8 +45,8 @@ pub struct ServerStats {
     pub server: String,
     /// Tries by result.
     pub results: [(FetchResult, u64); FetchResult::ALL.len()],
-    /// How long tries took.
-    pub durations: DurationStats,
+    /// How long tries took, from choosing a connection to the response's head or the failure.
+    pub durations: DurationCounts,
     /// Tries on a connection that had been used before.
     pub connections_reused: u64,
     /// Connections opened.
@@ -71,8 +60,7 @@ pub struct ServerStats {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     results: [AtomicU64; FetchResult::ALL.len()],
-    buckets: [AtomicU64; DURATION_BOUNDS_US.len() + 1],
-    sum_us: AtomicU64,
+    durations: DurationHistogram,
     pub(super) reused: AtomicU64,
     pub(super) opened: AtomicU64,
 }
@@ -83,21 +71,24 @@ impl Counters {
         for (_, counter) in results.filter(|(counted, _)| **counted == result) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = DURATION_BOUNDS_US.partition_point(|bound| *bound < took_us);
-        if let Some(bucket) = self.buckets.get(bucket) {
-            bucket.fetch_add(1, Ordering::Relaxed);
-        }
-        self.sum_us.fetch_add(took_us, Ordering::Relaxed);
+        self.durations.record(took);
     }
 
     pub(super) fn results(&self) -> [(FetchResult, u64); FetchResult::ALL.len()] {
         std::array::from_fn(|i| (FetchResult::ALL[i], self.results[i].load(Ordering::Relaxed)))
     }
 
-    pub(super) fn durations(&self) -> DurationStats {
-        let buckets = std::array::from_fn(|i| self.buckets[i].load(Ordering::Relaxed));
-        DurationStats { buckets, sum_us: self.sum_us.load(Ordering::Relaxed) }
+    pub(super) fn durations(&self) -> DurationCounts {
+        self.durations.read()
+    }
+}
+
+impl ServerStats {
+    /// What the metrics show of it.
+    #[must_use]
+    pub fn usage(self) -> ServerUsage {
+        let requests = self.results.iter().map(|(result, count)| (result.label(), *count)).collect();
+        ServerUsage { server: self.server, requests, durations: self.durations }
     }
 }
 
@@ -114,8 +105,6 @@ mod tests {
         let results = counters.results();
         assert_eq!(results[0], (FetchResult::Answered, 2));
         assert_eq!(results[2], (FetchResult::Failed(Reason::UpstreamTimeout), 1));
-        let durations = counters.durations();
-        assert_eq!((durations.buckets[0], durations.buckets[1], durations.buckets[12]), (1, 1, 1));
-        assert_eq!(durations.sum_us, 30_002_001);
+        assert_eq!(counters.durations().count(), 3);
     }
 }
