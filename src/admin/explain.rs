@@ -1,8 +1,8 @@
 //! `GET /explain?method=GET&url=…`: what would happen to a request.
 //!
 //! The headers of the call are those of the request explained, apart from what belongs to the call itself:
-//! Authorization, Host, Connection and Content-Length are left out. `X-Explain-NAME: value` says what the explained
-//! request has in field NAME, these included, and takes the place of the call's own NAME field.
+//! Authorization, Connection and Content-Length are left out, and Host is that of the URL. `X-Explain-NAME: value` says
+//! what the explained request has in field NAME (Authorization, say) and takes the place of the call's own NAME field.
 
 use super::AdminState;
 use super::problem::Problem;
@@ -10,7 +10,7 @@ use super::url_scopes::absolute;
 use axum::Json;
 use axum::extract::{Query, RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 const EXPLAINED_PREFIX: &str = "x-explain-";
@@ -27,10 +27,12 @@ pub(super) async fn explain(
 ) -> Result<Response, Problem> {
     let asked = asked_of(query.as_deref().unwrap_or_default())?;
     let mut headers = explained_headers(&headers);
-    let (url, host) = absolute(&asked.url).map_err(|error| {
+    let url = absolute(&asked.url).map_err(|error| {
         Problem::input("url", error.to_string()).hint("write an absolute URL, percent-encoded as one query value")
     })?;
-    headers.entry(HOST).or_insert(host);
+    if let Some(host) = url.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
+        headers.insert(HOST, host);
+    }
     let explanation = state.engine.explain(&asked.method, &url, &headers);
     let explanation = explanation.map_err(|error| Problem::input("url", error.to_string()))?;
     Ok(Json(explanation).into_response())

@@ -5,6 +5,7 @@ use super::answer::{ReadBody, body_bytes, json, rfc3339};
 use super::problem::Problem;
 use super::rules_control::{RulesDiagnostic, Severity};
 use crate::rules::Route;
+use crate::rules::pattern::HostPattern;
 use crate::rules::route::RouteMode;
 use axum::Json;
 use axum::extract::State;
@@ -30,7 +31,7 @@ impl<'a> From<&'a Route> for ShownRoute<'a> {
             name: route.name.as_str(),
             path: route.path.source(),
             methods: route.methods.iter().map(http::Method::as_str).collect(),
-            host: route.host.as_ref().map(|host| host.source()),
+            host: route.host.as_ref().map(HostPattern::source),
             cache: route.mode == RouteMode::Cache,
         }
     }

@@ -7,11 +7,11 @@
 //!
 //! Prefixes are settled and no more: what they are compared with is the URL *as keyed*.
 
+use crate::rules::pattern::HostPattern;
 use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::Scope;
 use crate::semantics::target::{Target, TargetError};
-use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{Method, Uri};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -57,28 +57,23 @@ pub(super) fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
 
 /// One host for each host pattern of the rules.
 pub(super) fn hosts(rules: &RuleSet) -> Vec<String> {
-    let sources = rules.routes().iter().filter_map(|route| route.host.as_ref()).map(|host| host.source());
+    let sources = rules.routes().iter().filter_map(|route| route.host.as_ref()).map(HostPattern::source);
     let hosts: BTreeSet<String> = sources.map(|source| source.replace('*', "x")).collect();
     hosts.into_iter().collect()
 }
 
-/// The absolute URI of a text, and the one Host that goes with it.
-pub(super) fn absolute(text: &str) -> Result<(Uri, HeaderValue), UrlError> {
+/// The URI of an absolute text.
+pub(super) fn absolute(text: &str) -> Result<Uri, UrlError> {
     let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     if !begins("http://") && !begins("https://") {
         return Err(UrlError::Relative);
     }
-    let uri: Uri = text.parse().map_err(|_| UrlError::Syntax)?;
-    let authority = uri.authority().ok_or(UrlError::Relative)?;
-    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| UrlError::Syntax)?;
-    Ok((uri, host))
+    text.parse().map_err(|_| UrlError::Syntax)
 }
 
 fn settle(text: &str) -> Result<Target, UrlError> {
-    let (uri, host) = absolute(text)?;
-    let scheme = uri.scheme().cloned().ok_or(UrlError::Relative)?;
-    let headers = HeaderMap::from_iter([(HOST, host)]);
-    Ok(Target::settle(&uri, &headers, &scheme)?)
+    absolute(text)?;
+    Ok(Target::parse_absolute(text)?)
 }
 
 fn settle_under(host: &str, path: &str) -> Result<Target, UrlError> {

@@ -3,7 +3,6 @@
 pub use super::health::ServerState;
 
 use crate::metrics::histogram::{DurationCounts, DurationHistogram};
-use crate::metrics::sources::ServerUsage;
 use crate::semantics::reason::Reason;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -45,7 +44,7 @@ pub struct ServerStats {
     pub server: String,
     /// Tries by result.
     pub results: [(FetchResult, u64); FetchResult::ALL.len()],
-    /// How long tries took, from choosing a connection to the response's head or the failure.
+    /// How long tries took, from choosing a connection to the response's head or failure.
     pub durations: DurationCounts,
     /// Tries on a connection that had been used before.
     pub connections_reused: u64,
@@ -83,15 +82,6 @@ impl Counters {
     }
 }
 
-impl ServerStats {
-    /// What the metrics show of it.
-    #[must_use]
-    pub fn usage(self) -> ServerUsage {
-        let requests = self.results.iter().map(|(result, count)| (result.label(), *count)).collect();
-        ServerUsage { server: self.server, requests, durations: self.durations }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +96,6 @@ mod tests {
         assert_eq!(results[0], (FetchResult::Answered, 2));
         assert_eq!(results[2], (FetchResult::Failed(Reason::UpstreamTimeout), 1));
         assert_eq!(counters.durations().count(), 3);
+        assert_eq!(counters.durations().sum_nanos, 30_002_001_000);
     }
 }
