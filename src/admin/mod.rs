@@ -1,12 +1,58 @@
 //! The admin API: purge, receipts, explain, rules, reload, health, metrics. Its own listener, token and checks.
+//!
+//! [`calls`] lists every call; [`guard`] stands before each of them: token, Host, content type. A handler reads its
+//! input into types, asks the engine, the purges, the rules' keeper or the metrics, and answers in JSON. Errors are
+//! `application/problem+json` and name the field. Query strings never change anything.
 
+mod answer;
+mod calls;
+mod explain;
+mod guard;
+mod health;
+mod problem;
+mod purge;
+mod receipts;
+mod rules;
+pub mod rules_control;
+mod server;
+mod stats;
+mod status_page;
+mod url_scopes;
+
+pub use health::Readiness;
+pub use server::serve;
+
+use crate::clock::{Clock, Timestamp};
+use crate::engine::Engine;
+use crate::metrics::Metrics;
+use rules_control::RulesControl;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// `[admin]`, resolved.
 #[derive(Debug, Clone)]
 pub struct AdminOptions {
     /// `listen`
     pub listen: SocketAddr,
-    /// From `token_file` or LARDER_ADMIN_TOKEN; none only on loopback.
+    /// From `token_file` or `LARDER_ADMIN_TOKEN`; none only on loopback.
     pub token: Option<String>,
+    /// `hosts`: names, without port, that a call's Host may have besides the listener's own address and loopback.
+    pub hosts: Vec<String>,
+}
+
+/// What the calls work with. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminState {
+    /// The engine: rules, purges, stored responses.
+    pub engine: Arc<Engine>,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// The rules' keeper.
+    pub rules: Arc<dyn RulesControl>,
+    /// Whether requests are served.
+    pub readiness: Arc<Readiness>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// When the process began to serve.
+    pub started_at: Timestamp,
 }

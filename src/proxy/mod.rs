@@ -1,4 +1,31 @@
 //! The data port: listeners, connections, limits, timeouts, interim responses, upgrades, shutdown.
+//!
+//! [`serve`] accepts sockets. Each is one task ([`connection`]): its first bytes tell HTTP/1 from HTTP/2; hyper speaks
+//! either over the socket's wrapper ([`wire`]), which guards what is read ([`guard`]), minds the time and writes interim responses
+//! ([`interim`]). Above hyper, [`service`] gives each request to the engine's [`crate::engine::Handler`] and turns its
+//! answer into a response, whose body ([`response_body`]) tells the observers ([`observer`]) how it ended. What the
+//! parts of one connection must know of each other stands in its [`conversation`].
+//!
+//! The handler finds a [`client::Client`] in the extensions of its request.
+
+pub mod access_log;
+mod alarm;
+pub mod client;
+mod connection;
+mod conversation;
+mod guard;
+pub mod interim;
+mod listener;
+pub mod observer;
+mod problem;
+pub mod refusal;
+mod response_body;
+mod server;
+mod service;
+mod upgrade;
+mod wire;
+
+pub use listener::{Sharing, bind, serve};
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,4 +49,6 @@ pub struct ProxyOptions {
     pub idle_timeout: Duration,
     /// `timeouts.drain`: how long requests under way may take once asked to stop.
     pub drain_timeout: Duration,
+    /// `timeouts.stall`: how long a client may neither send the next piece of its body nor read the next of a response.
+    pub stall_timeout: Duration,
 }

@@ -1,0 +1,70 @@
+//! JSON in and out.
+
+use super::problem::Problem;
+use crate::clock::Timestamp;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::response::Response;
+use serde::de::DeserializeOwned;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The most bytes of a call's body.
+pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A body as read, or why it could not be.
+pub(super) type ReadBody = Result<Bytes, BytesRejection>;
+
+/// The bytes of a body.
+pub(super) fn body_bytes(body: ReadBody) -> Result<Bytes, Problem> {
+    body.map_err(|rejection| match rejection.status() {
+        status @ StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(status, format!("a body may have at most {BODY_BYTES_MAX} bytes"))
+        }
+        _ => Problem::new(StatusCode::BAD_REQUEST, "the body could not be read to its end"),
+    })
+}
+
+/// Reads a JSON object into `T`. What the JSON parser says names the unknown, missing or repeated field.
+pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A parser would take an array for an object, its items for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the body is not a JSON object"));
+    }
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not the JSON wanted: {error}")))
+}
+
+/// What every answer says of itself: it is nobody's to keep, and is what its type says.
+pub(super) fn seal(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A timestamp as RFC 3339 writes it, in milliseconds.
+pub(super) fn rfc3339(timestamp: Timestamp) -> String {
+    // The years that the format can write; a clock beyond them is broken and shown as the last.
+    let last_millis = 253_402_300_799_000;
+    let since_epoch = Duration::from_millis(timestamp.as_millis().min(last_millis));
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
+}
+
+/// A duration in milliseconds, for people and dashboards.
+pub(super) fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_for_people() {
+        assert_eq!(rfc3339(Timestamp::from_millis(1_234)), "1970-01-01T00:00:01.234Z");
+        assert_eq!(rfc3339(Timestamp::from_millis(u64::MAX)), "9999-12-31T23:59:59.000Z");
+        assert!((millis(Duration::from_nanos(1_234_567)) - 1.235).abs() < 1e-9);
+    }
+}

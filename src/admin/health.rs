@@ -1,0 +1,52 @@
+//! Alive, ready, metrics, and the description of it all.
+
+use super::AdminState;
+use super::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The `OpenAPI` document.
+pub(super) const OPENAPI: &str = include_str!("openapi.json");
+
+/// Whether this instance wants requests: from when its listeners accept until it drains. No store and no upstream is
+/// a condition.
+#[derive(Debug, Default)]
+pub struct Readiness(AtomicBool);
+
+impl Readiness {
+    /// Says whether requests are wanted from now on.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    /// Whether requests are wanted.
+    #[must_use]
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+pub(super) async fn alive() -> Response {
+    Json(json!({ "status": "alive" })).into_response()
+}
+
+pub(super) async fn ready(State(state): State<AdminState>) -> Response {
+    if state.readiness.get() {
+        Json(json!({ "status": "ready" })).into_response()
+    } else {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "this instance is starting or draining").into_response()
+    }
+}
+
+pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
+    ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], state.metrics.render()).into_response()
+}
+
+pub(super) async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}

@@ -1,0 +1,94 @@
+//! Errors of the admin API: RFC 9457 problem details.
+
+use super::rules_control::RulesDiagnostic;
+use axum::Json;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a call is refused: what, where in the input, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    pub(super) detail: String,
+    pub(super) field: Option<String>,
+    pub(super) hint: Option<String>,
+    pub(super) diagnostics: Vec<RulesDiagnostic>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    diagnostics: &'a [RulesDiagnostic],
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), field: None, hint: None, diagnostics: Vec::new() }
+    }
+
+    /// The input is wrong at `field`, written as in `urls[3]`.
+    pub(super) fn input(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..Self::new(StatusCode::BAD_REQUEST, detail) }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    pub(super) fn diagnostics(self, diagnostics: Vec<RulesDiagnostic>) -> Self {
+        Self { diagnostics, ..self }
+    }
+
+    /// What a client needs to know besides the body.
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"larder admin\"")))
+            }
+            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let details = Details {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            field: self.field.as_deref(),
+            hint: self.hint.as_deref(),
+            diagnostics: &self.diagnostics,
+        };
+        let mut response = (self.status, Json(details)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some((name, value)) = self.header() {
+            headers.insert(name, value);
+        }
+        response
+    }
+}
+
+/// No such call.
+pub(super) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no such call").hint("GET /openapi.json lists the calls")
+}
+
+/// The path has other methods; the router says which in Allow.
+pub(super) async fn method_not_allowed() -> Problem {
+    let hint = format!("the {ALLOW} field lists the methods that are");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here").hint(hint)
+}

@@ -1,0 +1,161 @@
+//! `POST /purge`.
+
+use super::AdminState;
+use super::answer::{ReadBody, body_bytes, json};
+use super::problem::Problem;
+use super::receipts::ShownReceipt;
+use super::url_scopes::{UrlError, hosts, prefix_scope, url_scopes};
+use crate::invalidation::purge::{Depth, Purge, SCOPES_MAX, Source};
+use crate::rules::RuleSet;
+use crate::scope::{RouteName, Scope, Tag};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The longest that a purge waits for other instances.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// How like a name must be to be suggested, 0 to 1.
+const LIKENESS_MIN: f64 = 0.6;
+
+/// The body, its fields not yet looked into, so that an error in one can name it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    tags: Value,
+    #[serde(default)]
+    urls: Value,
+    #[serde(default)]
+    prefixes: Value,
+    #[serde(default)]
+    routes: Value,
+    #[serde(default)]
+    all: Value,
+    #[serde(default)]
+    soft: Value,
+    #[serde(default)]
+    wait: Value,
+}
+
+pub(super) async fn purge(State(state): State<AdminState>, body: ReadBody) -> Result<Response, Problem> {
+    let asked: Asked = json(&body_bytes(body)?)?;
+    let wait = wait_of(&asked.wait)?;
+    let purge = purge_of(&asked, &state.engine.rules())?;
+    let receipt = state.engine.invalidation().purge(purge, wait).await.map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "a purge holds on this instance alone");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            .hint("this instance has purged; ask again for the others, repeating a purge does no harm")
+    })?;
+    let status = if wait.is_some() && !receipt.pending.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok((status, Json(ShownReceipt::from(&receipt))).into_response())
+}
+
+fn purge_of(asked: &Asked, rules: &RuleSet) -> Result<Purge, Problem> {
+    let mut scopes = Vec::new();
+    if flag("all", &asked.all)? {
+        scopes.push(Scope::All);
+    }
+    for (field, name) in texts("routes", &asked.routes)? {
+        scopes.push(route_scope(field, name, rules)?);
+    }
+    for (field, tag) in texts("tags", &asked.tags)? {
+        scopes.push(Scope::Tag(Tag::new(tag).map_err(|error| Problem::input(field, error.to_string()))?));
+    }
+    let hosts = hosts(rules);
+    for (field, url) in texts("urls", &asked.urls)? {
+        scopes.extend(url_scopes(rules, &hosts, url).map_err(|error| bad_url(field, url, error))?);
+    }
+    for (field, prefix) in texts("prefixes", &asked.prefixes)? {
+        scopes.push(prefix_scope(prefix).map_err(|error| bad_url(field, prefix, error))?);
+    }
+    let depth = if flag("soft", &asked.soft)? { Depth::Soft } else { Depth::Hard };
+    Purge::new(scopes, depth, Source::Admin).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, error.to_string())
+            .hint("name something in tags, urls, prefixes or routes, or say \"all\": true")
+    })
+}
+
+fn route_scope(field: String, name: &str, rules: &RuleSet) -> Result<Scope, Problem> {
+    let names = || rules.routes().iter().map(|route| route.name.as_str());
+    if names().any(|known| known == name) {
+        return Ok(Scope::Route(RouteName::new(name)));
+    }
+    let nearest = names()
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let problem = Problem::input(field, format!("there is no route `{}`", shortened(name)));
+    Err(match nearest {
+        Some((_, known)) => problem.hint(format!("did you mean `{known}`?")),
+        None => problem.hint("GET /rules lists the routes"),
+    })
+}
+
+/// The strings of an array, each with its place; none where the field is absent or null.
+fn texts<'a>(field: &str, value: &'a Value) -> Result<Vec<(String, &'a str)>, Problem> {
+    let items = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(items) if items.len() > SCOPES_MAX => {
+            return Err(Problem::input(field, format!("a purge cannot name more than {SCOPES_MAX} scopes")));
+        }
+        Value::Array(items) => items,
+        _ => return Err(Problem::input(field, "it is not an array of strings")),
+    };
+    let place = |(n, item): (usize, &'a Value)| {
+        let place = format!("{field}[{n}]");
+        match item.as_str() {
+            Some(text) => Ok((place, text)),
+            None => Err(Problem::input(place, "it is not a string")),
+        }
+    };
+    items.iter().enumerate().map(place).collect()
+}
+
+fn flag(field: &str, value: &Value) -> Result<bool, Problem> {
+    match value {
+        Value::Null => Ok(false),
+        Value::Bool(flag) => Ok(*flag),
+        _ => Err(Problem::input(field, "it is neither true nor false")),
+    }
+}
+
+fn wait_of(value: &Value) -> Result<Option<Duration>, Problem> {
+    let text = match value {
+        Value::Null => return Ok(None),
+        Value::String(text) => text,
+        _ => return Err(Problem::input("wait", "it is not a string like \"2s\"")),
+    };
+    let wait = humantime::parse_duration(text)
+        .map_err(|error| Problem::input("wait", format!("it is no duration: {error}")).hint("write \"2s\""))?;
+    if wait > WAIT_MAX {
+        return Err(Problem::input("wait", format!("a purge waits {} s at most", WAIT_MAX.as_secs())));
+    }
+    Ok(Some(wait))
+}
+
+fn bad_url(field: String, text: &str, error: UrlError) -> Problem {
+    let hint = match error {
+        UrlError::Syntax => "percent-encode what a URL cannot hold, white space for one",
+        UrlError::Relative => "write http://shop.example.com/path, or /path for every authority",
+        UrlError::Target(_) => "write it as a client would ask for it",
+    };
+    Problem::input(field, format!("`{}`: {error}", shortened(text))).hint(hint)
+}
+
+/// Enough of a text to know it by.
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(100).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+#[path = "purge_tests.rs"]
+mod tests;

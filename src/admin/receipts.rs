@@ -1,0 +1,80 @@
+//! `GET /purges`, `GET /purges/{id}`.
+
+use super::AdminState;
+use super::answer::rfc3339;
+use super::problem::Problem;
+use crate::invalidation::receipts::Receipt;
+use crate::scope::Scope;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// A receipt as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownReceipt {
+    id: String,
+    stamp: String,
+    applied: Vec<String>,
+    pending: Vec<String>,
+    requested_at: String,
+    depth: &'static str,
+    source: &'static str,
+    scopes_total: usize,
+    scopes: Vec<ShownScope>,
+}
+
+/// A scope as JSON: as it was applied, which for a URL is as stored responses are filed.
+#[derive(Debug, Serialize)]
+struct ShownScope {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl From<&Receipt> for ShownReceipt {
+    fn from(receipt: &Receipt) -> Self {
+        Self {
+            id: receipt.id.clone(),
+            stamp: receipt.stamp.to_string(),
+            applied: receipt.applied.clone(),
+            pending: receipt.pending.clone(),
+            requested_at: rfc3339(receipt.requested_at),
+            depth: receipt.depth.label(),
+            source: receipt.source.label(),
+            scopes_total: receipt.scopes_total,
+            scopes: receipt.scopes.iter().map(ShownScope::from).collect(),
+        }
+    }
+}
+
+impl From<&Scope> for ShownScope {
+    fn from(scope: &Scope) -> Self {
+        let name = match scope {
+            Scope::All => None,
+            Scope::Route(route) => Some(route.to_string()),
+            Scope::Tag(tag) => Some(tag.to_string()),
+            Scope::Url(text) | Scope::Prefix(text) => Some(text.to_string()),
+        };
+        Self { kind: scope.label(), name }
+    }
+}
+
+#[derive(Serialize)]
+struct List {
+    purges: Vec<ShownReceipt>,
+}
+
+pub(super) async fn list(State(state): State<AdminState>) -> Response {
+    let receipts = state.engine.invalidation().receipts();
+    Json(List { purges: receipts.iter().map(|receipt| ShownReceipt::from(&**receipt)).collect() }).into_response()
+}
+
+pub(super) async fn show(State(state): State<AdminState>, Path(id): Path<String>) -> Result<Response, Problem> {
+    match state.engine.invalidation().receipt(&id) {
+        Some(receipt) => Ok(Json(ShownReceipt::from(&*receipt)).into_response()),
+        None => Err(Problem::new(StatusCode::NOT_FOUND, "no purge of this id is remembered")
+            .hint("GET /purges lists the recent ones")),
+    }
+}

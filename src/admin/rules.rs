@@ -1,0 +1,86 @@
+//! `GET /rules`, `POST /rules/check`, `POST /reload`.
+
+use super::AdminState;
+use super::answer::{ReadBody, body_bytes, json, rfc3339};
+use super::problem::Problem;
+use super::rules_control::{RulesDiagnostic, Severity};
+use crate::rules::Route;
+use crate::rules::pattern::HostPattern;
+use crate::rules::route::RouteMode;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json as object;
+
+/// One route, as far as it tells which requests it takes.
+#[derive(Debug, Serialize)]
+struct ShownRoute<'a> {
+    name: &'a str,
+    path: &'a str,
+    methods: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    cache: bool,
+}
+
+impl<'a> From<&'a Route> for ShownRoute<'a> {
+    fn from(route: &'a Route) -> Self {
+        Self {
+            name: route.name.as_str(),
+            path: route.path.source(),
+            methods: route.methods.iter().map(http::Method::as_str).collect(),
+            host: route.host.as_ref().map(HostPattern::source),
+            cache: route.mode == RouteMode::Cache,
+        }
+    }
+}
+
+pub(super) async fn show(State(state): State<AdminState>) -> Response {
+    let rules = state.engine.rules();
+    let in_force = state.rules.in_force();
+    let rejected =
+        in_force.rejected.map(|rejected| object!({ "at": rfc3339(rejected.at), "diagnostics": rejected.diagnostics }));
+    Json(object!({
+        "loaded_at": rfc3339(in_force.loaded_at),
+        "routes": rules.routes().iter().map(|route| ShownRoute::from(&**route)).collect::<Vec<_>>(),
+        "files": in_force.files,
+        "rejected": rejected,
+    }))
+    .into_response()
+}
+
+pub(super) async fn check(State(state): State<AdminState>, body: ReadBody) -> Result<Response, Problem> {
+    let bytes = body_bytes(body)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "a rules file is text in UTF-8"))?;
+    let diagnostics = state.rules.check(text);
+    Ok(Json(object!({ "valid": !has_errors(&diagnostics), "diagnostics": diagnostics })).into_response())
+}
+
+/// The body of a reload: nothing to say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+pub(super) async fn reload(State(state): State<AdminState>, body: ReadBody) -> Result<Response, Problem> {
+    let bytes = body_bytes(body)?;
+    if !bytes.is_empty() {
+        let Nothing {} = json(&bytes)?;
+    }
+    match state.rules.reload().await {
+        Ok(reloaded) => {
+            let routes = state.engine.rules().routes().len();
+            Ok(Json(object!({ "routes": routes, "warnings": reloaded.warnings })).into_response())
+        }
+        Err(diagnostics) => {
+            let detail = "the rules are not good; those in force stay";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).diagnostics(diagnostics))
+        }
+    }
+}
+
+fn has_errors(diagnostics: &[RulesDiagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}

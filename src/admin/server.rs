@@ -1,0 +1,94 @@
+//! The listener: router, guard and limits around the calls.
+
+use super::answer::{BODY_BYTES_MAX, seal};
+use super::calls::Call;
+use super::guard::Guard;
+use super::problem::{self, Problem};
+use super::{AdminOptions, AdminState};
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::serve::IncomingStream;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How long a call may take, its body included. Longer than any purge waits.
+const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How long calls under way may take once asked to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The address at which a connection was accepted.
+#[derive(Debug, Clone, Copy)]
+struct AcceptedAt(Option<IpAddr>);
+
+impl Connected<IncomingStream<'_, TcpListener>> for AcceptedAt {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Self(stream.io().local_addr().ok().map(|address| address.ip()))
+    }
+}
+
+/// Serves the admin API on `listener` until `shutdown` is done, and a little longer for calls under way.
+///
+/// # Errors
+/// Where the listener fails for good.
+pub async fn serve(
+    listener: TcpListener,
+    state: AdminState,
+    options: AdminOptions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router(state, &options).into_make_service_with_connect_info::<AcceptedAt>();
+    let (asked, asked_to_stop) = tokio::sync::oneshot::channel();
+    let stopping = async move {
+        shutdown.await;
+        let _ = asked.send(());
+    };
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stopping).into_future();
+    let drained = async {
+        // An error means that serving ended by itself, and then the other branch has it.
+        if asked_to_stop.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = drained => Ok(()),
+    }
+}
+
+fn router(state: AdminState, options: &AdminOptions) -> Router {
+    let guard = Arc::new(Guard::new(options));
+    let mut router = Router::new();
+    for call in Call::ALL {
+        let door = middleware::from_fn_with_state((Arc::clone(&guard), Some(call)), admit);
+        router = router.route(call.path(), call.handler().layer(door));
+    }
+    let door = middleware::from_fn_with_state((guard, None), admit);
+    router
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .fallback_service(Router::new().fallback(problem::not_found).layer(door))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(state)
+}
+
+async fn admit(
+    State((guard, call)): State<(Arc<Guard>, Option<Call>)>,
+    ConnectInfo(AcceptedAt(local)): ConnectInfo<AcceptedAt>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = match guard.check(call, request.headers(), local) {
+        Ok(()) => tokio::time::timeout(CALL_TIMEOUT, next.run(request))
+            .await
+            .unwrap_or_else(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the call took too long").into_response()),
+        Err(problem) => problem.into_response(),
+    };
+    seal(response)
+}

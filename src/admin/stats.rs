@@ -1,0 +1,161 @@
+//! `GET /stats`: the numbers per route and overall, for people and scripts.
+
+use super::AdminState;
+use super::answer::{millis, rfc3339};
+use crate::engine::outcome::Outcome;
+use crate::metrics::histogram::DurationCounts;
+use crate::metrics::requests::RequestCounts;
+use crate::metrics::sources::{ServerUsage, TierUsage};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything that `GET /stats` says.
+#[derive(Debug, Serialize)]
+pub(super) struct Stats {
+    pub(super) version: &'static str,
+    pub(super) instance: String,
+    pub(super) started_at: String,
+    pub(super) uptime_secs: u64,
+    pub(super) overall: Traffic,
+    pub(super) routes: BTreeMap<String, Traffic>,
+    pub(super) tiers: Vec<ShownTier>,
+    pub(super) servers: Vec<ShownServer>,
+    pub(super) purges_applied: u64,
+    pub(super) barriers: usize,
+    pub(super) rules_rejected: bool,
+}
+
+/// Requests of one route, or of all.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Traffic {
+    pub(super) requests: u64,
+    /// How many had each outcome; those that never happened are left out.
+    pub(super) outcomes: BTreeMap<&'static str, u64>,
+    /// The share answered from the cache without asking the origin, 0 to 1; none where there was no request.
+    pub(super) hit_ratio: Option<f64>,
+    pub(super) mean_ms: f64,
+    /// Upper bounds; none beyond the last bucket.
+    pub(super) p50_ms: Option<f64>,
+    pub(super) p99_ms: Option<f64>,
+}
+
+/// A tier.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownTier {
+    pub(super) tier: &'static str,
+    pub(super) entries: u64,
+    pub(super) bytes: u64,
+    pub(super) bytes_max: u64,
+    lookups: BTreeMap<&'static str, u64>,
+    evictions: BTreeMap<&'static str, u64>,
+}
+
+/// An upstream server.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownServer {
+    pub(super) server: String,
+    pub(super) requests: BTreeMap<&'static str, u64>,
+    pub(super) mean_ms: f64,
+}
+
+impl Traffic {
+    /// The share as a number of two digits is all that anyone reads, so rounding harms nobody.
+    #[allow(clippy::cast_precision_loss)]
+    fn of<'a>(counts: impl Iterator<Item = &'a RequestCounts>) -> Self {
+        let mut outcomes = BTreeMap::new();
+        let mut durations = DurationCounts::default();
+        let (mut requests, mut from_cache) = (0, 0);
+        for count in counts {
+            requests += count.total();
+            *outcomes.entry(count.outcome.label()).or_default() += count.total();
+            durations = durations.merged(&count.durations);
+            if matches!(count.outcome, Outcome::Hit | Outcome::Stale) {
+                from_cache += count.total();
+            }
+        }
+        Self {
+            requests,
+            outcomes,
+            hit_ratio: (requests > 0).then(|| from_cache as f64 / requests as f64),
+            mean_ms: millis(durations.mean()),
+            p50_ms: durations.percentile(50).map(millis),
+            p99_ms: durations.percentile(99).map(millis),
+        }
+    }
+}
+
+impl From<TierUsage> for ShownTier {
+    fn from(usage: TierUsage) -> Self {
+        let TierUsage { tier, entries, bytes, bytes_max, lookups, evictions } = usage;
+        let (lookups, evictions) = (lookups.into_iter().collect(), evictions.into_iter().collect());
+        Self { tier, entries, bytes, bytes_max, lookups, evictions }
+    }
+}
+
+impl From<ServerUsage> for ShownServer {
+    fn from(usage: ServerUsage) -> Self {
+        let mean_ms = millis(usage.durations.mean());
+        Self { server: usage.server, requests: usage.requests.into_iter().collect(), mean_ms }
+    }
+}
+
+/// Gathers the numbers as they stand.
+pub(super) fn gather(state: &AdminState) -> Stats {
+    let counts = state.metrics.requests();
+    let mut by_route: BTreeMap<String, Vec<&RequestCounts>> = BTreeMap::new();
+    for count in &counts {
+        by_route.entry(count.route.clone()).or_default().push(count);
+    }
+    let invalidation = state.engine.invalidation();
+    Stats {
+        version: env!("CARGO_PKG_VERSION"),
+        instance: invalidation.instance().to_owned(),
+        started_at: rfc3339(state.started_at),
+        uptime_secs: state.clock.now().since(state.started_at).as_secs(),
+        overall: Traffic::of(counts.iter()),
+        routes: by_route.into_iter().map(|(route, counts)| (route, Traffic::of(counts.into_iter()))).collect(),
+        tiers: state.metrics.tiers().into_iter().map(ShownTier::from).collect(),
+        servers: state.metrics.servers().into_iter().map(ShownServer::from).collect(),
+        purges_applied: invalidation.generation(),
+        barriers: invalidation.barriers(),
+        rules_rejected: state.metrics.rules().rejected_now > 0,
+    }
+}
+
+pub(super) async fn show(State(state): State<AdminState>) -> Response {
+    Json(gather(&state)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::histogram::DurationHistogram;
+    use std::time::Duration;
+
+    fn counts(outcome: Outcome, requests: u64, micros: u64) -> RequestCounts {
+        let durations = DurationHistogram::default();
+        (0..requests).for_each(|_| durations.record(Duration::from_micros(micros)));
+        let classes = [0, requests, 0, 0, 0];
+        RequestCounts { route: "product".to_owned(), outcome, classes, durations: durations.read() }
+    }
+
+    #[test]
+    fn traffic_adds_up_outcomes_and_durations() {
+        let all = [counts(Outcome::Hit, 6, 40), counts(Outcome::Stale, 1, 40), counts(Outcome::Miss, 3, 9_000)];
+        let traffic = Traffic::of(all.iter());
+        assert_eq!(traffic.requests, 10);
+        assert_eq!(traffic.outcomes, BTreeMap::from([("hit", 6), ("stale", 1), ("miss", 3)]));
+        assert_eq!(traffic.hit_ratio, Some(0.7));
+        assert_eq!((traffic.p50_ms, traffic.p99_ms), (Some(0.05), Some(10.0)));
+        assert!((traffic.mean_ms - 2.728).abs() < 1e-9);
+    }
+
+    #[test]
+    fn no_traffic_has_no_ratio() {
+        let traffic = Traffic::of([].iter());
+        assert_eq!((traffic.requests, traffic.hit_ratio, traffic.p50_ms), (0, None, None));
+    }
+}

@@ -1,0 +1,110 @@
+use super::*;
+use crate::clock::ManualClock;
+use crate::engine::outcome::{Decision, Outcome};
+use crate::proxy::client::RequestId;
+use crate::proxy::observer::Ending;
+use crate::proxy::refusal::Refusal;
+use crate::scope::RouteName;
+use crate::semantics::reason::Reason;
+use http::{HeaderValue, Method, StatusCode, Version};
+use std::time::Duration;
+
+/// A writer whose lines can be read.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn finished() -> Finished {
+    Finished {
+        request_id: RequestId::random(),
+        client: "192.0.2.7:5000".parse().unwrap(),
+        method: Method::GET,
+        target: "/api/products/42?currency=EUR".parse().unwrap(),
+        host: Some(HeaderValue::from_static("shop.example")),
+        version: Version::HTTP_11,
+        status: Some(StatusCode::OK),
+        decision: Some(Decision {
+            outcome: Outcome::Hit,
+            reason: Reason::Fresh,
+            route: Some(RouteName::new("product")),
+            cache_status: None,
+        }),
+        refused: None,
+        cause: None,
+        body_bytes: 1024,
+        duration: Duration::from_micros(42),
+        ending: Ending::Complete,
+    }
+}
+
+fn logged(format: LogFormat, finished: &Finished) -> String {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_709_210_096_789)));
+    let lines = Lines::default();
+    AccessLog::new(format, clock, lines.clone()).finished(finished);
+    let bytes = lines.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_text_line_says_who_asked_what_and_how_it_was_decided() {
+    let finished = finished();
+    let expected = format!(
+        "2024-02-29T12:34:56.789Z 192.0.2.7:5000 \"GET /api/products/42?currency=EUR HTTP/1.1\" 200 1024 42us \
+         outcome=hit reason=fresh route=product host=\"shop.example\" ending=complete id={}\n",
+        finished.request_id
+    );
+    assert_eq!(logged(LogFormat::Text, &finished), expected);
+}
+
+#[test]
+fn a_json_line_is_one_object_with_the_same_facts() {
+    let finished = finished();
+    let line = logged(LogFormat::Json, &finished);
+    assert_eq!(line.matches('\n').count(), 1);
+    let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let expected = serde_json::json!({
+        "time": "2024-02-29T12:34:56.789Z", "client": "192.0.2.7:5000", "method": "GET",
+        "target": "/api/products/42?currency=EUR", "version": "HTTP/1.1", "status": 200, "body_bytes": 1024,
+        "duration_us": 42, "outcome": "hit", "reason": "fresh", "route": "product", "host": "shop.example",
+        "ending": "complete", "request_id": finished.request_id.to_string(),
+    });
+    assert_eq!(object, expected);
+}
+
+#[test]
+fn no_client_can_forge_a_line() {
+    let mut hostile = finished();
+    hostile.host = Some(HeaderValue::from_bytes(b"a\" outcome=hit \xff").unwrap());
+    hostile.refused = Some((Refusal::Method, "G\u{1b}[2J\nET \"/\u{7f}\" x".into()));
+    hostile.cause = Some("first\nsecond".into());
+    for format in [LogFormat::Text, LogFormat::Json] {
+        let line = logged(format, &hostile);
+        assert_eq!(line.matches('\n').count(), 1, "{line}");
+        assert!(line.trim_end().bytes().all(|byte| byte != 0x1b && byte >= b' '), "{line}");
+    }
+    let text = logged(LogFormat::Text, &hostile);
+    assert!(text.contains(r#""G\x1b[2J\x0aET \"/\x7f\" x""#), "{text}");
+    assert!(text.contains(r#"outcome=error reason=method host="a\" outcome=hit \xff""#), "{text}");
+}
+
+#[test]
+fn times_are_written_as_rfc_3339_does() {
+    for (millis, expected) in [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+        (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+        (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        (1_767_225_599_001, "2025-12-31T23:59:59.001Z"),
+    ] {
+        assert_eq!(Time(Timestamp::from_millis(millis)).to_string(), expected);
+    }
+}

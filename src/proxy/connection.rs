@@ -1,0 +1,159 @@
+//! One connection, from its first byte to its last.
+
+use super::alarm::Alarm;
+use super::conversation::Conversation;
+use super::observer::Closed;
+use super::server::{Server, Shutdown};
+use super::service::{ConnectionContext, answer};
+use super::wire::{Socket, Wire};
+use crate::engine::Handler;
+use bytes::BytesMut;
+use hyper::service::service_fn;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::time::Instant;
+
+/// What an HTTP/2 client with prior knowledge sends first: RFC 9113 section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Room for the first read.
+const FIRST_READ_BYTES: usize = 8 * 1024;
+
+/// What a client turned out to speak.
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves one connection until it ends or the server does.
+pub(super) async fn serve<H: Handler, T: Socket>(server: Arc<Server<H>>, socket: T, client: SocketAddr) {
+    for observer in server.observers.iter() {
+        observer.opened(client);
+    }
+    let conversation = Arc::new(Conversation::new(Instant::now()));
+    let _closing = Closing { server: server.clone(), client, conversation: conversation.clone() };
+    if let Err(error) = converse(server, socket, client, conversation).await {
+        // Ordinary: clients leave, and a truncated answer ends its connection with an error.
+        tracing::debug!(%client, error = %error, "a connection ended with an error");
+    }
+}
+
+/// Tells of a connection's end, also when its task is ended from outside.
+struct Closing<H> {
+    server: Arc<Server<H>>,
+    client: SocketAddr,
+    conversation: Arc<Conversation>,
+}
+
+impl<H> Drop for Closing<H> {
+    fn drop(&mut self) {
+        let (bytes_read, bytes_written) = self.conversation.bytes();
+        let closed = Closed { client: self.client, bytes_read, bytes_written, requests: self.conversation.requests() };
+        for observer in self.server.observers.iter() {
+            observer.closed(&closed);
+        }
+    }
+}
+
+async fn converse<H: Handler, T: Socket>(
+    server: Arc<Server<H>>,
+    mut socket: T,
+    client: SocketAddr,
+    conversation: Arc<Conversation>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut read = BytesMut::with_capacity(FIRST_READ_BYTES);
+    let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read));
+    let protocol = tokio::select! {
+        biased;
+        () = server.shutdown.wait() => return Ok(()),
+        sniffed = sniffed => match sniffed {
+            Ok(Ok(Some(protocol))) => protocol,
+            Ok(Ok(None)) | Err(_) => return Ok(()),
+            Ok(Err(error)) => return Err(error.into()),
+        },
+    };
+    let limits = server.wire_limits();
+    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation: conversation.clone() });
+    let service = service_fn(move |request| answer(context.clone(), request));
+    match protocol {
+        Protocol::Http1 => {
+            let wire = Wire::guarded(socket, read, conversation.clone(), limits);
+            let connection = pin!(server.http1.serve_connection(wire, service).with_upgrades());
+            drive(connection, &server.shutdown, None, |connection| connection.graceful_shutdown()).await?;
+        }
+        Protocol::Http2 => {
+            let wire = Wire::raw(socket, read, conversation.clone(), limits);
+            let connection = pin!(server.http2.serve_connection(wire, service));
+            let idle = Some((&*conversation, server.options.idle_timeout));
+            drive(connection, &server.shutdown, idle, |connection| connection.graceful_shutdown()).await?;
+        }
+    }
+    let tunnel = conversation.tunnel().take();
+    if let Some(tunnel) = tunnel {
+        tokio::select! {
+            biased;
+            () = server.shutdown.wait() => {}
+            () = tunnel.run() => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads until it is clear what the client speaks; none where it leaves before that.
+async fn sniff<T: Socket>(socket: &mut T, read: &mut BytesMut) -> std::io::Result<Option<Protocol>> {
+    loop {
+        if socket.read_buf(read).await? == 0 {
+            return Ok(None);
+        }
+        let compared = read.len().min(PREFACE.len());
+        if read.get(..compared) != PREFACE.get(..compared) {
+            return Ok(Some(Protocol::Http1));
+        }
+        if compared == PREFACE.len() {
+            return Ok(Some(Protocol::Http2));
+        }
+    }
+}
+
+/// Polls a connection to its end, and asks it to end once the server does, or once it was idle for too long (which
+/// HTTP/1 sees to by itself, in its wrapper).
+async fn drive<C: Future>(
+    mut connection: Pin<&mut C>,
+    shutdown: &Shutdown,
+    idle: Option<(&Conversation, Duration)>,
+    end: impl Fn(Pin<&mut C>),
+) -> C::Output {
+    let mut begun = pin!(shutdown.begun());
+    let mut is_registered = false;
+    let mut is_told = false;
+    let mut alarm = Alarm::default();
+    poll_fn(|cx| {
+        if !is_registered {
+            is_registered = true;
+            let _ = begun.as_mut().poll(cx);
+        }
+        let polled = connection.as_mut().poll(cx);
+        if polled.is_ready() || is_told {
+            return polled;
+        }
+        let is_idle = idle.is_some_and(|(conversation, timeout)| match alarm.poll(cx, conversation.last_event() + timeout) {
+            Poll::Ready(()) if conversation.is_busy() => {
+                let _ = alarm.poll(cx, Instant::now() + timeout);
+                false
+            }
+            Poll::Ready(()) => true,
+            Poll::Pending => false,
+        });
+        if is_idle || shutdown.has_begun() {
+            is_told = true;
+            end(connection.as_mut());
+            return connection.as_mut().poll(cx);
+        }
+        Poll::Pending
+    })
+    .await
+}

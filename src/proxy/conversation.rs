@@ -1,0 +1,163 @@
+//! What the socket's wrapper, the service and the response bodies of one connection know of each other.
+//!
+//! One value per connection, shared by reference count. hyper stands between its users: the wrapper under hyper counts
+//! the heads that it hands up, the service above hyper counts the requests that it gets, and because hyper gives one
+//! request for each head, in order, equal counts mean the same request. All of this happens in the connection's own
+//! task; only [`super::interim::InterimSender`] may come from another one. No lock is held across an await, and none is taken for an
+//! ordinary request.
+
+use super::interim::InterimQueue;
+use super::refusal::Refusal;
+use super::upgrade::Tunnel;
+use futures_util::task::AtomicWaker;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The request that the guard refused: the connection's last.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Which request, counted from 1.
+    pub(super) number: u64,
+    /// Why.
+    pub(super) refusal: Refusal,
+    /// The start of its first line, for the log.
+    pub(super) first_line: Box<str>,
+}
+
+/// How a request to change protocols stands: RFC 9110 section 7.8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UpgradeState {
+    /// The request of this number asks; what follows it is held back.
+    Asked(u64),
+    /// The answer was 101: what follows is no longer HTTP.
+    Switched,
+    /// No request asks, or the answer was another: what follows is the next request.
+    NotAsked,
+}
+
+/// The shared state of one connection.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    opened: Instant,
+    heads_passed: AtomicU64,
+    requests_begun: AtomicU64,
+    requests_ended: AtomicU64,
+    last_event_micros: AtomicU64,
+    refused: OnceLock<Refused>,
+    upgrade: Mutex<UpgradeState>,
+    tunnel: Mutex<Option<Tunnel>>,
+    reset_on_close: AtomicBool,
+    bytes_read: AtomicU64,
+    bytes_written: AtomicU64,
+    /// Interim responses under way.
+    pub(super) interims: InterimQueue,
+    /// The connection's task.
+    pub(super) task: AtomicWaker,
+}
+
+impl Conversation {
+    /// The state of a connection opened at `opened`.
+    pub(super) fn new(opened: Instant) -> Self {
+        Self {
+            opened,
+            heads_passed: AtomicU64::new(0),
+            requests_begun: AtomicU64::new(0),
+            requests_ended: AtomicU64::new(0),
+            last_event_micros: AtomicU64::new(0),
+            refused: OnceLock::new(),
+            upgrade: Mutex::new(UpgradeState::NotAsked),
+            tunnel: Mutex::new(None),
+            reset_on_close: AtomicBool::new(false),
+            bytes_read: AtomicU64::new(0),
+            bytes_written: AtomicU64::new(0),
+            interims: InterimQueue::default(),
+            task: AtomicWaker::new(),
+        }
+    }
+
+    /// The guard handed up one more head; returns its number.
+    pub(super) fn head_passed(&self) -> u64 {
+        self.heads_passed.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many heads were handed up: the number of the message under way.
+    pub(super) fn heads(&self) -> u64 {
+        self.heads_passed.load(Ordering::Relaxed)
+    }
+
+    /// The service got one more request; returns its number.
+    pub(super) fn request_begun(&self, at: Instant) -> u64 {
+        self.note(at);
+        self.requests_begun.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A request ended, however it did.
+    pub(super) fn request_ended(&self, at: Instant) {
+        self.note(at);
+        self.requests_ended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a request is being answered: begun or about to, and not ended.
+    pub(super) fn is_busy(&self) -> bool {
+        let begun = self.requests_begun.load(Ordering::Relaxed).max(self.heads_passed.load(Ordering::Relaxed));
+        begun != self.requests_ended.load(Ordering::Relaxed)
+    }
+
+    /// How many requests were begun.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests_begun.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, at: Instant) {
+        let micros = at.saturating_duration_since(self.opened).as_micros();
+        self.last_event_micros.store(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When a request last began or ended; when the connection was opened where none did.
+    pub(super) fn last_event(&self) -> Instant {
+        self.opened + Duration::from_micros(self.last_event_micros.load(Ordering::Relaxed))
+    }
+
+    /// Notes the refusal that ends the connection. The first one stands.
+    pub(super) fn refuse(&self, refused: Refused) {
+        let _ = self.refused.set(refused);
+    }
+
+    /// The refusal of the request with this number.
+    pub(super) fn refusal_of(&self, number: u64) -> Option<&Refused> {
+        self.refused.get().filter(|refused| refused.number == number)
+    }
+
+    /// How a change of protocols stands.
+    pub(super) fn upgrade(&self) -> MutexGuard<'_, UpgradeState> {
+        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tunnel that takes the connection over once hyper lets go of it.
+    pub(super) fn tunnel(&self) -> MutexGuard<'_, Option<Tunnel>> {
+        self.tunnel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection must end with a reset: an orderly end would make a body cut short look complete.
+    pub(super) fn reset_on_close(&self) {
+        self.reset_on_close.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection must end with a reset.
+    pub(super) fn must_reset(&self) -> bool {
+        self.reset_on_close.load(Ordering::Relaxed)
+    }
+
+    /// Notes what went over the socket, both in bytes.
+    pub(super) fn note_bytes(&self, read: u64, written: u64) {
+        self.bytes_read.store(read, Ordering::Relaxed);
+        self.bytes_written.store(written, Ordering::Relaxed);
+    }
+
+    /// What went over the socket once it is closed: bytes read, bytes written.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.bytes_read.load(Ordering::Relaxed), self.bytes_written.load(Ordering::Relaxed))
+    }
+}

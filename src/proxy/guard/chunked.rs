@@ -1,0 +1,170 @@
+//! Follows a chunked body: RFC 9112 section 7.1. Lines are looked at only once they are complete, within bounds.
+
+use super::head::HeadLimits;
+use crate::proxy::refusal::Refusal;
+
+/// Bytes of one line with a chunk's size and extensions, without its end.
+const SIZE_LINE_BYTES_MAX: usize = 256;
+/// Bytes of all extensions of one body: they mean nothing here, so nobody needs many.
+const EXTENSION_BYTES_MAX: usize = 4096;
+/// Digits of a chunk's size: more could not be counted.
+const SIZE_DIGITS_MAX: usize = 15;
+/// Bytes of the trailer section, at most what hyper takes.
+const TRAILER_BYTES_MAX: usize = 16 * 1024;
+/// Field lines of the trailer section.
+const TRAILERS_MAX: usize = 64;
+
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    SizeLine,
+    Data(u64),
+    DataEnd,
+    Over,
+}
+
+/// The follower of one chunked body.
+#[derive(Debug)]
+pub(super) struct Chunked {
+    part: Part,
+    extension_bytes: usize,
+    trailer_bytes_max: usize,
+    trailers_max: usize,
+}
+
+impl Chunked {
+    /// A follower that stands before the first chunk.
+    pub(super) fn new(limits: HeadLimits) -> Self {
+        Self {
+            part: Part::SizeLine,
+            extension_bytes: 0,
+            trailer_bytes_max: limits.header_bytes_max.min(TRAILER_BYTES_MAX),
+            trailers_max: limits.headers_max.min(TRAILERS_MAX),
+        }
+    }
+
+    /// Whether the body has ended.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.part, Part::Over)
+    }
+
+    /// What is left of the chunk under way, in bytes.
+    pub(super) const fn data_left(&self) -> u64 {
+        match self.part {
+            Part::Data(left) => left,
+            _ => 0,
+        }
+    }
+
+    /// How many of `bytes` are valid; none where more are needed.
+    pub(super) fn inspect(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let mut passed = 0;
+        while !self.is_over() {
+            let step = self.step(bytes.get(passed..).unwrap_or_default())?;
+            if step == 0 {
+                break;
+            }
+            passed += step;
+        }
+        Ok(passed)
+    }
+
+    fn step(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        match self.part {
+            Part::SizeLine => self.size_line(bytes),
+            Part::Data(left) => {
+                let available = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
+                self.part = if available == left { Part::DataEnd } else { Part::Data(left - available) };
+                Ok(usize::try_from(available).unwrap_or(bytes.len()))
+            }
+            Part::DataEnd => match bytes {
+                [] | [b'\r'] => Ok(0),
+                [b'\r', b'\n', ..] => {
+                    self.part = Part::SizeLine;
+                    Ok(2)
+                }
+                _ => Err(Refusal::ChunkEnd),
+            },
+            Part::Over => Ok(0),
+        }
+    }
+
+    fn size_line(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let within = bytes.get(..SIZE_LINE_BYTES_MAX + 2).unwrap_or(bytes);
+        let line_end = within.iter().position(|byte| *byte == b'\n');
+        let shown = within.get(..line_end.unwrap_or(within.len())).unwrap_or_default();
+        let digits = shown.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let (size, rest) = shown.split_at_checked(digits).unwrap_or_default();
+        if digits > SIZE_DIGITS_MAX || (digits == 0 && !shown.is_empty()) {
+            return Err(Refusal::ChunkSize);
+        }
+        let Some(line_end) = line_end else {
+            return match rest {
+                [] | [b'\r'] if within.len() == bytes.len() => Ok(0),
+                [b';', ..] if within.len() < SIZE_LINE_BYTES_MAX + 2 => extension(rest).map(|()| 0),
+                [b';', ..] => Err(Refusal::ChunkExtension),
+                _ => Err(Refusal::ChunkSize),
+            };
+        };
+        let mut extension_bytes = self.extension_bytes;
+        match rest {
+            b"\r" if digits > 0 => {}
+            [b';', extensions @ .., b'\r'] => {
+                extension(extensions)?;
+                extension_bytes += extensions.len();
+                if extension_bytes > EXTENSION_BYTES_MAX {
+                    return Err(Refusal::ChunkExtension);
+                }
+            }
+            _ => return Err(Refusal::ChunkSize),
+        }
+        let size = size.iter().fold(0_u64, |sum, digit| sum << 4 | u64::from(hex_value(*digit)));
+        if size > 0 {
+            self.part = Part::Data(size);
+            self.extension_bytes = extension_bytes;
+            return Ok(line_end + 1);
+        }
+        // The last chunk waits for the trailers, so that a body with bad trailers never ends well.
+        let trailers = self.trailers(bytes.get(line_end + 1..).unwrap_or_default())?;
+        Ok(if trailers == 0 { 0 } else { line_end + 1 + trailers })
+    }
+
+    /// Takes the trailer section with the closing empty line, once it is complete.
+    fn trailers(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+        let mut slots = [httparse::EMPTY_HEADER; TRAILERS_MAX];
+        let slots = slots.get_mut(..self.trailers_max).unwrap_or_default();
+        let (length, fields) = match httparse::parse_headers(bytes, slots) {
+            Ok(httparse::Status::Complete(complete)) => complete,
+            Ok(httparse::Status::Partial) if bytes.len() < self.trailer_bytes_max => return Ok(0),
+            Ok(httparse::Status::Partial) | Err(_) => return Err(Refusal::Trailer),
+        };
+        let lines = bytes.get(..length).unwrap_or_default().split_inclusive(|byte| *byte == b'\n');
+        let bare = lines.into_iter().any(|line| !line.ends_with(b"\r\n"));
+        if bare || length > self.trailer_bytes_max || fields.iter().any(|field| decides_framing(field.name)) {
+            return Err(Refusal::Trailer);
+        }
+        self.part = Part::Over;
+        Ok(length)
+    }
+}
+
+fn extension(bytes: &[u8]) -> Result<(), Refusal> {
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=0x7E);
+    if bytes.iter().all(plain) { Ok(()) } else { Err(Refusal::ChunkExtension) }
+}
+
+fn hex_value(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        b'A'..=b'F' => digit - b'A' + 10,
+        _ => 0,
+    }
+}
+
+/// Fields that may not stand in a trailer because they would change where the message ends or goes: RFC 9110 section 6.5.1.
+fn decides_framing(name: &str) -> bool {
+    ["content-length", "transfer-encoding", "host", "connection", "upgrade", "te", "trailer"]
+        .iter()
+        .any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+}

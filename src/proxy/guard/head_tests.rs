@@ -1,0 +1,62 @@
+use super::*;
+
+const LIMITS: HeadLimits = HeadLimits { header_bytes_max: 1024, headers_max: 8, uri_bytes_max: 64 };
+
+fn read(head: &str) -> Result<Option<Head>, Refusal> {
+    read_head(head.as_bytes(), &LIMITS)
+}
+
+#[test]
+fn a_head_names_where_its_parts_lie() {
+    let bytes = "POST /a?b HTTP/1.1\r\nHost: shop\r\nContent-Length: 12\r\n\r\nbody";
+    let head = read(bytes).unwrap().unwrap();
+    assert_eq!(&bytes[head.method.clone()], "POST");
+    assert_eq!(&bytes[head.target.clone()], "/a?b");
+    assert_eq!(&bytes[head.bytes..], "body");
+    assert_eq!((head.version, head.framing, head.next), (MinorVersion::One, Framing::Length(12), Next::Request));
+}
+
+#[test]
+fn the_framing_is_read_from_the_fields() {
+    for (fields, expected) in [
+        ("", Framing::None),
+        ("Content-Length: 0\r\n", Framing::None),
+        ("content-length: 007\r\n", Framing::Length(7)),
+        ("Transfer-Encoding: chunked\r\n", Framing::Chunked),
+        ("transfer-encoding:CHUNKED\t\r\n", Framing::Chunked),
+    ] {
+        let head = read(&format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n")).unwrap().unwrap();
+        assert_eq!(head.framing, expected, "{fields:?}");
+    }
+}
+
+#[test]
+fn another_protocol_may_follow_only_where_both_fields_ask_for_it_and_never_h2c() {
+    for (fields, version, expected) in [
+        ("Upgrade: websocket\r\nConnection: upgrade\r\n", "1.1", Next::Upgrade),
+        ("Connection: keep-alive\r\nConnection: te, UPGRADE\r\nUpgrade: a/1, b\r\n", "1.1", Next::Upgrade),
+        ("Upgrade: websocket\r\n", "1.1", Next::Request),
+        ("Connection: upgrade\r\n", "1.1", Next::Request),
+        ("Upgrade: websocket\r\nConnection: upgrade\r\n", "1.0", Next::Request),
+        ("Upgrade: h2c\r\nConnection: upgrade, HTTP2-Settings\r\n", "1.1", Next::Request),
+        ("Upgrade: websocket, H2C\r\nConnection: upgrade\r\n", "1.1", Next::Request),
+    ] {
+        let head = read(&format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n")).unwrap().unwrap();
+        assert_eq!(head.next, expected, "{fields:?}");
+    }
+}
+
+#[test]
+fn a_head_that_is_not_complete_waits() {
+    for head in ["G", "GET / HTTP/1.1", "GET / HTTP/1.1\r\nHost: a\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r"] {
+        assert_eq!(read(head), Ok(None), "{head:?}");
+    }
+}
+
+#[test]
+fn more_field_lines_than_fit_the_stack_are_parsed_too() {
+    let limits = HeadLimits { header_bytes_max: 65_536, headers_max: 1000, uri_bytes_max: 64 };
+    let fields: String = (0..900).map(|number| format!("X-{number}: a\r\n")).collect();
+    let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    assert_eq!(read_head(head.as_bytes(), &limits).unwrap().unwrap().bytes, head.len());
+}

@@ -1,0 +1,133 @@
+//! The characters of a request target and of a Host field: RFC 9112 section 3.2, RFC 3986 section 3.
+
+use crate::proxy::refusal::Refusal;
+
+const IN_PATH: u8 = 1;
+const IN_QUERY: u8 = 2;
+const IN_HOST: u8 = 4;
+
+/// What each byte may be part of. Besides RFC 3986's characters, paths and queries may hold those that browsers send
+/// as they are (WHATWG URL); a fragment, a space, a control character or a byte beyond ASCII may stand in neither.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 0x7F {
+        let path = matches!(byte, 0x21 | 0x24..=0x3B | 0x3D | 0x40..=0x5F | 0x61..=0x7E | b'"');
+        let query = matches!(byte, 0x21 | 0x24..=0x3B | 0x3D | 0x3F..=0x7E);
+        let host = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'')
+            || matches!(byte, b'(' | b')' | b'*' | b'+' | b';' | b'=');
+        classes[byte as usize] = path as u8 * IN_PATH + query as u8 * IN_QUERY + host as u8 * IN_HOST;
+        byte += 1;
+    }
+    classes
+};
+
+fn all(bytes: &[u8], class: u8) -> bool {
+    bytes.iter().all(|byte| CLASSES.get(usize::from(*byte)).is_some_and(|classes| classes & class != 0))
+}
+
+/// Checks a target: a path with an optional query, an absolute `http` or `https` URL, or `*` for OPTIONS.
+///
+/// # Errors
+/// [`Refusal::Target`].
+pub(super) fn check(method: &str, target: &str) -> Result<(), Refusal> {
+    let origin_form = match target.as_bytes().first() {
+        Some(b'/') => target,
+        Some(b'*') if target.len() == 1 && method == "OPTIONS" => return Ok(()),
+        _ => after_authority(target).ok_or(Refusal::Target)?,
+    };
+    let (path, query) = origin_form.split_once('?').unwrap_or((origin_form, ""));
+    if all(path.as_bytes(), IN_PATH) && all(query.as_bytes(), IN_QUERY) { Ok(()) } else { Err(Refusal::Target) }
+}
+
+/// What follows the authority of an absolute-form target.
+fn after_authority(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end)?;
+    (is_host(authority.as_bytes())).then_some(rest)
+}
+
+/// Whether a Host field's value is a host with an optional port.
+pub(super) fn is_host(value: &[u8]) -> bool {
+    let (host, after) = match value.first() {
+        Some(b'[') => {
+            let Some(end) = value.iter().position(|byte| *byte == b']') else { return false };
+            let (host, after) = value.split_at_checked(end + 1).unwrap_or_default();
+            let inside = host.get(1..end).unwrap_or_default();
+            let literal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            if inside.is_empty() || !inside.iter().all(literal) {
+                return false;
+            }
+            (host, after)
+        }
+        _ => {
+            let end = value.iter().position(|byte| *byte == b':').unwrap_or(value.len());
+            let (host, after) = value.split_at_checked(end).unwrap_or_default();
+            if !all(host, IN_HOST) {
+                return false;
+            }
+            (host, after)
+        }
+    };
+    let port_is_valid = match after.split_first() {
+        None => true,
+        Some((b':', port)) => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
+        Some(_) => false,
+    };
+    !host.is_empty() && port_is_valid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_path_an_http_url_or_a_star_for_options() {
+        for (method, target, expected) in [
+            ("GET", "/", Ok(())),
+            ("GET", "/a?b=c|{d}&e=[f]", Ok(())),
+            ("GET", "http://shop.example:8080/a?b", Ok(())),
+            ("GET", "HTTPS://[::1]", Ok(())),
+            ("OPTIONS", "*", Ok(())),
+            ("GET", "*", Err(Refusal::Target)),
+            ("GET", "", Err(Refusal::Target)),
+            ("GET", "a", Err(Refusal::Target)),
+            ("GET", "/a#b", Err(Refusal::Target)),
+            ("GET", "/a?b#c", Err(Refusal::Target)),
+            ("GET", "/<", Err(Refusal::Target)),
+            ("GET", "/\u{e9}", Err(Refusal::Target)),
+            ("GET", "ftp://shop.example/", Err(Refusal::Target)),
+            ("GET", "http:///a", Err(Refusal::Target)),
+            ("GET", "http://user@shop.example/", Err(Refusal::Target)),
+        ] {
+            assert_eq!(check(method, target), expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn every_target_taken_here_is_one_that_the_uri_type_takes() {
+        for byte in 0..=0x7F_u8 {
+            for target in [format!("/{}", char::from(byte)), format!("/?{}", char::from(byte))] {
+                if check("GET", &target).is_ok() {
+                    let uri: http::Uri = target.parse().unwrap();
+                    assert_eq!(uri.to_string(), target, "nothing is cut off");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_an_optional_port() {
+        for host in ["a", "shop.example", "shop.example:80", "127.0.0.1:8080", "[::1]", "[::1]:80", "a:"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in ["", ":80", "a b", "a@b", "a/b", "a?b", "a:b", "a:1:2", "a:123456", "[", "[]", "[::1", "[::1]a", "a,b"] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+}

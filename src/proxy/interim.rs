@@ -1,0 +1,175 @@
+//! Interim responses, status 1xx: RFC 9110 section 15.2.
+//!
+//! hyper's server sends no interim response but 100, which it sends by itself when the body of a request that expects
+//! it is first polled. Others are queued here by whoever talks to the origin and written by the socket's wrapper when hyper has
+//! nothing of its own to write, which is always between two messages. The service holds the final response back until
+//! the queue is empty. HTTP/1.0 clients know no interim responses and HTTP/2 clients get none, because hyper has no way to send
+//! them there.
+
+use super::conversation::Conversation;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How many interim responses wait for a client that does not read; more are dropped, as they may be (they only inform).
+const QUEUED_MAX: usize = 16;
+/// Bytes of one interim response.
+const BYTES_MAX: usize = 64 * 1024;
+
+/// What became of an interim response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InterimFate {
+    /// It will be written before the final response.
+    Queued,
+    /// It is not one to pass on: 100 is sent when the request's body is first polled, 101 is final.
+    NotPassedOn,
+    /// The final response has begun, too many wait already, or it is too large.
+    Dropped,
+}
+
+/// Passes interim responses on to the client of one request.
+#[derive(Debug, Clone)]
+pub struct InterimSender {
+    conversation: Arc<Conversation>,
+    number: u64,
+}
+
+impl InterimSender {
+    /// A sender for the request with this number.
+    pub(super) const fn new(conversation: Arc<Conversation>, number: u64) -> Self {
+        Self { conversation, number }
+    }
+
+    /// Passes one interim response on. Does not wait: the final response is held back until this one is written.
+    /// Fields that concern one connection only are left out.
+    pub fn send(&self, status: StatusCode, headers: &HeaderMap) -> InterimFate {
+        let passed_on = status.is_informational() && !matches!(status.as_u16(), 100 | 101);
+        if !passed_on {
+            return InterimFate::NotPassedOn;
+        }
+        let fate = encode(status, headers)
+            .map_or(InterimFate::Dropped, |message| self.conversation.interims.push(self.number, message));
+        if fate == InterimFate::Queued {
+            self.conversation.task.wake();
+        }
+        fate
+    }
+}
+
+fn encode(status: StatusCode, headers: &HeaderMap) -> Option<Bytes> {
+    let mut message = BytesMut::with_capacity(256);
+    message.extend_from_slice(b"HTTP/1.1 ");
+    message.extend_from_slice(status.as_str().as_bytes());
+    message.extend_from_slice(b" ");
+    message.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    message.extend_from_slice(b"\r\n");
+    for (name, value) in headers {
+        let of_one_connection = ["connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "te"];
+        if of_one_connection.contains(&name.as_str()) {
+            continue;
+        }
+        message.extend_from_slice(name.as_str().as_bytes());
+        message.extend_from_slice(b": ");
+        message.extend_from_slice(value.as_bytes());
+        message.extend_from_slice(b"\r\n");
+    }
+    message.extend_from_slice(b"\r\n");
+    (message.len() <= BYTES_MAX).then(|| message.freeze())
+}
+
+/// The interim responses of one connection that wait to be written.
+///
+/// `waiting` changes only under the lock, so that a push and the last write never miss each other; it is read without
+/// the lock, so that a request without interim responses takes none. An entry whose request is no longer the open one
+/// is dropped by the writer: a sender in another task that comes too late can't write into the next message.
+#[derive(Debug, Default)]
+pub(super) struct InterimQueue {
+    open: AtomicU64,
+    waiting: AtomicBool,
+    entries: Mutex<VecDeque<(u64, Bytes)>>,
+}
+
+impl InterimQueue {
+    /// From now on interim responses for this request are taken.
+    pub(super) fn open(&self, number: u64) {
+        self.open.store(number, Ordering::Release);
+    }
+
+    /// From now on none are taken.
+    pub(super) fn close(&self) {
+        self.open.store(0, Ordering::Release);
+    }
+
+    /// Whether some wait or are being written.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    fn push(&self, number: u64, message: Bytes) -> InterimFate {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.open.load(Ordering::Acquire) != number || entries.len() >= QUEUED_MAX {
+            return InterimFate::Dropped;
+        }
+        entries.push_back((number, message));
+        self.waiting.store(true, Ordering::Release);
+        InterimFate::Queued
+    }
+
+    /// The next one to write; none means that all before were written, and whoever waits may go on.
+    pub(super) fn next(&self) -> Option<Bytes> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open.load(Ordering::Acquire);
+        while let Some((number, message)) = entries.pop_front() {
+            if number == open {
+                return Some(message);
+            }
+        }
+        self.waiting.store(false, Ordering::Release);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use http::header::{CONNECTION, LINK};
+    use tokio::time::Instant;
+
+    #[test]
+    fn an_interim_response_is_written_whole_and_without_connection_fields() {
+        let mut headers = HeaderMap::new();
+        headers.insert(LINK, HeaderValue::from_static("</a.css>; rel=preload"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let message = encode(StatusCode::EARLY_HINTS, &headers);
+        assert_eq!(message.as_deref(), Some(&b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"[..]));
+    }
+
+    #[test]
+    fn only_the_open_request_gets_interim_responses_and_never_100_or_101() {
+        let conversation = Arc::new(Conversation::new(Instant::now()));
+        let sender = InterimSender::new(conversation.clone(), 1);
+        let headers = HeaderMap::new();
+        assert_eq!(sender.send(StatusCode::PROCESSING, &headers), InterimFate::Dropped);
+        conversation.interims.open(1);
+        assert_eq!(sender.send(StatusCode::CONTINUE, &headers), InterimFate::NotPassedOn);
+        assert_eq!(sender.send(StatusCode::SWITCHING_PROTOCOLS, &headers), InterimFate::NotPassedOn);
+        assert_eq!(sender.send(StatusCode::PROCESSING, &headers), InterimFate::Queued);
+        conversation.interims.open(2);
+        assert!(conversation.interims.is_waiting());
+        assert_eq!(conversation.interims.next(), None, "what came too late is never written");
+        assert!(!conversation.interims.is_waiting());
+    }
+
+    #[test]
+    fn waiting_interim_responses_are_bounded() {
+        let conversation = Arc::new(Conversation::new(Instant::now()));
+        conversation.interims.open(1);
+        let sender = InterimSender::new(conversation, 1);
+        let headers = HeaderMap::new();
+        let fates: Vec<_> = (0..=QUEUED_MAX).map(|_| sender.send(StatusCode::PROCESSING, &headers)).collect();
+        assert_eq!(fates.iter().filter(|fate| **fate == InterimFate::Queued).count(), QUEUED_MAX);
+    }
+}

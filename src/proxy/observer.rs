@@ -1,0 +1,153 @@
+//! What became of each request, told to whoever logs and counts.
+
+use super::client::RequestId;
+use super::conversation::Conversation;
+use super::refusal::Refusal;
+use crate::engine::origin::BodyError;
+use crate::engine::outcome::Decision;
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Is told of each request once it is over, and of each connection. Called on the connection's task: it must not wait.
+pub trait Observer: Send + Sync + 'static {
+    /// A request is over.
+    fn finished(&self, finished: &Finished);
+
+    /// A connection was opened.
+    fn opened(&self, client: SocketAddr) {
+        let _ = client;
+    }
+
+    /// A connection was closed.
+    fn closed(&self, closed: &Closed) {
+        let _ = closed;
+    }
+}
+
+/// Those who are told, shared by all connections.
+pub type Observers = Arc<[Arc<dyn Observer>]>;
+
+/// How the message to the client ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// All of it was handed to the connection.
+    Complete,
+    /// The client left, or stopped reading, before the end.
+    ClientGone,
+    /// The body failed before its end, so the client got a truncated message.
+    Truncated,
+}
+
+impl Ending {
+    /// The stable label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client-gone",
+            Self::Truncated => "truncated",
+        }
+    }
+}
+
+/// One request that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// The request's id.
+    pub request_id: RequestId,
+    /// Where the client's connection comes from.
+    pub client: SocketAddr,
+    /// The method; GET for a refused request, whose method nobody read.
+    pub method: Method,
+    /// The target as the client sent it.
+    pub target: Uri,
+    /// The Host field.
+    pub host: Option<HeaderValue>,
+    /// The client's version.
+    pub version: Version,
+    /// The status of the answer; none where the client left before there was one.
+    pub status: Option<StatusCode>,
+    /// How it was decided; none where it was refused or the client left.
+    pub decision: Option<Decision>,
+    /// Why it was refused, with the start of its first line.
+    pub refused: Option<(Refusal, Box<str>)>,
+    /// What lies beneath a failure of Larder's own.
+    pub cause: Option<BodyError>,
+    /// Bytes of the response's body, without its framing.
+    pub body_bytes: u64,
+    /// From the request's head to the end of the answer.
+    pub duration: Duration,
+    /// How the answer ended.
+    pub ending: Ending,
+}
+
+/// One connection that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Closed {
+    /// Where it came from.
+    pub client: SocketAddr,
+    /// Bytes read from it.
+    pub bytes_read: u64,
+    /// Bytes written to it.
+    pub bytes_written: u64,
+    /// Requests that it carried.
+    pub requests: u64,
+}
+
+/// Gathers what is to be told of a request, and tells it when dropped: a request that is given up at any point, by
+/// whomever, is told of too.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) finished: Finished,
+    started: Instant,
+    observers: Observers,
+    conversation: Arc<Conversation>,
+}
+
+impl std::fmt::Debug for dyn Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+impl Record {
+    /// A record of a request that began at `started`. Until told otherwise its client is gone.
+    pub(super) fn new<B>(
+        request: &http::Request<B>,
+        client: SocketAddr,
+        started: Instant,
+        observers: Observers,
+        conversation: Arc<Conversation>,
+    ) -> Self {
+        let finished = Finished {
+            request_id: RequestId::random(),
+            client,
+            method: request.method().clone(),
+            target: request.uri().clone(),
+            host: request.headers().get(http::header::HOST).cloned(),
+            version: request.version(),
+            status: None,
+            decision: None,
+            refused: None,
+            cause: None,
+            body_bytes: 0,
+            duration: Duration::ZERO,
+            ending: Ending::ClientGone,
+        };
+        Self { finished, started, observers, conversation }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.finished.duration = now.saturating_duration_since(self.started);
+        self.conversation.request_ended(now);
+        for observer in self.observers.iter() {
+            observer.finished(&self.finished);
+        }
+    }
+}

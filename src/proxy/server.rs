@@ -1,0 +1,112 @@
+//! What all connections of one listener share.
+
+use super::ProxyOptions;
+use super::guard::head::HeadLimits;
+use super::observer::Observers;
+use super::wire::WireLimits;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The longest target that hyper and the `http` crate take.
+const URI_BYTES_MAX: usize = 65_534;
+/// Field lines that hyper takes without being told of more.
+const HYPER_HEADERS_MAX: usize = 100;
+/// Streams at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 128;
+/// Bytes of one HTTP/2 stream's response that wait for the client.
+const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
+/// How often, and for how long, a silent HTTP/2 client is asked whether it is there.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// The least that hyper may be told to buffer of one connection.
+const BUFFER_BYTES_MIN: usize = 64 * 1024;
+
+/// A server: the handler, the limits, and hyper set up for both protocols.
+#[derive(Debug)]
+pub(super) struct Server<H> {
+    /// Answers the requests.
+    pub(super) handler: Arc<H>,
+    /// The options, with the target's limit at most what hyper takes.
+    pub(super) options: ProxyOptions,
+    /// Are told of requests and connections.
+    pub(super) observers: Observers,
+    /// HTTP/1 connections.
+    pub(super) http1: http1::Builder,
+    /// HTTP/2 connections.
+    pub(super) http2: http2::Builder<TokioExecutor>,
+    /// The end.
+    pub(super) shutdown: Shutdown,
+}
+
+impl<H> Server<H> {
+    /// A server that has not begun to end.
+    pub(super) fn new(handler: Arc<H>, mut options: ProxyOptions, observers: Observers) -> Self {
+        options.uri_bytes_max = options.uri_bytes_max.min(URI_BYTES_MAX);
+        let mut http1 = http1::Builder::new();
+        http1.header_read_timeout(None).max_buf_size(BUFFER_BYTES_MIN.max(options.header_bytes_max.saturating_mul(2)));
+        if options.headers_max > HYPER_HEADERS_MAX {
+            http1.max_headers(options.headers_max);
+        }
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX))
+            .max_send_buf_size(STREAM_SEND_BYTES_MAX)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
+        Self { handler, options, observers, http1, http2, shutdown: Shutdown::default() }
+    }
+
+    /// The limits of the wrapper around each socket.
+    pub(super) const fn wire_limits(&self) -> WireLimits {
+        let options = &self.options;
+        WireLimits {
+            head: HeadLimits {
+                header_bytes_max: options.header_bytes_max,
+                headers_max: options.headers_max,
+                uri_bytes_max: options.uri_bytes_max,
+            },
+            header_read_timeout: options.header_read_timeout,
+            idle_timeout: options.idle_timeout,
+            stall_timeout: options.stall_timeout,
+        }
+    }
+}
+
+/// Tells all connections that the server ends. Cheap to look at: connections look each time they are woken.
+#[derive(Debug, Default)]
+pub(super) struct Shutdown {
+    has_begun: AtomicBool,
+    begun: Notify,
+}
+
+impl Shutdown {
+    /// Begins the end and wakes whoever waits for it.
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Release);
+        self.begun.notify_waiters();
+    }
+
+    /// Whether the end has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Acquire)
+    }
+
+    /// Resolves once [`Self::begin`] is called after the first poll; look at [`Self::has_begun`] after that poll.
+    pub(super) fn begun(&self) -> impl Future<Output = ()> {
+        self.begun.notified()
+    }
+
+    /// Resolves once the end has begun.
+    pub(super) async fn wait(&self) {
+        let begun = self.begun.notified();
+        if !self.has_begun() {
+            begun.await;
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The wrapper around a client's socket, under hyper.
+//!
+//! What is read stands in one buffer; the guard follows it, and only what it has passed is copied into hyper's own.
+//! A hit may later be answered from here, before hyper: the buffer then begins with a head that
+//! [`super::guard::head`] has parsed, and nothing is under way while [`Conversation::is_busy`] is false.
+//!
+//! A refused request is replaced by a small one that asks to close the connection, so that the refusal's answer keeps
+//! its place behind the answers to earlier requests; the service answers it by its number and no handler is asked.
+
+mod reading;
+
+use super::alarm::Alarm;
+use super::conversation::Conversation;
+use super::guard::Guard;
+use super::guard::head::HeadLimits;
+use super::refusal::Refusal;
+use bytes::{Bytes, BytesMut};
+use hyper::rt::Write;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// A byte stream that can end with a reset.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Makes the coming close a reset, as far as the stream knows such a thing.
+    fn reset_on_close(&self) {}
+}
+
+impl Socket for TcpStream {
+    fn reset_on_close(&self) {
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Socket for tokio::io::DuplexStream {}
+
+/// How long the wrapper waits, and for how much.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WireLimits {
+    /// Of a request's head.
+    pub(super) head: HeadLimits,
+    /// From the first byte of a head to its last.
+    pub(super) header_read_timeout: Duration,
+    /// Between two requests.
+    pub(super) idle_timeout: Duration,
+    /// Between two pieces of a request's body, and between two of a response.
+    pub(super) stall_timeout: Duration,
+}
+
+/// What becomes of the bytes that the client sends next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    /// The guard follows them.
+    Guarded,
+    /// They wait until it is known whether they still are HTTP/1.
+    Held,
+    /// They are something else: HTTP/2, or what was upgraded to. The guard is out of it.
+    Raw,
+    /// Nothing more is read: the refused request's replacement was handed up.
+    Refused,
+    /// The body under way broke: its reader gets an error.
+    Broken(Refusal),
+    /// The client has ended, or was idle for too long.
+    Ended,
+}
+
+/// The wrapper.
+#[derive(Debug)]
+pub(super) struct Wire<T: Socket> {
+    socket: T,
+    conversation: Arc<Conversation>,
+    limits: WireLimits,
+    gate: Gate,
+    guard: Guard,
+    buffer: BytesMut,
+    /// How many bytes at the buffer's start may be handed up.
+    passed: usize,
+    hold_after_message: bool,
+    read_alarm: Alarm,
+    read_deadline: Option<Instant>,
+    write_alarm: Alarm,
+    write_deadline: Option<Instant>,
+    interim: Bytes,
+    bytes_read: u64,
+    bytes_written: u64,
+    linger_deadline: Option<Instant>,
+}
+
+impl<T: Socket> Wire<T> {
+    /// A wrapper that guards HTTP/1, with what was already read.
+    pub(super) fn guarded(socket: T, read: BytesMut, conversation: Arc<Conversation>, limits: WireLimits) -> Self {
+        Self::new(socket, read, conversation, limits, Gate::Guarded)
+    }
+
+    /// A wrapper that only counts and minds stalled writes, with what was already read.
+    pub(super) fn raw(socket: T, read: BytesMut, conversation: Arc<Conversation>, limits: WireLimits) -> Self {
+        Self::new(socket, read, conversation, limits, Gate::Raw)
+    }
+
+    fn new(socket: T, read: BytesMut, conversation: Arc<Conversation>, limits: WireLimits, gate: Gate) -> Self {
+        Self {
+            socket,
+            conversation,
+            limits,
+            gate,
+            guard: Guard::new(limits.head),
+            bytes_read: read.len() as u64,
+            buffer: read,
+            passed: 0,
+            hold_after_message: false,
+            read_alarm: Alarm::default(),
+            read_deadline: None,
+            write_alarm: Alarm::default(),
+            write_deadline: None,
+            interim: Bytes::new(),
+            bytes_written: 0,
+            linger_deadline: None,
+        }
+    }
+
+    /// Writes what hyper wants written, or fails once the client has not taken any of it for too long.
+    fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = write(Pin::new(&mut self.socket), cx) {
+            self.write_deadline = None;
+            let written = result?;
+            self.bytes_written += written as u64;
+            return Poll::Ready(Ok(written));
+        }
+        let stall_timeout = self.limits.stall_timeout;
+        let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + stall_timeout);
+        ready!(self.write_alarm.poll(cx, deadline));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading")))
+    }
+
+    /// Finishes an interim response that was begun.
+    fn poll_begun_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim.is_empty() {
+            let rest = self.interim.clone();
+            let written = ready!(self.poll_write_with(cx, |socket, cx| socket.poll_write(cx, &rest)))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let _ = self.interim.split_to(written.min(rest.len()));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes the interim responses that wait. Called only when hyper has written all of its own.
+    fn poll_interims(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.conversation.interims.is_waiting() {
+            ready!(self.poll_begun_interim(cx))?;
+            match self.conversation.interims.next() {
+                Some(message) => self.interim = message,
+                None => cx.waker().wake_by_ref(),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Socket> Write for Wire<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_begun_interim(cx))?;
+        this.poll_write_with(cx, |socket, cx| socket.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_begun_interim(cx))?;
+        this.poll_write_with(cx, |socket, cx| socket.poll_write_vectored(cx, parts))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_interims(cx))?;
+        Pin::new(&mut this.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+        this.poll_linger(cx)
+    }
+}
+
+impl<T: Socket> Drop for Wire<T> {
+    fn drop(&mut self) {
+        self.conversation.note_bytes(self.bytes_read, self.bytes_written);
+        if self.conversation.must_reset() {
+            self.socket.reset_on_close();
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The admin API over real sockets, in front of a real engine whose origin is a function.
+
+#[path = "admin/explaining.rs"]
+mod explaining;
+#[path = "admin/house.rs"]
+mod house;
+#[path = "admin/letting_in.rs"]
+mod letting_in;
+#[path = "admin/purging.rs"]
+mod purging;
+#[path = "admin/ruling.rs"]
+mod ruling;
+#[path = "admin/seeing.rs"]
+mod seeing;

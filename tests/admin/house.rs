@@ -1,0 +1,251 @@
+//! A house to test in: a shop behind an engine, and the admin API of that engine on a socket.
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::uri::Scheme;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use larder::admin::rules_control::{Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity};
+use larder::admin::{AdminOptions, AdminState, Readiness, serve};
+use larder::clock::{Clock, ManualClock, Timestamp};
+use larder::engine::origin::{Body, Origin, OriginError, empty_body};
+use larder::engine::{Engine, EngineParts, Handler, RequestContext};
+use larder::invalidation::local_log::LocalLog;
+use larder::invalidation::log::Log;
+use larder::invalidation::{Invalidation, InvalidationOptions};
+use larder::metrics::Metrics;
+use larder::metrics::sources::{MetricSources, RulesUsage, TierUsage};
+use larder::rules::key_recipe::QueryRule;
+use larder::rules::pattern::{HostPattern, PathPattern};
+use larder::rules::tag_template::TagTemplate;
+use larder::rules::{Route, RuleSet};
+use larder::scope::RouteName;
+use larder::store::memory::{MemoryOptions, MemoryTier};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The token of every house that has one.
+pub const TOKEN: &str = "s3cret";
+
+/// What a house is made of besides the usual.
+pub struct Plan {
+    pub token: Option<&'static str>,
+    pub log: Arc<dyn Log>,
+    pub rules: Keeper,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { token: Some(TOKEN), log: Arc::new(LocalLog::new()), rules: Keeper::default() }
+    }
+}
+
+/// A shop, an engine, and its admin API.
+pub struct House {
+    pub engine: Arc<Engine>,
+    pub metrics: Arc<Metrics>,
+    pub readiness: Arc<Readiness>,
+    pub address: std::net::SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// Answers every request with 200, a minute's freshness, and the number of requests so far.
+#[derive(Default)]
+struct Shop {
+    asked: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl Origin for Shop {
+    async fn fetch(&self, request: Request<Body>) -> Result<Response<Body>, OriginError> {
+        let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let body = Full::from(format!("{count} {}", request.uri()));
+        let body = body.map_err(|never| match never {}).boxed_unsync();
+        Ok(Response::builder().header("cache-control", "max-age=60").body(body).unwrap())
+    }
+}
+
+/// A keeper whose reload fails or not, and that finds fault with a text that holds `bad`.
+#[derive(Default, Clone)]
+pub struct Keeper {
+    pub rejects: bool,
+}
+
+fn fault() -> RulesDiagnostic {
+    RulesDiagnostic {
+        severity: Severity::Error,
+        message: "unknown key `tll`".to_owned(),
+        file: Some("rules/shop.toml".to_owned()),
+        line: Some(3),
+        column: Some(1),
+        hint: Some("did you mean `ttl`?".to_owned()),
+    }
+}
+
+#[async_trait::async_trait]
+impl RulesControl for Keeper {
+    fn in_force(&self) -> RulesInForce {
+        let file = RulesFile { path: "rules/shop.toml".to_owned(), text: "[[route]]".to_owned() };
+        RulesInForce { loaded_at: Timestamp::from_secs(1), files: vec![file], rejected: None }
+    }
+
+    fn check(&self, text: &str) -> Vec<RulesDiagnostic> {
+        if text.contains("bad") { vec![fault()] } else { Vec::new() }
+    }
+
+    async fn reload(&self) -> Result<Reloaded, Vec<RulesDiagnostic>> {
+        if self.rejects { Err(vec![fault()]) } else { Ok(Reloaded::default()) }
+    }
+}
+
+fn allow(names: &[&str]) -> QueryRule {
+    let mut set = globset::GlobSetBuilder::new();
+    for name in names {
+        set.add(globset::Glob::new(name).unwrap());
+    }
+    QueryRule::Allow(set.build().unwrap())
+}
+
+/// `product`, `search` (keyed by `q`), `hosted` (under one host, keyed by `page`), `all`.
+fn rules() -> RuleSet {
+    let route = |name, path| Route::plain(RouteName::new(name), PathPattern::parse(path).unwrap());
+    let mut product = route("product", "/api/products/{id}");
+    product.tags = vec![TagTemplate::parse("product:{id}").unwrap(), TagTemplate::parse("catalog").unwrap()];
+    let mut hosted = route("hosted", "/api/search");
+    hosted.host = Some(HostPattern::parse("*.example.com").unwrap());
+    hosted.key.query = allow(&["page"]);
+    let mut search = route("search", "/api/search");
+    search.key.query = allow(&["q"]);
+    RuleSet::new(vec![product, hosted, search, route("all", "/**")]).unwrap()
+}
+
+fn engine(clock: Arc<dyn Clock>, log: Arc<dyn Log>) -> Arc<Engine> {
+    let options = InvalidationOptions {
+        instance: "one".to_owned(),
+        clock: Arc::clone(&clock),
+        run: 0xbeef,
+        ..InvalidationOptions::default()
+    };
+    Engine::new(EngineParts {
+        clock,
+        origin: Arc::new(Shop::default()),
+        memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 8 << 20, variants_per_key_max: 8 })),
+        invalidation: Arc::new(Invalidation::with_options(log, options)),
+        rules: rules(),
+    })
+}
+
+fn metrics(engine: &Arc<Engine>) -> Arc<Metrics> {
+    let memory = Arc::clone(engine.memory());
+    let mut sources = MetricSources::new(Arc::clone(engine.invalidation()));
+    sources.rules = Box::new(RulesUsage::default);
+    sources.tiers = Box::new(move || {
+        let usage = memory.usage();
+        vec![TierUsage { tier: "memory", entries: usage.entries, bytes: usage.bytes, ..TierUsage::default() }]
+    });
+    Arc::new(Metrics::new(sources))
+}
+
+/// Builds a house as planned. It stands until the test's runtime ends.
+pub async fn build(plan: Plan) -> House {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000)));
+    let engine = engine(Arc::clone(&clock) as Arc<dyn Clock>, plan.log);
+    let metrics = metrics(&engine);
+    let readiness = Arc::new(Readiness::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let state = AdminState {
+        engine: Arc::clone(&engine),
+        metrics: Arc::clone(&metrics),
+        rules: Arc::new(plan.rules),
+        readiness: Arc::clone(&readiness),
+        started_at: clock.now(),
+        clock,
+    };
+    let options = AdminOptions { listen: address, token: plan.token.map(str::to_owned), hosts: Vec::new() };
+    tokio::spawn(serve(listener, state, options, std::future::pending()));
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    House { engine, metrics, readiness, address, client }
+}
+
+/// An answer of the admin API.
+#[derive(Debug)]
+pub struct Said {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Said {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// One field of the head.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl House {
+    /// A request to the admin API with token and, where it has a body, the JSON content type.
+    pub fn ask(&self, method: Method, path: &str) -> Request<Full<Bytes>> {
+        Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .header(AUTHORIZATION, format!("Bearer {TOKEN}"))
+            .header(HOST, "localhost")
+            .body(Full::default())
+            .unwrap()
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Said {
+        let answer = tokio::time::timeout(Duration::from_secs(10), async {
+            let (head, body) = self.client.request(request).await.unwrap().into_parts();
+            (head, body.collect().await.unwrap().to_bytes())
+        });
+        let (head, body) = answer.await.expect("the admin API answers within the deadline");
+        Said { status: head.status, headers: head.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    /// GET with the token.
+    pub async fn get(&self, path: &str) -> Said {
+        self.send(self.ask(Method::GET, path)).await
+    }
+
+    /// POST of a JSON text with the token.
+    pub async fn post(&self, path: &str, body: impl Into<String>) -> Said {
+        let mut request = self.ask(Method::POST, path).map(|_| Full::from(body.into()));
+        request.headers_mut().insert(CONTENT_TYPE, "application/json".parse().unwrap());
+        self.send(request).await
+    }
+
+    /// A client's GET through the engine: the outcome, once the answer is read to its end.
+    pub async fn browse(&self, url: &str) -> &'static str {
+        let uri: http::Uri = url.parse().unwrap();
+        let scheme = uri.scheme().cloned().unwrap_or(Scheme::HTTP);
+        let host = uri.authority().unwrap().as_str().to_owned();
+        let path = uri.path_and_query().unwrap().as_str().to_owned();
+        let request = Request::builder().uri(path).header(HOST, host).body(empty_body()).unwrap();
+        let answer = self.engine.handle(request, RequestContext { scheme }).await;
+        answer.reply.expect("the shop always answers").into_body().collect().await.unwrap();
+        answer.decision.outcome.label()
+    }
+
+    /// Browses until the answer is stored.
+    pub async fn store(&self, url: &str) {
+        let stored = async {
+            while self.browse(url).await != "hit" {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), stored).await.expect("the shop's answers are storable");
+    }
+}

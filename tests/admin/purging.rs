@@ -1,0 +1,143 @@
+//! Purges, through the API and by what clients then get.
+
+use crate::house::{House, Plan, build};
+use http::StatusCode;
+use larder::invalidation::log::{Log, LogError};
+use larder::invalidation::purge::Purge;
+use larder::stamp::Stamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const PRODUCT: &str = "http://shop/api/products/42";
+
+async fn purge(house: &House, body: Value) -> Value {
+    let said = house.post("/purge", body.to_string()).await;
+    assert_eq!(said.status, StatusCode::OK, "{body}: {}", said.text);
+    said.json()
+}
+
+/// After a purge of `body`, is what was stored for `url` still a hit?
+async fn check(body: Value, url: &str, expected: &str) {
+    let house = build(Plan::default()).await;
+    house.store(url).await;
+    purge(&house, body.clone()).await;
+    assert_eq!(house.browse(url).await, expected, "{url} after {body}");
+}
+
+#[tokio::test]
+async fn a_purge_takes_what_it_names_and_nothing_else() {
+    for (body, expected) in [
+        (json!({"all": true}), "miss"),
+        (json!({"tags": ["product:42"]}), "miss"),
+        (json!({"tags": ["product:4"]}), "hit"),
+        (json!({"tags": ["product:4", "catalog"]}), "miss"),
+        (json!({"routes": ["product"]}), "miss"),
+        (json!({"routes": ["search"]}), "hit"),
+        (json!({"urls": [PRODUCT]}), "miss"),
+        (json!({"urls": ["https://SHOP:443/api/./products/%34%32"]}), "miss"),
+        (json!({"urls": ["http://shop/api/products/42?"]}), "hit"),
+        (json!({"urls": ["http://other/api/products/42"]}), "hit"),
+        (json!({"urls": ["/api/products/42"]}), "miss"),
+        (json!({"urls": ["/api/products/4"]}), "hit"),
+        (json!({"prefixes": ["/api/products/"]}), "miss"),
+        (json!({"prefixes": ["/api/products/421"]}), "hit"),
+        (json!({"prefixes": ["http://shop"]}), "miss"),
+        (json!({"prefixes": ["http://sho"]}), "hit"),
+    ] {
+        check(body, PRODUCT, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn a_purged_url_goes_through_the_query_recipe_of_its_route() {
+    let search = "http://shop/api/search?q=tea&utm_source=mail";
+    check(json!({"urls": ["http://shop/api/search?session=1&q=tea"]}), search, "miss").await;
+    check(json!({"urls": ["/api/search?q=tea&page=9"]}), search, "miss").await;
+    check(json!({"urls": ["/api/search?q=coffee"]}), search, "hit").await;
+    check(json!({"urls": ["/api/search"]}), search, "hit").await;
+    let hosted = "http://a.example.com/api/search?page=2&q=tea";
+    check(json!({"urls": ["/api/search?q=coffee&page=2"]}), hosted, "miss").await;
+    check(json!({"urls": ["http://b.example.com/api/search?page=2"]}), hosted, "hit").await;
+    check(json!({"urls": ["/api/search?q=tea"]}), hosted, "hit").await;
+}
+
+#[tokio::test]
+async fn a_url_without_a_query_means_exactly_no_query() {
+    check(json!({"urls": [PRODUCT]}), "http://shop/api/products/42?lang=de", "hit").await;
+    check(json!({"urls": ["/api/products/42?lang=de"]}), "http://shop/api/products/42?lang=de", "miss").await;
+}
+
+#[tokio::test]
+async fn a_soft_purge_makes_stale_and_a_hard_one_unusable() {
+    check(json!({"tags": ["catalog"], "soft": true}), PRODUCT, "revalidated_or_miss").await;
+}
+
+#[tokio::test]
+async fn a_purge_leaves_a_receipt() {
+    let house = build(Plan::default()).await;
+    let receipt = purge(&house, json!({"tags": ["a"], "urls": ["http://SHOP/x/../y"], "wait": "2s"})).await;
+    assert_eq!((&receipt["applied"], &receipt["pending"]), (&json!(["one"]), &json!([])));
+    assert_eq!(receipt["stamp"], "0-1");
+    assert_eq!(receipt["scopes"][1], json!({"kind": "url", "name": "http://shop/y"}));
+    let id = receipt["id"].as_str().unwrap();
+    assert_eq!(house.get(&format!("/purges/{id}")).await.json(), receipt);
+
+    let later = purge(&house, json!({"all": true})).await;
+    assert_eq!(house.get("/purges").await.json(), json!({"purges": [later, receipt]}));
+    let unknown = house.get("/purges/0-99").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_no_purge_is_refused_whole_and_the_field_named() {
+    let house = build(Plan::default()).await;
+    for (body, field) in [
+        ("", None),
+        ("{", None),
+        ("null", None),
+        (r#"[["a"]]"#, None),
+        ("{}", None),
+        (r#"{"tags":["a"],"tags":["b"]}"#, None),
+        (r#"{"tags":["a"],"urrls":["/"]}"#, None),
+        (r#"{"tags":["a","b c"]}"#, Some("tags[1]")),
+        (r#"{"tags":["a"],"urls":["/ok","shop/x"]}"#, Some("urls[1]")),
+        (r#"{"tags":["a"],"urls":["http://user@shop/"]}"#, Some("urls[0]")),
+        (r#"{"tags":["a"],"prefixes":[7]}"#, Some("prefixes[0]")),
+        (r#"{"tags":["a"],"routes":["produkt"]}"#, Some("routes[0]")),
+        (r#"{"tags":["a"],"all":"yes"}"#, Some("all")),
+        (r#"{"tags":["a"],"wait":"forever"}"#, Some("wait")),
+    ] {
+        let said = house.post("/purge", body).await;
+        assert_eq!(said.status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(said.header("content-type"), "application/problem+json", "{body}");
+        assert_eq!(said.json()["field"].as_str(), field, "{body}");
+    }
+    assert!(house.engine.invalidation().receipts().is_empty(), "half a purge was done");
+}
+
+#[tokio::test]
+async fn an_unknown_route_is_told_the_nearest_name() {
+    let house = build(Plan::default()).await;
+    let said = house.post("/purge", r#"{"routes":["produkt"]}"#).await.json();
+    assert_eq!(said["hint"], "did you mean `product`?");
+}
+
+/// A log that takes nothing.
+#[derive(Debug)]
+struct ClosedLog;
+
+#[async_trait::async_trait]
+impl Log for ClosedLog {
+    async fn append(&self, _purge: &Purge) -> Result<Stamp, LogError> {
+        Err(LogError::new("connection refused"))
+    }
+}
+
+#[tokio::test]
+async fn a_purge_that_the_log_cannot_take_is_503_and_holds_here() {
+    let house = build(Plan { log: Arc::new(ClosedLog), ..Plan::default() }).await;
+    house.store(PRODUCT).await;
+    let said = house.post("/purge", r#"{"tags":["catalog"]}"#).await;
+    assert_eq!((said.status.as_u16(), said.header("retry-after")), (503, "1"));
+    assert_eq!(house.browse(PRODUCT).await, "miss");
+}

@@ -1,0 +1,26 @@
+//! Scenarios over real sockets: Larder between scripted clients and a scripted origin.
+//!
+//! The tests of the invariants in ARCHITECTURE.md are named after them, `invariant_2_…`.
+
+mod support;
+
+mod scenarios {
+    mod binary;
+    mod compression;
+    mod demo;
+    mod fetch_safety;
+    mod framework;
+    mod http2;
+    mod invariant_1_purge;
+    mod invariant_2_coalescing;
+    mod invariant_3_truncation;
+    mod invariant_4_privacy;
+    mod invariant_6_memory;
+    mod invariant_7_rules;
+    mod invariant_8_pass_through;
+    mod invariant_9_hostile;
+    mod ranges;
+    mod stale;
+    mod unsafe_methods;
+    mod validation;
+}

@@ -1,0 +1,162 @@
+//! Invariant 2: one key, many clients, one fetch; and every client ends, whatever happens to the one that fetches.
+
+use crate::support::{Barrier, Scenario, Setup, get, reply};
+
+const CACHED: &str = "ttl = \"1m\"";
+
+/// Opens `count` clients for one target, each with its request sent.
+async fn clients(scenario: &Scenario, target: &str, count: usize) -> Vec<crate::support::client::Client> {
+    let mut clients = Vec::with_capacity(count);
+    for _ in 0..count {
+        clients.push(scenario.begin(&get(target)).await);
+    }
+    clients
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invariant_2_one_thousand_clients_make_one_upstream_request() {
+    let scenario = Setup::route(CACHED).start().await;
+    let (first, second) = (Barrier::new(), Barrier::new());
+    scenario.origin.on("/p", reply(200).hold(&first).chunked().body("first ").wait(&second).body("second"));
+    let mut clients = clients(&scenario, "/p", 1000).await;
+    first.reached_by(1).await;
+    first.open();
+    for client in &mut clients {
+        client.body_so_far("first ").await;
+    }
+    second.open();
+    for client in &mut clients {
+        client.response().await.status(200).body("first second");
+    }
+    scenario.origin.saw("/p", 1);
+    scenario.get("/p").await.hit();
+}
+
+#[tokio::test]
+async fn invariant_2_one_who_joins_in_the_middle_gets_the_body_from_its_beginning() {
+    let scenario = Setup::route(CACHED).start().await;
+    let gate = Barrier::new();
+    scenario.origin.on("/p", reply(200).chunked().body("begun ").wait(&gate).body("ended"));
+    let mut leader = scenario.begin(&get("/p")).await;
+    leader.body_so_far("begun ").await;
+    let mut follower = scenario.begin(&get("/p")).await;
+    follower.body_so_far("begun ").await;
+    gate.open();
+    leader.response().await.body("begun ended");
+    follower.response().await.body("begun ended").says("collapsed");
+    scenario.origin.saw("/p", 1);
+}
+
+#[tokio::test]
+async fn invariant_2_a_leader_whose_client_goes_away_strands_no_one() {
+    let scenario = Setup::route(CACHED).start().await;
+    let (head, rest) = (Barrier::new(), Barrier::new());
+    scenario.origin.on("/p", reply(200).hold(&head).chunked().body("half ").wait(&rest).body("whole"));
+    let leader = scenario.begin(&get("/p")).await;
+    head.reached_by(1).await;
+    let mut followers = clients(&scenario, "/p", 3).await;
+    leader.reset();
+    head.open();
+    rest.open();
+    for follower in &mut followers {
+        follower.response().await.status(200).body("half whole");
+    }
+}
+
+#[tokio::test]
+async fn invariant_2_a_leader_that_is_reset_upstream_strands_no_one() {
+    let scenario = Setup::route(CACHED).start().await;
+    let gate = Barrier::new();
+    scenario.origin.on("/p", reply(200).hold(&gate).reset());
+    let mut waiting = clients(&scenario, "/p", 4).await;
+    gate.reached_by(1).await;
+    gate.open();
+    for client in &mut waiting {
+        client.response().await.problem(502);
+    }
+    scenario.origin.on("/p", reply(200).body("again"));
+    scenario.get("/p").await.status(200).body("again");
+}
+
+#[tokio::test]
+async fn invariant_2_a_leader_that_hangs_holds_no_one_longer_than_coalesce_wait() {
+    let scenario = Setup::route("ttl = \"1m\"\ncoalesce_wait = \"50ms\"").start().await;
+    let never = Barrier::new();
+    scenario.origin.on_each("/p", [reply(200).hold(&never).body("late"), reply(200).body("prompt")]);
+    let _leader = scenario.begin(&get("/p")).await;
+    never.reached_by(1).await;
+    scenario.get("/p").await.status(200).body("prompt");
+}
+
+#[tokio::test]
+async fn invariant_2_a_hanging_origin_ends_in_a_504_for_every_client() {
+    let scenario = Setup::route(CACHED).upstream("read_timeout = \"100ms\"").start().await;
+    let never = Barrier::new();
+    scenario.origin.on("/p", reply(200).hold(&never).body("never"));
+    for client in &mut clients(&scenario, "/p", 5).await {
+        client.response().await.problem(504);
+    }
+}
+
+#[tokio::test]
+async fn invariant_2_a_leader_that_fails_lets_each_follower_end() {
+    let scenario = Setup::route(CACHED).start().await;
+    let gate = Barrier::new();
+    scenario.origin.on("/p", reply(500).hold(&gate).body("broken"));
+    let mut waiting = clients(&scenario, "/p", 10).await;
+    gate.reached_by(1).await;
+    gate.open();
+    for client in &mut waiting {
+        client.response().await.status(500).body("broken");
+    }
+}
+
+#[tokio::test]
+async fn invariant_2_an_uncacheable_answer_is_neither_shared_nor_serialised() {
+    let scenario = Setup::route(CACHED).start().await;
+    let (first, rest) = (Barrier::new(), Barrier::new());
+    let private = |gate: &Barrier| reply(200).header("Cache-Control", "private").hold(gate);
+    scenario.origin.on_each("/p", [private(&first).body("mine"), private(&rest).body("theirs")]);
+    let mut leader = scenario.begin(&get("/p")).await;
+    first.reached_by(1).await;
+    let mut followers = clients(&scenario, "/p", 5).await;
+    first.open();
+    leader.response().await.body("mine");
+    // All five are at the origin at once: none waits for another.
+    rest.reached_by(5).await;
+    rest.open();
+    for follower in &mut followers {
+        follower.response().await.body("theirs").not_a_hit();
+    }
+    scenario.origin.saw("/p", 6);
+}
+
+#[tokio::test]
+async fn invariant_2_a_key_known_to_be_uncacheable_sends_its_clients_on_at_once() {
+    let scenario = Setup::route(CACHED).start().await;
+    let gate = Barrier::new();
+    let private = reply(200).header("Cache-Control", "private");
+    scenario.origin.on_each("/p", [private.clone().body("a"), private.hold(&gate).body("b")]);
+    scenario.get("/p").await.body("a");
+    let mut waiting = clients(&scenario, "/p", 4).await;
+    gate.reached_by(4).await;
+    gate.open();
+    for client in &mut waiting {
+        client.response().await.body("b").says("detail=known-uncacheable");
+    }
+}
+
+#[tokio::test]
+async fn invariant_2_a_truncated_flight_truncates_every_follower() {
+    let scenario = Setup::route(CACHED).start().await;
+    let gate = Barrier::new();
+    scenario.origin.on("/p", reply(200).length(100).body("only this").wait(&gate).cut());
+    let mut waiting = clients(&scenario, "/p", 3).await;
+    for client in &mut waiting {
+        client.body_so_far("only this").await;
+    }
+    gate.open();
+    for client in &mut waiting {
+        client.response().await.truncated();
+    }
+}

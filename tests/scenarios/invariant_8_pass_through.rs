@@ -1,0 +1,179 @@
+//! Invariant 8: what passes through is what the origin said.
+
+use crate::support::{Barrier, Setup, get, head, post, reply, request};
+
+#[tokio::test]
+async fn invariant_8_repeated_lines_unknown_fields_and_bytes_pass_unchanged() {
+    let scenario = Setup::rules("").start().await;
+    let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+    scenario.origin.on(
+        "/p",
+        reply(203)
+            .header("Set-Cookie", "a=1")
+            .header("X-Twice", "one, two")
+            .header("Set-Cookie", "b=2")
+            .header("X-Twice", "three")
+            .header("X-Empty", "")
+            .header("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
+            .header("Server", "the origin")
+            .body(&bytes),
+    );
+    let response = scenario.get("/p").await;
+    response.status(203).body(&bytes).lines("Set-Cookie", ["a=1", "b=2"]).lines("X-Twice", ["one, two", "three"]);
+    response.header("X-Empty", "").header("Date", "Sun, 06 Nov 1994 08:49:37 GMT").header("Server", "the origin");
+    response.without("Cache-Status").without("Age");
+}
+
+#[tokio::test]
+async fn invariant_8_the_request_reaches_the_origin_as_it_was_but_for_what_a_proxy_adds() {
+    let scenario = Setup::rules("").start().await;
+    scenario.origin.on("/a%2Fb/../c;v=1", reply(200));
+    let target = "/a%2Fb/../c;v=1?x=1&&y=%zz&x=2";
+    let sent = get(target).header("X-Twice", "1").header("X-Twice", "2").header("Cookie", "a=1; b=2");
+    scenario.fetch(&sent.header("X-Hop", "1").header("Connection", "X-Hop")).await.status(200);
+    let seen = scenario.origin.only_request("/a%2Fb/../c;v=1");
+    assert_eq!(seen.target, target);
+    assert_eq!(seen.head.values("X-Twice"), ["1", "2"]);
+    assert_eq!(seen.head.values("Host"), ["shop.test"]);
+    assert_eq!(seen.head.values("Cookie"), ["a=1; b=2"]);
+    assert_eq!(seen.value("X-Hop"), None, "a field that Connection names goes no further");
+    assert_eq!(seen.value("Via"), Some("1.1 larder"));
+    assert_eq!(seen.value("X-Forwarded-For"), Some("127.0.0.1"));
+    assert_eq!(seen.value("X-Forwarded-Proto"), Some("http"));
+    assert_eq!(seen.value("X-Forwarded-Host"), Some("shop.test"));
+    let forwarded = seen.value("Forwarded").unwrap_or_default();
+    assert!(forwarded.contains("for=127.0.0.1") && forwarded.contains("proto=http"), "{forwarded}");
+}
+
+#[tokio::test]
+async fn invariant_8_any_method_passes_with_its_body() {
+    let scenario = Setup::rules("").start().await;
+    for method in ["POST", "PUT", "PATCH", "DELETE", "PROPFIND", "QUERY", "x-custom"] {
+        let path = format!("/{method}");
+        scenario.origin.on(&path, reply(201).echoing_the_body());
+        scenario.fetch(&request(method, &path).body("some bytes")).await.status(201).body("some bytes");
+        assert_eq!(scenario.origin.only_request(&path).method, method);
+    }
+    scenario.origin.on("/options", reply(204).header("Allow", "GET"));
+    scenario.fetch(&request("OPTIONS", "/options")).await.status(204).header("Allow", "GET");
+    scenario.origin.on("/head", reply(200).length(1234));
+    scenario.fetch(&head("/head")).await.status(200).header("Content-Length", "1234");
+}
+
+#[tokio::test]
+async fn invariant_8_trailers_pass_in_both_directions() {
+    let scenario = Setup::rules("").start().await;
+    let answer = reply(200).header("Trailer", "X-Sum").chunked().body("abc").trailer("X-Sum", "6");
+    scenario.origin.on("/p", answer);
+    let mut client = scenario.connect().await;
+    client
+        .send_raw(
+            b"POST /p HTTP/1.1\r\nHost: shop.test\r\nTE: trailers\r\nTrailer: X-Own\r\n\
+              Transfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\nX-Own: 1\r\n\r\n",
+        )
+        .await;
+    let response = client.response().await;
+    response.body("abc");
+    assert_eq!(response.trailers.into_iter().map(lower_case).collect::<Vec<_>>(), [("x-sum".into(), "6".into())]);
+    let seen = scenario.origin.only_request("/p");
+    assert_eq!(seen.body, b"xyz");
+    assert_eq!(seen.trailers.into_iter().map(lower_case).collect::<Vec<_>>(), [("x-own".into(), "1".into())]);
+}
+
+/// A proxy may write field names in any letter case.
+fn lower_case((name, value): (String, String)) -> (String, String) {
+    (name.to_ascii_lowercase(), value)
+}
+
+#[tokio::test]
+async fn invariant_8_interim_responses_pass_before_the_final_one() {
+    let scenario = Setup::rules("").start().await;
+    let gate = Barrier::new();
+    let early = "103 Early Hints\r\nLink: </style.css>; rel=preload";
+    scenario.origin.on("/p", reply(200).interim(early).interim("102 Processing").wait(&gate).body("final"));
+    let mut client = scenario.begin(&get("/p")).await;
+    let hint = client.interim().await;
+    assert!(hint.first_line.starts_with("HTTP/1.1 103"), "{hint:?}");
+    assert_eq!(hint.value("Link"), Some("</style.css>; rel=preload"));
+    gate.open();
+    let response = client.response().await;
+    response.status(200).body("final");
+    assert_eq!(response.interim.len(), 1, "102 follows 103: {response:?}");
+}
+
+#[tokio::test]
+async fn invariant_8_expect_100_continue_is_the_origins_to_answer() {
+    let scenario = Setup::rules("").start().await;
+    scenario.origin.on("/p", reply(200).echoing_the_body());
+    let mut client = scenario.connect().await;
+    client.send_raw(b"POST /p HTTP/1.1\r\nHost: shop.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
+    let interim = client.interim().await;
+    assert!(interim.first_line.starts_with("HTTP/1.1 100"), "{interim:?}");
+    client.send_raw(b"body").await;
+    client.response().await.status(200).body("body");
+    assert_eq!(scenario.origin.only_request("/p").value("Expect"), Some("100-continue"));
+}
+
+#[tokio::test]
+async fn invariant_8_a_body_streams_through_in_both_directions() {
+    let scenario = Setup::rules("").start().await;
+    let gate = Barrier::new();
+    scenario.origin.on("/down", reply(200).chunked().body("first ").wait(&gate).body("second"));
+    let mut down = scenario.begin(&get("/down")).await;
+    down.body_so_far("first ").await;
+    gate.open();
+    down.response().await.body("first second");
+
+    scenario.origin.on("/up", reply(200).echoing_the_body());
+    let mut up = scenario.connect().await;
+    up.send_raw(b"POST /up HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
+    scenario.origin.until("the first chunk", |seen| seen.iter().any(|seen| seen.body == b"first")).await;
+    up.send_raw(b"4\r\nlast\r\n0\r\n\r\n").await;
+    up.response().await.body("firstlast");
+}
+
+#[tokio::test]
+async fn invariant_8_an_upgraded_connection_echoes_both_ways() {
+    for rules in ["", "[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1m\"\n"] {
+        let scenario = Setup::rules(rules).start().await;
+        let accept = reply(101).header("Upgrade", "websocket").header("Connection", "Upgrade");
+        scenario.origin.on("/socket", accept.header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=").echo());
+        let upgrade = get("/socket").header("Connection", "Upgrade").header("Upgrade", "websocket");
+        let upgrade = upgrade.header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let mut client = scenario.begin(&upgrade.header("Sec-WebSocket-Version", "13")).await;
+        let response = client.response().await;
+        response.status(101).header("Upgrade", "websocket");
+        response.header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        for frame in [b"\x81\x85abcdefghi".as_slice(), b"\x00\xff\r\n\r\n"] {
+            client.send_raw(frame).await;
+            assert_eq!(client.bytes().await.as_deref(), Some(frame));
+        }
+    }
+}
+
+#[tokio::test]
+async fn invariant_8_an_upstream_connection_is_used_again() {
+    let scenario = Setup::rules("").start().await;
+    scenario.origin.on("/p", reply(200).body("p"));
+    let mut client = scenario.connect().await;
+    for _ in 0..5 {
+        client.send(&get("/p")).await;
+        client.response().await.body("p");
+    }
+    let connections: Vec<usize> = scenario.origin.requests("/p").iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [connections[0]; 5], "five requests one after another need one connection");
+}
+
+#[tokio::test]
+async fn invariant_8_only_what_may_be_repeated_is_retried_upstream() {
+    let scenario = Setup::rules("").start().await;
+    // The connection is idle in the pool when the origin drops it at the next request.
+    scenario.origin.on("/warm", reply(200).body("warm"));
+    scenario.origin.on_each("/get", [reply(200).cut(), reply(200).body("second try")]);
+    scenario.get("/warm").await.status(200);
+    scenario.get("/get").await.status(200).body("second try");
+    scenario.origin.on("/post", reply(200).cut());
+    scenario.get("/warm").await.status(200);
+    scenario.fetch(&post("/post", "order")).await.problem(502);
+    scenario.origin.saw("/post", 1);
+}

@@ -1,0 +1,83 @@
+//! Ranges from the cache: RFC 9110 section 14, RFC 9111 section 3.3 and 3.4.
+
+use crate::support::{Scenario, Setup, get, reply};
+
+async fn ten_bytes_stored() -> Scenario {
+    let scenario = Setup::route("").start().await;
+    let answer =
+        reply(200).header("Cache-Control", "max-age=60").header("ETag", "\"1\"").header("Content-Type", "text/x");
+    scenario.origin.on("/p", answer.body("0123456789"));
+    scenario.get("/p").await;
+    scenario
+}
+
+#[tokio::test]
+async fn one_range_is_cut_from_a_complete_stored_response() {
+    let scenario = ten_bytes_stored().await;
+    for (range, content_range, body) in [
+        ("bytes=0-3", "bytes 0-3/10", "0123"),
+        ("bytes=4-", "bytes 4-9/10", "456789"),
+        ("bytes=-2", "bytes 8-9/10", "89"),
+        ("bytes=8-99", "bytes 8-9/10", "89"),
+        ("BYTES=0-0", "bytes 0-0/10", "0"),
+    ] {
+        let part = scenario.fetch(&get("/p").header("Range", range)).await;
+        part.status(206).hit().header("Content-Range", content_range).body(body).header("ETag", "\"1\"");
+    }
+    scenario.origin.saw("/p", 1);
+}
+
+#[tokio::test]
+async fn what_is_no_range_of_this_gets_the_whole_or_a_416() {
+    let scenario = ten_bytes_stored().await;
+    for range in ["bytes=3-1", "items=0-3", "bytes=a-b", "0-3"] {
+        scenario.fetch(&get("/p").header("Range", range)).await.status(200).hit().body("0123456789");
+    }
+    for range in ["bytes=10-", "bytes=-0"] {
+        scenario.fetch(&get("/p").header("Range", range)).await.status(416).header("Content-Range", "bytes */10");
+    }
+}
+
+#[tokio::test]
+async fn several_ranges_come_as_multipart_byteranges() {
+    let scenario = ten_bytes_stored().await;
+    let response = scenario.fetch(&get("/p").header("Range", "bytes=0-1,5-6")).await;
+    let kind = response.status(206).value("Content-Type").unwrap_or_default().to_owned();
+    assert!(kind.starts_with("multipart/byteranges; boundary="), "{response}");
+    let text = response.text();
+    for part in
+        ["Content-Range: bytes 0-1/10\r\n", "\r\n\r\n01\r\n--", "Content-Range: bytes 5-6/10\r\n", "\r\n\r\n56\r\n--"]
+    {
+        assert!(text.to_lowercase().contains(&part.to_lowercase()), "no {part:?} in {text}");
+    }
+    response.without("Content-Range");
+}
+
+#[tokio::test]
+async fn if_range_decides_between_the_part_and_the_whole() {
+    let scenario = ten_bytes_stored().await;
+    for (if_range, status) in [("\"1\"", 206), ("\"2\"", 200), ("W/\"1\"", 200)] {
+        let request = get("/p").header("Range", "bytes=0-3").header("If-Range", if_range);
+        scenario.fetch(&request).await.status(status).hit();
+    }
+}
+
+#[tokio::test]
+async fn a_range_of_something_not_stored_stores_the_whole_for_everyone() {
+    let scenario = Setup::route("ttl = \"1m\"").start().await;
+    scenario.origin.on("/p", reply(200).header("ETag", "\"1\"").body("0123456789"));
+    let part = scenario.fetch(&get("/p").header("Range", "bytes=2-3")).await;
+    part.status(206).header("Content-Range", "bytes 2-3/10").body("23");
+    scenario.get("/p").await.hit().body("0123456789");
+    assert_eq!(scenario.origin.only_request("/p").value("Range"), None);
+}
+
+#[tokio::test]
+async fn a_206_that_the_origin_sends_unasked_never_answers_a_request_for_the_whole() {
+    let scenario = Setup::route("ttl = \"1m\"").start().await;
+    let part = reply(206).header("Content-Range", "bytes 0-3/10").header("ETag", "\"1\"").body("0123");
+    let whole = reply(200).header("ETag", "\"1\"").body("0123456789");
+    scenario.origin.on_each("/p", [part, whole]);
+    scenario.get("/p").await.status(206);
+    scenario.get("/p").await.status(200).body("0123456789");
+}

@@ -1,0 +1,175 @@
+//! Larder in front of a scripted origin.
+
+use super::client::Client;
+use super::expect::Response;
+use super::origin::Origin;
+use super::request::{Request, get};
+use larder::cli::serve::Running;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// What Larder is started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    rules: String,
+    memory: &'static str,
+    upstream: String,
+    sections: String,
+    before: Option<SocketAddr>,
+}
+
+impl Setup {
+    /// These rules, everything else as it comes.
+    #[must_use]
+    pub fn rules(rules: &str) -> Self {
+        let (upstream, sections) = (String::new(), String::new());
+        Self { rules: rules.to_owned(), memory: "64MiB", upstream, sections, before: None }
+    }
+
+    /// One route over everything, with these further keys.
+    #[must_use]
+    pub fn route(keys: &str) -> Self {
+        Self::rules(&format!("[[route]]\nname = \"all\"\npath = \"/**\"\n{keys}\n"))
+    }
+
+    /// A bound on memory.
+    #[must_use]
+    pub fn memory(mut self, size: &'static str) -> Self {
+        self.memory = size;
+        self
+    }
+
+    /// Further keys of `[upstream]`.
+    #[must_use]
+    pub fn upstream(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.upstream);
+        self
+    }
+
+    /// Further sections of proxy.toml.
+    #[must_use]
+    pub fn section(mut self, text: &str) -> Self {
+        self.sections.push_str(text);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Before this upstream instead of the scripted origin.
+    #[must_use]
+    pub fn before(mut self, upstream: SocketAddr) -> Self {
+        self.before = Some(upstream);
+        self
+    }
+
+    /// Starts origin and Larder on free ports.
+    pub async fn start(self) -> Scenario {
+        allow_many_sockets();
+        let origin = Origin::start().await;
+        let folder = TempDir::new().expect("a temporary folder");
+        let config = folder.path().join("proxy.toml");
+        std::fs::write(folder.path().join("rules.toml"), &self.rules).expect("a fresh folder takes a file");
+        std::fs::write(&config, self.to_toml(self.before.unwrap_or(origin.address)))
+            .expect("a fresh folder takes a file");
+        let config = larder::config::load(&config, &larder::config::Overrides::default())
+            .unwrap_or_else(|error| panic!("the scenario's configuration: {error}"));
+        let running = larder::cli::serve::start(config).await.expect("Larder starts");
+        Scenario { origin, running, folder }
+    }
+
+    fn to_toml(&self, address: SocketAddr) -> String {
+        let Self { memory, upstream, sections, .. } = self;
+        format!(
+            "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n\n[upstream]\nservers = [\"http://{address}\"]\n\
+             {upstream}\n\n[memory]\nsize = \"{memory}\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{sections}"
+        )
+    }
+}
+
+/// Larder and its origin, running.
+pub struct Scenario {
+    /// The origin.
+    pub origin: Origin,
+    /// Larder.
+    pub running: Running,
+    folder: TempDir,
+}
+
+impl Scenario {
+    /// Fetches with GET on a connection of its own.
+    pub async fn get(&self, target: &str) -> Response {
+        self.fetch(&get(target)).await
+    }
+
+    /// Fetches on a connection of its own.
+    pub async fn fetch(&self, request: &Request) -> Response {
+        self.begin(request).await.response().await
+    }
+
+    /// Sends a request on a connection of its own; the answer is still to be read.
+    pub async fn begin(&self, request: &Request) -> Client {
+        let mut client = self.connect().await;
+        client.send(request).await;
+        client
+    }
+
+    /// A connection to the data port.
+    pub async fn connect(&self) -> Client {
+        Client::connect(self.running.data_address).await
+    }
+
+    /// Sends bytes as they are on a connection of their own; the answer is still to be read.
+    pub async fn send_raw(&self, bytes: impl AsRef<[u8]>) -> Client {
+        let mut client = self.connect().await;
+        client.send_raw(bytes.as_ref()).await;
+        client
+    }
+
+    /// Asks the admin API.
+    pub async fn admin(&self, request: Request) -> Response {
+        let mut client = Client::connect(self.running.admin_address).await;
+        let host = self.running.admin_address.to_string();
+        client.send(&request.header("Host", &host).header("Content-Type", "application/json")).await;
+        client.response().await
+    }
+
+    /// Purges with this JSON, and checks that the purge is acknowledged.
+    pub async fn purge(&self, json: &str) {
+        self.admin(super::post("/purge", json)).await.status(200);
+    }
+
+    /// The value of one metric, `larder_cache_bytes{tier="memory"}`; zero where it is not there yet.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let text = self.admin(get("/metrics")).await.text();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.trim().parse().unwrap_or_else(|_| panic!("no number: {value:?}")))
+    }
+
+    /// The rules file.
+    #[must_use]
+    pub fn rules_file(&self) -> PathBuf {
+        self.folder.path().join("rules.toml")
+    }
+
+    /// Asks again and again until the answer is as `holds` wants it, and returns that one.
+    pub async fn until(&self, what: &str, request: &Request, holds: impl Fn(&Response) -> bool) -> Response {
+        super::deadline::within(what, async {
+            loop {
+                let response = self.fetch(request).await;
+                if holds(&response) {
+                    return response;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+    }
+}
+
+/// A thousand clients and their origin want more sockets than a shell allows by default.
+fn allow_many_sockets() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("a process may raise its own soft limit");
+}
