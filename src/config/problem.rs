@@ -20,13 +20,18 @@ pub(super) struct Source {
 pub(super) struct Place {
     pub(super) source: Arc<Source>,
     pub(super) span: Range<usize>,
+    /// Where what it holds ends: a table's span is only its header.
+    pub(super) extent_end: usize,
 }
 
 impl Place {
+    pub(super) fn new(source: &Arc<Source>, span: Range<usize>) -> Self {
+        Self { source: Arc::clone(source), extent_end: span.end, span }
+    }
+
     /// The whole of an argument that stands in for a file's value.
     pub(super) fn argument(name: &str, value: &str) -> Self {
-        let source = Source { name: name.to_owned(), text: value.to_owned() };
-        Self { source: Arc::new(source), span: 0..value.len() }
+        Self::new(&Arc::new(Source { name: name.to_owned(), text: value.to_owned() }), 0..value.len())
     }
 
     /// Line and column, both counted from 1, the column in characters.
@@ -210,7 +215,9 @@ impl Problems {
 
     /// Whether an error lies within a place: whatever is missing there may only be misspelled.
     pub(super) fn has_errors_within(&self, place: &Place) -> bool {
-        let lies_within = |found: &Place| found.source == place.source && place.span.contains(&found.span.start);
+        let lies_within = |found: &Place| {
+            found.source == place.source && (place.span.start..place.extent_end).contains(&found.span.start)
+        };
         self.found.iter().any(|problem| problem.place.as_ref().is_some_and(lies_within))
     }
 

@@ -68,7 +68,7 @@ impl Resolver<'_> {
                 _ => AccessLog::On,
             },
         };
-        let whole = Place { source: Arc::clone(source), span: 0..0 };
+        let whole = Place { extent_end: source.text.len(), ..Place::new(source, 0..0) };
         let upstream_place = raw.upstream.as_ref().map_or(whole, |upstream| upstream.place.clone());
         let mut upstream = table(raw.upstream.take());
         if let Some(url) = &overrides.upstream {
@@ -91,7 +91,6 @@ impl Resolver<'_> {
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
             idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_secs(60)),
             drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
-            stall_timeout: Duration::from_secs(30),
         }
     }
 
@@ -123,7 +122,7 @@ impl Resolver<'_> {
             let hint = format!("set {ADMIN_TOKEN_VARIABLE} or `admin.token_file`, or listen on 127.0.0.1");
             self.problems.error(&place, message, Some(hint));
         }
-        AdminOptions { listen, token, hosts: Vec::new() }
+        AdminOptions { listen, token }
     }
 
     fn token_of_file(&mut self, file: &Placed<String>) -> Option<String> {

@@ -60,7 +60,7 @@ impl<'p> Reader<'p> {
     }
 
     pub(super) fn place(&self, span: std::ops::Range<usize>) -> Place {
-        Place { source: Arc::clone(&self.source), span }
+        Place::new(&self.source, span)
     }
 
     pub(super) fn error(&mut self, at: &Spanned<DeValue<'_>>, message: impl Into<String>, hint: Option<String>) {
@@ -78,7 +78,8 @@ impl<'p> Reader<'p> {
     }
 
     pub(super) fn value<T: FromToml>(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Placed<T>> {
-        T::from_toml(value, self).map(|read| Placed { value: read, place: self.place(value.span()) })
+        let read = T::from_toml(value, self)?;
+        Some(Placed { value: read, place: Place { extent_end: extent_end(value), ..self.place(value.span()) } })
     }
 
     /// The value of a key of a raw table.
@@ -98,6 +99,12 @@ impl<'p> Reader<'p> {
             self.problems.error(&place, format!("unknown key `{name}`"), Some(hint));
         }
     }
+}
+
+/// Where a value ends, what follows a table's header included.
+fn extent_end(value: &Spanned<DeValue<'_>>) -> usize {
+    let within = value.get_ref().as_table().into_iter().flat_map(DeTable::iter);
+    within.map(|(key, value)| extent_end(value).max(key.span().end)).fold(value.span().end, usize::max)
 }
 
 /// A type that a TOML value can be read into. What can't be is noted in the reader and yields none.
