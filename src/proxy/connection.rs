@@ -140,14 +140,15 @@ async fn drive<C: Future>(
         if polled.is_ready() || is_told {
             return polled;
         }
-        let is_idle = idle.is_some_and(|(conversation, timeout)| match alarm.poll(cx, conversation.last_event() + timeout) {
-            Poll::Ready(()) if conversation.is_busy() => {
-                let _ = alarm.poll(cx, Instant::now() + timeout);
-                false
-            }
-            Poll::Ready(()) => true,
-            Poll::Pending => false,
-        });
+        let is_idle =
+            idle.is_some_and(|(conversation, timeout)| match alarm.poll(cx, conversation.last_event() + timeout) {
+                Poll::Ready(()) if conversation.is_busy() => {
+                    let _ = alarm.poll(cx, Instant::now() + timeout);
+                    false
+                }
+                Poll::Ready(()) => true,
+                Poll::Pending => false,
+            });
         if is_idle || shutdown.has_begun() {
             is_told = true;
             end(connection.as_mut());

@@ -45,13 +45,7 @@ pub(super) fn of_panic(id: RequestId) -> Response<Body> {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail, Some("proxy_internal_error"), id)
 }
 
-fn problem(
-    status: StatusCode,
-    reason: &str,
-    detail: &str,
-    proxy_error: Option<&str>,
-    id: RequestId,
-) -> Response<Body> {
+fn problem(status: StatusCode, reason: &str, detail: &str, proxy_error: Option<&str>, id: RequestId) -> Response<Body> {
     let title = status.canonical_reason().unwrap_or("Error");
     let request_id = id.to_string();
     let problem = Problem { kind: "about:blank", title, status: status.as_u16(), detail, reason, request_id };

@@ -126,7 +126,9 @@ mod tests {
         for host in ["a", "shop.example", "shop.example:80", "127.0.0.1:8080", "[::1]", "[::1]:80", "a:"] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
-        for host in ["", ":80", "a b", "a@b", "a/b", "a?b", "a:b", "a:1:2", "a:123456", "[", "[]", "[::1", "[::1]a", "a,b"] {
+        for host in
+            ["", ":80", "a b", "a@b", "a/b", "a?b", "a:b", "a:1:2", "a:123456", "[", "[]", "[::1", "[::1]a", "a,b"]
+        {
             assert!(!is_host(host.as_bytes()), "{host}");
         }
     }
