@@ -9,6 +9,7 @@ pub mod sources;
 pub mod table;
 
 mod families;
+mod observer;
 
 use crate::engine::outcome::Outcome;
 use crate::scope::RouteName;

@@ -207,8 +207,8 @@ proptest! {
                 headers.append(header::CACHE_CONTROL, value);
             }
         }
-        ResponseDirectives::parse(&headers);
-        RequestDirectives::parse(&headers);
+        let _ = ResponseDirectives::parse(&headers);
+        let _ = RequestDirectives::parse(&headers);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub fn format_http_date(at: Timestamp) -> HeaderValue {
     let (year, month, day) = civil_from_days(days);
     // The epoch was a Thursday, the fourth in the table.
     let weekday = WEEKDAYS.iter().cycle().nth(usize::try_from((days + 3) % 7).unwrap_or_default());
-    let month = MONTHS.iter().nth(usize::try_from(month).unwrap_or_default().saturating_sub(1));
+    let month = MONTHS.get(usize::try_from(month).unwrap_or_default().saturating_sub(1));
     let text = format!(
         "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
         weekday.and_then(|name| name.get(..3)).unwrap_or_default(),

@@ -36,7 +36,7 @@ impl Directive<'_> {
 }
 
 /// The directives of all lines of a field, in order. Members that don't begin with a token are left out.
-pub fn directives<'a>(headers: &'a HeaderMap, field: impl AsHeaderName) -> impl Iterator<Item = Directive<'a>> {
+pub fn directives(headers: &HeaderMap, field: impl AsHeaderName) -> impl Iterator<Item = Directive<'_>> {
     headers.get_all(field).iter().map(HeaderValue::as_bytes).flat_map(Members::new)
 }
 

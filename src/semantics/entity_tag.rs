@@ -29,7 +29,7 @@ pub enum Strength {
 }
 
 impl EntityTag {
-    /// The valid ETag of a response, if any. Two different ones are none: nobody can say which holds.
+    /// The valid `ETag` of a response, if any. Two different ones are none: nobody can say which holds.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(ETAG).iter();
@@ -273,6 +273,9 @@ mod tests {
             for tag in tags.into_iter().chain(EntityTag::parse(&bytes)) {
                 prop_assert_eq!(EntityTag::parse(tag.to_header_value().as_bytes()), Some(tag.clone()));
                 prop_assert!(!tag.matches_strongly(&tag.coded()));
+            }
+            if let Ok(line) = HeaderValue::from_bytes(&bytes) {
+                add_tags_without_coding(&mut HeaderMap::from_iter([(IF_MATCH, line)]));
             }
         }
     }

@@ -1,8 +1,239 @@
 //! What a proxy drops and adds when it forwards a message: RFC 9110 section 7.6, RFC 7239, RFC 8586.
 
-use http::HeaderMap;
+use http::header::{
+    CONNECTION, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, Version};
+use std::net::IpAddr;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+
+/// The fields that concern one connection whether Connection names them or not (RFC 9110 section 7.6.1), and those of
+/// proxy authentication (section 11.7), which end at a gateway. TE is apart, see [`strip_hop_by_hop`].
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HTTP2_SETTINGS,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    PROXY_AUTHENTICATION_INFO,
+];
 
 /// Removes hop-by-hop fields and those that Connection names (RFC 9110 section 7.6.1).
+///
+/// Connection can't name away a field that is meant for all recipients, such as Cache-Control or Authorization: senders
+/// must not, and a client that does is up to no good. Of TE only `trailers` stays, as trailers are passed on.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    todo!("{headers:?}")
+    if headers.contains_key(CONNECTION) {
+        for name in nominated(headers) {
+            if !is_end_to_end(&name) {
+                headers.remove(name);
+            }
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+    if headers.contains_key(TE) {
+        let takes_trailers = has_token(headers, &TE, b"trailers");
+        headers.remove(TE);
+        if takes_trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+    }
 }
+
+/// The fields that Connection names.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(CONNECTION).iter();
+    let options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    // TE is named where it is sent (section 10.1.4), and is judged by its value.
+    options.filter_map(|option| HeaderName::from_bytes(option).ok()).filter(|name| *name != TE).collect()
+}
+
+/// Whether a field means something to all recipients, so that Connection can't name it.
+fn is_end_to_end(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    ["content-", "if-", "accept", "x-forwarded-", "access-control-", "cdn-", "cache-", "surrogate-", "sec-"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+        || matches!(
+            text,
+            "age"
+                | "authorization"
+                | "cookie"
+                | "date"
+                | "etag"
+                | "expect"
+                | "expires"
+                | "forwarded"
+                | "host"
+                | "last-modified"
+                | "location"
+                | "origin"
+                | "pragma"
+                | "range"
+                | "referer"
+                | "retry-after"
+                | "set-cookie"
+                | "traceparent"
+                | "tracestate"
+                | "trailer"
+                | "user-agent"
+                | "vary"
+                | "via"
+                | "warning"
+                | "www-authenticate"
+        )
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
+    let lines = headers.get_all(name).iter();
+    let mut members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    members.any(|member| {
+        member.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().eq_ignore_ascii_case(token)
+    })
+}
+
+/// The protocols that a request asks to change to: the value of Upgrade, where Connection names it (RFC 9110 section
+/// 7.8). To be read before [`strip_hop_by_hop`].
+#[must_use]
+pub fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    if has_token(headers, &CONNECTION, b"upgrade") { headers.get(UPGRADE).cloned() } else { None }
+}
+
+/// Whether what the client's own proxies told is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chain {
+    /// This hop is added to what the client sent: pass-through.
+    Keep,
+    /// The fields tell of this hop only: a cacheable fetch, which no client may colour.
+    Replace,
+}
+
+/// What forwarding tells the origin of the request's way.
+#[derive(Debug, Clone, Copy)]
+pub struct ForwardingContext<'a> {
+    /// The address that the request came from.
+    pub client: IpAddr,
+    /// The scheme that the client used.
+    pub scheme: &'a Scheme,
+    /// The authority that the client asked, see [`super::target::Target::authority`].
+    pub host: &'a str,
+    /// The version of HTTP that the request came in.
+    pub version: Version,
+    /// Whether to add to the client's fields or to replace them.
+    pub chain: Chain,
+}
+
+/// Sets Via (RFC 9110 section 7.6.3), Forwarded (RFC 7239), X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host of a
+/// request. With [`Chain::Keep`] the scheme and host that a proxy in front has told stay, as it knows better.
+pub fn append_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
+    append_via(headers, context.version);
+    if context.chain == Chain::Replace {
+        for name in [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST] {
+            headers.remove(name);
+        }
+    }
+    // A dual-stack socket shows IPv4 clients as mapped addresses.
+    let client = context.client.to_canonical();
+    let scheme = context.scheme.as_str();
+    append_to_list(headers, FORWARDED, &forwarded_element(client, scheme, context.host));
+    append_to_list(headers, X_FORWARDED_FOR, &client.to_string());
+    set_if_absent(headers, X_FORWARDED_PROTO, scheme);
+    set_if_absent(headers, X_FORWARDED_HOST, context.host);
+}
+
+/// Appends this hop to Via, of requests and responses alike: `1.1 larder`.
+pub fn append_via(headers: &mut HeaderMap, received: Version) {
+    let hop = match received {
+        Version::HTTP_09 => "0.9 larder",
+        Version::HTTP_10 => "1.0 larder",
+        Version::HTTP_2 => "2 larder",
+        Version::HTTP_3 => "3 larder",
+        _ => "1.1 larder",
+    };
+    append_to_list(headers, VIA, hop);
+}
+
+/// RFC 7239 section 4 and 6: an IPv6 address stands in brackets, and what is no token in quotes.
+fn forwarded_element(client: IpAddr, scheme: &str, host: &str) -> String {
+    let node = match client {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    };
+    let is_token = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
+    let quote = if is_token { "" } else { "\"" };
+    format!("for={node};host={quote}{host}{quote};proto={scheme}")
+}
+
+/// Adds a member to a list field; all its lines become one, as many a server reads but the first or the last.
+fn append_to_list(headers: &mut HeaderMap, name: HeaderName, member: &str) {
+    let mut joined = Vec::new();
+    for line in headers.get_all(&name) {
+        if !line.is_empty() {
+            joined.extend_from_slice(line.as_bytes());
+            joined.extend_from_slice(b", ");
+        }
+    }
+    joined.extend_from_slice(member.as_bytes());
+    if let Ok(value) = HeaderValue::from_bytes(&joined) {
+        headers.insert(name, value);
+    }
+}
+
+fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if !headers.contains_key(&name)
+        && let Ok(value) = HeaderValue::from_str(value)
+    {
+        headers.insert(name, value);
+    }
+}
+
+/// The name of this instance in CDN-Loop (RFC 8586): `larder-` and the instance's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoopToken(String);
+
+/// Whether a request has been here before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It has not.
+    First,
+    /// It has: its way is a loop.
+    Again,
+}
+
+impl LoopToken {
+    /// The token of the instance with this id; what is no letter, digit, `-`, `.` or `_` in the id becomes `-`.
+    #[must_use]
+    pub fn new(instance_id: &str) -> Self {
+        let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        Self(format!("larder-{}", instance_id.replace(|c| !is_safe(c), "-")))
+    }
+
+    /// Whether a request's CDN-Loop names this instance.
+    #[must_use]
+    pub fn passage(&self, headers: &HeaderMap) -> Passage {
+        if has_token(headers, &CDN_LOOP, self.0.as_bytes()) { Passage::Again } else { Passage::First }
+    }
+
+    /// Adds this instance to a request's CDN-Loop.
+    pub fn append_to(&self, headers: &mut HeaderMap) {
+        append_to_list(headers, CDN_LOOP, &self.0);
+    }
+}
+
+#[cfg(test)]
+#[path = "forwarding_tests.rs"]
+mod tests;

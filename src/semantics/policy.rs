@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The longest heuristic lifetime. RFC 9111 section 4.2.2 leaves the bound to the cache; a day is where RFC 7234 began
 /// to ask for a warning, and past it a guess from Last-Modified hides changes for too long.
-pub const HEURISTIC_MAX: Duration = Duration::from_secs(86_400);
+pub const HEURISTIC_MAX: Duration = Duration::from_hours(24);
 
 /// The share of the time since Last-Modified that a heuristic lifetime is: one tenth, RFC 9111 section 4.2.2.
 const HEURISTIC_DIVISOR: u32 = 10;

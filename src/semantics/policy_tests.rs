@@ -11,11 +11,13 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_305_600_000);
 const DAY: i64 = 86_400;
 const AT_ONCE: ExchangeTimes = ExchangeTimes { requested_at: NOW, received_at: NOW };
 
+type Lines<'a> = &'a [(&'static str, &'a str)];
+
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// `+N` and `-N` stand for the date that many seconds from now.
+/// `@N` stands for the date that many seconds from now.
 fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
@@ -37,7 +39,7 @@ fn policy(status: u16, lines: &[(&'static str, &str)]) -> ResponsePolicy {
 fn section_4_2_1_the_first_source_that_applies_gives_the_lifetime() {
     const CC: &str = "cache-control";
     const CDN: &str = "cdn-cache-control";
-    let rows: &[(&[(&str, &str)], OriginLifetime)] = &[
+    let rows: &[(Lines<'_>, OriginLifetime)] = &[
         (&[], Absent),
         (&[(CC, "max-age=60")], Explicit(secs(60), MaxAge)),
         (&[(CC, "s-maxage=60")], Explicit(secs(60), SharedMaxAge)),
@@ -78,7 +80,7 @@ fn section_4_2_1_the_first_source_that_applies_gives_the_lifetime() {
 #[test]
 fn section_4_2_2_a_tenth_of_the_time_since_last_modified() {
     let day_ago = ("last-modified", "@-86400");
-    let rows: &[(u16, &[(&str, &str)], OriginLifetime)] = &[
+    let rows: &[(u16, Lines<'_>, OriginLifetime)] = &[
         (200, &[day_ago, ("date", "@0")], Heuristic(secs(8640))),
         (200, &[day_ago], Heuristic(secs(8640))),
         (200, &[("last-modified", "@-5"), ("date", "@0")], Heuristic(Duration::from_millis(500))),
@@ -103,7 +105,7 @@ fn section_4_2_2_a_tenth_of_the_time_since_last_modified() {
 
 #[test]
 fn section_4_2_3_the_initial_age_is_the_greater_of_two_estimates() {
-    let rows: &[(&[(&str, &str)], u64, u64)] = &[
+    let rows: &[(Lines<'_>, u64, u64)] = &[
         // Lines, response delay in milliseconds, age in milliseconds.
         (&[], 0, 0),
         (&[("date", "@0")], 0, 0),

@@ -116,7 +116,8 @@ pub enum RangeVerdict {
 }
 
 /// Resolves Range and If-Range of a GET against the representation that would be sent: its headers and its length
-/// in bytes. Overlapping, too many (over 16) or unordered tiny ranges yield the whole (RFC 9110 section 14.2, 17.15).
+/// in bytes. More than 16 ranges, or more than two that overlap earlier ones, yield the whole (RFC 9110 section 14.2,
+/// 17.15).
 #[must_use]
 pub fn resolve(request: &HeaderMap, selected: &HeaderMap, length: u64, now: Timestamp) -> RangeVerdict {
     let Some(specs) = parse_range(request) else { return RangeVerdict::Whole };

@@ -1,6 +1,7 @@
 //! Whether a response may be stored: RFC 9111 section 3, clause by clause.
 
 use super::cache_control::{Qualified, RequestDirectives};
+use super::date::parse_http_date;
 use super::entity_tag::{EntityTag, Strength};
 use super::lifetime::{Lifetime, LifetimeSource, OriginLifetime};
 use super::partial::part_of;
@@ -9,7 +10,7 @@ use super::reason::Reason;
 use super::target::Target;
 use super::vary::{Vary, parse_vary};
 use http::header::{AUTHORIZATION, CONTENT_LOCATION, LAST_MODIFIED};
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 /// One exchange, as storing sees it.
 #[derive(Debug, Clone, Copy)]
@@ -143,7 +144,7 @@ fn has_reason_to_be_stored(exchange: &Exchange<'_>) -> bool {
     match policy.lifetime {
         OriginLifetime::Explicit(..) if is_error => is_explicitly_fresh(policy),
         OriginLifetime::Explicit(..) | OriginLifetime::Heuristic(_) => true,
-        OriginLifetime::Absent => !is_error && may_be_cached(policy) && has_validator(headers),
+        OriginLifetime::Absent => !is_error && may_be_cached(policy) && has_validator(headers, policy),
     }
 }
 
@@ -151,8 +152,9 @@ fn may_be_cached(policy: &ResponsePolicy) -> bool {
     status_cacheability(policy.status) == StatusCacheability::Heuristic || policy.directives.public
 }
 
-fn has_validator(headers: &HeaderMap) -> bool {
-    EntityTag::of(headers).is_some() || headers.contains_key(LAST_MODIFIED)
+fn has_validator(headers: &HeaderMap, policy: &ResponsePolicy) -> bool {
+    let is_date = |value: &HeaderValue| parse_http_date(value.as_bytes(), policy.received_at).is_some();
+    EntityTag::of(headers).is_some() || headers.get(LAST_MODIFIED).is_some_and(is_date)
 }
 
 fn is_explicitly_fresh(policy: &ResponsePolicy) -> bool {

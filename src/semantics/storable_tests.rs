@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::semantics::policy::ExchangeTimes;
 use http::uri::Scheme;
-use http::{HeaderValue, Uri};
+use http::Uri;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -176,6 +176,8 @@ fn without_a_lifetime_or_a_validator_nothing_is_stored() {
         (&[], 200, &[("cache-control", "no-cache"), TAG], None),
         (&[], 200, &[TAG], None),
         (&[], 200, &[("etag", "nonsense")], no_lifetime),
+        (&[], 200, &[("last-modified", "yesterday")], no_lifetime),
+        (&[], 200, &[("last-modified", "Mon, 23 Nov 2026 00:00:00 GMT")], None),
         (&[], 200, &[HOUR_AGO], None),
         (&[], 200, &[("expires", "0")], None),
         (&[], 200, &[("cache-control", "max-age=0")], None),

@@ -12,7 +12,7 @@
 //! [`barrier::Barrier`] orders events, and every wait has a deadline that names what was waited for. Time is told by
 //! the origin's own fields (`Age`, `Date`), never by waiting.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 
 pub mod barrier;
 pub mod client;
@@ -25,6 +25,6 @@ pub mod scenario;
 pub mod wire;
 
 pub use barrier::Barrier;
-pub use reply::{Reply, raw, reply};
+pub use reply::{raw, reply};
 pub use request::{Request, get, head, post, request};
 pub use scenario::{Scenario, Setup};

@@ -5,6 +5,7 @@ use super::expect::Response;
 use super::origin::Origin;
 use super::request::{Request, get};
 use larder::cli::serve::Running;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -15,13 +16,15 @@ pub struct Setup {
     memory: &'static str,
     upstream: String,
     sections: String,
+    before: Option<SocketAddr>,
 }
 
 impl Setup {
     /// These rules, everything else as it comes.
     #[must_use]
     pub fn rules(rules: &str) -> Self {
-        Self { rules: rules.to_owned(), memory: "64MiB", upstream: String::new(), sections: String::new() }
+        let (upstream, sections) = (String::new(), String::new());
+        Self { rules: rules.to_owned(), memory: "64MiB", upstream, sections, before: None }
     }
 
     /// One route over everything, with these further keys.
@@ -52,6 +55,13 @@ impl Setup {
         self
     }
 
+    /// Before this upstream instead of the scripted origin.
+    #[must_use]
+    pub fn before(mut self, upstream: SocketAddr) -> Self {
+        self.before = Some(upstream);
+        self
+    }
+
     /// Starts origin and Larder on free ports.
     pub async fn start(self) -> Scenario {
         allow_many_sockets();
@@ -59,16 +69,16 @@ impl Setup {
         let folder = TempDir::new().expect("a temporary folder");
         let config = folder.path().join("proxy.toml");
         std::fs::write(folder.path().join("rules.toml"), &self.rules).expect("a fresh folder takes a file");
-        std::fs::write(&config, self.to_toml(&origin)).expect("a fresh folder takes a file");
-        let config = larder::config::load(&config, larder::config::Overrides::default())
+        std::fs::write(&config, self.to_toml(self.before.unwrap_or(origin.address)))
+            .expect("a fresh folder takes a file");
+        let config = larder::config::load(&config, &larder::config::Overrides::default())
             .unwrap_or_else(|error| panic!("the scenario's configuration: {error}"));
         let running = larder::cli::serve::start(config).await.expect("Larder starts");
         Scenario { origin, running, folder }
     }
 
-    fn to_toml(&self, origin: &Origin) -> String {
+    fn to_toml(&self, address: SocketAddr) -> String {
         let Self { memory, upstream, sections, .. } = self;
-        let address = origin.address;
         format!(
             "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n\n[upstream]\nservers = [\"http://{address}\"]\n\
              {upstream}\n\n[memory]\nsize = \"{memory}\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{sections}"

@@ -1,0 +1,54 @@
+//! What the other parts of this floor and below tell, in the metrics' terms.
+
+use super::Metrics;
+use super::sources::{ServerUsage, TierUsage};
+use crate::engine::outcome::Outcome;
+use crate::proxy::observer::{Ending, Finished, Observer};
+use crate::store::memory::Usage;
+use crate::upstream::stats::ServerStats;
+use http::StatusCode;
+
+/// Counted for a client that left before there was a status: no HTTP status, but the class of client errors.
+const CLIENT_LEFT: u16 = 499;
+
+impl Observer for Metrics {
+    fn finished(&self, finished: &Finished) {
+        let left = StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST);
+        let status = finished.status.unwrap_or(left);
+        let outcome = finished.decision.as_ref().map_or(Outcome::Error, |decision| decision.outcome);
+        let outcome = if finished.ending == Ending::Truncated { Outcome::Error } else { outcome };
+        let route = finished.decision.as_ref().and_then(|decision| decision.route.as_ref());
+        self.request_finished(route, outcome, status, finished.duration);
+    }
+}
+
+impl TierUsage {
+    /// The memory tier's numbers.
+    #[must_use]
+    pub fn of_memory(usage: &Usage) -> Self {
+        Self {
+            tier: "memory",
+            entries: usage.entries,
+            bytes: usage.bytes,
+            bytes_max: usage.size_bytes,
+            lookups: Vec::new(),
+            evictions: vec![
+                ("capacity", usage.evicted_capacity),
+                ("replaced", usage.evicted_replaced),
+                ("removed", usage.evicted_removed),
+            ],
+        }
+    }
+}
+
+impl ServerUsage {
+    /// One upstream server's numbers.
+    #[must_use]
+    pub fn of(stats: &ServerStats) -> Self {
+        Self {
+            server: stats.server.clone(),
+            requests: stats.results.iter().map(|(result, count)| (result.label(), *count)).collect(),
+            durations: stats.durations,
+        }
+    }
+}

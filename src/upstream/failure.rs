@@ -1,0 +1,103 @@
+//! Why a try brought no response, and whether another may be made.
+
+use super::outgoing::Outgoing;
+use crate::engine::origin::{Body, BodyError, OriginError};
+use crate::semantics::reason::Reason;
+use std::io;
+use std::time::Duration;
+
+/// A try without a response.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) reason: Reason,
+    pub(super) cause: BodyError,
+}
+
+/// What may be tried next, with the request to try it with: RFC 9110 section 9.2.2.
+pub(super) enum Again {
+    Never,
+    /// Nothing was answered on a used connection, which the server may have closed just then.
+    NewConnection(Box<Outgoing>),
+    /// Nothing was sent.
+    OtherServer(Box<Outgoing>),
+}
+
+/// What became of a try.
+pub(super) enum Attempted {
+    Answered(http::Response<Body>),
+    Failed(Failed, Again),
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("{authority} took no connection within {timeout:?}")]
+    TimedOut { authority: Box<str>, timeout: Duration },
+    #[error("{authority} took no connection")]
+    Refused {
+        authority: Box<str>,
+        #[source]
+        cause: io::Error,
+    },
+    #[error("the connection to {authority} broke at once")]
+    Broken {
+        authority: Box<str>,
+        #[source]
+        cause: hyper::Error,
+    },
+}
+
+/// Why a head is not waited for any longer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Silence {
+    #[error("the server sent nothing for {0:?}")]
+    Server(Duration),
+    #[error("the client sent nothing of its body for {0:?}")]
+    Client(Duration),
+}
+
+/// The server switched protocols unasked.
+#[derive(Debug, thiserror::Error)]
+#[error("the server switched protocols without being asked to")]
+pub(super) struct UnaskedUpgrade;
+
+impl Failed {
+    pub(super) fn into_error(self) -> OriginError {
+        OriginError { reason: self.reason, cause: Some(self.cause) }
+    }
+
+    /// A failed exchange on an established connection.
+    pub(super) fn exchange(cause: hyper::Error) -> Self {
+        let reason = if cause.is_user() {
+            // The only part of the exchange that is a user's, in hyper's terms, is the request's body.
+            Reason::ClientBody
+        } else if cause.is_parse() {
+            Reason::UpstreamInvalid
+        } else {
+            Reason::UpstreamClosed
+        };
+        Self { reason, cause: Box::new(cause) }
+    }
+}
+
+impl From<ConnectError> for Failed {
+    fn from(cause: ConnectError) -> Self {
+        Self { reason: Reason::UpstreamConnect, cause: Box::new(cause) }
+    }
+}
+
+impl From<Silence> for Failed {
+    fn from(cause: Silence) -> Self {
+        let reason = match cause {
+            Silence::Server(_) => Reason::UpstreamTimeout,
+            Silence::Client(_) => Reason::ClientBody,
+        };
+        Self { reason, cause: Box::new(cause) }
+    }
+}
+
+impl From<UnaskedUpgrade> for Failed {
+    fn from(cause: UnaskedUpgrade) -> Self {
+        Self { reason: Reason::UpstreamInvalid, cause: Box::new(cause) }
+    }
+}

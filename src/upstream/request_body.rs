@@ -1,0 +1,87 @@
+//! A request's body on its way to the origin.
+
+use super::upload::{Gate, Upload};
+use crate::engine::origin::{Body, BodyError};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt, Empty};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// How long the origin may take to say 100 before the body is sent all the same: it may not know the expectation.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// The response came and went without the origin asking for the body.
+#[derive(Debug, thiserror::Error)]
+#[error("the origin answered without asking for the body")]
+struct NotWanted;
+
+/// The client's body, held back until the origin wants it, and watched.
+pub(super) struct RequestBody {
+    body: Body,
+    upload: Option<Arc<Upload>>,
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    pub(super) fn new(body: Body, upload: Option<Arc<Upload>>) -> Self {
+        Self { body, upload, patience: None }
+    }
+
+    pub(super) fn empty() -> Self {
+        Self::new(Empty::new().map_err(|never| match never {}).boxed_unsync(), None)
+    }
+
+    fn poll_gate(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotWanted>> {
+        let Some(upload) = &self.upload else { return Poll::Ready(Ok(())) };
+        if upload.gate() == Gate::Open {
+            return Poll::Ready(Ok(()));
+        }
+        upload.wait_at_gate(context.waker());
+        match upload.gate() {
+            Gate::Open => Poll::Ready(Ok(())),
+            Gate::Over => Poll::Ready(Err(NotWanted)),
+            Gate::Answered => Poll::Pending,
+            Gate::Held => {
+                let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(CONTINUE_WAIT)));
+                ready!(patience.as_mut().poll(context));
+                upload.open();
+                // It was answered at this very moment: then that stands, and the end of the response will wake.
+                if upload.gate() == Gate::Open { Poll::Ready(Ok(())) } else { Poll::Pending }
+            }
+        }
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Err(not_wanted) = ready!(self.poll_gate(context)) {
+            return Poll::Ready(Some(Err(Box::new(not_wanted))));
+        }
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let Some(upload) = &self.upload {
+            match frame {
+                Poll::Ready(_) => upload.progressed(),
+                Poll::Pending => upload.wait_for_client(),
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,150 @@
+//! A response's body on its way from the origin. Once it has ended, its connection can be used again.
+
+use super::server::{Sender, Server};
+use super::upload::Upload;
+use crate::engine::origin::BodyError;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Why a response's body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ResponseBodyError {
+    /// The connection broke, or what came over it was no valid body.
+    #[error("the upstream's body was cut short")]
+    Broken(#[source] hyper::Error),
+    /// Nothing came for so long.
+    #[error("the upstream sent nothing of its body for {0:?}")]
+    Silent(Duration),
+}
+
+/// What a body gives back when it ends.
+pub(super) struct Loan {
+    pub(super) sender: Sender,
+    pub(super) server: Arc<Server>,
+}
+
+impl Loan {
+    /// Gives the connection back as soon as it is ready for another request, which may be after the request's body.
+    fn give_back(self) {
+        let Self { mut sender, server } = self;
+        if sender.is_ready() {
+            server.keep(sender);
+        } else if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                if sender.ready().await.is_ok() {
+                    server.keep(sender);
+                }
+            });
+        }
+    }
+}
+
+pub(super) struct ResponseBody {
+    body: Incoming,
+    /// Dropped with it, the connection closes.
+    loan: Option<Loan>,
+    upload: Option<Arc<Upload>>,
+    read_timeout: Duration,
+    /// Since when somebody has been waiting for the next frame. Time in which nobody asks does not count.
+    waiting_since: Option<Instant>,
+    /// Goes off at some time after that; made once it is needed, and set anew only when it goes off.
+    alarm: Option<Pin<Box<Sleep>>>,
+    failed: bool,
+}
+
+impl ResponseBody {
+    pub(super) fn new(body: Incoming, loan: Option<Loan>, upload: Option<Arc<Upload>>, read_timeout: Duration) -> Self {
+        let mut response = Self { body, loan, upload, read_timeout, waiting_since: None, alarm: None, failed: false };
+        if response.body.is_end_stream() {
+            response.finish();
+        }
+        response
+    }
+
+    /// The body is complete.
+    fn finish(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            upload.over();
+        }
+        if let Some(loan) = self.loan.take() {
+            loan.give_back();
+        }
+    }
+
+    fn fail(&mut self, error: ResponseBodyError) -> BodyError {
+        self.failed = true;
+        self.loan = None;
+        Box::new(error)
+    }
+
+    /// Ready when nothing has come for too long.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let deadline = since + self.read_timeout;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        while alarm.as_mut().poll(context).is_ready() {
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            return self.poll_silence(context).map(|()| {
+                let silent = ResponseBodyError::Silent(self.read_timeout);
+                Some(Err(self.fail(silent)))
+            });
+        };
+        self.waiting_since = None;
+        Poll::Ready(match frame {
+            Some(Err(error)) => Some(Err(self.fail(ResponseBodyError::Broken(error)))),
+            Some(Ok(frame)) => {
+                if self.body.is_end_stream() {
+                    self.finish();
+                }
+                Some(Ok(frame))
+            }
+            None => {
+                self.finish();
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failed || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if let Some(upload) = self.upload.take() {
+            upload.over();
+        }
+    }
+}

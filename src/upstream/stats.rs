@@ -1,0 +1,101 @@
+//! Counters of each server, read by the metrics.
+
+pub use super::health::ServerState;
+
+use crate::metrics::histogram::{DurationCounts, DurationHistogram};
+use crate::semantics::reason::Reason;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What became of one try to get an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FetchResult {
+    /// A response's head arrived, whatever its status.
+    Answered,
+    /// None did.
+    Failed(Reason),
+}
+
+impl FetchResult {
+    /// Every result.
+    pub const ALL: [Self; 6] = [
+        Self::Answered,
+        Self::Failed(Reason::UpstreamConnect),
+        Self::Failed(Reason::UpstreamTimeout),
+        Self::Failed(Reason::UpstreamClosed),
+        Self::Failed(Reason::UpstreamInvalid),
+        Self::Failed(Reason::ClientBody),
+    ];
+
+    /// The stable label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed(reason) => reason.label(),
+        }
+    }
+}
+
+/// The counters of one server at one moment.
+#[derive(Debug, Clone)]
+pub struct ServerStats {
+    /// `host:port`
+    pub server: String,
+    /// Tries by result.
+    pub results: [(FetchResult, u64); FetchResult::ALL.len()],
+    /// How long tries took, from choosing a connection to the response's head or failure.
+    pub durations: DurationCounts,
+    /// Tries on a connection that had been used before.
+    pub connections_reused: u64,
+    /// Connections opened.
+    pub connections_opened: u64,
+    /// Connections that wait to be used.
+    pub connections_idle: usize,
+    /// Its health.
+    pub state: ServerState,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    results: [AtomicU64; FetchResult::ALL.len()],
+    durations: DurationHistogram,
+    pub(super) reused: AtomicU64,
+    pub(super) opened: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn finished(&self, result: FetchResult, took: Duration) {
+        let results = FetchResult::ALL.iter().zip(&self.results);
+        for (_, counter) in results.filter(|(counted, _)| **counted == result) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        self.durations.record(took);
+    }
+
+    pub(super) fn results(&self) -> [(FetchResult, u64); FetchResult::ALL.len()] {
+        std::array::from_fn(|i| (FetchResult::ALL[i], self.results[i].load(Ordering::Relaxed)))
+    }
+
+    pub(super) fn durations(&self) -> DurationCounts {
+        self.durations.read()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_try_is_counted_once_by_result_and_duration() {
+        let counters = Counters::default();
+        counters.finished(FetchResult::Answered, Duration::from_millis(1));
+        counters.finished(FetchResult::Answered, Duration::from_micros(1001));
+        counters.finished(FetchResult::Failed(Reason::UpstreamTimeout), Duration::from_secs(30));
+        let results = counters.results();
+        assert_eq!(results[0], (FetchResult::Answered, 2));
+        assert_eq!(results[2], (FetchResult::Failed(Reason::UpstreamTimeout), 1));
+        assert_eq!(counters.durations().count(), 3);
+        assert_eq!(counters.durations().sum_nanos, 30_002_001_000);
+    }
+}

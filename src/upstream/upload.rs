@@ -1,0 +1,100 @@
+//! What the two directions of one exchange tell each other: that the request's body moves on, and whether it is wanted.
+
+use futures_util::task::AtomicWaker;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Whether the body may be sent: RFC 9110 section 10.1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Gate {
+    /// It may.
+    Open,
+    /// The origin has yet to say 100.
+    Held,
+    /// The final response came instead of a 100: the body stays where it is.
+    Answered,
+    /// And the response is over, so nothing will ask for the body any more.
+    Over,
+}
+
+/// Shared by a request's body, the one that waits for the response's head, and the response's body.
+#[derive(Debug)]
+pub(super) struct Upload {
+    began: Instant,
+    /// The latest sign of life in the request's direction, or an interim response, in milliseconds since the beginning.
+    progressed_ms: AtomicU64,
+    waits_for_client: AtomicBool,
+    gate: AtomicU8,
+    held: AtomicWaker,
+}
+
+impl Upload {
+    pub(super) fn new(gate: Gate) -> Self {
+        Self {
+            began: Instant::now(),
+            progressed_ms: AtomicU64::new(0),
+            waits_for_client: AtomicBool::new(false),
+            gate: AtomicU8::new(gate as u8),
+            held: AtomicWaker::new(),
+        }
+    }
+
+    pub(super) fn progressed(&self) {
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.progressed_ms.store(millis, Ordering::Relaxed);
+        self.waits_for_client.store(false, Ordering::Relaxed);
+    }
+
+    /// When there was the latest sign of life.
+    pub(super) fn progressed_at(&self) -> Instant {
+        self.began + Duration::from_millis(self.progressed_ms.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn wait_for_client(&self) {
+        self.waits_for_client.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is the client that keeps the request's body waiting.
+    pub(super) fn waits_for_client(&self) -> bool {
+        self.waits_for_client.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        match self.gate.load(Ordering::Acquire) {
+            gate if gate == Gate::Open as u8 => Gate::Open,
+            gate if gate == Gate::Held as u8 => Gate::Held,
+            gate if gate == Gate::Answered as u8 => Gate::Answered,
+            _ => Gate::Over,
+        }
+    }
+
+    /// Keeps the waker until the gate changes. Look at the gate again after this.
+    pub(super) fn wait_at_gate(&self, waker: &Waker) {
+        self.held.register(waker);
+    }
+
+    fn change(&self, from: Gate, to: Gate) {
+        if self.gate.compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.held.wake();
+        }
+    }
+
+    /// The origin wants the body, or has been given long enough to say so.
+    pub(super) fn open(&self) {
+        self.change(Gate::Held, Gate::Open);
+    }
+
+    /// The final response has come.
+    pub(super) fn answered(&self) {
+        self.change(Gate::Held, Gate::Answered);
+    }
+
+    /// The response has ended. A body that never began will not begin; one under way goes on.
+    pub(super) fn over(&self) {
+        self.change(Gate::Held, Gate::Over);
+        self.change(Gate::Answered, Gate::Over);
+    }
+}

@@ -1,0 +1,13 @@
+//! The upstream pool over real sockets, against an origin that is scripted byte by byte.
+
+#[path = "upstream/raw_origin.rs"]
+mod raw_origin;
+
+#[path = "upstream/bodies.rs"]
+mod bodies;
+#[path = "upstream/failures.rs"]
+mod failures;
+#[path = "upstream/messages.rs"]
+mod messages;
+#[path = "upstream/retries.rs"]
+mod retries;

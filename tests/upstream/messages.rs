@@ -1,0 +1,195 @@
+//! What is sent, what comes back: everything but what concerns one connection only.
+
+use crate::raw_origin::*;
+use http::{HeaderMap, Method, Request, StatusCode, Version};
+use hyper::ext::ReasonPhrase;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use larder::upstream::InterimListener;
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// The head that the origin gets for a request.
+async fn sent(request: Request<larder::engine::origin::Body>) -> String {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.answer().await
+    };
+    let (head, response) = tokio::join!(script, fetch(&pool, request));
+    response.unwrap();
+    head.to_ascii_lowercase()
+}
+
+#[tokio::test]
+async fn a_request_keeps_target_host_and_fields() {
+    let fields = [("x-a", "1"), ("x-a", "2"), ("cookie", "c=1"), ("accept-encoding", "br")];
+    let head = sent(request(&Method::GET, &fields, empty())).await;
+    assert!(head.starts_with("get /path?query http/1.1\r\n"), "{head}");
+    for line in ["host: shop.example", "x-a: 1\r\nx-a: 2", "cookie: c=1", "accept-encoding: br"] {
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}");
+    }
+}
+
+#[tokio::test]
+async fn fields_of_the_clients_connection_stay_there() {
+    let fields = [
+        ("connection", "x-mine, keep-alive"),
+        ("x-mine", "1"),
+        ("keep-alive", "timeout=5"),
+        ("te", "gzip"),
+        ("upgrade", "websocket"),
+        ("proxy-connection", "keep-alive"),
+    ];
+    let head = sent(request(&Method::GET, &fields, empty())).await;
+    for name in ["connection:", "x-mine:", "keep-alive:", "te:", "upgrade:", "proxy-connection:"] {
+        assert!(!head.contains(&format!("\r\n{name}")), "{name} in {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_trailers_lets_the_origin_send_some() {
+    let fields = [("te", "gzip, Trailers;q=0.5"), ("connection", "te")];
+    let head = sent(request(&Method::GET, &fields, empty())).await;
+    assert!(head.contains("\r\nte: trailers\r\n") && head.contains("\r\nconnection: te\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_request_without_host_names_the_server() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let mut request = get();
+    request.headers_mut().clear();
+    let script = async { origin.accept().await.answer().await };
+    let (head, response) = tokio::join!(script, fetch(&pool, request));
+    response.unwrap();
+    let host = origin.url().trim_start_matches("http://");
+    assert!(head.contains(&format!("host: {host}\r\n")), "{head}");
+}
+
+#[tokio::test]
+async fn a_request_says_how_long_its_body_is_whatever_its_fields_said() {
+    let unknown = || frames(vec![Ok(data("body"))]);
+    let rows = [
+        (Method::GET, "7", empty(), "content-length: 0"),
+        (Method::POST, "7", empty(), "content-length: 0"),
+        (Method::POST, "7", text("body"), "content-length: 4"),
+        (Method::POST, "4", unknown(), "content-length: 4"),
+        (Method::POST, "", unknown(), "transfer-encoding: chunked"),
+        (Method::GET, "", unknown(), "transfer-encoding: chunked"),
+        (Method::GET, "", text("body"), "content-length: 4"),
+    ];
+    for (method, length, body, line) in rows {
+        let fields: &[_] = if length.is_empty() { &[] } else { &[("content-length", length)] };
+        let head = sent(request(&method, fields, body)).await;
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} for {method} {length:?} in {head}");
+        let lengths = head.matches("content-length").count() + head.matches("transfer-encoding").count();
+        assert_eq!(lengths, 1, "{head}");
+    }
+}
+
+/// A response to a GET, read to the end.
+async fn received(answer: &str) -> (http::response::Parts, String) {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.head().await;
+        peer.write(answer).await;
+    };
+    let client = async {
+        let (head, content) = fetch(&pool, get()).await.unwrap().into_parts();
+        (head, body(http::Response::new(content)).await.unwrap())
+    };
+    tokio::join!(script, client).1
+}
+
+#[tokio::test]
+async fn a_response_keeps_status_reason_and_repeated_lines() {
+    let answer = "HTTP/1.0 299 As It Were\r\nset-cookie: a=1\r\nset-cookie: b=2; path=/\r\nx-y:  z \r\n\r\nto the end";
+    let (head, content) = received(answer).await;
+    assert_eq!((head.status.as_u16(), head.version), (299, Version::HTTP_11));
+    let reason = head.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
+    assert_eq!(reason, Some(b"As It Were".as_slice()));
+    let cookies: Vec<_> = head.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2; path=/"]);
+    assert_eq!((head.headers["x-y"].as_bytes(), content.as_str()), (b"z".as_slice(), "to the end"));
+}
+
+#[tokio::test]
+async fn fields_of_the_origins_connection_stay_there() {
+    let answer = "HTTP/1.1 200 OK\r\nconnection: close, x-mine\r\nx-mine: 1\r\nkeep-alive: timeout=5\r\nupgrade: h2c\r\n\
+                  proxy-connection: close\r\ntransfer-encoding: chunked\r\ncontent-length: 77\r\netag: \"e\"\r\n\r\n\
+                  2\r\nok\r\n0\r\n\r\n";
+    let (head, content) = received(answer).await;
+    let names: Vec<_> = head.headers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!((names, content.as_str()), (vec!["etag"], "ok"));
+}
+
+#[tokio::test]
+async fn interim_responses_reach_the_listener_before_the_final_one() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let heard: Arc<Mutex<Vec<(StatusCode, HeaderMap)>>> = Arc::default();
+    let mut request = get();
+    request.extensions_mut().insert(InterimListener::new({
+        let heard = Arc::clone(&heard);
+        move |status, headers| heard.lock().unwrap().push((status, headers.clone()))
+    }));
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.head().await;
+        peer.write("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\nlink: </b>\r\n\r\n").await;
+        peer.write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n").await;
+        until(|| heard.lock().unwrap().len() == 2).await;
+        peer.write("HTTP/1.1 204 No Content\r\n\r\n").await;
+    };
+    let ((), response) = tokio::join!(script, fetch(&pool, request));
+    assert_eq!(response.unwrap().status(), 204);
+    let heard = heard.lock().unwrap();
+    assert_eq!((heard[0].0.as_u16(), heard[1].0.as_u16()), (103, 102));
+    assert_eq!(heard[0].1.get_all("link").iter().collect::<Vec<_>>(), ["</a>", "</b>"]);
+}
+
+#[tokio::test]
+async fn an_upgrade_joins_both_ends() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let fields = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket"), ("sec-websocket-key", "k")];
+    let script = async {
+        let mut peer = origin.accept().await;
+        let head = peer.head().await.to_ascii_lowercase();
+        assert!(head.contains("\r\nconnection: upgrade\r\n") && head.contains("\r\nupgrade: websocket\r\n"), "{head}");
+        peer.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nhello").await;
+        assert_eq!(peer.read_until("there").await, "there");
+        peer.write("bye").await;
+    };
+    let client = async {
+        let mut response = fetch(&pool, request(&Method::GET, &fields, empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(
+            (&response.headers()["connection"], &response.headers()["upgrade"]),
+            (&"upgrade".parse().unwrap(), &"websocket".parse().unwrap())
+        );
+        let upgrade = response.extensions_mut().remove::<OnUpgrade>().unwrap();
+        drop(response);
+        let mut joined = TokioIo::new(within(upgrade).await.unwrap());
+        let mut hello = [0; 5];
+        within(joined.read_exact(&mut hello)).await.unwrap();
+        within(joined.write_all(b"there")).await.unwrap();
+        let mut bye = String::new();
+        within(joined.read_to_string(&mut bye)).await.unwrap();
+        (String::from_utf8(hello.to_vec()).unwrap(), bye)
+    };
+    let ((), said) = tokio::join!(script, client);
+    assert_eq!(said, ("hello".to_owned(), "bye".to_owned()));
+    assert_eq!(stats(&pool).connections_idle, 0);
+}
+
+#[tokio::test]
+async fn http2_in_clear_text_is_no_upgrade_to_pass_on() {
+    let fields = [("connection", "upgrade, http2-settings"), ("upgrade", "h2c"), ("http2-settings", "AA")];
+    let head = sent(request(&Method::GET, &fields, empty())).await;
+    assert!(!head.contains("upgrade") && !head.contains("http2-settings"), "{head}");
+}

@@ -1,0 +1,168 @@
+//! Which connections are used, and what is tried again: RFC 9110 section 9.2.2.
+
+use crate::raw_origin::*;
+use http::Method;
+use larder::semantics::reason::Reason;
+use larder::upstream::stats::ServerState;
+
+#[tokio::test]
+async fn a_connection_is_used_again_once_its_response_has_ended() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.answer().await;
+        peer.answer().await;
+        peer
+    };
+    let client = async {
+        for _ in 0..2 {
+            let response = fetch(&pool, get()).await.unwrap();
+            assert_eq!(stats(&pool).connections_idle, 0, "the response has not been read");
+            assert_eq!(body(response).await.unwrap(), "ok");
+            idle(&pool).await;
+        }
+    };
+    let _open = tokio::join!(script, client);
+    assert_eq!((stats(&pool).connections_opened, stats(&pool).connections_reused), (1, 1));
+}
+
+#[tokio::test]
+async fn a_connection_whose_response_was_not_read_to_its_end_is_closed() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.head().await;
+        peer.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nbeginning").await;
+        assert_eq!(peer.rest().await, "");
+    };
+    let client = async {
+        drop(fetch(&pool, get()).await.unwrap());
+    };
+    tokio::join!(script, client);
+    assert_eq!(stats(&pool).connections_idle, 0);
+}
+
+#[tokio::test]
+async fn a_used_connection_that_closes_unanswered_is_replaced_where_the_method_allows() {
+    let rows = [
+        (Method::GET, "", true),
+        (Method::HEAD, "", true),
+        (Method::OPTIONS, "", true),
+        (Method::PUT, "", true),
+        (Method::DELETE, "", true),
+        (Method::PUT, "body", false),
+        (Method::POST, "", false),
+        (Method::POST, "body", false),
+        (Method::PATCH, "", false),
+        (Method::from_bytes(b"BREW").unwrap(), "", false),
+    ];
+    for (method, content, is_repeated) in rows {
+        let origin = RawOrigin::start().await;
+        let pool = pool(&[origin.url()]);
+        let script = async {
+            let mut peer = origin.accept().await;
+            peer.answer().await;
+            peer.head().await;
+            drop(peer);
+            if is_repeated {
+                let mut peer = origin.accept().await;
+                peer.head().await;
+                peer.write("HTTP/1.1 204 No Content\r\n\r\n").await;
+            }
+        };
+        let client = async {
+            body(fetch(&pool, get()).await.unwrap()).await.unwrap();
+            idle(&pool).await;
+            let answer = fetch(&pool, request(&method, &[], text(content))).await;
+            answer.map(|response| response.status().as_u16()).map_err(|error| error.reason)
+        };
+        let ((), answer) = tokio::join!(script, client);
+        let expected = if is_repeated { Ok(204) } else { Err(Reason::UpstreamClosed) };
+        assert_eq!(answer, expected, "{method} with {content:?}");
+        assert_eq!(stats(&pool).connections_opened, if is_repeated { 2 } else { 1 }, "{method} with {content:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_connection_that_closes_unanswered_is_an_error() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.head().await;
+    };
+    let ((), answer) = tokio::join!(script, fetch(&pool, get()));
+    assert_eq!(answer.unwrap_err().reason, Reason::UpstreamClosed);
+    assert_eq!(stats(&pool).connections_opened, 1);
+}
+
+#[tokio::test]
+async fn where_a_server_refuses_the_next_one_is_asked_whatever_the_method() {
+    let (_bound, refusing) = refusing_port();
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[&refusing, origin.url()]);
+    let script = async {
+        let mut peer = origin.accept().await;
+        for _ in 0..6 {
+            assert!(peer.head().await.starts_with("POST"));
+            assert_eq!(peer.read_until("body").await, "body");
+            peer.write("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n").await;
+        }
+        peer
+    };
+    let client = async {
+        for _ in 0..6 {
+            let response = fetch(&pool, request(&Method::POST, &[], text("body"))).await.unwrap();
+            assert_eq!(response.status(), 201);
+            drop(response);
+            until(|| pool.stats()[1].connections_idle == 1).await;
+        }
+    };
+    let _open = tokio::join!(script, client);
+    let stats = pool.stats();
+    assert_eq!((stats[0].state, stats[1].state), (ServerState::Down, ServerState::Up));
+    let refused = stats[0].results.iter().map(|(_, count)| count).sum::<u64>();
+    assert_eq!(refused, 2, "a server that is down is left alone");
+}
+
+#[tokio::test]
+async fn where_every_server_refuses_the_request_fails() {
+    let (_first, first) = refusing_port();
+    let (_second, second) = refusing_port();
+    for servers in [&[first.as_str()][..], &[&first, &second]] {
+        let pool = pool(servers);
+        for _ in 0..5 {
+            let error = fetch(&pool, get()).await.unwrap_err();
+            assert_eq!(error.reason, Reason::UpstreamConnect);
+            let cause = error.cause.unwrap();
+            let beneath = cause.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
+            assert_eq!(beneath.kind(), std::io::ErrorKind::ConnectionRefused);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_more_unused_connections_are_kept_than_allowed() {
+    let origin = RawOrigin::start().await;
+    let mut options = options(&[origin.url()]);
+    options.idle_connections_max = 1;
+    let pool = larder::upstream::UpstreamPool::new(options).unwrap();
+    let script = async {
+        let (mut first, mut second) = (origin.accept().await, origin.accept().await);
+        tokio::join!(first.answer(), second.answer());
+        // One of both is closed, and nothing else is ever sent on the other.
+        tokio::select! {
+            rest = first.rest() => assert_eq!(rest, ""),
+            rest = second.rest() => assert_eq!(rest, ""),
+        }
+    };
+    let client = async {
+        let (first, second) = tokio::join!(fetch(&pool, get()), fetch(&pool, get()));
+        let (first, second) = tokio::join!(body(first.unwrap()), body(second.unwrap()));
+        assert_eq!((first.unwrap().as_str(), second.unwrap().as_str()), ("ok", "ok"));
+    };
+    tokio::join!(script, client);
+    assert_eq!(stats(&pool).connections_idle, 1);
+}
