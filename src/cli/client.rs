@@ -21,35 +21,35 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Where the admin API is, if not where the configuration says, and how to print.
 #[derive(Debug, Args)]
-pub struct Connection {
+pub(super) struct Connection {
     /// The admin API, as ADDR or URL, instead of where the configuration file says; the token then comes from
     /// `LARDER_ADMIN_TOKEN` alone.
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
     /// Print the answer as it came, in JSON.
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// An admin API.
 #[derive(Debug, Clone)]
-pub struct AdminClient {
+pub(super) struct AdminClient {
     base: String,
     token: Option<String>,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Said {
+pub(super) struct Said {
     /// Below 400.
-    pub status: StatusCode,
+    pub(super) status: StatusCode,
     /// The body.
-    pub body: Value,
+    pub(super) body: Value,
 }
 
 /// Why there is no answer, or it is no.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(super) enum ClientError {
     /// Nothing answers.
     #[error("no admin API answers at {base} (hint: is `larder serve` running? --admin says where to look)")]
     Unreachable {
@@ -86,7 +86,7 @@ impl AdminClient {
     ///
     /// # Errors
     /// Where the configuration can't be read, or names no port.
-    pub fn find(
+    pub(super) fn find(
         connection: &Connection,
         configured: impl FnOnce() -> anyhow::Result<AdminOptions>,
     ) -> anyhow::Result<Self> {
@@ -113,7 +113,7 @@ impl AdminClient {
     ///
     /// # Errors
     /// Where there is no answer, or the answer is no.
-    pub async fn get(&self, path: &str, fields: &[(HeaderName, HeaderValue)]) -> Result<Said, ClientError> {
+    pub(super) async fn get(&self, path: &str, fields: &[(HeaderName, HeaderValue)]) -> Result<Said, ClientError> {
         let mut request = self.request(Method::GET, path).body(Full::default())?;
         for (name, value) in fields {
             request.headers_mut().append(name, value.clone());
@@ -125,7 +125,7 @@ impl AdminClient {
     ///
     /// # Errors
     /// Where there is no answer, or the answer is no.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Said, ClientError> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Said, ClientError> {
         let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
         self.send(request.body(Full::from(body.to_string()))?).await
     }
@@ -168,7 +168,7 @@ fn refusal(detail: &str, problem: &Value) -> String {
 }
 
 /// A text from elsewhere without what a terminal would obey.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
@@ -176,7 +176,7 @@ pub fn printable(text: &str) -> String {
 ///
 /// # Errors
 /// Where the exchange fails, or there is no runtime.
-pub fn block_on<T>(exchange: impl Future<Output = Result<T, ClientError>>) -> anyhow::Result<T> {
+pub(super) fn block_on<T>(exchange: impl Future<Output = Result<T, ClientError>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(exchange)?)
 }
@@ -185,7 +185,7 @@ pub fn block_on<T>(exchange: impl Future<Output = Result<T, ClientError>>) -> an
 ///
 /// # Errors
 /// Where the output takes nothing else.
-pub fn print(text: &str) -> anyhow::Result<()> {
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{}", text.trim_end()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

@@ -1,15 +1,16 @@
 //! `larder explain`.
 
 use super::client::{AdminClient, Connection, block_on, print, printable};
-use crate::admin::AdminOptions;
+use crate::config::Overrides;
 use clap::Args;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// What `larder explain` takes.
 #[derive(Debug, Args)]
-pub struct ExplainArguments {
+pub(super) struct ExplainArguments {
     /// The absolute URL of the request.
     #[arg(value_name = "URL")]
     url: String,
@@ -23,22 +24,19 @@ pub struct ExplainArguments {
     connection: Connection,
 }
 
-/// Prints what would happen to a request. `configured` reads the admin options of the configuration file, if they are
-/// needed.
+/// Prints what would happen to a request.
 ///
 /// # Errors
 /// Where the request can't be explained, or nobody can be asked.
-pub fn run(
-    arguments: &ExplainArguments,
-    configured: impl FnOnce() -> anyhow::Result<AdminOptions>,
-) -> anyhow::Result<()> {
-    let client = AdminClient::find(&arguments.connection, configured)?;
-    let said = block_on(client.get(&path(arguments), &arguments.headers))?;
-    print(&if arguments.connection.json { said.body.to_string() } else { render(&said.body) })
+pub(super) fn run(config: &Path, arguments: ExplainArguments) -> anyhow::Result<()> {
+    let ExplainArguments { url, method, headers, connection } = arguments;
+    let client = AdminClient::find(&connection, || Ok(super::load(config, &Overrides::default())?.admin))?;
+    let said = block_on(client.get(&path(&method, &url), &headers))?;
+    print(&if connection.json { said.body.to_string() } else { render(&said.body) })
 }
 
-fn path(arguments: &ExplainArguments) -> String {
-    format!("/explain?method={}&url={}", percent_encoded(&arguments.method), percent_encoded(&arguments.url))
+fn path(method: &str, url: &str) -> String {
+    format!("/explain?method={}&url={}", percent_encoded(method), percent_encoded(url))
 }
 
 fn percent_encoded(text: &str) -> String {

@@ -1,15 +1,16 @@
 //! `larder purge`.
 
 use super::client::{AdminClient, Connection, block_on, print, printable};
-use crate::admin::AdminOptions;
+use crate::config::Overrides;
 use clap::Args;
 use http::StatusCode;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// What `larder purge` takes.
 #[derive(Debug, Args)]
 #[group(id = "scopes", required = true, multiple = true, args = ["tags", "urls", "prefixes", "routes", "all"])]
-pub struct PurgeArguments {
+pub(super) struct PurgeArguments {
     /// Purge what carries this tag. May be given several times, as all that name something.
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
@@ -35,24 +36,22 @@ pub struct PurgeArguments {
     connection: Connection,
 }
 
-/// Purges, and prints the receipt. `configured` reads the admin options of the configuration file, if they are needed.
+/// Purges, and prints the receipt.
 ///
 /// # Errors
 /// Where the purge is refused, can't be asked for, or has not reached every instance within the wait.
-pub fn run(
-    arguments: &PurgeArguments,
-    configured: impl FnOnce() -> anyhow::Result<AdminOptions>,
-) -> anyhow::Result<()> {
-    let client = AdminClient::find(&arguments.connection, configured)?;
+pub(super) fn run(config: &Path, arguments: PurgeArguments) -> anyhow::Result<()> {
+    let client = AdminClient::find(&arguments.connection, || Ok(super::load(config, &Overrides::default())?.admin))?;
+    let json = arguments.connection.json;
     let said = block_on(client.post("/purge", &body(arguments)))?;
-    print(&if arguments.connection.json { said.body.to_string() } else { render(&said.body) })?;
+    print(&if json { said.body.to_string() } else { render(&said.body) })?;
     if said.status == StatusCode::ACCEPTED {
         anyhow::bail!("the wait ran out: {} have not purged yet", names(&said.body["pending"]));
     }
     Ok(())
 }
 
-fn body(arguments: &PurgeArguments) -> Value {
+fn body(arguments: PurgeArguments) -> Value {
     let PurgeArguments { tags, urls, prefixes, routes, all, soft, wait, connection: _ } = arguments;
     json!({
         "tags": tags, "urls": urls, "prefixes": prefixes, "routes": routes, "all": all, "soft": soft, "wait": wait,
@@ -100,7 +99,7 @@ mod tests {
         let expected = json!({
             "tags": ["a", "b"], "urls": ["/x"], "prefixes": [], "routes": [], "all": false, "soft": true, "wait": "2s",
         });
-        assert_eq!(body(&arguments), expected);
+        assert_eq!(body(arguments), expected);
     }
 
     #[test]

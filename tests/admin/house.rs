@@ -145,7 +145,7 @@ fn metrics(engine: &Arc<Engine>) -> Arc<Metrics> {
     let memory = Arc::clone(engine.memory());
     let mut sources = MetricSources::new(Arc::clone(engine.invalidation()));
     sources.rules = Box::new(RulesUsage::default);
-    sources.tiers = Box::new(move || vec![TierUsage::from(memory.usage())]);
+    sources.tiers = Box::new(move || vec![TierUsage::of_memory(&memory.usage())]);
     Arc::new(Metrics::new(sources))
 }
 
