@@ -75,6 +75,8 @@ raw_table! {
         /// A file that holds the token that callers must present. The environment variable LARDER_ADMIN_TOKEN goes
         /// before it.
         token_file: String,
+        /// Names, without port, under which callers may reach it besides its address, "localhost" and loopback.
+        hosts: Texts,
     }
 }
 

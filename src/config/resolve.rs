@@ -122,7 +122,24 @@ impl Resolver<'_> {
             let hint = format!("set {ADMIN_TOKEN_VARIABLE} or `admin.token_file`, or listen on 127.0.0.1");
             self.problems.error(&place, message, Some(hint));
         }
-        AdminOptions { listen, token }
+        let hosts = raw.hosts.map(|hosts| self.admin_hosts(hosts.value)).unwrap_or_default();
+        AdminOptions { listen, token, hosts }
+    }
+
+    fn admin_hosts(&mut self, hosts: Vec<Placed<String>>) -> Vec<String> {
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        };
+        let mut names = Vec::new();
+        for host in hosts {
+            if is_name(&host.value) {
+                names.push(host.value);
+            } else {
+                let message = format!("`{}` is no host name", host.value);
+                self.problems.error(&host.place, message, Some("write the name alone, without scheme and port"));
+            }
+        }
+        names
     }
 
     fn token_of_file(&mut self, file: &Placed<String>) -> Option<String> {
