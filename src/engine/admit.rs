@@ -165,7 +165,6 @@ impl Draft {
             tags: self.tags,
             status: self.status,
             policy: self.policy,
-            lifetime: self.lifetime,
             variant: self.variant,
             body,
             part: self.part.map(Box::new),

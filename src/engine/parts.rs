@@ -1,16 +1,16 @@
 //! Stored parts of a response: what they answer, and how parts become a whole (RFC 9111 section 3.3 and 3.4).
 
 use super::admit::Draft;
+use super::deliver::held_range;
 use super::origin::Body;
 use super::request::CacheableRequest;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
-use crate::semantics::partial::{Combination, Coverage, combination, combine, coverage};
-use crate::semantics::range::{IfRange, if_range_holds, parse_range};
+use crate::semantics::partial::{Combination, combination, combine};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
-use http::{Method, StatusCode};
+use http::StatusCode;
 use http_body_util::BodyExt;
 
 /// Whether what is stored holds all that a request asks for.
@@ -24,15 +24,9 @@ pub(super) enum Holding {
 
 /// Judges an entry by what the request asks of it.
 pub(super) fn holding(request: &CacheableRequest, entry: &Entry, now: Timestamp) -> Holding {
-    let Some(part) = entry.parts.part.as_deref() else { return Holding::Enough };
-    let asked = if request.method == Method::GET { parse_range(&request.headers) } else { None };
-    let Some([spec]) = asked.as_deref() else { return Holding::TooLittle };
-    let held_bytes = entry.parts.body.received_bytes();
-    match coverage(part, held_bytes, *spec) {
-        Coverage::Held { .. } if if_range_holds(&request.headers, &entry.headers(), now) != IfRange::Fails => {
-            Holding::Enough
-        }
-        _ => Holding::TooLittle,
+    match entry.parts.part {
+        Some(_) if held_range(entry, &request.method, &request.headers, now).is_none() => Holding::TooLittle,
+        _ => Holding::Enough,
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) enum Sharer {
 }
 
 /// An answer from what is stored, without asking the origin.
-pub(super) async fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable) -> Answer {
+pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable) -> Answer {
     let now = engine.now();
     let lifetime = lifetime_of(request, &usable.entry);
     let outcome = match usable.why {
@@ -39,11 +39,11 @@ pub(super) async fn usable(engine: &Engine, request: &CacheableRequest, usable: 
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
     let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &lifetime, now));
     let status = CacheStatus { ttl_secs, detail, ..BARE_HIT };
-    from_entry(request, &usable.entry, outcome, usable.why, status, now).await
+    from_entry(request, &usable.entry, outcome, usable.why, status, now)
 }
 
 /// An answer from what a fetch brought.
-pub(super) async fn fetched(
+pub(super) fn fetched(
     engine: &Engine,
     request: &CacheableRequest,
     ask: Ask,
@@ -59,7 +59,7 @@ pub(super) async fn fetched(
             let forward_status = Some(StatusCode::NOT_MODIFIED.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
             let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Revalidated };
-            from_entry(request, &entry, outcome, ask.why, status, now).await
+            from_entry(request, &entry, outcome, ask.why, status, now)
         }
         Fetched::Streaming { response, headers, reader } => {
             let ttl = ttl_secs(&response.policy, &response.lifetime, now);
@@ -79,13 +79,13 @@ pub(super) async fn fetched(
                 if response.status() == StatusCode::OK { conditioned(request, response, now) } else { response };
             decided(request, response, Outcome::Miss, why, status)
         }
-        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, &ask, &failure, status, now).await,
+        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, &ask, &failure, status, now),
         Fetched::Failed(failure) => failed(request, &failure, status),
     }
 }
 
 /// Something stale in place of an answer that the origin did not give.
-async fn instead_of(
+fn instead_of(
     request: &CacheableRequest,
     ask: &Ask,
     failure: &OriginFailure,
@@ -97,7 +97,7 @@ async fn instead_of(
     let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, entry), now);
     let forward_status = failure.status.map(|status| status.as_u16());
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
-    from_entry(request, entry, Outcome::Stale, why, status, now).await
+    from_entry(request, entry, Outcome::Stale, why, status, now)
 }
 
 /// RFC 9111 section 5.2.1.7.
@@ -118,7 +118,7 @@ fn failed(request: &CacheableRequest, failure: &OriginFailure, status: CacheStat
     }
 }
 
-async fn from_entry(
+fn from_entry(
     request: &CacheableRequest,
     entry: &Arc<Entry>,
     outcome: Outcome,
@@ -126,7 +126,7 @@ async fn from_entry(
     status: CacheStatus,
     now: Timestamp,
 ) -> Answer {
-    let response = deliver::deliver(entry, &request.method, &request.headers, now).await;
+    let response = deliver::deliver(entry, &request.method, &request.headers, now);
     decided(request, response, outcome, reason, status)
 }
 
