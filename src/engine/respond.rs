@@ -4,7 +4,7 @@ use super::deliver;
 use super::find::{Ask, Usable, lifetime_of};
 use super::flown::{Fetched, OriginFailure};
 use super::origin::{Body, empty_body};
-use super::outcome::{BARE_HIT, Decision, Outcome};
+use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
 use super::{Answer, Engine, Failure};
 use crate::clock::Timestamp;
@@ -38,7 +38,7 @@ pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
     let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &lifetime, now));
-    let status = CacheStatus { ttl_secs, detail, ..BARE_HIT };
+    let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };
     from_entry(request, &usable.entry, outcome, usable.why, status, now)
 }
 
@@ -46,13 +46,13 @@ pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable
 pub(super) fn fetched(
     engine: &Engine,
     request: &CacheableRequest,
-    ask: Ask,
+    ask: &Ask,
     fetched: Fetched,
     sharer: Sharer,
 ) -> Answer {
     let now = engine.now();
     let collapsed = sharer == Sharer::Follower;
-    let status = CacheStatus { forward: Some(ask.forward), collapsed, ..BARE_HIT };
+    let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
         Fetched::Confirmed(entry) => {
             let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, &entry), now);
@@ -79,7 +79,7 @@ pub(super) fn fetched(
                 if response.status() == StatusCode::OK { conditioned(request, response, now) } else { response };
             decided(request, response, Outcome::Miss, why, status)
         }
-        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, &ask, &failure, status, now),
+        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, ask, &failure, status, now),
         Fetched::Failed(failure) => failed(request, &failure, status),
     }
 }
@@ -102,7 +102,7 @@ fn instead_of(
 
 /// RFC 9111 section 5.2.1.7.
 pub(super) fn only_if_cached(request: &CacheableRequest, ask: &Ask) -> Answer {
-    let status = CacheStatus { forward: Some(ask.forward), detail: Some(Reason::OnlyIfCached), ..BARE_HIT };
+    let status = CacheStatus { forward: Some(ask.forward), detail: Some(Reason::OnlyIfCached), ..CacheStatus::HIT };
     let failure = Failure { status: StatusCode::GATEWAY_TIMEOUT, reason: Reason::OnlyIfCached, cause: None };
     Answer {
         reply: Err(failure),
@@ -152,7 +152,7 @@ fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timest
     let verdict = conditional::evaluate(&request.method, &request.headers, response.headers(), now);
     let (status, headers) = match verdict {
         Precondition::Proceed => return response,
-        Precondition::NotModified => (StatusCode::NOT_MODIFIED, deliver::not_modified_fields(response.headers())),
+        Precondition::NotModified => (StatusCode::NOT_MODIFIED, conditional::not_modified_headers(response.headers())),
         Precondition::Failed => (StatusCode::PRECONDITION_FAILED, HeaderMap::new()),
     };
     let mut answer = Response::new(empty_body());

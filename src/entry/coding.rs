@@ -5,6 +5,7 @@
 
 use super::body::StoredBody;
 use crate::semantics::cache_control::ResponseDirectives;
+use crate::semantics::policy::ResponsePolicy;
 use bytes::Bytes;
 use flate2::{Compression, GzBuilder, bufread::GzDecoder};
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
@@ -92,14 +93,23 @@ pub fn coded(body: Bytes) -> StoredBody {
     StoredBody::Gzipped { gzip: gzip.into_boxed_slice().into(), identity_bytes: body.len() as u64 }
 }
 
-/// [`coded`], on a thread of its own where the body is large.
-pub async fn coded_off_path(body: Bytes) -> StoredBody {
-    if body.len() <= INLINE_BYTES_MAX {
+/// The body that arrived in these pieces as it is best kept: gzip-coded where `headers` and `policy` allow it and it
+/// helps. A large body is coded on a thread of its own.
+pub async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &ResponsePolicy) -> StoredBody {
+    let body_bytes = pieces.iter().map(Bytes::len).sum();
+    let received = StoredBody::from_pieces(pieces);
+    // The directives in force may be those of a targeted field: no-transform counts wherever it stands.
+    if policy.directives.no_transform
+        || compressibility(policy.status, headers, body_bytes) == Compressibility::AsReceived
+    {
+        return received;
+    }
+    let body = received.at_rest().clone();
+    if body_bytes <= INLINE_BYTES_MAX {
         return coded(body);
     }
-    let uncoded = body.clone();
     // The task fails only where the runtime shuts down; then the body as it came is as good an answer.
-    tokio::task::spawn_blocking(move || coded(body)).await.unwrap_or(StoredBody::AsReceived(uncoded))
+    tokio::task::spawn_blocking(move || coded(body)).await.unwrap_or(received)
 }
 
 /// Codes `body` as one gzip member without name or time.

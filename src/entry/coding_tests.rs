@@ -58,10 +58,23 @@ fn what_saves_less_than_a_tenth_stays_as_received() {
 
 #[tokio::test]
 async fn small_and_large_bodies_are_coded_alike_on_and_off_the_path() {
+    let policy = super::super::samples::policy(StatusCode::OK);
+    let json = headers(&[("content-type", "application/json")]);
     for repeats in [100, 10_000] {
         let body = Bytes::from("the same words over and over; ".repeat(repeats));
-        assert_eq!(coded_off_path(body.clone()).await, coded(body));
+        let pieces = vec![body.slice(..100), body.slice(100..)];
+        assert_eq!(at_rest(pieces.clone(), &json, &policy).await, coded(body.clone()));
+        assert_eq!(at_rest(pieces, &headers(&[]), &policy).await, StoredBody::AsReceived(body));
     }
+}
+
+#[tokio::test]
+async fn no_transform_counts_in_a_targeted_field_too() {
+    let mut policy = super::super::samples::policy(StatusCode::OK);
+    policy.directives.no_transform = true;
+    let body = Bytes::from("the same words over and over; ".repeat(100));
+    let kept = at_rest(vec![body.clone()], &headers(&[("content-type", "text/plain")]), &policy).await;
+    assert_eq!(kept, StoredBody::AsReceived(body));
 }
 
 #[test]

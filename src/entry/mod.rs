@@ -41,8 +41,8 @@ pub struct EntryParts {
     pub variant: VariantKey,
     /// The body.
     pub body: StoredBody,
-    /// For a 206: which part. Boxed, since few entries are parts.
-    pub part: Option<Box<Part>>,
+    /// For a 206: which part.
+    pub part: Option<Part>,
     /// The log position when its fetch began (or, for a revalidated one, when the validation began).
     pub stamp: Stamp,
     /// When it was stored.
@@ -134,7 +134,6 @@ impl Entry {
             + parts.tags.len() * size_of::<Tag>()
             + tags.sum::<usize>()
             + variant.sum::<usize>()
-            + parts.part.as_deref().map_or(0, size_of_val)
             + qualified_bytes(&directives.no_cache)
             + qualified_bytes(&directives.private)
     }

@@ -107,7 +107,7 @@ impl PreparedHead {
                 head.line(&ETAG, tag, Views::NOT_AT_REST);
             }
             if has_length {
-                head.line(&CONTENT_LENGTH, &HeaderValue::from(body.received_bytes()), Views::NOT_AT_REST);
+                head.line(&CONTENT_LENGTH, &HeaderValue::from(body.identity_bytes()), Views::NOT_AT_REST);
             }
         }
         Self {

@@ -60,7 +60,7 @@ impl Sample {
             policy: policy(status),
             variant: variant(&self.variant),
             body: self.body,
-            part: self.part.map(Box::new),
+            part: self.part,
             stamp: Stamp::ZERO,
             stored_at: Timestamp::EPOCH,
         };
@@ -73,7 +73,8 @@ pub(crate) fn variant(pairs: &[(&'static str, &'static str)]) -> VariantKey {
     VariantKey(pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.as_bytes().into())).collect())
 }
 
-fn policy(status: StatusCode) -> ResponsePolicy {
+/// A policy that says nothing.
+pub(crate) fn policy(status: StatusCode) -> ResponsePolicy {
     ResponsePolicy {
         directives: ResponseDirectives::default(),
         lifetime: OriginLifetime::Absent,

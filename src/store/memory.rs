@@ -119,7 +119,7 @@ impl MemoryTier {
     }
 
     /// Stores an entry in place of those of the same variant key. One that is too large still removes those.
-    pub fn admit(&self, key: &PrimaryKey, entry: &Arc<Entry>) -> Admission {
+    pub fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>) -> Admission {
         let _writing = self.writer(key);
         let present = self.cache.peek(key);
         let empty = Variants::default();
@@ -129,20 +129,20 @@ impl MemoryTier {
             self.put(key, present.as_ref(), before.without_variant(&entry.parts.variant));
             return Admission::TooLarge;
         }
-        let changed = before.with(Arc::clone(entry), self.options.variants_per_key_max.max(1)).within(room);
+        let changed = before.with(entry, self.options.variants_per_key_max.max(1)).within(room);
         self.put(key, present.as_ref(), changed);
         Admission::Stored
     }
 
     /// Puts `newer` in place of `older` and of those of its own variant key, if `older` is still there.
-    pub fn replace(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>) -> Admission {
+    pub fn replace(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: Arc<Entry>) -> Admission {
         let _writing = self.writer(key);
         let present = self.cache.peek(key);
         let room = self.room(key);
         let (admission, changed) = match &present {
             None => (Admission::Gone, None),
             Some(before) if newer.weight_bytes() > room => (Admission::TooLarge, before.without(older)),
-            Some(before) => (Admission::Stored, before.replacing(older, Arc::clone(newer))),
+            Some(before) => (Admission::Stored, before.replacing(older, newer)),
         };
         let Some(changed) = changed else { return Admission::Gone };
         self.put(key, present.as_ref(), changed.within(room));
@@ -150,7 +150,7 @@ impl MemoryTier {
     }
 
     /// Drops one entry, if it is still there.
-    pub fn remove_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>) {
+    pub fn discard(&self, key: &PrimaryKey, entry: &Arc<Entry>) {
         let _writing = self.writer(key);
         let present = self.cache.peek(key);
         if let Some(rest) = present.as_ref().and_then(|before| before.without(entry)) {

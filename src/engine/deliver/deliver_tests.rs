@@ -213,7 +213,7 @@ async fn a_stored_part_answers_a_range_inside_it_and_nothing_else() {
         (&[("range", "bytes=10-19"), ("if-range", "\"v1\"")], "bytes 10-19/100", "0123456789"),
     ];
     for (request, content_range, body) in held {
-        assert!(held_range(&entry, &Method::GET, &headers(request), NOW).is_some(), "{request:?}");
+        assert_eq!(holding(&entry, &Method::GET, &headers(request), NOW), Holding::Held, "{request:?}");
         let response = get(&entry, request).await;
         assert_eq!((response.status().as_u16(), field(&response, "content-range")), (206, Some(*content_range)));
         assert_eq!((response.body(), field(&response, "age")), (&Bytes::from_static(body.as_bytes()), Some("90")));
@@ -227,8 +227,9 @@ async fn a_stored_part_answers_a_range_inside_it_and_nothing_else() {
         (Method::HEAD, &[("range", "bytes=12-13")]),
     ];
     for (method, request) in missing {
-        assert_eq!(held_range(&entry, method, &headers(request), NOW), None, "{method} {request:?}");
+        assert_eq!(holding(&entry, method, &headers(request), NOW), Holding::Missing, "{method} {request:?}");
     }
+    assert_eq!(holding(&digits(), &Method::GET, &headers(&[]), NOW), Holding::Held, "a whole holds everything");
 }
 
 #[tokio::test]

@@ -26,11 +26,29 @@ const FIELDS_ADDED: usize = 4;
 /// The largest Age that is told: 2^31, which stands for anything beyond (RFC 9111 section 1.2.2).
 const AGE_SECS_MAX: u64 = 1 << 31;
 
+/// Whether an entry has what a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// It has.
+    Held,
+    /// It is a part, and not the one that the request asks for.
+    Missing,
+}
+
+/// Whether an entry holds all that a request asks for: a whole always does; a part only for a GET with a single range
+/// inside it whose If-Range, if any, holds.
+#[must_use]
+pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Holding {
+    match entry.parts.part {
+        Some(_) if held_range(entry, method, presented, now).is_none() => Holding::Missing,
+        _ => Holding::Held,
+    }
+}
+
 /// The response from an entry to a GET or HEAD with the presented headers.
 ///
 /// Preconditions and ranges are evaluated on a stored 200 or part only: other statuses are sent as they are (RFC 9110
-/// section 13.2.1). Of an entry that is a part, which holds no such
-/// range, all is sent: the caller has asked [`held_range`].
+/// section 13.2.1). An entry that is a part must be [`Holding::Held`]; were it not, all of the part is sent.
 #[must_use]
 pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
@@ -40,7 +58,7 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
     if selectable && is_conditional(presented) {
         match conditional::evaluate(method, presented, &fields, now) {
             Precondition::Proceed => {}
-            Precondition::NotModified => return not_modified(&fields, age),
+            Precondition::NotModified => return not_modified(fields, age),
             Precondition::Failed => return refused(StatusCode::PRECONDITION_FAILED, &fields),
         }
     }
@@ -107,10 +125,9 @@ fn multiple(
     respond(StatusCode::PARTIAL_CONTENT, fields, age, body)
 }
 
-/// The single range that a GET asks of a stored part, and where it begins in the stored body; none where the part does
-/// not hold it, or If-Range does not.
-pub(super) fn held_range(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Option<(ByteRange, u64)> {
-    let part = entry.parts.part.as_deref().filter(|_| *method == Method::GET)?;
+/// The single range that a request asks of a stored part, and where it begins in the stored body.
+fn held_range(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Option<(ByteRange, u64)> {
+    let part = entry.parts.part.as_ref().filter(|_| *method == Method::GET)?;
     let specs = range::parse_range(presented)?;
     let [spec] = specs.as_slice() else { return None };
     let held_bytes = entry.parts.body.at_rest().len() as u64;
@@ -133,7 +150,7 @@ fn part(
     // A part may hold fewer bytes than it says; what there is of the range is sent.
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(stored.len());
     let end = usize::try_from(offset.saturating_add(range.len())).unwrap_or(usize::MAX).min(stored.len());
-    let complete_length = entry.parts.part.as_deref().and_then(|part| part.complete_length);
+    let complete_length = entry.parts.part.and_then(|part| part.complete_length);
     fields.insert(CONTENT_RANGE, range::content_range_of_part(range, complete_length));
     fields.insert(CONTENT_LENGTH, HeaderValue::from(end - start));
     respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.slice(start..end)))
@@ -151,22 +168,16 @@ const CONTENT_FIELDS: [HeaderName; 8] = [
     HeaderName::from_static("content-md5"),
 ];
 
-fn not_modified(fields: &HeaderMap, age: Duration) -> Response<Body> {
-    respond(StatusCode::NOT_MODIFIED, not_modified_fields(fields), age, empty_body())
-}
-
-/// The fields of a 304: all that a 200 would have but those that describe its content; Last-Modified stays only where
-/// there is no entity tag to tell the representation by (RFC 9110 section 15.4.5).
-#[must_use]
-pub fn not_modified_fields(fields: &HeaderMap) -> HeaderMap {
-    let mut fields = fields.clone();
+/// 304 with all fields that a 200 would have but those that describe its content; Last-Modified stays only where there
+/// is no entity tag to tell the representation by (RFC 9110 section 15.4.5).
+fn not_modified(mut fields: HeaderMap, age: Duration) -> Response<Body> {
     for name in CONTENT_FIELDS {
         fields.remove(name);
     }
     if fields.contains_key(ETAG) {
         fields.remove(LAST_MODIFIED);
     }
-    fields
+    respond(StatusCode::NOT_MODIFIED, fields, age, empty_body())
 }
 
 /// 412 or 416: an answer about the request, not the stored response, so nothing that would make it cacheable or

@@ -53,7 +53,7 @@ impl<'a> Representation<'a> {
     pub(super) fn length(&self) -> u64 {
         match self.view {
             View::AtRest => self.entry.parts.body.at_rest().len() as u64,
-            View::Identity | View::Origin => self.entry.parts.body.received_bytes(),
+            View::Identity | View::Origin => self.entry.parts.body.identity_bytes(),
         }
     }
 
