@@ -82,7 +82,7 @@ impl RulesControl for Arc<RulesKeeper> {
 
     fn check(&self, text: &str) -> Vec<RulesDiagnostic> {
         match check_rules_text(text) {
-            Ok(warnings) => diagnostics(warnings.iter().map(problem::Problem::report).collect()),
+            Ok(loaded) => diagnostics(loaded.warnings.iter().map(problem::Problem::report).collect()),
             Err(errors) => diagnostics(errors.reports()),
         }
     }
@@ -98,6 +98,7 @@ impl RulesControl for Arc<RulesKeeper> {
                 file: None,
                 line: None,
                 column: None,
+                value: None,
                 hint: None,
             }]),
         }
@@ -114,6 +115,7 @@ fn diagnostics(reports: Vec<ProblemReport>) -> Vec<RulesDiagnostic> {
         file: report.file,
         line: report.line,
         column: report.column,
+        value: report.value,
         hint: report.hint,
     };
     reports.into_iter().map(diagnostic).collect()

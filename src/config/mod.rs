@@ -1,1 +1,131 @@
-//! To be written.
+//! What the operator writes, made into what the other floors take.
+//!
+//! Two stages. *Raw*: a file is read into tables whose values remember their place ([`table`], [`values`],
+//! [`proxy_file`], [`rules_file`]). *Resolved*: every default is filled in and every value is checked ([`resolve`],
+//! [`route`]). All problems of all files are collected, not only the first, each with its place, its value and a hint
+//! ([`problem`]). The rules are read anew while running ([`reload`], [`watch`]): what does not resolve never replaces
+//! what does.
+
+pub mod problem;
+mod proxy_file;
+pub mod reload;
+mod render;
+mod resolve;
+mod route;
+mod rules_file;
+mod rules_lint;
+pub mod schema;
+mod table;
+mod values;
+pub mod watch;
+
+pub use problem::{ConfigErrors, Problem};
+pub use rules_file::{LoadedRules, check_rules_text, load_rules};
+
+use crate::admin::AdminOptions;
+use crate::proxy::ProxyOptions;
+use crate::store::memory::MemoryOptions;
+use crate::upstream::UpstreamOptions;
+use std::path::{Path, PathBuf};
+
+/// The environment variable that holds the admin token.
+pub const ADMIN_TOKEN_VARIABLE: &str = "LARDER_ADMIN_TOKEN";
+
+/// `proxy.toml`, resolved.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `rules`: a file or a folder.
+    pub rules_path: PathBuf,
+    /// `[listen]`, `[limits]`, `[timeouts]`
+    pub proxy: ProxyOptions,
+    /// `[upstream]`
+    pub upstream: UpstreamOptions,
+    /// `[memory]`
+    pub memory: MemoryOptions,
+    /// `[admin]`
+    pub admin: AdminOptions,
+    /// `[log]`
+    pub log: LogOptions,
+}
+
+/// `[log]`, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogOptions {
+    /// `format`
+    pub format: LogFormat,
+    /// `level`
+    pub level: LogLevel,
+    /// `access`
+    pub access: AccessLog,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least severe messages that are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// What may become a failure.
+    Warn,
+    /// What an operator wants to know.
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// Whether every request is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    /// One line a request.
+    On,
+    /// None.
+    Off,
+}
+
+/// What the command line says in place of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--listen`, for `listen.http`.
+    pub listen: Option<String>,
+    /// `--upstream`, for `upstream.servers`.
+    pub upstream: Option<String>,
+    /// `--admin`, for `admin.listen`.
+    pub admin: Option<String>,
+    /// `--rules`, for `rules`; relative to the working folder.
+    pub rules: Option<PathBuf>,
+}
+
+/// Reads and resolves the configuration. The admin token may come from [`ADMIN_TOKEN_VARIABLE`].
+///
+/// # Errors
+/// Where the file can't be read or holds problems: all of them.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Config, ConfigErrors> {
+    load_with_token(path, overrides, std::env::var(ADMIN_TOKEN_VARIABLE).ok())
+}
+
+/// As [`load`], with the admin token of the environment given.
+///
+/// # Errors
+/// Where the file can't be read or holds problems: all of them.
+pub fn load_with_token(path: &Path, overrides: &Overrides, token: Option<String>) -> Result<Config, ConfigErrors> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                "write one (the least is `[upstream]` with `servers`), or name another with `--config FILE`"
+            }
+            _ => "the configuration is a readable UTF-8 text file",
+        };
+        ConfigErrors::one(Problem::without_place(&format!("cannot read `{}`: {error}", path.display()), Some(hint)))
+    })?;
+    resolve::resolve(path, &text, overrides, token)
+}

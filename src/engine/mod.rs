@@ -178,7 +178,7 @@ impl Engine {
 
 impl Handler for Engine {
     async fn handle(self: &Arc<Self>, request: http::Request<Body>, context: RequestContext) -> Answer {
-        let target = match Target::settle(request.uri(), request.headers(), &context.scheme) {
+        let target = match Target::of(&request, &context.scheme) {
             Ok(target) => target,
             Err(error) => return invalid_target(error.into()),
         };

@@ -23,10 +23,10 @@ impl StoredBody {
     /// Even a single piece is copied, once in the life of an entry: what arrives is a view into a read buffer that may
     /// be many times larger, and a view would keep all of it alive beyond what the entry is charged for.
     #[must_use]
-    pub fn from_pieces(pieces: &[Bytes]) -> Self {
+    pub fn from_pieces(pieces: Vec<Bytes>) -> Self {
         let mut whole = Vec::with_capacity(pieces.iter().map(Bytes::len).sum());
         for piece in pieces {
-            whole.extend_from_slice(piece);
+            whole.extend_from_slice(&piece);
         }
         Self::AsReceived(whole.into())
     }
@@ -40,9 +40,9 @@ impl StoredBody {
         }
     }
 
-    /// How many bytes the origin sent: the length of the representation before Larder coded it.
+    /// The length of the body as the origin sent it, in bytes: before Larder coded it.
     #[must_use]
-    pub const fn received_bytes(&self) -> u64 {
+    pub const fn identity_bytes(&self) -> u64 {
         match self {
             Self::AsReceived(bytes) => bytes.len() as u64,
             Self::Gzipped { identity_bytes, .. } => *identity_bytes,
@@ -71,7 +71,7 @@ mod tests {
         let buffer = Bytes::from(vec![b'x'; 8192]);
         for pieces in [vec![buffer.slice(..3)], vec![buffer.slice(..3), Bytes::new(), buffer.slice(4..9)]] {
             let expected = pieces.concat();
-            let StoredBody::AsReceived(body) = StoredBody::from_pieces(&pieces) else { panic!("it was coded") };
+            let StoredBody::AsReceived(body) = StoredBody::from_pieces(pieces) else { panic!("it was coded") };
             assert_eq!(body, expected);
             let own = body.try_into_mut().expect("nobody else holds the body's allocation");
             assert_eq!(own.capacity(), expected.len(), "the allocation is larger than the body");
@@ -83,7 +83,7 @@ mod tests {
         let text = Bytes::from("a line that repeats\n".repeat(200));
         let coded = coding::gzip(&text);
         let body = StoredBody::Gzipped { gzip: coded.into(), identity_bytes: text.len() as u64 };
-        assert_eq!(body.received_bytes(), 4000);
+        assert_eq!(body.identity_bytes(), 4000);
         assert!(body.at_rest().len() < 400);
         assert_eq!(body.received().expect("the stream is whole"), text);
     }

@@ -1,14 +1,15 @@
-//! Gzip at rest: which bodies are worth it, coding and inflating, and the entity tag of the coded representation.
+//! Gzip at rest: which bodies are worth it, coding and inflating.
 //!
 //! The coder is deterministic (no time stamp, one level), so that equal bodies have equal coded bytes and a strong tag
 //! stays strong.
 
 use super::body::StoredBody;
 use crate::semantics::cache_control::ResponseDirectives;
+use crate::semantics::policy::ResponsePolicy;
 use bytes::Bytes;
 use flate2::{Compression, GzBuilder, bufread::GzDecoder};
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use std::io::{Read, Write};
 
 /// Bodies smaller than this are kept as they are: the saving would not pay for the inflating.
@@ -92,14 +93,23 @@ pub fn coded(body: Bytes) -> StoredBody {
     StoredBody::Gzipped { gzip: gzip.into_boxed_slice().into(), identity_bytes: body.len() as u64 }
 }
 
-/// [`coded`], off the request's path where the body is large.
-pub async fn coded_off_path(body: Bytes) -> StoredBody {
-    if body.len() <= INLINE_BYTES_MAX {
+/// The body that arrived in these pieces as it is best kept: gzip-coded where `headers` and `policy` allow it and it
+/// helps. A large body is coded on a thread of its own.
+pub async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &ResponsePolicy) -> StoredBody {
+    let body_bytes = pieces.iter().map(Bytes::len).sum();
+    let received = StoredBody::from_pieces(pieces);
+    // The directives in force may be those of a targeted field: no-transform counts wherever it stands.
+    if policy.directives.no_transform
+        || compressibility(policy.status, headers, body_bytes) == Compressibility::AsReceived
+    {
+        return received;
+    }
+    let body = received.at_rest().clone();
+    if body_bytes <= INLINE_BYTES_MAX {
         return coded(body);
     }
-    let uncoded = body.clone();
     // The task fails only where the runtime shuts down; then the body as it came is as good an answer.
-    tokio::task::spawn_blocking(move || coded(body)).await.unwrap_or(StoredBody::AsReceived(uncoded))
+    tokio::task::spawn_blocking(move || coded(body)).await.unwrap_or(received)
 }
 
 /// Codes `body` as one gzip member without name or time.
@@ -140,21 +150,6 @@ pub fn inflate(gzip: &[u8], identity_bytes: u64) -> Result<Bytes, InflateError> 
         return Err(InflateError::Length { expected_bytes: identity_bytes });
     }
     Ok(body.into())
-}
-
-/// The entity tag of the gzip-coded representation, from the uncoded one's: a strong tag must differ between codings
-/// (RFC 9110 section 8.8.3.3), so `"x"` becomes `"x-gzip"`; a weak one may stay. None for what is no entity tag.
-#[must_use]
-pub fn coded_tag(tag: &HeaderValue) -> Option<HeaderValue> {
-    let bytes = tag.as_bytes();
-    if bytes.starts_with(b"W/\"") && bytes.ends_with(b"\"") && bytes.len() >= 4 {
-        return Some(tag.clone());
-    }
-    let opaque = bytes.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    if opaque.contains(&b'"') {
-        return None;
-    }
-    HeaderValue::from_bytes(&[b"\"", opaque, b"-gzip\""].concat()).ok()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn bookkeeping_of_a_typical_entry_is_under_600_bytes_beyond_head_and_body() {
     const ENTRIES: usize = 750;
     let tier = MemoryTier::new(MemoryOptions { size_bytes: 64 << 20, variants_per_key_max: 8 });
     for number in 0..ENTRIES {
-        tier.admit(&key(&format!("/api/products/{number:04}")), &typical().entry());
+        tier.admit(&key(&format!("/api/products/{number:04}")), typical().entry());
     }
     let entry = typical().entry();
     let names = entry.parts.url.len() + key("/api/products/4711").as_bytes().len();

@@ -13,7 +13,6 @@ pub mod variants;
 use crate::clock::Timestamp;
 use crate::scope::{Membership, RouteName, Tag};
 use crate::semantics::cache_control::Qualified;
-use crate::semantics::lifetime::Lifetime;
 use crate::semantics::partial::Part;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::vary::VariantKey;
@@ -36,16 +35,14 @@ pub struct EntryParts {
     pub tags: Box<[Tag]>,
     /// The status: 200, 206 for a part, or another storable one.
     pub status: StatusCode,
-    /// The caching policy read from its headers.
+    /// The caching policy read from its headers. Its lifetime is asked of the rules in force, each time.
     pub policy: ResponsePolicy,
-    /// The lifetime that the rules gave when it was stored; looked up anew when the rules have changed.
-    pub lifetime: Lifetime,
     /// The variant that it is: the fields it varies by and the values that pick it.
     pub variant: VariantKey,
     /// The body.
     pub body: StoredBody,
-    /// For a 206: which part. Boxed, since few entries are parts.
-    pub part: Option<Box<Part>>,
+    /// For a 206: which part.
+    pub part: Option<Part>,
     /// The log position when its fetch began (or, for a revalidated one, when the validation began).
     pub stamp: Stamp,
     /// When it was stored.
@@ -137,7 +134,6 @@ impl Entry {
             + parts.tags.len() * size_of::<Tag>()
             + tags.sum::<usize>()
             + variant.sum::<usize>()
-            + parts.part.as_ref().map_or(0, |_| size_of::<Part>())
             + qualified_bytes(&directives.no_cache)
             + qualified_bytes(&directives.private)
     }

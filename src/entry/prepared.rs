@@ -5,8 +5,8 @@
 //! differ between what is sent coded, what is sent inflated and what the origin said; each line knows its views.
 
 use super::body::StoredBody;
-use super::coding;
 use super::field_names::{FieldNames, FieldNamesBuilder, NameIndex};
+use crate::semantics::entity_tag::EntityTag;
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, PROXY_AUTHENTICATE, TE, TRAILER,
@@ -107,7 +107,7 @@ impl PreparedHead {
                 head.line(&ETAG, tag, Views::NOT_AT_REST);
             }
             if has_length {
-                head.line(&CONTENT_LENGTH, &HeaderValue::from(body.received_bytes()), Views::NOT_AT_REST);
+                head.line(&CONTENT_LENGTH, &HeaderValue::from(body.identity_bytes()), Views::NOT_AT_REST);
             }
         }
         Self {
@@ -181,8 +181,9 @@ impl Builder {
         if !names_accept_encoding(headers) {
             self.line(&VARY, &HeaderValue::from_static("accept-encoding"), Views::SENT);
         }
-        if let Some(tag) = headers.get(ETAG).and_then(coding::coded_tag) {
-            self.line(&ETAG, &tag, Views::AT_REST);
+        // What is no valid tag names no representation, so it is not sent with another one.
+        if let Some(tag) = EntityTag::of(headers) {
+            self.line(&ETAG, &tag.coded().to_header_value(), Views::AT_REST);
         }
     }
 

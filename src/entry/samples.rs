@@ -5,7 +5,7 @@ use super::{Entry, EntryParts};
 use crate::clock::Timestamp;
 use crate::scope::{RouteName, Tag};
 use crate::semantics::cache_control::ResponseDirectives;
-use crate::semantics::lifetime::{Lifetime, LifetimeSource, OriginLifetime};
+use crate::semantics::lifetime::OriginLifetime;
 use crate::semantics::partial::Part;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::vary::VariantKey;
@@ -58,15 +58,9 @@ impl Sample {
             tags: self.tags.iter().map(|tag| Tag::new(tag).expect("a tag")).collect(),
             status,
             policy: policy(status),
-            lifetime: Lifetime {
-                fresh_for: Duration::from_mins(5),
-                source: LifetimeSource::MaxAge,
-                stale_while_revalidate: None,
-                stale_if_error: None,
-            },
             variant: variant(&self.variant),
             body: self.body,
-            part: self.part.map(Box::new),
+            part: self.part,
             stamp: Stamp::ZERO,
             stored_at: Timestamp::EPOCH,
         };
@@ -79,7 +73,8 @@ pub(crate) fn variant(pairs: &[(&'static str, &'static str)]) -> VariantKey {
     VariantKey(pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.as_bytes().into())).collect())
 }
 
-fn policy(status: StatusCode) -> ResponsePolicy {
+/// A policy that says nothing.
+pub(crate) fn policy(status: StatusCode) -> ResponsePolicy {
     ResponsePolicy {
         directives: ResponseDirectives::default(),
         lifetime: OriginLifetime::Absent,

@@ -86,19 +86,22 @@ impl Variants {
 
     /// These and a new entry, which takes the place of those of the same variant; the oldest beyond `entries_max` go.
     #[must_use]
-    pub fn with(&self, entry: &Arc<Entry>, entries_max: usize) -> Self {
+    pub fn with(&self, entry: Arc<Entry>, entries_max: usize) -> Self {
         let others = self.others(&entry.parts.variant);
-        let kept = others.take(entries_max.saturating_sub(1)).cloned();
-        Self::of(std::iter::once(Arc::clone(entry)).chain(kept).collect())
+        let mut entries: Vec<_> = others.take(entries_max.saturating_sub(1)).cloned().collect();
+        entries.insert(0, entry);
+        Self::of(entries)
     }
 
     /// These with `newer`, which takes the place of `older` and of those of its own variant. None where `older` is not
     /// among them.
     #[must_use]
-    pub fn replacing(&self, older: &Arc<Entry>, newer: &Arc<Entry>) -> Option<Self> {
+    pub fn replacing(&self, older: &Arc<Entry>, newer: Arc<Entry>) -> Option<Self> {
         self.entries().iter().find(|entry| Arc::ptr_eq(entry, older))?;
-        let others = self.others(&newer.parts.variant).filter(|entry| !Arc::ptr_eq(entry, older)).cloned();
-        Some(Self::of(std::iter::once(Arc::clone(newer)).chain(others).collect()))
+        let others = self.others(&newer.parts.variant).filter(|entry| !Arc::ptr_eq(entry, older));
+        let mut entries: Vec<_> = others.cloned().collect();
+        entries.insert(0, newer);
+        Some(Self::of(entries))
     }
 
     /// These without an entry. None where it is not among them.
@@ -106,6 +109,12 @@ impl Variants {
     pub fn without(&self, entry: &Arc<Entry>) -> Option<Self> {
         let others: Vec<_> = self.entries().iter().filter(|other| !Arc::ptr_eq(other, entry)).cloned().collect();
         (others.len() < self.entries().len()).then(|| Self::of(others))
+    }
+
+    /// These without those of one variant.
+    #[must_use]
+    pub fn without_variant(&self, variant: &VariantKey) -> Self {
+        Self::of(self.others(variant).cloned().collect())
     }
 
     /// These without the oldest ones that do not fit into `bytes`; the newest stays in any case.
@@ -135,7 +144,7 @@ mod tests {
     }
 
     fn stored(oldest_first: &[&Variant]) -> Variants {
-        oldest_first.iter().fold(Variants::default(), |variants, variant| variants.with(&entry(variant), 8))
+        oldest_first.iter().fold(Variants::default(), |variants, variant| variants.with(entry(variant), 8))
     }
 
     #[test]
@@ -182,7 +191,7 @@ mod tests {
     fn a_new_entry_replaces_its_variant_and_pushes_out_the_oldest() {
         let variants = stored(&[&[("a", "1")], &[("a", "2")], &[("a", "3")]]);
         let again = entry(&[("a", "2")]);
-        let changed = variants.with(&again, 2);
+        let changed = variants.with(Arc::clone(&again), 2);
         assert_eq!(changed.entries().len(), 2);
         assert!(Arc::ptr_eq(&changed.entries()[0], &again));
         assert!(Arc::ptr_eq(&changed.entries()[1], &variants.entries()[0]), "the newest other one stays");
@@ -193,10 +202,10 @@ mod tests {
         let variants = stored(&[&[("a", "1")], &[("a", "2")]]);
         let (newest, oldest) = (&variants.entries()[0], &variants.entries()[1]);
         let newer = entry(&[("b", "1")]);
-        let replaced = variants.replacing(oldest, &newer).expect("the oldest is there");
+        let replaced = variants.replacing(oldest, Arc::clone(&newer)).expect("the oldest is there");
         assert_eq!(replaced.entries().len(), 2);
         assert!(Arc::ptr_eq(&replaced.entries()[0], &newer) && Arc::ptr_eq(&replaced.entries()[1], newest));
-        assert!(replaced.replacing(oldest, &entry(&[])).is_none(), "what is gone is not replaced");
+        assert!(replaced.replacing(oldest, entry(&[])).is_none(), "what is gone is not replaced");
         assert_eq!(variants.without(newest).map(|rest| rest.entries().len()), Some(1));
         assert!(variants.without(&newer).is_none());
     }

@@ -19,6 +19,7 @@ mod listener;
 pub mod observer;
 mod problem;
 pub mod refusal;
+mod request_body;
 mod response_body;
 mod server;
 mod service;

@@ -119,27 +119,38 @@ impl MemoryTier {
     }
 
     /// Stores an entry in place of those of the same variant key. One that is too large still removes those.
-    pub fn admit(&self, key: &PrimaryKey, entry: &Arc<Entry>) -> Admission {
+    pub fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>) -> Admission {
         let _writing = self.writer(key);
         let present = self.cache.peek(key);
         let empty = Variants::default();
         let before = present.as_deref().unwrap_or(&empty);
-        let changed = before.with(entry, self.options.variants_per_key_max.max(1));
-        self.put(key, present.as_ref(), changed, entry)
+        let room = self.room(key);
+        if entry.weight_bytes() > room {
+            self.put(key, present.as_ref(), before.without_variant(&entry.parts.variant));
+            return Admission::TooLarge;
+        }
+        let changed = before.with(entry, self.options.variants_per_key_max.max(1)).within(room);
+        self.put(key, present.as_ref(), changed);
+        Admission::Stored
     }
 
     /// Puts `newer` in place of `older` and of those of its own variant key, if `older` is still there.
-    pub fn replace(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>) -> Admission {
+    pub fn replace(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: Arc<Entry>) -> Admission {
         let _writing = self.writer(key);
         let present = self.cache.peek(key);
-        match present.as_ref().and_then(|before| before.replacing(older, newer)) {
-            Some(changed) => self.put(key, present.as_ref(), changed, newer),
-            None => Admission::Gone,
-        }
+        let room = self.room(key);
+        let (admission, changed) = match &present {
+            None => (Admission::Gone, None),
+            Some(before) if newer.weight_bytes() > room => (Admission::TooLarge, before.without(older)),
+            Some(before) => (Admission::Stored, before.replacing(older, newer)),
+        };
+        let Some(changed) = changed else { return Admission::Gone };
+        self.put(key, present.as_ref(), changed.within(room));
+        admission
     }
 
     /// Drops one entry, if it is still there.
-    pub fn remove_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>) {
+    pub fn discard(&self, key: &PrimaryKey, entry: &Arc<Entry>) {
         let _writing = self.writer(key);
         let present = self.cache.peek(key);
         if let Some(rest) = present.as_ref().and_then(|before| before.without(entry)) {
@@ -172,9 +183,11 @@ impl MemoryTier {
         }
     }
 
-    /// The heaviest key that a shard takes, in bytes.
-    fn key_bytes_max(&self) -> u64 {
-        self.cache.shard_capacity() / 100 * ENTRY_SHARE_PERCENT
+    /// The most that the variants of a key may weigh, in bytes.
+    fn room(&self, key: &PrimaryKey) -> usize {
+        let key_bytes_max = self.cache.shard_capacity() / 100 * ENTRY_SHARE_PERCENT;
+        let beside = key_weight_bytes(key) + size_of::<Variants>();
+        usize::try_from(key_bytes_max).unwrap_or(usize::MAX).saturating_sub(beside)
     }
 
     fn writer(&self, key: &PrimaryKey) -> MutexGuard<'_, ()> {
@@ -183,26 +196,12 @@ impl MemoryTier {
         self.writers[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores `changed`, made from `before` by adding `entry`; older variants give way where a shard can't hold all.
-    fn put(
-        &self,
-        key: &PrimaryKey,
-        before: Option<&Arc<Variants>>,
-        changed: Variants,
-        entry: &Arc<Entry>,
-    ) -> Admission {
-        let room = self.key_bytes_max().saturating_sub(key_weight_bytes(key) as u64);
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let (admission, changed) = if entry.weight_bytes() + size_of::<Variants>() > room {
-            (Admission::TooLarge, changed.without(entry).unwrap_or_default())
-        } else {
-            (Admission::Stored, changed.within(room))
-        };
+    /// Puts `changed`, made from `before`, in its place.
+    fn put(&self, key: &PrimaryKey, before: Option<&Arc<Variants>>, changed: Variants) {
         let gone = before.map_or(0, |before| left(before, &changed));
         self.counts.replaced.fetch_add(gone, Ordering::Relaxed);
         self.insert_or_remove(key, before, changed);
         self.charge_table();
-        admission
     }
 
     fn insert_or_remove(&self, key: &PrimaryKey, before: Option<&Arc<Variants>>, changed: Variants) {

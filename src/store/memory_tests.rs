@@ -21,7 +21,7 @@ fn variant(value: &'static str) -> Arc<Entry> {
 fn what_is_admitted_is_found_until_it_is_removed() {
     let tier = tier(1 << 20);
     let entry = Sample::default().entry();
-    assert_eq!(tier.admit(&key("/a"), &entry), Admission::Stored);
+    assert_eq!(tier.admit(&key("/a"), Arc::clone(&entry)), Admission::Stored);
     for found in [tier.lookup(&key("/a")), tier.peek(&key("/a"))] {
         assert!(Arc::ptr_eq(&found.expect("it is stored").entries()[0], &entry));
     }
@@ -36,7 +36,7 @@ fn what_is_admitted_is_found_until_it_is_removed() {
 fn variants_of_a_key_live_side_by_side_up_to_the_cap() {
     let tier = tier(1 << 20);
     for value in ["da", "de", "en", "fi", "fr", "fr"] {
-        assert_eq!(tier.admit(&key("/a"), &variant(value)), Admission::Stored);
+        assert_eq!(tier.admit(&key("/a"), variant(value)), Admission::Stored);
     }
     let found = tier.lookup(&key("/a")).expect("it is stored");
     let languages: Vec<_> = found.entries().iter().map(|entry| entry.parts.variant.0[0].1.to_vec()).collect();
@@ -49,17 +49,17 @@ fn variants_of_a_key_live_side_by_side_up_to_the_cap() {
 fn replacing_and_removing_an_entry_need_it_to_be_there_still() {
     let tier = tier(1 << 20);
     let (older, other) = (variant("de"), variant("en"));
-    tier.admit(&key("/a"), &older);
-    tier.admit(&key("/a"), &other);
+    tier.admit(&key("/a"), Arc::clone(&older));
+    tier.admit(&key("/a"), Arc::clone(&other));
     let newer = variant("de");
-    assert_eq!(tier.replace(&key("/a"), &older, &newer), Admission::Stored);
-    assert_eq!(tier.replace(&key("/a"), &older, &variant("de")), Admission::Gone, "it was replaced already");
-    assert_eq!(tier.replace(&key("/b"), &newer, &variant("de")), Admission::Gone, "nothing is stored there");
-    tier.remove_entry(&key("/a"), &other);
-    tier.remove_entry(&key("/a"), &other);
+    assert_eq!(tier.replace(&key("/a"), &older, Arc::clone(&newer)), Admission::Stored);
+    assert_eq!(tier.replace(&key("/a"), &older, variant("de")), Admission::Gone, "it was replaced already");
+    assert_eq!(tier.replace(&key("/b"), &newer, variant("de")), Admission::Gone, "nothing is stored there");
+    tier.discard(&key("/a"), &other);
+    tier.discard(&key("/a"), &other);
     let found = tier.lookup(&key("/a")).expect("the newer one is stored");
     assert!(found.entries().len() == 1 && Arc::ptr_eq(&found.entries()[0], &newer));
-    tier.remove_entry(&key("/a"), &newer);
+    tier.discard(&key("/a"), &newer);
     assert!(tier.lookup(&key("/a")).is_none());
     let usage = tier.usage();
     assert_eq!((usage.entries, usage.evicted_replaced, usage.evicted_removed), (0, 1, 2));
@@ -68,12 +68,12 @@ fn replacing_and_removing_an_entry_need_it_to_be_there_still() {
 #[test]
 fn what_is_too_large_is_refused_and_takes_what_it_supersedes_with_it() {
     let tier = tier(1 << 20);
-    tier.admit(&key("/a"), &Sample::default().entry());
-    tier.admit(&key("/a"), &variant("de"));
-    assert_eq!(tier.admit(&key("/a"), &Sample::sized(1 << 20).entry()), Admission::TooLarge);
+    tier.admit(&key("/a"), Sample::default().entry());
+    tier.admit(&key("/a"), variant("de"));
+    assert_eq!(tier.admit(&key("/a"), Sample::sized(1 << 20).entry()), Admission::TooLarge);
     let found = tier.lookup(&key("/a")).expect("the other variant is stored");
     assert_eq!(found.entries().len(), 1);
-    assert_eq!(tier.admit(&key("/b"), &Sample::sized(1 << 20).entry()), Admission::TooLarge);
+    assert_eq!(tier.admit(&key("/b"), Sample::sized(1 << 20).entry()), Admission::TooLarge);
     assert!(tier.lookup(&key("/b")).is_none());
 }
 
@@ -84,7 +84,7 @@ fn the_largest_entry_that_is_not_refused_is_stored() {
         let share = usize::try_from(tier.cache.shard_capacity()).unwrap();
         for percent in (80..=101).rev() {
             let entry = Sample::sized(share / 100 * percent).entry();
-            let admission = tier.admit(&key("/large"), &entry);
+            let admission = tier.admit(&key("/large"), Arc::clone(&entry));
             assert_eq!(tier.lookup(&key("/large")).is_some(), admission == Admission::Stored, "{percent} % of {share}");
             assert!(percent > 90 || admission == Admission::Stored, "{percent} % of {share} was refused");
         }
@@ -97,7 +97,7 @@ fn variants_that_do_not_fit_together_give_way_to_the_newest() {
     for value in ["da", "de", "en"] {
         let body = Sample::sized(600 << 10).body;
         let entry = Sample { body, variant: vec![("accept-language", value)], ..Sample::default() }.entry();
-        assert_eq!(tier.admit(&key("/a"), &entry), Admission::Stored);
+        assert_eq!(tier.admit(&key("/a"), Arc::clone(&entry)), Admission::Stored);
     }
     let found = tier.lookup(&key("/a")).expect("the newest is stored");
     assert_eq!(found.entries().len(), 1);
@@ -111,7 +111,7 @@ fn writers_of_one_key_do_not_lose_each_others_variants() {
         std::thread::scope(|scope| {
             for value in ["da", "de", "en", "fi"] {
                 let tier = &tier;
-                scope.spawn(move || tier.admit(&key("/a"), &variant(value)));
+                scope.spawn(move || tier.admit(&key("/a"), variant(value)));
             }
         });
         assert_eq!(tier.lookup(&key("/a")).map(|found| found.entries().len()), Some(4));
@@ -121,10 +121,10 @@ fn writers_of_one_key_do_not_lose_each_others_variants() {
 #[test]
 fn what_is_used_outlives_what_is_not() {
     let tier = tier(256 << 10);
-    tier.admit(&key("/used"), &Sample::sized(1024).entry());
+    tier.admit(&key("/used"), Sample::sized(1024).entry());
     for number in 0..2000 {
         assert!(tier.lookup(&key("/used")).is_some(), "evicted after {number} others came");
-        tier.admit(&key(&format!("/once/{number}")), &Sample::sized(1024).entry());
+        tier.admit(&key(&format!("/once/{number}")), Sample::sized(1024).entry());
     }
     assert!(tier.usage().evicted_capacity > 1000);
 }
@@ -161,7 +161,7 @@ proptest! {
                 Step::Admit { path, body_bytes, language } => {
                     let body = Sample::sized(body_bytes).body;
                     let entry = Sample { body, variant: vec![("accept-language", language)], ..Sample::default() };
-                    tier.admit(&key(&format!("/{path}")), &entry.entry());
+                    tier.admit(&key(&format!("/{path}")), entry.entry());
                 }
                 Step::Remove { path } => tier.remove(&key(&format!("/{path}"))),
                 Step::Use { path } => drop(tier.lookup(&key(&format!("/{path}")))),
@@ -178,7 +178,7 @@ proptest! {
 fn the_slot_of_the_table_has_the_size_that_is_charged() {
     let tier = tier(8 << 20);
     for number in 0..100 {
-        tier.admit(&key(&format!("/{number}")), &Sample::default().entry());
+        tier.admit(&key(&format!("/{number}")), Sample::default().entry());
     }
     assert_eq!(tier.cache.memory_used().entries as u64, 100 * SLOT_BYTES);
 }

@@ -1,0 +1,91 @@
+//! `larder check`: validates the configuration and the rules.
+
+use crate::config::problem::RenderStyle;
+use crate::config::{self, ConfigErrors, LoadedRules, Overrides, Problem};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Checks the configuration at `path` and the rules that it names. Problems go to standard error, the summary to
+/// standard output. Warnings alone are no failure.
+pub(super) fn run(path: &Path) -> ExitCode {
+    let style = if io::stderr().is_terminal() { RenderStyle::Coloured } else { RenderStyle::Plain };
+    match check(path, style, &mut io::stdout().lock(), &mut io::stderr().lock()) {
+        Ok(code) => code,
+        // Whoever reads the output has gone.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// As [`run`], with the two outputs given.
+///
+/// # Errors
+/// Where an output can't be written to.
+fn check(path: &Path, style: RenderStyle, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    let LoadedRules { rule_set, warnings, sources } = match load(path) {
+        Ok(rules) => rules,
+        Err(errors) => {
+            show(errors.problems(), style, err)?;
+            writeln!(err, "{} found", count(errors.problems().len(), "problem"))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    show(&warnings, style, err)?;
+    let routes = count(rule_set.routes().len(), "route");
+    let files = count(sources.len(), "file");
+    let warned = if warnings.is_empty() { "fine".to_owned() } else { count(warnings.len(), "warning") };
+    writeln!(out, "{}: {warned}; {routes} in {files}", path.display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The rules, where configuration and rules both resolve; else the problems of the configuration, or of the rules.
+fn load(path: &Path) -> Result<LoadedRules, ConfigErrors> {
+    let config = config::load(path, &Overrides::default())?;
+    config::load_rules(&config.rules_path)
+}
+
+fn show(problems: &[Problem], style: RenderStyle, to: &mut dyn Write) -> io::Result<()> {
+    problems.iter().try_for_each(|problem| writeln!(to, "{}\n", problem.render(style)))
+}
+
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(rules: &str) -> (ExitCode, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy.toml");
+        std::fs::write(&path, "rules = \"rules.toml\"\n[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n").unwrap();
+        std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = check(&path, RenderStyle::Plain, &mut out, &mut err).unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap().replace(folder.path().to_str().unwrap(), "");
+        (code, text(out), text(err))
+    }
+
+    #[test]
+    fn good_rules_pass_with_a_summary() {
+        let expected = (ExitCode::SUCCESS, "/proxy.toml: fine; 1 route in 1 file\n".to_owned(), String::new());
+        assert_eq!(checked("[[route]]\npath = \"/a\"\n"), expected);
+    }
+
+    #[test]
+    fn warnings_are_shown_and_pass() {
+        let (code, out, err) = checked("[[route]]\npath = \"/**\"\n[[route]]\npath = \"/a\"\n");
+        assert_eq!((code, out.as_str()), (ExitCode::SUCCESS, "/proxy.toml: 1 warning; 2 routes in 1 file\n"));
+        assert!(err.starts_with("warning: the route `a` can never match"), "{err}");
+    }
+
+    #[test]
+    fn errors_are_shown_and_fail() {
+        let (code, out, err) = checked("[[route]]\npath = \"a\"\nttl = 5\n");
+        assert_eq!((code, out.as_str()), (ExitCode::FAILURE, ""));
+        assert!(err.contains("error: a path pattern begins with `/`"), "{err}");
+        assert!(err.ends_with("2 problems found\n"), "{err}");
+    }
+}

@@ -1,0 +1,143 @@
+//! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
+
+use super::table::{Placed, raw_table};
+use super::values::{DurationText, SizeText, Texts, words};
+use super::{LogFormat, LogLevel};
+
+raw_table! {
+    /// Larder's configuration: where it listens, what it stands in front of, and how much it may use.
+    struct RawProxyFile {
+        /// The rules: a file, or a folder of *.toml files read in name order. A relative path is relative to this
+        /// file's folder. Default: "rules".
+        rules: String,
+        /// Where clients connect.
+        listen: RawListen,
+        /// What Larder stands in front of.
+        #[schemars(required)]
+        upstream: RawUpstream,
+        /// The cache in this process.
+        memory: RawMemory,
+        /// The admin API: purge, explain, rules, metrics.
+        admin: RawAdmin,
+        /// What is logged, and how.
+        log: RawLog,
+        /// How large a request may be, and how many connections there may be.
+        limits: RawLimits,
+        /// How long clients may take.
+        timeouts: RawTimeouts,
+    }
+}
+
+raw_table! {
+    /// Where clients connect.
+    struct RawListen {
+        /// Address and port for HTTP/1.1, and HTTP/2 with prior knowledge. Port 0 picks a free one.
+        /// Default: "127.0.0.1:8080".
+        http: String,
+    }
+}
+
+raw_table! {
+    /// What Larder stands in front of.
+    struct RawUpstream {
+        /// The servers of the API, at least one: "http://host:port".
+        #[schemars(required, length(min = 1))]
+        servers: Texts,
+        /// How long a connection may take to be made. Default: "1s".
+        connect_timeout: DurationText,
+        /// How long the upstream may be silent between two reads, the head of its answer included. Default: "30s".
+        read_timeout: DurationText,
+        /// How long an unused connection is kept. Keep it below the upstream's own keep-alive time, or requests run
+        /// into connections that are just being closed. Default: "4s".
+        idle_timeout: DurationText,
+        /// Unused connections kept for each server. Default: 128.
+        idle_connections: u64,
+    }
+}
+
+raw_table! {
+    /// The cache in this process.
+    struct RawMemory {
+        /// The most memory that the cache takes, with everything charged: heads, bodies, keys, tags, bookkeeping.
+        /// Default: "256MiB".
+        size: SizeText,
+        /// The most variants (by Vary) kept of one resource; the oldest goes first. Default: 32.
+        variants_per_key: u64,
+    }
+}
+
+raw_table! {
+    /// The admin API: purge, explain, rules, metrics.
+    struct RawAdmin {
+        /// Its address and port, never the one that clients use. Anything but loopback needs a token.
+        /// Default: "127.0.0.1:9180".
+        listen: String,
+        /// A file that holds the token that callers must present. The environment variable LARDER_ADMIN_TOKEN goes
+        /// before it.
+        token_file: String,
+        /// Names, without port, under which callers may reach it besides its address, "localhost" and loopback.
+        hosts: Texts,
+    }
+}
+
+raw_table! {
+    /// What is logged, and how.
+    struct RawLog {
+        /// "text" for people or "json", one object a line. Default: "text".
+        format: FormatWord,
+        /// The least severe messages logged. Default: "info".
+        level: LevelWord,
+        /// Whether each request is logged with its outcome and reason. Default: true.
+        access: bool,
+    }
+}
+
+raw_table! {
+    /// How large a request may be, and how many connections there may be.
+    struct RawLimits {
+        /// The whole head of a request; a larger one is answered 431. Default: "64KiB".
+        header_bytes: SizeText,
+        /// Field lines of a request; more are answered 431. Default: 128.
+        headers: u64,
+        /// The target of a request; a longer one is answered 414. Default: "8KiB".
+        uri_bytes: SizeText,
+        /// Connections at once; more wait in the kernel's queue. Default: 16384.
+        connections: u64,
+    }
+}
+
+raw_table! {
+    /// How long clients may take.
+    struct RawTimeouts {
+        /// From the first byte of a request's head to its last. Default: "10s".
+        header_read: DurationText,
+        /// Between two requests on a connection. Default: "60s".
+        idle: DurationText,
+        /// How long requests under way may take once Larder is asked to stop. Default: "30s".
+        drain: DurationText,
+    }
+}
+
+words! {
+    /// `log.format`
+    enum FormatWord => LogFormat {
+        text = LogFormat::Text,
+        json = LogFormat::Json,
+    }
+}
+
+words! {
+    /// `log.level`
+    enum LevelWord => LogLevel {
+        error = LogLevel::Error,
+        warn = LogLevel::Warn,
+        info = LogLevel::Info,
+        debug = LogLevel::Debug,
+        trace = LogLevel::Trace,
+    }
+}
+
+/// The table at a key, or an empty one.
+pub(super) fn table<T: Default>(placed: Option<Placed<T>>) -> T {
+    placed.map(|placed| placed.value).unwrap_or_default()
+}

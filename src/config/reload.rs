@@ -1,0 +1,150 @@
+//! The rules in force, and reading them anew while running.
+//!
+//! One mutex holds the status and is held for a whole reload, so that two reloads never put their rules in force out
+//! of order. Nothing awaits inside it; a reload reads files, so async callers send it to a blocking thread.
+
+use super::problem::{ConfigErrors, Problem, ProblemReport};
+use super::rules_file::{LoadedRules, read_sources, resolve_rules};
+use crate::clock::{Clock, Timestamp};
+use crate::rules::RuleSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What is in force and what was refused since.
+#[derive(Debug, Clone)]
+pub struct RulesStatus {
+    /// The files in force and their texts.
+    pub sources: Arc<[(PathBuf, String)]>,
+    /// What hardly means what it says.
+    pub warnings: Vec<ProblemReport>,
+    /// When they were put in force.
+    pub loaded_at: Timestamp,
+    /// The newer rules that could not be, if any.
+    pub rejected: Option<RejectedRules>,
+}
+
+/// Rules that never came into force.
+#[derive(Debug, Clone)]
+pub struct RejectedRules {
+    /// When they were read.
+    pub at: Timestamp,
+    /// Why.
+    pub errors: ConfigErrors,
+}
+
+/// What a check for changes found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The files say what they said at the last reading, good or bad.
+    None,
+    /// Other rules are in force now.
+    Applied,
+}
+
+/// Reads the rules anew and puts them in force.
+pub struct RulesReloader {
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    apply: Box<dyn Fn(RuleSet) + Send + Sync>,
+    state: Mutex<State>,
+}
+
+struct State {
+    status: RulesStatus,
+    /// The texts last read, whatever became of them; none where they could not be read.
+    seen: Option<Arc<[(PathBuf, String)]>>,
+}
+
+impl std::fmt::Debug for RulesReloader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RulesReloader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl RulesReloader {
+    /// For the rules at `path`, of which these were put in force at the start. `apply` puts other ones in force; it is
+    /// called only with rules that resolve.
+    pub fn new(
+        path: &Path,
+        warnings: &[Problem],
+        sources: Vec<(PathBuf, String)>,
+        clock: Arc<dyn Clock>,
+        apply: impl Fn(RuleSet) + Send + Sync + 'static,
+    ) -> Self {
+        let sources: Arc<[_]> = sources.into();
+        let status = RulesStatus {
+            sources: Arc::clone(&sources),
+            warnings: warnings.iter().map(Problem::report).collect(),
+            loaded_at: clock.now(),
+            rejected: None,
+        };
+        let state = Mutex::new(State { status, seen: Some(sources) });
+        Self { path: path.to_owned(), clock, apply: Box::new(apply), state }
+    }
+
+    /// Where the rules lie.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is in force and what was refused since.
+    #[must_use]
+    pub fn status(&self) -> RulesStatus {
+        self.lock().status.clone()
+    }
+
+    /// Reads the rules and puts them in force, changed or not.
+    ///
+    /// # Errors
+    /// Where they don't resolve; what was in force stays so, and the status tells of the refusal.
+    pub fn reload(&self) -> Result<RulesStatus, ConfigErrors> {
+        let mut state = self.lock();
+        let sources = read_sources(&self.path);
+        self.take(&mut state, sources)?;
+        Ok(state.status.clone())
+    }
+
+    /// Reads the rules and puts them in force if their text is another than at the last reading.
+    ///
+    /// # Errors
+    /// Where they are other ones and don't resolve.
+    pub fn reload_if_changed(&self) -> Result<Change, ConfigErrors> {
+        let mut state = self.lock();
+        let sources = read_sources(&self.path);
+        match (&sources, &state.seen) {
+            (Ok(read), Some(seen)) if read[..] == seen[..] => Ok(Change::None),
+            (Err(_), None) => Ok(Change::None),
+            _ => self.take(&mut state, sources).map(|()| Change::Applied),
+        }
+    }
+
+    fn take(
+        &self,
+        state: &mut State,
+        sources: Result<Vec<(PathBuf, String)>, ConfigErrors>,
+    ) -> Result<(), ConfigErrors> {
+        state.seen = sources.as_ref().ok().map(|sources| sources.clone().into());
+        match sources.and_then(|sources| resolve_rules(&self.path, sources)) {
+            Ok(LoadedRules { rule_set, warnings, sources }) => {
+                (self.apply)(rule_set);
+                state.status = RulesStatus {
+                    sources: sources.into(),
+                    warnings: warnings.iter().map(Problem::report).collect(),
+                    loaded_at: self.clock.now(),
+                    rejected: None,
+                };
+                Ok(())
+            }
+            Err(errors) => {
+                state.status.rejected = Some(RejectedRules { at: self.clock.now(), errors: errors.clone() });
+                Err(errors)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole at every moment, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

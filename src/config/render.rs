@@ -1,0 +1,43 @@
+//! Problems as the Rust compiler would show them.
+
+use super::problem::{Problem, RenderStyle, Severity};
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+pub(super) fn render(problem: &Problem, style: RenderStyle) -> String {
+    let level = match problem.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = annotate_snippets::Group::with_title(level.primary_title(printable(&problem.message)));
+    if let Some(place) = &problem.place {
+        let text = place.source.text.as_str();
+        let annotation = AnnotationKind::Primary.span(within(text, place.span.clone()));
+        group = group.element(Snippet::source(text).path(place.source.name.as_str()).annotation(annotation));
+    }
+    if let Some(hint) = &problem.hint {
+        group = group.element(Level::HELP.with_name(Some("hint")).message(printable(hint)));
+    }
+    let renderer = match style {
+        RenderStyle::Plain => Renderer::plain(),
+        RenderStyle::Coloured => Renderer::styled(),
+    };
+    renderer.render(&[group])
+}
+
+/// A message without control characters, which could play tricks on a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The span, cut to what the text has: a parser may point just past its end.
+fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let boundary = |mut at: usize| {
+        at = at.min(text.len());
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let start = boundary(span.start);
+    start..boundary(span.end).max(start)
+}

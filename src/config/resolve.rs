@@ -1,0 +1,279 @@
+//! From the raw `proxy.toml` to [`Config`]: overrides, defaults, checks.
+
+use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
+use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawTimeouts, RawUpstream, table};
+use super::table::{Placed, Reader};
+use super::values::{DurationText, SizeText, Texts};
+use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides};
+use crate::admin::AdminOptions;
+use crate::proxy::ProxyOptions;
+use crate::store::memory::MemoryOptions;
+use crate::upstream::UpstreamOptions;
+use http::Uri;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Resolves the text of a `proxy.toml` that lies at `path`.
+pub(super) fn resolve(
+    path: &Path,
+    text: &str,
+    overrides: &Overrides,
+    token: Option<String>,
+) -> Result<Config, ConfigErrors> {
+    let mut problems = Problems::default();
+    let source = Arc::new(Source { name: path.display().to_string(), text: text.to_owned() });
+    let raw = Reader::new(&source, &mut problems).document::<RawProxyFile>();
+    let mut resolver = Resolver { folder: path.parent().unwrap_or(Path::new("")), problems };
+    let config = raw.and_then(|raw| resolver.config(raw.value, overrides, token, &source));
+    resolver.problems.finish()?;
+    config.ok_or_else(|| ConfigErrors::one(Problem::without_place("the configuration is incomplete", None)))
+}
+
+struct Resolver<'a> {
+    /// Where the file lies.
+    folder: &'a Path,
+    problems: Problems,
+}
+
+impl Resolver<'_> {
+    fn config(
+        &mut self,
+        mut raw: RawProxyFile,
+        overrides: &Overrides,
+        token: Option<String>,
+        source: &Arc<Source>,
+    ) -> Option<Config> {
+        let rules_path = match (&overrides.rules, &raw.rules) {
+            (Some(path), _) => path.clone(),
+            (None, Some(written)) => self.folder.join(&written.value),
+            (None, None) => self.folder.join("rules"),
+        };
+        let mut listen = table(raw.listen.take());
+        replace(&mut listen.http, "--listen", overrides.listen.as_deref());
+        let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
+        let proxy = self.proxy(http, &table(raw.limits.take()), &table(raw.timeouts.take()));
+        let memory = self.memory(&table(raw.memory.take()));
+        let mut admin = table(raw.admin.take());
+        replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
+        let admin = self.admin(admin, token);
+        let log = table(raw.log.take());
+        let log = LogOptions {
+            format: log.format.map_or(LogFormat::Text, |format| format.value.0),
+            level: log.level.map_or(LogLevel::Info, |level| level.value.0),
+            access: match log.access {
+                Some(Placed { value: false, .. }) => AccessLog::Off,
+                _ => AccessLog::On,
+            },
+        };
+        let whole = Place { extent_end: source.text.len(), ..Place::new(source, 0..0) };
+        let upstream_place = raw.upstream.as_ref().map_or(whole, |upstream| upstream.place.clone());
+        let mut upstream = table(raw.upstream.take());
+        if let Some(url) = &overrides.upstream {
+            let place = Place::argument("--upstream", url);
+            let server = Placed { value: url.clone(), place: place.clone() };
+            upstream.servers = Some(Placed { value: vec![server], place });
+        }
+        let upstream = self.upstream(upstream, &upstream_place)?;
+        Some(Config { rules_path, proxy, upstream, memory, admin, log })
+    }
+
+    fn proxy(&mut self, http: SocketAddr, limits: &RawLimits, timeouts: &RawTimeouts) -> ProxyOptions {
+        ProxyOptions {
+            http,
+            header_bytes_max: self.size(limits.header_bytes.as_ref(), 64 * 1024, 1024..=16 * 1024 * 1024),
+            // The header map itself holds no more than 32,768 fields.
+            headers_max: self.number(limits.headers.as_ref(), 128, 8..=8192),
+            uri_bytes_max: self.size(limits.uri_bytes.as_ref(), 8 * 1024, 64..=64 * 1024 - 1),
+            connections_max: self.number(limits.connections.as_ref(), 16_384, 1..=10_000_000),
+            header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
+            idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_secs(60)),
+            drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
+        }
+    }
+
+    fn memory(&mut self, raw: &RawMemory) -> MemoryOptions {
+        let size = self.size(raw.size.as_ref(), 256 * 1024 * 1024, 1024 * 1024..=1 << 50);
+        MemoryOptions {
+            size_bytes: u64::try_from(size).unwrap_or(u64::MAX),
+            variants_per_key_max: self.number(raw.variants_per_key.as_ref(), 32, 1..=65_536),
+        }
+    }
+
+    fn admin(&mut self, raw: RawAdmin, token: Option<String>) -> AdminOptions {
+        let place = raw.listen.as_ref().map(|listen| listen.place.clone());
+        let errors_before = self.problems.len();
+        let token = match (token, raw.token_file) {
+            (Some(token), _) => {
+                let place = Place::argument(ADMIN_TOKEN_VARIABLE, "");
+                self.token(token.trim(), &place)
+            }
+            (None, Some(file)) => self.token_of_file(&file),
+            (None, None) => None,
+        };
+        let listen = self.address(raw.listen, ([127, 0, 0, 1], 9180));
+        // A token that was given but can't be used is a problem of its own.
+        if let (Some(place), None, false) = (place, &token, listen.ip().is_loopback())
+            && self.problems.len() == errors_before
+        {
+            let message = format!("the admin API would be open to everyone who reaches `{listen}`");
+            let hint = format!("set {ADMIN_TOKEN_VARIABLE} or `admin.token_file`, or listen on 127.0.0.1");
+            self.problems.error(&place, message, Some(hint));
+        }
+        let hosts = raw.hosts.map(|hosts| self.admin_hosts(hosts.value)).unwrap_or_default();
+        AdminOptions { listen, token, hosts }
+    }
+
+    fn admin_hosts(&mut self, hosts: Vec<Placed<String>>) -> Vec<String> {
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        };
+        let mut names = Vec::new();
+        for host in hosts {
+            if is_name(&host.value) {
+                names.push(host.value);
+            } else {
+                let message = format!("`{}` is no host name", host.value);
+                self.problems.error(&host.place, message, Some("write the name alone, without scheme and port"));
+            }
+        }
+        names
+    }
+
+    fn token_of_file(&mut self, file: &Placed<String>) -> Option<String> {
+        match std::fs::read_to_string(self.folder.join(&file.value)) {
+            Ok(text) => self.token(text.trim(), &file.place),
+            Err(error) => {
+                self.problems.error(&file.place, format!("cannot read the token: {error}"), None::<String>);
+                None
+            }
+        }
+    }
+
+    fn token(&mut self, token: &str, place: &Place) -> Option<String> {
+        let is_fit = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_fit {
+            let hint = "a token is a line of visible ASCII characters, e.g. from `openssl rand -hex 32`";
+            self.problems.error(place, "the admin token is empty or cannot stand in a header", Some(hint));
+        }
+        is_fit.then(|| token.to_owned())
+    }
+
+    fn upstream(&mut self, raw: RawUpstream, place: &Place) -> Option<UpstreamOptions> {
+        let servers = self.servers(raw.servers, place);
+        Some(UpstreamOptions {
+            servers: servers?,
+            connect_timeout: self.timeout(raw.connect_timeout.as_ref(), Duration::from_secs(1)),
+            read_timeout: self.timeout(raw.read_timeout.as_ref(), Duration::from_secs(30)),
+            idle_timeout: self.timeout(raw.idle_timeout.as_ref(), Duration::from_secs(4)),
+            idle_connections_max: self.number(raw.idle_connections.as_ref(), 128, 0..=65_536),
+        })
+    }
+
+    fn servers(&mut self, raw: Option<Placed<Texts>>, upstream: &Place) -> Option<Vec<Uri>> {
+        const HINT: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
+        let Some(raw) = raw else {
+            if !self.problems.has_errors_within(upstream) {
+                self.problems.error(upstream, "`upstream.servers` is missing", Some(HINT));
+            }
+            return None;
+        };
+        if raw.value.is_empty() && !self.problems.has_errors_within(&raw.place) {
+            self.problems.error(&raw.place, "`servers` names no server", Some(HINT));
+        }
+        let mut servers: Vec<Uri> = Vec::new();
+        for written in raw.value {
+            match server(&written.value) {
+                Ok(uri) if servers.contains(&uri) => {
+                    self.problems.error(&written.place, format!("`{uri}` is there twice"), None::<String>);
+                }
+                Ok(uri) => servers.push(uri),
+                Err(hint) => {
+                    let message = format!("`{}` is no address of an upstream server", written.value);
+                    self.problems.error(&written.place, message, Some(hint));
+                }
+            }
+        }
+        Some(servers)
+    }
+
+    fn address(&mut self, written: Option<Placed<String>>, default: ([u8; 4], u16)) -> SocketAddr {
+        let default = SocketAddr::from(default);
+        let Some(written) = written else { return default };
+        written.value.parse().unwrap_or_else(|_| {
+            let hint = if written.value.parse::<std::net::IpAddr>().is_ok() {
+                "the port is missing, e.g. \"127.0.0.1:8080\""
+            } else {
+                "write an IP address and a port, e.g. \"0.0.0.0:8080\" or \"[::]:8080\""
+            };
+            self.problems.error(&written.place, format!("`{}` is no address to listen on", written.value), Some(hint));
+            default
+        })
+    }
+
+    fn timeout(&mut self, written: Option<&Placed<DurationText>>, default: Duration) -> Duration {
+        let Some(written) = written else { return default };
+        if written.value.0.is_zero() {
+            self.problems.error(&written.place, "a timeout cannot be zero", None::<String>);
+        }
+        written.value.0
+    }
+
+    fn size(&mut self, written: Option<&Placed<SizeText>>, default: usize, allowed: RangeInclusive<usize>) -> usize {
+        let written = written.map(|size| (size.value.0, &size.place));
+        self.within(written, default, &allowed, |bytes| bytesize::ByteSize::b(bytes as u64).to_string())
+    }
+
+    fn number(&mut self, written: Option<&Placed<u64>>, default: usize, allowed: RangeInclusive<usize>) -> usize {
+        let written = written.map(|number| (number.value, &number.place));
+        self.within(written, default, &allowed, |number| number.to_string())
+    }
+
+    fn within(
+        &mut self,
+        written: Option<(u64, &Place)>,
+        default: usize,
+        allowed: &RangeInclusive<usize>,
+        show: impl Fn(usize) -> String,
+    ) -> usize {
+        let Some((written, place)) = written else { return default };
+        match usize::try_from(written) {
+            Ok(number) if allowed.contains(&number) => number,
+            number => {
+                let (bound, limit) = match number {
+                    Ok(number) if number < *allowed.start() => ("small", allowed.start()),
+                    _ => ("large", allowed.end()),
+                };
+                let hint = format!("write no {} than {}", if bound == "small" { "less" } else { "more" }, show(*limit));
+                self.problems.error(place, format!("too {bound}"), Some(hint));
+                default
+            }
+        }
+    }
+}
+
+fn replace(value: &mut Option<Placed<String>>, argument: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        *value = Some(Placed { value: text.to_owned(), place: Place::argument(argument, text) });
+    }
+}
+
+/// Parses the address of an upstream server, or says how it should look.
+fn server(text: &str) -> Result<Uri, String> {
+    const FORM: &str = "write \"http://host:port\"";
+    let uri: Uri = text.parse().map_err(|_| FORM.to_owned())?;
+    match (uri.scheme_str(), uri.authority()) {
+        (Some("http"), Some(authority)) if authority.as_str().contains('@') || authority.host().is_empty() => {
+            Err(FORM.to_owned())
+        }
+        (Some("http"), Some(_)) if uri.path() != "/" || uri.query().is_some() => {
+            Err(format!("{FORM}, without a path: requests keep their own"))
+        }
+        (Some("http"), Some(authority)) if authority.as_str().ends_with(':') => Err(FORM.to_owned()),
+        (Some("http"), Some(_)) => Ok(uri),
+        (Some("https"), _) => Err(format!("only plain HTTP is spoken to the upstream: {FORM}")),
+        _ => Err(FORM.to_owned()),
+    }
+}

@@ -1,0 +1,256 @@
+//! From one raw `[[route]]` to [`Route`]: defaults and checks.
+
+use super::problem::{Place, Problems};
+use super::rules_file::{RawQuery, RawRoute};
+use super::table::{Placed, nearest};
+use super::values::Texts;
+use crate::rules::Route;
+use crate::rules::key_recipe::{CookieRule, KeyRecipe, QueryRule};
+use crate::rules::lifetime::{LifetimeRule, OriginPrecedence};
+use crate::rules::pattern::{HostPattern, PathPattern};
+use crate::rules::route::{CompressionRule, RouteMode};
+use crate::rules::tag_template::TagTemplate;
+use crate::scope::RouteName;
+use crate::semantics::conditional::CONDITIONAL_FIELDS;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use http::{HeaderName, Method};
+use std::time::Duration;
+
+/// Resolves a route. What is wrong is noted; none where there is no path to go by.
+pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<Route> {
+    let path = path(raw, place, problems)?;
+    let mut route = Route::plain(name(raw, &path, problems), path);
+    if let Some(Placed { value: false, .. }) = raw.cache {
+        route.mode = RouteMode::PassThrough;
+        route.methods.clear();
+    }
+    if let Some(methods) = &raw.methods {
+        route.methods = self::methods(methods, problems);
+    }
+    route.host = raw.host.as_ref().and_then(|host| match HostPattern::parse(&host.value) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            problems.error(&host.place, error.to_string(), error.hint());
+            None
+        }
+    });
+    route.lifetime = lifetime(raw, problems);
+    route.key = KeyRecipe {
+        query: raw.query.as_ref().map_or(QueryRule::AsReceived, |query| self::query(query, problems)),
+        headers: raw.headers.as_ref().map(|headers| self::headers(headers, problems)).unwrap_or_default(),
+        cookies: raw.cookies.as_ref().map_or(CookieRule::AsReceived, |cookies| self::cookies(cookies, problems)),
+    };
+    route.tags = raw.tags.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
+    if let Some(set_cookie) = &raw.set_cookie {
+        route.set_cookie = set_cookie.value.0;
+    }
+    if let Some(Placed { value: true, .. }) = raw.compress {
+        route.compression = CompressionRule::Gzip;
+    }
+    if let Some(max_body) = &raw.max_body {
+        route.max_body_bytes = max_body.value.0;
+        if route.max_body_bytes == 0 {
+            problems.error(
+                &max_body.place,
+                "no body fits into `max_body`",
+                Some("write `cache = false` to store nothing"),
+            );
+        }
+    }
+    if let Some(wait) = &raw.coalesce_wait {
+        route.coalesce_wait = wait.value.0;
+    }
+    Some(route)
+}
+
+fn path(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<PathPattern> {
+    let Some(path) = &raw.path else {
+        if !problems.has_errors_within(place) {
+            problems.error(
+                place,
+                "the route has no `path`",
+                Some("say what it matches: path = \"/api/products/{id}\""),
+            );
+        }
+        return None;
+    };
+    match PathPattern::parse(&path.value) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            problems.error(&path.place, error.to_string(), error.hint());
+            None
+        }
+    }
+}
+
+fn name(raw: &RawRoute, path: &PathPattern, problems: &mut Problems) -> RouteName {
+    let Some(name) = &raw.name else { return name_of(path) };
+    let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    if name.value.is_empty() || !name.value.chars().all(is_fit) {
+        let hint = "a name is a label in metrics and logs: a-z, 0-9, `-` and `_`";
+        problems.error(&name.place, format!("`{}` is no name for a route", name.value), Some(hint));
+    }
+    RouteName::new(&name.value)
+}
+
+/// The name of a route that has none: its path's words, `/api/products/{id}` is `api-products-id`.
+fn name_of(path: &PathPattern) -> RouteName {
+    let words = path.source().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
+    RouteName::new(if name.is_empty() { "all" } else { &name })
+}
+
+fn methods(written: &Placed<Vec<Placed<super::values::MethodText>>>, problems: &mut Problems) -> Vec<Method> {
+    if written.value.is_empty() && !problems.has_errors_within(&written.place) {
+        let hint = "leave `methods` out for GET and HEAD";
+        problems.error(&written.place, "a route without methods matches nothing", Some(hint));
+    }
+    let mut methods: Vec<Method> = Vec::new();
+    for method in written.value.iter().map(|method| &method.value.0) {
+        let with_head = [method, &Method::HEAD].into_iter().take(if *method == Method::GET { 2 } else { 1 });
+        for method in with_head {
+            if !methods.contains(method) {
+                methods.push(method.clone());
+            }
+        }
+    }
+    methods
+}
+
+fn lifetime(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
+    if let Some(ttl) = raw.ttl.as_ref().filter(|ttl| ttl.value.0.is_zero()) {
+        let hint = "write `cache = false` to store nothing, or leave `ttl` out to go by what the origin says";
+        problems.error(&ttl.place, "a `ttl` of zero keeps nothing fresh", Some(hint));
+    }
+    let duration = |written: &Option<Placed<super::values::DurationText>>| -> Option<Duration> {
+        written.as_ref().map(|duration| duration.value.0)
+    };
+    LifetimeRule {
+        ttl: duration(&raw.ttl),
+        origin: raw.origin.as_ref().map_or(OriginPrecedence::Respect, |origin| origin.value.0),
+        ttl_by_status: raw.ttl_by_status.as_ref().map(|by_status| by_status.value.0.clone()).unwrap_or_default(),
+        jitter: raw.jitter.as_ref().map_or(0.0, |jitter| jitter.value.0),
+        stale_while_revalidate: duration(&raw.stale_while_revalidate),
+        stale_if_error: duration(&raw.stale_if_error),
+        refresh_ahead: raw.refresh_ahead.as_ref().map(|share| share.value.0),
+    }
+}
+
+fn query(written: &Placed<RawQuery>, problems: &mut Problems) -> QueryRule {
+    match (&written.value.allow, &written.value.deny) {
+        (Some(allow), None) => QueryRule::Allow(globs(allow, problems)),
+        (None, Some(deny)) => QueryRule::Deny(globs(deny, problems)),
+        (Some(_), Some(_)) => {
+            let hint = "keep `allow`: what it does not list is denied";
+            problems.error(&written.place, "`query` has both `allow` and `deny`", Some(hint));
+            QueryRule::AsReceived
+        }
+        (None, None) => {
+            if !problems.has_errors_within(&written.place) {
+                let hint = "write query = { allow = [\"page\"] }, or leave `query` out to keep it as it came";
+                problems.error(&written.place, "`query` has neither `allow` nor `deny`", Some(hint));
+            }
+            QueryRule::AsReceived
+        }
+    }
+}
+
+/// Parameter names in which only `*` is special: brackets are common in such names.
+fn globs(names: &Placed<Texts>, problems: &mut Problems) -> GlobSet {
+    let mut set = GlobSetBuilder::new();
+    for name in &names.value {
+        let escaped: Vec<String> = name.value.split('*').map(globset::escape).collect();
+        match GlobBuilder::new(&escaped.join("*")).literal_separator(false).backslash_escape(true).build() {
+            Ok(glob) if !name.value.is_empty() => {
+                set.add(glob);
+            }
+            _ => problems.error(&name.place, format!("`{}` is no name of a parameter", name.value), None::<String>),
+        }
+    }
+    set.build().unwrap_or_else(|error| {
+        problems.error(&names.place, format!("the names do not compile together: {error}"), None::<String>);
+        GlobSet::empty()
+    })
+}
+
+fn headers(written: &Placed<Texts>, problems: &mut Problems) -> Vec<HeaderName> {
+    let mut names: Vec<HeaderName> = Vec::new();
+    for header in &written.value {
+        match header.value.parse::<HeaderName>() {
+            Ok(name) => match never_keyed(&name) {
+                Some(why) => problems.error(&header.place, format!("`{name}` cannot be keyed"), Some(why)),
+                None => names.push(name),
+            },
+            Err(_) => problems.error(&header.place, format!("`{}` is no header", header.value), None::<String>),
+        }
+    }
+    names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    names.dedup();
+    names
+}
+
+/// Why a header can't be part of a key, if it can't.
+fn never_keyed(name: &HeaderName) -> Option<&'static str> {
+    const HOP_BY_HOP: [&str; 9] = [
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let is_conditional = CONDITIONAL_FIELDS.contains(name);
+    match name.as_str() {
+        "host" => Some("host and port are part of every key; use `host` to tell routes apart"),
+        "x-forwarded-for" | "x-forwarded-proto" | "forwarded" | "via" => {
+            Some("it is replaced on the way to the origin")
+        }
+        _ if is_conditional => Some("conditional and range requests are answered from the whole response"),
+        other if HOP_BY_HOP.contains(&other) => Some("it concerns one connection only and is not sent on"),
+        _ => None,
+    }
+}
+
+fn cookies(written: &Placed<Texts>, problems: &mut Problems) -> CookieRule {
+    let mut names: Vec<String> = Vec::new();
+    for cookie in &written.value {
+        // A cookie's name is a token, as a header's is.
+        if cookie.value.parse::<HeaderName>().is_err() {
+            problems.error(&cookie.place, format!("`{}` is no name of a cookie", cookie.value), None::<String>);
+        } else if !names.contains(&cookie.value) {
+            names.push(cookie.value.clone());
+        }
+    }
+    CookieRule::Only(names)
+}
+
+fn tags(written: &Placed<Texts>, path: &PathPattern, problems: &mut Problems) -> Vec<TagTemplate> {
+    let mut templates = Vec::new();
+    for tag in &written.value {
+        let template = match TagTemplate::parse(&tag.value) {
+            Ok(template) => template,
+            Err(error) => {
+                let hint = "a tag is text without spaces, with captures of the path in braces: \"product:{id}\"";
+                problems.error(&tag.place, error.to_string(), Some(hint));
+                continue;
+            }
+        };
+        for name in template.capture_names().filter(|name| path.capture_names().all(|known| known != *name)) {
+            let hint = match (nearest(name, path.capture_names()), path.capture_names().collect::<Vec<_>>()) {
+                (Some(near), _) => format!("did you mean `{{{near}}}`?"),
+                (None, known) if known.is_empty() => "the path captures nothing; put `{name}` for a segment".to_owned(),
+                (None, known) => format!("the path captures {{{}}}", known.join("}, {")),
+            };
+            problems.error(
+                &tag.place,
+                format!("`{{{name}}}` is no capture of the path `{}`", path.source()),
+                Some(hint),
+            );
+        }
+        templates.push(template);
+    }
+    templates
+}

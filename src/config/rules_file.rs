@@ -1,0 +1,217 @@
+//! The rules: a file, or a folder of them, made into one [`RuleSet`].
+
+use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
+use super::route::resolve_route;
+use super::rules_lint;
+use super::table::{Placed, Reader, raw_table};
+use super::values::{ByStatus, DurationText, MethodText, PercentageText, SizeText, Texts, words};
+use crate::rules::lifetime::OriginPrecedence;
+use crate::rules::route::SetCookieRule;
+use crate::rules::{Route, RuleSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+raw_table! {
+    /// Rules: what may be cached, and for how long. The first route that matches a request decides.
+    struct RawRulesFile {
+        /// The routes, first match first.
+        route: Vec<Placed<RawRoute>>,
+    }
+}
+
+raw_table! {
+    /// One route. With nothing but `path` it is a plain shared cache by RFC 9111.
+    struct RawRoute {
+        /// The label in metrics and logs, unique: a-z, 0-9, - and _. Default: made from `path`.
+        #[schemars(regex(pattern = "^[a-z0-9_-]+$"))]
+        name: String,
+        /// Which paths: {name} is one segment or a part of one, {name...} the rest, * anything within a segment, **
+        /// any number of segments.
+        #[schemars(required, regex(pattern = "^/"))]
+        path: String,
+        /// Which methods; HEAD comes with GET. Default: GET, or every method where `cache = false`.
+        methods: Vec<Placed<MethodText>>,
+        /// Which host, * for any characters; without a port it matches every port. Default: every host.
+        host: String,
+        /// false: what matches passes through, as an exception before a wider route. Default: true.
+        cache: bool,
+        /// How long an answer that is no error is fresh. Absent: only what the origin says.
+        ttl: DurationText,
+        /// "respect": the origin's explicit freshness goes before `ttl`; "override": `ttl` goes first.
+        /// Default: "respect".
+        origin: OriginWord,
+        /// Lifetimes of answers with these statuses, errors included.
+        ttl_by_status: ByStatus,
+        /// The share by which lifetimes given by this route are shortened at random, so that not all end at once.
+        /// Default: "0%".
+        jitter: PercentageText,
+        /// How long past its lifetime an answer may be served while a fresh one is fetched.
+        stale_while_revalidate: DurationText,
+        /// How long past its lifetime an answer may be served when the origin fails.
+        stale_if_error: DurationText,
+        /// A hit past this share of the lifetime refreshes in the background.
+        refresh_ahead: PercentageText,
+        /// Which query parameters count; they are sorted, and the others are not sent to the origin. Absent: the query
+        /// as it came.
+        query: RawQuery,
+        /// Request headers that are part of the key, besides those that Vary names.
+        headers: Texts,
+        /// Cookies that are part of the key; others are not sent to the origin. [] sends none. Absent: all are sent,
+        /// and only Vary makes them count.
+        cookies: Texts,
+        /// Labels to purge by, besides those that the origin gives: "product:{id}" takes {id} from the path.
+        tags: Texts,
+        /// What to do with an answer that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it
+        /// is. Default: "refuse".
+        set_cookie: SetCookieWord,
+        /// Whether compressible bodies of 1 KiB and more are kept gzip-coded. Default: false.
+        compress: bool,
+        /// The largest body stored. Default: "8MiB".
+        max_body: SizeText,
+        /// How long a request waits for another's fetch of the same thing before it asks on its own. Default: "5s".
+        coalesce_wait: DurationText,
+    }
+}
+
+raw_table! {
+    /// Which query parameters count: either `allow` or `deny`. * stands for any characters in a name.
+    struct RawQuery {
+        /// Only these count.
+        allow: Texts,
+        /// All but these count.
+        deny: Texts,
+    }
+}
+
+words! {
+    /// `origin`
+    enum OriginWord => OriginPrecedence {
+        respect = OriginPrecedence::Respect,
+        override = OriginPrecedence::Override,
+    }
+}
+
+words! {
+    /// `set_cookie`
+    enum SetCookieWord => SetCookieRule {
+        refuse = SetCookieRule::Refuse,
+        strip = SetCookieRule::Strip,
+        store = SetCookieRule::Store,
+    }
+}
+
+/// Rules that can be put in force.
+#[derive(Debug)]
+pub struct LoadedRules {
+    /// The rules.
+    pub rule_set: RuleSet,
+    /// What hardly means what it says.
+    pub warnings: Vec<Problem>,
+    /// The files and their texts, in the order read.
+    pub sources: Vec<(PathBuf, String)>,
+}
+
+/// A resolved route and where it was written.
+pub(super) struct WrittenRoute {
+    pub(super) route: Route,
+    pub(super) raw: RawRoute,
+    pub(super) place: Place,
+}
+
+/// Reads and resolves the rules in a file, or in the `*.toml` files of a folder in name order.
+///
+/// # Errors
+/// Where a file can't be read or holds problems: all of them.
+pub fn load_rules(path: &Path) -> Result<LoadedRules, ConfigErrors> {
+    resolve_rules(path, read_sources(path)?)
+}
+
+/// Resolves the text of one rules file by itself.
+///
+/// # Errors
+/// Where the text holds problems: all of them.
+pub fn check_rules_text(text: &str) -> Result<LoadedRules, ConfigErrors> {
+    let path = Path::new("rules.toml");
+    resolve_rules(path, vec![(path.to_owned(), text.to_owned())])
+}
+
+/// The rules files and their texts.
+pub(super) fn read_sources(path: &Path) -> Result<Vec<(PathBuf, String)>, ConfigErrors> {
+    let failed = |path: &Path, error: &io::Error| {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => {
+                "`rules` in proxy.toml, or `--rules PATH`, names a file or a folder of *.toml files"
+            }
+            _ => "rules are readable UTF-8 text files",
+        };
+        let message = format!("cannot read the rules at `{}`: {error}", path.display());
+        ConfigErrors::one(Problem::without_place(&message, Some(hint)))
+    };
+    let files = rules_files(path).map_err(|error| failed(path, &error))?;
+    let read = |file: PathBuf| match std::fs::read_to_string(&file) {
+        Ok(text) => Ok((file, text)),
+        Err(error) => Err(failed(&file, &error)),
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn rules_files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !std::fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let file = entry?.path();
+        // Editors keep their own files beside the one they edit, hidden.
+        let is_hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if file.extension().is_some_and(|extension| extension == "toml") && !is_hidden && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Resolves the texts of the rules at `path`.
+pub(super) fn resolve_rules(path: &Path, sources: Vec<(PathBuf, String)>) -> Result<LoadedRules, ConfigErrors> {
+    let mut problems = Problems::default();
+    let mut written: Vec<WrittenRoute> = Vec::new();
+    for (file, text) in &sources {
+        let source = Arc::new(Source { name: file.display().to_string(), text: text.clone() });
+        let raw = Reader::new(&source, &mut problems).document::<RawRulesFile>();
+        let routes = raw.and_then(|raw| raw.value.route).map(|routes| routes.value).unwrap_or_default();
+        for raw in routes {
+            if let Some(route) = resolve_route(&raw.value, &raw.place, &mut problems) {
+                written.push(WrittenRoute { route, raw: raw.value, place: raw.place });
+            }
+        }
+    }
+    refuse_same_names(&written, &mut problems);
+    if problems.has_errors() {
+        return Err(problems.finish().err().unwrap_or_else(|| unresolvable("no error is known")));
+    }
+    let routes = written.iter().map(|written| written.route.clone()).collect();
+    let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?;
+    rules_lint::lint(&written, &rule_set, path, &mut problems);
+    Ok(LoadedRules { rule_set, warnings: problems.finish()?, sources })
+}
+
+fn unresolvable(message: &str) -> ConfigErrors {
+    ConfigErrors::one(Problem::without_place(message, Some("split the rules, or use fewer `**` and `*`")))
+}
+
+fn refuse_same_names(written: &[WrittenRoute], problems: &mut Problems) {
+    let mut first_uses = std::collections::HashMap::new();
+    for WrittenRoute { route, raw, place } in written {
+        let place = raw.name.as_ref().or(raw.path.as_ref()).map_or(place, |name| &name.place);
+        if let Some(first) = first_uses.insert(route.name.as_str(), place) {
+            let message = format!("another route has the name `{}`", route.name);
+            let hint = match raw.name {
+                Some(_) => format!("names are unique over all files; the other one is in {first}"),
+                None => format!("give this route a `name` of its own; the other one is in {first}"),
+            };
+            problems.error(place, message, Some(hint));
+        }
+    }
+}

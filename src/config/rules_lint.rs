@@ -1,0 +1,101 @@
+//! Warnings: rules that can be used but hardly mean what they say.
+
+use super::problem::{Place, Problem, Problems};
+use super::rules_file::{RawRoute, WrittenRoute};
+use super::table::Placed;
+use crate::rules::RuleSet;
+use crate::rules::key_recipe::CookieRule;
+use crate::rules::route::RouteMode;
+use std::path::Path;
+
+/// The methods whose answers may be stored.
+const STORABLE_METHODS: [&str; 4] = ["GET", "HEAD", "POST", "QUERY"];
+
+pub(super) fn lint(written: &[WrittenRoute], rule_set: &RuleSet, path: &Path, problems: &mut Problems) {
+    if written.is_empty() {
+        let message = format!("there is no route in `{}`, so everything passes through", path.display());
+        let mut warning = Problem::without_place(&message, Some("add a `[[route]]` with a `path`"));
+        warning.severity = super::problem::Severity::Warning;
+        problems.push(warning);
+    }
+    for found in rule_set.unreachable_routes() {
+        let place = |name: &crate::scope::RouteName| {
+            written.iter().find(|written| written.route.name == *name).map(|written| path_place(written).clone())
+        };
+        if let (Some(place_of_route), Some(place_of_earlier)) =
+            (place(&found.route.name), place(&found.covered_by.name))
+        {
+            let message = format!("the route `{}` can never match", found.route.name);
+            let hint =
+                format!("`{}` in {place_of_earlier} takes all its requests; put this one first", found.covered_by.name);
+            problems.push(Problem::warning(&place_of_route, message, hint));
+        }
+    }
+    for written in written {
+        match written.route.mode {
+            RouteMode::PassThrough => lint_exception(&written.raw, problems),
+            RouteMode::Cache => lint_caching(written, problems),
+        }
+    }
+}
+
+fn path_place(written: &WrittenRoute) -> &Place {
+    written.raw.path.as_ref().map_or(&written.place, |path| &path.place)
+}
+
+/// A route that passes through: keys of the cache mean nothing there.
+fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
+    fn place<T>(name: &'static str, value: Option<&Placed<T>>) -> Option<(&'static str, Place)> {
+        value.map(|value| (name, value.place.clone()))
+    }
+    let idle = [
+        place("ttl", raw.ttl.as_ref()),
+        place("origin", raw.origin.as_ref()),
+        place("ttl_by_status", raw.ttl_by_status.as_ref()),
+        place("jitter", raw.jitter.as_ref()),
+        place("stale_while_revalidate", raw.stale_while_revalidate.as_ref()),
+        place("stale_if_error", raw.stale_if_error.as_ref()),
+        place("refresh_ahead", raw.refresh_ahead.as_ref()),
+        place("query", raw.query.as_ref()),
+        place("headers", raw.headers.as_ref()),
+        place("cookies", raw.cookies.as_ref()),
+        place("tags", raw.tags.as_ref()),
+        place("set_cookie", raw.set_cookie.as_ref()),
+        place("compress", raw.compress.as_ref()),
+        place("max_body", raw.max_body.as_ref()),
+        place("coalesce_wait", raw.coalesce_wait.as_ref()),
+    ];
+    for (name, place) in idle.into_iter().flatten() {
+        let message = format!("`{name}` means nothing where `cache = false`");
+        problems.push(Problem::warning(&place, message, "what passes through is neither keyed nor stored nor changed"));
+    }
+}
+
+fn lint_caching(written: &WrittenRoute, problems: &mut Problems) {
+    let WrittenRoute { route, raw, .. } = written;
+    if let Some(methods) = &raw.methods
+        && !route.methods.iter().any(|method| STORABLE_METHODS.contains(&method.as_str()))
+    {
+        let hint = "answers to GET, HEAD, POST and QUERY can be stored; for an exception, write `cache = false`";
+        problems.push(Problem::warning(&methods.place, "nothing that this route matches can be stored", hint));
+    }
+    let gives_lifetimes = raw.ttl.is_some() || raw.ttl_by_status.is_some();
+    if let (Some(jitter), false) = (&raw.jitter, gives_lifetimes) {
+        let hint = "it spreads `ttl` and `ttl_by_status`; what the origin says stays as it is";
+        problems.push(Problem::warning(&jitter.place, "`jitter` has no lifetime to spread", hint));
+    }
+    if let (Some(Placed { value, place }), false) = (&raw.origin, gives_lifetimes)
+        && value.0 == crate::rules::lifetime::OriginPrecedence::Override
+    {
+        let hint = "add a `ttl`, or leave `origin` out";
+        problems.push(Problem::warning(place, "nothing here goes before what the origin says", hint));
+    }
+    let keyed_cookie = raw
+        .headers
+        .as_ref()
+        .and_then(|headers| headers.value.iter().find(|header| header.value.eq_ignore_ascii_case("cookie")));
+    if let (Some(header), CookieRule::AsReceived) = (keyed_cookie, &route.key.cookies) {
+        let hint = "list the cookies that count: cookies = [\"currency\"]";
+        problems.push(Problem::warning(&header.place, "every visitor gets entries of their own", hint));
+    }
+}

@@ -1,0 +1,198 @@
+//! From a stored entry to a response: which representation, which status, which bytes of it.
+//!
+//! Nothing here waits and nothing large is copied: the body is a view of the stored bytes, or inflates itself piece by
+//! piece as the client reads it.
+
+mod representation;
+mod stored_body;
+
+use super::origin::{Body, empty_body};
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::semantics::conditional::{self, Precondition};
+use crate::semantics::partial::{Coverage, coverage};
+use crate::semantics::range::{self, ByteRange, IfRange, RangeVerdict};
+use http::header::{
+    AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use representation::Representation;
+use std::time::Duration;
+
+/// Room for what each answer adds to the stored fields: Age, Cache-Status, Via, and one more.
+const FIELDS_ADDED: usize = 4;
+
+/// The largest Age that is told: 2^31, which stands for anything beyond (RFC 9111 section 1.2.2).
+const AGE_SECS_MAX: u64 = 1 << 31;
+
+/// Whether an entry has what a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// It has.
+    Held,
+    /// It is a part, and not the one that the request asks for.
+    Missing,
+}
+
+/// Whether an entry holds all that a request asks for: a whole always does; a part only for a GET with a single range
+/// inside it whose If-Range, if any, holds.
+#[must_use]
+pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Holding {
+    match entry.parts.part {
+        Some(_) if held_range(entry, method, presented, now).is_none() => Holding::Missing,
+        _ => Holding::Held,
+    }
+}
+
+/// The response from an entry to a GET or HEAD with the presented headers.
+///
+/// Preconditions and ranges are evaluated on a stored 200 or part only: other statuses are sent as they are (RFC 9110
+/// section 13.2.1). An entry that is a part must be [`Holding::Held`]; were it not, all of the part is sent.
+#[must_use]
+pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
+    let representation = Representation::choose(entry, presented);
+    let fields = representation.fields(FIELDS_ADDED);
+    let age = entry.parts.policy.current_age(now);
+    let selectable = entry.parts.status == StatusCode::OK || entry.parts.part.is_some();
+    if selectable && is_conditional(presented) {
+        match conditional::evaluate(method, presented, &fields, now) {
+            Precondition::Proceed => {}
+            Precondition::NotModified => return not_modified(fields, age),
+            Precondition::Failed => return refused(StatusCode::PRECONDITION_FAILED, &fields),
+        }
+    }
+    if entry.parts.part.is_some() {
+        return part(entry, method, presented, fields, age, now);
+    }
+    if selectable && *method == Method::GET && presented.contains_key(RANGE) {
+        let length = representation.length();
+        match range::resolve(presented, &fields, length, now) {
+            RangeVerdict::Whole => {}
+            RangeVerdict::Single(range) => return single(&representation, fields, age, range),
+            RangeVerdict::Multiple(ranges) => return multiple(&representation, fields, age, ranges),
+            RangeVerdict::NotSatisfiable => {
+                let mut response = refused(StatusCode::RANGE_NOT_SATISFIABLE, &fields);
+                response.headers_mut().insert(CONTENT_RANGE, range::content_range_unsatisfied(length));
+                return response;
+            }
+        }
+        // The whole is negotiated as if there were no range.
+        let representation = Representation::negotiated(entry, presented);
+        return whole(&representation, representation.fields(FIELDS_ADDED), method, age);
+    }
+    whole(&representation, fields, method, age)
+}
+
+fn is_conditional(presented: &HeaderMap) -> bool {
+    [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| presented.contains_key(name))
+}
+
+fn respond(status: StatusCode, mut fields: HeaderMap, age: Duration, body: Body) -> Response<Body> {
+    fields.insert(AGE, HeaderValue::from(age.as_secs().min(AGE_SECS_MAX)));
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    response
+}
+
+fn whole(representation: &Representation<'_>, fields: HeaderMap, method: &Method, age: Duration) -> Response<Body> {
+    let body = if *method == Method::HEAD { empty_body() } else { representation.body() };
+    respond(representation.status(), fields, age, body)
+}
+
+fn single(
+    representation: &Representation<'_>,
+    mut fields: HeaderMap,
+    age: Duration,
+    range: ByteRange,
+) -> Response<Body> {
+    fields.insert(CONTENT_LENGTH, HeaderValue::from(range.len()));
+    fields.insert(CONTENT_RANGE, range::content_range(range, representation.length()));
+    respond(StatusCode::PARTIAL_CONTENT, fields, age, representation.body_of(range))
+}
+
+/// RFC 9110 section 15.3.7.2.
+fn multiple(
+    representation: &Representation<'_>,
+    mut fields: HeaderMap,
+    age: Duration,
+    ranges: Vec<ByteRange>,
+) -> Response<Body> {
+    let (content_type, length, body) = representation.multipart(ranges, fields.get(CONTENT_TYPE));
+    fields.insert(CONTENT_TYPE, content_type);
+    fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    respond(StatusCode::PARTIAL_CONTENT, fields, age, body)
+}
+
+/// The single range that a request asks of a stored part, and where it begins in the stored body.
+fn held_range(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Option<(ByteRange, u64)> {
+    let part = entry.parts.part.as_ref().filter(|_| *method == Method::GET)?;
+    let specs = range::parse_range(presented)?;
+    let [spec] = specs.as_slice() else { return None };
+    let held_bytes = entry.parts.body.at_rest().len() as u64;
+    let Coverage::Held { range, offset } = coverage(part, held_bytes, *spec) else { return None };
+    (range::if_range_holds(presented, &entry.headers(), now) != IfRange::Fails).then_some((range, offset))
+}
+
+fn part(
+    entry: &Entry,
+    method: &Method,
+    presented: &HeaderMap,
+    mut fields: HeaderMap,
+    age: Duration,
+    now: Timestamp,
+) -> Response<Body> {
+    let stored = entry.parts.body.at_rest();
+    let Some((range, offset)) = held_range(entry, method, presented, now) else {
+        return respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.clone()));
+    };
+    // A part may hold fewer bytes than it says; what there is of the range is sent.
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(stored.len());
+    let end = usize::try_from(offset.saturating_add(range.len())).unwrap_or(usize::MAX).min(stored.len());
+    let complete_length = entry.parts.part.and_then(|part| part.complete_length);
+    fields.insert(CONTENT_RANGE, range::content_range_of_part(range, complete_length));
+    fields.insert(CONTENT_LENGTH, HeaderValue::from(end - start));
+    respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.slice(start..end)))
+}
+
+/// Fields that describe the content, which a 304 has none of (RFC 9110 section 15.4.5).
+const CONTENT_FIELDS: [HeaderName; 8] = [
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_RANGE,
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("content-md5"),
+];
+
+/// 304 with all fields that a 200 would have but those that describe its content; Last-Modified stays only where there
+/// is no entity tag to tell the representation by (RFC 9110 section 15.4.5).
+fn not_modified(mut fields: HeaderMap, age: Duration) -> Response<Body> {
+    for name in CONTENT_FIELDS {
+        fields.remove(name);
+    }
+    if fields.contains_key(ETAG) {
+        fields.remove(LAST_MODIFIED);
+    }
+    respond(StatusCode::NOT_MODIFIED, fields, age, empty_body())
+}
+
+/// 412 or 416: an answer about the request, not the stored response, so nothing that would make it cacheable or
+/// describe a content goes with it; what browsers need to let a page see it does.
+fn refused(status: StatusCode, fields: &HeaderMap) -> Response<Body> {
+    let mut response = Response::new(empty_body());
+    *response.status_mut() = status;
+    let kept = |name: &HeaderName| *name == VARY || name.as_str().starts_with("access-control-");
+    for (name, value) in fields.iter().filter(|(name, _)| kept(name)) {
+        response.headers_mut().append(name, value.clone());
+    }
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
+    response
+}
+
+#[cfg(test)]
+#[path = "deliver_tests.rs"]
+mod tests;

@@ -1,0 +1,35 @@
+//! Configuration and rules, from files to what they resolve to or to every problem in them.
+
+#[path = "config/proxy_file.rs"]
+mod proxy_file;
+#[path = "config/reload.rs"]
+mod reload;
+#[path = "config/rules.rs"]
+mod rules;
+#[path = "config/schema.rs"]
+mod schema;
+
+use larder::config::ConfigErrors;
+use larder::config::problem::ProblemReport;
+
+/// One expected problem: line, column, message, hint.
+type Expected = (usize, usize, &'static str, Option<&'static str>);
+
+/// Asserts that exactly these problems were found, in this order.
+fn assert_problems(text: &str, found: &[ProblemReport], expected: &[Expected]) {
+    let found: Vec<_> = found
+        .iter()
+        .map(|report| {
+            (report.line.unwrap_or(0), report.column.unwrap_or(0), report.message.as_str(), report.hint.as_deref())
+        })
+        .collect();
+    assert_eq!(found, expected, "in\n{text}");
+}
+
+/// The problems of what must not resolve.
+fn refused<T>(text: &str, result: Result<T, ConfigErrors>) -> Vec<ProblemReport> {
+    match result {
+        Ok(_) => panic!("must be refused:\n{text}"),
+        Err(errors) => errors.reports(),
+    }
+}

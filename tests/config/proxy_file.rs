@@ -1,0 +1,287 @@
+//! `proxy.toml`
+
+use super::{Expected, assert_problems, refused};
+use larder::config::{AccessLog, Config, ConfigErrors, LogFormat, LogLevel, LogOptions, Overrides, load_with_token};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const LEAST: &str = "[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n";
+
+fn load(text: &str, overrides: &Overrides, token: Option<&str>) -> Result<Config, ConfigErrors> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "s3cret\n").unwrap();
+    std::fs::write(folder.path().join("blank"), "\n").unwrap();
+    let path = folder.path().join("proxy.toml");
+    std::fs::write(&path, text).unwrap();
+    load_with_token(&path, overrides, token.map(ToOwned::to_owned))
+}
+
+fn resolved(text: &str) -> Config {
+    load(text, &Overrides::default(), None).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn with_the_least_every_default_is_filled_in() {
+    let config = resolved(LEAST);
+    assert_eq!(config.rules_path.file_name().unwrap(), "rules");
+    assert!(config.rules_path.is_absolute(), "relative paths are relative to the file's folder");
+    assert_eq!(config.proxy.http, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (64 * 1024, 128));
+    assert_eq!((config.proxy.uri_bytes_max, config.proxy.connections_max), (8 * 1024, 16_384));
+    assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(10));
+    assert_eq!(config.proxy.idle_timeout, Duration::from_secs(60));
+    assert_eq!(config.proxy.drain_timeout, Duration::from_secs(30));
+    assert_eq!(config.upstream.servers, ["http://127.0.0.1:8000/"]);
+    assert_eq!(config.upstream.connect_timeout, Duration::from_secs(1));
+    assert_eq!(config.upstream.read_timeout, Duration::from_secs(30));
+    assert_eq!(config.upstream.idle_timeout, Duration::from_secs(4));
+    assert_eq!(config.upstream.idle_connections_max, 128);
+    assert_eq!((config.memory.size_bytes, config.memory.variants_per_key_max), (256 << 20, 32));
+    assert_eq!((config.admin.listen, config.admin.token), ("127.0.0.1:9180".parse().unwrap(), None));
+    assert_eq!(config.log, LogOptions { format: LogFormat::Text, level: LogLevel::Info, access: AccessLog::On });
+}
+
+#[test]
+fn every_key_reaches_its_option() {
+    let config = resolved(
+        r#"
+        rules = "shop.toml"
+        [listen]
+        http = "[::]:80"
+        [upstream]
+        servers = ["http://a:1", "http://b.example"]
+        connect_timeout = "250ms"
+        read_timeout = "1m 30s"
+        idle_timeout = "9s"
+        idle_connections = 7
+        [memory]
+        size = 2097152
+        variants_per_key = 5
+        [admin]
+        listen = "0.0.0.0:9"
+        token_file = "token"
+        [log]
+        format = "json"
+        level = "debug"
+        access = false
+        [limits]
+        header_bytes = "16KiB"
+        headers = 50
+        uri_bytes = "2KiB"
+        connections = 100
+        [timeouts]
+        header_read = "1s"
+        idle = "2s"
+        drain = "0s"
+        "#,
+    );
+    assert_eq!(config.rules_path.file_name().unwrap(), "shop.toml");
+    assert_eq!(config.proxy.http, "[::]:80".parse().unwrap());
+    assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (16 * 1024, 50));
+    assert_eq!((config.proxy.uri_bytes_max, config.proxy.connections_max), (2048, 100));
+    assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(1));
+    assert_eq!(config.proxy.idle_timeout, Duration::from_secs(2));
+    assert_eq!(config.proxy.drain_timeout, Duration::ZERO);
+    assert_eq!(config.upstream.servers, ["http://a:1/", "http://b.example/"]);
+    assert_eq!(config.upstream.connect_timeout, Duration::from_millis(250));
+    assert_eq!(config.upstream.read_timeout, Duration::from_secs(90));
+    assert_eq!(config.upstream.idle_timeout, Duration::from_secs(9));
+    assert_eq!(config.upstream.idle_connections_max, 7);
+    assert_eq!((config.memory.size_bytes, config.memory.variants_per_key_max), (2 << 20, 5));
+    assert_eq!(config.admin.token.as_deref(), Some("s3cret"));
+    assert_eq!(config.log, LogOptions { format: LogFormat::Json, level: LogLevel::Debug, access: AccessLog::Off });
+}
+
+#[test]
+fn the_command_line_goes_before_the_file_and_the_environment_before_the_token_file() {
+    let overrides = Overrides {
+        listen: Some("127.0.0.1:0".into()),
+        upstream: Some("http://other:1".into()),
+        admin: Some("0.0.0.0:1".into()),
+        rules: Some(PathBuf::from("elsewhere")),
+    };
+    let text = "rules = \"x\"\nlisten.http = \"nonsense\"\nadmin.token_file = \"token\"\n";
+    let config = load(text, &overrides, Some(" from-the-environment\n")).unwrap();
+    assert_eq!(config.rules_path, Path::new("elsewhere"));
+    assert_eq!(config.proxy.http, "127.0.0.1:0".parse().unwrap());
+    assert_eq!(config.upstream.servers, ["http://other:1/"]);
+    assert_eq!(config.admin.listen, "0.0.0.0:1".parse().unwrap());
+    assert_eq!(config.admin.token.as_deref(), Some("from-the-environment"));
+}
+
+#[test]
+fn the_shipped_configuration_resolves() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml");
+    let config = load_with_token(&path, &Overrides::default(), None).unwrap_or_else(|errors| panic!("{errors}"));
+    let rules = larder::config::load_rules(&config.rules_path).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(rules.warnings.is_empty(), "{:?}", rules.warnings);
+    assert!(!rules.rule_set.routes().is_empty());
+}
+
+#[test]
+fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
+    const ADDRESS: &str = "write an IP address and a port, e.g. \"0.0.0.0:8080\" or \"[::]:8080\"";
+    const SERVERS: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
+    const URL: &str = "write \"http://host:port\"";
+    const UNIT: &str = "a duration has a unit: \"500ms\", \"30s\", \"5m\", \"1h 30m\", \"7d\"";
+    const SIZE: &str = "a size has a unit: \"64KiB\", \"2MiB\", \"1GiB\"";
+    let cases: &[(&str, &[Expected])] = &[
+        ("", &[(1, 1, "`upstream.servers` is missing", Some(SERVERS))]),
+        ("[upstream]\n", &[(1, 1, "`upstream.servers` is missing", Some(SERVERS))]),
+        ("[upstream]\nserver = []", &[(2, 1, "unknown key `server`", Some("did you mean `servers`?"))]),
+        ("[upstream]\nservers = []", &[(2, 11, "`servers` names no server", Some(SERVERS))]),
+        (
+            "[upstream]\nservers = \"http://a\"",
+            &[(2, 11, "expected a list, found a string", Some("write `[\"http://a\"]`"))],
+        ),
+        ("[upstream]\nservers = [1]", &[(2, 12, "expected a string, found an integer", None)]),
+        ("upstream.servers = [\"a:1\"]", &[(1, 21, "`a:1` is no address of an upstream server", Some(URL))]),
+        (
+            "upstream.servers = [\"https://a\", \"http://a/x\", \"http://u@a\"]",
+            &[
+                (
+                    1,
+                    21,
+                    "`https://a` is no address of an upstream server",
+                    Some("only plain HTTP is spoken to the upstream: write \"http://host:port\""),
+                ),
+                (
+                    1,
+                    34,
+                    "`http://a/x` is no address of an upstream server",
+                    Some("write \"http://host:port\", without a path: requests keep their own"),
+                ),
+                (1, 48, "`http://u@a` is no address of an upstream server", Some(URL)),
+            ],
+        ),
+        ("upstream.servers = [\"http://a\", \"http://a\"]", &[(1, 33, "`http://a/` is there twice", None)]),
+        ("LEAST[memroy]\nsize = 1", &[(3, 2, "unknown key `memroy`", Some("did you mean `memory`?"))]),
+        (
+            "LEAST[redis]\nurl = \"redis://a\"",
+            &[(
+                3,
+                2,
+                "unknown key `redis`",
+                Some("known here: rules, listen, upstream, memory, admin, log, limits, timeouts"),
+            )],
+        ),
+        ("LEAST[listen]\nhttp = 8080", &[(4, 8, "expected a string, found an integer", None)]),
+        ("LEAST[listen]\nhttp = \"localhost\"", &[(4, 8, "`localhost` is no address to listen on", Some(ADDRESS))]),
+        (
+            "LEAST[listen]\nhttp = \"127.0.0.1\"",
+            &[(4, 8, "`127.0.0.1` is no address to listen on", Some("the port is missing, e.g. \"127.0.0.1:8080\""))],
+        ),
+        (
+            "LEASTconnect_timeout = 5",
+            &[(3, 19, "expected a duration such as \"30s\", found an integer", Some("write \"5s\" for seconds"))],
+        ),
+        ("LEASTread_timeout = \"5\"", &[(3, 16, "`5` is no duration", Some(UNIT))]),
+        ("LEASTread_timeout = \"0s\"", &[(3, 16, "a timeout cannot be zero", None)]),
+        ("LEASTread_timeout = \"20y\"", &[(3, 16, "`20y` is longer than ten years", None)]),
+        (
+            "LEASTread_timeout = \"5M\"",
+            &[(
+                3,
+                16,
+                "`5M` could mean months or minutes",
+                Some("write `m` for minutes; for months, count in days (`d`)"),
+            )],
+        ),
+        ("LEAST[memory]\nsize = \"big\"", &[(4, 8, "`big` is no size", Some(SIZE))]),
+        ("LEAST[memory]\nsize = true", &[(4, 8, "expected a size such as \"2MiB\", found a boolean", Some(SIZE))]),
+        ("LEAST[memory]\nsize = \"1KiB\"", &[(4, 8, "too small", Some("write no less than 1.0 MiB"))]),
+        ("LEAST[memory]\nsize = -1", &[(4, 8, "`-1` is out of range", None)]),
+        ("LEAST[memory]\nvariants_per_key = 0", &[(4, 20, "too small", Some("write no less than 1"))]),
+        ("LEAST[limits]\nheaders = 100000", &[(4, 11, "too large", Some("write no more than 8192"))]),
+        (
+            "LEAST[log]\nformat = \"jsn\"",
+            &[(4, 10, "`jsn` is none of the values that this key can have", Some("did you mean `json`?"))],
+        ),
+        (
+            "LEAST[log]\nlevel = \"loud\"",
+            &[(
+                4,
+                9,
+                "`loud` is none of the values that this key can have",
+                Some("choose one of error, warn, info, debug, trace"),
+            )],
+        ),
+        ("LEAST[log]\naccess = \"on\"", &[(4, 10, "expected true or false, found a string", None)]),
+        (
+            "LEAST[admin]\nlisten = \"0.0.0.0:9180\"",
+            &[(
+                4,
+                10,
+                "the admin API would be open to everyone who reaches `0.0.0.0:9180`",
+                Some("set LARDER_ADMIN_TOKEN or `admin.token_file`, or listen on 127.0.0.1"),
+            )],
+        ),
+        (
+            "LEAST[admin]\nlisten = \"0.0.0.0:9180\"\ntoken_file = \"blank\"",
+            &[(
+                5,
+                14,
+                "the admin token is empty or cannot stand in a header",
+                Some("a token is a line of visible ASCII characters, e.g. from `openssl rand -hex 32`"),
+            )],
+        ),
+        (
+            "LEASTmemory = 1",
+            &[(
+                3,
+                1,
+                "unknown key `memory`",
+                Some("known here: servers, connect_timeout, read_timeout, idle_timeout, idle_connections"),
+            )],
+        ),
+        ("listen = 1\nLEAST", &[(1, 10, "expected a table, found an integer", None)]),
+        ("rules = \"\u{e9}\" x\nLEAST", &[(1, 13, "unexpected key or value, expected newline, `#`", None)]),
+        ("rules = \"a\"\nrules = \"b\"\nLEAST", &[(2, 1, "duplicate key", None)]),
+    ];
+    for (text, expected) in cases {
+        let text = text.replace("LEAST", LEAST);
+        assert_problems(&text, &refused(&text, load(&text, &Overrides::default(), None)), expected);
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_order_of_the_text() {
+    let text = "rulez = 1\n[listen]\nhttp = \"x\"\n[upstream]\nservers = []\nread_timeout = \"soon\"\n";
+    let found = refused(text, load(text, &Overrides::default(), None));
+    let places: Vec<_> = found.iter().map(|report| (report.line.unwrap(), report.value.as_deref().unwrap())).collect();
+    assert_eq!(places, [(1, "rulez"), (3, "\"x\""), (5, "[]"), (6, "\"soon\"")]);
+}
+
+#[test]
+fn a_problem_of_the_command_line_names_the_argument() {
+    let overrides = Overrides { listen: Some("8080".into()), ..Overrides::default() };
+    let found = refused(LEAST, load(LEAST, &overrides, None));
+    assert_eq!((found[0].file.as_deref(), found[0].value.as_deref()), (Some("--listen"), Some("8080")));
+}
+
+#[test]
+fn a_missing_file_is_told_with_what_to_write() {
+    let errors = load_with_token(Path::new("no/such/proxy.toml"), &Overrides::default(), None).unwrap_err();
+    let report = &errors.reports()[0];
+    assert!(report.message.starts_with("cannot read `no/such/proxy.toml`: "), "{}", report.message);
+    assert!(report.hint.as_deref().unwrap().contains("--config FILE"));
+}
+
+#[test]
+fn problems_are_shown_in_their_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("proxy.toml");
+    std::fs::write(&path, format!("{LEAST}read_timeout = 30\n")).unwrap();
+    let errors = load_with_token(&path, &Overrides::default(), None).unwrap_err();
+    let shown = errors.to_string().replace(path.to_str().unwrap(), "proxy.toml");
+    let expected = "1 error in the configuration
+
+error: expected a duration such as \"30s\", found an integer
+ --> proxy.toml:3:16
+  |
+3 | read_timeout = 30
+  |                ^^
+  |
+  = hint: write \"30s\" for seconds";
+    assert_eq!(shown, expected);
+}

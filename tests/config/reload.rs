@@ -1,0 +1,147 @@
+//! Reading the rules anew: what does not resolve never replaces what does.
+
+use larder::clock::{ManualClock, Timestamp};
+use larder::config::load_rules;
+use larder::config::reload::{Change, RulesReloader};
+use larder::config::watch::watch_rules;
+use larder::rules::RuleSet;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const GOOD: &str = "[[route]]\npath = \"/a\"\n";
+const OTHER: &str = "[[route]]\npath = \"/b\"\n";
+const BAD: &str = "[[route]]\npath = \"b\"\n";
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    in_force: Arc<Mutex<RuleSet>>,
+    reloader: RulesReloader,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rules.toml");
+        std::fs::write(&path, GOOD).unwrap();
+        let rules = load_rules(&path).unwrap();
+        let in_force = Arc::new(Mutex::new(rules.rule_set));
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(100)));
+        let applied = Arc::clone(&in_force);
+        let reloader = RulesReloader::new(&path, &rules.warnings, rules.sources, clock.clone(), move |rule_set| {
+            *applied.lock().unwrap() = rule_set;
+        });
+        Self { folder, clock, in_force, reloader }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("rules.toml")
+    }
+
+    fn write(&self, text: &str) {
+        self.clock.advance(Duration::from_secs(1));
+        std::fs::write(self.path(), text).unwrap();
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.in_force.lock().unwrap().routes().iter().map(|route| route.name.to_string()).collect()
+    }
+}
+
+#[test]
+fn good_rules_come_into_force() {
+    let fixture = Fixture::new();
+    fixture.write(OTHER);
+    let status = fixture.reloader.reload().unwrap();
+    assert_eq!(fixture.names(), ["b"]);
+    assert_eq!(status.loaded_at, Timestamp::from_secs(101));
+    assert_eq!(status.sources[..], [(fixture.path(), OTHER.to_owned())]);
+}
+
+#[test]
+fn bad_rules_never_replace_good_ones_and_are_told_of_until_good_ones_come() {
+    let fixture = Fixture::new();
+    fixture.write(BAD);
+    fixture.reloader.reload().unwrap_err();
+    assert_eq!(fixture.names(), ["a"]);
+    let status = fixture.reloader.status();
+    assert_eq!((status.loaded_at, &status.sources[0].1[..]), (Timestamp::from_secs(100), GOOD));
+    let rejected = status.rejected.unwrap();
+    assert_eq!((rejected.at, rejected.errors.reports()[0].line), (Timestamp::from_secs(101), Some(2)));
+
+    fixture.write(OTHER);
+    assert!(fixture.reloader.reload().unwrap().rejected.is_none());
+    assert_eq!(fixture.names(), ["b"]);
+}
+
+#[test]
+fn rules_that_vanish_stay_in_force() {
+    let fixture = Fixture::new();
+    std::fs::remove_file(fixture.path()).unwrap();
+    fixture.reloader.reload().unwrap_err();
+    assert_eq!(fixture.names(), ["a"]);
+    assert!(fixture.reloader.status().rejected.is_some());
+}
+
+#[test]
+fn what_was_read_before_is_not_judged_again() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.reloader.reload_if_changed().unwrap(), Change::None);
+    fixture.write(BAD);
+    fixture.reloader.reload_if_changed().unwrap_err();
+    assert_eq!(fixture.reloader.reload_if_changed().unwrap(), Change::None);
+    fixture.write(GOOD);
+    assert_eq!(fixture.reloader.reload_if_changed().unwrap(), Change::Applied);
+    assert!(fixture.reloader.status().rejected.is_none());
+}
+
+/// Waits for the watch to call back after `change`.
+fn assert_noticed(changes: &Receiver<()>, what: &str, change: impl FnOnce()) {
+    while changes.try_recv().is_ok() {}
+    change();
+    assert!(changes.recv_timeout(Duration::from_secs(20)).is_ok(), "{what} must be noticed");
+}
+
+fn watched(path: &Path) -> (impl Drop, Receiver<()>) {
+    let (sender, changes) = channel();
+    let watch = watch_rules(path, move || {
+        // The test may have ended.
+        let _ = sender.send(());
+    });
+    (watch.unwrap(), changes)
+}
+
+#[test]
+fn changes_of_a_file_are_noticed_however_they_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules.toml");
+    std::fs::write(&path, GOOD).unwrap();
+    let (_watch, changes) = watched(&path);
+    assert_noticed(&changes, "a write", || std::fs::write(&path, OTHER).unwrap());
+    let replace = || {
+        std::fs::write(folder.path().join("new"), GOOD).unwrap();
+        std::fs::rename(folder.path().join("new"), &path).unwrap();
+    };
+    assert_noticed(&changes, "a renamed file", replace);
+    assert_noticed(&changes, "a second renamed file", replace);
+    assert_noticed(&changes, "a removal", || std::fs::remove_file(&path).unwrap());
+    assert_noticed(&changes, "a return", || std::fs::write(&path, GOOD).unwrap());
+}
+
+#[test]
+fn changes_in_a_folder_are_noticed_after_the_folder_was_replaced() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("rules");
+    std::fs::create_dir(&path).unwrap();
+    let (_watch, changes) = watched(&path);
+    assert_noticed(&changes, "a new file", || std::fs::write(path.join("a.toml"), GOOD).unwrap());
+    assert_noticed(&changes, "a renamed folder", || {
+        let next = parent.path().join("next");
+        std::fs::create_dir(&next).unwrap();
+        std::fs::rename(&path, parent.path().join("old")).unwrap();
+        std::fs::rename(&next, &path).unwrap();
+    });
+    assert_noticed(&changes, "a file in the new folder", || std::fs::write(path.join("a.toml"), OTHER).unwrap());
+}
