@@ -89,7 +89,8 @@ impl Resolver<'_> {
             uri_bytes_max: self.size(limits.uri_bytes.as_ref(), 8 * 1024, 64..=64 * 1024 - 1),
             connections_max: self.number(limits.connections.as_ref(), 16_384, 1..=10_000_000),
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
-            idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_secs(60)),
+            idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_mins(1)),
+            stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_mins(1)),
             drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
         }
     }
@@ -122,7 +123,18 @@ impl Resolver<'_> {
             let hint = format!("set {ADMIN_TOKEN_VARIABLE} or `admin.token_file`, or listen on 127.0.0.1");
             self.problems.error(&place, message, Some(hint));
         }
-        AdminOptions { listen, token }
+        AdminOptions { listen, token, hosts: raw.hosts.map(|hosts| self.hosts(&hosts.value)).unwrap_or_default() }
+    }
+
+    fn hosts(&mut self, written: &Texts) -> Vec<String> {
+        for host in written {
+            let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+            if host.value.is_empty() || !host.value.chars().all(is_fit) {
+                let hint = "write names alone, e.g. \"larder.internal\"; every port is accepted";
+                self.problems.error(&host.place, format!("`{}` is no name of a host", host.value), Some(hint));
+            }
+        }
+        written.iter().map(|host| host.value.to_ascii_lowercase()).collect()
     }
 
     fn token_of_file(&mut self, file: &Placed<String>) -> Option<String> {
