@@ -81,6 +81,9 @@ pub struct RulesDiagnostic {
     /// In which column, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
+    /// What stands there, shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
     /// How to mend it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,

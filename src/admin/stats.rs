@@ -49,7 +49,6 @@ pub(super) struct ShownTier {
     pub(super) entries: u64,
     pub(super) bytes: u64,
     pub(super) bytes_max: u64,
-    lookups: BTreeMap<&'static str, u64>,
     evictions: BTreeMap<&'static str, u64>,
 }
 
@@ -89,9 +88,8 @@ impl Traffic {
 
 impl From<TierUsage> for ShownTier {
     fn from(usage: TierUsage) -> Self {
-        let TierUsage { tier, entries, bytes, bytes_max, lookups, evictions } = usage;
-        let (lookups, evictions) = (lookups.into_iter().collect(), evictions.into_iter().collect());
-        Self { tier, entries, bytes, bytes_max, lookups, evictions }
+        let TierUsage { tier, entries, bytes, bytes_max, evictions } = usage;
+        Self { tier, entries, bytes, bytes_max, evictions: evictions.into_iter().collect() }
     }
 }
 

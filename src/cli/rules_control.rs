@@ -98,6 +98,7 @@ impl RulesControl for Arc<RulesKeeper> {
                 file: None,
                 line: None,
                 column: None,
+                value: None,
                 hint: None,
             }]),
         }
@@ -114,6 +115,7 @@ fn diagnostics(reports: Vec<ProblemReport>) -> Vec<RulesDiagnostic> {
         file: report.file,
         line: report.line,
         column: report.column,
+        value: report.value,
         hint: report.hint,
     };
     reports.into_iter().map(diagnostic).collect()

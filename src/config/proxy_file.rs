@@ -75,8 +75,7 @@ raw_table! {
         /// A file that holds the token that callers must present. The environment variable LARDER_ADMIN_TOKEN goes
         /// before it.
         token_file: String,
-        /// Names, without port, that callers may use for the admin API besides its address and those of loopback.
-        /// Default: none.
+        /// Names, without port, under which callers may reach it besides its address, "localhost" and loopback.
         hosts: Texts,
     }
 }
@@ -114,11 +113,11 @@ raw_table! {
         header_read: DurationText,
         /// Between two requests on a connection. Default: "60s".
         idle: DurationText,
-        /// How long a client may neither send the next piece of its body nor read the next of a response.
-        /// Default: "60s".
-        stall: DurationText,
         /// How long requests under way may take once Larder is asked to stop. Default: "30s".
         drain: DurationText,
+        /// How long a client may neither send the next piece of its body nor read the next of a response.
+        /// Default: "30s".
+        stall: DurationText,
     }
 }
 

@@ -90,7 +90,7 @@ impl Resolver<'_> {
             connections_max: self.number(limits.connections.as_ref(), 16_384, 1..=10_000_000),
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
             idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_mins(1)),
-            stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_mins(1)),
+            stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_secs(30)),
             drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
         }
     }
@@ -123,18 +123,24 @@ impl Resolver<'_> {
             let hint = format!("set {ADMIN_TOKEN_VARIABLE} or `admin.token_file`, or listen on 127.0.0.1");
             self.problems.error(&place, message, Some(hint));
         }
-        AdminOptions { listen, token, hosts: raw.hosts.map(|hosts| self.hosts(&hosts.value)).unwrap_or_default() }
+        let hosts = raw.hosts.map(|hosts| self.admin_hosts(hosts.value)).unwrap_or_default();
+        AdminOptions { listen, token, hosts }
     }
 
-    fn hosts(&mut self, written: &Texts) -> Vec<String> {
-        for host in written {
-            let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-            if host.value.is_empty() || !host.value.chars().all(is_fit) {
-                let hint = "write names alone, e.g. \"larder.internal\"; every port is accepted";
-                self.problems.error(&host.place, format!("`{}` is no name of a host", host.value), Some(hint));
+    fn admin_hosts(&mut self, hosts: Texts) -> Vec<String> {
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        };
+        let mut names = Vec::new();
+        for host in hosts {
+            if is_name(&host.value) {
+                names.push(host.value);
+            } else {
+                let message = format!("`{}` is no host name", host.value);
+                self.problems.error(&host.place, message, Some("write the name alone, without scheme and port"));
             }
         }
-        written.iter().map(|host| host.value.to_ascii_lowercase()).collect()
+        names
     }
 
     fn token_of_file(&mut self, file: &Placed<String>) -> Option<String> {

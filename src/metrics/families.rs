@@ -3,6 +3,7 @@
 use super::Metrics;
 use super::histogram::{BOUNDS_MICROS, DurationCounts};
 use super::requests::{RequestCounts, STATUS_CLASSES};
+use super::sources::MEMORY;
 use super::table::{self, MetricRow};
 use crate::engine::outcome::Outcome;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
@@ -11,6 +12,7 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     let requests = metrics.requests();
     let mut families = of_requests(&requests).to_vec();
+    families.push(of_lookups(&requests));
     families.extend(of_tiers(metrics));
     families.extend(of_servers(metrics));
     families.extend(of_invalidation(metrics));
@@ -38,22 +40,29 @@ fn of_requests(requests: &[RequestCounts]) -> [MetricFamily; 3] {
     ]
 }
 
-fn of_tiers(metrics: &Metrics) -> [MetricFamily; 4] {
-    let tiers = metrics.tiers();
-    let lookups = tiers.iter().flat_map(|tier| {
-        tier.lookups.iter().map(|(result, count)| number(&table::LOOKUPS, &[tier.tier, result], *count))
+/// A cacheable request looks once into the memory tier, and its outcome tells what it found.
+fn of_lookups(requests: &[RequestCounts]) -> MetricFamily {
+    let found = |outcome| match outcome {
+        Outcome::Hit => Some("hit"),
+        Outcome::Stale | Outcome::Revalidated => Some("stale"),
+        Outcome::Miss | Outcome::Collapsed => Some("miss"),
+        Outcome::Bypass | Outcome::Pass | Outcome::Error => None,
+    };
+    let samples = ["hit", "stale", "miss"].map(|result| {
+        let counts = requests.iter().filter(|counts| found(counts.outcome) == Some(result));
+        number(&table::LOOKUPS, &[MEMORY, result], counts.map(RequestCounts::total).sum())
     });
+    family(&table::LOOKUPS, samples)
+}
+
+fn of_tiers(metrics: &Metrics) -> [MetricFamily; 3] {
+    let tiers = metrics.tiers();
     let evictions = tiers.iter().flat_map(|tier| {
         tier.evictions.iter().map(|(reason, count)| number(&table::EVICTIONS, &[tier.tier, reason], *count))
     });
     let entries = tiers.iter().map(|tier| number(&table::ENTRIES, &[tier.tier], tier.entries));
     let bytes = tiers.iter().map(|tier| number(&table::BYTES, &[tier.tier], tier.bytes));
-    [
-        family(&table::LOOKUPS, lookups),
-        family(&table::ENTRIES, entries),
-        family(&table::BYTES, bytes),
-        family(&table::EVICTIONS, evictions),
-    ]
+    [family(&table::ENTRIES, entries), family(&table::BYTES, bytes), family(&table::EVICTIONS, evictions)]
 }
 
 fn of_servers(metrics: &Metrics) -> [MetricFamily; 2] {

@@ -31,7 +31,6 @@ impl TierUsage {
             entries: usage.entries,
             bytes: usage.bytes,
             bytes_max: usage.size_bytes,
-            lookups: Vec::new(),
             evictions: vec![
                 ("capacity", usage.evicted_capacity),
                 ("replaced", usage.evicted_replaced),

@@ -4,6 +4,9 @@ use super::histogram::DurationCounts;
 use crate::invalidation::Invalidation;
 use std::sync::Arc;
 
+/// The label of the tier in this process.
+pub const MEMORY: &str = "memory";
+
 /// What a tier holds and has done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TierUsage {
@@ -15,8 +18,6 @@ pub struct TierUsage {
     pub bytes: u64,
     /// The most bytes that it may be charged.
     pub bytes_max: u64,
-    /// Look-ups since the start, by result (`hit`, `miss`…).
-    pub lookups: Vec<(&'static str, u64)>,
     /// Responses that left since the start, by reason.
     pub evictions: Vec<(&'static str, u64)>,
 }

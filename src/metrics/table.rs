@@ -31,7 +31,7 @@ metrics! {
     COALESCED COUNTER "larder_coalesced_total" ["route"], "Requests that shared another request's fetch.";
     UPSTREAM_REQUESTS COUNTER "larder_upstream_requests_total" ["server", "result"], "Requests sent to an upstream server, retries included.";
     UPSTREAM_DURATION HISTOGRAM "larder_upstream_request_duration_seconds" ["server"], "Time from sending a request to the head of the upstream's answer.";
-    LOOKUPS COUNTER "larder_cache_lookups_total" ["tier", "result"], "Look-ups in a tier.";
+    LOOKUPS COUNTER "larder_cache_lookups_total" ["tier", "result"], "Look-ups in a tier by cacheable requests that were answered.";
     ENTRIES GAUGE "larder_cache_entries" ["tier"], "Responses stored in a tier.";
     BYTES GAUGE "larder_cache_bytes" ["tier"], "Bytes charged to a tier: heads, bodies, keys, tags, bookkeeping.";
     EVICTIONS COUNTER "larder_cache_evictions_total" ["tier", "reason"], "Responses that left a tier.";

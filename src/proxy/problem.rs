@@ -39,19 +39,18 @@ pub(super) fn of_refusal(refusal: Refusal, id: RequestId) -> Response<Body> {
     problem(refusal.status(), refusal.label(), refusal.explanation(), Some(error), id)
 }
 
+/// The answer to a change of protocols that the origin may not make.
+pub(super) fn of_switch(id: RequestId) -> Response<Body> {
+    of_failure(&Failure { status: StatusCode::BAD_GATEWAY, reason: Reason::UpstreamInvalid, cause: None }, id)
+}
+
 /// The answer where Larder itself is at fault.
 pub(super) fn of_panic(id: RequestId) -> Response<Body> {
     let detail = "Something is wrong with this proxy. Its log says more under the request id.";
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail, Some("proxy_internal_error"), id)
 }
 
-fn problem(
-    status: StatusCode,
-    reason: &str,
-    detail: &str,
-    proxy_error: Option<&str>,
-    id: RequestId,
-) -> Response<Body> {
+fn problem(status: StatusCode, reason: &str, detail: &str, proxy_error: Option<&str>, id: RequestId) -> Response<Body> {
     let title = status.canonical_reason().unwrap_or("Error");
     let request_id = id.to_string();
     let problem = Problem { kind: "about:blank", title, status: status.as_u16(), detail, reason, request_id };

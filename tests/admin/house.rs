@@ -83,6 +83,7 @@ fn fault() -> RulesDiagnostic {
         file: Some("rules/shop.toml".to_owned()),
         line: Some(3),
         column: Some(1),
+        value: Some("tll".to_owned()),
         hint: Some("did you mean `ttl`?".to_owned()),
     }
 }
@@ -144,10 +145,7 @@ fn metrics(engine: &Arc<Engine>) -> Arc<Metrics> {
     let memory = Arc::clone(engine.memory());
     let mut sources = MetricSources::new(Arc::clone(engine.invalidation()));
     sources.rules = Box::new(RulesUsage::default);
-    sources.tiers = Box::new(move || {
-        let usage = memory.usage();
-        vec![TierUsage { tier: "memory", entries: usage.entries, bytes: usage.bytes, ..TierUsage::default() }]
-    });
+    sources.tiers = Box::new(move || vec![TierUsage::of_memory(&memory.usage())]);
     Arc::new(Metrics::new(sources))
 }
 

@@ -132,7 +132,11 @@ impl<T: Socket> Wire<T> {
         let timeout = if place == Place::Head { self.limits.header_read_timeout } else { self.limits.stall_timeout };
         let deadline = *self.read_deadline.get_or_insert_with(|| Instant::now() + timeout);
         ready!(self.read_alarm.poll(cx, deadline));
-        if place == Place::Head { self.refuse(Refusal::HeadTimeout) } else { self.break_body(Refusal::BodyTimeout) }
+        if place == Place::Head {
+            self.refuse(Refusal::HeadTimeout);
+        } else {
+            self.break_body(Refusal::BodyTimeout);
+        }
         Poll::Ready(Ok(Filled::More))
     }
 

@@ -1,0 +1,240 @@
+//! Talks to the admin API of a running instance.
+
+use crate::admin::AdminOptions;
+use clap::Args;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// How long an answer may take; longer than any purge waits.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// The most bytes of an answer.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Where the admin API is, if not where the configuration says, and how to print.
+#[derive(Debug, Args)]
+pub(super) struct Connection {
+    /// The admin API, as ADDR or URL, instead of where the configuration file says; the token then comes from
+    /// `LARDER_ADMIN_TOKEN` alone.
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
+    /// Print the answer as it came, in JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// An admin API.
+#[derive(Debug, Clone)]
+pub(super) struct AdminClient {
+    base: String,
+    token: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// Below 400.
+    pub(super) status: StatusCode,
+    /// The body.
+    pub(super) body: Value,
+}
+
+/// Why there is no answer, or it is no.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    /// Nothing answers.
+    #[error("no admin API answers at {base} (hint: is `larder serve` running? --admin says where to look)")]
+    Unreachable {
+        /// Where.
+        base: String,
+        /// What lies beneath.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It did not answer in time.
+    #[error("the admin API at {base} did not answer within {} s", ANSWER_TIMEOUT.as_secs())]
+    Timeout {
+        /// Where.
+        base: String,
+    },
+    /// It refused.
+    #[error("{0}")]
+    Refused(String),
+    /// What answers is no admin API.
+    #[error("what answers at {base} is not Larder's admin API (status {status})")]
+    Foreign {
+        /// Where.
+        base: String,
+        /// What it said.
+        status: StatusCode,
+    },
+    /// The call can't be put into HTTP.
+    #[error("this cannot be asked over HTTP")]
+    Request(#[from] http::Error),
+}
+
+impl AdminClient {
+    /// The API that `connection` names, or that of the configuration, which is read only where it is needed.
+    ///
+    /// # Errors
+    /// Where the configuration can't be read, or names no port.
+    pub(super) fn find(
+        connection: &Connection,
+        configured: impl FnOnce() -> anyhow::Result<AdminOptions>,
+    ) -> anyhow::Result<Self> {
+        if let Some(admin) = &connection.admin {
+            let base = if admin.contains("://") { admin.clone() } else { format!("http://{admin}") };
+            let token = std::env::var("LARDER_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
+            return Ok(Self { base: base.trim_end_matches('/').to_owned(), token });
+        }
+        let options = configured()?;
+        if options.listen.port() == 0 {
+            anyhow::bail!("[admin] listen leaves the port open (hint: --admin says where the instance listens)");
+        }
+        // An instance that listens everywhere is asked at home, where its Host check knows the name.
+        let address = match options.listen.ip() {
+            IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            address => address,
+        };
+        let base = format!("http://{}", std::net::SocketAddr::new(address, options.listen.port()));
+        Ok(Self { base, token: options.token })
+    }
+
+    /// Asks with GET. `fields` are sent besides the token.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the answer is no.
+    pub(super) async fn get(&self, path: &str, fields: &[(HeaderName, HeaderValue)]) -> Result<Said, ClientError> {
+        let mut request = self.request(Method::GET, path).body(Full::default())?;
+        for (name, value) in fields {
+            request.headers_mut().append(name, value.clone());
+        }
+        self.send(request).await
+    }
+
+    /// Asks with POST.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the answer is no.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Said, ClientError> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Full::from(body.to_string()))?).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    async fn send(&self, request: Request<Full<bytes::Bytes>>) -> Result<Said, ClientError> {
+        let client: Client<HttpConnector, _> = Client::builder(TokioExecutor::new()).build_http();
+        let exchange = async {
+            let (head, body) = client.request(request).await.map_err(|cause| self.unreachable(cause))?.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|cause| self.unreachable(cause))?;
+            Ok::<_, ClientError>((head.status, body.to_bytes()))
+        };
+        let answered = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await;
+        let (status, body) = answered.map_err(|_| ClientError::Timeout { base: self.base.clone() })??;
+        let foreign = || ClientError::Foreign { base: self.base.clone(), status };
+        let body: Value = serde_json::from_slice(&body).map_err(|_| foreign())?;
+        if status.is_success() {
+            return Ok(Said { status, body });
+        }
+        Err(body["detail"].as_str().map_or_else(foreign, |detail| ClientError::Refused(refusal(detail, &body))))
+    }
+
+    fn unreachable(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
+        ClientError::Unreachable { base: self.base.clone(), cause: cause.into() }
+    }
+}
+
+/// A problem in one line: place, what is wrong, hint.
+fn refusal(detail: &str, problem: &Value) -> String {
+    let place = problem["field"].as_str().map_or_else(String::new, |field| format!("{field}: "));
+    let hint = problem["hint"].as_str().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
+    printable(&format!("{place}{detail}{hint}"))
+}
+
+/// A text from elsewhere without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// Runs one exchange to its end on a runtime of its own.
+///
+/// # Errors
+/// Where the exchange fails, or there is no runtime.
+pub(super) fn block_on<T>(exchange: impl Future<Output = Result<T, ClientError>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(exchange)?)
+}
+
+/// Writes lines to standard output. A reader that has left early is no error.
+///
+/// # Errors
+/// Where the output takes nothing else.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(listen: &str) -> AdminOptions {
+        AdminOptions { listen: listen.parse().unwrap(), token: Some("s3cret".to_owned()), hosts: Vec::new() }
+    }
+
+    #[test]
+    fn an_instance_that_listens_everywhere_is_asked_at_home() {
+        let base = |listen: &str| {
+            let connection = Connection { admin: None, json: false };
+            AdminClient::find(&connection, || Ok(options(listen))).map(|client| client.base)
+        };
+        assert_eq!(base("0.0.0.0:9180").unwrap(), "http://127.0.0.1:9180");
+        assert_eq!(base("[::]:9180").unwrap(), "http://[::1]:9180");
+        assert_eq!(base("192.0.2.1:9180").unwrap(), "http://192.0.2.1:9180");
+        assert!(base("127.0.0.1:0").unwrap_err().to_string().contains("--admin"));
+    }
+
+    #[test]
+    fn an_address_given_spares_the_configuration() {
+        let base = |admin: &str| {
+            let connection = Connection { admin: Some(admin.to_owned()), json: false };
+            AdminClient::find(&connection, || panic!("the configuration was read")).unwrap().base
+        };
+        assert_eq!(base("larder:9180"), "http://larder:9180");
+        assert_eq!(base("http://larder:9180/"), "http://larder:9180");
+    }
+
+    #[test]
+    fn where_nothing_listens_the_error_says_what_to_try() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let client = AdminClient { base: format!("http://{address}"), token: None };
+        let error = block_on(client.get("/stats", &[])).unwrap_err();
+        assert!(error.to_string().contains("is `larder serve` running?"), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_names_place_and_mend_and_cannot_move_the_cursor() {
+        let problem = serde_json::json!({"field": "tags[0]", "hint": "leave\u{1b}[2J it"});
+        assert_eq!(refusal("no tag", &problem), "tags[0]: no tag (hint: leave\u{fffd}[2J it)");
+    }
+}

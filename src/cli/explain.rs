@@ -1,0 +1,176 @@
+//! `larder explain`.
+
+use super::client::{AdminClient, Connection, block_on, print, printable};
+use crate::config::Overrides;
+use clap::Args;
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What `larder explain` takes.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The absolute URL of the request.
+    #[arg(value_name = "URL")]
+    url: String,
+    /// The method of the request.
+    #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
+    method: String,
+    /// A header of the request, "Accept-Language: de" for one. May be given several times.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Prints what would happen to a request.
+///
+/// # Errors
+/// Where the request can't be explained, or nobody can be asked.
+pub(super) fn run(config: &Path, arguments: ExplainArguments) -> anyhow::Result<()> {
+    let ExplainArguments { url, method, headers, connection } = arguments;
+    let client = AdminClient::find(&connection, || Ok(super::load(config, &Overrides::default())?.admin))?;
+    let said = block_on(client.get(&path(&method, &url), &headers))?;
+    print(&if connection.json { said.body.to_string() } else { render(&said.body) })
+}
+
+fn path(method: &str, url: &str) -> String {
+    format!("/explain?method={}&url={}", percent_encoded(method), percent_encoded(url))
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// A field of the explained request, under the name that keeps it apart from the call's own fields.
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as `Name: value`")?;
+    let name = format!("x-explain-{}", name.trim());
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "the name is no header name")?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| "the value holds what no header may")?;
+    Ok((name, value))
+}
+
+/// An explanation for people. What it doesn't know it leaves out: `--json` has it all.
+fn render(explanation: &Value) -> String {
+    let mut lines = vec![format!("{} {}", shown(&explanation["method"]), shown(&explanation["url"]))];
+    let would = &explanation["would"];
+    lines.push(format!("  would be   {}: {} ({})", shown(&would["outcome"]), sentence(would), shown(&would["reason"])));
+    for (label, why) in [("asks alone", &would["alone"]), ("not shared", &would["known_uncacheable"])] {
+        if why.is_object() {
+            lines.push(format!("  {label} {}", sentence(why)));
+        }
+    }
+    let known = [("route", "route"), ("pattern", "pattern"), ("keyed as", "keyed_url"), ("key", "key")];
+    for (label, field) in known {
+        if !explanation[field].is_null() {
+            lines.push(format!("  {label:<10} {}", shown(&explanation[field])));
+        }
+    }
+    section(&mut lines, "directives of the request", &explanation["request_directives"]);
+    for stored in explanation["stored"].as_array().into_iter().flatten() {
+        lines.extend(render_stored(stored));
+    }
+    section(&mut lines, "fields sent to the origin", &explanation["fetch_headers"]);
+    lines.join("\n")
+}
+
+fn render_stored(stored: &Value) -> Vec<String> {
+    let picked = if stored["picked"] == true { "stored, and picked" } else { "stored, but for other request headers" };
+    let mut lines = vec![format!(
+        "  {picked}: status {}, {} bytes, stamp {}, {}",
+        shown(&stored["status"]),
+        shown(&stored["body_bytes"]),
+        shown(&stored["stamp"]),
+        shown(&stored["standing"]),
+    )];
+    lines.push(format!(
+        "    age {} s, fresh for {} s ({})",
+        shown(&stored["age_secs"]),
+        shown(&stored["fresh_for_secs"]),
+        shown(&stored["lifetime_source"]),
+    ));
+    if stored["tags"].as_array().is_some_and(|tags| !tags.is_empty()) {
+        lines.push(format!("    tags {}", shown(&stored["tags"])));
+    }
+    for (name, values) in stored["fields"].as_object().into_iter().flatten() {
+        lines.push(format!("    {}: {}", printable(name), shown(values)));
+    }
+    lines
+}
+
+fn section(lines: &mut Vec<String>, title: &str, fields: &Value) {
+    let Some(fields) = fields.as_object().filter(|fields| !fields.is_empty()) else { return };
+    lines.push(format!("  {title}"));
+    lines.extend(fields.iter().map(|(name, values)| format!("    {}: {}", printable(name), shown(values))));
+}
+
+fn sentence(because: &Value) -> String {
+    shown(&because["explanation"])
+}
+
+/// A value for people: text as it is, a list joined by commas.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => printable(text),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_url_travels_as_one_value() {
+        assert_eq!(percent_encoded("http://shop/a b?x=1&y=ü#"), "http://shop/a%20b%3Fx%3D1%26y%3D%C3%BC%23");
+    }
+
+    #[test]
+    fn headers_are_kept_apart_from_the_calls_own() {
+        let (name, value) = header("Authorization: Bearer x:y").unwrap();
+        assert_eq!((name.as_str(), value.to_str().unwrap()), ("x-explain-authorization", "Bearer x:y"));
+        for wrong in ["Accept", "A b: c", "A: \u{7}"] {
+            assert!(header(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_explanation_reads_top_down() {
+        let explanation = json!({
+            "method": "GET", "url": "http://shop/p/1", "route": "product", "pattern": "/p/{id}",
+            "keyed_url": "http://shop/p/1", "key": "ab", "request_directives": {}, "fetch_headers": {"host": ["shop"]},
+            "would": {"outcome": "hit", "reason": "fresh", "explanation": "It is fresh."},
+            "stored": [{
+                "picked": true, "status": 200, "body_bytes": 12, "stamp": "0-0", "standing": "clear", "age_secs": 3,
+                "fresh_for_secs": 60, "lifetime_source": "max-age", "tags": ["a", "b"], "fields": {"etag": ["\"x\""]},
+            }],
+        });
+        let expected = "GET http://shop/p/1\n  \
+            would be   hit: It is fresh. (fresh)\n  \
+            route      product\n  \
+            pattern    /p/{id}\n  \
+            keyed as   http://shop/p/1\n  \
+            key        ab\n  \
+            stored, and picked: status 200, 12 bytes, stamp 0-0, clear\n    \
+            age 3 s, fresh for 60 s (max-age)\n    \
+            tags a, b\n    \
+            etag: \"x\"\n  \
+            fields sent to the origin\n    \
+            host: shop";
+        assert_eq!(render(&explanation), expected);
+    }
+}

@@ -1,0 +1,123 @@
+//! `larder purge`.
+
+use super::client::{AdminClient, Connection, block_on, print, printable};
+use crate::config::Overrides;
+use clap::Args;
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What `larder purge` takes.
+#[derive(Debug, Args)]
+#[group(id = "scopes", required = true, multiple = true, args = ["tags", "urls", "prefixes", "routes", "all"])]
+pub(super) struct PurgeArguments {
+    /// Purge what carries this tag. May be given several times, as all that name something.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Purge all variants of this URL: absolute, or beginning with / for every authority.
+    #[arg(long = "url", value_name = "URL")]
+    urls: Vec<String>,
+    /// Purge the URLs that begin so: absolute, or beginning with / for every authority.
+    #[arg(long = "prefix", value_name = "PREFIX")]
+    prefixes: Vec<String>,
+    /// Purge what this route has stored.
+    #[arg(long = "route", value_name = "NAME")]
+    routes: Vec<String>,
+    /// Purge everything.
+    #[arg(long)]
+    all: bool,
+    /// Make stale instead of unusable, so that stale windows still help.
+    #[arg(long)]
+    soft: bool,
+    /// Wait this long for every live instance, "2s" for one; fail if one has not purged by then.
+    #[arg(long, value_name = "DURATION")]
+    wait: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Purges, and prints the receipt.
+///
+/// # Errors
+/// Where the purge is refused, can't be asked for, or has not reached every instance within the wait.
+pub(super) fn run(config: &Path, arguments: PurgeArguments) -> anyhow::Result<()> {
+    let client = AdminClient::find(&arguments.connection, || Ok(super::load(config, &Overrides::default())?.admin))?;
+    let json = arguments.connection.json;
+    let said = block_on(client.post("/purge", &body(arguments)))?;
+    print(&if json { said.body.to_string() } else { render(&said.body) })?;
+    if said.status == StatusCode::ACCEPTED {
+        anyhow::bail!("the wait ran out: {} have not purged yet", names(&said.body["pending"]));
+    }
+    Ok(())
+}
+
+fn body(arguments: PurgeArguments) -> Value {
+    let PurgeArguments { tags, urls, prefixes, routes, all, soft, wait, connection: _ } = arguments;
+    json!({
+        "tags": tags, "urls": urls, "prefixes": prefixes, "routes": routes, "all": all, "soft": soft, "wait": wait,
+    })
+}
+
+fn render(receipt: &Value) -> String {
+    let text = |field: &str| printable(receipt[field].as_str().unwrap_or("?"));
+    let scopes = receipt["scopes_total"].as_u64().unwrap_or_default();
+    let plural = if scopes == 1 { "" } else { "s" };
+    let mut lines = format!("purged {scopes} scope{plural}, {}, receipt {}\n", text("depth"), text("id"));
+    for scope in receipt["scopes"].as_array().into_iter().flatten() {
+        let (kind, name) = (scope["kind"].as_str().unwrap_or("?"), scope["name"].as_str().unwrap_or_default());
+        lines.push_str(printable(&format!("  {kind} {name}")).trim_end());
+        lines.push('\n');
+    }
+    lines.push_str(&format!("applied by {}", names(&receipt["applied"])));
+    lines
+}
+
+fn names(instances: &Value) -> String {
+    let names: Vec<&str> = instances.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        arguments: PurgeArguments,
+    }
+
+    fn parse(line: &str) -> Result<PurgeArguments, clap::error::ErrorKind> {
+        let words = std::iter::once("purge").chain(line.split_whitespace());
+        Alone::try_parse_from(words).map(|alone| alone.arguments).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_flags_become_the_body() {
+        let arguments = parse("--tag a --tag b --url /x --soft --wait 2s").unwrap();
+        let expected = json!({
+            "tags": ["a", "b"], "urls": ["/x"], "prefixes": [], "routes": [], "all": false, "soft": true, "wait": "2s",
+        });
+        assert_eq!(body(arguments), expected);
+    }
+
+    #[test]
+    fn a_purge_of_nothing_is_wrong_usage() {
+        for line in ["", "--soft", "--wait 2s"] {
+            assert_eq!(parse(line).unwrap_err(), clap::error::ErrorKind::MissingRequiredArgument, "{line}");
+        }
+        for line in ["--all", "--route product", "--prefix / --tag a"] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_receipt_reads_as_a_sentence() {
+        let receipt = json!({
+            "id": "beef-0-1", "depth": "hard", "applied": ["one"], "scopes_total": 2,
+            "scopes": [{"kind": "all"}, {"kind": "tag", "name": "a"}],
+        });
+        assert_eq!(render(&receipt), "purged 2 scopes, hard, receipt beef-0-1\n  all\n  tag a\napplied by one");
+    }
+}
