@@ -89,7 +89,7 @@ impl Resolver<'_> {
             uri_bytes_max: self.size(limits.uri_bytes.as_ref(), 8 * 1024, 64..=64 * 1024 - 1),
             connections_max: self.number(limits.connections.as_ref(), 16_384, 1..=10_000_000),
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
-            idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_secs(60)),
+            idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_mins(1)),
             stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_secs(30)),
             drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
         }
@@ -127,7 +127,7 @@ impl Resolver<'_> {
         AdminOptions { listen, token, hosts }
     }
 
-    fn admin_hosts(&mut self, hosts: Vec<Placed<String>>) -> Vec<String> {
+    fn admin_hosts(&mut self, hosts: Texts) -> Vec<String> {
         let is_name = |name: &str| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
         };
