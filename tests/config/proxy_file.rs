@@ -60,6 +60,7 @@ fn every_key_reaches_its_option() {
         [admin]
         listen = "0.0.0.0:9"
         token_file = "token"
+        hosts = ["larder.internal"]
         [log]
         format = "json"
         level = "debug"
@@ -89,6 +90,7 @@ fn every_key_reaches_its_option() {
     assert_eq!(config.upstream.idle_connections_max, 7);
     assert_eq!((config.memory.size_bytes, config.memory.variants_per_key_max), (2 << 20, 5));
     assert_eq!(config.admin.token.as_deref(), Some("s3cret"));
+    assert_eq!(config.admin.hosts, ["larder.internal"]);
     assert_eq!(config.log, LogOptions { format: LogFormat::Json, level: LogLevel::Debug, access: AccessLog::Off });
 }
 
