@@ -1,5 +1,7 @@
 //! The upstream pool over real sockets, against an origin that is scripted byte by byte.
 
+#![allow(clippy::unwrap_used)] // A test that can't go on says so by a panic.
+
 #[path = "upstream/raw_origin.rs"]
 mod raw_origin;
 

@@ -53,7 +53,8 @@ impl Running {
 pub(super) fn run(config: &Path, overrides: &Overrides) -> anyhow::Result<()> {
     let config = super::load(config, overrides)?;
     logging::init(config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let running = start(config).await?;
         announce(&running)?;

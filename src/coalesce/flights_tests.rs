@@ -1,3 +1,5 @@
+//! What must hold of flights, leaders and followers.
+
 use super::*;
 use crate::key::{KeyBuilder, KeyPart};
 use tokio::sync::Barrier;

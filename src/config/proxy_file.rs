@@ -115,6 +115,9 @@ raw_table! {
         idle: DurationText,
         /// How long requests under way may take once Larder is asked to stop. Default: "30s".
         drain: DurationText,
+        /// How long a client may neither send the next piece of its body nor read the next of a response.
+        /// Default: "30s".
+        stall: DurationText,
     }
 }
 

@@ -90,6 +90,7 @@ impl Resolver<'_> {
             connections_max: self.number(limits.connections.as_ref(), 16_384, 1..=10_000_000),
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
             idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_secs(60)),
+            stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_secs(30)),
             drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
         }
     }

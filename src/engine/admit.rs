@@ -4,7 +4,7 @@ use super::Engine;
 use super::parts;
 use super::request::CacheableRequest;
 use crate::entry::body::StoredBody;
-use crate::entry::coding::{self, Compressibility};
+use crate::entry::coding;
 use crate::entry::variants::Variants;
 use crate::entry::{Entry, EntryParts};
 use crate::invalidation::Standing;
@@ -165,10 +165,9 @@ impl Draft {
             tags: self.tags,
             status: self.status,
             policy: self.policy,
-            lifetime: self.lifetime,
             variant: self.variant,
             body,
-            part: self.part.map(Box::new),
+            part: self.part,
             stamp: self.stamp,
             stored_at: engine.now(),
         };
@@ -181,19 +180,17 @@ impl Engine {
     /// and it helps. Returns the reason: `Stored`, or why not.
     pub(super) async fn admit(&self, mut draft: Draft, pieces: Vec<Bytes>) -> Reason {
         let key = draft.key.clone();
-        let mut body = StoredBody::from_pieces(&pieces);
-        if draft.part.is_some() {
-            body = StoredBody::AsReceived(self.joined_to_stored(&mut draft, body.at_rest().clone()));
-        }
-        let worthwhile = coding::compressibility(draft.status, &draft.headers, body.at_rest().len());
-        if draft.route.compression == CompressionRule::Gzip && worthwhile == Compressibility::Worthwhile {
-            body = coding::coded_off_path(body.at_rest().clone()).await;
-        }
+        let pieces = if draft.part.is_some() { vec![self.joined_to_stored(&mut draft, pieces)] } else { pieces };
+        let body = match draft.route.compression {
+            CompressionRule::Gzip => coding::at_rest(pieces, &draft.headers, &draft.policy).await,
+            CompressionRule::Off => StoredBody::from_pieces(pieces),
+        };
         let entry = Arc::new(draft.into_entry(body, self));
         self.admit_entry(&key, &entry)
     }
 
-    fn joined_to_stored(&self, draft: &mut Draft, newer: Bytes) -> Bytes {
+    fn joined_to_stored(&self, draft: &mut Draft, pieces: Vec<Bytes>) -> Bytes {
+        let newer = StoredBody::from_pieces(pieces).at_rest().clone();
         let variants = self.memory().peek(&draft.key);
         let stored = variants.as_deref().map_or(&[][..], Variants::entries);
         match stored.iter().find(|entry| entry.parts.variant == draft.variant) {
@@ -205,7 +202,7 @@ impl Engine {
     /// Puts `newer` in the place of `older`, unless a purge has overtaken it.
     pub(super) fn replace_entry(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>) {
         if self.standing(newer) == Standing::Clear {
-            self.memory().replace(key, older, newer);
+            self.memory().replace(key, older, Arc::clone(newer));
         }
     }
 
@@ -214,7 +211,7 @@ impl Engine {
         if self.standing(entry) != Standing::Clear {
             return Reason::Overtaken;
         }
-        match self.memory().admit(key, entry) {
+        match self.memory().admit(key, Arc::clone(entry)) {
             Admission::Stored => {
                 self.uncacheable().forget(key);
                 Reason::Stored

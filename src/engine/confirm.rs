@@ -81,11 +81,11 @@ impl Fetch {
         if stored.parts.part.is_some() {
             return;
         }
-        let length = stored.parts.body.received_bytes();
+        let length = stored.parts.body.identity_bytes();
         match update::freshen_by_head(&stored.headers(), length, response.status(), response.headers()) {
             // The stamp stays: a HEAD tells too little of the body to lift the entry over a purge.
             HeadFreshening::Update => drop(self.updated(stored, response.headers(), times, stored.parts.stamp)),
-            HeadFreshening::Invalidate => memory.remove_entry(&self.request.key, stored),
+            HeadFreshening::Invalidate => memory.discard(&self.request.key, stored),
             HeadFreshening::Ignore => {}
         }
     }
@@ -107,7 +107,7 @@ impl Fetch {
                 entry
             }
             Verdict::Refuse(_) => {
-                self.engine.memory().remove_entry(&self.request.key, stored);
+                self.engine.memory().discard(&self.request.key, stored);
                 Arc::clone(stored)
             }
         }

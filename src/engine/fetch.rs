@@ -168,7 +168,7 @@ impl Fetch {
 
 /// Range and If-Range for what a stored part misses; none where it can't be completed at once.
 pub(super) fn completing_fields(stored: &Entry) -> Option<[(HeaderName, HeaderValue); 2]> {
-    let range = completing_range(stored.parts.part.as_deref()?)?;
+    let range = completing_range(&stored.parts.part?)?;
     Some([(RANGE, range), (IF_RANGE, if_range(&stored.headers())?)])
 }
 

@@ -1,8 +1,8 @@
 //! What is stored for a request, and whether it answers it now.
 
 use super::Engine;
+use super::deliver::{self, Holding};
 use super::flown::OriginFailure;
-use super::parts::{Holding, holding};
 use super::request::CacheableRequest;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
@@ -115,7 +115,7 @@ fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validit
             return Found::Ask(Ask { forward, why, stored: Some((Arc::clone(entry), on_failure)) });
         }
     };
-    if holding(request, entry, now) == Holding::Enough {
+    if deliver::holding(entry, &request.method, &request.headers, now) == Holding::Held {
         return Found::Usable(found);
     }
     let stored = Some((found.entry, OnOriginFailure::Fail(Reason::PartStored)));

@@ -58,7 +58,3 @@ pub struct Decision {
     /// The Cache-Status of a response on a cacheable route.
     pub cache_status: Option<CacheStatus>,
 }
-
-/// The Cache-Status of a hit of which nothing more is known; the base of every other.
-pub(super) const BARE_HIT: CacheStatus =
-    CacheStatus { forward: None, forward_status: None, stored: false, collapsed: false, ttl_secs: None, detail: None };

@@ -1,53 +1,26 @@
-//! Stored parts of a response: what they answer, and how parts become a whole (RFC 9111 section 3.3 and 3.4).
+//! How stored parts of a response become a whole: RFC 9111 section 3.3 and 3.4.
 
 use super::admit::Draft;
 use super::origin::Body;
-use super::request::CacheableRequest;
-use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
-use crate::semantics::partial::{Combination, Coverage, combination, combine, coverage};
-use crate::semantics::range::{IfRange, if_range_holds, parse_range};
+use crate::semantics::partial::{Combination, combination, combine};
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
-use http::{Method, StatusCode};
 use http_body_util::BodyExt;
-
-/// Whether what is stored holds all that a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holding {
-    /// It does: the whole, or a part around the range asked.
-    Enough,
-    /// It does not.
-    TooLittle,
-}
-
-/// Judges an entry by what the request asks of it.
-pub(super) fn holding(request: &CacheableRequest, entry: &Entry, now: Timestamp) -> Holding {
-    let Some(part) = entry.parts.part.as_deref() else { return Holding::Enough };
-    let asked = if request.method == Method::GET { parse_range(&request.headers) } else { None };
-    let Some([spec]) = asked.as_deref() else { return Holding::TooLittle };
-    let held_bytes = entry.parts.body.received_bytes();
-    match coverage(part, held_bytes, *spec) {
-        Coverage::Held { .. } if if_range_holds(&request.headers, &entry.headers(), now) != IfRange::Fails => {
-            Holding::Enough
-        }
-        _ => Holding::TooLittle,
-    }
-}
 
 /// Joins a stored part to a newer one of the same representation. The draft then stands for both; for the whole, where
 /// nothing is missing any more. Where they can't be joined the newer stands for itself.
 pub(super) fn join(stored: &Entry, draft: &mut Draft, newer: Bytes) -> Bytes {
-    let (Some(had), Some(part), StoredBody::AsReceived(held)) =
-        (stored.parts.part.as_deref(), draft.part, &stored.parts.body)
+    let (Some(had), Some(part), StoredBody::AsReceived(held)) = (stored.parts.part, draft.part, &stored.parts.body)
     else {
         return newer;
     };
     if stored.parts.variant != draft.variant || combination(&stored.headers(), &draft.headers) == Combination::Refused {
         return newer;
     }
-    let Some((joined, bytes)) = combine((had, held), (&part, &newer)) else { return newer };
+    let Some((joined, bytes)) = combine((&had, held), (&part, &newer)) else { return newer };
     draft.part = Some(joined);
     if joined.is_whole() {
         draft.part = None;

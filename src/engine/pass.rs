@@ -8,7 +8,7 @@ use super::admit::{self, Received, Verdict};
 use super::fetch::stream_of;
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
-use super::outcome::{BARE_HIT, Decision, Outcome};
+use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
 use super::{Answer, Engine, Failure};
 use crate::invalidation::purge::{Depth, Purge, Source};
@@ -101,7 +101,7 @@ impl Passing {
             forward: Some(forward),
             forward_status: status.map(|status| status.as_u16()),
             detail: Some(reason),
-            ..BARE_HIT
+            ..CacheStatus::HIT
         });
         Decision { outcome, reason, route: self.bypass.route.as_ref().map(|route| route.name.clone()), cache_status }
     }

@@ -4,7 +4,7 @@ use super::deliver;
 use super::find::{Ask, Usable, lifetime_of};
 use super::flown::{Fetched, OriginFailure};
 use super::origin::{Body, empty_body};
-use super::outcome::{BARE_HIT, Decision, Outcome};
+use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
 use super::{Answer, Engine, Failure};
 use crate::clock::Timestamp;
@@ -29,7 +29,7 @@ pub(super) enum Sharer {
 }
 
 /// An answer from what is stored, without asking the origin.
-pub(super) async fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable) -> Answer {
+pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable) -> Answer {
     let now = engine.now();
     let lifetime = lifetime_of(request, &usable.entry);
     let outcome = match usable.why {
@@ -37,29 +37,31 @@ pub(super) async fn usable(engine: &Engine, request: &CacheableRequest, usable: 
         _ => Outcome::Stale,
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
-    let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &lifetime, now));
-    let status = CacheStatus { ttl_secs, detail, ..BARE_HIT };
-    from_entry(request, &usable.entry, outcome, usable.why, status, now).await
+    let left = ttl_secs(&usable.entry.parts.policy, &lifetime, now);
+    // What a soft purge made stale has time left by its age, but none that counts.
+    let ttl_secs = Some(if outcome == Outcome::Stale { left.min(0) } else { left });
+    let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };
+    from_entry(request, &usable.entry, outcome, usable.why, status, now)
 }
 
 /// An answer from what a fetch brought.
-pub(super) async fn fetched(
+pub(super) fn fetched(
     engine: &Engine,
     request: &CacheableRequest,
-    ask: Ask,
+    ask: &Ask,
     fetched: Fetched,
     sharer: Sharer,
 ) -> Answer {
     let now = engine.now();
     let collapsed = sharer == Sharer::Follower;
-    let status = CacheStatus { forward: Some(ask.forward), collapsed, ..BARE_HIT };
+    let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
         Fetched::Confirmed(entry) => {
             let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, &entry), now);
             let forward_status = Some(StatusCode::NOT_MODIFIED.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
             let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Revalidated };
-            from_entry(request, &entry, outcome, ask.why, status, now).await
+            from_entry(request, &entry, outcome, ask.why, status, now)
         }
         Fetched::Streaming { response, headers, reader } => {
             let ttl = ttl_secs(&response.policy, &response.lifetime, now);
@@ -79,13 +81,13 @@ pub(super) async fn fetched(
                 if response.status() == StatusCode::OK { conditioned(request, response, now) } else { response };
             decided(request, response, Outcome::Miss, why, status)
         }
-        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, &ask, &failure, status, now).await,
+        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, ask, &failure, status, now),
         Fetched::Failed(failure) => failed(request, &failure, status),
     }
 }
 
 /// Something stale in place of an answer that the origin did not give.
-async fn instead_of(
+fn instead_of(
     request: &CacheableRequest,
     ask: &Ask,
     failure: &OriginFailure,
@@ -97,12 +99,12 @@ async fn instead_of(
     let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, entry), now);
     let forward_status = failure.status.map(|status| status.as_u16());
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
-    from_entry(request, entry, Outcome::Stale, why, status, now).await
+    from_entry(request, entry, Outcome::Stale, why, status, now)
 }
 
 /// RFC 9111 section 5.2.1.7.
 pub(super) fn only_if_cached(request: &CacheableRequest, ask: &Ask) -> Answer {
-    let status = CacheStatus { forward: Some(ask.forward), detail: Some(Reason::OnlyIfCached), ..BARE_HIT };
+    let status = CacheStatus { forward: Some(ask.forward), detail: Some(Reason::OnlyIfCached), ..CacheStatus::HIT };
     let failure = Failure { status: StatusCode::GATEWAY_TIMEOUT, reason: Reason::OnlyIfCached, cause: None };
     Answer {
         reply: Err(failure),
@@ -118,7 +120,7 @@ fn failed(request: &CacheableRequest, failure: &OriginFailure, status: CacheStat
     }
 }
 
-async fn from_entry(
+fn from_entry(
     request: &CacheableRequest,
     entry: &Arc<Entry>,
     outcome: Outcome,
@@ -126,7 +128,7 @@ async fn from_entry(
     status: CacheStatus,
     now: Timestamp,
 ) -> Answer {
-    let response = deliver::deliver(entry, &request.method, &request.headers, now).await;
+    let response = deliver::deliver(entry, &request.method, &request.headers, now);
     decided(request, response, outcome, reason, status)
 }
 
@@ -152,7 +154,7 @@ fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timest
     let verdict = conditional::evaluate(&request.method, &request.headers, response.headers(), now);
     let (status, headers) = match verdict {
         Precondition::Proceed => return response,
-        Precondition::NotModified => (StatusCode::NOT_MODIFIED, deliver::not_modified_fields(response.headers())),
+        Precondition::NotModified => (StatusCode::NOT_MODIFIED, conditional::not_modified_headers(response.headers())),
         Precondition::Failed => (StatusCode::PRECONDITION_FAILED, HeaderMap::new()),
     };
     let mut answer = Response::new(empty_body());

@@ -42,7 +42,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> An
                 if usable.why != Reason::Fresh {
                     refresh(engine, &request, &usable.entry, usable.why);
                 }
-                return respond::usable(engine, &request, usable).await;
+                return respond::usable(engine, &request, usable);
             }
             Found::Ask(ask) => ask,
         };
@@ -51,7 +51,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> An
         }
         match choose(engine, &request, &ask, variant.take(), round).await {
             Part::Fetch(leader) => return fetch(engine, &request, ask, leader).await,
-            Part::Take(fetched) => return respond::fetched(engine, &request, ask, fetched, Sharer::Follower).await,
+            Part::Take(fetched) => return respond::fetched(engine, &request, &ask, fetched, Sharer::Follower),
             Part::LookAgain(other) => variant = other,
         }
     }
@@ -140,7 +140,7 @@ async fn fetch(
     let fetched = fetch.begin().await;
     // A task that ended without a word has panicked, and the panic is in the log.
     let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::of(Reason::LeaderGone))));
-    respond::fetched(engine, request, ask, fetched, Sharer::Leader).await
+    respond::fetched(engine, request, &ask, fetched, Sharer::Leader)
 }
 
 fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {

@@ -63,12 +63,11 @@ fn labels(finished: &Finished) -> (&'static str, &'static str, Option<&str>) {
 fn text(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
     let (outcome, reason, route) = labels(finished);
     write!(line, "{} {} ", Time(now), finished.client)?;
-    match &finished.refused {
-        Some((_, first_line)) => write!(line, "\"{}\"", Escaped(first_line.as_bytes()))?,
-        None => {
-            let target = finished.target.to_string();
-            write!(line, "\"{} {} {:?}\"", finished.method, Escaped(target.as_bytes()), finished.version)?;
-        }
+    if let Some((_, first_line)) = &finished.refused {
+        write!(line, "\"{}\"", Escaped(first_line.as_bytes()))?;
+    } else {
+        let target = finished.target.to_string();
+        write!(line, "\"{} {} {:?}\"", finished.method, Escaped(target.as_bytes()), finished.version)?;
     }
     match finished.status {
         Some(status) => write!(line, " {}", status.as_u16())?,
@@ -93,13 +92,12 @@ fn text(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
 fn json(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
     let (outcome, reason, route) = labels(finished);
     write!(line, "{{\"time\":\"{}\",\"client\":\"{}\"", Time(now), finished.client)?;
-    match &finished.refused {
-        Some((_, first_line)) => member(line, "first_line", first_line)?,
-        None => {
-            member(line, "method", finished.method.as_str())?;
-            member(line, "target", &finished.target.to_string())?;
-            write!(line, ",\"version\":\"{:?}\"", finished.version)?;
-        }
+    if let Some((_, first_line)) = &finished.refused {
+        member(line, "first_line", first_line)?;
+    } else {
+        member(line, "method", finished.method.as_str())?;
+        member(line, "target", &finished.target.to_string())?;
+        write!(line, ",\"version\":\"{:?}\"", finished.version)?;
     }
     match finished.status {
         Some(status) => write!(line, ",\"status\":{}", status.as_u16())?,

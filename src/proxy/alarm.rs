@@ -54,7 +54,7 @@ mod tests {
         let start = Instant::now();
         let mut alarm = Alarm::default();
         poll_fn(|cx| {
-            let _ = alarm.poll(cx, start + Duration::from_secs(60));
+            let _ = alarm.poll(cx, start + Duration::from_mins(1));
             alarm.poll(cx, start + Duration::from_secs(5))
         })
         .await;

@@ -8,6 +8,8 @@ use super::service::{ConnectionContext, answer};
 use super::wire::{Socket, Wire};
 use crate::engine::Handler;
 use bytes::BytesMut;
+use hyper::server::conn::http1::UpgradeableConnection;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -31,11 +33,11 @@ enum Protocol {
 
 /// Serves one connection until it ends or the server does.
 pub(super) async fn serve<H: Handler, T: Socket>(server: Arc<Server<H>>, socket: T, client: SocketAddr) {
-    for observer in server.observers.iter() {
+    let conversation = Arc::new(Conversation::new(Instant::now(), server.observers.clone()));
+    for observer in conversation.observers.iter() {
         observer.opened(client);
     }
-    let conversation = Arc::new(Conversation::new(Instant::now()));
-    let _closing = Closing { server: server.clone(), client, conversation: conversation.clone() };
+    let _closing = Closing { client, conversation: conversation.clone() };
     if let Err(error) = converse(server, socket, client, conversation).await {
         // Ordinary: clients leave, and a truncated answer ends its connection with an error.
         tracing::debug!(%client, error = %error, "a connection ended with an error");
@@ -43,17 +45,16 @@ pub(super) async fn serve<H: Handler, T: Socket>(server: Arc<Server<H>>, socket:
 }
 
 /// Tells of a connection's end, also when its task is ended from outside.
-struct Closing<H> {
-    server: Arc<Server<H>>,
+struct Closing {
     client: SocketAddr,
     conversation: Arc<Conversation>,
 }
 
-impl<H> Drop for Closing<H> {
+impl Drop for Closing {
     fn drop(&mut self) {
         let (bytes_read, bytes_written) = self.conversation.bytes();
         let closed = Closed { client: self.client, bytes_read, bytes_written, requests: self.conversation.requests() };
-        for observer in self.server.observers.iter() {
+        for observer in self.conversation.observers.iter() {
             observer.closed(&closed);
         }
     }
@@ -83,13 +84,13 @@ async fn converse<H: Handler, T: Socket>(
         Protocol::Http1 => {
             let wire = Wire::guarded(socket, read, conversation.clone(), limits);
             let connection = pin!(server.http1.serve_connection(wire, service).with_upgrades());
-            drive(connection, &server.shutdown, None, |connection| connection.graceful_shutdown()).await?;
+            drive(connection, &server.shutdown, None, UpgradeableConnection::graceful_shutdown).await?;
         }
         Protocol::Http2 => {
             let wire = Wire::raw(socket, read, conversation.clone(), limits);
             let connection = pin!(server.http2.serve_connection(wire, service));
             let idle = Some((&*conversation, server.options.idle_timeout));
-            drive(connection, &server.shutdown, idle, |connection| connection.graceful_shutdown()).await?;
+            drive(connection, &server.shutdown, idle, http2::Connection::graceful_shutdown).await?;
         }
     }
     let tunnel = conversation.tunnel().take();

@@ -7,6 +7,7 @@
 //! ordinary request.
 
 use super::interim::InterimQueue;
+use super::observer::Observers;
 use super::refusal::Refusal;
 use super::upgrade::Tunnel;
 use futures_util::task::AtomicWaker;
@@ -41,6 +42,8 @@ pub(super) enum UpgradeState {
 #[derive(Debug)]
 pub(super) struct Conversation {
     opened: Instant,
+    /// Are told of the connection and its requests.
+    pub(super) observers: Observers,
     heads_passed: AtomicU64,
     requests_begun: AtomicU64,
     requests_ended: AtomicU64,
@@ -48,6 +51,7 @@ pub(super) struct Conversation {
     refused: OnceLock<Refused>,
     upgrade: Mutex<UpgradeState>,
     tunnel: Mutex<Option<Tunnel>>,
+    body_given_up: AtomicU64,
     reset_on_close: AtomicBool,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
@@ -59,9 +63,10 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// The state of a connection opened at `opened`.
-    pub(super) fn new(opened: Instant) -> Self {
+    pub(super) fn new(opened: Instant, observers: Observers) -> Self {
         Self {
             opened,
+            observers,
             heads_passed: AtomicU64::new(0),
             requests_begun: AtomicU64::new(0),
             requests_ended: AtomicU64::new(0),
@@ -69,6 +74,7 @@ impl Conversation {
             refused: OnceLock::new(),
             upgrade: Mutex::new(UpgradeState::NotAsked),
             tunnel: Mutex::new(None),
+            body_given_up: AtomicU64::new(0),
             reset_on_close: AtomicBool::new(false),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
@@ -138,6 +144,16 @@ impl Conversation {
     /// The tunnel that takes the connection over once hyper lets go of it.
     pub(super) fn tunnel(&self) -> MutexGuard<'_, Option<Tunnel>> {
         self.tunnel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body of the request with this number was given up before its end.
+    pub(super) fn body_given_up(&self, number: u64) {
+        self.body_given_up.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether the body of the request with this number was given up.
+    pub(super) fn is_body_given_up(&self, number: u64) -> bool {
+        self.body_given_up.load(Ordering::Relaxed) == number
     }
 
     /// The connection must end with a reset: an orderly end would make a body cut short look complete.

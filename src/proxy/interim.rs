@@ -44,6 +44,7 @@ impl InterimSender {
 
     /// Passes one interim response on. Does not wait: the final response is held back until this one is written.
     /// Fields that concern one connection only are left out.
+    #[expect(clippy::must_use_candidate, reason = "whoever passes it on has nothing to do about its fate")]
     pub fn send(&self, status: StatusCode, headers: &HeaderMap) -> InterimFate {
         let passed_on = status.is_informational() && !matches!(status.as_u16(), 100 | 101);
         if !passed_on {
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn only_the_open_request_gets_interim_responses_and_never_100_or_101() {
-        let conversation = Arc::new(Conversation::new(Instant::now()));
+        let conversation = Arc::new(Conversation::new(Instant::now(), Arc::new([])));
         let sender = InterimSender::new(conversation.clone(), 1);
         let headers = HeaderMap::new();
         assert_eq!(sender.send(StatusCode::PROCESSING, &headers), InterimFate::Dropped);
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn waiting_interim_responses_are_bounded() {
-        let conversation = Arc::new(Conversation::new(Instant::now()));
+        let conversation = Arc::new(Conversation::new(Instant::now(), Arc::new([])));
         conversation.interims.open(1);
         let sender = InterimSender::new(conversation, 1);
         let headers = HeaderMap::new();

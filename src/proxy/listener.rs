@@ -21,7 +21,7 @@ const BACKLOG: i32 = 4096;
 const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long a silent connection stands before the kernel asks whether the other end is there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// How a listening address is shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,12 +19,16 @@ mod listener;
 pub mod observer;
 mod problem;
 pub mod refusal;
+mod request_body;
 mod response_body;
 mod server;
 mod service;
 mod upgrade;
 mod wire;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use guard::fuzzing;
 pub use listener::{Sharing, bind, serve};
 
 use std::net::SocketAddr;

@@ -103,8 +103,8 @@ pub struct Closed {
 pub(super) struct Record {
     pub(super) finished: Finished,
     started: Instant,
-    observers: Observers,
-    conversation: Arc<Conversation>,
+    /// The connection that the request came on.
+    pub(super) conversation: Arc<Conversation>,
 }
 
 impl std::fmt::Debug for dyn Observer {
@@ -119,7 +119,6 @@ impl Record {
         request: &http::Request<B>,
         client: SocketAddr,
         started: Instant,
-        observers: Observers,
         conversation: Arc<Conversation>,
     ) -> Self {
         let finished = Finished {
@@ -137,7 +136,7 @@ impl Record {
             duration: Duration::ZERO,
             ending: Ending::ClientGone,
         };
-        Self { finished, started, observers, conversation }
+        Self { finished, started, conversation }
     }
 }
 
@@ -146,7 +145,7 @@ impl Drop for Record {
         let now = Instant::now();
         self.finished.duration = now.saturating_duration_since(self.started);
         self.conversation.request_ended(now);
-        for observer in self.observers.iter() {
+        for observer in self.conversation.observers.iter() {
             observer.finished(&self.finished);
         }
     }

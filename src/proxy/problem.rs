@@ -39,6 +39,11 @@ pub(super) fn of_refusal(refusal: Refusal, id: RequestId) -> Response<Body> {
     problem(refusal.status(), refusal.label(), refusal.explanation(), Some(error), id)
 }
 
+/// The answer to a change of protocols that the origin may not make.
+pub(super) fn of_switch(id: RequestId) -> Response<Body> {
+    of_failure(&Failure { status: StatusCode::BAD_GATEWAY, reason: Reason::UpstreamInvalid, cause: None }, id)
+}
+
 /// The answer where Larder itself is at fault.
 pub(super) fn of_panic(id: RequestId) -> Response<Body> {
     let detail = "Something is wrong with this proxy. Its log says more under the request id.";

@@ -1,13 +1,11 @@
 //! The body of a response on its way to the client: counted, and known to be complete, given up or truncated.
 
-use super::conversation::Conversation;
 use super::observer::{Ending, Record};
 use crate::engine::origin::{Body, BodyError};
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// A response's body as hyper gets it.
@@ -15,21 +13,18 @@ use std::task::{Context, Poll, ready};
 /// hyper stops asking once it has written what Content-Length says, and never asks where there is to be no body, so
 /// the record is told on drop what it came to.
 #[derive(Debug)]
-pub(super) enum ResponseBody {
-    /// There is none, and nothing to tell.
-    None,
-    /// One that is told of.
-    Told(ToldBody),
+pub(super) struct ResponseBody {
+    /// None: there is no body, and nothing to tell.
+    told: Option<ToldBody>,
 }
 
 /// A body whose end is told of.
 #[derive(Debug)]
-pub(super) struct ToldBody {
+struct ToldBody {
     inner: Body,
     held: Option<BodyError>,
     record: Record,
     length: Length,
-    conversation: Arc<Conversation>,
 }
 
 /// How the client knows where the body ends.
@@ -47,9 +42,14 @@ enum Length {
 
 impl ResponseBody {
     /// Wraps the body of `response`, which answers the request of `record`.
-    pub(super) fn wrap(response: Response<Body>, record: Record, conversation: Arc<Conversation>) -> Response<Self> {
+    pub(super) fn wrap(response: Response<Body>, record: Record) -> Response<Self> {
         let length = Length::of(&response, &record);
-        response.map(|inner| Self::Told(ToldBody { inner, held: None, record, length, conversation }))
+        response.map(|inner| Self { told: Some(ToldBody { inner, held: None, record, length }) })
+    }
+
+    /// No body, and nothing to tell.
+    pub(super) const fn none() -> Self {
+        Self { told: None }
     }
 }
 
@@ -70,7 +70,7 @@ impl ToldBody {
         if let Some(error) = self.held.take() {
             self.end(Ending::Truncated);
             if self.length == Length::UntilClose {
-                self.conversation.reset_on_close();
+                self.record.conversation.reset_on_close();
             }
             return Poll::Ready(Some(Err(error)));
         }
@@ -120,24 +120,15 @@ impl http_body::Body for ResponseBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.get_mut() {
-            Self::None => Poll::Ready(None),
-            Self::Told(body) => body.poll_frame(cx),
-        }
+        self.get_mut().told.as_mut().map_or(Poll::Ready(None), |body| body.poll_frame(cx))
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::None => true,
-            Self::Told(body) => body.held.is_none() && body.inner.is_end_stream(),
-        }
+        self.told.as_ref().is_none_or(|body| body.held.is_none() && body.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::None => SizeHint::with_exact(0),
-            Self::Told(body) => body.inner.size_hint(),
-        }
+        self.told.as_ref().map_or(SizeHint::with_exact(0), |body| body.inner.size_hint())
     }
 }
 

@@ -67,9 +67,9 @@ impl<H> Server<H> {
         let options = &self.options;
         WireLimits {
             head: HeadLimits {
-                header_bytes_max: options.header_bytes_max,
-                headers_max: options.headers_max,
-                uri_bytes_max: options.uri_bytes_max,
+                head_bytes: options.header_bytes_max,
+                fields: options.headers_max,
+                target_bytes: options.uri_bytes_max,
             },
             header_read_timeout: options.header_read_timeout,
             idle_timeout: options.idle_timeout,

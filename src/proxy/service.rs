@@ -1,26 +1,23 @@
 //! One request: from hyper to the handler, and its answer back.
 
 use super::client::Client;
-use super::conversation::{Conversation, UpgradeState};
+use super::conversation::Conversation;
 use super::interim::InterimSender;
 use super::observer::Record;
 use super::problem;
 use super::refusal::Refusal;
+use super::request_body::request_body;
 use super::response_body::ResponseBody;
 use super::server::Server;
-use super::upgrade::Tunnel;
+use super::upgrade::UpgradeRequest;
 use crate::engine::origin::Body;
 use crate::engine::outcome::Decision;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
-use crate::semantics::reason::Reason;
 use futures_util::FutureExt;
-use http::header::{CACHE_STATUS, CONNECTION, UPGRADE, VIA};
+use http::header::{CACHE_STATUS, CONNECTION, VIA};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
-use http_body::Body as _;
-use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -47,57 +44,64 @@ pub(super) async fn answer<H: Handler>(
     mut request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let started = Instant::now();
-    let conversation = context.conversation.clone();
+    let conversation = &context.conversation;
     let number = conversation.request_begun(started);
-    let observers = context.server.observers.clone();
-    let mut record = Record::new(&request, context.client, started, observers, conversation.clone());
+    let mut record = Record::new(&request, context.client, started, conversation.clone());
     if let Some(response) = refusal(&context, &request, number, &mut record) {
-        return Ok(finish(response, record, conversation));
+        return Ok(finish(response, record));
     }
-    let on_upgrade = take_upgrade(&conversation, &mut request, number);
-    let interim = (request.version() == Version::HTTP_11).then(|| {
-        conversation.interims.open(number);
-        InterimSender::new(conversation.clone(), number)
-    });
-    let client = Client {
-        address: context.client,
-        version: request.version(),
-        request_id: record.finished.request_id,
-        interim,
-        upgrade: on_upgrade.as_ref().map(|upgrade| upgrade.protocol.clone()),
-    };
+    let upgrade = UpgradeRequest::take(&mut request, conversation, number);
+    let client = client(&context, number, &record, upgrade.as_ref());
     request.extensions_mut().insert(client);
+    let request = request.map(|body| request_body(body, number, conversation));
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
-    let handled = context.server.handler.handle(request.map(body), RequestContext { scheme: Scheme::HTTP });
-    let handled = with_task_known(&conversation, AssertUnwindSafe(handled).catch_unwind()).await;
-    interims_written(&conversation).await;
-    let response = match handled {
-        Ok(Answer { reply: Ok(response), decision }) => {
-            let response = decorate(response, &decision);
-            record.finished.decision = Some(decision);
-            response
-        }
-        Ok(Answer { reply: Err(failure), decision }) => {
-            let response = fail(failure, &conversation, number, &mut record);
-            let response = decorate(response, &decision);
-            record.finished.decision = Some(decision);
-            response
-        }
+    let handled = context.server.handler.handle(request, RequestContext { scheme: Scheme::HTTP });
+    let handled = with_task_known(conversation, AssertUnwindSafe(handled).catch_unwind()).await;
+    interims_written(conversation).await;
+    let mut response = match handled {
+        Ok(answer) => response_of(answer, number, &mut record),
         Err(_panic) => {
             tracing::error!(request_id = %record.finished.request_id, "the handler of a request panicked");
             problem::of_panic(record.finished.request_id)
         }
     };
-    Ok(match on_upgrade {
-        Some(upgrade) => settle_upgrade(response, upgrade, record, conversation).await,
-        None if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            let failure = Failure { status: StatusCode::BAD_GATEWAY, reason: Reason::UpstreamInvalid, cause: None };
-            let response = fail(failure, &conversation, number, &mut record);
-            finish(response, record, conversation)
-        }
-        None => finish(response, record, conversation),
-    })
+    if conversation.is_body_given_up(number) && record.finished.version != Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    match upgrade {
+        Some(upgrade) => match upgrade.settle(response, record).await {
+            (response, Some(record)) => Ok(finish(response, record)),
+            (response, None) => Ok(response.map(|_| ResponseBody::none())),
+        },
+        None => Ok(finish(without_switch(response, &record), record)),
+    }
+}
+
+/// What the handler learns of the client.
+fn client<H>(context: &ConnectionContext<H>, number: u64, record: &Record, upgrade: Option<&UpgradeRequest>) -> Client {
+    let interim = (record.finished.version == Version::HTTP_11).then(|| {
+        context.conversation.interims.open(number);
+        InterimSender::new(context.conversation.clone(), number)
+    });
+    Client {
+        address: context.client,
+        version: record.finished.version,
+        request_id: record.finished.request_id,
+        interim,
+        upgrade: upgrade.map(UpgradeRequest::protocol),
+    }
+}
+
+/// The response that an answer of the handler comes to.
+fn response_of(answer: Answer, number: u64, record: &mut Record) -> Response<Body> {
+    let mut response = match answer.reply {
+        Ok(response) => response,
+        Err(failure) => fail(failure, number, record),
+    };
+    decorate(&mut response, &answer.decision);
+    record.finished.decision = Some(answer.decision);
+    response
 }
 
 /// The answer to a request that no handler may see.
@@ -131,26 +135,6 @@ fn refusal_of_http2<H>(context: &ConnectionContext<H>, request: &Request<Incomin
     }
 }
 
-/// A change of protocols that the client asks for.
-struct UpgradeRequest {
-    protocol: HeaderValue,
-    client: OnUpgrade,
-}
-
-fn take_upgrade(conversation: &Conversation, request: &mut Request<Incoming>, number: u64) -> Option<UpgradeRequest> {
-    let client = request.extensions_mut().remove::<OnUpgrade>()?;
-    let protocol = request.headers().get(UPGRADE)?.clone();
-    (*conversation.upgrade() == UpgradeState::Asked(number)).then_some(UpgradeRequest { protocol, client })
-}
-
-/// Boxes a request's body; one that is empty costs nothing, because its box has no size.
-fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() {
-        return Empty::new().map_err(|never| match never {}).boxed_unsync();
-    }
-    incoming.map_err(Into::into).boxed_unsync()
-}
-
 /// Waits for the handler, and makes the connection's task known where the answer is not there at once, so that an
 /// interim response from another task can wake it.
 async fn with_task_known<F: Future>(conversation: &Conversation, handled: F) -> F::Output {
@@ -174,18 +158,18 @@ async fn interims_written(conversation: &Conversation) {
 }
 
 /// Adds what a cache and a proxy say of themselves: RFC 9211, RFC 9110 section 7.6.3. Both come after what is there.
-fn decorate(mut response: Response<Body>, decision: &Decision) -> Response<Body> {
+fn decorate(response: &mut Response<Body>, decision: &Decision) {
     let headers = response.headers_mut();
     headers.append(VIA, const { HeaderValue::from_static("1.1 larder") });
     if let Some(cache_status) = &decision.cache_status {
         headers.append(CACHE_STATUS, cache_status.to_header_value());
     }
-    response
 }
 
-fn fail(failure: Failure, conversation: &Conversation, number: u64, record: &mut Record) -> Response<Body> {
+/// The answer to a failure, or to what was wrong with the request's body where that is known to lie beneath it.
+fn fail(failure: Failure, number: u64, record: &mut Record) -> Response<Body> {
     let id = record.finished.request_id;
-    let response = match conversation.refusal_of(number) {
+    let response = match record.conversation.refusal_of(number) {
         Some(refused) => {
             record.finished.refused = Some((refused.refusal, refused.first_line.clone()));
             problem::of_refusal(refused.refusal, id)
@@ -196,51 +180,19 @@ fn fail(failure: Failure, conversation: &Conversation, number: u64, record: &mut
     response
 }
 
-fn finish(mut response: Response<Body>, mut record: Record, conversation: Arc<Conversation>) -> Response<ResponseBody> {
+/// A 101 that nobody asked for would make hyper leave HTTP: it is an invalid answer.
+fn without_switch(response: Response<Body>, record: &Record) -> Response<Body> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return problem::of_switch(record.finished.request_id);
+    }
+    response
+}
+
+fn finish(mut response: Response<Body>, mut record: Record) -> Response<ResponseBody> {
     // The version is the client's connection's, not that of the connection to the origin.
     if record.finished.version != Version::HTTP_2 {
         *response.version_mut() = Version::HTTP_11;
     }
     record.finished.status = Some(response.status());
-    ResponseBody::wrap(response, record, conversation)
-}
-
-/// Answers a request that asked to change protocols: a 101 with the origin's end hands both ends to a tunnel, anything
-/// else is an ordinary answer.
-async fn settle_upgrade(
-    mut response: Response<Body>,
-    upgrade: UpgradeRequest,
-    mut record: Record,
-    conversation: Arc<Conversation>,
-) -> Response<ResponseBody> {
-    let origin = response.extensions_mut().remove::<OnUpgrade>();
-    match (response.status(), origin) {
-        (StatusCode::SWITCHING_PROTOCOLS, Some(origin)) => {
-            record.finished.status = Some(StatusCode::SWITCHING_PROTOCOLS);
-            *conversation.tunnel() = Some(Tunnel { client: upgrade.client, origin, record });
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            response.headers_mut().entry(UPGRADE).or_insert(upgrade.protocol);
-            return switched(response, &conversation);
-        }
-        (StatusCode::SWITCHING_PROTOCOLS, None) => {
-            let reason = Reason::UpstreamInvalid;
-            let failure = Failure { status: StatusCode::BAD_GATEWAY, reason, cause: None };
-            response = problem::of_failure(&failure, record.finished.request_id);
-        }
-        _ => {}
-    }
-    *conversation.upgrade() = UpgradeState::NotAsked;
-    // hyper is not waiting for the socket any more, so nothing else would make it look at what was held back.
-    poll_fn(|cx| {
-        cx.waker().wake_by_ref();
-        Poll::Ready(())
-    })
-    .await;
-    finish(response, record, conversation)
-}
-
-/// The head that ends HTTP on this connection; the tunnel's record tells of the request when the tunnel ends.
-fn switched(response: Response<Body>, conversation: &Conversation) -> Response<ResponseBody> {
-    *conversation.upgrade() = UpgradeState::Switched;
-    response.map(|_| ResponseBody::None)
+    ResponseBody::wrap(response, record)
 }

@@ -1,19 +1,84 @@
-//! Two connections joined after a change of protocols: RFC 9110 section 7.8.
+//! Changes of protocols: RFC 9110 section 7.8. Until one is decided, what follows the request waits in the socket's
+//! wrapper; once the answer is 101, client and origin are joined and HTTP is out of it.
 
+use super::conversation::{Conversation, UpgradeState};
 use super::observer::{Ending, Record};
+use super::problem;
+use crate::engine::origin::Body;
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
+
+/// A change of protocols that a client asks for.
+#[derive(Debug)]
+pub(super) struct UpgradeRequest {
+    protocol: HeaderValue,
+    client: OnUpgrade,
+}
+
+impl UpgradeRequest {
+    /// Takes the client's end out of the request with this number, where the guard has seen it ask.
+    pub(super) fn take(request: &mut Request<Incoming>, conversation: &Conversation, number: u64) -> Option<Self> {
+        let client = request.extensions_mut().remove::<OnUpgrade>()?;
+        let protocol = request.headers().get(UPGRADE)?.clone();
+        (*conversation.upgrade() == UpgradeState::Asked(number)).then_some(Self { protocol, client })
+    }
+
+    /// The Upgrade field.
+    pub(super) fn protocol(&self) -> HeaderValue {
+        self.protocol.clone()
+    }
+
+    /// A 101 with the origin's end hands both ends to a tunnel, and the record with them; anything else is an ordinary
+    /// answer.
+    pub(super) async fn settle(
+        self,
+        mut response: Response<Body>,
+        mut record: Record,
+    ) -> (Response<Body>, Option<Record>) {
+        let origin = response.extensions_mut().remove::<OnUpgrade>();
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let conversation = record.conversation.clone();
+        let settled = match origin {
+            Some(origin) if switches => {
+                record.finished.status = Some(StatusCode::SWITCHING_PROTOCOLS);
+                *conversation.tunnel() = Some(Tunnel { client: self.client, origin, record });
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                response.headers_mut().entry(UPGRADE).or_insert(self.protocol);
+                (response, None)
+            }
+            None if switches => (problem::of_switch(record.finished.request_id), Some(record)),
+            _ => (response, Some(record)),
+        };
+        *conversation.upgrade() = if settled.1.is_none() { UpgradeState::Switched } else { UpgradeState::NotAsked };
+        wake_own_task().await;
+        settled
+    }
+}
+
+/// hyper is not waiting for the socket any more, so nothing else would make it look at what was held back.
+async fn wake_own_task() {
+    poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        Poll::Ready(())
+    })
+    .await;
+}
 
 /// Both ends of a change of protocols, before it has happened.
 #[derive(Debug)]
 pub(super) struct Tunnel {
     /// Resolves once hyper has let go of the client's connection.
-    pub(super) client: OnUpgrade,
+    client: OnUpgrade,
     /// Resolves once the origin's client has let go of the origin's.
-    pub(super) origin: OnUpgrade,
+    origin: OnUpgrade,
     /// Told of when the tunnel ends.
-    pub(super) record: Record,
+    record: Record,
 }
 
 impl Tunnel {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::clock::Timestamp;
 use crate::semantics::policy::ExchangeTimes;
-use http::uri::Scheme;
 use http::Uri;
+use http::uri::Scheme;
 use proptest::prelude::*;
 use std::time::Duration;
 

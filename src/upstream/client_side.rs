@@ -1,12 +1,19 @@
 //! What the request's extensions tell of the client that it came from.
 
-use http::{Extensions, HeaderMap, StatusCode};
+use crate::proxy::client::Client;
+use crate::semantics::forwarding::{Chain, ForwardingContext, append_forwarding, append_via, requested_upgrade};
+use http::header::HOST;
+use http::uri::Scheme;
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use std::fmt;
 use std::sync::Arc;
 
-/// Hears of the interim responses (1xx, but 100 and 101) to a request that carries it as an extension.
+/// Hears of the interim responses (1xx, but 100 and 101) to a request that carries it as an extension. A request that
+/// carries a [`Client`] has them passed on to that client instead.
 #[derive(Clone)]
-pub struct InterimListener(Arc<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>);
+pub struct InterimListener(Arc<Heard>);
+
+type Heard = dyn Fn(StatusCode, &HeaderMap) + Send + Sync;
 
 impl InterimListener {
     /// A listener that calls `heard`, which must not block: it runs in the connection's task.
@@ -26,17 +33,63 @@ impl fmt::Debug for InterimListener {
     }
 }
 
-/// The client's side of a request.
+/// The client's side of a request: a [`Client`] where the proxy put one in, none for a fetch of Larder's own.
 pub(super) struct ClientSide {
-    pub(super) interim: Option<InterimListener>,
-    /// Whether the client's connection can change protocols.
-    pub(super) may_upgrade: bool,
+    client: Option<Client>,
+    listener: Option<InterimListener>,
+    chain: Chain,
 }
 
 impl ClientSide {
     /// Takes it from the extensions. What else is in there concerns the client's connection and is let go.
     pub(super) fn take(extensions: &mut Extensions) -> Self {
         let mut extensions = std::mem::take(extensions);
-        Self { interim: extensions.remove(), may_upgrade: true }
+        Self {
+            client: extensions.remove(),
+            listener: extensions.remove(),
+            chain: extensions.remove().unwrap_or(Chain::Keep),
+        }
+    }
+
+    /// The protocols that the client asks to change to, where its connection can. HTTP/2 in clear text is left out:
+    /// through it a client could speak to the origin past the rules.
+    pub(super) fn protocols(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let protocols = match &self.client {
+            Some(client) => client.upgrade.clone(),
+            None => requested_upgrade(headers),
+        };
+        protocols.filter(|protocols| {
+            let mut names = protocols.as_bytes().split(|byte| *byte == b',');
+            !names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"h2c"))
+        })
+    }
+
+    /// Who hears of interim responses.
+    pub(super) fn interim(&self) -> Option<InterimListener> {
+        let Some(sender) = self.client.as_ref().and_then(|client| client.interim.clone()) else {
+            return self.listener.clone();
+        };
+        Some(InterimListener::new(move |status, headers| {
+            // What becomes of it is the sender's to decide; the origin need not know.
+            let _ = sender.send(status, headers);
+        }))
+    }
+
+    /// Sets the fields that tell the origin which way the request came.
+    pub(super) fn forward(&self, headers: &mut HeaderMap) {
+        let Some(client) = &self.client else {
+            return append_via(headers, Version::HTTP_11);
+        };
+        let host = headers.get(HOST).cloned();
+        let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let context = ForwardingContext {
+            client: client.address.ip(),
+            // The data port speaks no TLS.
+            scheme: &Scheme::HTTP,
+            host,
+            version: client.version,
+            chain: self.chain,
+        };
+        append_forwarding(headers, context);
     }
 }

@@ -35,23 +35,24 @@ pub(super) struct Outgoing {
 impl Outgoing {
     pub(super) fn new(request: Request<Body>) -> Self {
         let (mut head, body) = request.into_parts();
-        let empty = body.is_end_stream();
         let client = ClientSide::take(&mut head.extensions);
-        let protocols = if client.may_upgrade { protocols_asked(&head.headers) } else { Vec::new() };
-        let upgrade = if protocols.is_empty() { Upgrade::NotAsked } else { Upgrade::Asked };
+        let (protocols, interim) = (client.protocols(&head.headers), client.interim());
+        let upgrade = if protocols.is_some() { Upgrade::Asked } else { Upgrade::NotAsked };
+        let empty = body.is_end_stream();
         let expects = !empty && expects_continue(&head.headers);
-        let takes_trailers = names(&head.headers, TE, "trailers");
+
         strip_hop_by_hop(&mut head.headers);
-        allow_upgrade(&mut head.headers, protocols);
-        if takes_trailers {
-            head.headers.insert(TE, HeaderValue::from_static("trailers"));
+        if head.headers.contains_key(TE) {
+            // What is left of it says that trailers are welcome, and is meant for the next hop only.
             head.headers.append(CONNECTION, HeaderValue::from_static("te"));
         }
+        allow_upgrade(&mut head.headers, protocols);
+        client.forward(&mut head.headers);
         frame(&mut head.headers, &body);
         head.version = Version::HTTP_11;
 
         let gate = if expects { Gate::Held } else { Gate::Open };
-        let watched = !empty || client.interim.is_some();
+        let watched = !empty || interim.is_some();
         let upload = watched.then(|| Arc::new(Upload::new(gate)));
         let exchange = Exchange {
             upgrade,
@@ -61,7 +62,7 @@ impl Outgoing {
         };
         let mut request = Request::from_parts(head, RequestBody::new(body, upload.clone()));
         if let Some(upload) = upload {
-            listen(&mut request, client.interim, upload);
+            listen(&mut request, interim, upload);
         }
         Self { request, exchange }
     }
@@ -109,37 +110,15 @@ fn listen(request: &mut Request<RequestBody>, interim: Option<InterimListener>, 
     });
 }
 
-/// Whether a list of tokens names one, in any case.
-fn names(headers: &HeaderMap, field: http::HeaderName, token: &str) -> bool {
-    headers
-        .get_all(field)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|member| member.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(token)))
-}
-
 fn expects_continue(headers: &HeaderMap) -> bool {
-    names(headers, EXPECT, "100-continue")
+    headers.get_all(EXPECT).iter().any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// The Upgrade field, where Connection says that it is meant. HTTP/2 in clear text is left out: through it a client
-/// could speak to the origin past the rules.
-fn protocols_asked(headers: &HeaderMap) -> Vec<HeaderValue> {
-    if !headers.contains_key(UPGRADE) || !names(headers, CONNECTION, "upgrade") || names(headers, UPGRADE, "h2c") {
-        return Vec::new();
-    }
-    headers.get_all(UPGRADE).iter().cloned().collect()
-}
-
-/// Puts the fields of an upgrade back in. None where there are no protocols.
-pub(super) fn allow_upgrade(headers: &mut HeaderMap, protocols: Vec<HeaderValue>) {
-    if protocols.is_empty() {
-        return;
-    }
-    headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
-    for protocol in protocols {
-        headers.append(UPGRADE, protocol);
+/// Puts the fields of an upgrade back in, where there is one.
+pub(super) fn allow_upgrade(headers: &mut HeaderMap, protocols: Option<HeaderValue>) {
+    if let Some(protocols) = protocols {
+        headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocols);
     }
 }
 

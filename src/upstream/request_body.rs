@@ -1,10 +1,9 @@
 //! A request's body on its way to the origin.
 
 use super::upload::{Gate, Upload};
-use crate::engine::origin::{Body, BodyError};
+use crate::engine::origin::{Body, BodyError, empty_body};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt, Empty};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -32,7 +31,7 @@ impl RequestBody {
     }
 
     pub(super) fn empty() -> Self {
-        Self::new(Empty::new().map_err(|never| match never {}).boxed_unsync(), None)
+        Self::new(empty_body(), None)
     }
 
     fn poll_gate(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotWanted>> {

@@ -7,7 +7,7 @@ use super::server::{Sender, Server};
 use crate::engine::origin::Body;
 use crate::semantics::forwarding::strip_hop_by_hop;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -44,8 +44,7 @@ fn clean(headers: &mut HeaderMap, switches: bool) {
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(CONTENT_LENGTH);
     }
-    let protocols: Vec<HeaderValue> =
-        if switches { headers.get_all(UPGRADE).iter().cloned().collect() } else { Vec::new() };
+    let protocols = headers.get(UPGRADE).cloned().filter(|_| switches);
     strip_hop_by_hop(headers);
     allow_upgrade(headers, protocols);
 }

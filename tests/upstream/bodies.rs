@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 async fn the_first_bytes_arrive_before_the_body_ends_in_both_directions() {
     let origin = RawOrigin::start().await;
     let pool = pool(&[origin.url()]);
-    let (feed, fed) = fed();
+    let (feed, upload) = fed_body();
     let script = async {
         let mut peer = origin.accept().await;
         peer.read_until("first").await;
@@ -26,7 +26,7 @@ async fn the_first_bytes_arrive_before_the_body_ends_in_both_directions() {
     };
     let client = async {
         feed.send(Ok(data("first"))).await.unwrap();
-        let response = fetch(&pool, request(&Method::POST, &[], fed)).await.unwrap();
+        let response = fetch(&pool, request(&Method::POST, &[], upload)).await.unwrap();
         let mut body = response.into_body();
         assert_eq!(within(body.frame()).await.unwrap().unwrap().into_data().unwrap(), "one");
         feed.send(Ok(data("second"))).await.unwrap();

@@ -91,7 +91,7 @@ async fn a_server_that_never_answers_times_out() {
 async fn a_client_that_stops_sending_its_body_is_to_blame_itself() {
     let origin = RawOrigin::start().await;
     let pool = impatient(&origin);
-    let (feed, fed) = fed();
+    let (feed, upload) = fed_body();
     let script = async {
         let mut peer = origin.accept().await;
         peer.read_until("beginning").await;
@@ -99,7 +99,7 @@ async fn a_client_that_stops_sending_its_body_is_to_blame_itself() {
     };
     let client = async {
         feed.send(Ok(data("beginning"))).await.unwrap();
-        fetch(&pool, request(&Method::POST, &[], fed)).await
+        fetch(&pool, request(&Method::POST, &[], upload)).await
     };
     let ((), failed) = tokio::join!(script, client);
     assert_eq!(failed.unwrap_err().reason, Reason::ClientBody);
@@ -131,7 +131,7 @@ async fn a_body_that_stops_is_an_error() {
 async fn a_client_body_that_fails_is_cut_short_at_the_origin_too() {
     let origin = RawOrigin::start().await;
     let pool = pool(&[origin.url()]);
-    let (feed, fed) = fed();
+    let (feed, upload) = fed_body();
     let script = async {
         let mut peer = origin.accept().await;
         peer.read_until("half").await;
@@ -140,7 +140,7 @@ async fn a_client_body_that_fails_is_cut_short_at_the_origin_too() {
     };
     let client = async {
         feed.send(Ok(data("half"))).await.unwrap();
-        fetch(&pool, request(&Method::POST, &[], fed)).await
+        fetch(&pool, request(&Method::POST, &[], upload)).await
     };
     let (seen, failed) = tokio::join!(script, client);
     assert_eq!(failed.unwrap_err().reason, Reason::ClientBody);

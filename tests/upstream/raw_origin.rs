@@ -17,12 +17,12 @@ use tokio::sync::mpsc;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits for a future, but not for ever.
-pub async fn within<F: Future>(future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(DEADLINE, future).await.expect("it happens before the deadline")
 }
 
 /// Waits until a condition holds, but not for ever.
-pub async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     within(async {
         while !condition() {
             tokio::task::yield_now().await;
@@ -32,31 +32,31 @@ pub async fn until(condition: impl Fn() -> bool) {
 }
 
 /// A server of which the test writes every byte.
-pub struct RawOrigin {
+pub(crate) struct RawOrigin {
     listener: TcpListener,
     url: String,
 }
 
 impl RawOrigin {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         Self { listener, url }
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// The next connection.
-    pub async fn accept(&self) -> Peer {
+    pub(crate) async fn accept(&self) -> Peer {
         let (stream, _) = within(self.listener.accept()).await.unwrap();
         Peer { stream, read: Vec::new() }
     }
 }
 
 /// A port that refuses every connection as long as the socket lives: bound, but not listening.
-pub fn refusing_port() -> (TcpSocket, String) {
+pub(crate) fn refusing_port() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
@@ -64,8 +64,8 @@ pub fn refusing_port() -> (TcpSocket, String) {
 }
 
 /// The origin's end of one connection.
-pub struct Peer {
-    pub stream: TcpStream,
+pub(crate) struct Peer {
+    pub(crate) stream: TcpStream,
     read: Vec<u8>,
 }
 
@@ -76,7 +76,7 @@ impl Peer {
     }
 
     /// Reads up to and with `end`.
-    pub async fn read_until(&mut self, end: &str) -> String {
+    pub(crate) async fn read_until(&mut self, end: &str) -> String {
         loop {
             if let Some(at) = self.read.windows(end.len()).position(|window| window == end.as_bytes()) {
                 let taken: Vec<u8> = self.read.drain(..at + end.len()).collect();
@@ -87,27 +87,27 @@ impl Peer {
     }
 
     /// How many bytes have been read past what was asked for.
-    pub fn leftover(&self) -> usize {
+    pub(crate) fn leftover(&self) -> usize {
         self.read.len()
     }
 
     /// Reads one request's head.
-    pub async fn head(&mut self) -> String {
+    pub(crate) async fn head(&mut self) -> String {
         self.read_until("\r\n\r\n").await
     }
 
     /// Reads until the client closes; whether that was in order does not matter.
-    pub async fn rest(&mut self) -> String {
+    pub(crate) async fn rest(&mut self) -> String {
         let _ = within(self.stream.read_to_end(&mut self.read)).await;
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
     }
 
-    pub async fn write(&mut self, text: &str) {
+    pub(crate) async fn write(&mut self, text: &str) {
         within(self.stream.write_all(text.as_bytes())).await.unwrap();
     }
 
     /// Reads a request without a body and answers it with nothing but `200`.
-    pub async fn answer(&mut self) -> String {
+    pub(crate) async fn answer(&mut self) -> String {
         let head = self.head().await;
         self.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
         head
@@ -115,7 +115,7 @@ impl Peer {
 }
 
 /// Options that no test waits for.
-pub fn options(servers: &[&str]) -> UpstreamOptions {
+pub(crate) fn options(servers: &[&str]) -> UpstreamOptions {
     UpstreamOptions {
         servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
         connect_timeout: DEADLINE,
@@ -125,45 +125,45 @@ pub fn options(servers: &[&str]) -> UpstreamOptions {
     }
 }
 
-pub fn pool(servers: &[&str]) -> Arc<UpstreamPool> {
+pub(crate) fn pool(servers: &[&str]) -> Arc<UpstreamPool> {
     UpstreamPool::new(options(servers)).unwrap()
 }
 
 /// The counters of the first server.
-pub fn stats(pool: &UpstreamPool) -> ServerStats {
+pub(crate) fn stats(pool: &UpstreamPool) -> ServerStats {
     pool.stats().remove(0)
 }
 
 /// Waits until a connection has come back to the pool.
-pub async fn idle(pool: &UpstreamPool) {
+pub(crate) async fn idle(pool: &UpstreamPool) {
     until(|| stats(pool).connections_idle == 1).await;
 }
 
 /// A body of these frames, of unknown length.
-pub fn frames(frames: Vec<Result<Frame<Bytes>, BodyError>>) -> Body {
+pub(crate) fn frames(frames: Vec<Result<Frame<Bytes>, BodyError>>) -> Body {
     StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
 }
 
 /// A body of unknown length that the test feeds.
-pub fn fed() -> (mpsc::Sender<Result<Frame<Bytes>, BodyError>>, Body) {
+pub(crate) fn fed_body() -> (mpsc::Sender<Result<Frame<Bytes>, BodyError>>, Body) {
     let (sender, mut receiver) = mpsc::channel(1);
     let stream = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context));
     (sender, StreamBody::new(stream).boxed_unsync())
 }
 
-pub fn data(text: &'static str) -> Frame<Bytes> {
+pub(crate) fn data(text: &'static str) -> Frame<Bytes> {
     Frame::data(Bytes::from_static(text.as_bytes()))
 }
 
-pub fn text(text: &'static str) -> Body {
+pub(crate) fn text(text: &'static str) -> Body {
     http_body_util::Full::from(text).map_err(|never| match never {}).boxed_unsync()
 }
 
-pub fn empty() -> Body {
+pub(crate) fn empty() -> Body {
     http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-pub fn request(method: &Method, fields: &[(&str, &str)], body: Body) -> Request<Body> {
+pub(crate) fn request(method: &Method, fields: &[(&str, &str)], body: Body) -> Request<Body> {
     let mut request = Request::builder().method(method).uri("/path?query").header("host", "shop.example");
     for (name, value) in fields {
         request = request.header(*name, *value);
@@ -171,16 +171,16 @@ pub fn request(method: &Method, fields: &[(&str, &str)], body: Body) -> Request<
     request.body(body).unwrap()
 }
 
-pub fn get() -> Request<Body> {
+pub(crate) fn get() -> Request<Body> {
     request(&Method::GET, &[], empty())
 }
 
-pub async fn fetch(pool: &UpstreamPool, request: Request<Body>) -> Result<Response<Body>, OriginError> {
+pub(crate) async fn fetch(pool: &UpstreamPool, request: Request<Body>) -> Result<Response<Body>, OriginError> {
     within(pool.fetch(request)).await
 }
 
 /// The whole body as text.
-pub async fn body(response: Response<Body>) -> Result<String, BodyError> {
+pub(crate) async fn body(response: Response<Body>) -> Result<String, BodyError> {
     let bytes = within(response.into_body().collect()).await?.to_bytes();
     Ok(String::from_utf8(bytes.to_vec()).unwrap())
 }

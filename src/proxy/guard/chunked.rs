@@ -37,8 +37,8 @@ impl Chunked {
         Self {
             part: Part::SizeLine,
             extension_bytes: 0,
-            trailer_bytes_max: limits.header_bytes_max.min(TRAILER_BYTES_MAX),
-            trailers_max: limits.headers_max.min(TRAILERS_MAX),
+            trailer_bytes_max: limits.head_bytes.min(TRAILER_BYTES_MAX),
+            trailers_max: limits.fields.min(TRAILERS_MAX),
         }
     }
 

@@ -36,15 +36,12 @@ enum Line<'a> {
 
 impl<'a> Line<'a> {
     fn read(line: &'a [u8]) -> Result<Self, Refusal> {
-        let (text, read) = match line.strip_suffix(b"\n") {
-            Some(ended) => {
-                let text = ended.strip_suffix(b"\r").ok_or(Refusal::BareLineFeed)?;
-                (text, Self::Complete(text))
-            }
-            None => {
-                let text = line.strip_suffix(b"\r").unwrap_or(line);
-                (text, Self::Cut(text))
-            }
+        let (text, read) = if let Some(ended) = line.strip_suffix(b"\n") {
+            let text = ended.strip_suffix(b"\r").ok_or(Refusal::BareLineFeed)?;
+            (text, Self::Complete(text))
+        } else {
+            let text = line.strip_suffix(b"\r").unwrap_or(line);
+            (text, Self::Cut(text))
         };
         if text.contains(&b'\r') { Err(Refusal::BareCarriageReturn) } else { Ok(read) }
     }

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const LIMITS: HeadLimits = HeadLimits { header_bytes_max: 512, headers_max: 8, uri_bytes_max: 64 };
+const LIMITS: HeadLimits = HeadLimits { head_bytes: 512, fields: 8, target_bytes: 64 };
 
 /// How far a stream of messages is passed: what each message's head was, how many bytes of body, and how it ended.
 #[derive(Debug, PartialEq, Eq, Default)]

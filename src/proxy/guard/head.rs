@@ -12,15 +12,15 @@ use std::ops::Range;
 /// How many field lines are parsed without an allocation.
 const INLINE_FIELDS: usize = 128;
 
-/// What one request's head may measure.
+/// What one request's head may measure at most.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy) struct HeadLimits {
     /// Bytes of the whole head.
-    pub(in crate::proxy) header_bytes_max: usize,
+    pub(in crate::proxy) head_bytes: usize,
     /// Field lines.
-    pub(in crate::proxy) headers_max: usize,
+    pub(in crate::proxy) fields: usize,
     /// Bytes of the request target.
-    pub(in crate::proxy) uri_bytes_max: usize,
+    pub(in crate::proxy) target_bytes: usize,
 }
 
 /// How the end of the body is known: RFC 9112 section 6.3.
@@ -75,12 +75,12 @@ pub(in crate::proxy) struct Head {
 /// # Errors
 /// Where no continuation could make it a head that is taken here.
 pub(in crate::proxy) fn read_head(bytes: &[u8], limits: &HeadLimits) -> Result<Option<Head>, Refusal> {
-    if limits.headers_max <= INLINE_FIELDS {
+    if limits.fields <= INLINE_FIELDS {
         let mut slots = [const { MaybeUninit::uninit() }; INLINE_FIELDS];
-        return read_into(bytes, limits, slots.get_mut(..limits.headers_max).unwrap_or_default());
+        return read_into(bytes, limits, slots.get_mut(..limits.fields).unwrap_or_default());
     }
     let mut slots = Vec::new();
-    slots.resize_with(limits.headers_max, MaybeUninit::uninit);
+    slots.resize_with(limits.fields, MaybeUninit::uninit);
     read_into(bytes, limits, &mut slots)
 }
 
@@ -90,21 +90,20 @@ fn read_into<'a>(
     slots: &mut [MaybeUninit<httparse::Header<'a>>],
 ) -> Result<Option<Head>, Refusal> {
     let mut request = httparse::Request::new(&mut []);
-    let head_bytes =
-        match httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut request, bytes, slots) {
-            Ok(httparse::Status::Complete(head_bytes)) => head_bytes,
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(error) => return Err(diagnose(bytes, error)),
-        };
-    let whole = bytes.get(..head_bytes).unwrap_or_default();
+    let length = match httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut request, bytes, slots) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(diagnose(bytes, error)),
+    };
+    let whole = bytes.get(..length).unwrap_or_default();
     if has_bare_line_feed(whole) {
         return Err(Refusal::BareLineFeed);
     }
     let (method, request_target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
-    if request_target.len() > limits.uri_bytes_max {
+    if request_target.len() > limits.target_bytes {
         return Err(Refusal::TargetTooLong);
     }
-    if head_bytes > limits.header_bytes_max {
+    if length > limits.head_bytes {
         return Err(Refusal::HeadTooLarge);
     }
     if method == "CONNECT" {
@@ -115,7 +114,7 @@ fn read_into<'a>(
     let fields = Fields::gather(request.headers)?;
     let target_start = method.len() + 1;
     Ok(Some(Head {
-        bytes: head_bytes,
+        bytes: length,
         method: 0..method.len(),
         target: target_start..target_start + request_target.len(),
         version,
@@ -124,10 +123,10 @@ fn read_into<'a>(
     }))
 }
 
-/// Whether a line feed stands without its carriage return. Written so that it compiles to vector instructions.
+/// Whether a line feed stands without its carriage return. Without branches, so that it compiles to vector instructions.
 fn has_bare_line_feed(bytes: &[u8]) -> bool {
     let pairs = bytes.iter().zip(bytes.iter().skip(1));
-    pairs.fold(false, |found, (before, at)| found | ((*at == b'\n') & (*before != b'\r')))
+    pairs.fold(0, |found, (before, at)| found | (u8::from(*at == b'\n') & u8::from(*before != b'\r'))) != 0
 }
 
 /// The fields that decide where the message ends and to whom it goes.

@@ -6,6 +6,8 @@
 
 mod chunked;
 mod diagnose;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub(super) mod head;
 mod target;
 
@@ -130,11 +132,11 @@ impl Guard {
     }
 
     fn more_of_head(&self, bytes: &[u8]) -> Result<Step, Refusal> {
-        if bytes.len() < self.limits.header_bytes_max {
+        if bytes.len() < self.limits.head_bytes {
             return Ok(Step::More);
         }
         let line_bytes = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
-        let target_is_at_fault = line_bytes > self.limits.uri_bytes_max;
+        let target_is_at_fault = line_bytes > self.limits.target_bytes;
         Err(if target_is_at_fault { Refusal::TargetTooLong } else { Refusal::HeadTooLarge })
     }
 }

@@ -54,32 +54,19 @@ fn after_authority(target: &str) -> Option<&str> {
 
 /// Whether a Host field's value is a host with an optional port.
 pub(super) fn is_host(value: &[u8]) -> bool {
-    let (host, after) = match value.first() {
-        Some(b'[') => {
-            let Some(end) = value.iter().position(|byte| *byte == b']') else { return false };
-            let (host, after) = value.split_at_checked(end + 1).unwrap_or_default();
-            let inside = host.get(1..end).unwrap_or_default();
-            let literal = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-            if inside.is_empty() || !inside.iter().all(literal) {
-                return false;
-            }
-            (host, after)
-        }
-        _ => {
-            let end = value.iter().position(|byte| *byte == b':').unwrap_or(value.len());
-            let (host, after) = value.split_at_checked(end).unwrap_or_default();
-            if !all(host, IN_HOST) {
-                return false;
-            }
-            (host, after)
-        }
+    let (end, host_is_valid) = if let Some(literal) = value.strip_prefix(b"[") {
+        let bytes = literal.iter().take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')).count();
+        (bytes + 2, bytes > 0 && literal.get(bytes) == Some(&b']'))
+    } else {
+        let bytes = value.iter().position(|byte| *byte == b':').unwrap_or(value.len());
+        (bytes, bytes > 0 && value.get(..bytes).is_some_and(|host| all(host, IN_HOST)))
     };
-    let port_is_valid = match after.split_first() {
-        None => true,
-        Some((b':', port)) => port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
-        Some(_) => false,
+    let port_is_valid = match value.get(end..) {
+        None => false,
+        Some([]) => true,
+        Some([colon, port @ ..]) => *colon == b':' && port.len() <= 5 && port.iter().all(u8::is_ascii_digit),
     };
-    !host.is_empty() && port_is_valid
+    host_is_valid && port_is_valid
 }
 
 #[cfg(test)]

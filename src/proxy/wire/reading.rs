@@ -133,9 +133,9 @@ impl<T: Socket> Wire<T> {
         let deadline = *self.read_deadline.get_or_insert_with(|| Instant::now() + timeout);
         ready!(self.read_alarm.poll(cx, deadline));
         if place == Place::Head {
-            self.refuse(Refusal::HeadTimeout)
+            self.refuse(Refusal::HeadTimeout);
         } else {
-            self.break_body(Refusal::BodyTimeout)
+            self.break_body(Refusal::BodyTimeout);
         }
         Poll::Ready(Ok(Filled::More))
     }

@@ -1,0 +1,12 @@
+//! The data port over real sockets: what a client sends, what the handler sees, what the client gets.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a failed step is a failed test, and tests need no docs")]
+
+mod bodies;
+mod http2;
+mod interims;
+mod lifetime;
+mod refusals;
+mod requests;
+mod support;
+mod timeouts;
+mod upgrades;
