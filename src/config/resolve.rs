@@ -85,7 +85,7 @@ impl Resolver<'_> {
             http,
             header_bytes_max: self.size(limits.header_bytes.as_ref(), 64 * 1024, 1024..=16 * 1024 * 1024),
             // The header map itself holds no more than 32,768 fields.
-            headers_max: self.number(limits.headers.as_ref(), 128, 8..=8192),
+            headers_max: self.number(limits.headers.as_ref(), 100, 8..=8192),
             uri_bytes_max: self.size(limits.uri_bytes.as_ref(), 8 * 1024, 64..=64 * 1024 - 1),
             connections_max: self.number(limits.connections.as_ref(), 16_384, 1..=10_000_000),
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),

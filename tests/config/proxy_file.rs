@@ -26,7 +26,7 @@ fn with_the_least_every_default_is_filled_in() {
     assert_eq!(config.rules_path.file_name().unwrap(), "rules");
     assert!(config.rules_path.is_absolute(), "relative paths are relative to the file's folder");
     assert_eq!(config.proxy.http, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (64 * 1024, 128));
+    assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (64 * 1024, 100));
     assert_eq!((config.proxy.uri_bytes_max, config.proxy.connections_max), (8 * 1024, 16_384));
     assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(10));
     assert_eq!(config.proxy.idle_timeout, Duration::from_mins(1));
