@@ -1,3 +1,5 @@
+//! What an entry costs, and that all of it is charged.
+
 use super::samples::Sample;
 use super::*;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};

@@ -1,3 +1,5 @@
+//! The memory tier: what is found, what gives way, and the bound by its own account (invariant 6).
+
 use super::*;
 use crate::entry::samples::Sample;
 use crate::key::{KeyBuilder, KeyPart};
