@@ -1,8 +1,8 @@
 #![no_main]
 //! Conditional requests: never a panic, and a tag that is there always matches itself.
 
-use http::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use http::Method;
+use http::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use larder::clock::Timestamp;
 use larder::semantics::conditional::{Precondition, evaluate};
 use larder::semantics::entity_tag::EntityTag;

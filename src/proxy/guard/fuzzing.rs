@@ -4,7 +4,7 @@ use super::head::{Head, HeadLimits};
 use super::{Guard, Step};
 use crate::proxy::refusal::Refusal;
 
-const LIMITS: HeadLimits = HeadLimits { header_bytes_max: 1024, headers_max: 16, uri_bytes_max: 128 };
+const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, fields: 16, target_bytes: 128 };
 
 /// What a guard passes of a stream: heads, bytes of bodies, and why it stopped.
 #[derive(Debug, Default, PartialEq)]
