@@ -2,11 +2,12 @@
 
 use super::{Expected, assert_problems, refused};
 use http::{Method, StatusCode};
-use larder::config::{check_rules_text, load_rules};
+use larder::config::{Problem, check_rules_text, load_rules};
 use larder::rules::Route;
 use larder::rules::key_recipe::{CookieRule, QueryRule};
 use larder::rules::lifetime::{LifetimeRule, OriginPrecedence};
 use larder::rules::route::{CompressionRule, RouteMode, SetCookieRule};
+use larder::rules::tag_template::TagTemplate;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ fn every_key_reaches_its_option() {
     );
     assert_eq!(route.key.headers, ["accept-language", "x-region"]);
     assert_eq!(route.key.cookies, CookieRule::Only(vec!["currency".into(), "lang".into()]));
-    assert_eq!(route.tags.iter().map(|tag| tag.source()).collect::<Vec<_>>(), ["product:{id}", "catalog"]);
+    assert_eq!(route.tags.iter().map(TagTemplate::source).collect::<Vec<_>>(), ["product:{id}", "catalog"]);
     assert_eq!((route.set_cookie, route.compression), (SetCookieRule::Store, CompressionRule::Gzip));
     assert_eq!((route.max_body_bytes, route.coalesce_wait), (2 << 20, Duration::ZERO));
 }
@@ -350,7 +351,7 @@ fn warnings_tell_what_hardly_means_what_it_says() {
     ];
     for (text, expected) in cases {
         let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
-        let found: Vec<_> = rules.warnings.iter().map(|warning| warning.report()).collect();
+        let found: Vec<_> = rules.warnings.iter().map(Problem::report).collect();
         assert_problems(text, &found, expected);
     }
 }
