@@ -1,3 +1,5 @@
+//! Whole connections over a pipe in memory: however bytes are split or damaged.
+
 use super::*;
 use crate::engine::origin::Body;
 use crate::engine::outcome::{Decision, Outcome};
