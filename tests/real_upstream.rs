@@ -67,7 +67,7 @@ fn session() -> Vec<(Request, Second)> {
 }
 
 const RULES: &str = "[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1h\"\norigin = \"override\"\n\
-                     ttl_by_status = { \"404\" = \"1h\" }\ncompress = false\n";
+                     ttl_by_status = { \"302\" = \"1h\", \"404\" = \"1h\" }\ncompress = false\n";
 
 /// Fields that Larder may add or change on any answer, and those that describe one connection's framing.
 const MAY_DIFFER: [&str; 6] = ["age", "cache-status", "via", "connection", "transfer-encoding", "content-length"];

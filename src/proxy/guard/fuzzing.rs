@@ -2,16 +2,26 @@
 
 use super::head::{Head, HeadLimits};
 use super::{Guard, Step};
-use crate::proxy::refusal::Refusal;
 
 const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, fields: 16, target_bytes: 128 };
 
-/// What a guard passes of a stream: heads, bytes of bodies, and why it stopped.
+/// What a guard passes of a stream: heads, bytes of bodies, and how it ended. Which fault of several is named may depend
+/// on which was seen first, so a refusal is only that.
 #[derive(Debug, Default, PartialEq)]
 struct Passed {
     heads: Vec<Head>,
     body_bytes: usize,
-    refused: Option<Refusal>,
+    end: End,
+}
+
+/// How a stream ended.
+#[derive(Debug, Default, PartialEq)]
+enum End {
+    /// It may go on.
+    #[default]
+    Open,
+    /// It was refused.
+    Refused,
 }
 
 /// Shows `stream` to a guard at once, and in two reads.
@@ -41,8 +51,8 @@ fn follow(stream: &[u8], ends: &[usize]) -> Passed {
                     taken += bytes;
                     passed.body_bytes += bytes;
                 }
-                Err(refusal) => {
-                    passed.refused = Some(refusal);
+                Err(_) => {
+                    passed.end = End::Refused;
                     return passed;
                 }
             }
