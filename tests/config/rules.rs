@@ -393,3 +393,25 @@ fn rules_that_cannot_be_read_are_told_with_where_they_are_named() {
     assert!(report.message.starts_with("cannot read the rules at `no/such/rules`: "), "{}", report.message);
     assert!(report.hint.as_deref().unwrap().contains("--rules PATH"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics_and_every_problem_can_be_shown(pieces in proptest::collection::vec(piece(), 0..12)) {
+        match check_rules_text(&pieces.concat()) {
+            Ok(rules) => drop(rules.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Err(errors) => drop((errors.to_string(), errors.reports())),
+        }
+    }
+}
+
+/// Parts of rules files, whole and broken.
+fn piece() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    prop_oneof![
+        Just("[[route]]\n".to_owned()),
+        "path = \"/[a-z{}*./%\u{e9}]{0,9}\"\n",
+        "(ttl|host|name|jitter|origin|max_body|set_cookie) = \"[0-9a-zM%:.\u{e9}\u{7f}]{0,6}\"\n",
+        "(tags|methods|headers|cookies|query) = (\\[|\\{)[\"a-zA-Z ={}:,\n]{0,12}(\\]|\\})\n",
+        "\\PC{0,10}",
+    ]
+}
