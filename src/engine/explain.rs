@@ -6,6 +6,7 @@ use super::{Engine, outcome::Outcome, passes_by};
 use crate::clock::Timestamp;
 use crate::engine::origin::empty_body;
 use crate::entry::Entry;
+use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::rules::Verdict;
 use crate::semantics::reason::Reason;
@@ -143,8 +144,8 @@ impl Engine {
     fn explain_cacheable(&self, request: &CacheableRequest, target: &Target) -> Explanation {
         let now = self.now();
         let variants = self.memory().peek(&request.key);
-        let entries = variants.as_deref().map_or(&[][..], |variants| variants.entries());
-        let (outcome, why, asks) = match self.find_among(request, entries, now) {
+        let entries = variants.as_deref().map_or(&[][..], Variants::entries);
+        let (outcome, why, asks) = match self.find_among(request, variants.as_deref(), now) {
             Found::Usable(usable) if matches!(usable.why, Reason::Fresh | Reason::RefreshAhead) => {
                 (Outcome::Hit, usable.why, false)
             }

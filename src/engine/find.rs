@@ -12,6 +12,7 @@ use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
+use http::HeaderName;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -64,15 +65,16 @@ impl Engine {
     /// Looks the request up and judges what is there.
     pub(super) fn find(&self, request: &CacheableRequest, now: Timestamp) -> Found {
         let variants = self.memory().lookup(&request.key);
-        self.find_among(request, variants.as_deref().map_or(&[], Variants::entries), now)
+        self.find_among(request, variants.as_deref(), now)
     }
 
     /// Judges what is stored under the request's key.
-    pub(super) fn find_among(&self, request: &CacheableRequest, stored: &[Arc<Entry>], now: Timestamp) -> Found {
-        if stored.is_empty() {
+    pub(super) fn find_among(&self, request: &CacheableRequest, stored: Option<&Variants>, now: Timestamp) -> Found {
+        let Some(stored) = stored else {
             return Ask::nothing(Forward::UriMiss, Reason::NotStored);
-        }
-        let Some(entry) = stored.iter().find(|entry| request.picks(entry)) else {
+        };
+        let presented = |name: &HeaderName| request.route.fetch_value(&request.headers, name);
+        let Some(entry) = stored.select(presented) else {
             return Ask::nothing(Forward::VaryMiss, Reason::VariantNotStored);
         };
         let validity = match self.standing(entry) {
