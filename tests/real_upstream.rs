@@ -62,7 +62,8 @@ fn session() -> Vec<(Request, Second)> {
         (post("/shop", ""), Forwarded),
         (get("/shop.json").header("Authorization", "Bearer nobody"), Forwarded),
         (get(page).header("Cache-Control", "no-cache"), Forwarded),
-        (get("/shop/products/7.json?_shape=array").header("Cookie", "theme=dark"), Hit),
+        // Datasette marks what it made for a visitor with a cookie as private.
+        (get("/shop/products/7.json?_shape=array").header("Cookie", "theme=dark"), Forwarded),
     ]
 }
 
