@@ -54,6 +54,7 @@ for job in "${@:-build}"; do
     bench)
       need wrk wrk
       need taskset util-linux
+      need curl curl
       ;;
     *)
       echo "error: unknown job: $job" >&2

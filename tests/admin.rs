@@ -1,5 +1,8 @@
 //! The admin API over real sockets, in front of a real engine whose origin is a function.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+
 #[path = "admin/explaining.rs"]
 mod explaining;
 #[path = "admin/house.rs"]

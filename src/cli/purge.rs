@@ -62,14 +62,13 @@ fn render(receipt: &Value) -> String {
     let text = |field: &str| printable(receipt[field].as_str().unwrap_or("?"));
     let scopes = receipt["scopes_total"].as_u64().unwrap_or_default();
     let plural = if scopes == 1 { "" } else { "s" };
-    let mut lines = format!("purged {scopes} scope{plural}, {}, receipt {}\n", text("depth"), text("id"));
+    let mut lines = vec![format!("purged {scopes} scope{plural}, {}, receipt {}", text("depth"), text("id"))];
     for scope in receipt["scopes"].as_array().into_iter().flatten() {
         let (kind, name) = (scope["kind"].as_str().unwrap_or("?"), scope["name"].as_str().unwrap_or_default());
-        lines.push_str(printable(&format!("  {kind} {name}")).trim_end());
-        lines.push('\n');
+        lines.push(printable(&format!("  {kind} {name}")).trim_end().to_owned());
     }
-    lines.push_str(&format!("applied by {}", names(&receipt["applied"])));
-    lines
+    lines.push(format!("applied by {}", names(&receipt["applied"])));
+    lines.join("\n")
 }
 
 fn names(instances: &Value) -> String {

@@ -97,7 +97,7 @@ raw_table! {
     struct RawLimits {
         /// The whole head of a request; a larger one is answered 431. Default: "64KiB".
         header_bytes: SizeText,
-        /// Field lines of a request; more are answered 431. Default: 128.
+        /// Field lines of a request; more are answered 431. Default: 100.
         headers: u64,
         /// The target of a request; a longer one is answered 414. Default: "8KiB".
         uri_bytes: SizeText,

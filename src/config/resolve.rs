@@ -85,11 +85,11 @@ impl Resolver<'_> {
             http,
             header_bytes_max: self.size(limits.header_bytes.as_ref(), 64 * 1024, 1024..=16 * 1024 * 1024),
             // The header map itself holds no more than 32,768 fields.
-            headers_max: self.number(limits.headers.as_ref(), 128, 8..=8192),
+            headers_max: self.number(limits.headers.as_ref(), 100, 8..=8192),
             uri_bytes_max: self.size(limits.uri_bytes.as_ref(), 8 * 1024, 64..=64 * 1024 - 1),
             connections_max: self.number(limits.connections.as_ref(), 16_384, 1..=10_000_000),
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
-            idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_secs(60)),
+            idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_mins(1)),
             stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_secs(30)),
             drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
         }
@@ -127,7 +127,7 @@ impl Resolver<'_> {
         AdminOptions { listen, token, hosts }
     }
 
-    fn admin_hosts(&mut self, hosts: Vec<Placed<String>>) -> Vec<String> {
+    fn admin_hosts(&mut self, hosts: Texts) -> Vec<String> {
         let is_name = |name: &str| {
             !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
         };

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 /// The longest duration that means anything here.
-const DURATION_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const DURATION_MAX: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// `"5m"`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

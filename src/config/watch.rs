@@ -54,10 +54,10 @@ pub fn watch_rules(path: &Path, on_change: impl Fn() + Send + 'static) -> Result
     let path = std::path::absolute(path).map_err(|error| failed(error.into()))?;
     let (sender, messages) = channel();
     let handle = sender.clone();
-    let watched = path.clone();
+    let rules = path.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // An error (a queue that ran over, say) may hide a change.
-        if event.as_ref().map_or(true, |event| concerns(event, &watched)) {
+        if event.as_ref().map_or(true, |event| concerns(event, &rules)) {
             // Nobody listens once the watch is dropped.
             let _ = sender.send(Message::Changed);
         }

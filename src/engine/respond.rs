@@ -37,7 +37,9 @@ pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable
         _ => Outcome::Stale,
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
-    let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &lifetime, now));
+    let left = ttl_secs(&usable.entry.parts.policy, &lifetime, now);
+    // What a soft purge made stale has time left by its age, but none that counts.
+    let ttl_secs = Some(if outcome == Outcome::Stale { left.min(0) } else { left });
     let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };
     from_entry(request, &usable.entry, outcome, usable.why, status, now)
 }

@@ -1,3 +1,5 @@
+//! Which bodies are gzip-coded at rest, and that coding loses nothing.
+
 use super::*;
 use http::HeaderValue;
 

@@ -71,7 +71,7 @@ pub(crate) const ARC_HEADER_BYTES: usize = 2 * size_of::<usize>();
 const SHARED_BYTES_HEADER: usize = 3 * size_of::<usize>();
 
 /// How many allocations any entry has: the struct, the URL, the head, its table, the body, the body's count.
-const ALLOCATIONS: usize = 6;
+pub(crate) const ALLOCATIONS: usize = 6;
 
 impl Entry {
     /// A response with these headers: the origin's own (Content-Length, `ETag` and Content-Encoding too, whatever coding

@@ -1,3 +1,5 @@
+//! The bytes of a prepared head and the fields of its views.
+
 use super::*;
 
 fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {

@@ -45,6 +45,23 @@ impl Sample {
         Self { body: StoredBody::AsReceived(vec![b'x'; body_bytes].into()), ..Self::default() }
     }
 
+    /// A catalogue answer of 1 KiB with eight fields.
+    pub(crate) fn typical() -> Self {
+        Self {
+            headers: vec![
+                ("date", "Sun, 22 Nov 2026 05:31:05 GMT"),
+                ("content-type", "application/json; charset=utf-8"),
+                ("content-length", "1024"),
+                ("cache-control", "public, max-age=300, stale-while-revalidate=30"),
+                ("etag", "\"0f3c9a77b1\""),
+                ("last-modified", "Sat, 21 Nov 2026 18:00:00 GMT"),
+                ("server", "gunicorn"),
+                ("x-request-id", "6f1f2c9e"),
+            ],
+            ..Self::sized(1024)
+        }
+    }
+
     pub(crate) fn entry(self) -> Arc<Entry> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {

@@ -1,3 +1,5 @@
+//! Lines as they are written, and what no client can do to them.
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::engine::outcome::{Decision, Outcome};

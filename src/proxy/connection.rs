@@ -159,3 +159,7 @@ async fn drive<C: Future>(
     })
     .await
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

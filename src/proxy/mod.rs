@@ -26,6 +26,9 @@ mod service;
 mod upgrade;
 mod wire;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use guard::fuzzing;
 pub use listener::{Sharing, bind, serve};
 
 use std::net::SocketAddr;

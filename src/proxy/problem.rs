@@ -4,6 +4,7 @@ use super::client::RequestId;
 use super::refusal::Refusal;
 use crate::engine::Failure;
 use crate::engine::origin::Body;
+use crate::semantics::proxy_status::error_type;
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -65,21 +66,6 @@ fn problem(status: StatusCode, reason: &str, detail: &str, proxy_error: Option<&
         headers.insert(PROXY_STATUS, value);
     }
     response
-}
-
-/// The error type of RFC 9209 section 2.3, where the failure is of getting an answer.
-const fn error_type(reason: Reason) -> Option<&'static str> {
-    Some(match reason {
-        Reason::UpstreamNoServer => "destination_unavailable",
-        Reason::UpstreamConnect => "connection_refused",
-        Reason::UpstreamTimeout => "http_response_timeout",
-        Reason::UpstreamClosed => "connection_terminated",
-        Reason::UpstreamInvalid => "http_protocol_error",
-        Reason::BodyTruncated => "http_response_incomplete",
-        Reason::ClientBody => "http_request_error",
-        Reason::Loop => "proxy_loop_detected",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use super::response_body::ResponseBody;
 use super::server::Server;
 use super::upgrade::UpgradeRequest;
 use crate::engine::origin::Body;
-use crate::engine::outcome::Decision;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use futures_util::FutureExt;
 use http::header::{CACHE_STATUS, CONNECTION, VIA};
@@ -93,13 +92,19 @@ fn client<H>(context: &ConnectionContext<H>, number: u64, record: &Record, upgra
     }
 }
 
-/// The response that an answer of the handler comes to.
+/// The response that an answer of the handler comes to, with what a proxy and a cache say of themselves (RFC 9110
+/// section 7.6.3, RFC 9211) after what is there.
 fn response_of(answer: Answer, number: u64, record: &mut Record) -> Response<Body> {
     let mut response = match answer.reply {
-        Ok(response) => response,
+        Ok(mut response) => {
+            response.headers_mut().append(VIA, const { HeaderValue::from_static("1.1 larder") });
+            response
+        }
         Err(failure) => fail(failure, number, record),
     };
-    decorate(&mut response, &answer.decision);
+    if let Some(cache_status) = &answer.decision.cache_status {
+        response.headers_mut().append(CACHE_STATUS, cache_status.to_header_value());
+    }
     record.finished.decision = Some(answer.decision);
     response
 }
@@ -155,15 +160,6 @@ async fn with_task_known<F: Future>(conversation: &Conversation, handled: F) -> 
 async fn interims_written(conversation: &Conversation) {
     poll_fn(|_| if conversation.interims.is_waiting() { Poll::Pending } else { Poll::Ready(()) }).await;
     conversation.interims.close();
-}
-
-/// Adds what a cache and a proxy say of themselves: RFC 9211, RFC 9110 section 7.6.3. Both come after what is there.
-fn decorate(response: &mut Response<Body>, decision: &Decision) {
-    let headers = response.headers_mut();
-    headers.append(VIA, const { HeaderValue::from_static("1.1 larder") });
-    if let Some(cache_status) = &decision.cache_status {
-        headers.append(CACHE_STATUS, cache_status.to_header_value());
-    }
 }
 
 /// The answer to a failure, or to what was wrong with the request's body where that is known to lie beneath it.

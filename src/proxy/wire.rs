@@ -37,6 +37,7 @@ impl Socket for TcpStream {
     }
 }
 
+#[cfg(test)]
 impl Socket for tokio::io::DuplexStream {}
 
 /// How long the wrapper waits, and for how much.

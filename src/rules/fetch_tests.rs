@@ -1,3 +1,5 @@
+//! What of a request reaches the origin and what is keyed: tables, and fetch and key held against each other.
+
 use super::*;
 use crate::rules::pattern::PathPattern;
 use crate::scope::RouteName;

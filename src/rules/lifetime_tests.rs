@@ -1,3 +1,5 @@
+//! Whose word on a lifetime wins, and jitter.
+
 use super::*;
 use crate::clock::Timestamp;
 use crate::semantics::cache_control::ResponseDirectives;

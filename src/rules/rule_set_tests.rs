@@ -1,3 +1,5 @@
+//! Verdicts, unreachable routes and tags.
+
 use super::*;
 use crate::rules::pattern::{HostPattern, PathPattern};
 use crate::rules::tag_template::TagTemplate;

@@ -256,7 +256,7 @@ fn key_weight_bytes(key: &PrimaryKey) -> usize {
 }
 
 /// How many allocations any key has: the key and its variants.
-pub(crate) const KEY_ALLOCATIONS: usize = 2;
+const KEY_ALLOCATIONS: usize = 2;
 
 /// The weight of one key with all it holds.
 #[derive(Debug, Clone)]

@@ -1,5 +1,9 @@
+//! The memory tier: what is found, what gives way, and the bound by its own account (invariant 6).
+
 use super::*;
+use crate::entry::prepared::PreparedHead;
 use crate::entry::samples::Sample;
+use crate::entry::{ALLOCATIONS, EntryParts};
 use crate::key::{KeyBuilder, KeyPart};
 use proptest::prelude::*;
 
@@ -181,4 +185,35 @@ fn the_slot_of_the_table_has_the_size_that_is_charged() {
         tier.admit(&key(&format!("/{number}")), Sample::default().entry());
     }
     assert_eq!(tier.cache.memory_used().entries as u64, 100 * SLOT_BYTES);
+}
+
+fn product_key(path: &str) -> PrimaryKey {
+    let mut key = KeyBuilder::default();
+    key.part(KeyPart::Scheme, b"https")
+        .part(KeyPart::Authority, b"shop.example.com")
+        .part(KeyPart::Path, path.as_bytes())
+        .part(KeyPart::Query, b"currency=EUR");
+    key.finish()
+}
+
+/// Bookkeeping is what an entry costs beside its head, its body and the names it is found by (URL, key): all structs,
+/// reference counts and its share of the tier's own table. To the head belong its bytes, the table of its lines (8 bytes
+/// each) and the three pointers to them: they stand in for a second copy of the head as fields. What the allocator adds is charged to the
+/// tier but is not counted here.
+#[test]
+fn bookkeeping_of_a_typical_entry_is_under_600_bytes_beyond_head_and_body() {
+    // Halfway between two doublings of the table.
+    const ENTRIES: usize = 750;
+    let tier = MemoryTier::new(MemoryOptions { size_bytes: 64 << 20, variants_per_key_max: 8 });
+    for number in 0..ENTRIES {
+        tier.admit(&product_key(&format!("/api/products/{number:04}")), Sample::typical().entry());
+    }
+    let entry = Sample::typical().entry();
+    let names = entry.parts.url.len() + product_key("/api/products/4711").as_bytes().len();
+    let allocator = (ALLOCATIONS + KEY_ALLOCATIONS) * ALLOCATION_OVERHEAD_BYTES;
+    let head = entry.prepared.weight_bytes() + size_of::<PreparedHead>();
+    let beyond = head + entry.parts.body.at_rest().len() + names + allocator;
+    let bookkeeping = usize::try_from(tier.usage().bytes).unwrap() / ENTRIES - beyond;
+    assert!(bookkeeping < 600, "{bookkeeping} bytes, of which the struct {}", size_of::<Entry>());
+    assert!(bookkeeping > size_of::<EntryParts>(), "something is not counted");
 }

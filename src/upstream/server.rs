@@ -25,6 +25,9 @@ use tokio::time::{Instant, sleep, timeout};
 /// Hands requests to one connection.
 pub(super) type Sender = SendRequest<RequestBody>;
 
+/// How many field lines an answer may have; more is no valid answer.
+const RESPONSE_FIELDS_MAX: usize = 256;
+
 type Answer = Result<http::Response<Incoming>, TrySendError<http::Request<RequestBody>>>;
 
 /// Which connections a try may use.
@@ -117,6 +120,7 @@ impl Server {
         let stream = self.open().await?;
         self.counters.opened.fetch_add(1, Ordering::Relaxed);
         let (sender, connection) = http1::Builder::new()
+            .max_headers(RESPONSE_FIELDS_MAX)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|cause| ConnectError::Broken { authority: authority(), cause })?;

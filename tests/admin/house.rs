@@ -54,7 +54,7 @@ pub struct House {
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// Answers every request with 200, a minute's freshness, and the number of requests so far.
+/// Answers every request with 200, a minute's freshness, another of staleness, and the number of requests so far.
 #[derive(Default)]
 struct Shop {
     asked: AtomicU64,
@@ -66,7 +66,7 @@ impl Origin for Shop {
         let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let body = Full::from(format!("{count} {}", request.uri()));
         let body = body.map_err(|never| match never {}).boxed_unsync();
-        Ok(Response::builder().header("cache-control", "max-age=60").body(body).unwrap())
+        Ok(Response::builder().header("cache-control", "max-age=60, stale-while-revalidate=60").body(body).unwrap())
     }
 }
 

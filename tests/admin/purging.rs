@@ -69,7 +69,8 @@ async fn a_url_without_a_query_means_exactly_no_query() {
 
 #[tokio::test]
 async fn a_soft_purge_makes_stale_and_a_hard_one_unusable() {
-    check(json!({"tags": ["catalog"], "soft": true}), PRODUCT, "revalidated_or_miss").await;
+    check(json!({"tags": ["catalog"], "soft": true}), PRODUCT, "stale").await;
+    check(json!({"tags": ["catalog"], "soft": false}), PRODUCT, "miss").await;
 }
 
 #[tokio::test]

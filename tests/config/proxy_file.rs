@@ -26,10 +26,11 @@ fn with_the_least_every_default_is_filled_in() {
     assert_eq!(config.rules_path.file_name().unwrap(), "rules");
     assert!(config.rules_path.is_absolute(), "relative paths are relative to the file's folder");
     assert_eq!(config.proxy.http, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (64 * 1024, 128));
+    assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (64 * 1024, 100));
     assert_eq!((config.proxy.uri_bytes_max, config.proxy.connections_max), (8 * 1024, 16_384));
     assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(10));
-    assert_eq!(config.proxy.idle_timeout, Duration::from_secs(60));
+    assert_eq!(config.proxy.idle_timeout, Duration::from_mins(1));
+    assert_eq!(config.proxy.stall_timeout, Duration::from_secs(30));
     assert_eq!(config.proxy.drain_timeout, Duration::from_secs(30));
     assert_eq!(config.upstream.servers, ["http://127.0.0.1:8000/"]);
     assert_eq!(config.upstream.connect_timeout, Duration::from_secs(1));
@@ -60,6 +61,7 @@ fn every_key_reaches_its_option() {
         [admin]
         listen = "0.0.0.0:9"
         token_file = "token"
+        hosts = ["larder.internal"]
         [log]
         format = "json"
         level = "debug"
@@ -72,6 +74,7 @@ fn every_key_reaches_its_option() {
         [timeouts]
         header_read = "1s"
         idle = "2s"
+        stall = "3s"
         drain = "0s"
         "#,
     );
@@ -81,6 +84,7 @@ fn every_key_reaches_its_option() {
     assert_eq!((config.proxy.uri_bytes_max, config.proxy.connections_max), (2048, 100));
     assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(1));
     assert_eq!(config.proxy.idle_timeout, Duration::from_secs(2));
+    assert_eq!(config.proxy.stall_timeout, Duration::from_secs(3));
     assert_eq!(config.proxy.drain_timeout, Duration::ZERO);
     assert_eq!(config.upstream.servers, ["http://a:1/", "http://b.example/"]);
     assert_eq!(config.upstream.connect_timeout, Duration::from_millis(250));
@@ -89,6 +93,7 @@ fn every_key_reaches_its_option() {
     assert_eq!(config.upstream.idle_connections_max, 7);
     assert_eq!((config.memory.size_bytes, config.memory.variants_per_key_max), (2 << 20, 5));
     assert_eq!(config.admin.token.as_deref(), Some("s3cret"));
+    assert_eq!(config.admin.hosts, ["larder.internal"]);
     assert_eq!(config.log, LogOptions { format: LogFormat::Json, level: LogLevel::Debug, access: AccessLog::Off });
 }
 
@@ -118,127 +123,129 @@ fn the_shipped_configuration_resolves() {
     assert!(!rules.rule_set.routes().is_empty());
 }
 
+const ADDRESS: &str = "write an IP address and a port, e.g. \"0.0.0.0:8080\" or \"[::]:8080\"";
+const SERVERS: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
+const URL: &str = "write \"http://host:port\"";
+const UNIT: &str = "a duration has a unit: \"500ms\", \"30s\", \"5m\", \"1h 30m\", \"7d\"";
+const SIZE: &str = "a size has a unit: \"64KiB\", \"2MiB\", \"1GiB\"";
+
+/// Texts (`LEAST` stands for the least that resolves) and all their problems.
+const BAD: &[(&str, &[Expected])] = &[
+    ("", &[(1, 1, "`upstream.servers` is missing", Some(SERVERS))]),
+    ("[upstream]\n", &[(1, 1, "`upstream.servers` is missing", Some(SERVERS))]),
+    ("[upstream]\nserver = []", &[(2, 1, "unknown key `server`", Some("did you mean `servers`?"))]),
+    ("[upstream]\nservers = []", &[(2, 11, "`servers` names no server", Some(SERVERS))]),
+    (
+        "[upstream]\nservers = \"http://a\"",
+        &[(2, 11, "expected a list, found a string", Some("write `[\"http://a\"]`"))],
+    ),
+    ("[upstream]\nservers = [1]", &[(2, 12, "expected a string, found an integer", None)]),
+    ("upstream.servers = [\"a:1\"]", &[(1, 21, "`a:1` is no address of an upstream server", Some(URL))]),
+    (
+        "upstream.servers = [\"https://a\", \"http://a/x\", \"http://u@a\"]",
+        &[
+            (
+                1,
+                21,
+                "`https://a` is no address of an upstream server",
+                Some("only plain HTTP is spoken to the upstream: write \"http://host:port\""),
+            ),
+            (
+                1,
+                34,
+                "`http://a/x` is no address of an upstream server",
+                Some("write \"http://host:port\", without a path: requests keep their own"),
+            ),
+            (1, 48, "`http://u@a` is no address of an upstream server", Some(URL)),
+        ],
+    ),
+    ("upstream.servers = [\"http://a\", \"http://a\"]", &[(1, 33, "`http://a/` is there twice", None)]),
+    ("LEAST[memroy]\nsize = 1", &[(3, 2, "unknown key `memroy`", Some("did you mean `memory`?"))]),
+    (
+        "LEAST[redis]\nurl = \"redis://a\"",
+        &[(
+            3,
+            2,
+            "unknown key `redis`",
+            Some("known here: rules, listen, upstream, memory, admin, log, limits, timeouts"),
+        )],
+    ),
+    ("LEAST[listen]\nhttp = 8080", &[(4, 8, "expected a string, found an integer", None)]),
+    ("LEAST[listen]\nhttp = \"localhost\"", &[(4, 8, "`localhost` is no address to listen on", Some(ADDRESS))]),
+    (
+        "LEAST[listen]\nhttp = \"127.0.0.1\"",
+        &[(4, 8, "`127.0.0.1` is no address to listen on", Some("the port is missing, e.g. \"127.0.0.1:8080\""))],
+    ),
+    (
+        "LEASTconnect_timeout = 5",
+        &[(3, 19, "expected a duration such as \"30s\", found an integer", Some("write \"5s\" for seconds"))],
+    ),
+    ("LEASTread_timeout = \"5\"", &[(3, 16, "`5` is no duration", Some(UNIT))]),
+    ("LEASTread_timeout = \"0s\"", &[(3, 16, "a timeout cannot be zero", None)]),
+    ("LEASTread_timeout = \"20y\"", &[(3, 16, "`20y` is longer than ten years", None)]),
+    (
+        "LEASTread_timeout = \"5M\"",
+        &[(3, 16, "`5M` could mean months or minutes", Some("write `m` for minutes; for months, count in days (`d`)"))],
+    ),
+    ("LEAST[memory]\nsize = \"big\"", &[(4, 8, "`big` is no size", Some(SIZE))]),
+    ("LEAST[memory]\nsize = true", &[(4, 8, "expected a size such as \"2MiB\", found a boolean", Some(SIZE))]),
+    ("LEAST[memory]\nsize = \"1KiB\"", &[(4, 8, "too small", Some("write no less than 1.0 MiB"))]),
+    ("LEAST[memory]\nsize = -1", &[(4, 8, "`-1` is out of range", None)]),
+    ("LEAST[memory]\nvariants_per_key = 0", &[(4, 20, "too small", Some("write no less than 1"))]),
+    ("LEAST[limits]\nheaders = 100000", &[(4, 11, "too large", Some("write no more than 8192"))]),
+    (
+        "LEAST[log]\nformat = \"jsn\"",
+        &[(4, 10, "`jsn` is none of the values that this key can have", Some("did you mean `json`?"))],
+    ),
+    (
+        "LEAST[log]\nlevel = \"loud\"",
+        &[(
+            4,
+            9,
+            "`loud` is none of the values that this key can have",
+            Some("choose one of error, warn, info, debug, trace"),
+        )],
+    ),
+    ("LEAST[log]\naccess = \"on\"", &[(4, 10, "expected true or false, found a string", None)]),
+    (
+        "LEAST[admin]\nlisten = \"0.0.0.0:9180\"",
+        &[(
+            4,
+            10,
+            "the admin API would be open to everyone who reaches `0.0.0.0:9180`",
+            Some("set LARDER_ADMIN_TOKEN or `admin.token_file`, or listen on 127.0.0.1"),
+        )],
+    ),
+    (
+        "LEAST[admin]\nlisten = \"0.0.0.0:9180\"\ntoken_file = \"blank\"",
+        &[(
+            5,
+            14,
+            "the admin token is empty or cannot stand in a header",
+            Some("a token is a line of visible ASCII characters, e.g. from `openssl rand -hex 32`"),
+        )],
+    ),
+    (
+        "LEASTmemory = 1",
+        &[(
+            3,
+            1,
+            "unknown key `memory`",
+            Some("known here: servers, connect_timeout, read_timeout, idle_timeout, idle_connections"),
+        )],
+    ),
+    (
+        "LEAST[admin]\nhosts = [\"larder:80\"]",
+        &[(4, 10, "`larder:80` is no host name", Some("write the name alone, without scheme and port"))],
+    ),
+    ("listen = 1\nLEAST", &[(1, 10, "expected a table, found an integer", None)]),
+    ("rules = \"\u{e9}\" x\nLEAST", &[(1, 13, "unexpected key or value, expected newline, `#`", None)]),
+    ("rules = \"a\"\nrules = \"b\"\nLEAST", &[(2, 1, "duplicate key", None)]),
+];
+
 #[test]
 fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
-    const ADDRESS: &str = "write an IP address and a port, e.g. \"0.0.0.0:8080\" or \"[::]:8080\"";
-    const SERVERS: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
-    const URL: &str = "write \"http://host:port\"";
-    const UNIT: &str = "a duration has a unit: \"500ms\", \"30s\", \"5m\", \"1h 30m\", \"7d\"";
-    const SIZE: &str = "a size has a unit: \"64KiB\", \"2MiB\", \"1GiB\"";
-    let cases: &[(&str, &[Expected])] = &[
-        ("", &[(1, 1, "`upstream.servers` is missing", Some(SERVERS))]),
-        ("[upstream]\n", &[(1, 1, "`upstream.servers` is missing", Some(SERVERS))]),
-        ("[upstream]\nserver = []", &[(2, 1, "unknown key `server`", Some("did you mean `servers`?"))]),
-        ("[upstream]\nservers = []", &[(2, 11, "`servers` names no server", Some(SERVERS))]),
-        (
-            "[upstream]\nservers = \"http://a\"",
-            &[(2, 11, "expected a list, found a string", Some("write `[\"http://a\"]`"))],
-        ),
-        ("[upstream]\nservers = [1]", &[(2, 12, "expected a string, found an integer", None)]),
-        ("upstream.servers = [\"a:1\"]", &[(1, 21, "`a:1` is no address of an upstream server", Some(URL))]),
-        (
-            "upstream.servers = [\"https://a\", \"http://a/x\", \"http://u@a\"]",
-            &[
-                (
-                    1,
-                    21,
-                    "`https://a` is no address of an upstream server",
-                    Some("only plain HTTP is spoken to the upstream: write \"http://host:port\""),
-                ),
-                (
-                    1,
-                    34,
-                    "`http://a/x` is no address of an upstream server",
-                    Some("write \"http://host:port\", without a path: requests keep their own"),
-                ),
-                (1, 48, "`http://u@a` is no address of an upstream server", Some(URL)),
-            ],
-        ),
-        ("upstream.servers = [\"http://a\", \"http://a\"]", &[(1, 33, "`http://a/` is there twice", None)]),
-        ("LEAST[memroy]\nsize = 1", &[(3, 2, "unknown key `memroy`", Some("did you mean `memory`?"))]),
-        (
-            "LEAST[redis]\nurl = \"redis://a\"",
-            &[(
-                3,
-                2,
-                "unknown key `redis`",
-                Some("known here: rules, listen, upstream, memory, admin, log, limits, timeouts"),
-            )],
-        ),
-        ("LEAST[listen]\nhttp = 8080", &[(4, 8, "expected a string, found an integer", None)]),
-        ("LEAST[listen]\nhttp = \"localhost\"", &[(4, 8, "`localhost` is no address to listen on", Some(ADDRESS))]),
-        (
-            "LEAST[listen]\nhttp = \"127.0.0.1\"",
-            &[(4, 8, "`127.0.0.1` is no address to listen on", Some("the port is missing, e.g. \"127.0.0.1:8080\""))],
-        ),
-        (
-            "LEASTconnect_timeout = 5",
-            &[(3, 19, "expected a duration such as \"30s\", found an integer", Some("write \"5s\" for seconds"))],
-        ),
-        ("LEASTread_timeout = \"5\"", &[(3, 16, "`5` is no duration", Some(UNIT))]),
-        ("LEASTread_timeout = \"0s\"", &[(3, 16, "a timeout cannot be zero", None)]),
-        ("LEASTread_timeout = \"20y\"", &[(3, 16, "`20y` is longer than ten years", None)]),
-        (
-            "LEASTread_timeout = \"5M\"",
-            &[(
-                3,
-                16,
-                "`5M` could mean months or minutes",
-                Some("write `m` for minutes; for months, count in days (`d`)"),
-            )],
-        ),
-        ("LEAST[memory]\nsize = \"big\"", &[(4, 8, "`big` is no size", Some(SIZE))]),
-        ("LEAST[memory]\nsize = true", &[(4, 8, "expected a size such as \"2MiB\", found a boolean", Some(SIZE))]),
-        ("LEAST[memory]\nsize = \"1KiB\"", &[(4, 8, "too small", Some("write no less than 1.0 MiB"))]),
-        ("LEAST[memory]\nsize = -1", &[(4, 8, "`-1` is out of range", None)]),
-        ("LEAST[memory]\nvariants_per_key = 0", &[(4, 20, "too small", Some("write no less than 1"))]),
-        ("LEAST[limits]\nheaders = 100000", &[(4, 11, "too large", Some("write no more than 8192"))]),
-        (
-            "LEAST[log]\nformat = \"jsn\"",
-            &[(4, 10, "`jsn` is none of the values that this key can have", Some("did you mean `json`?"))],
-        ),
-        (
-            "LEAST[log]\nlevel = \"loud\"",
-            &[(
-                4,
-                9,
-                "`loud` is none of the values that this key can have",
-                Some("choose one of error, warn, info, debug, trace"),
-            )],
-        ),
-        ("LEAST[log]\naccess = \"on\"", &[(4, 10, "expected true or false, found a string", None)]),
-        (
-            "LEAST[admin]\nlisten = \"0.0.0.0:9180\"",
-            &[(
-                4,
-                10,
-                "the admin API would be open to everyone who reaches `0.0.0.0:9180`",
-                Some("set LARDER_ADMIN_TOKEN or `admin.token_file`, or listen on 127.0.0.1"),
-            )],
-        ),
-        (
-            "LEAST[admin]\nlisten = \"0.0.0.0:9180\"\ntoken_file = \"blank\"",
-            &[(
-                5,
-                14,
-                "the admin token is empty or cannot stand in a header",
-                Some("a token is a line of visible ASCII characters, e.g. from `openssl rand -hex 32`"),
-            )],
-        ),
-        (
-            "LEASTmemory = 1",
-            &[(
-                3,
-                1,
-                "unknown key `memory`",
-                Some("known here: servers, connect_timeout, read_timeout, idle_timeout, idle_connections"),
-            )],
-        ),
-        ("listen = 1\nLEAST", &[(1, 10, "expected a table, found an integer", None)]),
-        ("rules = \"\u{e9}\" x\nLEAST", &[(1, 13, "unexpected key or value, expected newline, `#`", None)]),
-        ("rules = \"a\"\nrules = \"b\"\nLEAST", &[(2, 1, "duplicate key", None)]),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in BAD {
         let text = text.replace("LEAST", LEAST);
         assert_problems(&text, &refused(&text, load(&text, &Overrides::default(), None)), expected);
     }

@@ -98,190 +98,190 @@ fn an_exception_covers_every_method_unless_it_names_some() {
     assert!(routes[1].names_method(&Method::HEAD));
 }
 
+const GLOBAL: &str = "a tag is text without spaces, with captures of the path in braces: \"product:{id}\"";
+
+/// Texts (`R` stands for the head and path of a route) and all their problems.
+const BAD: &[(&str, &[Expected])] = &[
+    ("[[rout]]\npath = \"/\"", &[(1, 3, "unknown key `rout`", Some("did you mean `route`?"))]),
+    ("[route]\npath = \"/\"", &[(1, 1, "expected a list, found a table", None)]),
+    (
+        "[[route]]\nttl = \"5m\"",
+        &[(1, 1, "the route has no `path`", Some("say what it matches: path = \"/api/products/{id}\""))],
+    ),
+    ("[[route]]\npaht = \"/a\"", &[(2, 1, "unknown key `paht`", Some("did you mean `path`?"))]),
+    (
+        "[[route]]\npath = \"api\"",
+        &[(
+            2,
+            8,
+            "a path pattern begins with `/`",
+            Some("write the whole path, e.g. `/api/products/{id}`; the host goes into `host`"),
+        )],
+    ),
+    (
+        "[[route]]\npath = \"/a?b\"",
+        &[(
+            2,
+            8,
+            "`?` ends the path, so a path pattern cannot hold it",
+            Some("the query is no part of the path; say which parameters count with `query`"),
+        )],
+    ),
+    (
+        "R\nname = \"Shop\"",
+        &[(
+            3,
+            8,
+            "`Shop` is no name for a route",
+            Some("a name is a label in metrics and logs: a-z, 0-9, `-` and `_`"),
+        )],
+    ),
+    ("R\nmethods = [\"get\"]", &[(3, 12, "`get` is no method", Some("methods are case-sensitive: write `GET`"))]),
+    ("R\nmethods = [\"G ET\"]", &[(3, 12, "`G ET` is no method", None)]),
+    (
+        "R\nmethods = []",
+        &[(3, 11, "a route without methods matches nothing", Some("leave `methods` out for GET and HEAD"))],
+    ),
+    (
+        "R\nhost = \"https://shop\"",
+        &[(3, 8, "a host cannot hold `/`", Some("write the host alone, without scheme and path"))],
+    ),
+    (
+        "R\nhost = \"shop:x\"",
+        &[(3, 8, "`x` is no port", Some("a port is a number from 1 to 65535; without one every port matches"))],
+    ),
+    (
+        "R\nttl = \"0s\"",
+        &[(
+            3,
+            7,
+            "a `ttl` of zero keeps nothing fresh",
+            Some("write `cache = false` to store nothing, or leave `ttl` out to go by what the origin says"),
+        )],
+    ),
+    (
+        "R\nttl = 300",
+        &[(3, 7, "expected a duration such as \"30s\", found an integer", Some("write \"300s\" for seconds"))],
+    ),
+    (
+        "R\norigin = \"overide\"",
+        &[(3, 10, "`overide` is none of the values that this key can have", Some("did you mean `override`?"))],
+    ),
+    (
+        "R\nttl_by_status = { \"4xx\" = \"1s\", \"404\" = 1 }",
+        &[
+            (
+                3,
+                19,
+                "`4xx` is no status that can be stored",
+                Some("write one status a key, from 200 to 599, e.g. \"404\""),
+            ),
+            (3, 41, "expected a duration such as \"30s\", found an integer", Some("write \"1s\" for seconds")),
+        ],
+    ),
+    ("R\njitter = \"110%\"", &[(3, 10, "`110%` is no percentage", Some("write a percentage from \"0%\" to \"100%\""))]),
+    (
+        "R\njitter = 0.1",
+        &[(
+            3,
+            10,
+            "expected a percentage such as \"10%\", found a float",
+            Some("write a percentage from \"0%\" to \"100%\""),
+        )],
+    ),
+    (
+        "R\nquery = { allow = [\"a\"], deny = [\"b\"] }",
+        &[(3, 9, "`query` has both `allow` and `deny`", Some("keep `allow`: what it does not list is denied"))],
+    ),
+    (
+        "R\nquery = {}",
+        &[(
+            3,
+            9,
+            "`query` has neither `allow` nor `deny`",
+            Some("write query = { allow = [\"page\"] }, or leave `query` out to keep it as it came"),
+        )],
+    ),
+    ("R\nquery = { alow = [\"a\"] }", &[(3, 11, "unknown key `alow`", Some("did you mean `allow`?"))]),
+    ("R\nquery = { deny = [\"\"] }", &[(3, 19, "`` is no name of a parameter", None)]),
+    ("R\nheaders = [\"a b\"]", &[(3, 12, "`a b` is no header", None)]),
+    (
+        "R\nheaders = [\"Range\", \"host\"]",
+        &[
+            (
+                3,
+                12,
+                "`range` cannot be keyed",
+                Some("conditional and range requests are answered from the whole response"),
+            ),
+            (
+                3,
+                21,
+                "`host` cannot be keyed",
+                Some("host and port are part of every key; use `host` to tell routes apart"),
+            ),
+        ],
+    ),
+    ("R\ncookies = [\"a=b\"]", &[(3, 12, "`a=b` is no name of a cookie", None)]),
+    (
+        "[[route]]\npath = \"/p/{id}\"\ntags = [\"p:{di}\", \"p:{sku}\"]",
+        &[
+            (3, 9, "`{di}` is no capture of the path `/p/{id}`", Some("did you mean `{id}`?")),
+            (3, 19, "`{sku}` is no capture of the path `/p/{id}`", Some("the path captures {id}")),
+        ],
+    ),
+    (
+        "R\ntags = [\"p:{id}\"]",
+        &[(
+            3,
+            9,
+            "`{id}` is no capture of the path `/a`",
+            Some("the path captures nothing; put `{name}` for a segment"),
+        )],
+    ),
+    (
+        "R\ntags = [\"a b\", \"{\"]",
+        &[
+            (3, 9, "a tag cannot hold white space or control characters", Some(GLOBAL)),
+            (3, 16, "a brace is not closed or not opened in `{`", Some(GLOBAL)),
+        ],
+    ),
+    ("R\nset_cookie = false", &[(3, 14, "expected a string, found a boolean", None)]),
+    ("R\nmax_body = 0", &[(3, 12, "no body fits into `max_body`", Some("write `cache = false` to store nothing"))]),
+    (
+        "R\ntags_from_body = [\"$.a\"]",
+        &[(
+            3,
+            1,
+            "unknown key `tags_from_body`",
+            Some(
+                "known here: name, path, methods, host, cache, ttl, origin, ttl_by_status, jitter, stale_while_revalidate, stale_if_error, refresh_ahead, query, headers, cookies, tags, set_cookie, compress, max_body, coalesce_wait",
+            ),
+        )],
+    ),
+    (
+        "R\nname = \"x\"\n[[route]]\nname = \"x\"\npath = \"/b\"",
+        &[(
+            5,
+            8,
+            "another route has the name `x`",
+            Some("names are unique over all files; the other one is in rules.toml:3"),
+        )],
+    ),
+    (
+        "R\n[[route]]\npath = \"/a/\"",
+        &[(
+            4,
+            8,
+            "another route has the name `a`",
+            Some("give this route a `name` of its own; the other one is in rules.toml:2"),
+        )],
+    ),
+];
+
 #[test]
 fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
-    const GLOBAL: &str = "a tag is text without spaces, with captures of the path in braces: \"product:{id}\"";
-    let cases: &[(&str, &[Expected])] = &[
-        ("[[rout]]\npath = \"/\"", &[(1, 3, "unknown key `rout`", Some("did you mean `route`?"))]),
-        ("[route]\npath = \"/\"", &[(1, 1, "expected a list, found a table", None)]),
-        (
-            "[[route]]\nttl = \"5m\"",
-            &[(1, 1, "the route has no `path`", Some("say what it matches: path = \"/api/products/{id}\""))],
-        ),
-        ("[[route]]\npaht = \"/a\"", &[(2, 1, "unknown key `paht`", Some("did you mean `path`?"))]),
-        (
-            "[[route]]\npath = \"api\"",
-            &[(
-                2,
-                8,
-                "a path pattern begins with `/`",
-                Some("write the whole path, e.g. `/api/products/{id}`; the host goes into `host`"),
-            )],
-        ),
-        (
-            "[[route]]\npath = \"/a?b\"",
-            &[(
-                2,
-                8,
-                "`?` ends the path, so a path pattern cannot hold it",
-                Some("the query is no part of the path; say which parameters count with `query`"),
-            )],
-        ),
-        (
-            "R\nname = \"Shop\"",
-            &[(
-                3,
-                8,
-                "`Shop` is no name for a route",
-                Some("a name is a label in metrics and logs: a-z, 0-9, `-` and `_`"),
-            )],
-        ),
-        ("R\nmethods = [\"get\"]", &[(3, 12, "`get` is no method", Some("methods are case-sensitive: write `GET`"))]),
-        ("R\nmethods = [\"G ET\"]", &[(3, 12, "`G ET` is no method", None)]),
-        (
-            "R\nmethods = []",
-            &[(3, 11, "a route without methods matches nothing", Some("leave `methods` out for GET and HEAD"))],
-        ),
-        (
-            "R\nhost = \"https://shop\"",
-            &[(3, 8, "a host cannot hold `/`", Some("write the host alone, without scheme and path"))],
-        ),
-        (
-            "R\nhost = \"shop:x\"",
-            &[(3, 8, "`x` is no port", Some("a port is a number from 1 to 65535; without one every port matches"))],
-        ),
-        (
-            "R\nttl = \"0s\"",
-            &[(
-                3,
-                7,
-                "a `ttl` of zero keeps nothing fresh",
-                Some("write `cache = false` to store nothing, or leave `ttl` out to go by what the origin says"),
-            )],
-        ),
-        (
-            "R\nttl = 300",
-            &[(3, 7, "expected a duration such as \"30s\", found an integer", Some("write \"300s\" for seconds"))],
-        ),
-        (
-            "R\norigin = \"overide\"",
-            &[(3, 10, "`overide` is none of the values that this key can have", Some("did you mean `override`?"))],
-        ),
-        (
-            "R\nttl_by_status = { \"4xx\" = \"1s\", \"404\" = 1 }",
-            &[
-                (
-                    3,
-                    19,
-                    "`4xx` is no status that can be stored",
-                    Some("write one status a key, from 200 to 599, e.g. \"404\""),
-                ),
-                (3, 41, "expected a duration such as \"30s\", found an integer", Some("write \"1s\" for seconds")),
-            ],
-        ),
-        (
-            "R\njitter = \"110%\"",
-            &[(3, 10, "`110%` is no percentage", Some("write a percentage from \"0%\" to \"100%\""))],
-        ),
-        (
-            "R\njitter = 0.1",
-            &[(
-                3,
-                10,
-                "expected a percentage such as \"10%\", found a float",
-                Some("write a percentage from \"0%\" to \"100%\""),
-            )],
-        ),
-        (
-            "R\nquery = { allow = [\"a\"], deny = [\"b\"] }",
-            &[(3, 9, "`query` has both `allow` and `deny`", Some("keep `allow`: what it does not list is denied"))],
-        ),
-        (
-            "R\nquery = {}",
-            &[(
-                3,
-                9,
-                "`query` has neither `allow` nor `deny`",
-                Some("write query = { allow = [\"page\"] }, or leave `query` out to keep it as it came"),
-            )],
-        ),
-        ("R\nquery = { alow = [\"a\"] }", &[(3, 11, "unknown key `alow`", Some("did you mean `allow`?"))]),
-        ("R\nquery = { deny = [\"\"] }", &[(3, 19, "`` is no name of a parameter", None)]),
-        ("R\nheaders = [\"a b\"]", &[(3, 12, "`a b` is no header", None)]),
-        (
-            "R\nheaders = [\"Range\", \"host\"]",
-            &[
-                (
-                    3,
-                    12,
-                    "`range` cannot be keyed",
-                    Some("conditional and range requests are answered from the whole response"),
-                ),
-                (
-                    3,
-                    21,
-                    "`host` cannot be keyed",
-                    Some("host and port are part of every key; use `host` to tell routes apart"),
-                ),
-            ],
-        ),
-        ("R\ncookies = [\"a=b\"]", &[(3, 12, "`a=b` is no name of a cookie", None)]),
-        (
-            "[[route]]\npath = \"/p/{id}\"\ntags = [\"p:{di}\", \"p:{sku}\"]",
-            &[
-                (3, 9, "`{di}` is no capture of the path `/p/{id}`", Some("did you mean `{id}`?")),
-                (3, 19, "`{sku}` is no capture of the path `/p/{id}`", Some("the path captures {id}")),
-            ],
-        ),
-        (
-            "R\ntags = [\"p:{id}\"]",
-            &[(
-                3,
-                9,
-                "`{id}` is no capture of the path `/a`",
-                Some("the path captures nothing; put `{name}` for a segment"),
-            )],
-        ),
-        (
-            "R\ntags = [\"a b\", \"{\"]",
-            &[
-                (3, 9, "a tag cannot hold white space or control characters", Some(GLOBAL)),
-                (3, 16, "a brace is not closed or not opened in `{`", Some(GLOBAL)),
-            ],
-        ),
-        ("R\nset_cookie = false", &[(3, 14, "expected a string, found a boolean", None)]),
-        ("R\nmax_body = 0", &[(3, 12, "no body fits into `max_body`", Some("write `cache = false` to store nothing"))]),
-        (
-            "R\ntags_from_body = [\"$.a\"]",
-            &[(
-                3,
-                1,
-                "unknown key `tags_from_body`",
-                Some(
-                    "known here: name, path, methods, host, cache, ttl, origin, ttl_by_status, jitter, stale_while_revalidate, stale_if_error, refresh_ahead, query, headers, cookies, tags, set_cookie, compress, max_body, coalesce_wait",
-                ),
-            )],
-        ),
-        (
-            "R\nname = \"x\"\n[[route]]\nname = \"x\"\npath = \"/b\"",
-            &[(
-                5,
-                8,
-                "another route has the name `x`",
-                Some("names are unique over all files; the other one is in rules.toml:3"),
-            )],
-        ),
-        (
-            "R\n[[route]]\npath = \"/a/\"",
-            &[(
-                4,
-                8,
-                "another route has the name `a`",
-                Some("give this route a `name` of its own; the other one is in rules.toml:2"),
-            )],
-        ),
-    ];
-    for (text, expected) in cases {
+    for (text, expected) in BAD {
         let text = text.replace("R\n", "[[route]]\npath = \"/a\"\n");
         assert_problems(&text, &refused(&text, check_rules_text(&text)), expected);
     }

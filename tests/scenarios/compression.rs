@@ -55,12 +55,16 @@ async fn each_coding_has_its_own_tag_and_both_validate() {
     assert_ne!(coded_tag, "\"1\"", "a strong tag names one sequence of bytes");
     scenario.fetch(&accepting().header("If-None-Match", &coded_tag)).await.status(304).header("ETag", &coded_tag);
     scenario.fetch(&get("/p").header("If-None-Match", "\"1\"")).await.status(304).header("ETag", "\"1\"");
-    // A part of one coding must not be joined to a part of the other.
-    let part =
-        |request: crate::support::Request, tag: &str| request.header("Range", "bytes=0-9").header("If-Range", tag);
-    scenario.fetch(&part(accepting(), &coded_tag)).await.status(206).body(&coded.body[..10]);
-    scenario.fetch(&part(get("/p"), "\"1\"")).await.status(206).body(&json().as_bytes()[..10]);
-    scenario.fetch(&part(get("/p"), &coded_tag)).await.status(200).body(json());
+    // Parts are parts of the plain body: its tag joins them, that of the gzip-coded body does not.
+    for (tag, status) in [("\"1\"", 206), (coded_tag.as_str(), 200)] {
+        for request in [get("/p"), accepting()] {
+            let part = scenario.fetch(&request.header("Range", "bytes=0-9").header("If-Range", tag)).await;
+            assert_eq!(part.status, status, "If-Range: {tag}\n{part}");
+            if status == 206 {
+                part.body(&json().as_bytes()[..10]).without("Content-Encoding");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -68,21 +68,19 @@ async fn a_header_that_the_rule_keys_on_is_sent_and_keyed() {
 }
 
 #[tokio::test]
-async fn a_clients_range_and_conditionals_never_shape_what_is_stored() {
-    for (name, value) in [
-        ("Range", "bytes=0-1"),
-        ("If-None-Match", "\"1\""),
-        ("If-None-Match", "*"),
-        ("If-Modified-Since", "Sun, 06 Nov 2044 08:49:37 GMT"),
-    ] {
+async fn a_clients_conditionals_never_shape_what_is_stored() {
+    for (name, value) in
+        [("If-None-Match", "\"1\""), ("If-None-Match", "*"), ("If-Modified-Since", "Sun, 06 Nov 2044 08:49:37 GMT")]
+    {
         let scenario = Setup::route("ttl = \"1m\"").start().await;
         let whole = || reply(200).header("ETag", "\"1\"").header("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
-        scenario.origin.on_request("/p", move |seen| match (seen.value("Range"), seen.value("If-None-Match")) {
-            (None, None) if seen.value("If-Modified-Since").is_none() => whole().body("whole"),
-            _ => reply(599).body("a conditional or partial fetch"),
+        scenario.origin.on_request("/p", move |seen| {
+            match seen.value("If-None-Match").or(seen.value("If-Modified-Since")) {
+                None => whole().body("whole"),
+                Some(condition) => reply(599).body(format!("a conditional fetch: {condition}")),
+            }
         });
-        let first = scenario.fetch(&get("/p").header(name, value)).await;
-        assert!(matches!(first.status, 206 | 304), "{name}: {value}\n{first}");
+        scenario.fetch(&get("/p").header(name, value)).await.status(304);
         scenario.get("/p").await.status(200).hit().body("whole");
     }
 }

@@ -18,7 +18,7 @@ async fn invariant_7_a_bad_rules_file_is_refused_and_the_running_rules_go_on() {
         "[[route]\n",
         "[[route]]\nname = \"x\"\npath = \"/p\"\nttll = \"1m\"\n",
         "[[route]]\nname = \"x\"\npath = \"/p\"\nttl = \"one minute\"\n",
-        "[[route]]\npath = \"/p\"\n",
+        "[[route]]\nname = \"x\"\n",
         "[[route]]\nname = \"x\"\npath = \"/{a\"\n",
     ] {
         let scenario = running().await;

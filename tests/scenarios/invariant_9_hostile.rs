@@ -10,7 +10,7 @@ const MALFORMED: [(&str, &str); 26] = [
     ("no method", " / HTTP/1.1\r\nHost: a\r\n\r\n"),
     ("nonsense", "\0\u{1}\u{2}\r\n\r\n"),
     ("no version", "GET /\r\nHost: a\r\n\r\n"),
-    ("unknown version", "GET / HTTP/3.1\r\nHost: a\r\n\r\n"),
+    ("another protocol", "GET / ICAP/1.0\r\nHost: a\r\n\r\n"),
     ("no host", "GET / HTTP/1.1\r\n\r\n"),
     ("two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
     ("host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"),

@@ -124,7 +124,7 @@ async fn where_a_server_refuses_the_next_one_is_asked_whatever_the_method() {
     let stats = pool.stats();
     assert_eq!((stats[0].state, stats[1].state), (ServerState::Down, ServerState::Up));
     let refused = stats[0].results.iter().map(|(_, count)| count).sum::<u64>();
-    assert_eq!(refused, 2, "a server that is down is left alone");
+    assert!((2..6).contains(&refused), "a server that is down is left alone, but for a try now and then: {refused}");
 }
 
 #[tokio::test]

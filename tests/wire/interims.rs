@@ -19,7 +19,7 @@ fn hints() -> HeaderMap {
 
 const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interim_response_reaches_the_client_before_the_final_one_is_known() {
     let gate = Arc::new(Notify::new());
     let waits = gate.clone();

@@ -1,3 +1,5 @@
+//! What a client gets from an entry, by the clauses of RFC 9110 on preconditions, ranges and codings.
+
 use super::*;
 use crate::entry::body::StoredBody;
 use crate::entry::coding;

@@ -1,3 +1,5 @@
+//! Streams of messages, whole, split and damaged.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! One head at a time.
+
 use super::*;
 
 const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, fields: 8, target_bytes: 64 };

@@ -6,6 +6,8 @@
 
 mod chunked;
 mod diagnose;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub(super) mod head;
 mod target;
 
