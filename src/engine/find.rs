@@ -64,15 +64,15 @@ impl Engine {
     /// Looks the request up and judges what is there.
     pub(super) fn find(&self, request: &CacheableRequest, now: Timestamp) -> Found {
         let variants = self.memory().lookup(&request.key);
-        self.find_among(request, variants.as_deref().map_or(&[], Variants::entries), now)
+        self.find_among(request, variants.as_deref(), now)
     }
 
     /// Judges what is stored under the request's key.
-    pub(super) fn find_among(&self, request: &CacheableRequest, stored: &[Arc<Entry>], now: Timestamp) -> Found {
-        if stored.is_empty() {
+    pub(super) fn find_among(&self, request: &CacheableRequest, stored: Option<&Variants>, now: Timestamp) -> Found {
+        let Some(stored) = stored.filter(|stored| !stored.entries().is_empty()) else {
             return Ask::nothing(Forward::UriMiss, Reason::NotStored);
-        }
-        let Some(entry) = stored.iter().find(|entry| request.picks(entry)) else {
+        };
+        let Some(entry) = request.select(stored) else {
             return Ask::nothing(Forward::VaryMiss, Reason::VariantNotStored);
         };
         let validity = match self.standing(entry) {
