@@ -23,4 +23,5 @@ mod scenarios {
     mod stale;
     mod unsafe_methods;
     mod validation;
+    mod variants;
 }

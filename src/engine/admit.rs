@@ -11,7 +11,7 @@ use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
 use crate::rules::Route;
 use crate::rules::route::{CompressionRule, SetCookieRule};
-use crate::scope::Tag;
+use crate::scope::{Membership, Tag};
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::partial::{self, Part};
@@ -168,6 +168,12 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 impl Draft {
+    /// What it will be filed under, for the barriers.
+    pub(super) fn membership(&self) -> Membership<'_> {
+        let (url, path_start) = &self.url;
+        Membership { url, path_start: *path_start, route: &self.route.name, tags: &self.tags }
+    }
+
     /// The entry with this body.
     pub(super) fn into_entry(self, body: StoredBody, engine: &Engine) -> Entry {
         let parts = EntryParts {

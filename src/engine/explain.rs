@@ -18,6 +18,7 @@ use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A reason with its sentence.
 #[derive(Debug, Clone, Serialize)]
@@ -145,6 +146,7 @@ impl Engine {
         let now = self.now();
         let variants = self.memory().peek(&request.key);
         let entries = variants.as_deref().map_or(&[][..], Variants::entries);
+        let picked = variants.as_deref().and_then(|variants| request.select(variants));
         let (outcome, why, asks) = match self.find_among(request, variants.as_deref(), now) {
             Found::Usable(usable) if matches!(usable.why, Reason::Fresh | Reason::RefreshAhead) => {
                 (Outcome::Hit, usable.why, false)
@@ -168,17 +170,23 @@ impl Engine {
             key: Some(request.key.to_string()),
             fetch_headers: shown(&request.fetch_headers(), |_| true),
             request_directives: shown(&request.headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
-            stored: entries.iter().map(|entry| self.explain_entry(request, entry, now)).collect(),
+            stored: entries.iter().map(|entry| self.explain_entry(request, entry, picked, now)).collect(),
             would: Would { outcome: outcome.label(), because: why.into(), alone, known_uncacheable },
         }
     }
 
-    fn explain_entry(&self, request: &CacheableRequest, entry: &Entry, now: Timestamp) -> StoredExplained {
+    fn explain_entry(
+        &self,
+        request: &CacheableRequest,
+        entry: &Arc<Entry>,
+        picked: Option<&Arc<Entry>>,
+        now: Timestamp,
+    ) -> StoredExplained {
         let lifetime = lifetime_of(request, entry);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let weighed = [CACHE_CONTROL, EXPIRES, DATE, AGE, VARY, ETAG, LAST_MODIFIED];
         StoredExplained {
-            picked: request.picks(entry),
+            picked: picked.is_some_and(|picked| Arc::ptr_eq(picked, entry)),
             status: entry.parts.status.as_u16(),
             variant: entry.parts.variant.0.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             route: entry.parts.route.to_string(),

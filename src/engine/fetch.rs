@@ -166,10 +166,14 @@ impl Fetch {
     }
 }
 
-/// Range and If-Range for what a stored part misses; none where it can't be completed at once.
-pub(super) fn completing_fields(stored: &Entry) -> Option<[(HeaderName, HeaderValue); 2]> {
+/// The fields that ask for what a stored part misses; none where it can't be completed at once.
+///
+/// Without a strong validator no answer can be joined to the part, and the whole is asked for next; but origins that take
+/// no ranges send it at once, and the part is replaced either way, so this costs an exchange at most once.
+pub(super) fn completing_fields(stored: &Entry) -> Option<Vec<(HeaderName, HeaderValue)>> {
     let range = completing_range(&stored.parts.part?)?;
-    Some([(RANGE, range), (IF_RANGE, if_range(&stored.headers())?)])
+    let condition = if_range(&stored.headers()).map(|tag| (IF_RANGE, tag));
+    Some([(RANGE, range)].into_iter().chain(condition).collect())
 }
 
 /// The stream that those who ask now will read, and the end to write it by.

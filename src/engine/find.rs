@@ -12,7 +12,6 @@ use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
-use http::HeaderName;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -73,8 +72,7 @@ impl Engine {
         let Some(stored) = stored else {
             return Ask::nothing(Forward::UriMiss, Reason::NotStored);
         };
-        let presented = |name: &HeaderName| request.route.fetch_value(&request.headers, name);
-        let Some(entry) = stored.select(presented) else {
+        let Some(entry) = request.select(stored) else {
             return Ask::nothing(Forward::VaryMiss, Reason::VariantNotStored);
         };
         let validity = match self.standing(entry) {

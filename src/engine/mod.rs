@@ -15,6 +15,7 @@ pub mod origin;
 pub mod outcome;
 mod parts;
 mod pass;
+mod post;
 mod request;
 mod respond;
 mod serve;

@@ -4,12 +4,11 @@
 //! changed (RFC 9111 section 4.4). A POST whose answer names its own URL as Content-Location and says how long it is
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
-use super::admit::{self, Received, Verdict};
-use super::fetch::stream_of;
+use super::admit::Draft;
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
 use super::outcome::{Decision, Outcome};
-use super::request::CacheableRequest;
+use super::post::{self, Post};
 use super::{Answer, Engine, Failure};
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
@@ -21,9 +20,8 @@ use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
-use http::header::{CONTENT_LOCATION, HOST};
+use http::header::HOST;
 use http::{HeaderMap, Method, Response, StatusCode};
-use http_body_util::BodyExt;
 use std::sync::Arc;
 
 /// Why a request passes by, and the route that said so.
@@ -65,9 +63,12 @@ pub(super) async fn pass(
         Ok(response) => {
             let times = ExchangeTimes { requested_at, received_at: engine.now() };
             let changed = passing.changed_by(&response);
-            let stamp = passing.invalidate(engine, changed, stamp).await;
-            let response = passing.store_for_get(engine, response, times, stamp);
-            passing.answered(response)
+            let mut draft = passing.draft_for_get(&response, times, stamp);
+            passing.invalidate(engine, changed, draft.as_deref_mut()).await;
+            passing.answered(match draft {
+                Some(draft) => post::keep(engine, draft, response),
+                None => response,
+            })
         }
     }
 }
@@ -116,49 +117,32 @@ impl Passing {
         keyed.collect()
     }
 
-    /// Purges what has changed, before the client hears of the success. Returns the stamp that the answer itself
-    /// carries: `began`, or this purge's own where no other came in between.
-    async fn invalidate(&self, engine: &Engine, scopes: Vec<Scope>, began: Stamp) -> Stamp {
+    /// Purges what has changed, before the client hears of the success. What is to be stored of the answer itself is
+    /// newer than that.
+    async fn invalidate(&self, engine: &Engine, scopes: Vec<Scope>, own: Option<&mut Draft>) {
         if scopes.is_empty() {
-            return began;
+            return;
         }
         let invalidation = engine.invalidation();
-        let undisturbed = invalidation.generation();
-        let current = invalidation.applied() == began;
         let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
-        match invalidation.purge(purge, None).await {
-            Ok(receipt) if current && invalidation.generation() == undisturbed + 1 => receipt.stamp,
-            Ok(_) => began,
-            Err(error) => {
-                let url = self.target.url();
-                tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only");
-                began
+        let purged = match own {
+            None => invalidation.purge(purge, None).await.map(drop),
+            Some(draft) => {
+                let stamp = invalidation.purge_by_answer(purge, draft.stamp, &draft.membership()).await;
+                stamp.map(|stamp| draft.stamp = stamp)
             }
+        };
+        if let Err(error) = purged {
+            let url = self.target.url();
+            tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only");
         }
     }
 
-    fn store_for_get(
-        &self,
-        engine: &Arc<Engine>,
-        response: Response<Body>,
-        times: ExchangeTimes,
-        stamp: Stamp,
-    ) -> Response<Body> {
-        if self.method != Method::POST || !response.headers().contains_key(CONTENT_LOCATION) {
-            return response;
+    /// What is to be stored of the answer for later GETs, if anything.
+    fn draft_for_get(&self, response: &Response<Body>, times: ExchangeTimes, stamp: Stamp) -> Option<Box<Draft>> {
+        if self.method != Method::POST {
+            return None;
         }
-        let RouteVerdict::Cache(route) = self.rules.decide(&Method::GET, &self.target) else { return response };
-        let mut get = http::Request::new(());
-        *get.headers_mut() = self.headers.clone();
-        let (head, ()) = get.into_parts();
-        let request = CacheableRequest::new(head, &self.target, route, Arc::clone(&self.rules));
-        let (status, headers) = (response.status(), response.headers());
-        let received = Received { method: &self.method, sent: &self.headers, status, headers, times, stamp };
-        let Verdict::Store(draft) = admit::judge(&request, &received) else { return response };
-        let (head, body) = response.into_parts();
-        let (streaming, writer, reader) = stream_of(&draft);
-        let engine = Arc::clone(engine);
-        tokio::spawn(async move { engine.fill(*draft, body, &streaming.body, writer, None).await });
-        Response::from_parts(head, reader.boxed_unsync())
+        Post { target: &self.target, headers: &self.headers, rules: &self.rules }.draft(response, times, stamp)
     }
 }

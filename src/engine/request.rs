@@ -2,14 +2,15 @@
 
 use crate::coalesce::flights::Role;
 use crate::entry::Entry;
+use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::rules::{Route, RuleSet};
 use crate::scope::{Membership, Tag};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
-use crate::semantics::vary::{VariantKey, Vary};
-use http::header::{AUTHORIZATION, HOST, RANGE};
+use crate::semantics::vary::{VariantKey, Vary, is_best_language};
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HOST, RANGE};
 use http::{Extensions, HeaderMap, Method};
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +106,22 @@ impl CacheableRequest {
         let mut headers = self.route.fetch_headers(&self.headers);
         headers.insert(HOST, self.target.host_value());
         headers
+    }
+
+    /// The stored entry that this request picks (RFC 9111 section 4.1): one of the same selecting fields or, where there
+    /// is none, one in the language that it wants most.
+    pub(super) fn select<'a>(&self, stored: &'a Variants) -> Option<&'a Arc<Entry>> {
+        let same = stored.select(|name| self.route.fetch_value(&self.headers, name));
+        same.or_else(|| stored.entries().iter().find(|entry| self.wants_most(entry)))
+    }
+
+    /// Whether an entry is chosen by its language, and that is the one that this request wants above all.
+    fn wants_most(&self, entry: &Entry) -> bool {
+        let variant = &entry.parts.variant.0;
+        let mut others = variant.iter().filter(|(name, _)| *name != ACCEPT_LANGUAGE);
+        variant.iter().any(|(name, _)| *name == ACCEPT_LANGUAGE)
+            && others.all(|(name, value)| self.route.fetch_value(&self.headers, name) == *value)
+            && is_best_language(&self.fetch_headers(), &entry.headers())
     }
 
     /// Whether a stored entry is the variant that this request picks.

@@ -79,6 +79,22 @@ fn invariant_1_holds_while_purges_and_readers_race() {
 }
 
 #[tokio::test]
+async fn an_answer_that_purges_is_newer_than_its_own_purge_but_not_than_another() {
+    let tags = [Tag::new("product:42").unwrap()];
+    let membership = Membership { url: URL, path_start: 11, route: &RouteName::new("product"), tags: &tags };
+    let own = || purge_of(Scope::Url(URL.into()), Depth::Hard);
+    let elsewhere = || Scope::Tag(Tag::new("product:43").unwrap());
+    for (meanwhile, expected) in [(elsewhere(), Standing::Clear), (product(), Standing::Purged)] {
+        let invalidation = invalidation();
+        let began = invalidation.applied();
+        invalidation.purge(purge_of(meanwhile, Depth::Hard), None).await.unwrap();
+        let stamp = invalidation.purge_by_answer(own(), began, &membership).await.unwrap();
+        assert_eq!(standing(&invalidation, stamp), expected);
+        assert_eq!(standing(&invalidation, began), Standing::Purged);
+    }
+}
+
+#[tokio::test]
 async fn concurrent_purges_are_applied_in_the_order_of_their_stamps() {
     let invalidation = Arc::new(invalidation());
     let ask = || {

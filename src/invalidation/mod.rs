@@ -160,15 +160,37 @@ impl Invalidation {
     pub async fn purge(&self, purge: Purge, wait: Option<Duration>) -> Result<Receipt, LogError> {
         // The local log has no other readers. A shared one will wait here for their leases.
         let _ = wait;
+        let (receipt, ()) = self.append(purge, |_| ()).await?;
+        Ok(receipt)
+    }
+
+    /// Purges for an answer that brings the change with it and is to be stored: it is newer than the purge although its
+    /// fetch began before. Returns the stamp that it may carry from now on: that of this purge, or `began` where another
+    /// purge has covered its `membership` before this one.
+    ///
+    /// # Errors
+    /// As [`Self::purge`].
+    pub async fn purge_by_answer(
+        &self,
+        purge: Purge,
+        began: Stamp,
+        membership: &Membership<'_>,
+    ) -> Result<Stamp, LogError> {
+        let (receipt, before) = self.append(purge, |barriers| barriers.standing(began, membership)).await?;
+        Ok(if before == Standing::Clear { receipt.stamp } else { began })
+    }
+
+    /// Appends and applies; `before` looks at the barriers as they stand just before they rise.
+    async fn append<T>(&self, purge: Purge, before: impl FnOnce(&Barriers) -> T) -> Result<(Receipt, T), LogError> {
         let order = self.order.lock().await;
         let appended = self.log.append(&purge).await;
         // Without the log, the purge stands between the last entry seen and whatever the log will hold next.
         let stamp = appended.as_ref().map_or_else(|_| self.applied().refined(), |stamp| *stamp);
-        self.apply(&purge, stamp);
+        let seen = self.apply(&purge, stamp, before);
         drop(order);
         self.counts.add(&purge);
         appended?;
-        Ok(self.write_receipt(purge, stamp))
+        Ok((self.write_receipt(purge, stamp), seen))
     }
 
     /// Forgets barriers below `older_than`, a stamp that no stored response can still be below: whatever is, counts
@@ -209,14 +231,16 @@ impl Invalidation {
         &self.instance
     }
 
-    fn apply(&self, purge: &Purge, stamp: Stamp) {
+    fn apply<T>(&self, purge: &Purge, stamp: Stamp, before: impl FnOnce(&Barriers) -> T) -> T {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        let seen = before(&ledger.barriers);
         for scope in &purge.scopes {
             ledger.barriers.raise(scope, stamp, purge.depth);
         }
         ledger.applied = stamp.max(ledger.applied);
         // Under the write lock: who sees the new generation and asks for a standing waits until the lock is free.
         self.generation.fetch_add(1, Ordering::Release);
+        seen
     }
 
     fn write_receipt(&self, purge: Purge, stamp: Stamp) -> Receipt {

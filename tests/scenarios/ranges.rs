@@ -102,3 +102,20 @@ async fn a_206_that_the_origin_sends_unasked_never_answers_a_request_for_the_who
     scenario.get("/p").await.status(206);
     scenario.get("/p").await.status(200).body("0123456789");
 }
+
+#[tokio::test]
+async fn a_stored_part_without_a_validator_is_replaced_by_the_whole() {
+    for takes_ranges in [true, false] {
+        let scenario = Setup::route("ttl = \"1m\"").start().await;
+        scenario.origin.on_request("/p", move |seen| match seen.value("Range") {
+            Some("bytes=0-5") => reply(206).header("Content-Range", "bytes 0-5/10").body("012345"),
+            Some("bytes=6-") if takes_ranges => reply(206).header("Content-Range", "bytes 6-9/10").body("wxyz"),
+            _ => reply(200).body("6543210abc"),
+        });
+        scenario.fetch(&get("/p").header("Range", "bytes=0-5")).await.status(206);
+        scenario.get("/p").await.status(200).body("6543210abc");
+        assert_eq!(scenario.origin.requests("/p")[1].value("Range"), Some("bytes=6-"));
+        scenario.get("/p").await.hit().body("6543210abc");
+        scenario.origin.saw("/p", if takes_ranges { 3 } else { 2 });
+    }
+}

@@ -1,6 +1,6 @@
 //! What a successful write makes stale: RFC 9111 section 4.4.
 
-use crate::support::{Scenario, Setup, post, reply, request};
+use crate::support::{Barrier, Scenario, Setup, get, post, reply, request};
 
 async fn stored(paths: &[&str]) -> Scenario {
     let scenario = Setup::route("ttl = \"1m\"").start().await;
@@ -50,9 +50,9 @@ async fn location_and_content_location_of_the_same_origin_are_invalidated_too() 
 #[tokio::test]
 async fn a_write_overtakes_a_fetch_that_began_before_it() {
     let scenario = Setup::route("ttl = \"1m\"").start().await;
-    let gate = crate::support::Barrier::new();
+    let gate = Barrier::new();
     scenario.origin.on_each("/p", [reply(200).hold(&gate).body("old price"), reply(204), reply(200).body("new price")]);
-    let mut reading = scenario.begin(&crate::support::get("/p")).await;
+    let mut reading = scenario.begin(&get("/p")).await;
     gate.reached_by(1).await;
     scenario.fetch(&request("PUT", "/p").body("x")).await.status(204);
     gate.open();
@@ -67,4 +67,51 @@ async fn a_post_with_its_own_content_location_answers_a_later_get() {
     scenario.origin.on_each("/p", [created.body("the product"), reply(200).body("fetched")]);
     scenario.fetch(&post("/p", "x")).await.body("the product");
     scenario.get("/p").await.hit().body("the product");
+}
+
+/// A POST whose answer comes only once `meanwhile` has been done; then whether a GET is a hit.
+async fn is_kept_after(meanwhile: &str) -> bool {
+    let scenario = Setup::route("").start().await;
+    let gate = Barrier::new();
+    let made = reply(200).header("Cache-Control", "max-age=60").header("Content-Location", "/p").body("made");
+    let made = made.hold(&gate);
+    scenario.origin.on_request("/p", move |seen| if seen.method == "POST" { made.clone() } else { reply(200) });
+    scenario.origin.on("/q", reply(204));
+    let mut posting = scenario.begin(&post("/p", "x")).await;
+    gate.reached_by(1).await;
+    scenario.fetch(&request("PUT", meanwhile).body("x")).await;
+    gate.open();
+    posting.response().await.body("made");
+    scenario.get("/p").await.is_hit()
+}
+
+#[tokio::test]
+async fn a_posts_answer_is_kept_unless_another_write_overtakes_it() {
+    assert!(is_kept_after("/q").await, "a write elsewhere has nothing to do with it");
+    assert!(!is_kept_after("/p").await, "the answer is older than the write");
+}
+
+#[tokio::test]
+async fn a_posts_answer_is_kept_only_if_a_fetch_would_have_asked_for_the_same() {
+    for (field, value, kept) in [
+        ("Content-Type", "text/plain", true),
+        ("Accept-Language", "de", true),
+        ("Cookie", "currency=EUR", true),
+        ("Cookie", "session=1", false),
+        ("X-Forwarded-Host", "evil.test", false),
+        ("If-Match", "\"1\"", false),
+    ] {
+        let scenario = Setup::route("cookies = [\"currency\"]").start().await;
+        let made = reply(200).header("Cache-Control", "max-age=60").header("Content-Location", "/p").body("made");
+        scenario.origin.on_each("/p", [made, reply(200)]);
+        scenario.fetch(&post("/p", "x").header(field, value)).await.body("made");
+        let cookie = if field == "Cookie" { value } else { "" };
+        let after = scenario.fetch(&get("/p").header("Cookie", cookie)).await;
+        assert_eq!(after.is_hit(), kept, "{field}: {value}\n{after}");
+    }
+    let scenario = Setup::route("query = { allow = [\"page\"] }").start().await;
+    let made = reply(200).header("Cache-Control", "max-age=60").header("Content-Location", "/p").body("made");
+    scenario.origin.on_each("/p", [made, reply(200)]);
+    scenario.fetch(&post("/p?as=admin", "x")).await.body("made");
+    scenario.get("/p").await.not_a_hit();
 }

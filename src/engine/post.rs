@@ -1,0 +1,74 @@
+//! The answer to a POST that later GETs may be given: RFC 9110 section 9.3.3.
+//!
+//! The POST itself passes the cache by, so what it carries is not held to the key as a fetch's fields are. Its answer is
+//! kept only where that makes no difference: where a fetch for the same target would have carried the same fields.
+
+use super::Engine;
+use super::admit::{self, Draft, Received, Verdict};
+use super::fetch::stream_of;
+use super::origin::Body;
+use super::request::CacheableRequest;
+use crate::rules::{RuleSet, Verdict as RouteVerdict};
+use crate::semantics::forwarding::strip_hop_by_hop;
+use crate::semantics::policy::ExchangeTimes;
+use crate::semantics::target::Target;
+use crate::stamp::Stamp;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, EXPECT, HOST};
+use http::{HeaderMap, Method, Response};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+
+/// A POST as the origin saw it.
+#[derive(Debug)]
+pub(super) struct Post<'a> {
+    /// Its target.
+    pub(super) target: &'a Target,
+    /// Its fields.
+    pub(super) headers: &'a HeaderMap,
+    /// The rules in force.
+    pub(super) rules: &'a Arc<RuleSet>,
+}
+
+impl Post<'_> {
+    /// What is to be stored of its answer, if anything, under the stamp of when it began.
+    pub(super) fn draft(&self, response: &Response<Body>, times: ExchangeTimes, stamp: Stamp) -> Option<Box<Draft>> {
+        // A coding was chosen by an Accept-Encoding that no fetch would have sent.
+        if !response.headers().contains_key(CONTENT_LOCATION) || response.headers().contains_key(CONTENT_ENCODING) {
+            return None;
+        }
+        let RouteVerdict::Cache(route) = self.rules.decide(&Method::GET, self.target) else { return None };
+        let mut get = http::Request::new(());
+        *get.headers_mut() = self.headers.clone();
+        let (head, ()) = get.into_parts();
+        let request = CacheableRequest::new(head, self.target, route, Arc::clone(self.rules));
+        if request.target != *self.target || !self.carries_what_a_fetch_would(&request) {
+            return None;
+        }
+        let (status, headers) = (response.status(), response.headers());
+        let received = Received { method: &Method::POST, sent: self.headers, status, headers, times, stamp };
+        match admit::judge(&request, &received) {
+            Verdict::Store(draft) => Some(draft),
+            Verdict::Refuse(_) => None,
+        }
+    }
+
+    /// Whether each field is one that a fetch would carry with the same value, but for those of its body.
+    fn carries_what_a_fetch_would(&self, request: &CacheableRequest) -> bool {
+        let mut sent = self.headers.clone();
+        strip_hop_by_hop(&mut sent);
+        for name in [HOST, ACCEPT_ENCODING, EXPECT, CONTENT_LENGTH, CONTENT_TYPE] {
+            sent.remove(name);
+        }
+        let fetched = request.fetch_headers();
+        sent.keys().all(|name| sent.get_all(name).iter().eq(fetched.get_all(name).iter()))
+    }
+}
+
+/// Stores an answer while it streams to the client.
+pub(super) fn keep(engine: &Arc<Engine>, draft: Box<Draft>, response: Response<Body>) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let (streaming, writer, reader) = stream_of(&draft);
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move { engine.fill(*draft, body, &streaming.body, writer, None).await });
+    Response::from_parts(head, reader.boxed_unsync())
+}
