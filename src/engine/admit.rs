@@ -127,9 +127,11 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
 /// The route's tags and the origin's. A text of the origin's that is no tag is none.
 fn tags(request: &CacheableRequest, headers: &HeaderMap) -> Box<[Tag]> {
     let mut tags = request.route_tags();
-    tags.extend(origin_tags(headers).filter_map(|text| Tag::new(text).ok()));
-    tags.sort_unstable();
-    tags.dedup();
+    for tag in origin_tags(headers).filter_map(|text| Tag::new(&text).ok()) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
     tags.into()
 }
 
