@@ -42,7 +42,7 @@ servers = ["$(cat "$work/responder.address")"]
 [admin]
 listen = "127.0.0.1:0"
 [log]
-access = "off"
+access = false
 TOML
 cat >"$work/rules.toml" <<'TOML'
 [[route]]

@@ -100,7 +100,10 @@ impl Chunked {
         let Some(line_end) = line_end else {
             return match rest {
                 [] | [b'\r'] if within.len() == bytes.len() => Ok(0),
-                [b';', ..] if within.len() < SIZE_LINE_BYTES_MAX + 2 => extension(rest).map(|()| 0),
+                [b';', ..] if within.len() < SIZE_LINE_BYTES_MAX + 2 => {
+                    // The carriage return may be the line's own.
+                    extension(rest.strip_suffix(b"\r").unwrap_or(rest)).map(|()| 0)
+                }
                 [b';', ..] => Err(Refusal::ChunkExtension),
                 _ => Err(Refusal::ChunkSize),
             };
@@ -148,7 +151,6 @@ impl Chunked {
 }
 
 fn extension(bytes: &[u8]) -> Result<(), Refusal> {
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=0x7E);
     if bytes.iter().all(plain) { Ok(()) } else { Err(Refusal::ChunkExtension) }
 }

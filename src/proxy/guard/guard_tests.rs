@@ -94,6 +94,7 @@ fn a_chunked_body_is_followed_strictly() {
         ("10000000000000000000000000000000", Some(Refusal::ChunkSize)),
         ("g\r\n", Some(Refusal::ChunkSize)),
         ("1;a\u{1}\r\na\r\n0\r\n\r\n", Some(Refusal::ChunkExtension)),
+        ("1;a\r\r\na\r\n0\r\n\r\n", Some(Refusal::ChunkExtension)),
         ("1;a\nb\r\na\r\n0\r\n\r\n", Some(Refusal::ChunkSize)),
         (&long_extension, Some(Refusal::ChunkExtension)),
         (&many_extensions, Some(Refusal::ChunkExtension)),
