@@ -26,7 +26,7 @@ run() {
   local target=$1
   local log=$work/$target.log
   mkdir -p "$work/corpus/$target" "$work/artifacts/$target"
-  if "$work/$host/debug/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
+  if RUST_BACKTRACE=0 "$work/$host/debug/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
     -print_final_stats=1 -artifact_prefix="$work/artifacts/$target/" \
     "$work/corpus/$target" "fuzz/corpus/$target" >"$log" 2>&1; then
     # The last status line tells the edges covered; the statistics tell the runs.
@@ -35,7 +35,7 @@ run() {
       "$(grep -oE 'cov: [0-9]+' "$log" | tail -n 1 | cut -d ' ' -f 2)"
   else
     printf 'fuzz %-18s FAILED\n' "$target"
-    tail -n 40 "$log"
+    tail -n 25 "$log"
     return 1
   fi
 }

@@ -27,8 +27,9 @@ pub(super) async fn explain(
 ) -> Result<Response, Problem> {
     let asked = asked_of(query.as_deref().unwrap_or_default())?;
     let mut headers = explained_headers(&headers);
-    let url = absolute(&asked.url).map_err(|error| {
-        Problem::input("url", error.to_string()).hint("write an absolute URL, percent-encoded as one query value")
+    let url = absolute(&asked.url).map_err(|_| {
+        Problem::input("url", "it is no absolute URL")
+            .hint("write http://host/path, percent-encoded as one query value")
     })?;
     if let Some(host) = url.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
         headers.insert(HOST, host);

@@ -3,11 +3,11 @@
 //! Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage.
 
 mod check;
-//mod client;
+mod client;
 pub mod demo;
-//mod explain;
+mod explain;
 mod logging;
-//mod purge;
+mod purge;
 mod rules_control;
 pub mod serve;
 
@@ -35,7 +35,9 @@ enum Command {
     /// Validate the configuration and the rules, and warn of what can never work.
     Check,
     /// Tell what would happen to a request and why, without doing it.
+    Explain(explain::ExplainArguments),
     /// Purge by tag, URL, prefix or route, or everything.
+    Purge(purge::PurgeArguments),
     /// Run a sample shop API with the proxy in front, and print the curl lines to try.
     Demo(demo::DemoArguments),
 }
@@ -71,6 +73,8 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Serve(arguments) => serve::run(&cli.config, &arguments.into()),
         Command::Check => return check::run(&cli.config),
+        Command::Explain(arguments) => explain::run(&cli.config, arguments),
+        Command::Purge(arguments) => purge::run(&cli.config, arguments),
         Command::Demo(arguments) => demo::run(arguments),
     };
     match result {

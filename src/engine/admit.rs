@@ -13,6 +13,7 @@ use crate::rules::Route;
 use crate::rules::route::{CompressionRule, SetCookieRule};
 use crate::scope::{Membership, Tag};
 use crate::semantics::lifetime::Lifetime;
+use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::partial::{self, Part};
 use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
 use crate::semantics::reason::Reason;
@@ -112,7 +113,7 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
         route: Arc::clone(&request.route),
         key: request.key.clone(),
         url: (request.target.url().into(), request.target.path_start()),
-        tags: request.route_tags().into(),
+        tags: tags(request, &headers),
         status: received.status,
         headers,
         policy,
@@ -121,6 +122,17 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
         part,
         stamp: received.stamp,
     }))
+}
+
+/// The route's tags and the origin's. A text of the origin's that is no tag is none.
+fn tags(request: &CacheableRequest, headers: &HeaderMap) -> Box<[Tag]> {
+    let mut tags = request.route_tags();
+    for tag in origin_tags(headers).filter_map(|text| Tag::new(&text).ok()) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags.into()
 }
 
 /// The variant that an answer is: what Vary names, and the coding where the origin chose one without saying so.

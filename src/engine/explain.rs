@@ -6,6 +6,7 @@ use super::{Engine, outcome::Outcome, passes_by};
 use crate::clock::Timestamp;
 use crate::engine::origin::empty_body;
 use crate::entry::Entry;
+use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::rules::Verdict;
 use crate::semantics::reason::Reason;
@@ -144,7 +145,7 @@ impl Engine {
     fn explain_cacheable(&self, request: &CacheableRequest, target: &Target) -> Explanation {
         let now = self.now();
         let variants = self.memory().peek(&request.key);
-        let entries = variants.as_deref().map_or(&[][..], |variants| variants.entries());
+        let entries = variants.as_deref().map_or(&[][..], Variants::entries);
         let picked = variants.as_deref().and_then(|variants| request.select(variants));
         let (outcome, why, asks) = match self.find_among(request, variants.as_deref(), now) {
             Found::Usable(usable) if matches!(usable.why, Reason::Fresh | Reason::RefreshAhead) => {

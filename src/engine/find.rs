@@ -69,7 +69,7 @@ impl Engine {
 
     /// Judges what is stored under the request's key.
     pub(super) fn find_among(&self, request: &CacheableRequest, stored: Option<&Variants>, now: Timestamp) -> Found {
-        let Some(stored) = stored.filter(|stored| !stored.entries().is_empty()) else {
+        let Some(stored) = stored else {
             return Ask::nothing(Forward::UriMiss, Reason::NotStored);
         };
         let Some(entry) = request.select(stored) else {

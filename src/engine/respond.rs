@@ -18,6 +18,7 @@ use crate::semantics::reason::Reason;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The part that a request played in a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,12 +164,8 @@ fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timest
     answer
 }
 
-/// What is left of a lifetime in whole seconds, negative where it is over.
+/// What is left of a lifetime in whole seconds, negative where it is over: the lifetime less the Age that is sent.
 fn ttl_secs(policy: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> i64 {
-    let age = policy.current_age(now);
-    let signed = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    match lifetime.fresh_for.checked_sub(age) {
-        Some(left) => signed(left),
-        None => -signed(age.saturating_sub(lifetime.fresh_for)),
-    }
+    let signed = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    signed(lifetime.fresh_for).saturating_sub(signed(policy.current_age(now)))
 }

@@ -116,8 +116,7 @@ impl Route {
             Passage::Codings
         } else if *name == COOKIE && self.key.cookies != CookieRule::AsReceived {
             Passage::ListedCookies
-        } else if *name == EXPECT
-            || *name == CONTENT_LENGTH
+        } else if [EXPECT, CONTENT_LENGTH, TE].contains(name)
             || CONDITIONAL_FIELDS.contains(name)
             || (is_poison(name) && !self.key.headers.contains(name))
         {
@@ -142,7 +141,7 @@ impl Route {
 /// Whether [`strip_hop_by_hop`] might remove a field: it is such a field by definition, or Connection could name it.
 /// A cheap test that may say yes too often.
 fn may_be_hop_by_hop(client: &HeaderMap, name: &HeaderName) -> bool {
-    let by_definition = [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE]
+    let by_definition = [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRAILER, TRANSFER_ENCODING, UPGRADE]
         .contains(name)
         || matches!(
             name.as_str(),

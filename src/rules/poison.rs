@@ -1,12 +1,12 @@
 //! Request fields that change an answer without being part of its key: dropped from a cacheable fetch unless keyed.
 //!
 //! Frameworks take host, path, method or client address from these fields where a proxy is expected in front. Whoever
-//! can set one could make the origin answer something else under the same key.
+//! can set one could make the origin answer something else under the same key. Via and CDN-Loop stay: they end loops.
 
 use http::HeaderName;
 
 /// Fields by name, sorted.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 33] = [
     "base-url",
     "cf-connecting-ip",
     "client-ip",
@@ -19,7 +19,6 @@ const NAMES: [&str; 34] = [
     "request-uri",
     "script-name",
     "true-client-ip",
-    "via",
     "wap-profile",
     "x-backend-host",
     "x-client-ip",
@@ -77,7 +76,8 @@ mod tests {
         ] {
             assert!(is_poison(&name.parse().unwrap()), "{name}");
         }
-        for name in ["Accept", "Accept-Language", "Authorization", "Cookie", "Host", "User-Agent", "X-Currency"] {
+        for name in ["Accept", "Accept-Language", "Authorization", "Cookie", "Host", "User-Agent", "Via", "X-Currency"]
+        {
             assert!(!is_poison(&name.parse().unwrap()), "{name}");
         }
     }

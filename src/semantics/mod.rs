@@ -18,6 +18,7 @@ pub mod forwarding;
 pub mod invalidate;
 pub mod lifetime;
 pub mod multipart;
+pub mod origin_tags;
 pub mod partial;
 mod path;
 pub mod policy;

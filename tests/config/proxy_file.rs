@@ -8,11 +8,11 @@ use std::time::Duration;
 const LEAST: &str = "[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n";
 
 fn load(text: &str, overrides: &Overrides, token: Option<&str>) -> Result<Config, ConfigErrors> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("token"), "s3cret\n").unwrap();
-    std::fs::write(folder.path().join("blank"), "\n").unwrap();
+    let folder = tempfile::tempdir().expect("the system has room for a folder");
+    std::fs::write(folder.path().join("token"), "s3cret\n").expect("the folder is there");
+    std::fs::write(folder.path().join("blank"), "\n").expect("the folder is there");
     let path = folder.path().join("proxy.toml");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("the folder is there");
     load_with_token(&path, overrides, token.map(ToOwned::to_owned))
 }
 

@@ -23,15 +23,15 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("the system has room for a folder");
         let path = folder.path().join("rules.toml");
-        std::fs::write(&path, GOOD).unwrap();
-        let rules = load_rules(&path).unwrap();
+        std::fs::write(&path, GOOD).expect("the folder is there");
+        let rules = load_rules(&path).expect("these rules are good");
         let in_force = Arc::new(Mutex::new(rules.rule_set));
         let clock = Arc::new(ManualClock::new(Timestamp::from_secs(100)));
         let applied = Arc::clone(&in_force);
         let reloader = RulesReloader::new(&path, &rules.warnings, rules.sources, clock.clone(), move |rule_set| {
-            *applied.lock().unwrap() = rule_set;
+            *applied.lock().expect("nothing panics in the lock") = rule_set;
         });
         Self { folder, clock, in_force, reloader }
     }
@@ -42,11 +42,17 @@ impl Fixture {
 
     fn write(&self, text: &str) {
         self.clock.advance(Duration::from_secs(1));
-        std::fs::write(self.path(), text).unwrap();
+        std::fs::write(self.path(), text).expect("the folder is there");
     }
 
     fn names(&self) -> Vec<String> {
-        self.in_force.lock().unwrap().routes().iter().map(|route| route.name.to_string()).collect()
+        self.in_force
+            .lock()
+            .expect("nothing panics in the lock")
+            .routes()
+            .iter()
+            .map(|route| route.name.to_string())
+            .collect()
     }
 }
 
@@ -110,7 +116,7 @@ fn watched(path: &Path) -> (impl Drop, Receiver<()>) {
         // The test may have ended.
         let _ = sender.send(());
     });
-    (watch.unwrap(), changes)
+    (watch.expect("the folder can be watched"), changes)
 }
 
 #[test]

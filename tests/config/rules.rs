@@ -2,11 +2,12 @@
 
 use super::{Expected, assert_problems, refused};
 use http::{Method, StatusCode};
-use larder::config::{check_rules_text, load_rules};
+use larder::config::{Problem, check_rules_text, load_rules};
 use larder::rules::Route;
 use larder::rules::key_recipe::{CookieRule, QueryRule};
 use larder::rules::lifetime::{LifetimeRule, OriginPrecedence};
 use larder::rules::route::{CompressionRule, RouteMode, SetCookieRule};
+use larder::rules::tag_template::TagTemplate;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ fn every_key_reaches_its_option() {
     );
     assert_eq!(route.key.headers, ["accept-language", "x-region"]);
     assert_eq!(route.key.cookies, CookieRule::Only(vec!["currency".into(), "lang".into()]));
-    assert_eq!(route.tags.iter().map(|tag| tag.source()).collect::<Vec<_>>(), ["product:{id}", "catalog"]);
+    assert_eq!(route.tags.iter().map(TagTemplate::source).collect::<Vec<_>>(), ["product:{id}", "catalog"]);
     assert_eq!((route.set_cookie, route.compression), (SetCookieRule::Store, CompressionRule::Gzip));
     assert_eq!((route.max_body_bytes, route.coalesce_wait), (2 << 20, Duration::ZERO));
 }
@@ -350,7 +351,7 @@ fn warnings_tell_what_hardly_means_what_it_says() {
     ];
     for (text, expected) in cases {
         let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
-        let found: Vec<_> = rules.warnings.iter().map(|warning| warning.report()).collect();
+        let found: Vec<_> = rules.warnings.iter().map(Problem::report).collect();
         assert_problems(text, &found, expected);
     }
 }
@@ -391,4 +392,26 @@ fn rules_that_cannot_be_read_are_told_with_where_they_are_named() {
     let report = &errors.reports()[0];
     assert!(report.message.starts_with("cannot read the rules at `no/such/rules`: "), "{}", report.message);
     assert!(report.hint.as_deref().unwrap().contains("--rules PATH"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics_and_every_problem_can_be_shown(pieces in proptest::collection::vec(piece(), 0..12)) {
+        match check_rules_text(&pieces.concat()) {
+            Ok(rules) => drop(rules.warnings.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Err(errors) => drop((errors.to_string(), errors.reports())),
+        }
+    }
+}
+
+/// Parts of rules files, whole and broken.
+fn piece() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    prop_oneof![
+        Just("[[route]]\n".to_owned()),
+        "path = \"/[a-z{}*./%\u{e9}]{0,9}\"\n",
+        "(ttl|host|name|jitter|origin|max_body|set_cookie) = \"[0-9a-zM%:.\u{e9}\u{7f}]{0,6}\"\n",
+        "(tags|methods|headers|cookies|query) = (\\[|\\{)[\"a-zA-Z ={}:,\n]{0,12}(\\]|\\})\n",
+        "\\PC{0,10}",
+    ]
 }

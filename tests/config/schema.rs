@@ -30,7 +30,7 @@ fn assert_described(path: &str, schema: &Value) -> usize {
     let mut keys = 0;
     if let Some(properties) = schema.get("properties") {
         assert_eq!(schema["additionalProperties"], Value::Bool(false), "{path}");
-        for (name, property) in properties.as_object().unwrap() {
+        for (name, property) in properties.as_object().expect("properties are an object") {
             let path = format!("{path}.{name}");
             assert!(property["description"].is_string(), "{path} has no description");
             assert!(!property.to_string().contains("null"), "{path}: TOML has no null");
