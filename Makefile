@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 30
 BENCH_SECONDS ?= 5
 BENCH_ROUNDS ?= 5
 
-.PHONY: help demo test lint fuzz bench bench-parts bench-whole prerequisites
+.PHONY: help demo test conformance lint fuzz bench bench-parts bench-whole prerequisites
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,10 @@ test: ## Pass every test: unit, scenario, real upstream, documentation, fuzz
 	cargo nextest run --locked --lib --bins --tests --no-fail-fast
 	cargo test --locked --doc --quiet
 	$(MAKE) --no-print-directory fuzz
+
+conformance: ## Run a public suite of tests for HTTP caches against Larder
+	@scripts/install-prerequisites.sh build conformance
+	@conformance/run.sh
 
 lint: ## Check formatting, lints and the house rules
 	@scripts/install-prerequisites.sh build

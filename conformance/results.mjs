@@ -41,7 +41,7 @@ export function counts (judged) {
 export function knownFailures (text) {
   const lines = text.split('\n').map(line => line.trim()).filter(line => line !== '' && !line.startsWith('#'))
   return new Map(lines.map(line => {
-    const [, id, reason] = /^([\w-]+): (.+)$/.exec(line) ?? []
+    const [, id, reason] = /^([\w=-]+): (.+)$/.exec(line) ?? []
     if (id === undefined) throw new Error(`known_failures.txt: not "test-id: reason": ${line}`)
     return [id, reason]
   }))

@@ -3,9 +3,9 @@
 //
 //   node conformance/run.mjs SUITE_FOLDER LARDER_BINARY WORK_FOLDER [TEST_ID]
 //
-// Two processes are started here and ended here: the suite's server, which is the origin, and Larder. The suite's
-// client runs in this one. With TEST_ID only that test runs, and its messages are shown. The exit code is 0 where all is
-// as known, 1 where it is not, 2 where the suite could not be run.
+// Started here and ended here: the suite's server, which is the origin, and Larder, once as it is by default and once
+// with a route that stores cookies. The suite's client runs in this process. With TEST_ID only that test runs, and its
+// messages are shown. The exit code is 0 where all is as known, 1 where it is not, 2 where the suite could not be run.
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -17,7 +17,10 @@ const START_MS_MAX = 20_000
 const RUN_MS_MAX = 180_000
 const TESTS_AT_ONCE = 100
 const KNOWN_FAILURES = new URL('known_failures.txt', import.meta.url)
-const RULES = '[[route]]\nname = "all"\npath = "/**"\n'
+const PLAIN_ROUTE = '[[route]]\nname = "all"\npath = "/**"\n'
+// RFC 9111 section 7.3 lets a cache store Set-Cookie, and Larder refuses unless told otherwise.
+const COOKIE_TESTS = ['headers-store-Set-Cookie', '304-etag-update-response-Set-Cookie', 'other-set-cookie']
+const COOKIE_ROUTE = `${PLAIN_ROUTE}set_cookie = "store"\n`
 
 const [suiteFolder, binary, workFolder, only] = process.argv.slice(2).map((text, at) => at < 3 ? path.resolve(text) : text)
 if (workFolder === undefined) {
@@ -39,9 +42,10 @@ try {
 async function main () {
   mkdirSync(workFolder, { recursive: true })
   const origin = await startOrigin()
-  const larder = await startLarder(origin)
+  const plain = await startLarder('plain', origin, PLAIN_ROUTE)
+  const cookies = await startLarder('cookies', origin, COOKIE_ROUTE)
   const suites = await loadSuites()
-  const results = await within(RUN_MS_MAX, 'the tests', runTests(suites, larder))
+  const results = await within(RUN_MS_MAX, 'the tests', runTests(suites, plain, cookies))
   if (only !== undefined) {
     console.log(JSON.stringify(results[only] ?? 'no such test'))
     return results[only] === true ? 0 : 1
@@ -59,10 +63,10 @@ function startOrigin () {
 }
 
 /** Starts Larder on free ports in front of `origin`; the URL of its data port. */
-function startLarder (origin) {
-  const config = path.join(workFolder, 'proxy.toml')
-  const rules = path.join(workFolder, 'rules.toml')
-  writeFileSync(rules, RULES)
+function startLarder (name, origin, route) {
+  const config = path.join(workFolder, `${name}-proxy.toml`)
+  const rules = path.join(workFolder, `${name}-rules.toml`)
+  writeFileSync(rules, route)
   writeFileSync(config, [
     `rules = ${JSON.stringify(rules)}`, '[listen]', 'http = "127.0.0.1:0"', '[admin]', 'listen = "127.0.0.1:0"',
     '[upstream]', `servers = [${JSON.stringify(origin)}]`, '[log]', 'level = "warn"', 'access = false', ''
@@ -103,17 +107,24 @@ async function loadSuites () {
   return suites.map(suite => ({ ...suite, tests: suite.tests.filter(test => test.browser_only !== true) }))
 }
 
-async function runTests (suites, baseUrl) {
+async function runTests (suites, plain, cookies) {
   const config = await importFromSuite('client/config.mjs')
   const { makeCacheTest, testResults } = await importFromSuite('client/test.mjs')
   config.setFetch(createRequire(path.join(suiteFolder, 'package.json'))('node-fetch'))
-  config.setBaseUrl(baseUrl)
   config.setUseBrowserCache(false)
   const tests = suites.flatMap(suite => suite.tests).filter(test => only === undefined || test.id === only)
-  for (let at = 0; at < tests.length; at += TESTS_AT_ONCE) {
-    await Promise.all(tests.slice(at, at + TESTS_AT_ONCE).map(test => makeCacheTest({ ...test, dump: only !== undefined })))
-  }
+  const ofCookies = test => COOKIE_TESTS.includes(test.id)
+  await runThrough(plain, tests.filter(test => !ofCookies(test)))
+  await runThrough(cookies, tests.filter(ofCookies))
   return testResults
+
+  async function runThrough (baseUrl, tests) {
+    config.setBaseUrl(baseUrl)
+    for (let at = 0; at < tests.length; at += TESTS_AT_ONCE) {
+      const batch = tests.slice(at, at + TESTS_AT_ONCE)
+      await Promise.all(batch.map(test => makeCacheTest({ ...test, dump: only !== undefined })))
+    }
+  }
 }
 
 function importFromSuite (file) {

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [test] [bench]
+#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # test:  Python with venv (for the real upstream) and cargo-nextest
+# conformance: Node.js and npm
 # bench: wrk and taskset
 set -euo pipefail
 
@@ -51,6 +52,10 @@ for job in "${@:-build}"; do
       python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)
       need curl curl
       ;;
+    conformance)
+      need node nodejs
+      need npm npm
+      ;;
     bench)
       need wrk wrk
       need taskset util-linux
@@ -58,7 +63,7 @@ for job in "${@:-build}"; do
       ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, test, bench" >&2
+      echo "hint: one of build, test, conformance, bench" >&2
       exit 2
       ;;
   esac
