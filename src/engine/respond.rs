@@ -30,7 +30,7 @@ pub(super) enum Sharer {
 }
 
 /// An answer from what is stored, without asking the origin.
-pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: Usable) -> Answer {
+pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: &Usable) -> Answer {
     let now = engine.now();
     let lifetime = lifetime_of(request, &usable.entry);
     let outcome = match usable.why {

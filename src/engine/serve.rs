@@ -42,7 +42,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> An
                 if usable.why != Reason::Fresh {
                     refresh(engine, &request, &usable.entry, usable.why);
                 }
-                return respond::usable(engine, &request, usable);
+                return respond::usable(engine, &request, &usable);
             }
             Found::Ask(ask) => ask,
         };

@@ -188,14 +188,12 @@ async fn several_ranges_are_sent_as_multipart_with_a_boundary_of_their_own() {
         let boundary = content_type.strip_prefix("multipart/byteranges; boundary=").expect("the type").to_owned();
         let length = text.len();
         let parts = [(70_000, 70_002), (5, 6), (length - 4, length - 1)];
-        let mut expected = String::new();
-        for (first, last) in in_order.map(|place: usize| parts[place]) {
-            expected += &format!(
-                "\r\n--{boundary}\r\nContent-Type: application/json\r\nContent-Range: bytes {first}-{last}/{length}\r\n\r\n{}",
-                &text[first..=last]
-            );
-        }
-        expected += &format!("\r\n--{boundary}--\r\n");
+        let parts = in_order.map(|place: usize| {
+            let (first, last) = parts[place];
+            let fields = format!("Content-Type: application/json\r\nContent-Range: bytes {first}-{last}/{length}");
+            format!("\r\n--{boundary}\r\n{fields}\r\n\r\n{}", &text[first..=last])
+        });
+        let expected = format!("{}\r\n--{boundary}--\r\n", parts.concat());
         assert_eq!(response.body(), &expected);
         let again = get(&entry, &[ranges]).await;
         assert_ne!(field(&again, "content-type"), field(&response, "content-type"), "the boundary can be foreseen");

@@ -134,7 +134,7 @@ mod tests {
     use http_body::Body as _;
 
     fn text() -> Bytes {
-        (0..60_000).map(|number: u32| format!("{number} ")).collect::<String>().into()
+        (0..60_000).flat_map(|number: u32| format!("{number} ").into_bytes()).collect()
     }
 
     fn range(first: u64, last: u64) -> Segment {
