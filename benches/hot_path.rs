@@ -25,10 +25,8 @@ const PATH: &str = "/api/products/4711?currency=EUR&utm_source=mail";
 
 /// The rules of a shop with many routes, the one that matches last.
 fn rules() -> RuleSet {
-    let mut text = String::new();
-    for number in 0..50 {
-        text.push_str(&format!("[[route]]\nname = \"r{number}\"\npath = \"/api/v{number}/{{id}}\"\nttl = \"1m\"\n"));
-    }
+    let route = |number| format!("[[route]]\nname = \"r{number}\"\npath = \"/api/v{number}/{{id}}\"\nttl = \"1m\"\n");
+    let mut text = (0..50).map(route).collect::<Vec<_>>().concat();
     text.push_str("[[route]]\nname = \"product\"\npath = \"/api/products/{id}\"\nttl = \"5m\"\n");
     text.push_str("query = { allow = [\"currency\", \"lang\"] }\ntags = [\"product:{id}\", \"catalog\"]\n");
     check_rules_text(&text).expect("the rules above").rule_set

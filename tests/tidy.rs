@@ -2,6 +2,8 @@
 //!
 //! Every rule has a test on a bad sample beside it, so that none can pass by looking at nothing.
 
+#![allow(unreachable_pub, reason = "the rules are modules of this binary")]
+
 mod tidy {
     pub mod floors;
     pub mod headers;
@@ -36,7 +38,8 @@ impl Source {
     }
 
     fn is_rust_under(&self, folders: &[&str]) -> bool {
-        self.path.ends_with(".rs") && folders.iter().any(|folder| self.path.starts_with(folder))
+        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+            && folders.iter().any(|folder| self.path.starts_with(folder))
     }
 }
 
@@ -53,8 +56,8 @@ fn sources() -> Vec<Source> {
 }
 
 fn gather(root: &Path, folder: &Path, found: &mut Vec<Source>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
+    for entry in std::fs::read_dir(folder).expect("a folder of the project") {
+        let entry = entry.expect("an entry of a folder");
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = entry.path();
         if SKIPPED.contains(&name.as_str()) || name == "Cargo.lock" {
@@ -63,7 +66,7 @@ fn gather(root: &Path, folder: &Path, found: &mut Vec<Source>) {
         if path.is_dir() {
             gather(root, &path, found);
         } else if let Ok(text) = std::fs::read_to_string(&path) {
-            let relative = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+            let relative = path.strip_prefix(root).expect("the walk began there").to_string_lossy().replace('\\', "/");
             found.push(Source { path: relative, text });
         }
     }
@@ -77,7 +80,7 @@ fn hold(folders: &[&str], rule: impl Fn(&Source) -> Vec<String>) {
         if folders.is_empty() || source.is_rust_under(folders) {
             checked += 1;
             for violation in rule(&source) {
-                writeln!(report, "  {}: {violation}", source.path).unwrap();
+                writeln!(report, "  {}: {violation}", source.path).expect("a String takes all that is written");
             }
         }
     }

@@ -21,7 +21,7 @@ const MALFORMED: [(&str, &str); 26] = [
     ("bare line feed", "GET / HTTP/1.1\nHost: a\n\n"),
     ("bare line feed in one line", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\nY: 2\r\n\r\n"),
     ("bare carriage return", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\rY: 2\r\n\r\n"),
-    ("NUL in a value", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\02\r\n\r\n"),
+    ("NUL in a value", "GET / HTTP/1.1\r\nHost: a\r\nX: 1\u{0}2\r\n\r\n"),
     ("no colon", "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n"),
     ("empty field name", "GET / HTTP/1.1\r\nHost: a\r\n: 1\r\n\r\n"),
     (

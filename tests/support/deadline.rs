@@ -11,8 +11,6 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// # Panics
 /// Where the deadline passes first; the message says what was waited for.
 pub async fn within<T>(what: impl std::fmt::Display, event: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, event).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited {DEADLINE:?} in vain for {what}"),
-    }
+    let waited = tokio::time::timeout(DEADLINE, event).await;
+    waited.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain for {what}"))
 }

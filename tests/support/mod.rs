@@ -12,7 +12,7 @@
 //! [`barrier::Barrier`] orders events, and every wait has a deadline that names what was waited for. Time is told by
 //! the origin's own fields (`Age`, `Date`), never by waiting.
 
-#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "shared by test binaries, each of which uses its part")]
 
 pub mod barrier;
 pub mod client;

@@ -149,13 +149,10 @@ impl Wire {
 
     /// Reads more into the buffer; none at the end or on a failure, which are the same to a peer.
     async fn fill(&mut self) -> Option<()> {
-        let mut block = [0; 16 * 1024];
-        match self.stream.read(&mut block).await {
+        self.buffer.reserve(16 * 1024);
+        match self.stream.read_buf(&mut self.buffer).await {
             Ok(0) | Err(_) => None,
-            Ok(read) => {
-                self.buffer.extend_from_slice(&block[..read]);
-                Some(())
-            }
+            Ok(_) => Some(()),
         }
     }
 }
