@@ -19,11 +19,12 @@ prerequisites: ## Install what a build needs (C compiler, cmake)
 demo: prerequisites ## Run the sample shop API with Larder in front of it
 	cargo run --locked --quiet -- demo
 
-test: ## Pass every test: unit, scenario, real upstream, documentation, fuzz
+test: ## Pass every test: unit, scenario, real upstream, documentation, conformance, fuzz
 	@scripts/install-prerequisites.sh build test
 	@scripts/install-datasette.sh
 	cargo nextest run --locked --lib --bins --tests --no-fail-fast
 	cargo test --locked --doc --quiet
+	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory fuzz
 
 conformance: ## Run a public suite of tests for HTTP caches against Larder

@@ -6,6 +6,7 @@ mod check;
 mod client;
 pub mod demo;
 mod explain;
+mod foreground;
 mod logging;
 mod purge;
 mod rules_control;
@@ -71,7 +72,7 @@ impl From<ServeArguments> for Overrides {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Serve(arguments) => serve::run(&cli.config, &arguments.into()),
+        Command::Serve(arguments) => foreground::run(&cli.config, &arguments.into()),
         Command::Check => return check::run(&cli.config),
         Command::Explain(arguments) => explain::run(&cli.config, arguments),
         Command::Purge(arguments) => purge::run(&cli.config, arguments),

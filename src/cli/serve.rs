@@ -6,7 +6,7 @@ use crate::admin::{self, AdminState, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::reload::RulesReloader;
 use crate::config::watch::{RulesWatch, watch_rules};
-use crate::config::{Config, LoadedRules, Overrides, load_rules};
+use crate::config::{Config, LoadedRules, load_rules};
 use crate::engine::{Engine, EngineParts};
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::{Invalidation, InvalidationOptions};
@@ -17,7 +17,6 @@ use crate::proxy::observer::{Observer, Observers};
 use crate::store::memory::MemoryTier;
 use crate::upstream::UpstreamPool;
 use anyhow::Context as _;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +31,7 @@ pub struct Running {
     pub data_address: SocketAddr,
     /// Where the admin API listens.
     pub admin_address: SocketAddr,
-    rules: Arc<RulesKeeper>,
+    pub(super) rules: Arc<RulesKeeper>,
     readiness: Arc<Readiness>,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
@@ -49,29 +48,11 @@ impl Running {
     }
 }
 
-/// Runs an instance until SIGTERM or SIGINT.
-pub(super) fn run(config: &Path, overrides: &Overrides) -> anyhow::Result<()> {
-    let config = super::load(config, overrides)?;
-    logging::init(config.log);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(async {
-        let running = start(config).await?;
-        announce(&running)?;
-        signalled(&running).await?;
-        tracing::info!("stopping: requests under way may finish");
-        running.stop().await;
-        Ok(())
-    })
-}
-
 /// Starts an instance on the runtime that it is called on.
 ///
 /// # Errors
 /// Where the rules hold errors, an address can't be listened on, or a part can't be made.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    let LoadedRules { rule_set, warnings, sources } =
-        load_rules(&config.rules_path).map_err(|errors| anyhow::anyhow!("{errors}"))?;
     let data = proxy::bind(config.proxy.http, proxy::Sharing::Alone)
         .with_context(|| format!("cannot listen on {} (listen.http)", config.proxy.http))?;
     let admin_listener = TcpListener::bind(config.admin.listen)
@@ -80,43 +61,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let (data_address, admin_address) = (data.local_addr()?, admin_listener.local_addr()?);
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let upstream = UpstreamPool::new(config.upstream).context("cannot use the upstream servers")?;
-    let memory = Arc::new(MemoryTier::new(config.memory));
-    let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
-    let invalidation = Arc::new(Invalidation::with_options(Arc::new(LocalLog::default()), options));
-    let engine = Engine::new(EngineParts {
-        clock: Arc::clone(&clock),
-        origin: upstream.clone(),
-        memory: Arc::clone(&memory),
-        invalidation: Arc::clone(&invalidation),
-        rules: rule_set,
-    });
-    let reloaded = Arc::clone(&engine);
-    let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), move |rules| {
-        reloaded.replace_rules(rules);
-    });
-    let rules = RulesKeeper::new(reloader);
-    let metrics = Arc::new(metrics(&memory, &upstream, &rules, invalidation));
-    let readiness = Arc::new(Readiness::default());
-    let state = AdminState {
-        engine: Arc::clone(&engine),
-        metrics: Arc::clone(&metrics),
-        rules: Arc::new(Arc::clone(&rules)),
-        readiness: Arc::clone(&readiness),
-        started_at: clock.now(),
-        clock: Arc::clone(&clock),
-    };
-
-    let (access_log, access_guard) = logging::access_log(config.log, clock).unzip();
-    let mut observers: Vec<Arc<dyn Observer>> = vec![metrics];
-    observers.extend(access_log);
+    let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
+    let parts = Parts::make(&config, clock)?;
+    let observers: Vec<Arc<dyn Observer>> = [parts.state.metrics.clone() as _].into_iter().chain(access_log).collect();
     let observers: Observers = observers.into();
+
     let (stop, stopping) = watch::channel(false);
     let mut servers = JoinSet::new();
-    servers.spawn(proxy::serve(data, engine, config.proxy, observers, stopped(stopping.clone())));
-    let admin_options = config.admin;
+    servers.spawn(proxy::serve(data, parts.state.engine.clone(), config.proxy, observers, stopped(stopping.clone())));
+    let (state, readiness) = (parts.state.clone(), Arc::clone(&parts.state.readiness));
     servers.spawn(async move {
-        if let Err(error) = admin::serve(admin_listener, state, admin_options, stopped(stopping)).await {
+        if let Err(error) = admin::serve(admin_listener, state, config.admin, stopped(stopping)).await {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
@@ -124,13 +79,51 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     Ok(Running {
         data_address,
         admin_address,
-        _watch: watch_for_changes(&config.rules_path, &rules),
-        rules,
+        _watch: watch_for_changes(&config.rules_path, &parts.rules),
+        rules: parts.rules,
         readiness,
         stop,
         servers,
         _access_log: access_guard,
     })
+}
+
+/// What an instance is made of, before anything runs.
+struct Parts {
+    rules: Arc<RulesKeeper>,
+    state: AdminState,
+}
+
+impl Parts {
+    fn make(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let LoadedRules { rule_set, warnings, sources } =
+            load_rules(&config.rules_path).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+        let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
+        let memory = Arc::new(MemoryTier::new(config.memory));
+        let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
+        let invalidation = Arc::new(Invalidation::with_options(Arc::new(LocalLog::default()), options));
+        let engine = Engine::new(EngineParts {
+            clock: Arc::clone(&clock),
+            origin: upstream.clone(),
+            memory: Arc::clone(&memory),
+            invalidation: Arc::clone(&invalidation),
+            rules: rule_set,
+        });
+        let reloaded = Arc::clone(&engine);
+        let apply = move |rules| reloaded.replace_rules(rules);
+        let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
+        let rules = RulesKeeper::new(reloader);
+        let metrics = Arc::new(metrics(&memory, &upstream, &rules, invalidation));
+        let state = AdminState {
+            engine,
+            metrics,
+            rules: Arc::new(Arc::clone(&rules)),
+            readiness: Arc::new(Readiness::default()),
+            started_at: clock.now(),
+            clock,
+        };
+        Ok(Self { rules, state })
+    }
 }
 
 /// Ends once the instance is to stop, or is gone.
@@ -164,31 +157,4 @@ fn metrics(
         rules: Box::new(move || rules.usage()),
         invalidation,
     })
-}
-
-/// One line per listener, once it accepts.
-fn announce(running: &Running) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://{}", running.data_address)?;
-    writeln!(out, "listening on http://{} (admin)", running.admin_address)?;
-    out.flush().context("cannot write to standard output")
-}
-
-/// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
-async fn signalled(running: &Running) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                let rules = Arc::clone(&running.rules);
-                // What became of it is in the log.
-                drop(tokio::task::spawn_blocking(move || rules.reload_now()).await);
-            }
-        }
-    }
 }

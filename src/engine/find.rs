@@ -32,6 +32,8 @@ pub(super) struct Usable {
     pub(super) entry: Arc<Entry>,
     /// `Fresh`, or why it is served stale, or `RefreshAhead`.
     pub(super) why: Reason,
+    /// Its lifetime under the rules in force.
+    pub(super) lifetime: Lifetime,
 }
 
 /// Why the origin is asked, and what there is to fall back on.
@@ -104,7 +106,7 @@ pub(super) fn lifetime_of(request: &CacheableRequest, entry: &Entry) -> Lifetime
 
 fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Found {
     let lifetime = lifetime_of(request, entry);
-    let usable = |why| Usable { entry: Arc::clone(entry), why };
+    let usable = |why| Usable { entry: Arc::clone(entry), why, lifetime };
     let found = match judge(&entry.parts.policy, &lifetime, validity, &request.directives, now) {
         Judgement::Fresh { ttl } => usable(late_in_life(request, &lifetime, ttl)),
         Judgement::StaleAccepted { .. } => usable(Reason::RequestMaxStale),

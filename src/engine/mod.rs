@@ -198,7 +198,7 @@ impl Handler for Engine {
             }
             Verdict::Pass { route, why } => (route, why, Outcome::Pass),
         };
-        pass::pass(self, request, target, rules, Bypass { route, why, outcome }).await
+        Box::pin(pass::pass(self, request, target, rules, Bypass { route, why, outcome })).await
     }
 }
 

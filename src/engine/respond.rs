@@ -30,15 +30,13 @@ pub(super) enum Sharer {
 }
 
 /// An answer from what is stored, without asking the origin.
-pub(super) fn usable(engine: &Engine, request: &CacheableRequest, usable: &Usable) -> Answer {
-    let now = engine.now();
-    let lifetime = lifetime_of(request, &usable.entry);
+pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp) -> Answer {
     let outcome = match usable.why {
         Reason::Fresh | Reason::RefreshAhead => Outcome::Hit,
         _ => Outcome::Stale,
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
-    let left = ttl_secs(&usable.entry.parts.policy, &lifetime, now);
+    let left = ttl_secs(&usable.entry.parts.policy, &usable.lifetime, now);
     // What a soft purge made stale has time left by its age, but none that counts.
     let ttl_secs = Some(if outcome == Outcome::Stale { left.min(0) } else { left });
     let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };

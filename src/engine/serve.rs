@@ -34,15 +34,23 @@ enum Part {
 
 /// Answers a request on a cacheable route.
 pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> Answer {
-    let request = Arc::new(request);
+    let now = engine.now();
+    match engine.find(&request, now) {
+        Found::Usable(usable) if usable.why == Reason::Fresh => respond::usable(&request, &usable, now),
+        // Boxed, so that a hit does not carry the room that a miss needs.
+        found => Box::pin(serve_or_ask(engine, Arc::new(request), found)).await,
+    }
+}
+
+async fn serve_or_ask(engine: &Arc<Engine>, request: Arc<CacheableRequest>, mut found: Found) -> Answer {
     let mut variant = None;
     for round in 0.. {
-        let ask = match engine.find(&request, engine.now()) {
+        let ask = match found {
             Found::Usable(usable) => {
                 if usable.why != Reason::Fresh {
                     refresh(engine, &request, &usable.entry, usable.why);
                 }
-                return respond::usable(engine, &request, &usable);
+                return respond::usable(&request, &usable, engine.now());
             }
             Found::Ask(ask) => ask,
         };
@@ -54,6 +62,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> An
             Part::Take(fetched) => return respond::fetched(engine, &request, &ask, fetched, Sharer::Follower),
             Part::LookAgain(other) => variant = other,
         }
+        found = engine.find(&request, engine.now());
     }
     unreachable!("the last round fetches on its own")
 }

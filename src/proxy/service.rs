@@ -69,7 +69,7 @@ pub(super) async fn answer<H: Handler>(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     match upgrade {
-        Some(upgrade) => match upgrade.settle(response, record).await {
+        Some(upgrade) => match Box::pin(upgrade.settle(response, record)).await {
             (response, Some(record)) => Ok(finish(response, record)),
             (response, None) => Ok(response.map(|_| ResponseBody::none())),
         },
