@@ -35,7 +35,8 @@ pub(super) fn settle_path(path: &str, out: &mut String) -> Reading {
             reading = Reading::Ambiguous;
         }
         let segment_start = out.len();
-        if settle_segment(segment, out) == Reading::Ambiguous {
+        let own_reading = settle_segment(segment, out);
+        if own_reading == Reading::Ambiguous || is_encoded_twice(out.get(segment_start..).unwrap_or_default()) {
             reading = Reading::Ambiguous;
         }
         match out.get(segment_start..) {
@@ -122,13 +123,19 @@ fn settle_segment(segment: &str, out: &mut String) -> Reading {
             out.push(char::from(decoded));
         } else {
             append_encoded(decoded, out);
-            let is_doubly_encoded = decoded == b'%' && encoded_byte(rest).is_some();
-            if is_doubly_encoded || is_hazard(decoded) {
+            if is_hazard(decoded) {
                 reading = Reading::Ambiguous;
             }
         }
     }
     reading
+}
+
+/// Whether a settled segment holds an encoding that decodes to another encoding. Looked for in the settled form, where
+/// nothing hides it: of `%25%31C` the `%31` is decoded only then.
+fn is_encoded_twice(settled: &str) -> bool {
+    let is_followed = |at| settled.as_bytes().get(at + 3..).and_then(encoded_byte).is_some();
+    settled.match_indices("%25").any(|(at, _)| is_followed(at))
 }
 
 /// Whether the encoded form of a byte is read as a delimiter by some and as data by others.
@@ -220,6 +227,7 @@ mod tests {
             ("/a%4", "/a%254"),
             ("/%%34%31", "/%2541"),
             ("/a%252Fb", "/a%252Fb"),
+            ("/a%25%32Fb", "/a%252Fb"),
             ("/%c0%af", "/%C0%AF"),
         ] {
             assert_eq!(settle(path), (expected.to_owned(), Reading::Ambiguous), "{path}");
