@@ -109,8 +109,8 @@ impl Parts {
             invalidation: Arc::clone(&invalidation),
             rules: rule_set,
         });
-        let reloaded = Arc::clone(&engine);
-        let apply = move |rules| reloaded.replace_rules(rules);
+        let governed = Arc::clone(&engine);
+        let apply = move |new| governed.replace_rules(new);
         let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
         let rules = RulesKeeper::new(reloader);
         let metrics = Arc::new(metrics(&memory, &upstream, &rules, invalidation));
