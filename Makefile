@@ -36,6 +36,8 @@ lint: ## Check formatting, lints and the house rules
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	cargo test --locked --quiet --test tidy
+	@cargo metadata --locked --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null || \
+	  { echo 'hint: after a change of dependencies run: cargo metadata --manifest-path fuzz/Cargo.toml' >&2; exit 1; }
 
 fuzz: ## Run each fuzz target for FUZZ_SECONDS
 	@scripts/install-prerequisites.sh build
