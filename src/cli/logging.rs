@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::{AccessLog as Access, LogFormat, LogLevel, LogOptions};
 use crate::proxy::access_log::{self, AccessLog};
 use crate::proxy::observer::Observer;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
@@ -17,7 +18,9 @@ pub(super) fn init(options: LogOptions) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let subscriber = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level);
+    let is_terminal = std::io::stderr().is_terminal();
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_terminal).with_max_level(level);
     // A second initialisation can only come from a process that has set its own: that one stays.
     let _ = match options.format {
         LogFormat::Text => subscriber.with_target(false).try_init(),

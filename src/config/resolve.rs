@@ -272,7 +272,10 @@ fn server(text: &str) -> Result<Uri, String> {
         (Some("http"), Some(_)) if uri.path() != "/" || uri.query().is_some() => {
             Err(format!("{FORM}, without a path: requests keep their own"))
         }
-        (Some("http"), Some(authority)) if authority.as_str().ends_with(':') => Err(FORM.to_owned()),
+        // What is there besides the host must be a port; the crate's parser takes more.
+        (Some("http"), Some(authority)) if authority.as_str() != authority.host() && authority.port_u16().is_none() => {
+            Err(FORM.to_owned())
+        }
         (Some("http"), Some(_)) => Ok(uri),
         (Some("https"), _) => Err(format!("only plain HTTP is spoken to the upstream: {FORM}")),
         _ => Err(FORM.to_owned()),

@@ -203,13 +203,15 @@ impl Engine {
         mut leader: Option<Leader<Flown>>,
     ) {
         let mut trailers = None;
+        let mut retention = Retention::Retained;
         while let Some(frame) = body.frame().await {
             match frame.map(http_body::Frame::into_data) {
                 Ok(Ok(data)) => {
                     if writer.push(data).await.is_err() {
                         return;
                     }
-                    if writer.retained() == Retention::Overrun {
+                    if retention != writer.retained() {
+                        retention = Retention::Overrun;
                         drop(leader.take());
                         self.uncacheable().remember(&draft.key, Reason::BodyTooLarge, self.now());
                     }

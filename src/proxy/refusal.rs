@@ -1,31 +1,16 @@
 //! Why a request never reaches the handler: it breaks the grammar or the framing of HTTP/1.1 (RFC 9112), or a limit.
 
+use crate::semantics::reason::labelled;
 use http::StatusCode;
 
 macro_rules! refusals {
     ($($variant:ident $status:ident $label:literal $explanation:literal,)+) => {
-        /// Why a request was refused before any of it was handed on.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Refusal {
-            $(#[doc = $explanation] $variant,)+
+        labelled! {
+            /// Why a request was refused before any of it was handed on.
+            Refusal { $($variant $label $explanation,)+ }
         }
 
         impl Refusal {
-            /// Every refusal.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The stable label: lower case, words joined by hyphens, never renamed.
-            #[must_use]
-            pub const fn label(self) -> &'static str {
-                match self { $(Self::$variant => $label,)+ }
-            }
-
-            /// One sentence for the client.
-            #[must_use]
-            pub const fn explanation(self) -> &'static str {
-                match self { $(Self::$variant => $explanation,)+ }
-            }
-
             /// The status of the answer.
             #[must_use]
             pub const fn status(self) -> StatusCode {

@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-macro_rules! reasons {
-    ($($variant:ident $label:literal $explanation:literal,)+) => {
-        /// Why a request was answered as it was, or a response stored or not.
+/// Makes an enum of which every variant has a stable label and one sentence.
+macro_rules! labelled {
+    ($(#[$about:meta])* $name:ident { $($variant:ident $label:literal $explanation:literal,)+ }) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Reason {
+        pub enum $name {
             $(#[doc = $explanation] $variant,)+
         }
 
-        impl Reason {
-            /// Every reason, in the order of a request's path.
+        impl $name {
+            /// All of them, in the order of a request's path.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The stable label: lower case, words joined by hyphens, never renamed.
@@ -29,75 +30,80 @@ macro_rules! reasons {
     };
 }
 
-reasons! {
-    // The route's verdict.
-    NoRoute "no-route" "No route matches the request, so it passes through.",
-    RoutePasses "route-passes" "The route says `cache = false`.",
-    MethodNotNamed "method-not-named" "The route does not name this method, so it passes through.",
-    InvalidTarget "invalid-target" "The request does not name one host and one path.",
-    AmbiguousPath "ambiguous-path" "The path can be read in more than one way (encoded delimiters, backslashes, path parameters), so it is never cached.",
-    RequestBody "request-body" "The request carries a body, which is no part of a key.",
-    Upgrade "upgrade" "The request asks for another protocol.",
-    Expectation "expectation" "The request expects an interim answer of its own.",
-    // Lookup.
-    NotStored "not-stored" "Nothing is stored under this key.",
-    VariantNotStored "variant-not-stored" "Something is stored under this key, but no variant fits the request's headers.",
-    PartStored "part-stored" "Only a part is stored, and the request asks for more.",
-    Purged "purged" "A purge made what was stored unusable.",
-    SoftPurged "soft-purged" "A soft purge made what was stored stale.",
-    KnownUncacheable "known-uncacheable" "An answer for this key was found uncacheable a short while ago.",
-    // Reuse, RFC 9111 section 4.
-    Fresh "fresh" "The stored response is fresh.",
-    Expired "expired" "The stored response is older than its freshness lifetime.",
-    ResponseNoCache "response-no-cache" "The stored response says no-cache: it must be validated each time.",
-    RequestNoCache "request-no-cache" "The request says no-cache.",
-    RequestPragma "request-pragma" "The request says Pragma: no-cache and has no Cache-Control.",
-    RequestNoStore "request-no-store" "The request says no-store.",
-    RequestMaxAge "request-max-age" "The stored response is older than the request's max-age.",
-    RequestMinFresh "request-min-fresh" "The stored response is not fresh for as long as the request's min-fresh.",
-    RequestMaxStale "request-max-stale" "The request accepts this staleness with max-stale.",
-    OnlyIfCached "only-if-cached" "The request says only-if-cached and nothing stored fits.",
-    Revalidated "revalidated" "The origin confirmed the stored response.",
-    RefreshAhead "refresh-ahead" "The hit is late in the lifetime, so a refresh runs in the background.",
-    StaleWhileRevalidate "stale-while-revalidate" "Stale, within stale-while-revalidate: served while a refresh runs.",
-    StaleIfError "stale-if-error" "Stale, within stale-if-error: the origin failed.",
-    StaleOnDisconnect "stale-on-disconnect" "Stale: the origin could not be reached.",
-    MustRevalidate "must-revalidate" "The stored response says must-revalidate: it is never served stale.",
-    ProxyRevalidate "proxy-revalidate" "The stored response says proxy-revalidate: it is never served stale.",
-    SharedMaxAge "s-maxage" "The stored response's lifetime comes from s-maxage: it is never served stale.",
-    StaleTooOld "stale-too-old" "The stored response is staler than its stale windows allow.",
-    // Storing, RFC 9111 section 3.
-    Stored "stored" "The response was stored.",
-    MethodNotStorable "method-not-storable" "Answers to this method are not stored.",
-    ResponseNoStore "response-no-store" "The response says no-store.",
-    ResponsePrivate "response-private" "The response says private.",
-    SetCookie "set-cookie" "The response sets a cookie, and the route refuses to store such.",
-    Authorized "authorization" "The request was authorized, and the response does not allow sharing (public, s-maxage, must-revalidate).",
-    VaryAny "vary-any" "The response says Vary: *.",
-    StatusNotUnderstood "status-not-understood" "must-understand is set and the status is not one that Larder understands.",
-    StatusNotStorable "status-not-storable" "This status is never stored.",
-    NoLifetime "no-lifetime" "Neither the response nor the route gives a lifetime, and there is no validator.",
-    PartNotStorable "part-not-storable" "The partial response has no strong validator or no single valid Content-Range.",
-    BodyTooLarge "body-too-large" "The body is larger than the route's max_body.",
-    BodyTruncated "body-truncated" "The body was cut short.",
-    Overtaken "overtaken-by-purge" "A purge came while the response was being fetched.",
-    EntryTooLarge "entry-too-large" "The response is larger than the tier can hold.",
-    // Coalescing.
-    Collapsed "collapsed" "The request shared another request's fetch.",
-    CoalesceWaitOver "coalesce-wait-over" "The shared fetch took longer than coalesce_wait.",
-    LeaderGone "leader-gone" "The shared fetch ended without an answer.",
-    LeaderFailed "leader-failed" "The shared fetch failed.",
-    LeaderUncacheable "leader-uncacheable" "The shared fetch's answer may not be shared.",
-    VariantDiffers "variant-differs" "The shared fetch's answer is another variant.",
-    // The origin.
-    UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",
-    UpstreamConnect "upstream-connect" "No connection to the upstream could be made.",
-    UpstreamTimeout "upstream-timeout" "The upstream did not answer in time.",
-    UpstreamClosed "upstream-closed" "The upstream closed the connection before its answer.",
-    UpstreamInvalid "upstream-invalid" "The upstream's answer is not valid HTTP.",
-    UpstreamErrorStatus "upstream-error-status" "The upstream answered with a server error.",
-    ClientBody "client-body" "The client's request body failed before its end.",
-    Loop "loop" "The request has already passed through this instance.",
+pub(crate) use labelled;
+
+labelled! {
+    /// Why a request was answered as it was, or a response stored or not.
+    Reason {
+        // The route's verdict.
+        NoRoute "no-route" "No route matches the request, so it passes through.",
+        RoutePasses "route-passes" "The route says `cache = false`.",
+        MethodNotNamed "method-not-named" "The route does not name this method, so it passes through.",
+        InvalidTarget "invalid-target" "The request does not name one host and one path.",
+        AmbiguousPath "ambiguous-path" "The path can be read in more than one way (encoded delimiters, backslashes, path parameters), so it is never cached.",
+        RequestBody "request-body" "The request carries a body, which is no part of a key.",
+        Upgrade "upgrade" "The request asks for another protocol.",
+        Expectation "expectation" "The request expects an interim answer of its own.",
+        // Lookup.
+        NotStored "not-stored" "Nothing is stored under this key.",
+        VariantNotStored "variant-not-stored" "Something is stored under this key, but no variant fits the request's headers.",
+        PartStored "part-stored" "Only a part is stored, and the request asks for more.",
+        Purged "purged" "A purge made what was stored unusable.",
+        SoftPurged "soft-purged" "A soft purge made what was stored stale.",
+        KnownUncacheable "known-uncacheable" "An answer for this key was found uncacheable a short while ago.",
+        // Reuse, RFC 9111 section 4.
+        Fresh "fresh" "The stored response is fresh.",
+        Expired "expired" "The stored response is older than its freshness lifetime.",
+        ResponseNoCache "response-no-cache" "The stored response says no-cache: it must be validated each time.",
+        RequestNoCache "request-no-cache" "The request says no-cache.",
+        RequestPragma "request-pragma" "The request says Pragma: no-cache and has no Cache-Control.",
+        RequestNoStore "request-no-store" "The request says no-store.",
+        RequestMaxAge "request-max-age" "The stored response is older than the request's max-age.",
+        RequestMinFresh "request-min-fresh" "The stored response is not fresh for as long as the request's min-fresh.",
+        RequestMaxStale "request-max-stale" "The request accepts this staleness with max-stale.",
+        OnlyIfCached "only-if-cached" "The request says only-if-cached and nothing stored fits.",
+        Revalidated "revalidated" "The origin confirmed the stored response.",
+        RefreshAhead "refresh-ahead" "The hit is late in the lifetime, so a refresh runs in the background.",
+        StaleWhileRevalidate "stale-while-revalidate" "Stale, within stale-while-revalidate: served while a refresh runs.",
+        StaleIfError "stale-if-error" "Stale, within stale-if-error: the origin failed.",
+        StaleOnDisconnect "stale-on-disconnect" "Stale: the origin could not be reached.",
+        MustRevalidate "must-revalidate" "The stored response says must-revalidate: it is never served stale.",
+        ProxyRevalidate "proxy-revalidate" "The stored response says proxy-revalidate: it is never served stale.",
+        SharedMaxAge "s-maxage" "The stored response's lifetime comes from s-maxage: it is never served stale.",
+        StaleTooOld "stale-too-old" "The stored response is staler than its stale windows allow.",
+        // Storing, RFC 9111 section 3.
+        Stored "stored" "The response was stored.",
+        MethodNotStorable "method-not-storable" "Answers to this method are not stored.",
+        ResponseNoStore "response-no-store" "The response says no-store.",
+        ResponsePrivate "response-private" "The response says private.",
+        SetCookie "set-cookie" "The response sets a cookie, and the route refuses to store such.",
+        Authorized "authorization" "The request was authorized, and the response does not allow sharing (public, s-maxage, must-revalidate).",
+        VaryAny "vary-any" "The response says Vary: *.",
+        StatusNotUnderstood "status-not-understood" "must-understand is set and the status is not one that Larder understands.",
+        StatusNotStorable "status-not-storable" "This status is never stored.",
+        NoLifetime "no-lifetime" "Neither the response nor the route gives a lifetime, and there is no validator.",
+        PartNotStorable "part-not-storable" "The partial response has no strong validator or no single valid Content-Range.",
+        BodyTooLarge "body-too-large" "The body is larger than the route's max_body.",
+        BodyTruncated "body-truncated" "The body was cut short.",
+        Overtaken "overtaken-by-purge" "A purge came while the response was being fetched.",
+        EntryTooLarge "entry-too-large" "The response is larger than the tier can hold.",
+        // Coalescing.
+        Collapsed "collapsed" "The request shared another request's fetch.",
+        CoalesceWaitOver "coalesce-wait-over" "The shared fetch took longer than coalesce_wait.",
+        LeaderGone "leader-gone" "The shared fetch ended without an answer.",
+        LeaderFailed "leader-failed" "The shared fetch failed.",
+        LeaderUncacheable "leader-uncacheable" "The shared fetch's answer may not be shared.",
+        VariantDiffers "variant-differs" "The shared fetch's answer is another variant.",
+        // The origin.
+        UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",
+        UpstreamConnect "upstream-connect" "No connection to the upstream could be made.",
+        UpstreamTimeout "upstream-timeout" "The upstream did not answer in time.",
+        UpstreamClosed "upstream-closed" "The upstream closed the connection before its answer.",
+        UpstreamInvalid "upstream-invalid" "The upstream's answer is not valid HTTP.",
+        UpstreamErrorStatus "upstream-error-status" "The upstream answered with a server error.",
+        ClientBody "client-body" "The client's request body failed before its end.",
+        Loop "loop" "The request has already passed through this instance.",
+    }
 }
 
 impl fmt::Display for Reason {

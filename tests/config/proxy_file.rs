@@ -142,6 +142,10 @@ const BAD: &[(&str, &[Expected])] = &[
     ("[upstream]\nservers = [1]", &[(2, 12, "expected a string, found an integer", None)]),
     ("upstream.servers = [\"a:1\"]", &[(1, 21, "`a:1` is no address of an upstream server", Some(URL))]),
     (
+        "upstream.servers = [\"http://a:1.\"]",
+        &[(1, 21, "`http://a:1.` is no address of an upstream server", Some(URL))],
+    ),
+    (
         "upstream.servers = [\"https://a\", \"http://a/x\", \"http://u@a\"]",
         &[
             (
