@@ -106,6 +106,7 @@ pub(super) fn lifetime_of(request: &CacheableRequest, entry: &Entry) -> Lifetime
 
 fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Found {
     let lifetime = lifetime_of(request, entry);
+    let holding = deliver::holding(entry, &request.method, &request.headers, now);
     let usable = |why| Usable { entry: Arc::clone(entry), why, lifetime };
     let found = match judge(&entry.parts.policy, &lifetime, validity, &request.directives, now) {
         Judgement::Fresh { ttl } => usable(late_in_life(request, &lifetime, ttl)),
@@ -114,10 +115,12 @@ fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validit
         Judgement::Revalidate { why, on_failure } => {
             let why = if validity == Validity::SoftPurged { Reason::SoftPurged } else { why };
             let forward = forward_of(why);
-            return Found::Ask(Ask { forward, why, stored: Some((Arc::clone(entry), on_failure)) });
+            // A part that holds too little neither validates nor stands in for what is asked.
+            let stored = (holding == Holding::Held).then(|| (Arc::clone(entry), on_failure));
+            return Found::Ask(Ask { forward, why, stored });
         }
     };
-    if deliver::holding(entry, &request.method, &request.headers, now) == Holding::Held {
+    if holding == Holding::Held {
         return Found::Usable(found);
     }
     let stored = Some((found.entry, OnOriginFailure::Fail(Reason::PartStored)));

@@ -1,6 +1,6 @@
 //! Ranges from the cache: RFC 9110 section 14, RFC 9111 section 3.3 and 3.4.
 
-use crate::support::{Scenario, Setup, get, reply};
+use crate::support::{Scenario, Setup, get, raw, reply};
 
 async fn ten_bytes_stored() -> Scenario {
     let scenario = Setup::route("").start().await;
@@ -118,4 +118,15 @@ async fn a_stored_part_without_a_validator_is_replaced_by_the_whole() {
         scenario.get("/p").await.hit().body("6543210abc");
         scenario.origin.saw("/p", if takes_ranges { 3 } else { 2 });
     }
+}
+
+#[tokio::test]
+async fn a_stale_part_never_stands_in_for_the_whole() {
+    let scenario = Setup::route("ttl = \"1m\"\nstale_if_error = \"1h\"").start().await;
+    let part = reply(206).header("ETag", "\"1\"").header("Age", "70").header("Content-Range", "bytes 0-3/10");
+    scenario.origin.on_each("/p", [part.body("0123"), raw("")]);
+    scenario.fetch(&get("/p").header("Range", "bytes=0-3")).await.status(206);
+    scenario.get("/p").await.status(502).not_a_hit();
+    // What it holds it may still stand in for.
+    scenario.fetch(&get("/p").header("Range", "bytes=1-2")).await.status(206).body("12");
 }
