@@ -19,6 +19,7 @@ pub mod scope;
 pub mod stamp;
 
 pub mod coalesce;
+pub mod fleet;
 pub mod store;
 
 pub mod invalidation;

@@ -201,6 +201,7 @@ impl Engine {
             standing: match self.standing(entry) {
                 Standing::Clear => "clear",
                 Standing::SoftPurged => "soft-purged",
+                Standing::Unproven => "unproven",
                 Standing::Purged => "purged",
             },
         }

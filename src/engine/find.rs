@@ -79,6 +79,7 @@ impl Engine {
         };
         let validity = match self.standing(entry) {
             Standing::Purged => return Ask::nothing(Forward::UriMiss, Reason::Purged),
+            Standing::Unproven => return Ask::nothing(Forward::UriMiss, Reason::Purged),
             Standing::SoftPurged => Validity::SoftPurged,
             Standing::Clear => Validity::ByAge,
         };

@@ -53,8 +53,19 @@ pub enum Standing {
     Clear,
     /// A soft purge does: it is stale.
     SoftPurged,
+    /// A purge that is no longer remembered may: the origin must be asked, and only its failure lets it be served.
+    Unproven,
     /// A hard purge does: it is unusable.
     Purged,
+}
+
+/// Whether this instance can prove that it knows of every purge that was acknowledged for the whole fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Currency {
+    /// It can: what is clear may be served.
+    Proven,
+    /// It has been cut off from the log for longer than `partition_grace`: even what is clear must be validated.
+    Unproven,
 }
 
 /// What an [`Invalidation`] needs besides its log.
@@ -148,6 +159,12 @@ impl Invalidation {
     #[must_use]
     pub fn standing(&self, stamp: Stamp, membership: &Membership<'_>) -> Standing {
         self.read_ledger().barriers.standing(stamp, membership)
+    }
+
+    /// Whether this instance may serve hits without asking the origin. Cheap: for every hit.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        Currency::Proven
     }
 
     /// Appends a purge to the log and applies it here. Once this returns, no response whose fetch began before it is

@@ -33,11 +33,15 @@ pub enum Source {
     Admin,
     /// A successful unsafe request through the proxy, RFC 9111 section 4.4.
     UnsafeRequest,
+    /// An event of another system.
+    Event,
+    /// Another instance; what asked it is in its own receipt.
+    Fleet,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 2] = [Self::Admin, Self::UnsafeRequest];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::UnsafeRequest, Self::Event, Self::Fleet];
 
     /// The stable label in metrics and receipts.
     #[must_use]
@@ -45,6 +49,8 @@ impl Source {
         match self {
             Self::Admin => "admin",
             Self::UnsafeRequest => "unsafe_request",
+            Self::Event => "event",
+            Self::Fleet => "fleet",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One route, resolved.
 
+use super::body_tags::BodyTags;
 use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
 use super::pattern::{HostPattern, PathPattern};
@@ -64,6 +65,12 @@ pub struct Route {
     pub max_body_bytes: u64,
     /// How long a follower waits for a shared fetch's head before it asks on its own.
     pub coalesce_wait: Duration,
+    /// Where in a JSON body further tags stand.
+    pub body_tags: Option<BodyTags>,
+    /// What a successful unsafe request through this path purges, besides RFC 9111 section 4.4.
+    pub purge_on_write: Vec<TagTemplate>,
+    /// The most fetches of this route under way at once; none: no bound.
+    pub miss_limit: Option<u32>,
 }
 
 /// `max_body` where a route does not say.
@@ -89,6 +96,9 @@ impl Route {
             compression: CompressionRule::Off,
             max_body_bytes: MAX_BODY_BYTES_DEFAULT,
             coalesce_wait: COALESCE_WAIT_DEFAULT,
+            body_tags: None,
+            purge_on_write: Vec::new(),
+            miss_limit: None,
         }
     }
 

@@ -50,6 +50,8 @@ labelled! {
         PartStored "part-stored" "Only a part is stored, and the request asks for more.",
         Purged "purged" "A purge made what was stored unusable.",
         SoftPurged "soft-purged" "A soft purge made what was stored stale.",
+        Unproven "unproven" "This instance cannot prove that it knows of every purge, so what is stored must be validated.",
+        SharedTier "shared-tier" "A fresh response was stored in the tier that all instances share.",
         KnownUncacheable "known-uncacheable" "An answer for this key was found uncacheable a short while ago.",
         // Reuse, RFC 9111 section 4.
         Fresh "fresh" "The stored response is fresh.",
@@ -94,6 +96,7 @@ labelled! {
         LeaderFailed "leader-failed" "The shared fetch failed.",
         LeaderUncacheable "leader-uncacheable" "The shared fetch's answer may not be shared.",
         VariantDiffers "variant-differs" "The shared fetch's answer is another variant.",
+        MissLimit "miss-limit" "As many fetches as the route's miss_limit allows were under way.",
         // The origin.
         UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",
         UpstreamConnect "upstream-connect" "No connection to the upstream could be made.",

@@ -4,7 +4,7 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 17] = [
+const FLOORS: [(&str, u8); 18] = [
     ("clock", 0),
     ("semantics", 0),
     ("rules", 1),
@@ -12,6 +12,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("entry", 1),
     ("scope", 1),
     ("stamp", 1),
+    ("fleet", 2),
     ("store", 2),
     ("coalesce", 2),
     ("invalidation", 3),

@@ -1,0 +1,64 @@
+//! The names of keys in Redis, all below one namespace. The contract fixes those that others use.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The namespace of one fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names(Arc<str>);
+
+impl Names {
+    /// Names below `namespace`.
+    #[must_use]
+    pub fn below(namespace: &str) -> Self {
+        Self(namespace.into())
+    }
+
+    /// The invalidation log, a stream.
+    #[must_use]
+    pub fn purges(&self) -> String {
+        format!("{self}:purges")
+    }
+
+    /// What other systems tell of changes, a stream.
+    #[must_use]
+    pub fn events(&self) -> String {
+        format!("{self}:events")
+    }
+
+    /// The word of fetches that have ended, a short stream.
+    #[must_use]
+    pub fn fetched(&self) -> String {
+        format!("{self}:fetched")
+    }
+
+    /// The ids of instances that live or have lately, a set.
+    #[must_use]
+    pub fn instances(&self) -> String {
+        format!("{self}:instances")
+    }
+
+    /// The lease of one instance, a string with a time to live: its applied stamp.
+    #[must_use]
+    pub fn instance(&self, id: &str) -> String {
+        format!("{self}:instance:{id}")
+    }
+
+    /// The stored variants of one primary key, a hash.
+    #[must_use]
+    pub fn entry(&self, fingerprint: u128) -> String {
+        format!("{self}:entry:{fingerprint:032x}")
+    }
+
+    /// The lease of one fetch, a string with a time to live.
+    #[must_use]
+    pub fn fetch(&self, fingerprint: u128) -> String {
+        format!("{self}:fetch:{fingerprint:032x}")
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

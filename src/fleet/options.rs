@@ -1,0 +1,37 @@
+//! `[redis]`, resolved.
+
+use super::names::Names;
+use std::time::Duration;
+
+/// How this instance shares with others.
+#[derive(Debug, Clone)]
+pub struct FleetOptions {
+    /// `url`: `redis://`, `rediss://`, `redis+sentinel://host:port,host:port/service`, `redis-cluster://host:port,…`;
+    /// `rediss+sentinel://` and `rediss-cluster://` with TLS.
+    pub url: String,
+    /// `ca_file`, its text: certificates in PEM that `rediss://` trusts instead of the system's.
+    pub ca_pem: Option<String>,
+    /// `namespace`
+    pub names: Names,
+    /// `instance`: the name of this instance in receipts, unique in the fleet.
+    pub instance: String,
+    /// `timeout`: for one operation on the path of a request.
+    pub timeout: Duration,
+    /// `partition_grace`: how long hits are served without proof that no purge was missed.
+    pub partition_grace: Duration,
+    /// `max_value`: the largest value stored, in bytes.
+    pub value_bytes_max: usize,
+    /// `write_queue`: the most bytes that wait to be written.
+    pub queue_bytes_max: usize,
+    /// `log_retention`: how long purges are remembered, and so the longest that a response may live.
+    pub log_retention: Duration,
+}
+
+impl FleetOptions {
+    /// How long an instance's lease lasts without renewal: longer than it serves hits without one, by a margin that
+    /// covers what is sent, executed and rounded in between.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.partition_grace + (self.partition_grace / 4).max(Duration::from_secs(1))
+    }
+}

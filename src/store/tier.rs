@@ -1,0 +1,33 @@
+//! What a tier does, whatever it is made of.
+
+use super::memory::Admission;
+use crate::entry::Entry;
+use crate::entry::variants::Variants;
+use crate::key::PrimaryKey;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a tier has for a key.
+#[derive(Debug, Clone)]
+pub enum Lookup {
+    /// These variants. None of them has been judged: the reader asks the barriers and the rules.
+    Found(Arc<Variants>),
+    /// Nothing.
+    Absent,
+    /// It can't tell now.
+    Unavailable,
+}
+
+/// A place for stored responses. Never fails: what can't be read is not there, what can't be written is not stored.
+#[async_trait::async_trait]
+pub trait Tier: fmt::Debug + Send + Sync + 'static {
+    /// What is stored under a key.
+    async fn lookup(&self, key: &PrimaryKey) -> Lookup;
+
+    /// Stores an entry in place of that of the same variant, for at most `keep_for`.
+    async fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>, keep_for: Duration) -> Admission;
+
+    /// Drops the entry of the same variant, if there is one.
+    async fn discard(&self, key: &PrimaryKey, entry: &Entry);
+}
