@@ -55,6 +55,9 @@ struct ServeArguments {
     /// Serve the admin API here instead of `admin.listen`.
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
+    /// Share with other instances through this Redis instead of `redis.url`.
+    #[arg(long, value_name = "URL", env = "LARDER_REDIS_URL", hide_env_values = true)]
+    redis: Option<String>,
     /// Read the rules from this file or folder instead of `rules`.
     #[arg(long, value_name = "PATH")]
     rules: Option<PathBuf>,
@@ -62,8 +65,8 @@ struct ServeArguments {
 
 impl From<ServeArguments> for Overrides {
     fn from(arguments: ServeArguments) -> Self {
-        let ServeArguments { listen, upstream, admin, rules } = arguments;
-        Self { listen, upstream, admin, rules }
+        let ServeArguments { listen, upstream, admin, redis, rules } = arguments;
+        Self { listen, upstream, admin, redis, rules }
     }
 }
 

@@ -6,6 +6,7 @@
 //! ([`problem`]). The rules are read anew while running ([`reload`], [`watch`]): what does not resolve never replaces
 //! what does.
 
+mod fleet;
 pub mod problem;
 mod proxy_file;
 pub mod reload;
@@ -23,6 +24,8 @@ pub use problem::{ConfigErrors, Problem};
 pub use rules_file::{LoadedRules, check_rules_text, load_rules};
 
 use crate::admin::AdminOptions;
+use crate::engine::refresh::RefreshOptions;
+use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
 use crate::store::memory::MemoryOptions;
 use crate::upstream::UpstreamOptions;
@@ -42,6 +45,10 @@ pub struct Config {
     pub upstream: UpstreamOptions,
     /// `[memory]`
     pub memory: MemoryOptions,
+    /// `[redis]`; none where this instance stands alone.
+    pub fleet: Option<FleetOptions>,
+    /// `[refresh]`
+    pub refresh: RefreshOptions,
     /// `[admin]`
     pub admin: AdminOptions,
     /// `[log]`
@@ -101,6 +108,8 @@ pub struct Overrides {
     pub upstream: Option<String>,
     /// `--admin`, for `admin.listen`.
     pub admin: Option<String>,
+    /// `--redis`, for `redis.url`.
+    pub redis: Option<String>,
     /// `--rules`, for `rules`; relative to the working folder.
     pub rules: Option<PathBuf>,
 }

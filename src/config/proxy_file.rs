@@ -17,6 +17,10 @@ raw_table! {
         upstream: RawUpstream,
         /// The cache in this process.
         memory: RawMemory,
+        /// What instances share. Absent: this instance stands alone, with the cache in this process.
+        redis: RawRedis,
+        /// What is fetched again in the background.
+        refresh: RawRefresh,
         /// The admin API: purge, explain, rules, metrics.
         admin: RawAdmin,
         /// What is logged, and how.
@@ -63,6 +67,45 @@ raw_table! {
         size: SizeText,
         /// The most variants (by Vary) kept of one resource; the oldest goes first. Default: 32.
         variants_per_key: u64,
+    }
+}
+
+raw_table! {
+    /// What instances share: stored responses, the log of purges, the leases of fetches.
+    struct RawRedis {
+        /// Where Redis is: "redis://[[user]:password@]host:port[/db]", "rediss://…" with TLS,
+        /// "redis+sentinel://host:port,host:port/service", "redis-cluster://host:port,host:port".
+        #[schemars(required)]
+        url: String,
+        /// What the names of all keys begin with; instances of one namespace are one fleet. Default: "larder".
+        namespace: String,
+        /// The name of this instance in receipts, unique in the fleet. Default: the host's name and a random number.
+        instance: String,
+        /// How long one operation may hold up a request; beyond it, Redis counts as away. Default: "50ms".
+        timeout: DurationText,
+        /// How long hits are served while it can't be proven that no purge was missed; then they are validated at the
+        /// origin. Default: "30s".
+        partition_grace: DurationText,
+        /// A file of certificates, in PEM, that are trusted instead of the system's.
+        ca_file: String,
+        /// Larger responses are kept in this process only. Default: "1MiB".
+        max_value: SizeText,
+        /// How much may wait to be written; beyond it the oldest is dropped. Default: "16MiB".
+        write_queue: SizeText,
+        /// How long purges are remembered, and with them the longest that anything stored is used without asking the
+        /// origin. Default: "24h".
+        log_retention: DurationText,
+    }
+}
+
+raw_table! {
+    /// What is fetched again in the background.
+    struct RawRefresh {
+        /// A purge that makes more than so many of the hottest responses stale has them fetched again, hottest first.
+        /// Default: 16.
+        after_purge: u64,
+        /// How many of the hottest responses are known; 0 fetches nothing again. Default: 1024.
+        hot_keys: u64,
     }
 }
 

@@ -32,10 +32,10 @@ pub(super) fn resolve(
     config.ok_or_else(|| ConfigErrors::one(Problem::without_place("the configuration is incomplete", None)))
 }
 
-struct Resolver<'a> {
+pub(super) struct Resolver<'a> {
     /// Where the file lies.
-    folder: &'a Path,
-    problems: Problems,
+    pub(super) folder: &'a Path,
+    pub(super) problems: Problems,
 }
 
 impl Resolver<'_> {
@@ -56,6 +56,8 @@ impl Resolver<'_> {
         let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
         let proxy = self.proxy(http, &table(raw.limits.take()), &table(raw.timeouts.take()));
         let memory = self.memory(&table(raw.memory.take()));
+        let refresh = self.refresh(&table(raw.refresh.take()));
+        let fleet = self.fleet_of(raw.redis.take(), overrides);
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
         let admin = self.admin(admin, token);
@@ -77,7 +79,7 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let upstream = self.upstream(upstream, &upstream_place)?;
-        Some(Config { rules_path, proxy, upstream, memory, admin, log })
+        Some(Config { rules_path, proxy, upstream, memory, fleet, refresh, admin, log })
     }
 
     fn proxy(&mut self, http: SocketAddr, limits: &RawLimits, timeouts: &RawTimeouts) -> ProxyOptions {
@@ -214,7 +216,7 @@ impl Resolver<'_> {
         })
     }
 
-    fn timeout(&mut self, written: Option<&Placed<DurationText>>, default: Duration) -> Duration {
+    pub(super) fn timeout(&mut self, written: Option<&Placed<DurationText>>, default: Duration) -> Duration {
         let Some(written) = written else { return default };
         if written.value.0.is_zero() {
             self.problems.error(&written.place, "a timeout cannot be zero", None::<String>);
@@ -222,12 +224,22 @@ impl Resolver<'_> {
         written.value.0
     }
 
-    fn size(&mut self, written: Option<&Placed<SizeText>>, default: usize, allowed: RangeInclusive<usize>) -> usize {
+    pub(super) fn size(
+        &mut self,
+        written: Option<&Placed<SizeText>>,
+        default: usize,
+        allowed: RangeInclusive<usize>,
+    ) -> usize {
         let written = written.map(|size| (size.value.0, &size.place));
         self.within(written, default, &allowed, |bytes| bytesize::ByteSize::b(bytes as u64).to_string())
     }
 
-    fn number(&mut self, written: Option<&Placed<u64>>, default: usize, allowed: RangeInclusive<usize>) -> usize {
+    pub(super) fn number(
+        &mut self,
+        written: Option<&Placed<u64>>,
+        default: usize,
+        allowed: RangeInclusive<usize>,
+    ) -> usize {
         let written = written.map(|number| (number.value, &number.place));
         self.within(written, default, &allowed, |number| number.to_string())
     }
@@ -255,7 +267,7 @@ impl Resolver<'_> {
     }
 }
 
-fn replace(value: &mut Option<Placed<String>>, argument: &str, text: Option<&str>) {
+pub(super) fn replace(value: &mut Option<Placed<String>>, argument: &str, text: Option<&str>) {
     if let Some(text) = text {
         *value = Some(Placed { value: text.to_owned(), place: Place::argument(argument, text) });
     }

@@ -5,15 +5,17 @@ use super::rules_file::{RawQuery, RawRoute};
 use super::table::{Placed, nearest};
 use super::values::Texts;
 use crate::rules::Route;
+use crate::rules::body_tags::BodyTags;
 use crate::rules::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use crate::rules::lifetime::{LifetimeRule, OriginPrecedence};
 use crate::rules::pattern::{HostPattern, PathPattern};
 use crate::rules::route::{CompressionRule, RouteMode};
 use crate::rules::tag_template::TagTemplate;
-use crate::scope::RouteName;
+use crate::scope::{RouteName, Tag};
 use crate::semantics::conditional::CONDITIONAL_FIELDS;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use http::{HeaderName, Method};
+use serde_json_path::JsonPath;
 use std::time::Duration;
 
 /// Resolves a route. What is wrong is noted; none where there is no path to go by.
@@ -41,6 +43,10 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
         cookies: raw.cookies.as_ref().map_or(CookieRule::AsReceived, |cookies| self::cookies(cookies, problems)),
     };
     route.tags = raw.tags.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
+    route.purge_on_write =
+        raw.purge_on_write.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
+    route.body_tags = body_tags(raw, problems);
+    route.miss_limit = raw.miss_limit.as_ref().map(|limit| miss_limit(limit, problems));
     if let Some(set_cookie) = &raw.set_cookie {
         route.set_cookie = set_cookie.value.0;
     }
@@ -61,6 +67,44 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
         route.coalesce_wait = wait.value.0;
     }
     Some(route)
+}
+
+fn body_tags(raw: &RawRoute, problems: &mut Problems) -> Option<BodyTags> {
+    let Some(written) = &raw.tags_from_body else {
+        if let Some(prefix) = &raw.tag_prefix {
+            let hint = "say where the labels stand: tags_from_body = [\"$.items[*].sku\"]";
+            problems.error(&prefix.place, "`tag_prefix` has nothing to stand in front of", Some(hint));
+        }
+        return None;
+    };
+    let mut paths = Vec::new();
+    for path in &written.value {
+        match JsonPath::parse(&path.value) {
+            Ok(parsed) => paths.push(parsed),
+            Err(error) => {
+                let hint = "a JSONPath begins with `$`: \"$.items[*].sku\"";
+                problems.error(&path.place, format!("`{}` is no JSONPath: {error}", path.value), Some(hint));
+            }
+        }
+    }
+    let prefix = raw.tag_prefix.as_ref().map(|prefix| prefix.value.clone()).unwrap_or_default();
+    if let Some(written) = raw.tag_prefix.as_ref().filter(|prefix| Tag::new(&format!("{}x", prefix.value)).is_err()) {
+        let hint = "a tag is up to 256 bytes without spaces";
+        problems.error(&written.place, format!("`{}` can begin no tag", written.value), Some(hint));
+    }
+    Some(BodyTags { paths, prefix })
+}
+
+fn miss_limit(limit: &Placed<u64>, problems: &mut Problems) -> u32 {
+    match u32::try_from(limit.value) {
+        Ok(limit @ 1..=1_000_000) => return limit,
+        Ok(0) => {
+            let hint = "write `cache = false` to pass the route by, or leave `miss_limit` out";
+            problems.error(&limit.place, "nothing could ever be fetched", Some(hint));
+        }
+        _ => problems.error(&limit.place, "too large", Some("leave `miss_limit` out for no bound")),
+    }
+    1
 }
 
 fn path(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<PathPattern> {

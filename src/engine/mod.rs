@@ -16,6 +16,7 @@ pub mod outcome;
 mod parts;
 mod pass;
 mod post;
+pub mod refresh;
 mod request;
 mod respond;
 mod serve;

@@ -1,0 +1,110 @@
+//! From the raw `[redis]` and `[refresh]` to their options.
+
+use super::Overrides;
+use super::problem::{Place, Problems};
+use super::proxy_file::{RawRedis, RawRefresh, table};
+use super::resolve::{Resolver, replace};
+use super::table::Placed;
+use crate::fleet::names::Names;
+use crate::fleet::options::FleetOptions;
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest that one Redis operation may hold up a request.
+const TIMEOUT_MAX: Duration = Duration::from_secs(10);
+
+/// Partition grace within which leases are renewed often enough and still end in a useful time.
+const GRACE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+
+/// The shortest time for which purges are remembered.
+const RETENTION_MIN: Duration = Duration::from_mins(1);
+
+impl Resolver<'_> {
+    /// `[redis]` where it is written or `--redis` is given.
+    pub(super) fn fleet_of(&mut self, raw: Option<Placed<RawRedis>>, overrides: &Overrides) -> Option<FleetOptions> {
+        let argument = overrides.redis.as_deref();
+        let place = match (&raw, argument) {
+            (Some(raw), _) => raw.place.clone(),
+            (None, Some(url)) => Place::argument("--redis", url),
+            (None, None) => return None,
+        };
+        let mut raw = table(raw);
+        replace(&mut raw.url, "--redis", argument);
+        self.fleet(&raw, &place)
+    }
+
+    /// `[redis]`; none where there is no URL to connect to.
+    fn fleet(&mut self, raw: &RawRedis, place: &Place) -> Option<FleetOptions> {
+        let Some(url) = &raw.url else {
+            if !self.problems.has_errors_within(place) {
+                let hint = "say where Redis is: url = \"redis://127.0.0.1:6379\"";
+                self.problems.error(place, "`redis.url` is missing", Some(hint));
+            }
+            return None;
+        };
+        let timeout = self.timeout(raw.timeout.as_ref(), Duration::from_millis(50));
+        if let Some(written) = raw.timeout.as_ref().filter(|written| written.value.0 > TIMEOUT_MAX) {
+            let hint = "requests wait for it: write no more than 10s";
+            self.problems.error(&written.place, "too long for an operation on a request's path", Some(hint));
+        }
+        let partition_grace = raw.partition_grace.as_ref().map_or(Duration::from_secs(30), |grace| grace.value.0);
+        if let Some(written) = raw.partition_grace.as_ref().filter(|written| !GRACE.contains(&written.value.0)) {
+            let hint = "write between 1s and 1h";
+            self.problems.error(&written.place, "no useful partition grace", Some(hint));
+        }
+        let log_retention = raw.log_retention.as_ref().map_or(Duration::from_hours(24), |time| time.value.0);
+        if let Some(written) = raw.log_retention.as_ref().filter(|written| written.value.0 < RETENTION_MIN) {
+            let hint = "what is stored outlives no purge log: write at least 1m";
+            self.problems.error(&written.place, "too short", Some(hint));
+        }
+        Some(FleetOptions {
+            url: url.value.clone(),
+            ca_pem: raw.ca_file.as_ref().and_then(|file| pem(self.folder, file, &mut self.problems)),
+            names: Names::below(
+                &name(raw.namespace.as_ref(), &mut self.problems).unwrap_or_else(|| "larder".to_owned()),
+            ),
+            instance: name(raw.instance.as_ref(), &mut self.problems).unwrap_or_else(instance_of_this_process),
+            timeout,
+            partition_grace,
+            value_bytes_max: self.size(raw.max_value.as_ref(), 1024 * 1024, 1024..=256 * 1024 * 1024),
+            queue_bytes_max: self.size(raw.write_queue.as_ref(), 16 * 1024 * 1024, 64 * 1024..=1 << 40),
+            log_retention,
+        })
+    }
+
+    /// `[refresh]`
+    pub(super) fn refresh(&mut self, raw: &RawRefresh) -> crate::engine::refresh::RefreshOptions {
+        crate::engine::refresh::RefreshOptions {
+            after_purge: self.number(raw.after_purge.as_ref(), 16, 0..=1_000_000),
+            hot_keys: self.number(raw.hot_keys.as_ref(), 1024, 0..=65_536),
+        }
+    }
+}
+
+fn pem(folder: &Path, file: &Placed<String>, problems: &mut Problems) -> Option<String> {
+    match std::fs::read_to_string(folder.join(&file.value)) {
+        Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => return Some(text),
+        Ok(_) => problems.error(&file.place, "holds no certificate", Some("certificates are kept in PEM")),
+        Err(error) => problems.error(&file.place, format!("cannot read the certificates: {error}"), None::<String>),
+    }
+    None
+}
+
+/// A name that can be part of a key in Redis and be read in receipts.
+fn name(written: Option<&Placed<String>>, problems: &mut Problems) -> Option<String> {
+    let written = written?;
+    let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if written.value.is_empty() || written.value.len() > 128 || !written.value.chars().all(is_fit) {
+        let hint = "write up to 128 letters, digits, `-`, `_` and `.`";
+        problems.error(&written.place, format!("`{}` is no name", written.value), Some(hint));
+    }
+    Some(written.value.clone())
+}
+
+/// Names this process among the others: host and a random number, since a name must not be in use twice.
+fn instance_of_this_process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
+    let host = if host.is_empty() { "larder" } else { &host };
+    format!("{host}-{:08x}", rand::random::<u32>())
+}
