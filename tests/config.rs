@@ -1,5 +1,7 @@
 //! Configuration and rules, from files to what they resolve to or to every problem in them.
 
+#[path = "config/fleet.rs"]
+mod fleet;
 #[path = "config/proxy_file.rs"]
 mod proxy_file;
 #[path = "config/reload.rs"]

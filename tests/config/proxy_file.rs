@@ -103,6 +103,7 @@ fn the_command_line_goes_before_the_file_and_the_environment_before_the_token_fi
         listen: Some("127.0.0.1:0".into()),
         upstream: Some("http://other:1".into()),
         admin: Some("0.0.0.0:1".into()),
+        redis: None,
         rules: Some(PathBuf::from("elsewhere")),
     };
     let text = "rules = \"x\"\nlisten.http = \"nonsense\"\nadmin.token_file = \"token\"\n";
@@ -166,12 +167,12 @@ const BAD: &[(&str, &[Expected])] = &[
     ("upstream.servers = [\"http://a\", \"http://a\"]", &[(1, 33, "`http://a/` is there twice", None)]),
     ("LEAST[memroy]\nsize = 1", &[(3, 2, "unknown key `memroy`", Some("did you mean `memory`?"))]),
     (
-        "LEAST[redis]\nurl = \"redis://a\"",
+        "LEAST[disk]\npath = \"/a\"",
         &[(
             3,
             2,
-            "unknown key `redis`",
-            Some("known here: rules, listen, upstream, memory, admin, log, limits, timeouts"),
+            "unknown key `disk`",
+            Some("known here: rules, listen, upstream, memory, redis, refresh, admin, log, limits, timeouts"),
         )],
     ),
     ("LEAST[listen]\nhttp = 8080", &[(4, 8, "expected a string, found an integer", None)]),

@@ -250,13 +250,13 @@ const BAD: &[(&str, &[Expected])] = &[
     ("R\nset_cookie = false", &[(3, 14, "expected a string, found a boolean", None)]),
     ("R\nmax_body = 0", &[(3, 12, "no body fits into `max_body`", Some("write `cache = false` to store nothing"))]),
     (
-        "R\ntags_from_body = [\"$.a\"]",
+        "R\nedge_side_includes = true",
         &[(
             3,
             1,
-            "unknown key `tags_from_body`",
+            "unknown key `edge_side_includes`",
             Some(
-                "known here: name, path, methods, host, cache, ttl, origin, ttl_by_status, jitter, stale_while_revalidate, stale_if_error, refresh_ahead, query, headers, cookies, tags, set_cookie, compress, max_body, coalesce_wait",
+                "known here: name, path, methods, host, cache, ttl, origin, ttl_by_status, jitter, stale_while_revalidate, stale_if_error, refresh_ahead, query, headers, cookies, tags, set_cookie, compress, max_body, tags_from_body, tag_prefix, purge_on_write, miss_limit, coalesce_wait",
             ),
         )],
     ),

@@ -1,0 +1,168 @@
+//! `[redis]`, `[refresh]`, and what routes say of purges and fetches.
+
+use super::{Expected, assert_problems, refused};
+use larder::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
+use larder::engine::refresh::RefreshOptions;
+use std::time::Duration;
+
+fn load(text: &str, redis: Option<&str>) -> Result<Config, ConfigErrors> {
+    let folder = tempfile::tempdir().expect("the system has room for a folder");
+    std::fs::write(folder.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----\n").expect("the folder is there");
+    std::fs::write(folder.path().join("blank"), "\n").expect("the folder is there");
+    let path = folder.path().join("proxy.toml");
+    std::fs::write(&path, format!("upstream.servers = [\"http://a:1\"]\n{text}")).expect("the folder is there");
+    let overrides = Overrides { redis: redis.map(str::to_owned), ..Overrides::default() };
+    load_with_token(&path, &overrides, None)
+}
+
+fn resolved(text: &str, redis: Option<&str>) -> Config {
+    load(text, redis).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+#[test]
+fn without_redis_an_instance_stands_alone() {
+    let config = resolved("", None);
+    assert!(config.fleet.is_none());
+    assert_eq!(config.refresh, RefreshOptions { after_purge: 16, hot_keys: 1024 });
+}
+
+#[test]
+fn a_url_is_enough_and_every_default_is_filled_in() {
+    for (text, argument) in [
+        ("[redis]\nurl = \"redis://127.0.0.1:6379\"", None),
+        ("", Some("redis://127.0.0.1:6379")),
+        ("[redis]\nurl = \"redis://elsewhere\"", Some("redis://127.0.0.1:6379")),
+    ] {
+        let fleet = resolved(text, argument).fleet.expect("there is a URL");
+        assert_eq!(fleet.url, "redis://127.0.0.1:6379");
+        assert_eq!(fleet.names.purges(), "larder:purges");
+        assert_eq!((fleet.timeout, fleet.partition_grace), (Duration::from_millis(50), Duration::from_secs(30)));
+        assert_eq!((fleet.value_bytes_max, fleet.queue_bytes_max), (1 << 20, 16 << 20));
+        assert_eq!((fleet.log_retention, fleet.ca_pem), (Duration::from_hours(24), None));
+        let again = resolved(text, argument).fleet.expect("there is a URL");
+        assert_ne!(fleet.instance, again.instance, "two processes must not share a name by default");
+    }
+}
+
+#[test]
+fn every_key_reaches_its_option() {
+    let text = r#"
+        [redis]
+        url = "rediss://cache.internal"
+        namespace = "shop"
+        instance = "one"
+        timeout = "20ms"
+        partition_grace = "5s"
+        ca_file = "ca.pem"
+        max_value = "64KiB"
+        write_queue = "1MiB"
+        log_retention = "1h"
+        [refresh]
+        after_purge = 3
+        hot_keys = 7
+    "#;
+    let config = resolved(text, None);
+    let fleet = config.fleet.expect("there is a URL");
+    assert_eq!((fleet.names.events().as_str(), fleet.instance.as_str()), ("shop:events", "one"));
+    assert_eq!((fleet.timeout, fleet.partition_grace), (Duration::from_millis(20), Duration::from_secs(5)));
+    assert!(fleet.lease() > fleet.partition_grace);
+    assert_eq!((fleet.value_bytes_max, fleet.queue_bytes_max), (64 << 10, 1 << 20));
+    assert_eq!(fleet.log_retention, Duration::from_hours(1));
+    assert!(fleet.ca_pem.is_some());
+    assert_eq!(config.refresh, RefreshOptions { after_purge: 3, hot_keys: 7 });
+}
+
+#[test]
+fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
+    const URL: &str = "url = \"redis://127.0.0.1:6379\"";
+    let rows: &[(&str, &[Expected])] = &[
+        ("[redis]", &[(2, 1, "`redis.url` is missing", Some("say where Redis is: url = \"redis://127.0.0.1:6379\""))]),
+        ("[redis]\nurl = 1", &[(3, 7, "expected a string, found an integer", None)]),
+        ("[redis]\nU\ntimeout = \"0s\"", &[(4, 11, "a timeout cannot be zero", None)]),
+        (
+            "[redis]\nU\ntimeout = \"1m\"",
+            &[(
+                4,
+                11,
+                "too long for an operation on a request's path",
+                Some("requests wait for it: write no more than 10s"),
+            )],
+        ),
+        (
+            "[redis]\nU\npartition_grace = \"1ms\"",
+            &[(4, 19, "no useful partition grace", Some("write between 1s and 1h"))],
+        ),
+        (
+            "[redis]\nU\nlog_retention = \"1s\"",
+            &[(4, 17, "too short", Some("what is stored outlives no purge log: write at least 1m"))],
+        ),
+        (
+            "[redis]\nU\nnamespace = \"a b\"",
+            &[(4, 13, "`a b` is no name", Some("write up to 128 letters, digits, `-`, `_` and `.`"))],
+        ),
+        ("[redis]\nU\nca_file = \"blank\"", &[(4, 11, "holds no certificate", Some("certificates are kept in PEM"))]),
+    ];
+    for (text, expected) in rows {
+        let text = text.replace('U', URL);
+        assert_problems(&text, &refused(&text, load(&text, None)), expected);
+    }
+}
+
+#[test]
+fn a_route_says_what_it_purges_what_its_bodies_name_and_how_much_it_may_fetch() {
+    let text = r#"
+        [[route]]
+        path = "/p/{id}"
+        tags_from_body = ["$.items[*].sku", "$.id"]
+        tag_prefix = "sku:"
+        purge_on_write = ["product:{id}", "search"]
+        miss_limit = 4
+    "#;
+    let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
+    let route = &rules.rule_set.routes()[0];
+    let body_tags = route.body_tags.as_ref().expect("it was written");
+    let tags =
+        body_tags.tags(br#"{"id": 7, "items": [{"sku": "a"}, {"sku": "a"}, {"sku": true}]}"#).expect("it is JSON");
+    assert_eq!(tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["sku:a", "sku:true", "sku:7"]);
+    assert_eq!(body_tags.tags(b"{"), None);
+    assert_eq!(body_tags.tags(br#"{"id": "a b"}"#), None, "a label that is no tag could not be purged");
+    assert_eq!(route.purge_on_write.len(), 2);
+    assert_eq!(route.miss_limit, Some(4));
+}
+
+#[test]
+fn what_a_route_says_of_them_wrongly_is_told() {
+    let rows: &[(&str, &[Expected])] = &[
+        (
+            "tag_prefix = \"a\"",
+            &[(
+                3,
+                14,
+                "`tag_prefix` has nothing to stand in front of",
+                Some("say where the labels stand: tags_from_body = [\"$.items[*].sku\"]"),
+            )],
+        ),
+        (
+            "miss_limit = 0",
+            &[(
+                3,
+                14,
+                "nothing could ever be fetched",
+                Some("write `cache = false` to pass the route by, or leave `miss_limit` out"),
+            )],
+        ),
+        (
+            "purge_on_write = [\"a:{id}\"]",
+            &[(
+                3,
+                19,
+                "`{id}` is no capture of the path `/p`",
+                Some("the path captures nothing; put `{name}` for a segment"),
+            )],
+        ),
+    ];
+    for (text, expected) in rows {
+        let written = format!("[[route]]\npath = \"/p\"\n{text}");
+        assert_problems(text, &refused(&written, check_rules_text(&written)), expected);
+    }
+}
