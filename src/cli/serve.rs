@@ -155,6 +155,6 @@ fn metrics(
         tiers: Box::new(move || vec![TierUsage::of_memory(&memory.usage())]),
         servers: Box::new(move || upstream.stats().iter().map(ServerUsage::of).collect()),
         rules: Box::new(move || rules.usage()),
-        invalidation,
+        ..MetricSources::new(invalidation)
     })
 }

@@ -3,7 +3,7 @@
 use super::Metrics;
 use super::histogram::{BOUNDS_MICROS, DurationCounts};
 use super::requests::{RequestCounts, STATUS_CLASSES};
-use super::sources::MEMORY;
+use super::sources::{MEMORY, REDIS};
 use super::table::{self, MetricRow};
 use crate::engine::outcome::Outcome;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
@@ -12,10 +12,12 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     let requests = metrics.requests();
     let mut families = of_requests(&requests).to_vec();
-    families.push(of_lookups(&requests));
+    families.push(of_lookups(metrics, &requests));
     families.extend(of_tiers(metrics));
     families.extend(of_servers(metrics));
     families.extend(of_invalidation(metrics));
+    families.extend(of_fleet(metrics));
+    families.push(of_events(metrics));
     families.extend(of_rules(metrics));
     families.push(family(&table::BUILD_INFO, [number(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1)]));
     families
@@ -40,8 +42,9 @@ fn of_requests(requests: &[RequestCounts]) -> [MetricFamily; 3] {
     ]
 }
 
-/// A cacheable request looks once into the memory tier, and its outcome tells what it found.
-fn of_lookups(requests: &[RequestCounts]) -> MetricFamily {
+/// A cacheable request looks once into the memory tier, and its outcome tells what it found; the shared tier counts for
+/// itself.
+fn of_lookups(metrics: &Metrics, requests: &[RequestCounts]) -> MetricFamily {
     let found = |outcome| match outcome {
         Outcome::Hit => Some("hit"),
         Outcome::Stale | Outcome::Revalidated => Some("stale"),
@@ -52,7 +55,9 @@ fn of_lookups(requests: &[RequestCounts]) -> MetricFamily {
         let counts = requests.iter().filter(|counts| found(counts.outcome) == Some(result));
         number(&table::LOOKUPS, &[MEMORY, result], counts.map(RequestCounts::total).sum())
     });
-    family(&table::LOOKUPS, samples)
+    let fleet = (metrics.sources.fleet)().unwrap_or_default();
+    let shared = fleet.lookups.iter().map(|(result, count)| number(&table::LOOKUPS, &[REDIS, result], *count));
+    family(&table::LOOKUPS, samples.into_iter().chain(shared))
 }
 
 fn of_tiers(metrics: &Metrics) -> [MetricFamily; 3] {
@@ -87,6 +92,29 @@ fn of_invalidation(metrics: &Metrics) -> [MetricFamily; 3] {
         family(&table::INVALIDATION_POSITION, [number(&table::INVALIDATION_POSITION, &[], invalidation.generation())]),
         family(&table::BARRIERS, [number(&table::BARRIERS, &[], barriers)]),
     ]
+}
+
+fn of_fleet(metrics: &Metrics) -> [MetricFamily; 3] {
+    let fleet = (metrics.sources.fleet)();
+    let counts = |row: &'static MetricRow, counts: &[(&'static str, u64)]| {
+        family(row, counts.iter().map(|(label, count)| number(row, &[label], *count)))
+    };
+    let open = fleet.as_ref().map(|fleet| number(&table::REDIS_BREAKER, &[], fleet.breaker_open));
+    let fleet = fleet.unwrap_or_default();
+    [
+        family(&table::REDIS_BREAKER, open),
+        counts(&table::REDIS_FAILURES, &fleet.failures),
+        counts(&table::REDIS_WRITES, &fleet.writes),
+    ]
+}
+
+fn of_events(metrics: &Metrics) -> MetricFamily {
+    let counts = (metrics.sources.events)();
+    let samples = counts.iter().map(|event| {
+        let labels = [event.source, &event.kind, event.result];
+        number(&table::EVENTS, &labels, event.count)
+    });
+    family(&table::EVENTS, samples)
 }
 
 fn of_rules(metrics: &Metrics) -> [MetricFamily; 2] {

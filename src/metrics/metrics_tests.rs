@@ -1,6 +1,7 @@
 //! What `GET /metrics` says.
 
 use super::histogram::DurationHistogram;
+use super::sources::{EventCount, FleetUsage};
 use super::*;
 use crate::invalidation::Invalidation;
 use crate::invalidation::local_log::LocalLog;
@@ -21,6 +22,13 @@ fn busy() -> Metrics {
         vec![ServerUsage { server: "127.0.0.1:8000".to_owned(), requests: vec![("ok", 1)], durations }]
     });
     sources.rules = Box::new(|| RulesUsage { accepted: 1, refused: 2, rejected_now: 1 });
+    sources.fleet = Box::new(|| {
+        let (failures, writes) = (vec![("timed-out", 4)], vec![("stored", 5)]);
+        Some(FleetUsage { breaker_open: 1, failures, lookups: vec![("hit", 6)], writes })
+    });
+    sources.events = Box::new(|| {
+        vec![EventCount { source: "http", kind: "product.updated".to_owned(), result: "purged", count: 7 }]
+    });
     let metrics = Metrics::new(sources);
     let product = RouteName::new("product");
     metrics.request_finished(Some(&product), Outcome::Hit, StatusCode::OK, Duration::from_micros(60));
@@ -54,6 +62,11 @@ async fn every_sample_is_named_and_labelled_as_promised() {
         r#"larder_purges_total{scope="url",source="unsafe_request"} 0"#,
         "larder_invalidation_position 1",
         r#"larder_rules_reload_total{result="refused"} 2"#,
+        "larder_redis_breaker_open 1",
+        r#"larder_redis_failures_total{failure="timed-out"} 4"#,
+        r#"larder_redis_writes_total{result="stored"} 5"#,
+        r#"larder_cache_lookups_total{tier="redis",result="hit"} 6"#,
+        r#"larder_events_total{source="http",type="product.updated",result="purged"} 7"#,
         "larder_rules_rejected 1",
         concat!("larder_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ] {

@@ -7,6 +7,9 @@ use std::sync::Arc;
 /// The label of the tier in this process.
 pub const MEMORY: &str = "memory";
 
+/// The label of the tier that all instances share.
+pub const REDIS: &str = "redis";
+
 /// What a tier holds and has done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TierUsage {
@@ -33,6 +36,32 @@ pub struct ServerUsage {
     pub durations: DurationCounts,
 }
 
+/// What this instance did with what it shares with others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FleetUsage {
+    /// Whether Redis counts as away, so that requests do without it: 1, else 0.
+    pub breaker_open: u64,
+    /// Commands without a usable reply, by what happened.
+    pub failures: Vec<(&'static str, u64)>,
+    /// Look-ups in the shared tier, by result.
+    pub lookups: Vec<(&'static str, u64)>,
+    /// Writes to the shared tier, by result.
+    pub writes: Vec<(&'static str, u64)>,
+}
+
+/// What was made of one kind of event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventCount {
+    /// Where they came from: `stream`, `http`, `postgres`.
+    pub source: &'static str,
+    /// The event's type.
+    pub kind: String,
+    /// What became of them.
+    pub result: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
 /// What became of attempts to load rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RulesUsage {
@@ -55,6 +84,10 @@ pub struct MetricSources {
     pub servers: Ask<Vec<ServerUsage>>,
     /// The rules' keeper.
     pub rules: Ask<RulesUsage>,
+    /// What is shared with other instances; none where this one stands alone.
+    pub fleet: Ask<Option<FleetUsage>>,
+    /// The events of other systems.
+    pub events: Ask<Vec<EventCount>>,
     /// The purges.
     pub invalidation: Arc<Invalidation>,
 }
@@ -67,6 +100,8 @@ impl MetricSources {
             tiers: Box::new(Vec::new),
             servers: Box::new(Vec::new),
             rules: Box::new(RulesUsage::default),
+            fleet: Box::new(|| None),
+            events: Box::new(Vec::new),
             invalidation,
         }
     }
