@@ -15,6 +15,15 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Where Redis is away, says no, or is silent beyond `deadline`. A command that timed out may still be executed.
     async fn call(&self, command: &Cmd, deadline: Duration) -> Result<Value, LinkError>;
+
+    /// Which run of Redis keeps `key`: another run may have lost what was written before.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    async fn run_id(&self, key: &str, deadline: Duration) -> Result<String, LinkError>;
+
+    /// Grows with each new connection: who sees it grown may speak to another run of Redis than before.
+    fn generation(&self) -> u64;
 }
 
 /// What kept a command from succeeding.
@@ -33,6 +42,9 @@ pub enum LinkFailure {
 }
 
 impl LinkFailure {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::BreakerOpen, Self::Away, Self::TimedOut, Self::Refused, Self::Unexpected];
+
     /// The stable label in metrics and log.
     #[must_use]
     pub const fn label(self) -> &'static str {
