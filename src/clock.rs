@@ -58,6 +58,10 @@ impl Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The present, never earlier than what an earlier call returned.
     fn now(&self) -> Timestamp;
+
+    /// The time since some fixed moment, by a clock that nobody sets and that goes on while the machine is suspended:
+    /// for what must not be trusted longer than a while.
+    fn monotonic(&self) -> Duration;
 }
 
 /// The machine's real-time clock, held back from running backwards: a step back by time synchronisation stands still
@@ -76,6 +80,11 @@ impl Clock for SystemClock {
             return Timestamp(latest);
         }
         Timestamp(self.latest_millis.fetch_max(millis, Ordering::Relaxed).max(millis))
+    }
+
+    fn monotonic(&self) -> Duration {
+        let read = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::new(u64::try_from(read.tv_sec).unwrap_or(0), u32::try_from(read.tv_nsec).unwrap_or(0))
     }
 }
 
@@ -102,6 +111,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.millis.load(Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.millis.load(Ordering::Relaxed))
     }
 }
 

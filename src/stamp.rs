@@ -28,6 +28,26 @@ impl Stamp {
         Self::new((0, count), 0)
     }
 
+    /// The id of the log entry: milliseconds and sequence.
+    #[must_use]
+    pub const fn log(self) -> (u64, u64) {
+        self.log
+    }
+
+    /// What refines it while the log is away.
+    #[must_use]
+    pub const fn refinement(self) -> u64 {
+        self.local
+    }
+
+    /// Reads what [`fmt::Display`] writes, `1700000000000-3+1`; none where it is not that.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (log, local) = text.split_once('+').map_or((text, Some(0)), |(log, local)| (log, local.parse().ok()));
+        let (millis, sequence) = log.split_once('-')?;
+        Some(Self::new((millis.parse().ok()?, sequence.parse().ok()?), local?))
+    }
+
     /// The place right after this one that is taken while the log is away: below every later log entry.
     #[must_use]
     pub const fn refined(self) -> Self {
@@ -42,5 +62,20 @@ impl fmt::Display for Stamp {
             write!(f, "+{}", self.local)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_and_nothing_else() {
+        for stamp in [Stamp::ZERO, Stamp::new((17, 3), 0), Stamp::new((u64::MAX, 0), u64::MAX)] {
+            assert_eq!(Stamp::parse(&stamp.to_string()), Some(stamp));
+        }
+        for text in ["", "1", "1-", "-1", "1-2+", "1-2+x", "a-b", "1-2-3", "99999999999999999999-0"] {
+            assert_eq!(Stamp::parse(text), None, "{text}");
+        }
     }
 }

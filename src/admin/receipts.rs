@@ -3,6 +3,7 @@
 use super::AdminState;
 use super::answer::rfc3339;
 use super::problem::Problem;
+use crate::invalidation::Progress;
 use crate::invalidation::receipts::Receipt;
 use crate::scope::Scope;
 use axum::Json;
@@ -73,7 +74,10 @@ pub(super) async fn list(State(state): State<AdminState>) -> Response {
 
 pub(super) async fn show(State(state): State<AdminState>, Path(id): Path<String>) -> Result<Response, Problem> {
     match state.engine.invalidation().receipt(&id) {
-        Some(receipt) => Ok(Json(ShownReceipt::from(&*receipt)).into_response()),
+        Some(receipt) => {
+            let Progress { applied, pending } = state.engine.invalidation().progress(receipt.stamp).await;
+            Ok(Json(ShownReceipt::from(&Receipt { applied, pending, ..(*receipt).clone() })).into_response())
+        }
         None => Err(Problem::new(StatusCode::NOT_FOUND, "no purge of this id is remembered")
             .hint("GET /purges lists the recent ones")),
     }

@@ -10,6 +10,7 @@ use super::origin::{Body, OriginError};
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::{Answer, Engine, Failure};
+use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
 use crate::scope::Scope;
@@ -126,7 +127,7 @@ impl Passing {
         let invalidation = engine.invalidation();
         let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
         let purged = match own {
-            None => invalidation.purge(purge, None).await.map(drop),
+            None => invalidation.purge(purge, PurgeOptions::default()).await.map(drop),
             Some(draft) => {
                 let stamp = invalidation.purge_by_answer(purge, draft.stamp, &draft.membership()).await;
                 stamp.map(|stamp| draft.stamp = stamp)

@@ -10,3 +10,4 @@ pub mod link;
 pub mod names;
 pub mod options;
 pub mod redis_link;
+pub mod streams;

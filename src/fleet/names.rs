@@ -20,6 +20,12 @@ impl Names {
         format!("{self}:purges")
     }
 
+    /// The run of Redis whose epoch the log has seen begin, a string.
+    #[must_use]
+    pub fn epoch(&self) -> String {
+        format!("{self}:epoch")
+    }
+
     /// What other systems tell of changes, a stream.
     #[must_use]
     pub fn events(&self) -> String {

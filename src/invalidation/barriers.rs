@@ -5,7 +5,7 @@
 //! and nothing else, so a purge costs the same however many responses it hits.
 //!
 //! Memory is bounded. Over the bound the oldest barriers are forgotten and the **floor** rises to the highest stamp
-//! forgotten: whatever is stamped below the floor counts as purged. Forgetting costs misses, never a stale answer; it
+//! forgotten: whatever is stamped below the floor is unproven and must be validated. Forgetting costs misses, never a stale answer; it
 //! goes one barrier at a time, so that the origin is not asked for everything at once.
 //!
 //! URLs and prefixes are compared without their scheme: where TLS ends in front of Larder, the shop purges `https` URLs
@@ -121,13 +121,16 @@ impl Barriers {
         }
     }
 
+    /// Raises the floor: what purges there were below it is not known.
+    pub fn raise_floor(&mut self, floor: Stamp) {
+        self.floor = floor.max(self.floor);
+    }
+
     /// What the barriers make of a response whose fetch began at `stamp`. One hash look-up for each of its scopes,
     /// and two for each distinct length of the prefixes present.
     #[must_use]
     pub fn standing(&self, stamp: Stamp, membership: &Membership<'_>) -> Standing {
-        if stamp < self.floor {
-            return Standing::Purged;
-        }
+        let forgotten = if stamp < self.floor { Standing::Unproven } else { Standing::Clear };
         let url = without_scheme(membership.url);
         let path = membership.url.get(membership.path_start..).unwrap_or_default();
         let tags = membership.tags.iter().map(|tag| self.tags.get(tag.as_str()));
@@ -145,10 +148,10 @@ impl Barriers {
             .chain([&self.all])
             .map(|heights| heights.standing(stamp))
             .max()
-            .unwrap_or(Standing::Clear)
+            .map_or(forgotten, |standing| standing.max(forgotten))
     }
 
-    /// The stamp below which everything counts as purged.
+    /// The stamp below which everything counts as unproven.
     #[must_use]
     pub fn floor(&self) -> Stamp {
         self.floor

@@ -39,7 +39,7 @@ async fn invariant_1_after_a_purge_no_response_whose_fetch_began_before_is_clear
         let invalidation = invalidation();
         let before = invalidation.applied();
         assert_eq!(standing(&invalidation, before), Standing::Clear);
-        invalidation.purge(purge_of(product(), depth), None).await.unwrap();
+        invalidation.purge(purge_of(product(), depth), PurgeOptions::default()).await.unwrap();
         assert_eq!(standing(&invalidation, before), expected);
         assert_eq!(standing(&invalidation, invalidation.applied()), Standing::Clear);
     }
@@ -68,7 +68,8 @@ fn invariant_1_holds_while_purges_and_readers_race() {
         runtime.block_on(async {
             for _ in 0..2_000 {
                 let (stamp, generation) = (invalidation.applied(), invalidation.generation());
-                let receipt = invalidation.purge(purge_of(product(), Depth::Hard), None).await.unwrap();
+                let receipt =
+                    invalidation.purge(purge_of(product(), Depth::Hard), PurgeOptions::default()).await.unwrap();
                 assert!(receipt.stamp > stamp);
                 assert!(invalidation.generation() > generation, "a noted clearance would live on");
                 assert_eq!(standing(&invalidation, stamp), Standing::Purged);
@@ -87,7 +88,7 @@ async fn an_answer_that_purges_is_newer_than_its_own_purge_but_not_than_another(
     for (meanwhile, expected) in [(elsewhere(), Standing::Clear), (product(), Standing::Purged)] {
         let invalidation = invalidation();
         let began = invalidation.applied();
-        invalidation.purge(purge_of(meanwhile, Depth::Hard), None).await.unwrap();
+        invalidation.purge(purge_of(meanwhile, Depth::Hard), PurgeOptions::default()).await.unwrap();
         let stamp = invalidation.purge_by_answer(own(), began, &membership).await.unwrap();
         assert_eq!(standing(&invalidation, stamp), expected);
         assert_eq!(standing(&invalidation, began), Standing::Purged);
@@ -99,7 +100,9 @@ async fn concurrent_purges_are_applied_in_the_order_of_their_stamps() {
     let invalidation = Arc::new(invalidation());
     let ask = || {
         let invalidation = Arc::clone(&invalidation);
-        tokio::spawn(async move { invalidation.purge(purge_of(product(), Depth::Hard), None).await.unwrap().stamp })
+        tokio::spawn(async move {
+            invalidation.purge(purge_of(product(), Depth::Hard), PurgeOptions::default()).await.unwrap().stamp
+        })
     };
     let asked: Vec<_> = (0..50).map(|_| ask()).collect();
     let mut stamps = Vec::new();
@@ -129,21 +132,21 @@ async fn a_purge_that_the_log_refuses_holds_here_all_the_same() {
     let log = Arc::new(BrokenLog::default());
     let invalidation = Invalidation::new(Arc::clone(&log) as Arc<dyn Log>);
     let before = invalidation.applied();
-    invalidation.purge(purge_of(product(), Depth::Hard), None).await.unwrap_err();
+    invalidation.purge(purge_of(product(), Depth::Hard), PurgeOptions::default()).await.unwrap_err();
     let meanwhile = invalidation.applied();
     assert_eq!(standing(&invalidation, before), Standing::Purged);
     assert_eq!(standing(&invalidation, meanwhile), Standing::Clear);
     assert!(invalidation.receipts().is_empty());
 
     log.mended.store(true, Ordering::Relaxed);
-    invalidation.purge(purge_of(product(), Depth::Hard), None).await.unwrap();
+    invalidation.purge(purge_of(product(), Depth::Hard), PurgeOptions::default()).await.unwrap();
     assert_eq!(standing(&invalidation, meanwhile), Standing::Purged);
 }
 
 #[tokio::test]
 async fn a_purge_leaves_a_receipt_and_is_counted() {
     let invalidation = invalidation();
-    let receipt = invalidation.purge(purge_of(product(), Depth::Soft), None).await.unwrap();
+    let receipt = invalidation.purge(purge_of(product(), Depth::Soft), PurgeOptions::default()).await.unwrap();
     assert_eq!(receipt.id, "0000beef-0-1");
     assert_eq!((&*receipt.applied, &*receipt.pending), (&["one".to_owned()][..], &[][..]));
     assert_eq!((receipt.requested_at, receipt.scopes_total), (Timestamp::from_secs(7), 1));
@@ -156,7 +159,10 @@ async fn a_purge_leaves_a_receipt_and_is_counted() {
 async fn a_receipt_repeats_only_the_first_scopes_of_a_large_purge() {
     let invalidation = invalidation();
     let scopes = (0..100).map(|n| Scope::Url(format!("/{n}").into())).collect();
-    let receipt = invalidation.purge(Purge::new(scopes, Depth::Hard, Source::Admin).unwrap(), None).await.unwrap();
+    let receipt = invalidation
+        .purge(Purge::new(scopes, Depth::Hard, Source::Admin).unwrap(), PurgeOptions::default())
+        .await
+        .unwrap();
     assert_eq!((receipt.scopes.len(), receipt.scopes_total), (SCOPES_SHOWN_MAX, 100));
 }
 
@@ -165,7 +171,7 @@ async fn expiry_covers_what_is_older_and_moves_the_generation() {
     let invalidation = invalidation();
     for n in 0..4 {
         let other = Scope::Url(format!("/{n}").into());
-        invalidation.purge(purge_of(other, Depth::Hard), None).await.unwrap();
+        invalidation.purge(purge_of(other, Depth::Hard), PurgeOptions::default()).await.unwrap();
     }
     let generation = invalidation.generation();
     invalidation.expire(Stamp::local(3));

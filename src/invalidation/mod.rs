@@ -28,22 +28,31 @@
 
 pub mod barriers;
 pub mod counts;
+mod fleet_log;
 pub mod local_log;
 pub mod log;
 pub mod purge;
+mod reader;
 pub mod receipts;
+mod record;
 
 use crate::clock::{Clock, SystemClock};
-use crate::scope::Membership;
+use crate::fleet::options::FleetOptions;
+use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
 use barriers::Barriers;
 use counts::{PurgeCount, PurgeCounts};
+use fleet_log::{Appended, FleetLog, Reached};
+pub use fleet_log::{FleetLinks, Progress};
+use local_log::LocalLog;
 use log::{Log, LogError};
-use purge::Purge;
+use purge::{Depth, Purge, Source};
+use reader::Reader;
 use receipts::{Receipt, Receipts, SCOPES_SHOWN_MAX};
+use record::Record;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 /// Whether purges cover a response. The later, the worse.
@@ -95,12 +104,26 @@ impl Default for InvalidationOptions {
     }
 }
 
+/// How a purge is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct PurgeOptions {
+    /// How long to wait for the other instances.
+    pub wait: Option<Duration>,
+    /// The caller's name for this purge: a repetition under the same name is the same purge.
+    pub idempotency_key: Option<String>,
+}
+
+/// The first and the longest pause between two looks at who has applied a purge.
+const PROGRESS_PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
+
 /// How much text remembered receipts may hold, in bytes.
 const RECEIPTS_TEXT_BYTES_MAX: usize = 4 << 20;
 
 /// The purges known to this instance: the one object that engine and admin ask.
 pub struct Invalidation {
     log: Arc<dyn Log>,
+    /// In its place where this instance is one of a fleet.
+    fleet: Option<Arc<FleetLog>>,
     clock: Arc<dyn Clock>,
     instance: String,
     run: u32,
@@ -130,6 +153,7 @@ impl Invalidation {
         let InvalidationOptions { instance, clock, run, barriers_bytes_max, receipts_max } = options;
         Self {
             log,
+            fleet: None,
             clock,
             instance,
             run,
@@ -139,6 +163,23 @@ impl Invalidation {
             receipts: Mutex::new(Receipts::new(receipts_max, RECEIPTS_TEXT_BYTES_MAX)),
             counts: PurgeCounts::default(),
         }
+    }
+
+    /// An instance of a fleet, and the reader of the fleet's log, which must run for as long as the instance does: until
+    /// it has come to the log's end, nothing stored is served unasked.
+    #[must_use]
+    pub fn in_fleet(
+        links: FleetLinks,
+        fleet: FleetOptions,
+        options: InvalidationOptions,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
+        let options = InvalidationOptions { instance: fleet.instance.clone(), ..options };
+        let log = Arc::new(FleetLog::new(links, fleet, Arc::clone(&options.clock), options.run));
+        let mut invalidation = Self::with_options(Arc::new(LocalLog::new()), options);
+        invalidation.fleet = Some(Arc::clone(&log));
+        let invalidation = Arc::new(invalidation);
+        let reader = Reader::new(Arc::clone(&invalidation), log);
+        (invalidation, reader.run())
     }
 
     /// The stamp of the last purge applied here: what a fetch that begins now carries. Read it before anything of the
@@ -164,26 +205,27 @@ impl Invalidation {
     /// Whether this instance may serve hits without asking the origin. Cheap: for every hit.
     #[must_use]
     pub fn currency(&self) -> Currency {
-        Currency::Proven
+        self.fleet.as_ref().map_or(Currency::Proven, |fleet| fleet.currency())
     }
 
     /// Appends a purge to the log and applies it here. Once this returns, no response whose fetch began before it is
-    /// served as a fresh hit by this instance.
-    ///
-    /// `wait` is how long to wait for other instances; a lone instance has none to wait for.
+    /// served as a fresh hit by this instance; where its receipt has nothing pending, by no instance.
     ///
     /// # Errors
     /// Where the log can't take it. This instance applies it all the same.
-    pub async fn purge(&self, purge: Purge, wait: Option<Duration>) -> Result<Receipt, LogError> {
-        // The local log has no other readers. A shared one will wait here for their leases.
-        let _ = wait;
-        let (receipt, ()) = self.append(purge, |_| ()).await?;
-        Ok(receipt)
+    pub async fn purge(&self, purge: Purge, options: PurgeOptions) -> Result<Receipt, LogError> {
+        let key = options.idempotency_key.map(|key| blake3::hash(key.as_bytes()).to_hex().to_string());
+        let known = key.as_deref().and_then(|key| self.read_receipts().find_repeated(key));
+        let receipt = match known {
+            Some(receipt) => receipt,
+            None => self.append(purge, key, |_| ()).await?.0,
+        };
+        Ok(self.awaited(receipt, options.wait.unwrap_or_default()).await)
     }
 
     /// Purges for an answer that brings the change with it and is to be stored: it is newer than the purge although its
     /// fetch began before. Returns the stamp that it may carry from now on: that of this purge, or `began` where another
-    /// purge has covered its `membership` before this one.
+    /// purge has covered its `membership` before this one, or may have.
     ///
     /// # Errors
     /// As [`Self::purge`].
@@ -193,12 +235,29 @@ impl Invalidation {
         began: Stamp,
         membership: &Membership<'_>,
     ) -> Result<Stamp, LogError> {
-        let (receipt, before) = self.append(purge, |barriers| barriers.standing(began, membership)).await?;
-        Ok(if before == Standing::Clear { receipt.stamp } else { began })
+        let (receipt, before) = self.append(purge, None, |barriers| barriers.standing(began, membership)).await?;
+        Ok(if before == Some(Standing::Clear) { receipt.stamp } else { began })
     }
 
-    /// Appends and applies; `before` looks at the barriers as they stand just before they rise.
-    async fn append<T>(&self, purge: Purge, before: impl FnOnce(&Barriers) -> T) -> Result<(Receipt, T), LogError> {
+    /// Appends and applies; `before` looks at the barriers as they stand just before they rise, where that can be told.
+    async fn append<T>(
+        &self,
+        purge: Purge,
+        key: Option<String>,
+        before: impl FnOnce(&Barriers) -> T,
+    ) -> Result<(Arc<Receipt>, Option<T>), LogError> {
+        match &self.fleet {
+            Some(fleet) => self.append_in_fleet(fleet, purge, key, before).await,
+            None => self.append_alone(purge, key, before).await,
+        }
+    }
+
+    async fn append_alone<T>(
+        &self,
+        purge: Purge,
+        key: Option<String>,
+        before: impl FnOnce(&Barriers) -> T,
+    ) -> Result<(Arc<Receipt>, Option<T>), LogError> {
         let order = self.order.lock().await;
         let appended = self.log.append(&purge).await;
         // Without the log, the purge stands between the last entry seen and whatever the log will hold next.
@@ -207,7 +266,120 @@ impl Invalidation {
         drop(order);
         self.counts.add(&purge);
         appended?;
-        Ok((self.write_receipt(purge, stamp), seen))
+        Ok((self.write_receipt(purge, stamp, key), Some(seen)))
+    }
+
+    /// The reader applies; who appends waits for it. What it saw before is known only where nothing came in between.
+    async fn append_in_fleet<T>(
+        &self,
+        fleet: &FleetLog,
+        purge: Purge,
+        key: Option<String>,
+        before: impl FnOnce(&Barriers) -> T,
+    ) -> Result<(Arc<Receipt>, Option<T>), LogError> {
+        let (seen, seen_at) = {
+            let ledger = self.read_ledger();
+            (before(&ledger.barriers), ledger.applied)
+        };
+        self.counts.add(&purge);
+        let (stamp, seen) = match fleet.append(&purge, key.clone()).await {
+            Ok(Appended::Applied(Reached { before, stamp })) => (stamp, Some(seen).filter(|_| before == seen_at)),
+            Ok(Appended::Ahead(stamp)) => {
+                self.raise_ahead(&purge, stamp);
+                (stamp, None)
+            }
+            Err(error) => {
+                let _order = self.order.lock().await;
+                self.apply(&purge, self.applied().refined(), |_| ());
+                return Err(error);
+            }
+        };
+        // The reader has written it, unless it is still on its way.
+        let written = self.read_receipts().find(&stamp.to_string());
+        Ok((written.unwrap_or_else(|| self.write_receipt(purge, stamp, key)), seen))
+    }
+
+    /// The receipt with who has applied it by now, once nobody is pending or `wait` is over.
+    async fn awaited(&self, receipt: Arc<Receipt>, wait: Duration) -> Receipt {
+        let deadline = tokio::time::Instant::now() + wait;
+        let mut pause = PROGRESS_PAUSE.0;
+        loop {
+            let progress = self.progress(receipt.stamp).await;
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if progress.pending.is_empty() || left.is_zero() {
+                return Receipt { applied: progress.applied, pending: progress.pending, ..(*receipt).clone() };
+            }
+            tokio::time::sleep(pause.min(left)).await;
+            pause = (pause * 2).min(PROGRESS_PAUSE.1);
+        }
+    }
+
+    /// Which live instances have applied what stands at `stamp`. While the log can't tell, the others are pending under
+    /// the name `?`.
+    pub async fn progress(&self, stamp: Stamp) -> Progress {
+        let own = || vec![self.instance.clone()];
+        let Some(fleet) = &self.fleet else { return Progress { applied: own(), pending: Vec::new() } };
+        let applied = self.applied();
+        fleet.progress(stamp, applied).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "which instances have applied a purge cannot be told now");
+            let applied = if applied >= stamp { own() } else { Vec::new() };
+            Progress { applied, pending: vec!["?".to_owned()] }
+        })
+    }
+
+    /// Ends this instance's part in the fleet: nobody waits for it any more.
+    pub async fn leave(&self) {
+        if let Some(fleet) = &self.fleet
+            && let Err(error) = fleet.leave().await
+        {
+            tracing::warn!(%error, "the lease of this instance could not be ended; it ends by itself");
+        }
+    }
+
+    /// Applies what the fleet's log holds at `stamp`. Returns what was applied just before.
+    fn apply_record(&self, record: &Record, stamp: Stamp) -> Stamp {
+        let before = self.applied();
+        match record {
+            Record::Purge(written) => {
+                self.apply(&written.purge, stamp, |_| ());
+                let by_others = written.by != self.instance;
+                let mut purge = written.purge.clone();
+                if by_others {
+                    purge.source = Source::Fleet;
+                    self.counts.add(&purge);
+                }
+                self.write_receipt(purge, stamp, written.idempotency.clone());
+            }
+            Record::Epoch { .. } => {
+                self.raise_floor(stamp);
+                self.apply(&Purge { scopes: Vec::new(), depth: Depth::Hard, source: Source::Fleet }, stamp, |_| ());
+            }
+            Record::Unreadable => {
+                tracing::error!(%stamp, "an entry of the invalidation log cannot be read: everything is purged");
+                let everything = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Fleet };
+                self.counts.add(&everything);
+                self.apply(&everything, stamp, |_| ());
+            }
+        }
+        before
+    }
+
+    /// Raises a purge's barriers to a stamp that is not applied yet: what is fetched until then is covered too, which
+    /// costs fetches and nothing else.
+    fn raise_ahead(&self, purge: &Purge, stamp: Stamp) {
+        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        for scope in &purge.scopes {
+            ledger.barriers.raise(scope, stamp, purge.depth);
+        }
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Below `floor`, purges may have been missed: whatever is stamped so must be validated.
+    fn raise_floor(&self, floor: Stamp) {
+        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        ledger.barriers.raise_floor(floor);
+        ledger.applied = floor.max(ledger.applied);
+        self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// Forgets barriers below `older_than`, a stamp that no stored response can still be below: whatever is, counts
@@ -221,13 +393,13 @@ impl Invalidation {
     /// The receipt with this id, if it is remembered.
     #[must_use]
     pub fn receipt(&self, id: &str) -> Option<Arc<Receipt>> {
-        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).find(id)
+        self.read_receipts().find(id)
     }
 
     /// The receipts that are remembered, newest first.
     #[must_use]
     pub fn receipts(&self) -> Vec<Arc<Receipt>> {
-        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).recent()
+        self.read_receipts().recent()
     }
 
     /// How much was purged since the start.
@@ -260,13 +432,15 @@ impl Invalidation {
         seen
     }
 
-    fn write_receipt(&self, purge: Purge, stamp: Stamp) -> Receipt {
+    fn write_receipt(&self, purge: Purge, stamp: Stamp, key: Option<String>) -> Arc<Receipt> {
         let Purge { mut scopes, depth, source } = purge;
         let scopes_total = scopes.len();
         scopes.truncate(SCOPES_SHOWN_MAX);
         scopes.shrink_to_fit();
         let receipt = Receipt {
-            id: format!("{:08x}-{stamp}", self.run),
+            // In a fleet all instances know a purge by its place in the log.
+            id: if self.fleet.is_some() { stamp.to_string() } else { format!("{:08x}-{stamp}", self.run) },
+            idempotency: key,
             stamp,
             applied: vec![self.instance.clone()],
             pending: Vec::new(),
@@ -276,8 +450,13 @@ impl Invalidation {
             depth,
             source,
         };
-        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).add(Arc::new(receipt.clone()));
+        let receipt = Arc::new(receipt);
+        self.read_receipts().add(Arc::clone(&receipt));
         receipt
+    }
+
+    fn read_receipts(&self) -> MutexGuard<'_, Receipts> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_ledger(&self) -> RwLockReadGuard<'_, Ledger> {

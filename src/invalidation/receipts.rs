@@ -15,6 +15,8 @@ pub const SCOPES_SHOWN_MAX: usize = 20;
 pub struct Receipt {
     /// Names the purge in `GET /purges/{id}`. Safe in a URL path.
     pub id: String,
+    /// A hash of the name that its caller gave it, if any.
+    pub idempotency: Option<String>,
     /// Its place in the log.
     pub stamp: Stamp,
     /// Instances that have applied it.
@@ -74,6 +76,12 @@ impl Receipts {
         }
     }
 
+    /// The receipt of the purge that its caller gave this name, if it is remembered.
+    #[must_use]
+    pub fn find_repeated(&self, idempotency: &str) -> Option<Arc<Receipt>> {
+        self.recent.iter().rev().find(|receipt| receipt.idempotency.as_deref() == Some(idempotency)).cloned()
+    }
+
     /// The receipt with this id, if it is remembered.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Arc<Receipt>> {
@@ -93,6 +101,7 @@ mod tests {
 
     fn receipt(id: usize) -> Arc<Receipt> {
         Arc::new(Receipt {
+            idempotency: None,
             id: format!("r{id}"),
             stamp: Stamp::local(id as u64),
             applied: vec![],

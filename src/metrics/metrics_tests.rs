@@ -3,9 +3,9 @@
 use super::histogram::DurationHistogram;
 use super::sources::{EventCount, FleetUsage};
 use super::*;
-use crate::invalidation::Invalidation;
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::invalidation::{Invalidation, PurgeOptions};
 use crate::scope::Scope;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ fn busy() -> Metrics {
 async fn every_sample_is_named_and_labelled_as_promised() {
     let metrics = busy();
     let purge = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Admin };
-    metrics.sources.invalidation.purge(purge, None).await.unwrap();
+    metrics.sources.invalidation.purge(purge, PurgeOptions::default()).await.unwrap();
     let text = metrics.render();
     for line in [
         r#"larder_requests_total{route="product",outcome="hit",status_class="2xx"} 1"#,

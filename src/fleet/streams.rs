@@ -1,0 +1,139 @@
+//! Redis streams: their entries, and the commands that read and write them.
+
+use super::link::{LinkError, LinkFailure};
+use redis::streams::{StreamId, StreamInfoStreamReply, StreamRangeReply, StreamReadReply};
+use redis::{Cmd, Value, cmd, from_redis_value};
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+/// The id of a stream's entry: milliseconds and sequence. Ids rise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EntryId(pub u64, pub u64);
+
+impl EntryId {
+    /// Before every entry.
+    pub const ZERO: Self = Self(0, 0);
+
+    /// Reads `1700000000000-3`; none where it is not that.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (millis, sequence) = text.split_once('-')?;
+        Some(Self(millis.parse().ok()?, sequence.parse().ok()?))
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0, self.1)
+    }
+}
+
+/// One entry. Values that are no text are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamEntry {
+    /// Its place.
+    pub id: EntryId,
+    /// Its fields.
+    pub fields: HashMap<String, String>,
+}
+
+/// Appends an entry; Redis chooses the id unless one is given.
+#[must_use]
+pub fn append(stream: &str, id: Option<EntryId>, entries_max: Option<usize>, fields: &[(&str, String)]) -> Cmd {
+    let mut command = cmd("XADD");
+    command.arg(stream);
+    if let Some(entries_max) = entries_max {
+        command.arg("MAXLEN").arg("~").arg(entries_max);
+    }
+    command.arg(id.map_or_else(|| "*".to_owned(), |id| id.to_string()));
+    for (name, text) in fields {
+        command.arg(*name).arg(text);
+    }
+    command
+}
+
+/// The entries from `first` on, itself included.
+#[must_use]
+pub fn range_from(stream: &str, first: EntryId, count: usize) -> Cmd {
+    let mut command = cmd("XRANGE");
+    command.arg(stream).arg(first.to_string()).arg("+").arg("COUNT").arg(count);
+    command
+}
+
+/// The entries after `last`, waited for as long as `block`.
+#[must_use]
+pub fn read_after(stream: &str, last: &str, count: usize, block: Duration) -> Cmd {
+    let mut command = cmd("XREAD");
+    let millis = u64::try_from(block.as_millis()).unwrap_or(u64::MAX).max(1);
+    command.arg("COUNT").arg(count).arg("BLOCK").arg(millis).arg("STREAMS").arg(stream).arg(last);
+    command
+}
+
+/// What a stream is.
+#[must_use]
+pub fn info(stream: &str) -> Cmd {
+    let mut command = cmd("XINFO");
+    command.arg("STREAM").arg(stream);
+    command
+}
+
+/// Drops the entries before `first`, or some of them.
+#[must_use]
+pub fn trim_before(stream: &str, first: EntryId) -> Cmd {
+    let mut command = cmd("XTRIM");
+    command.arg(stream).arg("MINID").arg("~").arg(first.to_string());
+    command
+}
+
+/// The id in the reply to [`append`].
+///
+/// # Errors
+/// Where the reply is none.
+pub fn appended(reply: Value) -> Result<EntryId, LinkError> {
+    let text: String = from_redis_value(reply).map_err(|_| unexpected())?;
+    EntryId::parse(&text).ok_or_else(unexpected)
+}
+
+/// The entries in the reply to [`range_from`].
+///
+/// # Errors
+/// Where the reply is none.
+pub fn ranged(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
+    let reply: StreamRangeReply = from_redis_value(reply).map_err(|_| unexpected())?;
+    entries(reply.ids)
+}
+
+/// The entries in the reply to [`read_after`] for one stream; none where the time to wait was over.
+///
+/// # Errors
+/// Where the reply is none.
+pub fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
+    if reply == Value::Nil {
+        return Ok(Vec::new());
+    }
+    let reply: StreamReadReply = from_redis_value(reply).map_err(|_| unexpected())?;
+    entries(reply.keys.into_iter().flat_map(|stream| stream.ids).collect())
+}
+
+/// The highest id that the stream has ever had, from the reply to [`info`].
+///
+/// # Errors
+/// Where the reply is none.
+pub fn last_generated(reply: Value) -> Result<EntryId, LinkError> {
+    let reply: StreamInfoStreamReply = from_redis_value(reply).map_err(|_| unexpected())?;
+    EntryId::parse(&reply.last_generated_id).ok_or_else(unexpected)
+}
+
+fn entries(ids: Vec<StreamId>) -> Result<Vec<StreamEntry>, LinkError> {
+    let entry = |entry: StreamId| {
+        let id = EntryId::parse(&entry.id).ok_or_else(unexpected)?;
+        let text = |(name, value)| Some((name, from_redis_value::<String>(value).ok()?));
+        Ok(StreamEntry { id, fields: entry.map.into_iter().filter_map(text).collect() })
+    };
+    ids.into_iter().map(entry).collect()
+}
+
+fn unexpected() -> LinkError {
+    LinkError::of(LinkFailure::Unexpected)
+}

@@ -1,0 +1,216 @@
+//! The log of a fleet: a Redis stream that every instance reads in order.
+//!
+//! This half appends, keeps the leases and knows whether this instance is current; [`super::reader`] reads and applies.
+//! `waiting` and `proven_until` are the seam between the two: who appends waits there for its own entry to be read, and
+//! the reader notes there up to when it has proved that it missed nothing.
+
+use super::purge::Purge;
+use super::record::{PurgeRecord, Record};
+use super::{Currency, LogError};
+use crate::clock::Clock;
+use crate::fleet::link::{Link, LinkError};
+use crate::fleet::options::FleetOptions;
+use crate::fleet::streams::{self, EntryId};
+use crate::stamp::Stamp;
+use redis::{cmd, from_redis_value};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How long the log may take to take a purge.
+const APPEND_DEADLINE: Duration = Duration::from_millis(500);
+
+/// How long the own reader may take to reach what was appended; then the barriers rise without it.
+const OWN_READER_DEADLINE: Duration = Duration::from_secs(1);
+
+/// The two ways to Redis that the log needs.
+#[derive(Debug, Clone)]
+pub struct FleetLinks {
+    /// For requests and callers, who wait for it.
+    pub requests: Arc<dyn Link>,
+    /// For the reader alone: it blocks.
+    pub reader: Arc<dyn Link>,
+}
+
+/// Where the reader came to an entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
+    /// What was applied just before it.
+    pub(super) before: Stamp,
+    /// Its stamp.
+    pub(super) stamp: Stamp,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Appended {
+    /// It is in the log, and applied here.
+    Applied(Reached),
+    /// It is in the log; the own reader has not come to it in time.
+    Ahead(Stamp),
+}
+
+/// Which live instances have reached a stamp.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Those that have.
+    pub applied: Vec<String>,
+    /// Those that have not.
+    pub pending: Vec<String>,
+}
+
+/// The log of a fleet.
+pub(super) struct FleetLog {
+    pub(super) links: FleetLinks,
+    pub(super) options: FleetOptions,
+    clock: Arc<dyn Clock>,
+    run: u32,
+    appends: AtomicU64,
+    waiting: Mutex<HashMap<String, oneshot::Sender<Reached>>>,
+    /// In milliseconds of the monotonic clock.
+    proven_until_ms: AtomicU64,
+}
+
+impl FleetLog {
+    pub(super) fn new(links: FleetLinks, options: FleetOptions, clock: Arc<dyn Clock>, run: u32) -> Self {
+        Self {
+            links,
+            options,
+            clock,
+            run,
+            appends: AtomicU64::new(0),
+            waiting: Mutex::default(),
+            proven_until_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Appends a purge and waits until it is applied here.
+    pub(super) async fn append(&self, purge: &Purge, idempotency: Option<String>) -> Result<Appended, LogError> {
+        let number = self.appends.fetch_add(1, Ordering::Relaxed);
+        let token = format!("{}-{:08x}-{number}", self.options.instance, self.run);
+        let (reached, reading) = oneshot::channel();
+        self.waiting().insert(token.clone(), reached);
+        let waits = Waits { log: self, token: &token };
+        let by = self.options.instance.clone();
+        let record = Record::Purge(PurgeRecord { purge: purge.clone(), by, token: token.clone(), idempotency });
+        let command = streams::append(&self.options.names.purges(), None, None, &record.fields());
+        let reply = self.links.requests.call(&command, APPEND_DEADLINE).await.map_err(LogError::new)?;
+        let id = streams::appended(reply).map_err(LogError::new)?;
+        let reached = timeout(OWN_READER_DEADLINE, reading).await;
+        drop(waits);
+        Ok(match reached {
+            Ok(Ok(reached)) => Appended::Applied(reached),
+            Ok(Err(_)) | Err(_) => Appended::Ahead(stamp_of(id)),
+        })
+    }
+
+    /// Tells who waits for the entry of this token that it has been applied.
+    pub(super) fn reached(&self, token: &str, reached: Reached) {
+        if let Some(waiting) = self.waiting().remove(token) {
+            // Who asked may have given up.
+            let _ = waiting.send(reached);
+        }
+    }
+
+    /// Notes that this instance was current at `at`, by the monotonic clock.
+    pub(super) fn prove(&self, at: Duration) {
+        self.proven_until_ms.fetch_max(millis(at + self.options.partition_grace), Ordering::AcqRel);
+    }
+
+    /// Whether what it proved last still counts.
+    pub(super) fn currency(&self) -> Currency {
+        let until = self.proven_until_ms.load(Ordering::Acquire);
+        if millis(self.clock.monotonic()) < until { Currency::Proven } else { Currency::Unproven }
+    }
+
+    /// Renews the lease of this instance with what it has applied.
+    pub(super) async fn renew(&self, applied: Stamp, deadline: Duration) -> Result<(), LinkError> {
+        let (names, instance) = (&self.options.names, &self.options.instance);
+        let mut command = cmd("SET");
+        command.arg(names.instance(instance)).arg(applied.to_string()).arg("PX").arg(millis(self.options.lease()));
+        self.links.reader.call(&command, deadline).await.map(drop)
+    }
+
+    /// Makes this instance known to the others.
+    pub(super) async fn enlist(&self, deadline: Duration) -> Result<(), LinkError> {
+        let mut command = cmd("SADD");
+        command.arg(self.options.names.instances()).arg(&self.options.instance);
+        self.links.reader.call(&command, deadline).await.map(drop)
+    }
+
+    /// Ends the lease: nobody need wait for this instance any more.
+    pub(super) async fn leave(&self) -> Result<(), LinkError> {
+        let mut command = cmd("DEL");
+        command.arg(self.options.names.instance(&self.options.instance));
+        self.links.requests.call(&command, APPEND_DEADLINE).await.map(drop)
+    }
+
+    /// Which live instances have reached `stamp`, by their leases. An instance whose lease has ended is not among them:
+    /// it serves nothing unasked until it has caught up.
+    pub(super) async fn progress(&self, stamp: Stamp, applied_here: Stamp) -> Result<Progress, LinkError> {
+        let names = &self.options.names;
+        let mut members = cmd("SMEMBERS");
+        members.arg(names.instances());
+        let members = self.links.requests.call(&members, APPEND_DEADLINE).await?;
+        let mut members: Vec<String> = from_redis_value(members).unwrap_or_default();
+        members.sort();
+        let mut progress = Progress::default();
+        for instance in members {
+            let applied = if instance == self.options.instance {
+                Some(applied_here)
+            } else {
+                let mut get = cmd("GET");
+                get.arg(names.instance(&instance));
+                let lease = self.links.requests.call(&get, APPEND_DEADLINE).await?;
+                from_redis_value::<Option<String>>(lease).ok().flatten().and_then(|text| Stamp::parse(&text))
+            };
+            match applied {
+                Some(applied) if applied >= stamp => progress.applied.push(instance),
+                Some(_) => progress.pending.push(instance),
+                None => self.strike_off(&instance).await?,
+            }
+        }
+        Ok(progress)
+    }
+
+    async fn strike_off(&self, instance: &str) -> Result<(), LinkError> {
+        let mut command = cmd("SREM");
+        command.arg(self.options.names.instances()).arg(instance);
+        self.links.requests.call(&command, APPEND_DEADLINE).await.map(drop)
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Reached>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets a token once nobody waits for it, also where the caller has gone.
+struct Waits<'a> {
+    log: &'a FleetLog,
+    token: &'a str,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.log.waiting().remove(self.token);
+    }
+}
+
+/// The stamp of a log entry.
+pub(super) const fn stamp_of(id: EntryId) -> Stamp {
+    Stamp::new((id.0, id.1), 0)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for FleetLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FleetLog").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! The reader of the fleet's log: one task per instance, on a link of its own.
+//!
+//! A turn renews the lease and then reads the stream to its end. Both in this order prove that this instance was current
+//! just before: a purge that was complete without it was appended before the renewal, while the lease was gone, and was
+//! read; any later one waits for the lease. The position lives here and nowhere else; all that is applied goes through
+//! [`Invalidation::apply_record`].
+//!
+//! After any failure Redis is **greeted** anew: it may be another run of it, with less in it than before.
+
+use super::Invalidation;
+use super::fleet_log::{FleetLog, Reached, stamp_of};
+use super::record::Record;
+use crate::fleet::link::{LinkError, LinkFailure};
+use crate::fleet::streams::{self, EntryId, StreamEntry};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Entries read at once.
+const PAGE: usize = 200;
+
+/// How long a command of the reader's may take that does not block.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// The longest that the reader waits for entries before it renews the lease.
+const BEAT_MAX: Duration = Duration::from_secs(1);
+
+/// The pause after a failure, doubled each time.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// So many turns without news pass between two trimmings of the log.
+const TURNS_BETWEEN_TRIMS: u32 = 60;
+
+pub(super) struct Reader {
+    invalidation: Arc<Invalidation>,
+    log: Arc<FleetLog>,
+    /// The last entry applied.
+    position: EntryId,
+    /// The run of Redis that the last epoch entry named.
+    run: Option<String>,
+    greeted: Greeted,
+    quiet_turns: u32,
+}
+
+/// Whether the Redis that answers now is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Greeted {
+    NotYet,
+    /// On this connection of the link.
+    On(u64),
+}
+
+impl Reader {
+    pub(super) fn new(invalidation: Arc<Invalidation>, log: Arc<FleetLog>) -> Self {
+        Self { invalidation, log, position: EntryId::ZERO, run: None, greeted: Greeted::NotYet, quiet_turns: 0 }
+    }
+
+    /// Reads for as long as the instance lives.
+    pub(super) async fn run(mut self) {
+        let mut pause = RETRY.0;
+        loop {
+            match self.turn().await {
+                Ok(()) => pause = RETRY.0,
+                Err(error) => {
+                    if self.greeted != Greeted::NotYet {
+                        tracing::warn!(%error, "the invalidation log cannot be read");
+                    }
+                    self.greeted = Greeted::NotYet;
+                    sleep(pause).await;
+                    pause = (pause * 2).min(RETRY.1);
+                }
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), LinkError> {
+        let link = Arc::clone(&self.log.links.reader);
+        if self.greeted != Greeted::On(link.generation()) {
+            self.greet().await?;
+            self.greeted = Greeted::On(link.generation());
+        }
+        let (began, beat) = (self.invalidation.clock.monotonic(), self.beat());
+        self.log.renew(self.invalidation.applied(), DEADLINE).await?;
+        let stream = self.log.options.names.purges();
+        let command = streams::read_after(&stream, &self.position.to_string(), PAGE, beat);
+        let entries = streams::read(link.call(&command, beat + DEADLINE).await?)?;
+        let count = entries.len();
+        self.apply(entries);
+        if count == PAGE {
+            return Ok(());
+        }
+        // Only the run that was greeted has been read to its end.
+        if link.run_id(&stream, DEADLINE).await? != self.run.as_deref().unwrap_or_default() {
+            self.greeted = Greeted::NotYet;
+            return Ok(());
+        }
+        if count == 0 && self.last_generated(&stream).await? < self.position {
+            self.greeted = Greeted::NotYet;
+            return Ok(());
+        }
+        self.log.prove(began);
+        if count == 0 {
+            self.trim_now_and_then().await?;
+        }
+        Ok(())
+    }
+
+    fn beat(&self) -> Duration {
+        (self.log.options.partition_grace / 4).min(BEAT_MAX)
+    }
+
+    /// Finds out what this Redis still knows of the log, and raises the floor over what it may have forgotten.
+    async fn greet(&mut self) -> Result<(), LinkError> {
+        let stream = self.log.options.names.purges();
+        let link = Arc::clone(&self.log.links.reader);
+        let run = link.run_id(&stream, DEADLINE).await?;
+        self.log.enlist(DEADLINE).await?;
+        let mut first = self.position;
+        let mut page = streams::ranged(link.call(&streams::range_from(&stream, first, PAGE), DEADLINE).await?)?;
+        match page.first() {
+            Some(entry) if entry.id == self.position => drop(page.remove(0)),
+            Some(entry) => self.invalidation.raise_floor(stamp_of(entry.id)),
+            None => self.floor_of_empty_stream(&stream).await?,
+        }
+        while let Some(last) = page.last().map(|entry| entry.id) {
+            self.apply(page);
+            first = EntryId(last.0, last.1.saturating_add(1));
+            page = streams::ranged(link.call(&streams::range_from(&stream, first, PAGE), DEADLINE).await?)?;
+        }
+        if self.run.as_deref() == Some(run.as_str()) {
+            return Ok(());
+        }
+        // Its entry may have been trimmed since: then the floor, which stands at the first entry left, covers it.
+        if self.run.is_none() && self.position != EntryId::ZERO && self.epoch_opened().await?.as_ref() == Some(&run) {
+            self.run = Some(run);
+            return Ok(());
+        }
+        self.open_epoch(&stream, run).await
+    }
+
+    /// The highest id that the stream has ever had; zero where there is no stream.
+    async fn last_generated(&self, stream: &str) -> Result<EntryId, LinkError> {
+        match self.log.links.reader.call(&streams::info(stream), DEADLINE).await {
+            Ok(info) => streams::last_generated(info),
+            Err(error) if error.failure == LinkFailure::Refused => Ok(EntryId::ZERO),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A stream without an entry from here on may have had some.
+    async fn floor_of_empty_stream(&mut self, stream: &str) -> Result<(), LinkError> {
+        let last = self.last_generated(stream).await?;
+        if last > self.position {
+            self.position = last;
+            self.invalidation.raise_floor(stamp_of(last));
+        } else if last < self.position {
+            // It has lost what was read: whatever run it says it is, its epoch begins anew.
+            self.forget_epoch().await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_epoch(&mut self) -> Result<(), LinkError> {
+        self.run = None;
+        let mut del = redis::cmd("DEL");
+        del.arg(self.log.options.names.epoch());
+        self.log.links.reader.call(&del, DEADLINE).await.map(drop)
+    }
+
+    async fn epoch_opened(&self) -> Result<Option<String>, LinkError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.log.options.names.epoch());
+        let reply = self.log.links.reader.call(&get, DEADLINE).await?;
+        Ok(redis::from_redis_value(reply).ok().flatten())
+    }
+
+    /// Tells everyone that another run of Redis keeps the log now. The entry's id is above all that was applied here, so
+    /// that everyone who reads on from there comes to it.
+    async fn open_epoch(&mut self, stream: &str, run: String) -> Result<(), LinkError> {
+        let link = &self.log.links.reader;
+        let fields = Record::Epoch { run: run.clone() }.fields();
+        let id = streams::appended(link.call(&streams::append(stream, None, None, &fields), DEADLINE).await?)?;
+        if id <= self.position {
+            let above = EntryId(self.position.0.saturating_add(1), 0);
+            link.call(&streams::append(stream, Some(above), None, &fields), DEADLINE).await?;
+        }
+        let mut set = redis::cmd("SET");
+        set.arg(self.log.options.names.epoch()).arg(&run);
+        link.call(&set, DEADLINE).await?;
+        tracing::info!(run, "another run of Redis keeps the invalidation log: what is older must be validated");
+        let page = streams::range_from(stream, EntryId(self.position.0, self.position.1.saturating_add(1)), PAGE);
+        let entries = streams::ranged(link.call(&page, DEADLINE).await?)?;
+        self.apply(entries);
+        Ok(())
+    }
+
+    fn apply(&mut self, entries: Vec<StreamEntry>) {
+        for entry in entries.into_iter().filter(|entry| entry.id > self.position).collect::<Vec<_>>() {
+            let record = Record::read(&entry.fields);
+            if let Record::Epoch { run } = &record {
+                self.run = Some(run.clone());
+            }
+            let stamp = stamp_of(entry.id);
+            let before = self.invalidation.apply_record(&record, stamp);
+            self.position = entry.id;
+            if let Record::Purge(purge) = &record {
+                self.log.reached(&purge.token, Reached { before, stamp });
+            }
+        }
+    }
+
+    /// Forgets purges older than anything that is still used, in Redis and then here.
+    async fn trim_now_and_then(&mut self) -> Result<(), LinkError> {
+        self.quiet_turns += 1;
+        if self.quiet_turns < TURNS_BETWEEN_TRIMS {
+            return Ok(());
+        }
+        self.quiet_turns = 0;
+        let stream = self.log.options.names.purges();
+        let link = &self.log.links.reader;
+        let oldest = self.invalidation.clock.now().saturating_sub(self.log.options.log_retention).as_millis();
+        link.call(&streams::trim_before(&stream, EntryId(oldest, 0)), DEADLINE).await?;
+        let first = streams::ranged(link.call(&streams::range_from(&stream, EntryId::ZERO, 1), DEADLINE).await?)?;
+        if let Some(first) = first.first() {
+            self.invalidation.expire(stamp_of(first.id));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! The entries of the shared log, written and read.
+//!
+//! An entry is a list of names and texts. What can't be read is not skipped: it may be a purge written by a newer
+//! version, so it counts as a purge of everything.
+
+use super::purge::{Depth, Purge, SCOPES_MAX, Source};
+use crate::scope::{RouteName, Scope, Tag};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// The longest text that is taken for a URL, a prefix or the name of a route, in bytes.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Record {
+    /// A purge.
+    Purge(PurgeRecord),
+    /// This run of Redis keeps the log from here on; what earlier runs held may be lost.
+    Epoch {
+        /// The run's id.
+        run: String,
+    },
+    /// What this version does not understand.
+    Unreadable,
+}
+
+/// A purge as the log holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PurgeRecord {
+    /// What is purged.
+    pub(super) purge: Purge,
+    /// The instance that was asked.
+    pub(super) by: String,
+    /// Names this attempt to append, so that its instance knows it again.
+    pub(super) token: String,
+    /// A hash of the caller's Idempotency-Key.
+    pub(super) idempotency: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Written {
+    All,
+    Route(String),
+    Tag(String),
+    Url(String),
+    Prefix(String),
+}
+
+impl Record {
+    /// The names and texts of the entry.
+    pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Epoch { run } => vec![("kind", "epoch".to_owned()), ("run", run.clone())],
+            Self::Unreadable => vec![("kind", "unreadable".to_owned())],
+            Self::Purge(PurgeRecord { purge, by, token, idempotency }) => {
+                let scopes: Vec<_> = purge.scopes.iter().map(Written::from).collect();
+                let scopes = serde_json::to_string(&scopes).expect("texts and a list of them are JSON");
+                let mut fields = vec![
+                    ("kind", "purge".to_owned()),
+                    ("depth", purge.depth.label().to_owned()),
+                    ("source", purge.source.label().to_owned()),
+                    ("scopes", scopes),
+                    ("by", by.clone()),
+                    ("token", token.clone()),
+                ];
+                fields.extend(idempotency.clone().map(|key| ("idem", key)));
+                fields
+            }
+        }
+    }
+
+    /// Reads an entry.
+    pub(super) fn read(fields: &HashMap<String, String>) -> Self {
+        let text = |name: &str| fields.get(name).cloned();
+        match fields.get("kind").map(String::as_str) {
+            Some("epoch") => text("run").map_or(Self::Unreadable, |run| Self::Epoch { run }),
+            Some("purge") => purge_of(fields).map_or(Self::Unreadable, |purge| {
+                Self::Purge(PurgeRecord {
+                    purge,
+                    by: text("by").unwrap_or_default(),
+                    token: text("token").unwrap_or_default(),
+                    idempotency: text("idem"),
+                })
+            }),
+            _ => Self::Unreadable,
+        }
+    }
+}
+
+fn purge_of(fields: &HashMap<String, String>) -> Option<Purge> {
+    let depth = match fields.get("depth")?.as_str() {
+        "soft" => Depth::Soft,
+        "hard" => Depth::Hard,
+        _ => return None,
+    };
+    let source =
+        Source::ALL.into_iter().find(|source| Some(source.label()) == fields.get("source").map(String::as_str));
+    let written: Vec<Written> = serde_json::from_str(fields.get("scopes")?).ok()?;
+    if written.is_empty() || written.len() > SCOPES_MAX {
+        return None;
+    }
+    let scopes = written.into_iter().map(Written::scope).collect::<Option<Vec<_>>>()?;
+    Some(Purge { scopes, depth, source: source.unwrap_or(Source::Fleet) })
+}
+
+impl From<&Scope> for Written {
+    fn from(scope: &Scope) -> Self {
+        match scope {
+            Scope::All => Self::All,
+            Scope::Route(name) => Self::Route(name.as_str().to_owned()),
+            Scope::Tag(tag) => Self::Tag(tag.as_str().to_owned()),
+            Scope::Url(url) => Self::Url(url.to_string()),
+            Scope::Prefix(prefix) => Self::Prefix(prefix.to_string()),
+        }
+    }
+}
+
+impl Written {
+    fn scope(self) -> Option<Scope> {
+        let fits = |text: &String| text.len() <= TEXT_BYTES_MAX;
+        match self {
+            Self::All => Some(Scope::All),
+            Self::Route(name) => Some(name).filter(fits).map(|name| Scope::Route(RouteName::new(&name))),
+            Self::Tag(tag) => Tag::new(&tag).ok().map(Scope::Tag),
+            Self::Url(url) => Some(url).filter(fits).map(|url| Scope::Url(url.into())),
+            Self::Prefix(prefix) => Some(prefix).filter(fits).map(|prefix| Scope::Prefix(prefix.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(fields: &[(&str, &str)]) -> Record {
+        Record::read(&fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let scopes = vec![
+            Scope::All,
+            Scope::Route(RouteName::new("product")),
+            Scope::Tag(Tag::new("product:1").unwrap()),
+            Scope::Url("/a?b=\"c\"".into()),
+            Scope::Prefix("http://shop/".into()),
+        ];
+        for idempotency in [None, Some("abc".to_owned())] {
+            let purge = Purge { scopes: scopes.clone(), depth: Depth::Soft, source: Source::Event };
+            let record = PurgeRecord { purge, by: "one".to_owned(), token: "one-7".to_owned(), idempotency };
+            let record = Record::Purge(record);
+            let fields = record.fields();
+            let fields: Vec<_> = fields.iter().map(|(name, text)| (*name, text.as_str())).collect();
+            assert_eq!(read(&fields), record);
+        }
+        let epoch = Record::Epoch { run: "f00".to_owned() };
+        assert_eq!(read(&[("kind", "epoch"), ("run", "f00")]), epoch);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_apart_from_nothing() {
+        let purge = |scopes| read(&[("kind", "purge"), ("depth", "hard"), ("scopes", scopes)]);
+        assert!(matches!(purge(r#"["all"]"#), Record::Purge(_)));
+        for scopes in ["", "[]", "{}", r#"[{"tag":"a b"}]"#, r#"[{"colour":"red"}]"#, r#"["everything"]"#] {
+            assert_eq!(purge(scopes), Record::Unreadable, "{scopes}");
+        }
+        assert_eq!(read(&[]), Record::Unreadable);
+        assert_eq!(read(&[("kind", "merge")]), Record::Unreadable);
+        assert_eq!(read(&[("kind", "purge"), ("depth", "deep"), ("scopes", r#"["all"]"#)]), Record::Unreadable);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_reading_panic(scopes in ".{0,200}", kind in "purge|epoch|.{0,5}") {
+            let _ = read(&[("kind", &kind), ("depth", "hard"), ("scopes", &scopes)]);
+        }
+    }
+}
