@@ -23,7 +23,9 @@ impl Default for Row {
 }
 
 impl Variants {
-    fn of(mut entries: Vec<Arc<Entry>>) -> Self {
+    /// These entries, newest first, each of another variant.
+    #[must_use]
+    pub fn of(mut entries: Vec<Arc<Entry>>) -> Self {
         match (entries.pop(), entries.is_empty()) {
             (Some(only), true) => Self(Row::One(only)),
             (last, _) => {

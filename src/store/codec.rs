@@ -1,0 +1,226 @@
+//! A stored response as bytes, for a tier outside this process.
+//!
+//! `LRDR`, a version, the first half of a BLAKE3 hash over all that follows, the length of the head, the head as JSON,
+//! the body. What has another version, another length or another hash is not read at all: a tier that is shared may hold
+//! what an older or newer version wrote, or what something else did.
+
+use crate::clock::Timestamp;
+use crate::entry::body::StoredBody;
+use crate::entry::coding::{self, Compressibility};
+use crate::entry::{Entry, EntryParts};
+use crate::key::PrimaryKey;
+use crate::scope::{RouteName, Tag};
+use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
+use crate::semantics::reason::labelled;
+use crate::semantics::vary::VariantKey;
+use crate::stamp::Stamp;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const MAGIC: &[u8; 4] = b"LRDR";
+
+/// Grows with every change of what follows.
+const VERSION: u8 = 1;
+
+const CHECKSUM_BYTES: usize = 16;
+
+/// Magic, version, checksum, length of the head.
+const PREAMBLE_BYTES: usize = MAGIC.len() + 1 + CHECKSUM_BYTES + 4;
+
+labelled! {
+    /// Why bytes are no stored response.
+    CodecError {
+        NotOurs "not-ours" "The value was not written by Larder.",
+        UnknownVersion "unknown-version" "The value was written by another version.",
+        Truncated "truncated" "The value has lost its end.",
+        Checksum "checksum" "The value has been damaged.",
+        OtherKey "other-key" "The value is that of another key.",
+        Malformed "malformed" "The value holds what no response holds.",
+        TooLarge "too-large" "The value inflates to more than is taken.",
+    }
+}
+
+/// How the body stands in the value.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BodyForm {
+    /// As the origin sent it.
+    Received,
+    /// Gzip-coded at rest, from so many bytes.
+    Gzipped(u64),
+    /// As the origin sent it, gzip-coded for its stay here only, from so many bytes.
+    Packed(u64),
+}
+
+/// Everything but the body. Bytes that need not be UTF-8 are written as characters up to U+00FF.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    key: String,
+    url: String,
+    path_start: usize,
+    route: RouteName,
+    tags: Vec<Tag>,
+    status: u16,
+    headers: Vec<(String, String)>,
+    variant: Vec<(String, String)>,
+    received_at_ms: u64,
+    initial_age_ms: u64,
+    stored_at_ms: u64,
+    stamp: String,
+    body: BodyForm,
+}
+
+/// An entry as bytes; none for a part of a response, which is kept in the process that fetched it.
+#[must_use]
+pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
+    if entry.parts.part.is_some() {
+        return None;
+    }
+    let parts = &entry.parts;
+    let headers = entry.headers();
+    let (form, body) = packed(parts, &headers);
+    let pair = |name: &HeaderName, value: &[u8]| (name.as_str().to_owned(), text(value));
+    let head = Head {
+        key: text(key.as_bytes()),
+        url: parts.url.to_string(),
+        path_start: parts.path_start,
+        route: parts.route.clone(),
+        tags: parts.tags.to_vec(),
+        status: parts.status.as_u16(),
+        headers: headers.iter().map(|(name, value)| pair(name, value.as_bytes())).collect(),
+        variant: parts.variant.0.iter().map(|(name, value)| pair(name, value)).collect(),
+        received_at_ms: parts.policy.received_at.as_millis(),
+        initial_age_ms: u64::try_from(parts.policy.initial_age.as_millis()).unwrap_or(u64::MAX),
+        stored_at_ms: parts.stored_at.as_millis(),
+        stamp: parts.stamp.to_string(),
+        body: form,
+    };
+    let head = serde_json::to_vec(&head).ok()?;
+    let mut value = Vec::with_capacity(PREAMBLE_BYTES + head.len() + body.len());
+    value.extend_from_slice(MAGIC);
+    value.push(VERSION);
+    value.extend_from_slice(&[0; CHECKSUM_BYTES]);
+    value.extend_from_slice(&u32::try_from(head.len()).ok()?.to_be_bytes());
+    value.extend_from_slice(&head);
+    value.extend_from_slice(&body);
+    let checksum = checksum(&value);
+    value[MAGIC.len() + 1..][..CHECKSUM_BYTES].copy_from_slice(&checksum);
+    Some(value)
+}
+
+/// The entry in a value found under `key`, whose body inflates to at most `body_bytes_max` bytes. Times that lie past
+/// `now`, by a clock that runs ahead of this one, count as now, so that no age is negative.
+///
+/// # Errors
+/// Where the value is anything else.
+pub fn decode(key: &PrimaryKey, value: &[u8], now: Timestamp, body_bytes_max: u64) -> Result<Entry, CodecError> {
+    let (preamble, rest) = value.split_at_checked(PREAMBLE_BYTES).ok_or(short_of(value))?;
+    if !preamble.starts_with(MAGIC) {
+        return Err(CodecError::NotOurs);
+    }
+    if preamble[MAGIC.len()] != VERSION {
+        return Err(CodecError::UnknownVersion);
+    }
+    let mut length = [0; 4];
+    length.copy_from_slice(&preamble[PREAMBLE_BYTES - 4..]);
+    let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| CodecError::Truncated)?;
+    let (head, body) = rest.split_at_checked(length).ok_or(CodecError::Truncated)?;
+    if preamble[MAGIC.len() + 1..][..CHECKSUM_BYTES] != checksum(value) {
+        return Err(CodecError::Checksum);
+    }
+    let head: Head = serde_json::from_slice(head).map_err(|_| CodecError::Malformed)?;
+    if bytes(&head.key).as_deref() != Some(key.as_bytes()) {
+        return Err(CodecError::OtherKey);
+    }
+    let body = unpacked(head.body, body, body_bytes_max)?;
+    entry_of(head, body, now).ok_or(CodecError::Malformed)
+}
+
+fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
+    if !head.url.is_char_boundary(head.path_start) || head.path_start > head.url.len() {
+        return None;
+    }
+    let status = StatusCode::from_u16(head.status).ok()?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in &head.headers {
+        let value = HeaderValue::from_bytes(&bytes(value)?).ok()?;
+        headers.try_append(name.parse::<HeaderName>().ok()?, value).ok()?;
+    }
+    let variant = |(name, value): &(String, String)| Some((name.parse().ok()?, bytes(value)?.into()));
+    let variant = head.variant.iter().map(variant).collect::<Option<Vec<_>>>()?;
+    let received_at = Timestamp::from_millis(head.received_at_ms).min(now);
+    let times = ExchangeTimes { requested_at: received_at, received_at };
+    let mut policy = ResponsePolicy::parse(status, &headers, times);
+    policy.initial_age = Duration::from_millis(head.initial_age_ms);
+    let parts = EntryParts {
+        url: head.url.into(),
+        path_start: head.path_start,
+        route: head.route,
+        tags: head.tags.into(),
+        status,
+        policy,
+        variant: VariantKey(variant.into()),
+        body,
+        part: None,
+        stamp: Stamp::parse(&head.stamp)?,
+        stored_at: Timestamp::from_millis(head.stored_at_ms).min(now),
+    };
+    Some(Entry::new(parts, &headers))
+}
+
+/// The body as it is best kept in the value: gzip-coded where that helps.
+fn packed(parts: &EntryParts, headers: &HeaderMap) -> (BodyForm, Bytes) {
+    let received = match &parts.body {
+        StoredBody::Gzipped { gzip, identity_bytes } => return (BodyForm::Gzipped(*identity_bytes), gzip.clone()),
+        StoredBody::AsReceived(received) => received,
+    };
+    if coding::compressibility(parts.status, headers, received.len()) == Compressibility::AsReceived {
+        return (BodyForm::Received, received.clone());
+    }
+    match coding::coded(received.clone()) {
+        StoredBody::Gzipped { gzip, identity_bytes } => (BodyForm::Packed(identity_bytes), gzip),
+        StoredBody::AsReceived(received) => (BodyForm::Received, received),
+    }
+}
+
+fn unpacked(form: BodyForm, body: &[u8], body_bytes_max: u64) -> Result<StoredBody, CodecError> {
+    let body = Bytes::copy_from_slice(body);
+    match form {
+        BodyForm::Gzipped(bytes) | BodyForm::Packed(bytes) if bytes > body_bytes_max => Err(CodecError::TooLarge),
+        BodyForm::Received => Ok(StoredBody::AsReceived(body)),
+        BodyForm::Gzipped(identity_bytes) => Ok(StoredBody::Gzipped { gzip: body, identity_bytes }),
+        BodyForm::Packed(identity_bytes) => {
+            let received = coding::inflate(&body, identity_bytes).map_err(|_| CodecError::Malformed)?;
+            Ok(StoredBody::AsReceived(received))
+        }
+    }
+}
+
+/// The hash of everything but the hash.
+fn checksum(value: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    let (before, after) = (&value[..MAGIC.len() + 1], &value[MAGIC.len() + 1 + CHECKSUM_BYTES..]);
+    let hash = blake3::Hasher::new().update(before).update(after).finalize();
+    let mut checksum = [0; CHECKSUM_BYTES];
+    checksum.copy_from_slice(&hash.as_bytes()[..CHECKSUM_BYTES]);
+    checksum
+}
+
+/// What is wrong with a value that is shorter than any.
+fn short_of(value: &[u8]) -> CodecError {
+    if MAGIC.starts_with(&value[..value.len().min(MAGIC.len())]) { CodecError::Truncated } else { CodecError::NotOurs }
+}
+
+fn text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect()
+}
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;
