@@ -108,6 +108,7 @@ fn whole_hit(bench: &mut Criterion) {
         clock,
         origin: Arc::new(Constant),
         memory: Arc::new(MemoryTier::new(memory)),
+        shared: None,
         invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::default()))),
         rules: rules(),
     });

@@ -6,6 +6,7 @@ mod check;
 mod client;
 pub mod demo;
 mod explain;
+mod fleet;
 mod foreground;
 mod logging;
 mod purge;

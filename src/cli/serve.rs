@@ -1,5 +1,6 @@
 //! The composition root: parts made, joined, started, and stopped in order.
 
+use super::fleet::{Fleet, Task};
 use super::logging;
 use super::rules_control::RulesKeeper;
 use crate::admin::{self, AdminState, Readiness};
@@ -33,8 +34,11 @@ pub struct Running {
     pub admin_address: SocketAddr,
     pub(super) rules: Arc<RulesKeeper>,
     readiness: Arc<Readiness>,
+    invalidation: Arc<Invalidation>,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
+    /// Ended with the instance, not waited for.
+    _tasks: JoinSet<()>,
     _watch: Option<RulesWatch>,
     _access_log: Option<WorkerGuard>,
 }
@@ -45,6 +49,7 @@ impl Running {
         self.readiness.set(false);
         self.stop.send_replace(true);
         while self.servers.join_next().await.is_some() {}
+        self.invalidation.leave().await;
     }
 }
 
@@ -66,6 +71,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let observers: Vec<Arc<dyn Observer>> = [parts.state.metrics.clone() as _].into_iter().chain(access_log).collect();
     let observers: Observers = observers.into();
 
+    let mut tasks = JoinSet::new();
+    for task in parts.tasks {
+        tasks.spawn(task);
+    }
     let (stop, stopping) = watch::channel(false);
     let mut servers = JoinSet::new();
     servers.spawn(proxy::serve(data, parts.state.engine.clone(), config.proxy, observers, stopped(stopping.clone())));
@@ -82,6 +91,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         _watch: watch_for_changes(&config.rules_path, &parts.rules),
         rules: parts.rules,
         readiness,
+        invalidation: Arc::clone(parts.state.engine.invalidation()),
+        _tasks: tasks,
         stop,
         servers,
         _access_log: access_guard,
@@ -92,6 +103,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 struct Parts {
     rules: Arc<RulesKeeper>,
     state: AdminState,
+    tasks: Vec<Task>,
 }
 
 impl Parts {
@@ -100,12 +112,20 @@ impl Parts {
             load_rules(&config.rules_path).map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
         let memory = Arc::new(MemoryTier::new(config.memory));
-        let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
-        let invalidation = Arc::new(Invalidation::with_options(Arc::new(LocalLog::default()), options));
+        let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
+        let (invalidation, shared, tasks, usage) = match fleet {
+            Some(Fleet { invalidation, shared, tasks, usage }) => (invalidation, Some(shared), tasks, usage),
+            None => {
+                let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
+                let invalidation = Invalidation::with_options(Arc::new(LocalLog::default()), options);
+                (Arc::new(invalidation), None, Vec::new(), Box::new(|| None) as _)
+            }
+        };
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),
             origin: upstream.clone(),
             memory: Arc::clone(&memory),
+            shared,
             invalidation: Arc::clone(&invalidation),
             rules: rule_set,
         });
@@ -113,7 +133,8 @@ impl Parts {
         let apply = move |new| governed.replace_rules(new);
         let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
         let rules = RulesKeeper::new(reloader);
-        let metrics = Arc::new(metrics(&memory, &upstream, &rules, invalidation));
+        let asked = MetricSources { fleet: usage, ..metric_sources(&memory, &upstream, &rules, invalidation) };
+        let metrics = Arc::new(Metrics::new(asked));
         let state = AdminState {
             engine,
             metrics,
@@ -122,7 +143,7 @@ impl Parts {
             started_at: clock.now(),
             clock,
         };
-        Ok(Self { rules, state })
+        Ok(Self { rules, state, tasks })
     }
 }
 
@@ -144,17 +165,17 @@ fn watch_for_changes(path: &Path, rules: &Arc<RulesKeeper>) -> Option<RulesWatch
     }
 }
 
-fn metrics(
+fn metric_sources(
     memory: &Arc<MemoryTier>,
     upstream: &Arc<UpstreamPool>,
     rules: &Arc<RulesKeeper>,
     invalidation: Arc<Invalidation>,
-) -> Metrics {
+) -> MetricSources {
     let (memory, upstream, rules) = (Arc::clone(memory), Arc::clone(upstream), Arc::clone(rules));
-    Metrics::new(MetricSources {
+    MetricSources {
         tiers: Box::new(move || vec![TierUsage::of_memory(&memory.usage())]),
         servers: Box::new(move || upstream.stats().iter().map(ServerUsage::of).collect()),
         rules: Box::new(move || rules.usage()),
         ..MetricSources::new(invalidation)
-    })
+    }
 }

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -29,9 +30,28 @@ pub struct Flights<H> {
 struct Flight<H> {
     key: PrimaryKey,
     stamp: Stamp,
+    begun: AtomicBool,
     // Holds the announcement once there is one, so that a follower who joins later finds it. Its receivers are the
     // followers.
     word: watch::Sender<Option<Announcement<H>>>,
+}
+
+/// A flight under way, as who might join it sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnderWay {
+    /// The log position when it was called for.
+    pub stamp: Stamp,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a flight is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Its leader has not asked the origin yet: the answer will be newer than whoever joins now.
+    Gathering,
+    /// Its leader may have asked already.
+    Begun,
 }
 
 /// The part a request plays.
@@ -57,6 +77,7 @@ pub enum Announcement<H> {
 pub struct Leader<H> {
     flights: Arc<Flights<H>>,
     flight: Arc<Flight<H>>,
+    predecessor: Option<Follower<H>>,
 }
 
 /// One that waits. Dropping it is all there is to giving up.
@@ -72,7 +93,7 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
         Arc::new(Self { shard_seed: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) })
     }
 
-    /// Joins the flight for `key`, or begins one. `may_join` judges the stamp of a flight under way against the
+    /// Joins the flight for `key`, or begins one. `may_join` judges a flight under way, its stamp against the
     /// barriers as they stand now; where it says no, the caller leads a new flight that takes the old one's place
     /// (the old one goes on for those who joined it). `stamp` is read only for a new flight.
     ///
@@ -80,21 +101,23 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
     pub fn join(
         self: &Arc<Self>,
         key: &PrimaryKey,
-        may_join: impl FnOnce(Stamp) -> bool,
+        may_join: impl FnOnce(UnderWay) -> bool,
         stamp: impl FnOnce() -> Stamp,
     ) -> Role<H> {
         let mut shard = self.shard(key);
         if let Some(flight) = shard.get(key)
-            && may_join(flight.stamp)
+            && may_join(flight.under_way())
         {
-            return Role::Follower(Follower { stamp: flight.stamp, word: flight.word.subscribe() });
+            return Role::Follower(flight.follower());
         }
-        let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), word: watch::Sender::new(None) });
+        let (begun, word) = (AtomicBool::new(false), watch::Sender::new(None));
+        let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), begun, word });
         let replaced = shard.insert(key.clone(), Arc::clone(&flight));
         drop(shard);
+        let predecessor = replaced.as_deref().map(Flight::follower);
         // What the old flight holds may be large; it is let go of outside the lock.
         drop(replaced);
-        Role::Leader(Leader { flights: Arc::clone(self), flight })
+        Role::Leader(Leader { flights: Arc::clone(self), flight, predecessor })
     }
 }
 
@@ -142,6 +165,15 @@ fn locked<H>(shard: &Mutex<Shard<H>>) -> MutexGuard<'_, Shard<H>> {
 }
 
 impl<H> Flight<H> {
+    fn under_way(&self) -> UnderWay {
+        let begun = self.begun.load(Ordering::Acquire);
+        UnderWay { stamp: self.stamp, progress: if begun { Progress::Begun } else { Progress::Gathering } }
+    }
+
+    fn follower(&self) -> Follower<H> {
+        Follower { stamp: self.stamp, word: self.word.subscribe() }
+    }
+
     /// Keeps and spreads the first word; later ones are dropped.
     fn say(&self, announcement: Announcement<H>) {
         self.word.send_if_modified(|word| {
@@ -155,6 +187,17 @@ impl<H> Flight<H> {
 }
 
 impl<H> Leader<H> {
+    /// The flight that this one has taken the place of, once, if it was still under way: for a leader that must not ask
+    /// beside it.
+    pub fn take_predecessor(&mut self) -> Option<Follower<H>> {
+        self.predecessor.take()
+    }
+
+    /// Notes that the origin is asked from now on. To be called before it is.
+    pub fn begin(&self) {
+        self.flight.begun.store(true, Ordering::Release);
+    }
+
     /// The key that is fetched.
     #[must_use]
     pub fn key(&self) -> &PrimaryKey {

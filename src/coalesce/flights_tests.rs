@@ -168,7 +168,7 @@ async fn a_closed_flight_is_not_joined_and_still_tells_those_who_did() {
 async fn a_flight_begun_before_a_purge_is_replaced_and_goes_on_for_those_who_joined_it() {
     let flights = Texts::new();
     let (before, after) = (Stamp::local(1), Stamp::local(2));
-    let may_join = |stamp: Stamp| stamp >= after;
+    let may_join = |flight: UnderWay| flight.stamp >= after;
     let old = match flights.join(&key("/a"), may_join, || before) {
         Role::Leader(leader) => leader,
         Role::Follower(_) => panic!("no flight was under way"),
@@ -212,4 +212,26 @@ fn flights_of_different_keys_do_not_touch() {
         assert_eq!(leader.followers_waiting(), 0);
     }
     assert!(flights.is_empty());
+}
+
+#[tokio::test]
+async fn a_flight_that_has_begun_can_be_followed_by_another_that_waits_for_it() {
+    let flights = Texts::new();
+    let gathering = |flight: UnderWay| flight.progress == Progress::Gathering;
+    let lead = |role| match role {
+        Role::Leader(leader) => leader,
+        Role::Follower(_) => panic!("it had to lead"),
+    };
+    let mut first = lead(flights.join(&key("/a"), gathering, || Stamp::ZERO));
+    assert!(first.take_predecessor().is_none());
+    assert!(matches!(flights.join(&key("/a"), gathering, || Stamp::ZERO), Role::Follower(_)), "it has not begun");
+    first.begin();
+    let mut second = lead(flights.join(&key("/a"), gathering, || Stamp::ZERO));
+    let mut before = second.take_predecessor().expect("the first was still under way");
+    first.announce(Announcement::Shared("first"));
+    assert!(matches!(before.announcement().await, Announcement::Shared("first")));
+    assert!(
+        matches!(flights.join(&key("/a"), gathering, || Stamp::ZERO), Role::Follower(_)),
+        "the second has not begun"
+    );
 }

@@ -5,6 +5,7 @@ use super::problem::{Place, Problems};
 use super::proxy_file::{RawRedis, RawRefresh, table};
 use super::resolve::{Resolver, replace};
 use super::table::Placed;
+use crate::fleet::address::Address;
 use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
 use std::path::Path;
@@ -42,6 +43,9 @@ impl Resolver<'_> {
             }
             return None;
         };
+        if let Err(error) = Address::parse(&url.value) {
+            self.problems.error(&url.place, error.to_string(), Some(error.hint()));
+        }
         let timeout = self.timeout(raw.timeout.as_ref(), Duration::from_millis(50));
         if let Some(written) = raw.timeout.as_ref().filter(|written| written.value.0 > TIMEOUT_MAX) {
             let hint = "requests wait for it: write no more than 10s";

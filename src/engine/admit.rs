@@ -203,8 +203,13 @@ impl Engine {
             CompressionRule::Gzip => coding::at_rest(pieces, &draft.headers, &draft.policy).await,
             CompressionRule::Off => StoredBody::from_pieces(pieces),
         };
+        let lifetime = draft.lifetime;
         let entry = Arc::new(draft.into_entry(body, self));
-        self.admit_entry(&key, &entry)
+        let reason = self.admit_entry(&key, &entry);
+        if reason == Reason::Stored {
+            self.share(&key, &entry, &lifetime);
+        }
+        reason
     }
 
     fn joined_to_stored(&self, draft: &mut Draft, pieces: Vec<Bytes>) -> Bytes {
@@ -218,9 +223,10 @@ impl Engine {
     }
 
     /// Puts `newer` in the place of `older`, unless a purge has overtaken it.
-    pub(super) fn replace_entry(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>) {
+    pub(super) fn replace_entry(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>, lifetime: &Lifetime) {
         if self.standing(newer) == Standing::Clear {
             self.memory().replace(key, older, Arc::clone(newer));
+            self.share(key, newer, lifetime);
         }
     }
 

@@ -102,8 +102,9 @@ impl Fetch {
         let received = Received { method: &Method::GET, sent: &sent, status, headers: &headers, times, stamp };
         match admit::judge(&self.request, &received) {
             Verdict::Store(draft) => {
+                let lifetime = draft.lifetime;
                 let entry = Arc::new(draft.into_entry(stored.parts.body.clone(), &self.engine));
-                self.engine.replace_entry(&self.request.key, stored, &entry);
+                self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime);
                 entry
             }
             Verdict::Refuse(_) => {
@@ -134,8 +135,9 @@ impl Fetch {
         if draft.status != StatusCode::OK {
             return Answer::AskAgain;
         }
+        let lifetime = draft.lifetime;
         let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
-        self.engine.replace_entry(&self.request.key, stored, &entry);
+        self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime);
         Answer::Entry(entry)
     }
 }

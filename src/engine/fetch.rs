@@ -8,9 +8,11 @@ use super::admit::{self, Draft, Received, Verdict};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::origin::{Body, BodyError, OriginError, empty_body};
 use super::request::CacheableRequest;
+use super::shared::FoundShared;
 use crate::coalesce::flights::{Announcement, Leader};
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
 use crate::entry::Entry;
+use crate::invalidation::Currency;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::policy::ExchangeTimes;
@@ -58,12 +60,21 @@ impl Fetch {
         receiver
     }
 
-    async fn run(self, reply: oneshot::Sender<Fetched>) {
+    async fn run(mut self, reply: oneshot::Sender<Fetched>) {
+        self.wait_for_predecessor().await;
+        let mut wanted = self.wanted.clone();
+        match self.engine.find_shared(&self.request, &wanted).await {
+            FoundShared::Usable(usable) => {
+                self.announce(Announcement::Shared(Flown::Stored));
+                return drop(reply.send(Fetched::Stored(usable)));
+            }
+            FoundShared::Stored(entry, on_failure) => wanted = Wanted::Validation(entry, on_failure),
+            FoundShared::Nothing => {}
+        }
         let stamp = match &self.leader {
             Some(leader) => leader.stamp(),
             None => self.engine.invalidation().applied(),
         };
-        let mut wanted = self.wanted.clone();
         loop {
             let sent = self.headers(&wanted);
             let exchange = self.exchange(&wanted, sent.clone()).await;
@@ -83,6 +94,20 @@ impl Fetch {
                 super::confirm::Answer::AskAgain => wanted = Wanted::Whole,
             }
         }
+    }
+
+    /// Where a purge may have been missed, nobody takes what was asked for before they came; so that a key is asked for
+    /// once at a time all the same, its fetches follow one another.
+    async fn wait_for_predecessor(&mut self) {
+        let Some(leader) = &mut self.leader else { return };
+        let predecessor = leader.take_predecessor();
+        if let Some(mut predecessor) =
+            predecessor.filter(|_| self.engine.invalidation().currency() == Currency::Unproven)
+        {
+            // One that takes longer than that is left alone.
+            drop(tokio::time::timeout(self.request.route.coalesce_wait, predecessor.announcement()).await);
+        }
+        leader.begin();
     }
 
     fn headers(&self, wanted: &Wanted) -> HeaderMap {

@@ -7,7 +7,7 @@ use super::request::CacheableRequest;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
-use crate::invalidation::Standing;
+use crate::invalidation::{Currency, Standing};
 use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
@@ -79,7 +79,8 @@ impl Engine {
         };
         let validity = match self.standing(entry) {
             Standing::Purged => return Ask::nothing(Forward::UriMiss, Reason::Purged),
-            Standing::Unproven => return Ask::nothing(Forward::UriMiss, Reason::Purged),
+            Standing::Unproven => Validity::Unproven,
+            _ if self.invalidation().currency() == Currency::Unproven => Validity::Unproven,
             Standing::SoftPurged => Validity::SoftPurged,
             Standing::Clear => Validity::ByAge,
         };

@@ -1,6 +1,7 @@
 //! What a fetch brings back: to the request that began it, and to those that share it.
 
 use crate::coalesce::shared_body::{SharedBody, SharedBodyReader};
+use crate::engine::find::Usable;
 use crate::engine::origin::{Body, OriginError};
 use crate::entry::Entry;
 use crate::scope::Tag;
@@ -61,6 +62,8 @@ pub(super) enum Flown {
     Streaming(Arc<Streaming>),
     /// The stored response, confirmed by the origin.
     Confirmed(Arc<Entry>),
+    /// The shared tier had it: it is in memory now.
+    Stored,
     /// No usable answer, where those who share the fetch may have something stale.
     Failed(Arc<OriginFailure>),
 }
@@ -79,6 +82,8 @@ pub(super) enum Fetched {
     },
     /// The stored response, confirmed or completed by the origin.
     Confirmed(Arc<Entry>),
+    /// What the shared tier had.
+    Stored(Usable),
     /// No usable answer.
     Failed(Arc<OriginFailure>),
     /// A response for the one that fetched alone, and why it is not stored.

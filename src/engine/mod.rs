@@ -20,6 +20,7 @@ pub mod refresh;
 mod request;
 mod respond;
 mod serve;
+pub mod shared;
 
 use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
@@ -39,6 +40,7 @@ use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
 use pass::Bypass;
 use request::CacheableRequest;
+use shared::Shared;
 use std::sync::Arc;
 
 /// How many uncacheable keys are remembered.
@@ -102,6 +104,8 @@ pub struct EngineParts {
     pub origin: Arc<dyn Origin>,
     /// The memory tier.
     pub memory: Arc<MemoryTier>,
+    /// The tier that other instances share; none where this one stands alone.
+    pub shared: Option<Shared>,
     /// The purges known here.
     pub invalidation: Arc<Invalidation>,
     /// The rules to begin with.
@@ -113,6 +117,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     origin: Arc<dyn Origin>,
     memory: Arc<MemoryTier>,
+    shared: Option<Shared>,
     invalidation: Arc<Invalidation>,
     rules: ArcSwap<RuleSet>,
     flights: Arc<Flights<Flown>>,
@@ -127,6 +132,7 @@ impl Engine {
             clock: parts.clock,
             origin: parts.origin,
             memory: parts.memory,
+            shared: parts.shared,
             invalidation: parts.invalidation,
             rules: ArcSwap::from_pointee(parts.rules),
             flights: Flights::new(),

@@ -32,7 +32,7 @@ pub(super) enum Sharer {
 /// An answer from what is stored, without asking the origin.
 pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp) -> Answer {
     let outcome = match usable.why {
-        Reason::Fresh | Reason::RefreshAhead => Outcome::Hit,
+        Reason::Fresh | Reason::RefreshAhead | Reason::SharedTier => Outcome::Hit,
         _ => Outcome::Stale,
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
@@ -80,6 +80,7 @@ pub(super) fn fetched(
                 if response.status() == StatusCode::OK { conditioned(request, response, now) } else { response };
             decided(request, response, Outcome::Miss, why, status)
         }
+        Fetched::Stored(found) => usable(request, &found, now),
         Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, ask, &failure, status, now),
         Fetched::Failed(failure) => failed(request, &failure, status),
     }

@@ -7,9 +7,9 @@ use super::find::{Ask, Found};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::request::{CacheableRequest, Sharing};
 use super::respond::{self, Sharer};
-use crate::coalesce::flights::{Announcement, Follower, Leader, Role};
+use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role};
 use crate::entry::Entry;
-use crate::invalidation::Standing;
+use crate::invalidation::{Currency, Standing};
 use crate::semantics::cache_status::Forward;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
@@ -91,7 +91,11 @@ fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Option<&Varia
     let invalidation = engine.invalidation();
     engine.flights().join(
         &request.flight_key(variant),
-        |stamp| invalidation.standing(stamp, &request.membership(&tags)) == Standing::Clear,
+        |flight| {
+            invalidation.standing(flight.stamp, &request.membership(&tags)) == Standing::Clear
+                // While purges may be missed, nothing is shared that was asked for before this request came.
+                && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
+        },
         || invalidation.applied(),
     )
 }
@@ -119,7 +123,9 @@ async fn follow(
         Announcement::Shared(Flown::Failed(failure)) if round > 0 || ask.stands_in(&failure) => {
             Part::Take(Fetched::Failed(failure))
         }
-        Announcement::Shared(Flown::Failed(_)) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),
+        Announcement::Shared(Flown::Failed(_) | Flown::Stored) | Announcement::Alone(Reason::LeaderGone) => {
+            Part::LookAgain(None)
+        }
         Announcement::Alone(_) => Part::Fetch(None),
     }
 }

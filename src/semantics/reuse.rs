@@ -55,6 +55,8 @@ pub enum Validity {
     ByAge,
     /// It is stale since a soft purge; the stale windows count from now.
     SoftPurged,
+    /// A purge that is not known here may cover it: the origin is asked, whatever its age.
+    Unproven,
 }
 
 /// Judges a stored response against the directives of the presented request. The first clause that applies decides.
@@ -80,6 +82,7 @@ pub fn judge(
         return revalidate_or_fail(Reason::RequestPragma);
     }
     match case.remaining() {
+        _ if validity == Validity::Unproven => case.judge_unproven(),
         Some(ttl) => case.judge_fresh(ttl),
         None => case.judge_stale(),
     }
@@ -127,7 +130,9 @@ impl Case<'_> {
     fn remaining(&self) -> Option<Duration> {
         match self.validity {
             Validity::SoftPurged => None,
-            Validity::ByAge => self.lifetime.fresh_for.checked_sub(self.age).filter(|ttl| !ttl.is_zero()),
+            Validity::ByAge | Validity::Unproven => {
+                self.lifetime.fresh_for.checked_sub(self.age).filter(|ttl| !ttl.is_zero())
+            }
         }
     }
 
@@ -146,6 +151,16 @@ impl Case<'_> {
             return self.revalidate_fresh(Reason::RequestMinFresh);
         }
         Judgement::Fresh { ttl }
+    }
+
+    /// The origin is asked. Only where it fails may what is stored be served: as fresh as its age says, or as stale.
+    fn judge_unproven(&self) -> Judgement {
+        let on_failure = match (self.remaining(), stale_forbidden_by(self.stored)) {
+            (Some(_), _) => OnOriginFailure::ServeStale,
+            (None, Some(forbidden_by)) => OnOriginFailure::Fail(forbidden_by),
+            (None, None) => self.on_failure_when_stale(),
+        };
+        Judgement::Revalidate { why: Reason::Unproven, on_failure }
     }
 
     fn judge_stale(&self) -> Judgement {

@@ -98,7 +98,13 @@ impl RedisTier {
         Variants::of(entries)
     }
 
-    async fn write(&self, key: &PrimaryKey, field: Vec<u8>, value: Vec<u8>, keep_for: Duration) -> Result<(), LinkError> {
+    async fn write(
+        &self,
+        key: &PrimaryKey,
+        field: Vec<u8>,
+        value: Vec<u8>,
+        keep_for: Duration,
+    ) -> Result<(), LinkError> {
         let name = self.options.names.entry(key.fingerprint());
         let mut set = cmd("HSET");
         set.arg(&name).arg(field).arg(value);

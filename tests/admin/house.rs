@@ -136,6 +136,7 @@ fn engine(clock: Arc<dyn Clock>, log: Arc<dyn Log>) -> Arc<Engine> {
         clock,
         origin: Arc::new(Shop::default()),
         memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 8 << 20, variants_per_key_max: 8 })),
+        shared: None,
         invalidation: Arc::new(Invalidation::with_options(log, options)),
         rules: rules(),
     })

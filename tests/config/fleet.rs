@@ -77,6 +77,17 @@ fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
     const URL: &str = "url = \"redis://127.0.0.1:6379\"";
     let rows: &[(&str, &[Expected])] = &[
         ("[redis]", &[(2, 1, "`redis.url` is missing", Some("say where Redis is: url = \"redis://127.0.0.1:6379\""))]),
+        (
+            "[redis]\nurl = \"http://a\"",
+            &[(
+                3,
+                7,
+                "`http` is no scheme of a Redis URL",
+                Some(
+                    "write redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/service or redis-cluster://host:port,host:port",
+                ),
+            )],
+        ),
         ("[redis]\nurl = 1", &[(3, 7, "expected a string, found an integer", None)]),
         ("[redis]\nU\ntimeout = \"0s\"", &[(4, 11, "a timeout cannot be zero", None)]),
         (

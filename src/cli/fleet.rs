@@ -1,0 +1,54 @@
+//! This instance's part in a fleet: the links to Redis, what runs over them, and how it is told in metrics.
+
+use crate::clock::Clock;
+use crate::engine::shared::Shared;
+use crate::fleet::breaker::BreakerState;
+use crate::fleet::options::FleetOptions;
+use crate::fleet::redis_link::{Purpose, RedisLink};
+use crate::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
+use crate::metrics::sources::FleetUsage;
+use crate::store::redis::RedisTier;
+use crate::store::write_behind::WriteBehind;
+use anyhow::Context as _;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A task that runs for as long as the instance does.
+pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What an instance of a fleet is made of besides what every instance is.
+pub(super) struct Fleet {
+    pub(super) invalidation: Arc<Invalidation>,
+    pub(super) shared: Shared,
+    pub(super) tasks: Vec<Task>,
+    pub(super) usage: Box<dyn Fn() -> Option<FleetUsage> + Send + Sync>,
+}
+
+impl Fleet {
+    /// Joins the fleet that `options` name. Redis need not be there yet.
+    pub(super) fn join(options: &FleetOptions, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let open = |purpose| RedisLink::open(options, purpose).context("cannot use Redis (redis.url)");
+        let (requests, reader, writes) =
+            (open(Purpose::Requests)?, open(Purpose::Background)?, open(Purpose::Background)?);
+        let links = FleetLinks { requests: requests.clone(), reader };
+        let about = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
+        let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
+        let tier = RedisTier::new(requests.clone(), writes, options.clone(), clock);
+        let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
+        let shared = Shared { tier: tier.clone(), writes: Arc::clone(&behind) };
+        let usage = Box::new(move || Some(usage(&requests, &tier, &behind)));
+        Ok(Self { invalidation, shared, tasks: vec![Box::pin(reading), Box::pin(writing)], usage })
+    }
+}
+
+fn usage(requests: &RedisLink, tier: &RedisTier, behind: &WriteBehind) -> FleetUsage {
+    let tier = tier.usage();
+    let failures = requests.failures().map(|(failure, count)| (failure.label(), count));
+    let dropped = ("dropped", behind.dropped());
+    FleetUsage {
+        breaker_open: u64::from(requests.breaker() == BreakerState::Open),
+        failures: failures.to_vec(),
+        lookups: tier.lookups,
+        writes: tier.writes.into_iter().chain([dropped]).collect(),
+    }
+}

@@ -1,0 +1,106 @@
+//! The tier that all instances share, as a request sees it: looked into before the origin is asked, written to after.
+
+use super::Engine;
+use super::fetch::Wanted;
+use super::find::{Found, Usable};
+use super::request::{CacheableRequest, Sharing};
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::entry::variants::Variants;
+use crate::invalidation::{Currency, Standing};
+use crate::key::PrimaryKey;
+use crate::semantics::lifetime::Lifetime;
+use crate::semantics::reason::Reason;
+use crate::semantics::reuse::OnOriginFailure;
+use crate::store::tier::{Lookup, Tier};
+use crate::store::write_behind::{Write, WriteBehind};
+use http::header::{ETAG, LAST_MODIFIED};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long past its lifetime a response with a validator is kept at most, to be validated rather than fetched.
+const KEPT_FOR_VALIDATION_MAX: Duration = Duration::from_hours(1);
+
+/// The tier that all instances share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// To read from.
+    pub tier: Arc<dyn Tier>,
+    /// To write by.
+    pub writes: Arc<WriteBehind>,
+}
+
+/// What the shared tier has for a request.
+#[derive(Debug)]
+pub(super) enum FoundShared {
+    /// A response that answers it.
+    Usable(Usable),
+    /// A response that the origin may confirm, or that may stand in for it.
+    Stored(Arc<Entry>, OnOriginFailure),
+    /// Nothing better than what is known already.
+    Nothing,
+}
+
+impl Engine {
+    /// Looks into the shared tier and keeps in memory what is there, with its true age.
+    pub(super) async fn find_shared(&self, request: &CacheableRequest, wanted: &Wanted) -> FoundShared {
+        let Some(shared) = self.shared.as_ref().filter(|_| may_be_shared(request)) else { return FoundShared::Nothing };
+        // What can't be proven to be current must be validated: a copy from elsewhere helps no more than the one here.
+        if self.invalidation().currency() == Currency::Unproven || self.recall_uncacheable(request).is_some() {
+            return FoundShared::Nothing;
+        }
+        let Lookup::Found(variants) = shared.tier.lookup(&request.key).await else { return FoundShared::Nothing };
+        let known = self.memory().peek(&request.key);
+        for entry in variants.entries() {
+            if self.standing(entry) == Standing::Clear && is_newer(entry, known.as_deref()) {
+                self.memory().admit(&request.key, Arc::clone(entry));
+            }
+        }
+        match self.find_among(request, Some(&variants), self.now()) {
+            Found::Usable(usable) if usable.why == Reason::Fresh => {
+                FoundShared::Usable(Usable { why: Reason::SharedTier, ..usable })
+            }
+            Found::Ask(ask) if matches!(wanted, Wanted::Whole) => match ask.stored {
+                Some((entry, on_failure)) if entry.parts.part.is_none() => FoundShared::Stored(entry, on_failure),
+                _ => FoundShared::Nothing,
+            },
+            Found::Usable(usable) if matches!(wanted, Wanted::Whole) => {
+                FoundShared::Stored(usable.entry, OnOriginFailure::ServeStale)
+            }
+            Found::Usable(_) | Found::Ask(_) => FoundShared::Nothing,
+        }
+    }
+
+    /// Has an entry written to the shared tier, for as long as it can be of use.
+    pub(super) fn share(&self, key: &PrimaryKey, entry: &Arc<Entry>, lifetime: &Lifetime) {
+        let Some(shared) = &self.shared else { return };
+        let keep_for = keep_for(entry, lifetime, self.now());
+        if !keep_for.is_zero() && entry.parts.part.is_none() {
+            shared.writes.offer(Write { key: key.clone(), entry: Arc::clone(entry), keep_for });
+        }
+    }
+}
+
+/// Whether what is stored elsewhere can answer the request: not where it wants the origin's own word.
+fn may_be_shared(request: &CacheableRequest) -> bool {
+    match request.sharing() {
+        Sharing::Shared => true,
+        Sharing::Alone(why) => matches!(why, Reason::Authorized | Reason::PartStored),
+    }
+}
+
+fn is_newer(entry: &Entry, known: Option<&Variants>) -> bool {
+    let same = |other: &&Arc<Entry>| other.parts.variant == entry.parts.variant;
+    let known = known.and_then(|known| known.entries().iter().find(same));
+    known.is_none_or(|known| known.parts.policy.received_at < entry.parts.policy.received_at)
+}
+
+/// What is left of the lifetime, the longest stale window, and some time more where the origin can confirm it.
+fn keep_for(entry: &Entry, lifetime: &Lifetime, now: Timestamp) -> Duration {
+    let headers = entry.headers();
+    let has_validator = headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED);
+    let for_validation = if has_validator { lifetime.fresh_for.min(KEPT_FOR_VALIDATION_MAX) } else { Duration::ZERO };
+    let windows = [lifetime.stale_while_revalidate, lifetime.stale_if_error, Some(for_validation)];
+    let longest = windows.into_iter().flatten().max().unwrap_or_default();
+    lifetime.fresh_for.saturating_add(longest).saturating_sub(entry.parts.policy.current_age(now))
+}
