@@ -1,8 +1,8 @@
-//! From the raw `[redis]` and `[refresh]` to their options.
+//! From the raw `[redis]` to its options.
 
 use super::Overrides;
 use super::problem::{Place, Problems};
-use super::proxy_file::{RawRedis, RawRefresh, table};
+use super::proxy_file::{RawRedis, table};
 use super::resolve::{Resolver, replace};
 use super::table::Placed;
 use crate::fleet::address::Address;
@@ -74,14 +74,6 @@ impl Resolver<'_> {
             queue_bytes_max: self.size(raw.write_queue.as_ref(), 16 * 1024 * 1024, 64 * 1024..=1 << 40),
             log_retention,
         })
-    }
-
-    /// `[refresh]`
-    pub(super) fn refresh(&mut self, raw: &RawRefresh) -> crate::engine::refresh::RefreshOptions {
-        crate::engine::refresh::RefreshOptions {
-            after_purge: self.number(raw.after_purge.as_ref(), 16, 0..=1_000_000),
-            hot_keys: self.number(raw.hot_keys.as_ref(), 1024, 0..=65_536),
-        }
     }
 }
 

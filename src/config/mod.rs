@@ -24,7 +24,6 @@ pub use problem::{ConfigErrors, Problem};
 pub use rules_file::{LoadedRules, check_rules_text, load_rules};
 
 use crate::admin::AdminOptions;
-use crate::engine::refresh::RefreshOptions;
 use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
 use crate::store::memory::MemoryOptions;
@@ -47,8 +46,6 @@ pub struct Config {
     pub memory: MemoryOptions,
     /// `[redis]`; none where this instance stands alone.
     pub fleet: Option<FleetOptions>,
-    /// `[refresh]`
-    pub refresh: RefreshOptions,
     /// `[admin]`
     pub admin: AdminOptions,
     /// `[log]`

@@ -19,8 +19,6 @@ raw_table! {
         memory: RawMemory,
         /// What instances share. Absent: this instance stands alone, with the cache in this process.
         redis: RawRedis,
-        /// What is fetched again in the background.
-        refresh: RawRefresh,
         /// The admin API: purge, explain, rules, metrics.
         admin: RawAdmin,
         /// What is logged, and how.
@@ -95,17 +93,6 @@ raw_table! {
         /// How long purges are remembered, and with them the longest that anything stored is used without asking the
         /// origin. Default: "24h".
         log_retention: DurationText,
-    }
-}
-
-raw_table! {
-    /// What is fetched again in the background.
-    struct RawRefresh {
-        /// A purge that makes more than so many of the hottest responses stale has them fetched again, hottest first.
-        /// Default: 16.
-        after_purge: u64,
-        /// How many of the hottest responses are known; 0 fetches nothing again. Default: 1024.
-        hot_keys: u64,
     }
 }
 

@@ -56,7 +56,6 @@ impl Resolver<'_> {
         let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
         let proxy = self.proxy(http, &table(raw.limits.take()), &table(raw.timeouts.take()));
         let memory = self.memory(&table(raw.memory.take()));
-        let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
@@ -79,7 +78,7 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let upstream = self.upstream(upstream, &upstream_place)?;
-        Some(Config { rules_path, proxy, upstream, memory, fleet, refresh, admin, log })
+        Some(Config { rules_path, proxy, upstream, memory, fleet, admin, log })
     }
 
     fn proxy(&mut self, http: SocketAddr, limits: &RawLimits, timeouts: &RawTimeouts) -> ProxyOptions {

@@ -46,7 +46,6 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     route.purge_on_write =
         raw.purge_on_write.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
     route.body_tags = body_tags(raw, problems);
-    route.miss_limit = raw.miss_limit.as_ref().map(|limit| miss_limit(limit, problems));
     if let Some(set_cookie) = &raw.set_cookie {
         route.set_cookie = set_cookie.value.0;
     }
@@ -93,18 +92,6 @@ fn body_tags(raw: &RawRoute, problems: &mut Problems) -> Option<BodyTags> {
         problems.error(&written.place, format!("`{}` can begin no tag", written.value), Some(hint));
     }
     Some(BodyTags { paths, prefix })
-}
-
-fn miss_limit(limit: &Placed<u64>, problems: &mut Problems) -> u32 {
-    match u32::try_from(limit.value) {
-        Ok(limit @ 1..=1_000_000) => return limit,
-        Ok(0) => {
-            let hint = "write `cache = false` to pass the route by, or leave `miss_limit` out";
-            problems.error(&limit.place, "nothing could ever be fetched", Some(hint));
-        }
-        _ => problems.error(&limit.place, "too large", Some("leave `miss_limit` out for no bound")),
-    }
-    1
 }
 
 fn path(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<PathPattern> {

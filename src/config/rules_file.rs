@@ -75,9 +75,6 @@ raw_table! {
         tag_prefix: String,
         /// Labels that a successful POST, PUT, PATCH or DELETE through this path purges, besides its own URL.
         purge_on_write: Texts,
-        /// The most fetches of this route under way at once. Over it, what is stale is served, else a request waits.
-        /// Absent: no bound.
-        miss_limit: u64,
         /// How long a request waits for another's fetch of the same thing before it asks on its own. Default: "5s".
         coalesce_wait: DurationText,
     }

@@ -1,6 +1,7 @@
 //! Whether an answer is stored, and how it becomes an entry.
 
 use super::Engine;
+use super::body_tags;
 use super::parts;
 use super::request::CacheableRequest;
 use crate::entry::body::StoredBody;
@@ -174,6 +175,17 @@ impl Draft {
         Membership { url, path_start: *path_start, route: &self.route.name, tags: &self.tags }
     }
 
+    /// Files it under these tags too.
+    pub(super) fn add_tags(&mut self, more: impl IntoIterator<Item = Tag>) {
+        let mut tags = std::mem::take(&mut self.tags).into_vec();
+        for tag in more {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        self.tags = tags.into();
+    }
+
     /// The entry with this body.
     pub(super) fn into_entry(self, body: StoredBody, engine: &Engine) -> Entry {
         let parts = EntryParts {
@@ -198,6 +210,12 @@ impl Engine {
     /// and it helps. Returns the reason: `Stored`, or why not.
     pub(super) async fn admit(&self, mut draft: Draft, pieces: Vec<Bytes>) -> Reason {
         let key = draft.key.clone();
+        if let Some(body_tags) = draft.route.body_tags.clone() {
+            let Some(found) = body_tags::read(body_tags, &draft, &pieces).await else {
+                return Reason::BodyTagsUnreadable;
+            };
+            draft.add_tags(found);
+        }
         let pieces = if draft.part.is_some() { vec![self.joined_to_stored(&mut draft, pieces)] } else { pieces };
         let body = match draft.route.compression {
             CompressionRule::Gzip => coding::at_rest(pieces, &draft.headers, &draft.policy).await,

@@ -101,7 +101,11 @@ impl Fetch {
         let status = stored.parts.status;
         let received = Received { method: &Method::GET, sent: &sent, status, headers: &headers, times, stamp };
         match admit::judge(&self.request, &received) {
-            Verdict::Store(draft) => {
+            Verdict::Store(mut draft) => {
+                if draft.route.body_tags.is_some() {
+                    // The body is the same, and so are the tags in it.
+                    draft.add_tags(stored.parts.tags.iter().cloned());
+                }
                 let lifetime = draft.lifetime;
                 let entry = Arc::new(draft.into_entry(stored.parts.body.clone(), &self.engine));
                 self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime);

@@ -5,6 +5,7 @@
 //! a task of its own ([`fetch`]), so that a client that leaves harms nobody else.
 
 mod admit;
+mod body_tags;
 mod confirm;
 pub mod deliver;
 pub mod explain;
@@ -16,7 +17,6 @@ pub mod outcome;
 mod parts;
 mod pass;
 mod post;
-pub mod refresh;
 mod request;
 mod respond;
 mod serve;

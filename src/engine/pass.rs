@@ -13,10 +13,11 @@ use super::{Answer, Engine, Failure};
 use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
-use crate::scope::Scope;
+use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::{CacheStatus, Forward};
 use crate::semantics::entity_tag;
 use crate::semantics::invalidate::invalidated_targets;
+use crate::semantics::origin_tags::invalidated_groups;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
@@ -115,7 +116,15 @@ impl Passing {
             RouteVerdict::Cache(route) => Some(Scope::Url(route.keyed_target(target).url().into())),
             RouteVerdict::Pass { .. } => None,
         });
-        keyed.collect()
+        let mut scopes: Vec<Scope> = keyed.collect();
+        // Something was written: the request's own target is always among what that invalidates.
+        if !targets.is_empty() {
+            let route = self.rules.route_through(&self.target);
+            let written = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();
+            let groups = invalidated_groups(response.headers()).into_iter().filter_map(|group| Tag::new(&group).ok());
+            scopes.extend(written.into_iter().chain(groups).map(Scope::Tag));
+        }
+        scopes
     }
 
     /// Purges what has changed, before the client hears of the success. What is to be stored of the answer itself is

@@ -92,7 +92,9 @@ fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Option<&Varia
     engine.flights().join(
         &request.flight_key(variant),
         |flight| {
-            invalidation.standing(flight.stamp, &request.membership(&tags)) == Standing::Clear
+            // What tags a body holds is not known before its end: then any purge may be one of it.
+            (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
+                && invalidation.standing(flight.stamp, &request.membership(&tags)) == Standing::Clear
                 // While purges may be missed, nothing is shared that was asked for before this request came.
                 && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
         },

@@ -69,8 +69,6 @@ pub struct Route {
     pub body_tags: Option<BodyTags>,
     /// What a successful unsafe request through this path purges, besides RFC 9111 section 4.4.
     pub purge_on_write: Vec<TagTemplate>,
-    /// The most fetches of this route under way at once; none: no bound.
-    pub miss_limit: Option<u32>,
 }
 
 /// `max_body` where a route does not say.
@@ -98,7 +96,6 @@ impl Route {
             coalesce_wait: COALESCE_WAIT_DEFAULT,
             body_tags: None,
             purge_on_write: Vec::new(),
-            miss_limit: None,
         }
     }
 
@@ -114,11 +111,21 @@ impl Route {
     /// no valid tag yields none.
     #[must_use]
     pub fn tags_for(&self, path: &str) -> Vec<Tag> {
-        let needs_captures = self.tags.iter().any(|template| template.capture_names().next().is_some());
+        self.filled(&self.tags, path)
+    }
+
+    /// The tags that a successful unsafe request for a settled path purges, as [`Self::tags_for`].
+    #[must_use]
+    pub fn tags_written_by(&self, path: &str) -> Vec<Tag> {
+        self.filled(&self.purge_on_write, path)
+    }
+
+    fn filled(&self, templates: &[TagTemplate], path: &str) -> Vec<Tag> {
+        let needs_captures = templates.iter().any(|template| template.capture_names().next().is_some());
         let captures = if needs_captures { self.path.captures(path) } else { None };
         let value = |name: &str| captures.as_ref()?.name(name).map(|taken| taken.as_str());
-        let mut tags = Vec::with_capacity(self.tags.len());
-        for tag in self.tags.iter().filter_map(|template| template.fill(value)) {
+        let mut tags = Vec::with_capacity(templates.len());
+        for tag in templates.iter().filter_map(|template| template.fill(value)) {
             if !tags.contains(&tag) {
                 tags.push(tag);
             }

@@ -93,6 +93,14 @@ impl RuleSet {
         }
     }
 
+    /// The first route that matches the path, whatever methods it names.
+    #[must_use]
+    pub fn route_through(&self, target: &Target) -> Option<&Arc<Route>> {
+        let path_end = target.path_start() + target.path().len();
+        let url = target.url().get(..path_end).unwrap_or(target.url());
+        self.all.first_match(url).and_then(|position| self.routes.get(position))
+    }
+
     /// The tags that `route` gives to a response for `target`, whose path it matches. A capture that makes no valid
     /// tag yields none.
     #[must_use]

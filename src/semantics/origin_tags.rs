@@ -12,6 +12,7 @@ const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const XKEY: HeaderName = HeaderName::from_static("xkey");
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 const CACHE_GROUPS: HeaderName = HeaderName::from_static("cache-groups");
+const CACHE_GROUP_INVALIDATION: HeaderName = HeaderName::from_static("cache-group-invalidation");
 
 /// The texts of all tags of a response, in order, at most [`ORIGIN_TAGS_MAX`]. Lines that are no visible text, and
 /// Cache-Groups that are no list of strings, are passed over.
@@ -21,12 +22,21 @@ pub fn origin_tags(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
         let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
         lines.flat_map(move |line| line.split(separator)).map(str::trim).filter(|text| !text.is_empty())
     });
-    texts.map(Cow::Borrowed).chain(cache_groups(headers).into_iter().map(Cow::Owned)).take(ORIGIN_TAGS_MAX)
+    texts.map(Cow::Borrowed).chain(groups(headers, &CACHE_GROUPS).into_iter().map(Cow::Owned)).take(ORIGIN_TAGS_MAX)
 }
 
-/// The groups of RFC 9875 section 2. A member that is no string voids the field; parameters are ignored.
-fn cache_groups(headers: &HeaderMap) -> Vec<String> {
-    let lines: Vec<&[u8]> = headers.get_all(CACHE_GROUPS).iter().map(http::HeaderValue::as_bytes).collect();
+/// The groups that the answer to a successful unsafe request invalidates, at most [`ORIGIN_TAGS_MAX`]: RFC 9875
+/// section 3.
+#[must_use]
+pub fn invalidated_groups(headers: &HeaderMap) -> Vec<String> {
+    let mut groups = groups(headers, &CACHE_GROUP_INVALIDATION);
+    groups.truncate(ORIGIN_TAGS_MAX);
+    groups
+}
+
+/// The groups in a field of RFC 9875. A member that is no string voids the field; parameters are ignored.
+fn groups(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
     if lines.is_empty() {
         return Vec::new();
     }
@@ -72,5 +82,16 @@ mod tests {
             headers.append("cache-tag", HeaderValue::from_static("a"));
         }
         assert_eq!(origin_tags(&headers).count(), ORIGIN_TAGS_MAX);
+    }
+
+    #[test]
+    fn groups_are_invalidated_by_a_field_of_their_own() {
+        let named = |name: &'static str, line| {
+            let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(line))]);
+            invalidated_groups(&headers)
+        };
+        assert_eq!(named("cache-group-invalidation", r#""shoes", "red";x"#), ["shoes", "red"]);
+        assert!(named("cache-group-invalidation", "shoes").is_empty(), "a token is no string");
+        assert!(named("cache-groups", r#""shoes""#).is_empty());
     }
 }

@@ -88,6 +88,7 @@ labelled! {
         BodyTooLarge "body-too-large" "The body is larger than the route's max_body.",
         BodyTruncated "body-truncated" "The body was cut short.",
         Overtaken "overtaken-by-purge" "A purge came while the response was being fetched.",
+        BodyTagsUnreadable "body-tags-unreadable" "The labels that stand in the body (tags_from_body) could not be read.",
         EntryTooLarge "entry-too-large" "The response is larger than the tier can hold.",
         // Coalescing.
         Collapsed "collapsed" "The request shared another request's fetch.",
@@ -96,7 +97,6 @@ labelled! {
         LeaderFailed "leader-failed" "The shared fetch failed.",
         LeaderUncacheable "leader-uncacheable" "The shared fetch's answer may not be shared.",
         VariantDiffers "variant-differs" "The shared fetch's answer is another variant.",
-        MissLimit "miss-limit" "As many fetches as the route's miss_limit allows were under way.",
         // The origin.
         UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",
         UpstreamConnect "upstream-connect" "No connection to the upstream could be made.",

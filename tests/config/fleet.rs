@@ -1,8 +1,7 @@
-//! `[redis]`, `[refresh]`, and what routes say of purges and fetches.
+//! `[redis]`, and what routes say of purges.
 
 use super::{Expected, assert_problems, refused};
 use larder::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
-use larder::engine::refresh::RefreshOptions;
 use std::time::Duration;
 
 fn load(text: &str, redis: Option<&str>) -> Result<Config, ConfigErrors> {
@@ -23,7 +22,6 @@ fn resolved(text: &str, redis: Option<&str>) -> Config {
 fn without_redis_an_instance_stands_alone() {
     let config = resolved("", None);
     assert!(config.fleet.is_none());
-    assert_eq!(config.refresh, RefreshOptions { after_purge: 16, hot_keys: 1024 });
 }
 
 #[test]
@@ -57,9 +55,6 @@ fn every_key_reaches_its_option() {
         max_value = "64KiB"
         write_queue = "1MiB"
         log_retention = "1h"
-        [refresh]
-        after_purge = 3
-        hot_keys = 7
     "#;
     let config = resolved(text, None);
     let fleet = config.fleet.expect("there is a URL");
@@ -69,7 +64,6 @@ fn every_key_reaches_its_option() {
     assert_eq!((fleet.value_bytes_max, fleet.queue_bytes_max), (64 << 10, 1 << 20));
     assert_eq!(fleet.log_retention, Duration::from_hours(1));
     assert!(fleet.ca_pem.is_some());
-    assert_eq!(config.refresh, RefreshOptions { after_purge: 3, hot_keys: 7 });
 }
 
 #[test]
@@ -120,14 +114,13 @@ fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
 }
 
 #[test]
-fn a_route_says_what_it_purges_what_its_bodies_name_and_how_much_it_may_fetch() {
+fn a_route_says_what_it_purges_and_what_its_bodies_name() {
     let text = r#"
         [[route]]
         path = "/p/{id}"
         tags_from_body = ["$.items[*].sku", "$.id"]
         tag_prefix = "sku:"
         purge_on_write = ["product:{id}", "search"]
-        miss_limit = 4
     "#;
     let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
     let route = &rules.rule_set.routes()[0];
@@ -138,7 +131,6 @@ fn a_route_says_what_it_purges_what_its_bodies_name_and_how_much_it_may_fetch() 
     assert_eq!(body_tags.tags(b"{"), None);
     assert_eq!(body_tags.tags(br#"{"id": "a b"}"#), None, "a label that is no tag could not be purged");
     assert_eq!(route.purge_on_write.len(), 2);
-    assert_eq!(route.miss_limit, Some(4));
 }
 
 #[test]
@@ -151,15 +143,6 @@ fn what_a_route_says_of_them_wrongly_is_told() {
                 14,
                 "`tag_prefix` has nothing to stand in front of",
                 Some("say where the labels stand: tags_from_body = [\"$.items[*].sku\"]"),
-            )],
-        ),
-        (
-            "miss_limit = 0",
-            &[(
-                3,
-                14,
-                "nothing could ever be fetched",
-                Some("write `cache = false` to pass the route by, or leave `miss_limit` out"),
             )],
         ),
         (
