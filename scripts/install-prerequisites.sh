@@ -4,7 +4,7 @@
 #   scripts/install-prerequisites.sh [build] [test] [conformance] [bench]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
-# test:  Python with venv (for the real upstream) and cargo-nextest
+# test:  Python with venv (for the real upstream), redis-server and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk and taskset
 set -euo pipefail
@@ -34,6 +34,14 @@ install_packages() {
   }
   echo "installing ${packages[*]}"
   "${as_root[@]}" apt-get update -qq
+  # A package may start a service of its own. Nobody here asked for one: whoever needs a server starts it, on a free port.
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod +x "$policy"
+    # shellcheck disable=SC2064 # what is removed is known now
+    trap "${as_root[*]} rm -f $policy" EXIT
+  fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 }
 
@@ -51,6 +59,7 @@ for job in "${@:-build}"; do
       # `venv` is there without `ensurepip` on Debian until python3-venv is installed.
       python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)
       need curl curl
+      need redis-server redis-server
       ;;
     conformance)
       need node nodejs

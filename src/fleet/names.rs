@@ -38,7 +38,7 @@ impl Names {
         format!("{self}:fetched")
     }
 
-    /// The ids of instances that live or have lately, a set.
+    /// The ids of instances that live or have lately, a sorted set by when they were last heard of.
     #[must_use]
     pub fn instances(&self) -> String {
         format!("{self}:instances")

@@ -27,6 +27,9 @@ const APPEND_DEADLINE: Duration = Duration::from_millis(500);
 /// How long the own reader may take to reach what was appended; then the barriers rise without it.
 const OWN_READER_DEADLINE: Duration = Duration::from_secs(1);
 
+/// How long an instance is listed after it was last heard of.
+const LISTED_FOR: Duration = Duration::from_hours(24);
+
 /// The two ways to Redis that the log needs.
 #[derive(Debug, Clone)]
 pub struct FleetLinks {
@@ -132,13 +135,19 @@ impl FleetLog {
         let (names, instance) = (&self.options.names, &self.options.instance);
         let mut command = cmd("SET");
         command.arg(names.instance(instance)).arg(applied.to_string()).arg("PX").arg(millis(self.options.lease()));
+        self.links.reader.call(&command, deadline).await?;
+        // Each time: a list that Redis has lost is whole again with the next renewals.
+        let mut command = cmd("ZADD");
+        command.arg(names.instances()).arg(self.clock.now().as_millis()).arg(instance);
         self.links.reader.call(&command, deadline).await.map(drop)
     }
 
-    /// Makes this instance known to the others.
-    pub(super) async fn enlist(&self, deadline: Duration) -> Result<(), LinkError> {
-        let mut command = cmd("SADD");
-        command.arg(self.options.names.instances()).arg(&self.options.instance);
+    /// Strikes off the list who has not been heard of for so long that no clock can be that wrong. Nobody is struck off
+    /// merely because the lease is over: it may be renewed at this very moment.
+    pub(super) async fn strike_off_the_gone(&self, deadline: Duration) -> Result<(), LinkError> {
+        let before = self.clock.now().saturating_sub(LISTED_FOR).as_millis();
+        let mut command = cmd("ZREMRANGEBYSCORE");
+        command.arg(self.options.names.instances()).arg("-inf").arg(before);
         self.links.reader.call(&command, deadline).await.map(drop)
     }
 
@@ -153,8 +162,8 @@ impl FleetLog {
     /// it serves nothing unasked until it has caught up.
     pub(super) async fn progress(&self, stamp: Stamp, applied_here: Stamp) -> Result<Progress, LinkError> {
         let names = &self.options.names;
-        let mut members = cmd("SMEMBERS");
-        members.arg(names.instances());
+        let mut members = cmd("ZRANGE");
+        members.arg(names.instances()).arg(0).arg(-1);
         let members = self.links.requests.call(&members, APPEND_DEADLINE).await?;
         let mut members: Vec<String> = from_redis_value(members).unwrap_or_default();
         members.sort();
@@ -171,16 +180,10 @@ impl FleetLog {
             match applied {
                 Some(applied) if applied >= stamp => progress.applied.push(instance),
                 Some(_) => progress.pending.push(instance),
-                None => self.strike_off(&instance).await?,
+                None => {}
             }
         }
         Ok(progress)
-    }
-
-    async fn strike_off(&self, instance: &str) -> Result<(), LinkError> {
-        let mut command = cmd("SREM");
-        command.arg(self.options.names.instances()).arg(instance);
-        self.links.requests.call(&command, APPEND_DEADLINE).await.map(drop)
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Reached>>> {

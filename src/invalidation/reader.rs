@@ -114,7 +114,6 @@ impl Reader {
         let stream = self.log.options.names.purges();
         let link = Arc::clone(&self.log.links.reader);
         let run = link.run_id(&stream, DEADLINE).await?;
-        self.log.enlist(DEADLINE).await?;
         let mut first = self.position;
         let mut page = streams::ranged(link.call(&streams::range_from(&stream, first, PAGE), DEADLINE).await?)?;
         match page.first() {
@@ -216,6 +215,7 @@ impl Reader {
             return Ok(());
         }
         self.quiet_turns = 0;
+        self.log.strike_off_the_gone(DEADLINE).await?;
         let stream = self.log.options.names.purges();
         let link = &self.log.links.reader;
         let oldest = self.invalidation.clock.now().saturating_sub(self.log.options.log_retention).as_millis();

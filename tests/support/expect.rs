@@ -115,6 +115,12 @@ impl Response {
         self.check(self.is_hit(), "a hit")
     }
 
+    /// Cache-Status gives this detail.
+    #[track_caller]
+    pub fn detail(&self, reason: &str) -> &Self {
+        self.check(self.has_parameter(&format!("detail={reason}")), format_args!("Cache-Status with detail={reason}"))
+    }
+
     /// Whether it came from the cache.
     #[must_use]
     pub fn is_hit(&self) -> bool {

@@ -1,0 +1,12 @@
+//! Several instances that share one real Redis: what one fetched the others have, what one purges none serves, and no
+//! trouble with Redis is a client's trouble.
+
+mod support;
+
+mod fleet {
+    mod house;
+    mod invariant_1_purge;
+    mod invariant_5_redis_fails;
+    mod prices_under_load;
+    mod shared_tier;
+}

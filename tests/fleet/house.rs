@@ -1,0 +1,78 @@
+//! Two instances, one scripted origin, one Redis.
+
+use crate::support::redis_server::RedisServer;
+use crate::support::request::Request;
+use crate::support::{Scenario, Setup, get, post};
+
+/// The host that clients ask for: the same at every instance, or they would not ask for the same.
+pub(super) const HOST: &str = "shop.example.com";
+
+/// A fleet of two.
+pub(super) struct House {
+    pub(super) redis: RedisServer,
+    /// Started first; its origin is everyone's.
+    pub(super) one: Scenario,
+    pub(super) two: Scenario,
+}
+
+impl House {
+    /// Everything is cached as the origin says, and tagged with its path's last segment.
+    pub(super) async fn build() -> Self {
+        Self::with("").await
+    }
+
+    /// As [`Self::build`], with further keys of `[redis]`.
+    pub(super) async fn with(keys: &str) -> Self {
+        Self::on(RedisServer::start().await, keys).await
+    }
+
+    /// As [`Self::with`], on this Redis.
+    pub(super) async fn on(redis: RedisServer, keys: &str) -> Self {
+        let setup = |name: &str| {
+            let section = format!("[redis]\nurl = \"{}\"\ninstance = \"{name}\"\n{keys}", redis.url());
+            Setup::route("tags = [\"all\"]\nstale_if_error = \"1h\"").section(&section)
+        };
+        let one = setup("one").start().await;
+        let two = setup("two").before(one.origin.address).start().await;
+        let house = Self { redis, one, two };
+        house.until_current().await;
+        house
+    }
+
+    /// Waits until both instances have joined and serve what they have: a purge reaches both.
+    async fn until_current(&self) {
+        let both = r#""applied":["one","two"]"#;
+        for instance in [&self.one, &self.two] {
+            crate::support::deadline::within("both instances in the fleet", async {
+                loop {
+                    let answer = purge(instance, r#"{"tags": ["nothing"], "wait": "1s"}"#).await;
+                    if answer.text().contains(both) {
+                        return;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        }
+    }
+}
+
+/// A GET that names the shop's host.
+pub(super) fn shop(target: &str) -> Request {
+    get(target).header("Host", HOST)
+}
+
+/// `POST /purge`
+pub(super) async fn purge(instance: &Scenario, json: &str) -> crate::support::expect::Response {
+    instance.admin(post("/purge", json)).await
+}
+
+/// Waits until this many responses have been written to Redis by `instance`.
+pub(super) async fn until_written(instance: &Scenario, count: f64) {
+    crate::support::deadline::within("responses written to Redis", async {
+        while instance.metric("larder_redis_writes_total{result=\"stored\"}").await < count {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,92 @@
+//! A purge asked of one instance holds at all of them, whatever happens to Redis meanwhile.
+
+use super::house::{House, purge, shop};
+use crate::support::{get, post, reply};
+
+#[tokio::test]
+async fn after_a_purge_at_one_instance_no_instance_serves_what_was_there() {
+    let house = House::build().await;
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("old"));
+    for instance in [&house.one, &house.two] {
+        instance.fetch(&shop("/p")).await.status(200).body("old");
+    }
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("new"));
+    let answer = purge(&house.one, r#"{"tags": ["all"], "wait": "10s"}"#).await;
+    assert!(answer.status(200).text().contains(r#""applied":["one","two"],"pending":[]"#), "{answer}");
+    for instance in [&house.two, &house.one] {
+        instance.fetch(&shop("/p")).await.status(200).body("new");
+    }
+}
+
+#[tokio::test]
+async fn every_instance_knows_a_receipt_and_a_repeated_purge_is_one_purge() {
+    let house = House::build().await;
+    let ask = || post("/purge", r#"{"tags": ["all"], "wait": "10s"}"#).header("Idempotency-Key", "price-7");
+    let first = house.one.admin(ask()).await.status(200).text();
+    let again = house.one.admin(ask()).await.status(200).text();
+    assert_eq!(first, again);
+    let id = first.split('"').nth(3).expect("the id comes first").to_owned();
+    house.two.admin(get(&format!("/purges/{id}"))).await.status(200);
+    let at_the_other = house.two.admin(ask()).await.status(200).text();
+    assert!(at_the_other.contains(&id), "{at_the_other}");
+}
+
+#[tokio::test]
+async fn an_instance_that_has_left_is_waited_for_no_more() {
+    let House { redis, one, two } = House::build().await;
+    two.running.stop().await;
+    let answer = purge(&one, r#"{"tags": ["all"], "wait": "10s"}"#).await;
+    assert!(answer.status(200).text().contains(r#""applied":["one"],"pending":[]"#), "{answer}");
+    drop(redis);
+}
+
+#[tokio::test]
+async fn a_purge_that_the_log_cannot_take_holds_here_and_may_be_repeated() {
+    let mut house = House::build().await;
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("old"));
+    house.one.fetch(&shop("/p")).await.body("old");
+    house.redis.kill();
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("new"));
+    purge(&house.one, r#"{"tags": ["all"]}"#).await.status(503);
+    house.one.fetch(&shop("/p")).await.status(200).body("new");
+    house.redis.restart_empty().await;
+    let taken = |answer: crate::support::expect::Response| answer.status == 200;
+    crate::support::deadline::within("the log taking the purge again", async {
+        while !taken(purge(&house.one, r#"{"tags": ["all"], "wait": "10s"}"#).await) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    house.two.fetch(&shop("/p")).await.status(200).body("new");
+}
+
+#[tokio::test]
+async fn what_is_older_than_a_restart_of_redis_is_validated() {
+    let mut house = House::build().await;
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("old"));
+    for instance in [&house.one, &house.two] {
+        instance.fetch(&shop("/p")).await.body("old");
+    }
+    house.redis.kill();
+    house.redis.restart_empty().await;
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("new"));
+    for instance in [&house.one, &house.two] {
+        instance.until("the old answer validated", &shop("/p"), |answer| answer.text() == "new").await;
+    }
+}
+
+#[tokio::test]
+async fn cut_off_for_longer_than_the_grace_hits_are_validated_and_served_only_if_the_origin_fails() {
+    let mut house = House::with("partition_grace = \"1s\"").await;
+    let answer = reply(200).header("Cache-Control", "max-age=60").header("ETag", "\"1\"");
+    house.one.origin.on("/p", answer.clone().body("old"));
+    house.one.fetch(&shop("/p")).await.body("old");
+    house.one.fetch(&shop("/p")).await.hit();
+    house.redis.kill();
+    let validated = |answer: &crate::support::expect::Response| answer.cache_status().contains("detail=unproven");
+    house.one.until("hits being validated", &shop("/p"), validated).await.status(200);
+    house.one.origin.on("/p", reply(503).body("away"));
+    let stood_in = house.one.fetch(&shop("/p")).await;
+    stood_in.status(200).body("old");
+    assert!(stood_in.cache_status().contains("stale-if-error"), "{stood_in}");
+}

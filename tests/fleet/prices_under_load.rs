@@ -1,0 +1,187 @@
+//! Three instances and one Redis under load, while prices change and Redis is paused, killed and restarted empty: no
+//! instance serves a price that a receipt says it has purged, and no request fails.
+
+use super::house::HOST;
+use crate::support::client::Client;
+use crate::support::redis_server::RedisServer;
+use crate::support::{Scenario, Setup, get, post, reply};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+const READS: u64 = 200_000;
+const CLIENTS: usize = 64;
+const PRODUCTS: usize = 16;
+const INSTANCES: [&str; 3] = ["one", "two", "three"];
+/// How many reads pass between one trouble with Redis and the next.
+const READS_BETWEEN_TROUBLES: u64 = 8_000;
+
+/// What is known of the prices, in cents, which only ever rise.
+#[derive(Default)]
+struct Prices {
+    /// At the origin.
+    current: [AtomicU64; PRODUCTS],
+    /// By instance: the highest that a receipt has promised.
+    promised: [[AtomicU64; PRODUCTS]; INSTANCES.len()],
+    reads: AtomicU64,
+    purges: AtomicU64,
+    refused: AtomicU64,
+    over: AtomicBool,
+}
+
+impl Prices {
+    fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_price_is_stale_after_its_receipt_under_load_whatever_happens_to_redis() {
+    let mut redis = RedisServer::start().await;
+    let instances = fleet(&redis).await;
+    let prices = Arc::new(Prices::default());
+    sell(&instances[0], &prices);
+    let here = tokio::task::LocalSet::new();
+    let troubles = here.run_until(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for client in 0..CLIENTS {
+            tasks.spawn_local(read(Arc::clone(&prices), addresses(&instances), client));
+        }
+        tasks.spawn_local(write(Arc::clone(&prices), admin_addresses(&instances)));
+        let troubles = tokio::select! {
+            troubles = trouble(&mut redis, &prices) => troubles,
+            Some(Err(failed)) = tasks.join_next() => std::panic::resume_unwind(failed.into_panic()),
+        };
+        prices.over.store(true, Ordering::Relaxed);
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("no client saw a stale price or an error");
+        }
+        troubles
+    });
+    let troubles = troubles.await;
+    let (purges, refused) = (prices.purges.load(Ordering::Relaxed), prices.refused.load(Ordering::Relaxed));
+    println!("{} reads, {purges} purges, {refused} refused, {troubles} troubles, 0 stale, 0 errors", prices.reads());
+    assert!(prices.reads() >= READS && purges > 100 && troubles >= 9, "the test was too short to mean anything");
+}
+
+async fn fleet(redis: &RedisServer) -> Vec<Scenario> {
+    let setup = |name: &str| {
+        let section = format!(
+            "[redis]\nurl = \"{}\"\ninstance = \"{name}\"\npartition_grace = \"1s\"\n[log]\naccess = false",
+            redis.url()
+        );
+        Setup::rules("[[route]]\npath = \"/price/{id}\"\ntags = [\"product:{id}\"]").section(&section)
+    };
+    let mut instances = vec![setup(INSTANCES[0]).start().await];
+    for name in &INSTANCES[1..] {
+        let origin = instances[0].origin.address;
+        instances.push(setup(name).before(origin).start().await);
+    }
+    instances
+}
+
+/// The origin tells the price of the moment.
+fn sell(instance: &Scenario, prices: &Arc<Prices>) {
+    for product in 0..PRODUCTS {
+        let prices = Arc::clone(prices);
+        instance.origin.on_request(&format!("/price/{product}"), move |_| {
+            let price = prices.current[product].load(Ordering::SeqCst);
+            reply(200).header("Cache-Control", "max-age=600").body(&price.to_string())
+        });
+    }
+}
+
+fn addresses(instances: &[Scenario]) -> Vec<std::net::SocketAddr> {
+    instances.iter().map(|instance| instance.running.data_address).collect()
+}
+
+fn admin_addresses(instances: &[Scenario]) -> Vec<std::net::SocketAddr> {
+    instances.iter().map(|instance| instance.running.admin_address).collect()
+}
+
+/// Reads prices, each no older than what was promised before it was asked for.
+async fn read(prices: Arc<Prices>, addresses: Vec<std::net::SocketAddr>, client: usize) {
+    let at = client % addresses.len();
+    let mut connection = Client::connect(addresses[at]).await;
+    for nth in client.. {
+        if prices.is_over() {
+            return;
+        }
+        let product = (nth * 7) % PRODUCTS;
+        let promised = prices.promised[at][product].load(Ordering::SeqCst);
+        connection.send(&get(&format!("/price/{product}")).header("Host", HOST)).await;
+        let answer = connection.response().await;
+        let price: u64 = answer.status(200).text().parse().expect("a price");
+        assert!(price >= promised, "{} sold at {price}, {promised} was promised: {answer}", INSTANCES[at]);
+        prices.reads.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Changes one price after another, and repeats each purge until the log has taken it.
+async fn write(prices: Arc<Prices>, addresses: Vec<std::net::SocketAddr>) {
+    for nth in 0.. {
+        let product = nth % PRODUCTS;
+        let price = prices.current[product].fetch_add(1, Ordering::SeqCst) + 1;
+        loop {
+            if prices.is_over() {
+                return;
+            }
+            let address = addresses[nth % addresses.len()];
+            let purge = format!("{{\"tags\": [\"product:{product}\"], \"wait\": \"3s\"}}");
+            let mut connection = Client::connect(address).await;
+            let request = post("/purge", &purge).header("Content-Type", "application/json");
+            connection.send(&request.header("Host", &address.to_string())).await;
+            let answer = connection.response().await;
+            if answer.status == 503 {
+                prices.refused.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            let receipt: serde_json::Value = serde_json::from_slice(&answer.body).expect("a receipt");
+            let applied = receipt["applied"].as_array().expect("a list").clone();
+            for instance in applied.iter().filter_map(serde_json::Value::as_str) {
+                let at = INSTANCES.iter().position(|name| *name == instance).expect("one of ours");
+                prices.promised[at][product].fetch_max(price, Ordering::SeqCst);
+            }
+            // Nobody pending: whoever is not named serves nothing unasked.
+            if receipt["pending"].as_array().is_some_and(Vec::is_empty) {
+                for promised in &prices.promised {
+                    promised[product].fetch_max(price, Ordering::SeqCst);
+                }
+            }
+            prices.purges.fetch_add(1, Ordering::Relaxed);
+            break;
+        }
+    }
+}
+
+/// Pauses Redis, kills it, restarts it empty, in turn, until enough was read. Returns how often.
+async fn trouble(redis: &mut RedisServer, prices: &Prices) -> u32 {
+    let mut troubles = 0;
+    while prices.reads() < READS {
+        more_reads(prices).await;
+        if troubles % 2 == 0 {
+            redis.pause();
+            more_reads(prices).await;
+            redis.resume();
+        } else {
+            redis.kill();
+            more_reads(prices).await;
+            redis.restart_empty().await;
+        }
+        troubles += 1;
+    }
+    troubles
+}
+
+async fn more_reads(prices: &Prices) {
+    let until = prices.reads() + READS_BETWEEN_TROUBLES;
+    crate::support::deadline::within("reads going on", async {
+        while prices.reads() < until {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
