@@ -44,6 +44,8 @@ type Script = Arc<dyn Fn(&Seen, usize) -> Reply + Send + Sync>;
 struct State {
     scripts: Mutex<HashMap<String, Script>>,
     seen: Mutex<Vec<Seen>>,
+    /// How many of them named each path.
+    counts: Mutex<HashMap<String, usize>>,
     changed: watch::Sender<u64>,
 }
 
@@ -164,7 +166,12 @@ async fn serve(mut wire: Wire, connection: usize, state: Arc<State>) {
 fn record(state: &State, seen: Seen) -> (usize, Reply) {
     let script = lock(&state.scripts).get(seen.path()).cloned();
     let mut all = lock(&state.seen);
-    let nth = all.iter().filter(|earlier| earlier.path() == seen.path()).count();
+    let nth = {
+        let mut counts = lock(&state.counts);
+        let count = counts.entry(seen.path().to_owned()).or_default();
+        *count += 1;
+        *count - 1
+    };
     let answer = script.map_or_else(|| reply(599).body("no script for this path"), |script| script(&seen, nth));
     all.push(seen);
     let index = all.len() - 1;
