@@ -113,13 +113,12 @@ impl Parts {
         let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
         let memory = Arc::new(MemoryTier::new(config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
-        let (invalidation, shared, tasks, usage) = match fleet {
-            Some(Fleet { invalidation, shared, tasks, usage }) => (invalidation, Some(shared), tasks, usage),
-            None => {
-                let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
-                let invalidation = Invalidation::with_options(Arc::new(LocalLog::default()), options);
-                (Arc::new(invalidation), None, Vec::new(), Box::new(|| None) as _)
-            }
+        let (invalidation, shared, tasks, usage) = if let Some(fleet) = fleet {
+            (fleet.invalidation, Some(fleet.shared), fleet.tasks, fleet.usage)
+        } else {
+            let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
+            let invalidation = Invalidation::with_options(Arc::new(LocalLog::default()), options);
+            (Arc::new(invalidation), None, Vec::new(), Box::new(|| None) as _)
         };
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),

@@ -1,7 +1,7 @@
-//! What instances share: commands to Redis, the names of keys there, the leases of fetches.
+//! What instances share: commands to Redis, and the names of keys there.
 //!
 //! Everything that speaks to Redis does so through a [`link::Link`], which knows commands and replies and nothing else;
-//! so a simulated Redis can stand behind the tier, the log, the leases and the events alike.
+//! so another Redis can stand behind the tier and the log alike.
 
 pub mod address;
 pub mod breaker;

@@ -26,18 +26,6 @@ impl Names {
         format!("{self}:epoch")
     }
 
-    /// What other systems tell of changes, a stream.
-    #[must_use]
-    pub fn events(&self) -> String {
-        format!("{self}:events")
-    }
-
-    /// The word of fetches that have ended, a short stream.
-    #[must_use]
-    pub fn fetched(&self) -> String {
-        format!("{self}:fetched")
-    }
-
     /// The ids of instances that live or have lately, a sorted set by when they were last heard of.
     #[must_use]
     pub fn instances(&self) -> String {
@@ -54,12 +42,6 @@ impl Names {
     #[must_use]
     pub fn entry(&self, fingerprint: u128) -> String {
         format!("{self}:entry:{fingerprint:032x}")
-    }
-
-    /// The lease of one fetch, a string with a time to live.
-    #[must_use]
-    pub fn fetch(&self, fingerprint: u128) -> String {
-        format!("{self}:fetch:{fingerprint:032x}")
     }
 }
 

@@ -52,8 +52,7 @@ const fn column(source: Source) -> usize {
     match source {
         Source::Admin => 0,
         Source::UnsafeRequest => 1,
-        Source::Event => 2,
-        Source::Fleet => 3,
+        Source::Fleet => 2,
     }
 }
 

@@ -167,7 +167,6 @@ impl Invalidation {
 
     /// An instance of a fleet, and the reader of the fleet's log, which must run for as long as the instance does: until
     /// it has come to the log's end, nothing stored is served unasked.
-    #[must_use]
     pub fn in_fleet(
         links: FleetLinks,
         fleet: FleetOptions,

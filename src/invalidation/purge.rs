@@ -33,15 +33,13 @@ pub enum Source {
     Admin,
     /// A successful unsafe request through the proxy, RFC 9111 section 4.4.
     UnsafeRequest,
-    /// An event of another system.
-    Event,
     /// Another instance; what asked it is in its own receipt.
     Fleet,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 4] = [Self::Admin, Self::UnsafeRequest, Self::Event, Self::Fleet];
+    pub const ALL: [Self; 3] = [Self::Admin, Self::UnsafeRequest, Self::Fleet];
 
     /// The stable label in metrics and receipts.
     #[must_use]
@@ -49,7 +47,6 @@ impl Source {
         match self {
             Self::Admin => "admin",
             Self::UnsafeRequest => "unsafe_request",
-            Self::Event => "event",
             Self::Fleet => "fleet",
         }
     }

@@ -149,7 +149,7 @@ mod tests {
             Scope::Prefix("http://shop/".into()),
         ];
         for idempotency in [None, Some("abc".to_owned())] {
-            let purge = Purge { scopes: scopes.clone(), depth: Depth::Soft, source: Source::Event };
+            let purge = Purge { scopes: scopes.clone(), depth: Depth::Soft, source: Source::UnsafeRequest };
             let record = PurgeRecord { purge, by: "one".to_owned(), token: "one-7".to_owned(), idempotency };
             let record = Record::Purge(record);
             let fields = record.fields();

@@ -17,7 +17,6 @@ pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     families.extend(of_servers(metrics));
     families.extend(of_invalidation(metrics));
     families.extend(of_fleet(metrics));
-    families.push(of_events(metrics));
     families.extend(of_rules(metrics));
     families.push(family(&table::BUILD_INFO, [number(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1)]));
     families
@@ -106,15 +105,6 @@ fn of_fleet(metrics: &Metrics) -> [MetricFamily; 3] {
         counts(&table::REDIS_FAILURES, &fleet.failures),
         counts(&table::REDIS_WRITES, &fleet.writes),
     ]
-}
-
-fn of_events(metrics: &Metrics) -> MetricFamily {
-    let counts = (metrics.sources.events)();
-    let samples = counts.iter().map(|event| {
-        let labels = [event.source, &event.kind, event.result];
-        number(&table::EVENTS, &labels, event.count)
-    });
-    family(&table::EVENTS, samples)
 }
 
 fn of_rules(metrics: &Metrics) -> [MetricFamily; 2] {

@@ -1,7 +1,7 @@
 //! What `GET /metrics` says.
 
 use super::histogram::DurationHistogram;
-use super::sources::{EventCount, FleetUsage};
+use super::sources::FleetUsage;
 use super::*;
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::purge::{Depth, Purge, Source};
@@ -25,9 +25,6 @@ fn busy() -> Metrics {
     sources.fleet = Box::new(|| {
         let (failures, writes) = (vec![("timed-out", 4)], vec![("stored", 5)]);
         Some(FleetUsage { breaker_open: 1, failures, lookups: vec![("hit", 6)], writes })
-    });
-    sources.events = Box::new(|| {
-        vec![EventCount { source: "http", kind: "product.updated".to_owned(), result: "purged", count: 7 }]
     });
     let metrics = Metrics::new(sources);
     let product = RouteName::new("product");
@@ -66,7 +63,6 @@ async fn every_sample_is_named_and_labelled_as_promised() {
         r#"larder_redis_failures_total{failure="timed-out"} 4"#,
         r#"larder_redis_writes_total{result="stored"} 5"#,
         r#"larder_cache_lookups_total{tier="redis",result="hit"} 6"#,
-        r#"larder_events_total{source="http",type="product.updated",result="purged"} 7"#,
         "larder_rules_rejected 1",
         concat!("larder_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ] {

@@ -49,19 +49,6 @@ pub struct FleetUsage {
     pub writes: Vec<(&'static str, u64)>,
 }
 
-/// What was made of one kind of event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventCount {
-    /// Where they came from: `stream`, `http`, `postgres`.
-    pub source: &'static str,
-    /// The event's type.
-    pub kind: String,
-    /// What became of them.
-    pub result: &'static str,
-    /// How many.
-    pub count: u64,
-}
-
 /// What became of attempts to load rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RulesUsage {
@@ -86,8 +73,6 @@ pub struct MetricSources {
     pub rules: Ask<RulesUsage>,
     /// What is shared with other instances; none where this one stands alone.
     pub fleet: Ask<Option<FleetUsage>>,
-    /// The events of other systems.
-    pub events: Ask<Vec<EventCount>>,
     /// The purges.
     pub invalidation: Arc<Invalidation>,
 }
@@ -101,7 +86,6 @@ impl MetricSources {
             servers: Box::new(Vec::new),
             rules: Box::new(RulesUsage::default),
             fleet: Box::new(|| None),
-            events: Box::new(Vec::new),
             invalidation,
         }
     }

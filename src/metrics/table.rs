@@ -41,7 +41,6 @@ metrics! {
     REDIS_BREAKER GAUGE "larder_redis_breaker_open" [], "1 while Redis counts as away, so that requests do without it.";
     REDIS_FAILURES COUNTER "larder_redis_failures_total" ["failure"], "Commands to Redis without a usable reply.";
     REDIS_WRITES COUNTER "larder_redis_writes_total" ["result"], "Responses offered to the shared tier.";
-    EVENTS COUNTER "larder_events_total" ["source", "type", "result"], "Events of other systems taken in.";
     RULES_RELOADS COUNTER "larder_rules_reload_total" ["result"], "Attempts to load rules.";
     RULES_REJECTED GAUGE "larder_rules_rejected" [], "1 while newer rules than those in force stand rejected.";
     BUILD_INFO GAUGE "larder_build_info" ["version"], "Always 1; the version is in the label.";

@@ -201,7 +201,7 @@ fn unpacked(form: BodyForm, body: &[u8], body_bytes_max: u64) -> Result<StoredBo
 
 /// The hash of everything but the hash.
 fn checksum(value: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let (before, after) = (&value[..MAGIC.len() + 1], &value[MAGIC.len() + 1 + CHECKSUM_BYTES..]);
+    let (before, after) = (&value[..=MAGIC.len()], &value[MAGIC.len() + 1 + CHECKSUM_BYTES..]);
     let hash = blake3::Hasher::new().update(before).update(after).finalize();
     let mut checksum = [0; CHECKSUM_BYTES];
     checksum.copy_from_slice(&hash.as_bytes()[..CHECKSUM_BYTES]);

@@ -149,9 +149,10 @@ impl Tier for RedisTier {
         match values {
             Ok(values) => {
                 let variants = self.read(key, values);
-                let (count, lookup) = match variants.entries().is_empty() {
-                    true => (&self.counts.miss, Lookup::Absent),
-                    false => (&self.counts.hit, Lookup::Found(Arc::new(variants))),
+                let (count, lookup) = if variants.entries().is_empty() {
+                    (&self.counts.miss, Lookup::Absent)
+                } else {
+                    (&self.counts.hit, Lookup::Found(Arc::new(variants)))
                 };
                 count.fetch_add(1, Ordering::Relaxed);
                 lookup

@@ -49,7 +49,6 @@ impl Write {
 
 impl WriteBehind {
     /// A queue of at most `bytes_max` bytes before `tier`, and its worker, which must run for as long as it is used.
-    #[must_use]
     pub fn new(tier: Arc<dyn Tier>, bytes_max: usize) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
         let (queue, changed, dropped) = (Mutex::default(), Notify::new(), AtomicU64::new(0));
         let behind = Arc::new(Self { tier, queue, changed, bytes_max, dropped });

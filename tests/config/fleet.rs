@@ -58,7 +58,7 @@ fn every_key_reaches_its_option() {
     "#;
     let config = resolved(text, None);
     let fleet = config.fleet.expect("there is a URL");
-    assert_eq!((fleet.names.events().as_str(), fleet.instance.as_str()), ("shop:events", "one"));
+    assert_eq!((fleet.names.purges().as_str(), fleet.instance.as_str()), ("shop:purges", "one"));
     assert_eq!((fleet.timeout, fleet.partition_grace), (Duration::from_millis(20), Duration::from_secs(5)));
     assert!(fleet.lease() > fleet.partition_grace);
     assert_eq!((fleet.value_bytes_max, fleet.queue_bytes_max), (64 << 10, 1 << 20));
@@ -127,7 +127,7 @@ fn a_route_says_what_it_purges_and_what_its_bodies_name() {
     let body_tags = route.body_tags.as_ref().expect("it was written");
     let tags =
         body_tags.tags(br#"{"id": 7, "items": [{"sku": "a"}, {"sku": "a"}, {"sku": true}]}"#).expect("it is JSON");
-    assert_eq!(tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["sku:a", "sku:true", "sku:7"]);
+    assert_eq!(tags.iter().map(larder::scope::Tag::as_str).collect::<Vec<_>>(), ["sku:a", "sku:true", "sku:7"]);
     assert_eq!(body_tags.tags(b"{"), None);
     assert_eq!(body_tags.tags(br#"{"id": "a b"}"#), None, "a label that is no tag could not be purged");
     assert_eq!(route.purge_on_write.len(), 2);

@@ -2,7 +2,6 @@
 
 use super::deadline::within;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 use tempfile::TempDir;
 
 /// A running (or paused, or killed) redis-server.
@@ -95,7 +94,7 @@ impl RedisServer {
                         return true;
                     }
                 }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::task::yield_now().await;
             }
         })
         .await
