@@ -7,6 +7,7 @@ mod fleet {
     mod house;
     mod invariant_1_purge;
     mod invariant_5_redis_fails;
+    mod kinds_of_redis;
     mod prices_under_load;
     mod shared_tier;
 }

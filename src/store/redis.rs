@@ -98,13 +98,7 @@ impl RedisTier {
         Variants::of(entries)
     }
 
-    async fn write(
-        &self,
-        key: &PrimaryKey,
-        field: Vec<u8>,
-        value: Vec<u8>,
-        keep_for: Duration,
-    ) -> Result<(), LinkError> {
+    async fn write(&self, key: &PrimaryKey, field: &[u8], value: &[u8], keep_for: Duration) -> Result<(), LinkError> {
         let name = self.options.names.entry(key.fingerprint());
         let mut set = cmd("HSET");
         set.arg(&name).arg(field).arg(value);
@@ -177,7 +171,13 @@ impl Tier for RedisTier {
             self.discard(key, &entry).await;
             return Admission::TooLarge;
         }
-        let (count, admission) = match self.write(key, field_of(&entry), value, keep_for).await {
+        let field = field_of(&entry);
+        let mut written = self.write(key, &field, &value, keep_for).await;
+        // A connection that lay idle may have ended meanwhile, after a failover for one: once more, on a new one.
+        if written.as_ref().is_err_and(|error| error.failure == LinkFailure::Away) {
+            written = self.write(key, &field, &value, keep_for).await;
+        }
+        let (count, admission) = match written {
             Ok(()) => (&self.counts.stored, Admission::Stored),
             Err(error) => {
                 tracing::debug!(%error, "a response could not be written to the shared tier");

@@ -57,7 +57,7 @@ async fn while_redis_hangs_it_is_left_alone_and_once_it_is_back_it_is_used_again
     house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("one"));
     house.redis.pause();
     house.one.fetch(&shop("/p")).await.status(200);
-    assert_eq!(house.one.metric("larder_redis_breaker_open").await, 1.0);
+    assert!(house.one.metric("larder_redis_breaker_open").await > 0.0);
     // None of these waits for Redis: they are refused by the breaker, and counted so.
     let refused = "larder_redis_failures_total{failure=\"breaker-open\"}";
     let before = house.one.metric(refused).await;

@@ -89,7 +89,7 @@ fn sell(instance: &Scenario, prices: &Arc<Prices>) {
         let prices = Arc::clone(prices);
         instance.origin.on_request(&format!("/price/{product}"), move |_| {
             let price = prices.current[product].load(Ordering::SeqCst);
-            reply(200).header("Cache-Control", "max-age=600").body(&price.to_string())
+            reply(200).header("Cache-Control", "max-age=600").body(price.to_string())
         });
     }
 }

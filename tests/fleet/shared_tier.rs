@@ -74,7 +74,7 @@ async fn what_is_no_value_of_ours_is_a_miss() {
 #[tokio::test]
 async fn a_large_value_stays_in_the_process_that_fetched_it() {
     let house = House::with("max_value = \"1KiB\"").await;
-    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body(&"x".repeat(3000)));
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("x".repeat(3000)));
     house.one.fetch(&shop("/p")).await.status(200);
     house.one.fetch(&shop("/p")).await.hit();
     house.two.fetch(&shop("/p")).await.forwarded("uri-miss");

@@ -19,15 +19,13 @@ impl RedisServer {
         Self::start_with(&[]).await
     }
 
-    /// Starts one with further arguments, `["--requirepass", "secret"]`.
+    /// Starts one with further arguments, `["--requirepass", "secret"]`; a configuration file comes first.
     pub async fn start_with(arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         // Between finding a free port and taking it, another process may take it: then it is this server's own start
         // that fails, and the next port is as good.
         loop {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-            let port = listener.local_addr().expect("it is bound").port();
-            drop(listener);
+            let port = free_port();
             let folder = tempfile::tempdir().expect("the system has room for a folder");
             let process = spawn(port, &arguments, &folder);
             let mut server = Self { process, port, arguments: arguments.clone(), folder };
@@ -41,6 +39,12 @@ impl RedisServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Stops it from running, as a machine does that hangs: connections stay, nothing is answered.
@@ -67,11 +71,16 @@ impl RedisServer {
 
     /// What a command answers, `["XLEN", "larder:purges"]`.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        self.try_command(words).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    }
+
+    /// As [`Self::command`], where the server may be about to drop its connections.
+    pub async fn try_command<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         let client = redis::Client::open(self.url()).expect("the URL is one");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("redis-server takes connections");
+        let mut connection = client.get_multiplexed_async_connection().await?;
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        command.query_async(&mut connection).await.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+        command.query_async(&mut connection).await
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
@@ -109,8 +118,20 @@ impl Drop for RedisServer {
     }
 }
 
+/// A port of loopback that nobody listens on at the moment.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
 fn spawn(port: u16, arguments: &[String], folder: &TempDir) -> Child {
+    let (config, arguments) = match arguments.split_first() {
+        Some((first, rest)) if !first.starts_with("--") => (Some(first), rest),
+        _ => (None, arguments),
+    };
     Command::new("redis-server")
+        .args(config)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
         .arg(folder.path())
         .args(arguments)
