@@ -6,6 +6,7 @@ mod support;
 
 mod scenarios {
     mod binary;
+    mod body_tags;
     mod compression;
     mod demo;
     mod fetch_safety;

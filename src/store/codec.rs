@@ -128,7 +128,8 @@ pub fn decode(key: &PrimaryKey, value: &[u8], now: Timestamp, body_bytes_max: u6
     length.copy_from_slice(&preamble[PREAMBLE_BYTES - 4..]);
     let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| CodecError::Truncated)?;
     let (head, body) = rest.split_at_checked(length).ok_or(CodecError::Truncated)?;
-    if preamble[MAGIC.len() + 1..][..CHECKSUM_BYTES] != checksum(value) {
+    // No fuzzer guesses a hash; what stands behind it must bear anything all the same.
+    if !cfg!(fuzzing) && preamble[MAGIC.len() + 1..][..CHECKSUM_BYTES] != checksum(value) {
         return Err(CodecError::Checksum);
     }
     let head: Head = serde_json::from_slice(head).map_err(|_| CodecError::Malformed)?;

@@ -115,3 +115,47 @@ async fn a_posts_answer_is_kept_only_if_a_fetch_would_have_asked_for_the_same() 
     scenario.fetch(&post("/p?as=admin", "x")).await.body("made");
     scenario.get("/p").await.not_a_hit();
 }
+
+#[tokio::test]
+async fn a_successful_write_purges_what_its_route_names() {
+    let rules = r#"
+        [[route]]
+        path = "/p/{id}"
+        ttl = "1m"
+        purge_on_write = ["product:{id}", "search"]
+        [[route]]
+        path = "/page/{id}"
+        ttl = "1m"
+        tags = ["product:{id}"]
+        [[route]]
+        path = "/search"
+        ttl = "1m"
+        tags = ["search"]
+    "#;
+    for (status, hits) in [(204, false), (303, false), (409, true)] {
+        let scenario = Setup::rules(rules).start().await;
+        for path in ["/page/7", "/page/8", "/search"] {
+            scenario.origin.on(path, reply(200).body("stored"));
+            scenario.get(path).await.status(200);
+        }
+        scenario.origin.on("/p/7", reply(status));
+        scenario.fetch(&request("PUT", "/p/7").body("x")).await.status(status);
+        for path in ["/page/7", "/search"] {
+            assert_eq!(scenario.get(path).await.is_hit(), hits, "{path} after {status}");
+        }
+        scenario.get("/page/8").await.hit();
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_write_invalidates_the_groups_that_it_names() {
+    let scenario = Setup::route("ttl = \"1m\"").start().await;
+    for (path, group) in [("/a", "\"shoes\""), ("/b", "\"hats\"")] {
+        scenario.origin.on(path, reply(200).header("Cache-Groups", group).body("stored"));
+        scenario.get(path).await.status(200);
+    }
+    scenario.origin.on("/write", reply(200).header("Cache-Group-Invalidation", "\"shoes\", \"socks\""));
+    scenario.fetch(&post("/write", "x")).await.status(200);
+    scenario.get("/a").await.not_a_hit();
+    scenario.get("/b").await.hit();
+}
