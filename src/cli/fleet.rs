@@ -12,6 +12,7 @@ use crate::store::write_behind::WriteBehind;
 use anyhow::Context as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A task that runs for as long as the instance does.
 pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -35,8 +36,12 @@ impl Fleet {
         let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
         let tier = RedisTier::new(requests.clone(), writes, options.clone(), clock);
         let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
-        let shared = Shared { tier: tier.clone(), writes: Arc::clone(&behind) };
-        let usage = Box::new(move || Some(usage(&requests, &tier, &behind)));
+        let shared = Shared { tier: tier.clone(), writes: Arc::clone(&behind), answered: Arc::default() };
+        let answered = Arc::clone(&shared.answered);
+        let usage = Box::new(move || {
+            let answered = answered.load(Ordering::Relaxed);
+            Some(FleetUsage { answered, ..usage(&requests, &tier, &behind) })
+        });
         Ok(Self { invalidation, shared, tasks: vec![Box::pin(reading), Box::pin(writing)], usage })
     }
 }
@@ -46,6 +51,7 @@ fn usage(requests: &RedisLink, tier: &RedisTier, behind: &WriteBehind) -> FleetU
     let failures = requests.failures().map(|(failure, count)| (failure.label(), count));
     let dropped = ("dropped", behind.dropped());
     FleetUsage {
+        answered: 0,
         breaker_open: u64::from(requests.breaker() == BreakerState::Open),
         failures: failures.to_vec(),
         lookups: tier.lookups,

@@ -37,8 +37,8 @@ pub struct Running {
     invalidation: Arc<Invalidation>,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
-    /// Ended with the instance, not waited for.
-    _tasks: JoinSet<()>,
+    /// Ended with the instance, whatever they do at the moment.
+    tasks: JoinSet<()>,
     _watch: Option<RulesWatch>,
     _access_log: Option<WorkerGuard>,
 }
@@ -49,6 +49,8 @@ impl Running {
         self.readiness.set(false);
         self.stop.send_replace(true);
         while self.servers.join_next().await.is_some() {}
+        // First the reader, which would renew the lease.
+        self.tasks.shutdown().await;
         self.invalidation.leave().await;
     }
 }
@@ -92,7 +94,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         rules: parts.rules,
         readiness,
         invalidation: Arc::clone(parts.state.engine.invalidation()),
-        _tasks: tasks,
+        tasks,
         stop,
         servers,
         _access_log: access_guard,

@@ -16,6 +16,7 @@ use crate::store::tier::{Lookup, Tier};
 use crate::store::write_behind::{Write, WriteBehind};
 use http::header::{ETAG, LAST_MODIFIED};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long past its lifetime a response with a validator is kept at most, to be validated rather than fetched.
@@ -28,6 +29,8 @@ pub struct Shared {
     pub tier: Arc<dyn Tier>,
     /// To write by.
     pub writes: Arc<WriteBehind>,
+    /// How many requests it has answered.
+    pub answered: Arc<AtomicU64>,
 }
 
 /// What the shared tier has for a request.
@@ -58,6 +61,7 @@ impl Engine {
         }
         match self.find_among(request, Some(&variants), self.now()) {
             Found::Usable(usable) if usable.why == Reason::Fresh => {
+                shared.answered.fetch_add(1, Ordering::Relaxed);
                 FoundShared::Usable(Usable { why: Reason::SharedTier, ..usable })
             }
             Found::Ask(ask) if matches!(wanted, Wanted::Whole) => match ask.stored {

@@ -19,6 +19,13 @@
 //!   generation*; the note is void once it sees the new one. And when [`Invalidation::purge`] returns, every reader
 //!   sees the new one.
 //!
+//! # In a fleet
+//!
+//! The log is a Redis stream ([`fleet_log`]), and one task alone applies what stands in it ([`reader`]): who appends waits
+//! for that, so that `applied` is never ahead of a barrier here either. While the log is away, a purge is applied at once
+//! between the last entry and the next. What was stamped below the barriers' floor is `Unproven`, and so is everything
+//! while this instance cannot prove that it has read the log to its end lately ([`Invalidation::currency`]).
+//!
 //! # Locks
 //!
 //! `ledger` is a read-write lock and not a swapped snapshot: a snapshot would copy up to millions of barriers for each

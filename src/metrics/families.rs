@@ -41,8 +41,8 @@ fn of_requests(requests: &[RequestCounts]) -> [MetricFamily; 3] {
     ]
 }
 
-/// A cacheable request looks once into the memory tier, and its outcome tells what it found; the shared tier counts for
-/// itself.
+/// A cacheable request looks once into the memory tier, and its outcome tells what it found, but for a hit that the
+/// shared tier answered; that one counts its look-ups itself.
 fn of_lookups(metrics: &Metrics, requests: &[RequestCounts]) -> MetricFamily {
     let found = |outcome| match outcome {
         Outcome::Hit => Some("hit"),
@@ -50,11 +50,17 @@ fn of_lookups(metrics: &Metrics, requests: &[RequestCounts]) -> MetricFamily {
         Outcome::Miss | Outcome::Collapsed => Some("miss"),
         Outcome::Bypass | Outcome::Pass | Outcome::Error => None,
     };
+    let fleet = (metrics.sources.fleet)().unwrap_or_default();
     let samples = ["hit", "stale", "miss"].map(|result| {
         let counts = requests.iter().filter(|counts| found(counts.outcome) == Some(result));
-        number(&table::LOOKUPS, &[MEMORY, result], counts.map(RequestCounts::total).sum())
+        let total: u64 = counts.map(RequestCounts::total).sum();
+        let total = match result {
+            "hit" => total.saturating_sub(fleet.answered),
+            "miss" => total.saturating_add(fleet.answered),
+            _ => total,
+        };
+        number(&table::LOOKUPS, &[MEMORY, result], total)
     });
-    let fleet = (metrics.sources.fleet)().unwrap_or_default();
     let shared = fleet.lookups.iter().map(|(result, count)| number(&table::LOOKUPS, &[REDIS, result], *count));
     family(&table::LOOKUPS, samples.into_iter().chain(shared))
 }

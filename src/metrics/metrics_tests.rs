@@ -24,7 +24,7 @@ fn busy() -> Metrics {
     sources.rules = Box::new(|| RulesUsage { accepted: 1, refused: 2, rejected_now: 1 });
     sources.fleet = Box::new(|| {
         let (failures, writes) = (vec![("timed-out", 4)], vec![("stored", 5)]);
-        Some(FleetUsage { breaker_open: 1, failures, lookups: vec![("hit", 6)], writes })
+        Some(FleetUsage { answered: 1, breaker_open: 1, failures, lookups: vec![("hit", 6)], writes })
     });
     let metrics = Metrics::new(sources);
     let product = RouteName::new("product");
@@ -51,7 +51,8 @@ async fn every_sample_is_named_and_labelled_as_promised() {
         r#"larder_coalesced_total{route="product"} 1"#,
         r#"larder_upstream_requests_total{server="127.0.0.1:8000",result="ok"} 1"#,
         r#"larder_upstream_request_duration_seconds_count{server="127.0.0.1:8000"} 1"#,
-        r#"larder_cache_lookups_total{tier="memory",result="miss"} 1"#,
+        r#"larder_cache_lookups_total{tier="memory",result="hit"} 0"#,
+        r#"larder_cache_lookups_total{tier="memory",result="miss"} 2"#,
         r#"larder_cache_entries{tier="memory"} 3"#,
         r#"larder_cache_bytes{tier="memory"} 4096"#,
         r#"larder_cache_evictions_total{tier="memory",reason="capacity"} 1"#,

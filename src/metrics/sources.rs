@@ -39,6 +39,8 @@ pub struct ServerUsage {
 /// What this instance did with what it shares with others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FleetUsage {
+    /// Requests answered from the shared tier.
+    pub answered: u64,
     /// Whether Redis counts as away, so that requests do without it: 1, else 0.
     pub breaker_open: u64,
     /// Commands without a usable reply, by what happened.
