@@ -1,0 +1,48 @@
+//! Barriers for a million distinct tags stay under 100 MB, whatever that takes: beyond their bound the oldest are
+//! forgotten and the floor rises, which costs validations and no promise.
+//!
+//! One test in a process of its own, so that nothing else allocates meanwhile.
+
+use larder::invalidation::barriers::Barriers;
+use larder::invalidation::purge::Depth;
+use larder::invalidation::{InvalidationOptions, Standing};
+use larder::scope::{Membership, RouteName, Scope, Tag};
+use larder::stamp::Stamp;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const TAGS: u64 = 1_000_000;
+const BYTES_MAX: usize = 100_000_000;
+
+#[test]
+fn barriers_for_a_million_tags_stay_under_a_hundred_megabytes_and_the_latest_hold() {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let mut barriers = Barriers::new(InvalidationOptions::default().barriers_bytes_max);
+    for nth in 1..=TAGS {
+        barriers.raise(&Scope::Tag(tag(nth)), Stamp::local(nth), Depth::Hard);
+    }
+    let peak = ALLOCATOR.peak_usage() - before;
+    println!(
+        "{} barriers of {TAGS} are remembered, {peak} bytes at the peak, floor {}",
+        barriers.len(),
+        barriers.floor()
+    );
+    assert!(peak < BYTES_MAX, "{peak} bytes at the peak");
+    assert!(barriers.floor() > Stamp::ZERO, "a bound that is never reached bounds nothing");
+    // The latest is exact; what is older than the floor is never clear.
+    assert_eq!(standing(&barriers, TAGS, Stamp::local(TAGS - 1)), Standing::Purged);
+    assert_eq!(standing(&barriers, TAGS, Stamp::local(TAGS)), Standing::Clear);
+    assert_eq!(standing(&barriers, 1, Stamp::ZERO), Standing::Unproven);
+}
+
+fn tag(nth: u64) -> Tag {
+    Tag::new(&format!("product:{nth}")).expect("it is a tag")
+}
+
+fn standing(barriers: &Barriers, nth: u64, stamp: Stamp) -> Standing {
+    let (route, tags) = (RouteName::new("product"), [tag(nth)]);
+    barriers.standing(stamp, &Membership { url: "http://shop/p", path_start: 11, route: &route, tags: &tags })
+}
