@@ -1,6 +1,7 @@
 //! A purge asked of one instance holds at all of them, whatever happens to Redis meanwhile.
 
 use super::house::{House, purge, shop};
+use crate::support::redis_server::RedisServer;
 use crate::support::{get, post, reply};
 
 #[tokio::test]
@@ -62,13 +63,26 @@ async fn a_purge_that_the_log_cannot_take_holds_here_and_may_be_repeated() {
 
 #[tokio::test]
 async fn what_is_older_than_a_restart_of_redis_is_validated() {
+    assert_validated_after(async |redis| {
+        redis.kill();
+        redis.restart_empty().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_older_than_a_flush_of_redis_is_validated() {
+    assert_validated_after(async |redis| drop(redis.command::<String>(&["FLUSHALL"]).await)).await;
+}
+
+/// Redis loses everything: it may have held purges that this or that instance has not applied.
+async fn assert_validated_after(lose: impl AsyncFnOnce(&mut RedisServer)) {
     let mut house = House::build().await;
     house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("old"));
     for instance in [&house.one, &house.two] {
         instance.fetch(&shop("/p")).await.body("old");
     }
-    house.redis.kill();
-    house.redis.restart_empty().await;
+    lose(&mut house.redis).await;
     house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("new"));
     for instance in [&house.one, &house.two] {
         instance.until("the old answer validated", &shop("/p"), |answer| answer.text() == "new").await;
