@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::engine::shared::Shared;
 use crate::fleet::breaker::BreakerState;
+use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
 use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_link::{Purpose, RedisLink};
 use crate::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
@@ -29,20 +30,30 @@ impl Fleet {
     /// Joins the fleet that `options` name. Redis need not be there yet.
     pub(super) fn join(options: &FleetOptions, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let open = |purpose| RedisLink::open(options, purpose).context("cannot use Redis (redis.url)");
-        let (requests, reader, writes) =
-            (open(Purpose::Requests)?, open(Purpose::Background)?, open(Purpose::Background)?);
+        let requests = open(Purpose::Requests)?;
+        // Who blocks has a link of its own.
+        let background = || open(Purpose::Background);
+        let (reader, writes, listening) = (background()?, background()?, background()?);
         let links = FleetLinks { requests: requests.clone(), reader };
         let about = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
+        let run = about.run;
         let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
-        let tier = RedisTier::new(requests.clone(), writes, options.clone(), clock);
+        let tier = RedisTier::new(requests.clone(), writes.clone(), options.clone(), clock);
         let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
-        let shared = Shared { tier: tier.clone(), writes: Arc::clone(&behind), answered: Arc::default() };
+        let links = LeaseLinks { requests: requests.clone(), background: writes, listening };
+        let (leases, leasing) = FetchLeases::new(links, options.clone(), run);
+        let shared = Shared {
+            tier: tier.clone(),
+            writes: Arc::clone(&behind),
+            leases: Arc::clone(&leases),
+            answered: Arc::default(),
+        };
         let answered = Arc::clone(&shared.answered);
         let usage = Box::new(move || {
             let answered = answered.load(Ordering::Relaxed);
-            Some(FleetUsage { answered, ..usage(&requests, &tier, &behind) })
+            Some(FleetUsage { answered, claims: leases.claims(), ..usage(&requests, &tier, &behind) })
         });
-        Ok(Self { invalidation, shared, tasks: vec![Box::pin(reading), Box::pin(writing)], usage })
+        Ok(Self { invalidation, shared, tasks: vec![Box::pin(reading), Box::pin(writing), Box::pin(leasing)], usage })
     }
 }
 
@@ -52,6 +63,7 @@ fn usage(requests: &RedisLink, tier: &RedisTier, behind: &WriteBehind) -> FleetU
     let dropped = ("dropped", behind.dropped());
     FleetUsage {
         answered: 0,
+        claims: Vec::new(),
         breaker_open: u64::from(requests.breaker() == BreakerState::Open),
         failures: failures.to_vec(),
         lookups: tier.lookups,

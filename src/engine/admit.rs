@@ -8,6 +8,7 @@ use crate::entry::body::StoredBody;
 use crate::entry::coding;
 use crate::entry::variants::Variants;
 use crate::entry::{Entry, EntryParts};
+use crate::fleet::fetch_leases::FetchLease;
 use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
 use crate::rules::Route;
@@ -208,7 +209,7 @@ impl Draft {
 impl Engine {
     /// Stores a complete answer, unless a purge has overtaken it; gzip-codes its body first where the route says so
     /// and it helps. Returns the reason: `Stored`, or why not.
-    pub(super) async fn admit(&self, mut draft: Draft, pieces: Vec<Bytes>) -> Reason {
+    pub(super) async fn admit(&self, mut draft: Draft, pieces: Vec<Bytes>, lease: Option<Arc<FetchLease>>) -> Reason {
         let key = draft.key.clone();
         if let Some(body_tags) = draft.route.body_tags.clone() {
             let Some(found) = body_tags::read(body_tags, &draft, &pieces).await else {
@@ -225,7 +226,7 @@ impl Engine {
         let entry = Arc::new(draft.into_entry(body, self));
         let reason = self.admit_entry(&key, &entry);
         if reason == Reason::Stored {
-            self.share(&key, &entry, &lifetime);
+            self.share(&key, &entry, &lifetime, lease);
         }
         reason
     }
@@ -241,10 +242,17 @@ impl Engine {
     }
 
     /// Puts `newer` in the place of `older`, unless a purge has overtaken it.
-    pub(super) fn replace_entry(&self, key: &PrimaryKey, older: &Arc<Entry>, newer: &Arc<Entry>, lifetime: &Lifetime) {
+    pub(super) fn replace_entry(
+        &self,
+        key: &PrimaryKey,
+        older: &Arc<Entry>,
+        newer: &Arc<Entry>,
+        lifetime: &Lifetime,
+        lease: Option<Arc<FetchLease>>,
+    ) {
         if self.standing(newer) == Standing::Clear {
             self.memory().replace(key, older, Arc::clone(newer));
-            self.share(key, newer, lifetime);
+            self.share(key, newer, lifetime, lease);
         }
     }
 

@@ -108,7 +108,7 @@ impl Fetch {
                 }
                 let lifetime = draft.lifetime;
                 let entry = Arc::new(draft.into_entry(stored.parts.body.clone(), &self.engine));
-                self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime);
+                self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.duty.lease.clone());
                 entry
             }
             Verdict::Refuse(_) => {
@@ -141,7 +141,7 @@ impl Fetch {
         }
         let lifetime = draft.lifetime;
         let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
-        self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime);
+        self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.duty.lease.clone());
         Answer::Entry(entry)
     }
 }

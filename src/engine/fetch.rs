@@ -5,6 +5,7 @@
 
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
+use super::find::Usable;
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::origin::{Body, BodyError, OriginError, empty_body};
 use super::request::CacheableRequest;
@@ -12,6 +13,7 @@ use super::shared::FoundShared;
 use crate::coalesce::flights::{Announcement, Leader};
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
 use crate::entry::Entry;
+use crate::fleet::fetch_leases::{Claim, FetchLease};
 use crate::invalidation::Currency;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
@@ -48,8 +50,24 @@ pub(super) struct Fetch {
     pub(super) request: Arc<CacheableRequest>,
     /// What is asked.
     pub(super) wanted: Wanted,
-    /// The duty to those who share it.
+    /// What it owes to others.
+    pub(super) duty: Duty,
+}
+
+/// What a fetch owes to those who wait for it, until its answer is stored or known not to be.
+#[derive(Debug, Default)]
+pub(super) struct Duty {
+    /// To the requests here that share it.
     pub(super) leader: Option<Leader<Flown>>,
+    /// To the other instances.
+    pub(super) lease: Option<Arc<FetchLease>>,
+}
+
+impl Duty {
+    /// To the requests that share it, if it is shared.
+    pub(super) const fn of(leader: Option<Leader<Flown>>) -> Self {
+        Self { leader, lease: None }
+    }
 }
 
 impl Fetch {
@@ -63,15 +81,11 @@ impl Fetch {
     async fn run(mut self, reply: oneshot::Sender<Fetched>) {
         self.wait_for_predecessor().await;
         let mut wanted = self.wanted.clone();
-        match self.engine.find_shared(&self.request, &wanted).await {
-            FoundShared::Usable(usable) => {
-                self.announce(Announcement::Shared(Flown::Stored));
-                return drop(reply.send(Fetched::Stored(usable)));
-            }
-            FoundShared::Stored(entry, on_failure) => wanted = Wanted::Validation(entry, on_failure),
-            FoundShared::Nothing => {}
+        if let Some(usable) = self.take_shared(&mut wanted).await {
+            self.announce(Announcement::Shared(Flown::Stored));
+            return drop(reply.send(Fetched::Stored(usable)));
         }
-        let stamp = match &self.leader {
+        let stamp = match &self.duty.leader {
             Some(leader) => leader.stamp(),
             None => self.engine.invalidation().applied(),
         };
@@ -96,10 +110,30 @@ impl Fetch {
         }
     }
 
+    /// What another instance has fetched, or fetches now; where there is nothing, this fetch is the fleet's. What is
+    /// there but wants the origin's word becomes what is `wanted`.
+    async fn take_shared(&mut self, wanted: &mut Wanted) -> Option<Usable> {
+        // Once before the claim, which costs a write, and once after it, since the answer may have come in between.
+        for round in 0..2 {
+            match self.engine.find_shared(&self.request, wanted).await {
+                FoundShared::Usable(usable) => return Some(usable),
+                FoundShared::Stored(entry, on_failure) => *wanted = Wanted::Validation(entry, on_failure),
+                FoundShared::Nothing => {}
+            }
+            let leader = self.duty.leader.as_ref().filter(|_| round == 0)?;
+            match self.engine.claim(&self.request, wanted, leader).await {
+                Some(Claim::Won(lease)) => self.duty.lease = Some(Arc::new(lease)),
+                Some(Claim::Answered) => {}
+                Some(Claim::Alone(_)) | None => return None,
+            }
+        }
+        None
+    }
+
     /// Where a purge may have been missed, nobody takes what was asked for before they came; so that a key is asked for
     /// once at a time all the same, its fetches follow one another.
     async fn wait_for_predecessor(&mut self) {
-        let Some(leader) = &mut self.leader else { return };
+        let Some(leader) = &mut self.duty.leader else { return };
         let predecessor = leader.take_predecessor();
         if let Some(mut predecessor) =
             predecessor.filter(|_| self.engine.invalidation().currency() == Currency::Unproven)
@@ -144,7 +178,7 @@ impl Fetch {
     }
 
     fn announce(&self, announcement: Announcement<Flown>) {
-        if let Some(leader) = &self.leader {
+        if let Some(leader) = &self.duty.leader {
             leader.announce(announcement);
         }
     }
@@ -178,7 +212,7 @@ impl Fetch {
         self.announce(Announcement::Shared(Flown::Streaming(Arc::clone(&streaming))));
         let headers = admit::sent_headers(head.headers, self.request.route.set_cookie);
         drop(reply.send(Fetched::Streaming { response: Arc::clone(&streaming), headers, reader }));
-        self.engine.fill(*draft, body, &streaming.body, writer, self.leader).await;
+        self.engine.fill(*draft, body, &streaming.body, writer, self.duty).await;
     }
 
     fn hand_over(self, response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
@@ -218,14 +252,14 @@ pub(super) fn stream_of(draft: &Draft) -> (Arc<Streaming>, SharedBodyWriter, Sha
 }
 
 impl Engine {
-    /// Copies the origin's body to its readers and, once complete, stores it. Holds `leader` until then.
+    /// Copies the origin's body to its readers and, once complete, stores it. Holds `duty` until then.
     pub(super) async fn fill(
         &self,
         draft: Draft,
         mut body: Body,
         shared: &SharedBody,
         mut writer: SharedBodyWriter,
-        mut leader: Option<Leader<Flown>>,
+        mut duty: Duty,
     ) {
         let mut trailers = None;
         let mut retention = Retention::Retained;
@@ -237,7 +271,7 @@ impl Engine {
                     }
                     if retention != writer.retained() {
                         retention = Retention::Overrun;
-                        drop(leader.take());
+                        drop(std::mem::take(&mut duty));
                         self.uncacheable().remember(&draft.key, Reason::BodyTooLarge, self.now());
                     }
                 }
@@ -247,10 +281,10 @@ impl Engine {
         }
         writer.finish(trailers);
         if let Some(complete) = shared.completed() {
-            self.admit(draft, complete.pieces).await;
+            self.admit(draft, complete.pieces, duty.lease.clone()).await;
         }
         // The flight is open until the entry is there: no request in between asks the origin again.
-        drop(leader);
+        drop(duty);
     }
 }
 

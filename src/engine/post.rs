@@ -5,7 +5,7 @@
 
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
-use super::fetch::stream_of;
+use super::fetch::{Duty, stream_of};
 use super::origin::Body;
 use super::request::CacheableRequest;
 use crate::rules::{RuleSet, Verdict as RouteVerdict};
@@ -69,6 +69,6 @@ pub(super) fn keep(engine: &Arc<Engine>, draft: Box<Draft>, response: Response<B
     let (head, body) = response.into_parts();
     let (streaming, writer, reader) = stream_of(&draft);
     let engine = Arc::clone(engine);
-    tokio::spawn(async move { engine.fill(*draft, body, &streaming.body, writer, None).await });
+    tokio::spawn(async move { engine.fill(*draft, body, &streaming.body, writer, Duty::default()).await });
     Response::from_parts(head, reader.boxed_unsync())
 }

@@ -2,12 +2,12 @@
 
 use super::Answer;
 use super::Engine;
-use super::fetch::{Fetch, Wanted, completing_fields};
+use super::fetch::{Duty, Fetch, Wanted, completing_fields};
 use super::find::{Ask, Found};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::request::{CacheableRequest, Sharing};
 use super::respond::{self, Sharer};
-use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role};
+use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, UnderWay};
 use crate::entry::Entry;
 use crate::invalidation::{Currency, Standing};
 use crate::semantics::cache_status::Forward;
@@ -87,19 +87,23 @@ async fn choose(
 
 /// Joins the shared fetch under way, unless a purge has come since it began.
 fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Option<&VariantKey>) -> super::request::FlightRole {
-    let tags = request.route_tags();
-    let invalidation = engine.invalidation();
     engine.flights().join(
         &request.flight_key(variant),
-        |flight| {
-            // What tags a body holds is not known before its end: then any purge may be one of it.
-            (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
-                && invalidation.standing(flight.stamp, &request.membership(&tags)) == Standing::Clear
-                // While purges may be missed, nothing is shared that was asked for before this request came.
-                && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
-        },
-        || invalidation.applied(),
+        |flight| engine.may_share(request, flight),
+        || engine.invalidation().applied(),
     )
+}
+
+impl Engine {
+    /// Whether what a fetch under way brings may answer this request, too.
+    pub(super) fn may_share(&self, request: &CacheableRequest, flight: UnderWay) -> bool {
+        let invalidation = self.invalidation();
+        // What tags a body holds is not known before its end: then any purge may be one of it.
+        (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
+            && invalidation.standing(flight.stamp, &request.membership(&request.route_tags())) == Standing::Clear
+            // While purges may be missed, nothing is shared that was asked for before this request came.
+            && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
+    }
 }
 
 async fn follow(
@@ -153,7 +157,7 @@ async fn fetch(
     leader: Option<Leader<Flown>>,
 ) -> Answer {
     let wanted = wanted(request, &ask);
-    let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, leader };
+    let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, duty: Duty::of(leader) };
     let fetched = fetch.begin().await;
     // A task that ended without a word has panicked, and the panic is in the log.
     let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::of(Reason::LeaderGone))));
@@ -183,6 +187,6 @@ fn refresh(engine: &Arc<Engine>, request: &Arc<CacheableRequest>, entry: &Arc<En
     if let Role::Leader(leader) = join(engine, request, Some(&entry.parts.variant)) {
         let wanted = Wanted::Validation(Arc::clone(entry), OnOriginFailure::ServeStale);
         let (engine, request) = (Arc::clone(engine), Arc::new(request.in_background()));
-        drop(Fetch { engine, request, wanted, leader: Some(leader) }.begin());
+        drop(Fetch { engine, request, wanted, duty: Duty::of(Some(leader)) }.begin());
     }
 }

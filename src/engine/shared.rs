@@ -3,10 +3,13 @@
 use super::Engine;
 use super::fetch::Wanted;
 use super::find::{Found, Usable};
+use super::flown::Flown;
 use super::request::{CacheableRequest, Sharing};
 use crate::clock::Timestamp;
+use crate::coalesce::flights::{Leader, Progress, UnderWay};
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
+use crate::fleet::fetch_leases::{Claim, FetchLease, FetchLeases};
 use crate::invalidation::{Currency, Standing};
 use crate::key::PrimaryKey;
 use crate::semantics::lifetime::Lifetime;
@@ -29,6 +32,8 @@ pub struct Shared {
     pub tier: Arc<dyn Tier>,
     /// To write by.
     pub writes: Arc<WriteBehind>,
+    /// By which the instances agree who fetches for it.
+    pub leases: Arc<FetchLeases>,
     /// How many requests it has answered.
     pub answered: Arc<AtomicU64>,
 }
@@ -75,12 +80,36 @@ impl Engine {
         }
     }
 
+    /// Claims a fetch for the whole fleet, or waits for another instance's; not where its answer could not be shared
+    /// with others, or theirs not be trusted here.
+    pub(super) async fn claim(
+        &self,
+        request: &CacheableRequest,
+        wanted: &Wanted,
+        leader: &Leader<Flown>,
+    ) -> Option<Claim> {
+        let shared = self.shared.as_ref().filter(|_| may_be_shared(request))?;
+        let whole = matches!(wanted, Wanted::Whole | Wanted::Validation(..));
+        if !whole || self.invalidation().currency() == Currency::Unproven || self.recall_uncacheable(request).is_some()
+        {
+            return None;
+        }
+        let may_share = |stamp| self.may_share(request, UnderWay { stamp, progress: Progress::Begun });
+        Some(shared.leases.claim(leader.key(), leader.stamp(), request.route.coalesce_wait, may_share).await)
+    }
+
     /// Has an entry written to the shared tier, for as long as it can be of use.
-    pub(super) fn share(&self, key: &PrimaryKey, entry: &Arc<Entry>, lifetime: &Lifetime) {
+    pub(super) fn share(
+        &self,
+        key: &PrimaryKey,
+        entry: &Arc<Entry>,
+        lifetime: &Lifetime,
+        lease: Option<Arc<FetchLease>>,
+    ) {
         let Some(shared) = &self.shared else { return };
         let keep_for = keep_for(entry, lifetime, self.now());
         if !keep_for.is_zero() && entry.parts.part.is_none() {
-            shared.writes.offer(Write { key: key.clone(), entry: Arc::clone(entry), keep_for });
+            shared.writes.offer(Write { key: key.clone(), entry: Arc::clone(entry), keep_for, lease });
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod breaker;
 mod connection;
+pub mod fetch_leases;
 pub mod link;
 pub mod names;
 pub mod options;

@@ -38,6 +38,18 @@ impl Names {
         format!("{self}:instance:{id}")
     }
 
+    /// The lease for the fetch of one key, a string with a time to live: the stamp and the name of who holds it.
+    #[must_use]
+    pub fn fetch(&self, fingerprint: u128) -> String {
+        format!("{self}:fetch:{fingerprint:032x}")
+    }
+
+    /// What became of fetches that had such a lease, a stream of a bounded length.
+    #[must_use]
+    pub fn fetched(&self) -> String {
+        format!("{self}:fetched")
+    }
+
     /// The stored variants of one primary key, a hash.
     #[must_use]
     pub fn entry(&self, fingerprint: u128) -> String {

@@ -99,7 +99,7 @@ fn of_invalidation(metrics: &Metrics) -> [MetricFamily; 3] {
     ]
 }
 
-fn of_fleet(metrics: &Metrics) -> [MetricFamily; 3] {
+fn of_fleet(metrics: &Metrics) -> [MetricFamily; 4] {
     let fleet = (metrics.sources.fleet)();
     let counts = |row: &'static MetricRow, counts: &[(&'static str, u64)]| {
         family(row, counts.iter().map(|(label, count)| number(row, &[label], *count)))
@@ -108,6 +108,7 @@ fn of_fleet(metrics: &Metrics) -> [MetricFamily; 3] {
     let fleet = fleet.unwrap_or_default();
     [
         family(&table::REDIS_BREAKER, open),
+        counts(&table::FLEET_CLAIMS, &fleet.claims),
         counts(&table::REDIS_FAILURES, &fleet.failures),
         counts(&table::REDIS_WRITES, &fleet.writes),
     ]

@@ -24,7 +24,14 @@ fn busy() -> Metrics {
     sources.rules = Box::new(|| RulesUsage { accepted: 1, refused: 2, rejected_now: 1 });
     sources.fleet = Box::new(|| {
         let (failures, writes) = (vec![("timed-out", 4)], vec![("stored", 5)]);
-        Some(FleetUsage { answered: 1, breaker_open: 1, failures, lookups: vec![("hit", 6)], writes })
+        Some(FleetUsage {
+            answered: 1,
+            claims: vec![("won", 2)],
+            breaker_open: 1,
+            failures,
+            lookups: vec![("hit", 6)],
+            writes,
+        })
     });
     let metrics = Metrics::new(sources);
     let product = RouteName::new("product");
@@ -61,6 +68,7 @@ async fn every_sample_is_named_and_labelled_as_promised() {
         "larder_invalidation_position 1",
         r#"larder_rules_reload_total{result="refused"} 2"#,
         "larder_redis_breaker_open 1",
+        r#"larder_fleet_claims_total{result="won"} 2"#,
         r#"larder_redis_failures_total{failure="timed-out"} 4"#,
         r#"larder_redis_writes_total{result="stored"} 5"#,
         r#"larder_cache_lookups_total{tier="redis",result="hit"} 6"#,

@@ -41,6 +41,8 @@ pub struct ServerUsage {
 pub struct FleetUsage {
     /// Requests answered from the shared tier.
     pub answered: u64,
+    /// Fetches claimed for the whole fleet, by what came of that.
+    pub claims: Vec<(&'static str, u64)>,
     /// Whether Redis counts as away, so that requests do without it: 1, else 0.
     pub breaker_open: u64,
     /// Commands without a usable reply, by what happened.

@@ -7,6 +7,7 @@
 use super::memory::Admission;
 use super::tier::Tier;
 use crate::entry::Entry;
+use crate::fleet::fetch_leases::FetchLease;
 use crate::key::PrimaryKey;
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,6 +25,8 @@ pub struct Write {
     pub entry: Arc<Entry>,
     /// How long it can be of use.
     pub keep_for: Duration,
+    /// The lease under which it was fetched, if any: held until others can find it.
+    pub lease: Option<Arc<FetchLease>>,
 }
 
 /// The queue.
@@ -90,11 +93,14 @@ impl WriteBehind {
 
     async fn work(&self) {
         loop {
-            let next = self.take();
-            match next {
-                // Whatever becomes of it is counted by the tier.
-                Some(write) => drop::<Admission>(self.tier.admit(&write.key, write.entry, write.keep_for).await),
-                None => self.changed.notified().await,
+            let Some(write) = self.take() else {
+                self.changed.notified().await;
+                continue;
+            };
+            // Whatever becomes of it is counted by the tier.
+            let admission = self.tier.admit(&write.key, write.entry, write.keep_for).await;
+            if let (Admission::Stored, Some(lease)) = (admission, write.lease) {
+                lease.stored();
             }
         }
     }

@@ -28,9 +28,18 @@ impl House {
 
     /// As [`Self::with`], on this Redis.
     pub(super) async fn on(redis: RedisServer, keys: &str) -> Self {
+        Self::of(redis, keys, "").await
+    }
+
+    /// As [`Self::build`], with further keys of the route.
+    pub(super) async fn routed(route: &str) -> Self {
+        Self::of(RedisServer::start().await, "", route).await
+    }
+
+    async fn of(redis: RedisServer, keys: &str, route: &str) -> Self {
         let setup = |name: &str| {
             let section = format!("[redis]\nurl = \"{}\"\ninstance = \"{name}\"\n{keys}", redis.url());
-            Setup::route("tags = [\"all\"]\nstale_if_error = \"1h\"").section(&section)
+            Setup::route(&format!("tags = [\"all\"]\nstale_if_error = \"1h\"\n{route}")).section(&section)
         };
         let one = setup("one").start().await;
         let two = setup("two").before(one.origin.address).start().await;
