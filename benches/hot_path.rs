@@ -111,6 +111,7 @@ fn whole_hit(bench: &mut Criterion) {
         shared: None,
         invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::default()))),
         rules: rules(),
+        refresh: larder::engine::refresh::RefreshOptions::default(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let ask = || async {

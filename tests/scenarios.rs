@@ -5,6 +5,7 @@
 mod support;
 
 mod scenarios {
+    mod after_purge;
     mod binary;
     mod body_tags;
     mod compression;

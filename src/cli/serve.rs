@@ -115,7 +115,7 @@ impl Parts {
         let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
         let memory = Arc::new(MemoryTier::new(config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
-        let (invalidation, shared, tasks, usage) = if let Some(fleet) = fleet {
+        let (invalidation, shared, mut tasks, usage) = if let Some(fleet) = fleet {
             (fleet.invalidation, Some(fleet.shared), fleet.tasks, fleet.usage)
         } else {
             let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
@@ -129,12 +129,17 @@ impl Parts {
             shared,
             invalidation: Arc::clone(&invalidation),
             rules: rule_set,
+            refresh: config.refresh,
         });
+        tasks.push(Box::pin(Arc::clone(&engine).refresh_after_purges()));
         let governed = Arc::clone(&engine);
         let apply = move |new| governed.replace_rules(new);
         let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
         let rules = RulesKeeper::new(reloader);
-        let asked = MetricSources { fleet: usage, ..metric_sources(&memory, &upstream, &rules, invalidation) };
+        let refreshing = Arc::clone(&engine);
+        let refreshes = Box::new(move || refreshing.refreshes());
+        let asked =
+            MetricSources { fleet: usage, refreshes, ..metric_sources(&memory, &upstream, &rules, invalidation) };
         let metrics = Arc::new(Metrics::new(asked));
         let state = AdminState {
             engine,

@@ -24,6 +24,7 @@ pub use problem::{ConfigErrors, Problem};
 pub use rules_file::{LoadedRules, check_rules_text, load_rules};
 
 use crate::admin::AdminOptions;
+use crate::engine::refresh::RefreshOptions;
 use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
 use crate::store::memory::MemoryOptions;
@@ -44,6 +45,8 @@ pub struct Config {
     pub upstream: UpstreamOptions,
     /// `[memory]`
     pub memory: MemoryOptions,
+    /// `[refresh]`
+    pub refresh: RefreshOptions,
     /// `[redis]`; none where this instance stands alone.
     pub fleet: Option<FleetOptions>,
     /// `[admin]`

@@ -17,6 +17,8 @@ raw_table! {
         upstream: RawUpstream,
         /// The cache in this process.
         memory: RawMemory,
+        /// What is done after a purge.
+        refresh: RawRefresh,
         /// What instances share. Absent: this instance stands alone, with the cache in this process.
         redis: RawRedis,
         /// The admin API: purge, explain, rules, metrics.
@@ -65,6 +67,18 @@ raw_table! {
         size: SizeText,
         /// The most variants (by Vary) kept of one resource; the oldest goes first. Default: 32.
         variants_per_key: u64,
+    }
+}
+
+raw_table! {
+    /// What is done after a purge: what clients ask for most is fetched again before they come for it.
+    struct RawRefresh {
+        /// A purge that took more hot keys than so many has them fetched again, hottest first. Default: 16.
+        after_purge: u64,
+        /// How many keys are remembered as hot; 0 turns the refresh off. Default: 1024.
+        hot_keys: u64,
+        /// How many are fetched at once, besides what each route's `miss_limit` says. Default: 4.
+        concurrent: u64,
     }
 }
 

@@ -1,11 +1,12 @@
 //! From the raw `proxy.toml` to [`Config`]: overrides, defaults, checks.
 
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
-use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawTimeouts, RawUpstream, table};
+use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, RawUpstream, table};
 use super::table::{Placed, Reader};
 use super::values::{DurationText, SizeText, Texts};
 use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides};
 use crate::admin::AdminOptions;
+use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
 use crate::store::memory::MemoryOptions;
 use crate::upstream::UpstreamOptions;
@@ -56,6 +57,7 @@ impl Resolver<'_> {
         let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
         let proxy = self.proxy(http, &table(raw.limits.take()), &table(raw.timeouts.take()));
         let memory = self.memory(&table(raw.memory.take()));
+        let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
@@ -78,7 +80,7 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let upstream = self.upstream(upstream, &upstream_place)?;
-        Some(Config { rules_path, proxy, upstream, memory, fleet, admin, log })
+        Some(Config { rules_path, proxy, upstream, memory, refresh, fleet, admin, log })
     }
 
     fn proxy(&mut self, http: SocketAddr, limits: &RawLimits, timeouts: &RawTimeouts) -> ProxyOptions {
@@ -101,6 +103,15 @@ impl Resolver<'_> {
         MemoryOptions {
             size_bytes: u64::try_from(size).unwrap_or(u64::MAX),
             variants_per_key_max: self.number(raw.variants_per_key.as_ref(), 32, 1..=65_536),
+        }
+    }
+
+    fn refresh(&mut self, raw: &RawRefresh) -> RefreshOptions {
+        let usual = RefreshOptions::default();
+        RefreshOptions {
+            after_purge: self.number(raw.after_purge.as_ref(), usual.after_purge, 0..=1_000_000),
+            hot_keys: self.number(raw.hot_keys.as_ref(), usual.hot_keys, 0..=100_000),
+            concurrent: self.number(raw.concurrent.as_ref(), usual.concurrent, 1..=1024),
         }
     }
 

@@ -16,7 +16,9 @@ use crate::semantics::conditional::CONDITIONAL_FIELDS;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use http::{HeaderName, Method};
 use serde_json_path::JsonPath;
+use std::num::NonZeroUsize;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Resolves a route. What is wrong is noted; none where there is no path to go by.
 pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<Route> {
@@ -60,6 +62,12 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
                 "no body fits into `max_body`",
                 Some("write `cache = false` to store nothing"),
             );
+        }
+    }
+    if let Some(limit) = &raw.miss_limit {
+        route.miss_limit = usize::try_from(limit.value).ok().and_then(NonZeroUsize::new);
+        if route.miss_limit.is_none_or(|limit| limit.get() > Semaphore::MAX_PERMITS) {
+            problems.error(&limit.place, "no useful limit", Some("leave it out to have none"));
         }
     }
     if let Some(wait) = &raw.coalesce_wait {

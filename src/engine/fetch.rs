@@ -7,6 +7,7 @@ use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
 use super::find::Usable;
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
+use super::miss_budget::Turn;
 use super::origin::{Body, BodyError, OriginError, empty_body};
 use super::request::CacheableRequest;
 use super::shared::FoundShared;
@@ -25,7 +26,7 @@ use http::header::{IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// What is asked of the origin.
 #[derive(Debug, Clone)]
@@ -61,12 +62,14 @@ pub(super) struct Duty {
     pub(super) leader: Option<Leader<Flown>>,
     /// To the other instances.
     pub(super) lease: Option<Arc<FetchLease>>,
+    /// To those that wait for their turn.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Duty {
     /// To the requests that share it, if it is shared.
     pub(super) const fn of(leader: Option<Leader<Flown>>) -> Self {
-        Self { leader, lease: None }
+        Self { leader, lease: None, permit: None }
     }
 }
 
@@ -89,6 +92,10 @@ impl Fetch {
             Some(leader) => leader.stamp(),
             None => self.engine.invalidation().applied(),
         };
+        match self.engine.turn(&self.request, &wanted).await {
+            Turn::Granted(permit) => self.duty.permit = permit,
+            Turn::Refused => return self.fail(Arc::new(OriginFailure::of(Reason::MissLimit)), reply),
+        }
         loop {
             let sent = self.headers(&wanted);
             let exchange = self.exchange(&wanted, sent.clone()).await;

@@ -12,11 +12,14 @@ pub mod explain;
 mod fetch;
 mod find;
 mod flown;
+mod hot_keys;
+mod miss_budget;
 pub mod origin;
 pub mod outcome;
 mod parts;
 mod pass;
 mod post;
+pub mod refresh;
 mod request;
 mod respond;
 mod serve;
@@ -32,13 +35,16 @@ use crate::store::memory::MemoryTier;
 use crate::store::uncacheable::UncacheableKeys;
 use arc_swap::ArcSwap;
 use flown::{Flown, OriginFailure};
+use hot_keys::HotKeys;
 use http::header::{CONNECTION, EXPECT, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri};
 use http_body::Body as _;
+use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
 use pass::Bypass;
+use refresh::{RefreshOptions, Refreshes};
 use request::CacheableRequest;
 use shared::Shared;
 use std::sync::Arc;
@@ -68,7 +74,7 @@ impl Failure {
     fn of_origin(failure: &OriginFailure) -> Self {
         let status = match failure.reason {
             Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Reason::UpstreamNoServer => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::UpstreamNoServer | Reason::MissLimit => StatusCode::SERVICE_UNAVAILABLE,
             Reason::ClientBody | Reason::InvalidTarget => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,
         };
@@ -110,6 +116,8 @@ pub struct EngineParts {
     pub invalidation: Arc<Invalidation>,
     /// The rules to begin with.
     pub rules: RuleSet,
+    /// What is done after purges.
+    pub refresh: RefreshOptions,
 }
 
 /// The engine: one per instance.
@@ -122,6 +130,10 @@ pub struct Engine {
     rules: ArcSwap<RuleSet>,
     flights: Arc<Flights<Flown>>,
     uncacheable: UncacheableKeys,
+    miss_budgets: MissBudgets,
+    hot_keys: HotKeys,
+    refresh: RefreshOptions,
+    refreshed: Refreshes,
 }
 
 impl Engine {
@@ -137,6 +149,10 @@ impl Engine {
             rules: ArcSwap::from_pointee(parts.rules),
             flights: Flights::new(),
             uncacheable: UncacheableKeys::new(UNCACHEABLE_KEYS_MAX),
+            miss_budgets: MissBudgets::default(),
+            hot_keys: HotKeys::new(parts.refresh.hot_keys),
+            refresh: parts.refresh,
+            refreshed: Refreshes::default(),
         })
     }
 
@@ -177,6 +193,22 @@ impl Engine {
 
     fn uncacheable(&self) -> &UncacheableKeys {
         &self.uncacheable
+    }
+
+    fn miss_budgets(&self) -> &MissBudgets {
+        &self.miss_budgets
+    }
+
+    fn hot_keys(&self) -> &HotKeys {
+        &self.hot_keys
+    }
+
+    const fn refresh_options(&self) -> RefreshOptions {
+        self.refresh
+    }
+
+    const fn refreshed(&self) -> &Refreshes {
+        &self.refreshed
     }
 
     fn recall_uncacheable(&self, request: &CacheableRequest) -> Option<Reason> {

@@ -95,7 +95,11 @@ fn instead_of(
     now: Timestamp,
 ) -> Answer {
     let Some((entry, _)) = &ask.stored else { return failed(request, failure, status) };
-    let why = if failure.status.is_some() { Reason::StaleIfError } else { Reason::StaleOnDisconnect };
+    let why = match failure {
+        OriginFailure { reason: Reason::MissLimit, .. } => Reason::MissLimit,
+        OriginFailure { status: Some(_), .. } => Reason::StaleIfError,
+        _ => Reason::StaleOnDisconnect,
+    };
     let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, entry), now);
     let forward_status = failure.status.map(|status| status.as_u16());
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };

@@ -36,7 +36,10 @@ enum Part {
 pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> Answer {
     let now = engine.now();
     match engine.find(&request, now) {
-        Found::Usable(usable) if usable.why == Reason::Fresh => respond::usable(&request, &usable, now),
+        Found::Usable(usable) if usable.why == Reason::Fresh => {
+            engine.hot_keys().note(&request, &usable.entry);
+            respond::usable(&request, &usable, now)
+        }
         // Boxed, so that a hit does not carry the room that a miss needs.
         found => Box::pin(serve_or_ask(engine, Arc::new(request), found)).await,
     }
@@ -86,7 +89,11 @@ async fn choose(
 }
 
 /// Joins the shared fetch under way, unless a purge has come since it began.
-fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Option<&VariantKey>) -> super::request::FlightRole {
+pub(super) fn join(
+    engine: &Arc<Engine>,
+    request: &CacheableRequest,
+    variant: Option<&VariantKey>,
+) -> super::request::FlightRole {
     engine.flights().join(
         &request.flight_key(variant),
         |flight| engine.may_share(request, flight),
@@ -126,7 +133,9 @@ async fn follow(
             Part::Take(Fetched::Confirmed(entry))
         }
         // One failure may be a connection's bad luck; a second is the origin's state.
-        Announcement::Shared(Flown::Failed(failure)) if round > 0 || ask.stands_in(&failure) => {
+        Announcement::Shared(Flown::Failed(failure))
+            if round > 0 || ask.stands_in(&failure) || failure.reason == Reason::MissLimit =>
+        {
             Part::Take(Fetched::Failed(failure))
         }
         Announcement::Shared(Flown::Failed(_) | Flown::Stored) | Announcement::Alone(Reason::LeaderGone) => {

@@ -61,6 +61,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Whether purges cover a response. The later, the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,6 +138,7 @@ pub struct Invalidation {
     order: tokio::sync::Mutex<()>,
     ledger: RwLock<Ledger>,
     generation: AtomicU64,
+    changes: Notify,
     receipts: Mutex<Receipts>,
     counts: PurgeCounts,
 }
@@ -167,6 +169,7 @@ impl Invalidation {
             order: tokio::sync::Mutex::default(),
             ledger: RwLock::new(Ledger { barriers: Barriers::new(barriers_bytes_max), applied: Stamp::ZERO }),
             generation: AtomicU64::new(0),
+            changes: Notify::new(),
             receipts: Mutex::new(Receipts::new(receipts_max, RECEIPTS_TEXT_BYTES_MAX)),
             counts: PurgeCounts::default(),
         }
@@ -200,6 +203,17 @@ impl Invalidation {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// Waits until purges have been applied since the last call. For one that waits, not for several.
+    pub async fn changed(&self) {
+        self.changes.notified().await;
+    }
+
+    /// To be called with the ledger locked: who sees the new generation and asks for a standing waits until it is free.
+    fn mark_changed(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
+        self.changes.notify_one();
     }
 
     /// What the purges applied so far make of a response whose fetch began at `stamp`.
@@ -377,7 +391,7 @@ impl Invalidation {
         for scope in &purge.scopes {
             ledger.barriers.raise(scope, stamp, purge.depth);
         }
-        self.generation.fetch_add(1, Ordering::Release);
+        self.mark_changed();
     }
 
     /// Below `floor`, purges may have been missed: whatever is stamped so must be validated.
@@ -385,7 +399,7 @@ impl Invalidation {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
         ledger.barriers.raise_floor(floor);
         ledger.applied = floor.max(ledger.applied);
-        self.generation.fetch_add(1, Ordering::Release);
+        self.mark_changed();
     }
 
     /// Forgets barriers below `older_than`, a stamp that no stored response can still be below: whatever is, counts
@@ -393,7 +407,7 @@ impl Invalidation {
     pub fn expire(&self, older_than: Stamp) {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
         ledger.barriers.expire(older_than);
-        self.generation.fetch_add(1, Ordering::Release);
+        self.mark_changed();
     }
 
     /// The receipt with this id, if it is remembered.
@@ -433,8 +447,7 @@ impl Invalidation {
             ledger.barriers.raise(scope, stamp, purge.depth);
         }
         ledger.applied = stamp.max(ledger.applied);
-        // Under the write lock: who sees the new generation and asks for a standing waits until the lock is free.
-        self.generation.fetch_add(1, Ordering::Release);
+        self.mark_changed();
         seen
     }
 

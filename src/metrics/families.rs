@@ -16,6 +16,7 @@ pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     families.extend(of_tiers(metrics));
     families.extend(of_servers(metrics));
     families.extend(of_invalidation(metrics));
+    families.push(family(&table::REFRESHES, [number(&table::REFRESHES, &[], (metrics.sources.refreshes)())]));
     families.extend(of_fleet(metrics));
     families.extend(of_rules(metrics));
     families.push(family(&table::BUILD_INFO, [number(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1)]));

@@ -77,6 +77,8 @@ pub struct MetricSources {
     pub rules: Ask<RulesUsage>,
     /// What is shared with other instances; none where this one stands alone.
     pub fleet: Ask<Option<FleetUsage>>,
+    /// Hot keys fetched again after a purge.
+    pub refreshes: Ask<u64>,
     /// The purges.
     pub invalidation: Arc<Invalidation>,
 }
@@ -90,6 +92,7 @@ impl MetricSources {
             servers: Box::new(Vec::new),
             rules: Box::new(RulesUsage::default),
             fleet: Box::new(|| None),
+            refreshes: Box::new(|| 0),
             invalidation,
         }
     }

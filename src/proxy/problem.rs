@@ -7,7 +7,7 @@ use crate::engine::origin::Body;
 use crate::semantics::proxy_status::error_type;
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde::Serialize;
@@ -28,7 +28,11 @@ struct Problem<'a> {
 /// The answer to a request that the engine could not answer.
 pub(super) fn of_failure(failure: &Failure, id: RequestId) -> Response<Body> {
     let reason = failure.reason;
-    problem(failure.status, reason.label(), reason.explanation(), error_type(reason), id)
+    let mut response = problem(failure.status, reason.label(), reason.explanation(), error_type(reason), id);
+    if reason == Reason::MissLimit {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 /// The answer to a request that was refused.

@@ -7,6 +7,7 @@ use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag};
 use http::Method;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Whether a route caches or is an exception that passes through.
@@ -65,6 +66,8 @@ pub struct Route {
     pub max_body_bytes: u64,
     /// How long a follower waits for a shared fetch's head before it asks on its own.
     pub coalesce_wait: Duration,
+    /// How many fetches of this route may be under way at once; none: any number.
+    pub miss_limit: Option<NonZeroUsize>,
     /// Where in a JSON body further tags stand.
     pub body_tags: Option<BodyTags>,
     /// What a successful unsafe request through this path purges, besides RFC 9111 section 4.4.
@@ -94,6 +97,7 @@ impl Route {
             compression: CompressionRule::Off,
             max_body_bytes: MAX_BODY_BYTES_DEFAULT,
             coalesce_wait: COALESCE_WAIT_DEFAULT,
+            miss_limit: None,
             body_tags: None,
             purge_on_write: Vec::new(),
         }

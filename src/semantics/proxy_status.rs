@@ -9,6 +9,7 @@ use http::HeaderValue;
 pub const fn error_type(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::UpstreamNoServer => "destination_unavailable",
+        Reason::MissLimit => "connection_limit_reached",
         Reason::UpstreamConnect => "connection_refused",
         Reason::UpstreamTimeout => "http_response_timeout",
         Reason::UpstreamClosed => "connection_terminated",

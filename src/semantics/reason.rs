@@ -98,6 +98,7 @@ labelled! {
         LeaderUncacheable "leader-uncacheable" "The shared fetch's answer may not be shared.",
         VariantDiffers "variant-differs" "The shared fetch's answer is another variant.",
         // The origin.
+        MissLimit "miss-limit" "As many fetches of this route are under way as its miss_limit allows.",
         UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",
         UpstreamConnect "upstream-connect" "No connection to the upstream could be made.",
         UpstreamTimeout "upstream-timeout" "The upstream did not answer in time.",

@@ -139,6 +139,7 @@ fn engine(clock: Arc<dyn Clock>, log: Arc<dyn Log>) -> Arc<Engine> {
         shared: None,
         invalidation: Arc::new(Invalidation::with_options(log, options)),
         rules: rules(),
+        refresh: larder::engine::refresh::RefreshOptions::default(),
     })
 }
 

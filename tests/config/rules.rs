@@ -256,7 +256,7 @@ const BAD: &[(&str, &[Expected])] = &[
             1,
             "unknown key `edge_side_includes`",
             Some(
-                "known here: name, path, methods, host, cache, ttl, origin, ttl_by_status, jitter, stale_while_revalidate, stale_if_error, refresh_ahead, query, headers, cookies, tags, set_cookie, compress, max_body, tags_from_body, tag_prefix, purge_on_write, coalesce_wait",
+                "known here: name, path, methods, host, cache, ttl, origin, ttl_by_status, jitter, stale_while_revalidate, stale_if_error, refresh_ahead, query, headers, cookies, tags, set_cookie, compress, max_body, tags_from_body, tag_prefix, purge_on_write, coalesce_wait, miss_limit",
             ),
         )],
     ),

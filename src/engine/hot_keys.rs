@@ -1,0 +1,101 @@
+//! The keys that are asked for most, with what it takes to ask for them again.
+//!
+//! A count-min sketch tells in fixed memory how often a key was hit, and a small table keeps the requests of the keys that
+//! were hit most. Once the sketch has seen [`PERIOD`] hits, all counts are halved, so that what was hot yesterday makes
+//! room. The table's lock is only tried on a request's path: a hit that does not get it goes uncounted.
+
+use super::request::{CacheableRequest, Sharing};
+use crate::entry::Entry;
+use crate::key::PrimaryKey;
+use crate::rules::key_recipe::CookieRule;
+use http::header::COOKIE;
+use pingora_limits::estimator::Estimator;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Hits after which all counts are halved.
+const PERIOD: u32 = 1 << 16;
+
+/// The sketch: rows and counters in each. 64 KiB in all.
+const SKETCH: (usize, usize) = (4, 2048);
+
+/// A request with more in its headers is not kept.
+const HEADER_BYTES_MAX: usize = 4096;
+
+/// The hottest keys.
+pub(super) struct HotKeys {
+    sketch: Estimator,
+    seen: AtomicU32,
+    keys_max: usize,
+    table: Mutex<HashMap<PrimaryKey, Hot>>,
+}
+
+struct Hot {
+    request: Arc<CacheableRequest>,
+    hits: isize,
+}
+
+impl HotKeys {
+    /// None yet; at most `keys_max` at once.
+    pub(super) fn new(keys_max: usize) -> Self {
+        let sketch = Estimator::new(SKETCH.0, SKETCH.1);
+        Self { sketch, seen: AtomicU32::new(0), keys_max, table: Mutex::default() }
+    }
+
+    /// Counts a hit.
+    pub(super) fn note(&self, request: &CacheableRequest, entry: &Entry) {
+        if self.keys_max == 0 {
+            return;
+        }
+        let key = request.flight_key(Some(&entry.parts.variant));
+        let hits = self.sketch.incr(key.fingerprint(), 1);
+        let is_period_over = self.seen.fetch_add(1, Ordering::Relaxed) % PERIOD == PERIOD - 1;
+        let Ok(mut table) = self.table.try_lock() else { return };
+        if is_period_over {
+            self.sketch.reset();
+            for hot in table.values_mut() {
+                hot.hits /= 2;
+            }
+        }
+        if let Some(hot) = table.get_mut(&key) {
+            hot.hits = hot.hits.saturating_add(1);
+            return;
+        }
+        // What was asked for once is not hot; and only what was comes as far as the copy below.
+        if hits < 2 || !may_be_repeated(request) {
+            return;
+        }
+        if table.len() >= self.keys_max {
+            let coldest = table.iter().min_by_key(|(_, hot)| hot.hits).map(|(key, hot)| (key.clone(), hot.hits));
+            match coldest {
+                Some((coldest, least)) if least < hits => drop(table.remove(&coldest)),
+                _ => return,
+            }
+        }
+        table.insert(key, Hot { request: Arc::new(request.in_background()), hits });
+    }
+
+    /// Requests for the hottest keys, hottest first.
+    pub(super) fn hottest_first(&self) -> Vec<Arc<CacheableRequest>> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hot: Vec<_> = table.values().map(|hot| (hot.hits, Arc::clone(&hot.request))).collect();
+        drop(table);
+        hot.sort_by_key(|(hits, _)| std::cmp::Reverse(*hits));
+        hot.into_iter().map(|(_, request)| request).collect()
+    }
+}
+
+/// Whether a request may be made again in nobody's name: nothing of it is one client's own, and it is not large.
+fn may_be_repeated(request: &CacheableRequest) -> bool {
+    let brings_cookies = request.headers.contains_key(COOKIE) && request.route.key.cookies == CookieRule::AsReceived;
+    let header_bytes: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    matches!(request.sharing(), Sharing::Shared) && !brings_cookies && header_bytes <= HEADER_BYTES_MAX
+}
+
+impl fmt::Debug for HotKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HotKeys").field("keys_max", &self.keys_max).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,81 @@
+//! How many fetches of one route may be under way at once (`miss_limit`): so that a purge, or a crowd of cold keys, does
+//! not fall upon the origin all at once.
+//!
+//! Over the limit a request takes something stale, if there is something that may be served so; else it waits, at most
+//! `coalesce_wait`; else it is told to come back. The table is locked for a look-up and never across an await.
+
+use super::Engine;
+use super::fetch::Wanted;
+use super::request::CacheableRequest;
+use crate::invalidation::{Currency, Standing};
+use crate::rules::Route;
+use crate::scope::RouteName;
+use crate::semantics::reuse::OnOriginFailure;
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// The budgets of the routes that have one.
+#[derive(Debug, Default)]
+pub(super) struct MissBudgets(Mutex<HashMap<RouteName, Budget>>);
+
+#[derive(Debug)]
+struct Budget {
+    limit: NonZeroUsize,
+    free: Arc<Semaphore>,
+}
+
+/// Whether a fetch may begin.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// It may, and counts for as long as this is held; none where the route has no limit.
+    Granted(Option<OwnedSemaphorePermit>),
+    /// Too many are under way.
+    Refused,
+}
+
+impl MissBudgets {
+    /// What is free of a route's budget; none where it has no limit. A limit that was edited holds at once; fetches that
+    /// began under the old one do not count against the new.
+    fn of(&self, route: &Route) -> Option<Arc<Semaphore>> {
+        let limit = route.miss_limit?;
+        let mut budgets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || Budget { limit, free: Arc::new(Semaphore::new(limit.get())) };
+        let budget = budgets.entry(route.name.clone()).or_insert_with(fresh);
+        if budget.limit != limit {
+            *budget = fresh();
+        }
+        Some(Arc::clone(&budget.free))
+    }
+}
+
+impl Engine {
+    /// Waits for a fetch's turn.
+    pub(super) async fn turn(&self, request: &CacheableRequest, wanted: &Wanted) -> Turn {
+        let Some(budget) = self.miss_budgets().of(&request.route) else { return Turn::Granted(None) };
+        if let Ok(permit) = Arc::clone(&budget).try_acquire_owned() {
+            return Turn::Granted(Some(permit));
+        }
+        if self.stands_in_at_once(wanted) {
+            return Turn::Refused;
+        }
+        match timeout(request.route.coalesce_wait, budget.acquire_owned()).await {
+            Ok(Ok(permit)) => Turn::Granted(Some(permit)),
+            Ok(Err(_)) | Err(_) => Turn::Refused,
+        }
+    }
+
+    /// Whether what is stored may be served stale rather than to wait: not where a purge may have been missed, for then
+    /// it may be wrong, and not merely old.
+    fn stands_in_at_once(&self, wanted: &Wanted) -> bool {
+        match wanted {
+            Wanted::Validation(_, OnOriginFailure::Fail(_)) => false,
+            Wanted::Validation(stored, _) => {
+                self.invalidation().currency() == Currency::Proven && self.standing(stored) < Standing::Unproven
+            }
+            _ => false,
+        }
+    }
+}
