@@ -4,7 +4,7 @@
 #   scripts/install-prerequisites.sh [build] [test] [conformance] [bench]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
-# test:  Python with venv (for the real upstream), redis-server and cargo-nextest
+# test:  Python with venv (for the real upstream), redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk and taskset
 set -euo pipefail
@@ -60,6 +60,8 @@ for job in "${@:-build}"; do
       python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)
       need curl curl
       need redis-server redis-server
+      # Debian keeps the server's programs out of the PATH.
+      compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
       ;;
     conformance)
       need node nodejs

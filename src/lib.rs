@@ -26,6 +26,7 @@ pub mod invalidation;
 
 pub mod engine;
 
+pub mod events;
 pub mod metrics;
 pub mod proxy;
 pub mod upstream;

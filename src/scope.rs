@@ -92,6 +92,26 @@ impl fmt::Display for RouteName {
     }
 }
 
+/// How deep a purge goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What it covers becomes stale: stale windows still help.
+    Soft,
+    /// What it covers becomes unusable.
+    Hard,
+}
+
+impl Depth {
+    /// The stable label in receipts.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Hard => "hard",
+        }
+    }
+}
+
 /// What one barrier covers.
 ///
 /// A URL or prefix that begins with `/` means every authority; otherwise it is absolute. URLs are written as

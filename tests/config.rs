@@ -1,5 +1,7 @@
 //! Configuration and rules, from files to what they resolve to or to every problem in them.
 
+#[path = "config/events.rs"]
+mod events;
 #[path = "config/fleet.rs"]
 mod fleet;
 #[path = "config/proxy_file.rs"]

@@ -4,6 +4,7 @@
 mod support;
 
 mod fleet {
+    mod events;
     mod house;
     mod invariant_1_purge;
     mod invariant_2_coalescing;

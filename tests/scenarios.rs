@@ -10,6 +10,7 @@ mod scenarios {
     mod body_tags;
     mod compression;
     mod demo;
+    mod events;
     mod fetch_safety;
     mod framework;
     mod http2;

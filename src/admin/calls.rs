@@ -1,6 +1,6 @@
 //! Every call of the admin API, in one list that router, guard and the `OpenAPI` document share.
 
-use super::{AdminState, explain, health, purge, receipts, rules, stats, status_page};
+use super::{AdminState, events, explain, health, purge, receipts, rules, stats, status_page};
 use axum::routing::{MethodRouter, get, post};
 
 /// One call.
@@ -8,6 +8,7 @@ use axum::routing::{MethodRouter, get, post};
 pub(super) enum Call {
     StatusPage,
     Purge,
+    Events,
     Receipts,
     Receipt,
     Explain,
@@ -42,9 +43,10 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::StatusPage,
         Self::Purge,
+        Self::Events,
         Self::Receipts,
         Self::Receipt,
         Self::Explain,
@@ -62,6 +64,7 @@ impl Call {
         match self {
             Self::StatusPage => "/",
             Self::Purge => "/purge",
+            Self::Events => "/events",
             Self::Receipts => "/purges",
             Self::Receipt => "/purges/{id}",
             Self::Explain => "/explain",
@@ -85,7 +88,7 @@ impl Call {
 
     pub(super) const fn effect(self) -> Effect {
         match self {
-            Self::Purge | Self::Reload => Effect::Changes,
+            Self::Purge | Self::Events | Self::Reload => Effect::Changes,
             Self::RulesCheck => Effect::Judges,
             _ => Effect::Reads,
         }
@@ -95,6 +98,7 @@ impl Call {
         match self {
             Self::StatusPage => get(status_page::show),
             Self::Purge => post(purge::purge),
+            Self::Events => post(events::take),
             Self::Receipts => get(receipts::list),
             Self::Receipt => get(receipts::show),
             Self::Explain => get(explain::explain),

@@ -6,7 +6,7 @@
 
 use super::AdminState;
 use super::problem::Problem;
-use super::url_scopes::absolute;
+use crate::rules::url_scopes::absolute;
 use axum::Json;
 use axum::extract::{Query, RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};

@@ -6,6 +6,7 @@
 
 mod answer;
 mod calls;
+mod events;
 mod explain;
 mod guard;
 mod health;
@@ -17,13 +18,13 @@ pub mod rules_control;
 mod server;
 mod stats;
 mod status_page;
-mod url_scopes;
 
 pub use health::Readiness;
 pub use server::serve;
 
 use crate::clock::{Clock, Timestamp};
 use crate::engine::Engine;
+use crate::events::Intake;
 use crate::metrics::Metrics;
 use rules_control::RulesControl;
 use std::net::SocketAddr;
@@ -45,6 +46,8 @@ pub struct AdminOptions {
 pub struct AdminState {
     /// The engine: rules, purges, stored responses.
     pub engine: Arc<Engine>,
+    /// Takes events.
+    pub events: Arc<Intake>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The rules' keeper.

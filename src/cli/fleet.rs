@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::engine::shared::Shared;
 use crate::fleet::breaker::BreakerState;
 use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
+use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_link::{Purpose, RedisLink};
 use crate::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
@@ -23,6 +24,8 @@ pub(super) struct Fleet {
     pub(super) invalidation: Arc<Invalidation>,
     pub(super) shared: Shared,
     pub(super) tasks: Vec<Task>,
+    /// To read events by, and nothing else.
+    pub(super) events: Arc<dyn Link>,
     pub(super) usage: Box<dyn Fn() -> Option<FleetUsage> + Send + Sync>,
 }
 
@@ -53,7 +56,13 @@ impl Fleet {
             let answered = answered.load(Ordering::Relaxed);
             Some(FleetUsage { answered, claims: leases.claims(), ..usage(&requests, &tier, &behind) })
         });
-        Ok(Self { invalidation, shared, tasks: vec![Box::pin(reading), Box::pin(writing), Box::pin(leasing)], usage })
+        Ok(Self {
+            events: background()?,
+            invalidation,
+            shared,
+            tasks: vec![Box::pin(reading), Box::pin(writing), Box::pin(leasing)],
+            usage,
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 mod check;
 mod client;
 pub mod demo;
+mod event_sources;
 mod explain;
 mod fleet;
 mod foreground;

@@ -1,5 +1,6 @@
 //! The composition root: parts made, joined, started, and stopped in order.
 
+use super::event_sources::EventSources;
 use super::fleet::{Fleet, Task};
 use super::logging;
 use super::rules_control::RulesKeeper;
@@ -9,6 +10,7 @@ use crate::config::reload::RulesReloader;
 use crate::config::watch::{RulesWatch, watch_rules};
 use crate::config::{Config, LoadedRules, load_rules};
 use crate::engine::{Engine, EngineParts};
+use crate::events::Intake;
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::metrics::Metrics;
@@ -115,7 +117,9 @@ impl Parts {
         let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
         let memory = Arc::new(MemoryTier::new(config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
+        let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };
         let (invalidation, shared, mut tasks, usage) = if let Some(fleet) = fleet {
+            event_sources.stream = config.fleet.clone().map(|options| (fleet.events, options));
             (fleet.invalidation, Some(fleet.shared), fleet.tasks, fleet.usage)
         } else {
             let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
@@ -132,17 +136,17 @@ impl Parts {
             refresh: config.refresh,
         });
         tasks.push(Box::pin(Arc::clone(&engine).refresh_after_purges()));
+        let events = Intake::new(Arc::clone(&engine));
+        tasks.extend(event_sources.tasks(&events, &invalidation));
         let governed = Arc::clone(&engine);
         let apply = move |new| governed.replace_rules(new);
         let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
         let rules = RulesKeeper::new(reloader);
-        let refreshing = Arc::clone(&engine);
-        let refreshes = Box::new(move || refreshing.refreshes());
-        let asked =
-            MetricSources { fleet: usage, refreshes, ..metric_sources(&memory, &upstream, &rules, invalidation) };
+        let asked = MetricSources { fleet: usage, ..metric_sources(&memory, &upstream, &rules, &engine, &events) };
         let metrics = Arc::new(Metrics::new(asked));
         let state = AdminState {
             engine,
+            events,
             metrics,
             rules: Arc::new(Arc::clone(&rules)),
             readiness: Arc::new(Readiness::default()),
@@ -175,13 +179,18 @@ fn metric_sources(
     memory: &Arc<MemoryTier>,
     upstream: &Arc<UpstreamPool>,
     rules: &Arc<RulesKeeper>,
-    invalidation: Arc<Invalidation>,
+    engine: &Arc<Engine>,
+    events: &Arc<Intake>,
 ) -> MetricSources {
+    let (engine, events) = (Arc::clone(engine), Arc::clone(events));
+    let invalidation = Arc::clone(engine.invalidation());
     let (memory, upstream, rules) = (Arc::clone(memory), Arc::clone(upstream), Arc::clone(rules));
     MetricSources {
         tiers: Box::new(move || vec![TierUsage::of_memory(&memory.usage())]),
         servers: Box::new(move || upstream.stats().iter().map(ServerUsage::of).collect()),
         rules: Box::new(move || rules.usage()),
+        refreshes: Box::new(move || engine.refreshes()),
+        events: Box::new(move || events.counts()),
         ..MetricSources::new(invalidation)
     }
 }

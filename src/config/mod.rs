@@ -6,6 +6,8 @@
 //! ([`problem`]). The rules are read anew while running ([`reload`], [`watch`]): what does not resolve never replaces
 //! what does.
 
+mod event;
+mod event_sources;
 mod fleet;
 pub mod problem;
 mod proxy_file;
@@ -25,6 +27,7 @@ pub use rules_file::{LoadedRules, check_rules_text, load_rules};
 
 use crate::admin::AdminOptions;
 use crate::engine::refresh::RefreshOptions;
+use crate::events::postgres::PostgresOptions;
 use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
 use crate::store::memory::MemoryOptions;
@@ -49,6 +52,8 @@ pub struct Config {
     pub refresh: RefreshOptions,
     /// `[redis]`; none where this instance stands alone.
     pub fleet: Option<FleetOptions>,
+    /// `[events.postgres]`; none where it is not listened to.
+    pub postgres: Option<PostgresOptions>,
     /// `[admin]`
     pub admin: AdminOptions,
     /// `[log]`

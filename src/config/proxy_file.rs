@@ -21,6 +21,8 @@ raw_table! {
         refresh: RawRefresh,
         /// What instances share. Absent: this instance stands alone, with the cache in this process.
         redis: RawRedis,
+        /// Where other systems say what has changed, besides `POST /events` and the Redis stream.
+        events: RawEvents,
         /// The admin API: purge, explain, rules, metrics.
         admin: RawAdmin,
         /// What is logged, and how.
@@ -107,6 +109,25 @@ raw_table! {
         /// How long purges are remembered, and with them the longest that anything stored is used without asking the
         /// origin. Default: "24h".
         log_retention: DurationText,
+    }
+}
+
+raw_table! {
+    /// Where other systems say what has changed. The rules say what that purges, in `[[event]]` blocks.
+    struct RawEvents {
+        /// PostgreSQL's LISTEN and NOTIFY.
+        postgres: RawPostgres,
+    }
+}
+
+raw_table! {
+    /// PostgreSQL's LISTEN and NOTIFY.
+    struct RawPostgres {
+        /// Where it is: "postgres://user:password@host:port/database". Without TLS.
+        #[schemars(required)]
+        url: String,
+        /// The channel listened on. Default: "larder_events".
+        channel: String,
     }
 }
 

@@ -59,6 +59,7 @@ impl Resolver<'_> {
         let memory = self.memory(&table(raw.memory.take()));
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
+        let postgres = table(raw.events.take()).postgres.and_then(|postgres| self.postgres(&postgres));
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
         let admin = self.admin(admin, token);
@@ -80,7 +81,7 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let upstream = self.upstream(upstream, &upstream_place)?;
-        Some(Config { rules_path, proxy, upstream, memory, refresh, fleet, admin, log })
+        Some(Config { rules_path, proxy, upstream, memory, refresh, fleet, postgres, admin, log })
     }
 
     fn proxy(&mut self, http: SocketAddr, limits: &RawLimits, timeouts: &RawTimeouts) -> ProxyOptions {

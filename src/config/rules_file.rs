@@ -1,5 +1,6 @@
 //! The rules: a file, or a folder of them, made into one [`RuleSet`].
 
+use super::event::resolve_event;
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::route::resolve_route;
 use super::rules_lint;
@@ -17,6 +18,8 @@ raw_table! {
     struct RawRulesFile {
         /// The routes, first match first.
         route: Vec<Placed<RawRoute>>,
+        /// What to purge when another system says that something has changed.
+        event: Vec<Placed<RawEvent>>,
     }
 }
 
@@ -80,6 +83,36 @@ raw_table! {
         /// How many fetches of this route may be under way at once. Over it: something stale if there is something, else
         /// a wait of up to `coalesce_wait`, else 503 with Retry-After. Absent: any number.
         miss_limit: u64,
+    }
+}
+
+raw_table! {
+    /// What to purge on one type of event.
+    struct RawEvent {
+        /// The type of the event: "product.updated".
+        #[schemars(required)]
+        on: String,
+        /// What is purged. {id} stands for the event's field `id`; for a list, for each of its values.
+        #[schemars(required)]
+        purge: RawEventPurge,
+        /// Whether what is purged becomes stale instead of unusable. Default: false.
+        soft: bool,
+    }
+}
+
+raw_table! {
+    /// What an event purges.
+    struct RawEventPurge {
+        /// Labels: "product:{id}".
+        tags: Texts,
+        /// URLs, absolute or from "/" on, which means every host: "/api/products/{id}".
+        urls: Texts,
+        /// What URLs begin with.
+        prefixes: Texts,
+        /// Names of routes.
+        routes: Texts,
+        /// Everything. Default: false.
+        all: bool,
     }
 }
 
@@ -186,10 +219,12 @@ fn rules_files(path: &Path) -> io::Result<Vec<PathBuf>> {
 pub(super) fn resolve_rules(path: &Path, sources: Vec<(PathBuf, String)>) -> Result<LoadedRules, ConfigErrors> {
     let mut problems = Problems::default();
     let mut written: Vec<WrittenRoute> = Vec::new();
+    let mut events = Vec::new();
     for (file, text) in &sources {
         let source = Arc::new(Source { name: file.display().to_string(), text: text.clone() });
-        let raw = Reader::new(&source, &mut problems).document::<RawRulesFile>();
-        let routes = raw.and_then(|raw| raw.value.route).map(|routes| routes.value).unwrap_or_default();
+        let Some(raw) = Reader::new(&source, &mut problems).document::<RawRulesFile>() else { continue };
+        events.extend(raw.value.event.map(|events| events.value).unwrap_or_default());
+        let routes = raw.value.route.map(|routes| routes.value).unwrap_or_default();
         for raw in routes {
             if let Some(route) = resolve_route(&raw.value, &raw.place, &mut problems) {
                 written.push(WrittenRoute { route, raw: raw.value, place: raw.place });
@@ -197,11 +232,13 @@ pub(super) fn resolve_rules(path: &Path, sources: Vec<(PathBuf, String)>) -> Res
         }
     }
     refuse_same_names(&written, &mut problems);
+    let names: Vec<_> = written.iter().map(|written| written.route.name.clone()).collect();
+    let events = events.iter().filter_map(|raw| resolve_event(raw, &names, &mut problems)).collect();
     if problems.has_errors() {
         return Err(problems.finish().err().unwrap_or_else(|| unresolvable("no error is known")));
     }
     let routes = written.iter().map(|written| written.route.clone()).collect();
-    let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?;
+    let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?.with_events(events);
     rules_lint::lint(&written, &rule_set, path, &mut problems);
     Ok(LoadedRules { rule_set, warnings: problems.finish()?, sources })
 }

@@ -20,6 +20,12 @@ impl Names {
         format!("{self}:purges")
     }
 
+    /// What other systems say has changed, a stream.
+    #[must_use]
+    pub fn events(&self) -> String {
+        format!("{self}:events")
+    }
+
     /// The run of Redis whose epoch the log has seen begin, a string.
     #[must_use]
     pub fn epoch(&self) -> String {

@@ -1,7 +1,7 @@
 //! Redis streams: their entries, and the commands that read and write them.
 
 use super::link::{LinkError, LinkFailure};
-use redis::streams::{StreamId, StreamInfoStreamReply, StreamRangeReply, StreamReadReply};
+use redis::streams::{StreamAutoClaimReply, StreamId, StreamInfoStreamReply, StreamRangeReply, StreamReadReply};
 use redis::{Cmd, Value, cmd, from_redis_value};
 use std::collections::HashMap;
 use std::fmt;
@@ -114,6 +114,15 @@ pub fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     }
     let reply: StreamReadReply = from_redis_value(reply).map_err(|_| unexpected())?;
     entries(reply.keys.into_iter().flat_map(|stream| stream.ids).collect())
+}
+
+/// The entries in the reply to XAUTOCLAIM. An entry that has been trimmed since is none.
+///
+/// # Errors
+/// Where the reply is none.
+pub fn claimed(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
+    let reply: StreamAutoClaimReply = from_redis_value(reply).map_err(|_| unexpected())?;
+    entries(reply.claimed)
 }
 
 /// The highest id that the stream has ever had, from the reply to [`info`].

@@ -52,7 +52,8 @@ const fn column(source: Source) -> usize {
     match source {
         Source::Admin => 0,
         Source::UnsafeRequest => 1,
-        Source::Fleet => 2,
+        Source::Event => 2,
+        Source::Fleet => 3,
     }
 }
 

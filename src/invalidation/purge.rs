@@ -1,30 +1,11 @@
 //! A purge: scopes, depth, source.
 
+pub use crate::scope::Depth;
 use crate::scope::Scope;
 use std::collections::HashSet;
 
 /// The most scopes that one purge may name.
 pub const SCOPES_MAX: usize = 10_000;
-
-/// How deep a purge goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// What it covers becomes stale: stale windows still help.
-    Soft,
-    /// What it covers becomes unusable.
-    Hard,
-}
-
-impl Depth {
-    /// The stable label in receipts.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Soft => "soft",
-            Self::Hard => "hard",
-        }
-    }
-}
 
 /// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,13 +14,15 @@ pub enum Source {
     Admin,
     /// A successful unsafe request through the proxy, RFC 9111 section 4.4.
     UnsafeRequest,
+    /// An event.
+    Event,
     /// Another instance; what asked it is in its own receipt.
     Fleet,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::UnsafeRequest, Self::Fleet];
+    pub const ALL: [Self; 4] = [Self::Admin, Self::UnsafeRequest, Self::Event, Self::Fleet];
 
     /// The stable label in metrics and receipts.
     #[must_use]
@@ -47,6 +30,7 @@ impl Source {
         match self {
             Self::Admin => "admin",
             Self::UnsafeRequest => "unsafe_request",
+            Self::Event => "event",
             Self::Fleet => "fleet",
         }
     }

@@ -17,6 +17,10 @@ pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     families.extend(of_servers(metrics));
     families.extend(of_invalidation(metrics));
     families.push(family(&table::REFRESHES, [number(&table::REFRESHES, &[], (metrics.sources.refreshes)())]));
+    let events = (metrics.sources.events)();
+    let events =
+        events.iter().map(|event| number(&table::EVENTS, &[event.source, &event.kind, event.result], event.count));
+    families.push(family(&table::EVENTS, events));
     families.extend(of_fleet(metrics));
     families.extend(of_rules(metrics));
     families.push(family(&table::BUILD_INFO, [number(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1)]));

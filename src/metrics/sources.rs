@@ -1,6 +1,7 @@
 //! What other parts count for themselves and the metrics only ask for when somebody reads them.
 
 use super::histogram::DurationCounts;
+use crate::events::EventCount;
 use crate::invalidation::Invalidation;
 use std::sync::Arc;
 
@@ -79,6 +80,8 @@ pub struct MetricSources {
     pub fleet: Ask<Option<FleetUsage>>,
     /// Hot keys fetched again after a purge.
     pub refreshes: Ask<u64>,
+    /// Events taken.
+    pub events: Ask<Vec<EventCount>>,
     /// The purges.
     pub invalidation: Arc<Invalidation>,
 }
@@ -93,6 +96,7 @@ impl MetricSources {
             rules: Box::new(RulesUsage::default),
             fleet: Box::new(|| None),
             refreshes: Box::new(|| 0),
+            events: Box::new(Vec::new),
             invalidation,
         }
     }

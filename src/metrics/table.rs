@@ -39,6 +39,7 @@ metrics! {
     INVALIDATION_POSITION GAUGE "larder_invalidation_position" [], "Purges applied by this instance since it started.";
     BARRIERS GAUGE "larder_invalidation_barriers" [], "Scopes whose last purge is remembered.";
     REDIS_BREAKER GAUGE "larder_redis_breaker_open" [], "1 while Redis counts as away, so that requests do without it.";
+    EVENTS COUNTER "larder_events_total" ["source", "type", "result"], "Events that other systems sent; types that no rule names are `other`.";
     REFRESHES COUNTER "larder_refreshes_total" [], "Hot keys fetched again after a purge.";
     FLEET_CLAIMS COUNTER "larder_fleet_claims_total" ["result"], "Fetches claimed for the whole fleet, by what came of that.";
     REDIS_FAILURES COUNTER "larder_redis_failures_total" ["failure"], "Commands to Redis without a usable reply.";

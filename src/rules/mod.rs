@@ -6,6 +6,7 @@
 
 pub mod body_tags;
 mod coverage;
+pub mod event;
 pub mod fetch;
 pub mod host_pattern;
 pub mod key_recipe;
@@ -17,6 +18,7 @@ pub mod poison;
 pub mod route;
 pub mod rule_set;
 pub mod tag_template;
+pub mod url_scopes;
 
 pub use route::Route;
 pub use rule_set::{RuleSet, Verdict};

@@ -1,6 +1,7 @@
 //! All routes in order, and the verdict on a request.
 
 use super::coverage;
+use super::event::EventRule;
 use super::matcher::Matcher;
 use super::route::{Route, RouteMode};
 use crate::scope::Tag;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct RuleSet {
     routes: Vec<Arc<Route>>,
+    events: Vec<EventRule>,
     /// For each method that a route names.
     by_method: Vec<(Method, Arc<Matcher>)>,
     /// For every other method.
@@ -69,7 +71,19 @@ impl RuleSet {
                 by_method.push((method.clone(), matcher(&|route| route.names_method(method))?));
             }
         }
-        Ok(Self { routes, by_method, other_methods, all })
+        Ok(Self { routes, events: Vec::new(), by_method, other_methods, all })
+    }
+
+    /// The same with these `[[event]]` blocks.
+    #[must_use]
+    pub fn with_events(self, events: Vec<EventRule>) -> Self {
+        Self { events, ..self }
+    }
+
+    /// The `[[event]]` blocks in order.
+    #[must_use]
+    pub fn events(&self) -> &[EventRule] {
+        &self.events
     }
 
     /// The verdict on a request. The cost does not grow linearly in the number of routes.

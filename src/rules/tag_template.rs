@@ -71,6 +71,21 @@ impl TagTemplate {
         })
     }
 
+    /// Whether it names no capture.
+    #[must_use]
+    pub fn is_literal(&self) -> bool {
+        self.capture_names().next().is_none()
+    }
+
+    /// The text with each capture's value in its place as it is; none where a value is missing.
+    pub(super) fn text<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
+        let piece = |piece: &'_ TagPiece| match piece {
+            TagPiece::Text(literal) => Some(literal.clone()),
+            TagPiece::Capture(name) => value(name).map(str::to_owned),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// The tag with each capture's percent-decoded value in its place; none where a capture is missing or the whole is
     /// no valid tag.
     pub(super) fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<Tag> {

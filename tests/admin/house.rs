@@ -161,6 +161,7 @@ pub async fn build(plan: Plan) -> House {
     let address = listener.local_addr().unwrap();
     let state = AdminState {
         engine: Arc::clone(&engine),
+        events: larder::events::Intake::new(Arc::clone(&engine)),
         metrics: Arc::clone(&metrics),
         rules: Arc::new(plan.rules),
         readiness: Arc::clone(&readiness),

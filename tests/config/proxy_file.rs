@@ -172,7 +172,7 @@ const BAD: &[(&str, &[Expected])] = &[
             3,
             2,
             "unknown key `disk`",
-            Some("known here: rules, listen, upstream, memory, refresh, redis, admin, log, limits, timeouts"),
+            Some("known here: rules, listen, upstream, memory, refresh, redis, events, admin, log, limits, timeouts"),
         )],
     ),
     ("LEAST[listen]\nhttp = 8080", &[(4, 8, "expected a string, found an integer", None)]),

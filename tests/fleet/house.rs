@@ -36,7 +36,8 @@ impl House {
         Self::of(RedisServer::start().await, "", route).await
     }
 
-    async fn of(redis: RedisServer, keys: &str, route: &str) -> Self {
+    /// As [`Self::on`], with further keys of the route, and what comes after it.
+    pub(super) async fn of(redis: RedisServer, keys: &str, route: &str) -> Self {
         let setup = |name: &str| {
             let section = format!("[redis]\nurl = \"{}\"\ninstance = \"{name}\"\n{keys}", redis.url());
             Setup::route(&format!("tags = [\"all\"]\nstale_if_error = \"1h\"\n{route}")).section(&section)

@@ -19,6 +19,7 @@ pub mod client;
 pub mod deadline;
 pub mod expect;
 pub mod origin;
+pub mod postgres_server;
 pub mod redis_server;
 pub mod reply;
 pub mod request;

@@ -4,7 +4,7 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("clock", 0),
     ("semantics", 0),
     ("rules", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("coalesce", 2),
     ("invalidation", 3),
     ("engine", 4),
+    ("events", 5),
     ("upstream", 5),
     ("proxy", 5),
     ("metrics", 5),

@@ -1,4 +1,4 @@
-//! URLs and prefixes of a purge, written as stored responses are filed.
+//! URLs and prefixes that a purge names, written as stored responses are filed.
 //!
 //! A purged URL goes the way of a request: settled, then its query after the recipe of the route that a GET of it
 //! matches. One that begins with `/` names no authority, and routes may differ by host: it is taken through each
@@ -20,17 +20,23 @@ const NO_HOST: &str = "larder.invalid";
 
 /// Why a text names no URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UrlError {
+pub enum UrlError {
+    /// It is no URL.
     #[error("it is not a URL")]
     Syntax,
+    /// It names neither an authority nor a path.
     #[error("it is neither absolute (http://host/path) nor does it begin with /")]
     Relative,
+    /// It can be no target of a request.
     #[error("{0}")]
     Target(#[from] TargetError),
 }
 
 /// The scopes that one purged URL names: one, or several where routes key its query differently.
-pub(super) fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Result<Vec<Scope>, UrlError> {
+///
+/// # Errors
+/// Where the text names no URL.
+pub fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Result<Vec<Scope>, UrlError> {
     if !text.starts_with('/') {
         let target = settle(text)?;
         return Ok(vec![Scope::Url(keyed(rules, &target).url().into())]);
@@ -47,7 +53,10 @@ pub(super) fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Resul
 }
 
 /// The scope that a purged prefix names.
-pub(super) fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
+///
+/// # Errors
+/// Where the text can begin no URL.
+pub fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
     if text.starts_with('/') {
         Ok(Scope::Prefix(path_and_query(&settle_under(NO_HOST, text)?)))
     } else {
@@ -56,14 +65,18 @@ pub(super) fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
 }
 
 /// One host for each host pattern of the rules.
-pub(super) fn hosts(rules: &RuleSet) -> Vec<String> {
+#[must_use]
+pub fn hosts(rules: &RuleSet) -> Vec<String> {
     let sources = rules.routes().iter().filter_map(|route| route.host.as_ref()).map(HostPattern::source);
     let hosts: BTreeSet<String> = sources.map(|source| source.replace('*', "x")).collect();
     hosts.into_iter().collect()
 }
 
 /// The URI of an absolute text.
-pub(super) fn absolute(text: &str) -> Result<Uri, UrlError> {
+///
+/// # Errors
+/// Where it is none.
+pub fn absolute(text: &str) -> Result<Uri, UrlError> {
     let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     if !begins("http://") && !begins("https://") {
         return Err(UrlError::Relative);

@@ -1,0 +1,105 @@
+//! `[[event]]` in the rules, and `[events.postgres]`.
+
+use super::{Expected, assert_problems, refused};
+use larder::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
+use larder::rules::Route;
+use larder::scope::{Depth, RouteName, Scope};
+
+fn load(text: &str) -> Result<Config, ConfigErrors> {
+    let folder = tempfile::tempdir().expect("the system has room for a folder");
+    let path = folder.path().join("proxy.toml");
+    std::fs::write(&path, format!("upstream.servers = [\"http://a:1\"]\n{text}")).expect("the folder is there");
+    load_with_token(&path, &Overrides::default(), None)
+}
+
+#[test]
+fn every_key_reaches_its_rule() {
+    let text = r#"
+        [[event]]
+        on = "product.updated"
+        purge = { tags = ["product:{id}"], urls = ["/p/{id}"], prefixes = ["/s/"], routes = ["p"], all = true }
+        soft = true
+        [[route]]
+        name = "p"
+        path = "/p"
+    "#;
+    let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}")).rule_set;
+    let [rule] = rules.events() else { panic!("one event, not {:?}", rules.events()) };
+    assert_eq!(rule.on, "product.updated");
+    let sources = |templates: &[larder::rules::tag_template::TagTemplate]| {
+        templates.iter().map(|template| template.source().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sources(&rule.tags), ["product:{id}"]);
+    assert_eq!(sources(&rule.urls), ["/p/{id}"]);
+    assert_eq!(sources(&rule.prefixes), ["/s/"]);
+    assert_eq!(rule.always, [Scope::Route(RouteName::new("p")), Scope::All]);
+    assert_eq!(rule.depth, Depth::Soft);
+    let names: Vec<_> = rules.routes().iter().map(|route: &std::sync::Arc<Route>| route.name.as_str()).collect();
+    assert_eq!(names, ["p"]);
+}
+
+const LACKS: &str = "the event block lacks `on` or `purge`";
+const LIKE_THIS: &str = "on = \"product.updated\" and purge = { tags = [\"product:{id}\"] }";
+const NAME_SOMETHING: &str = "name something in tags, urls, prefixes or routes, or say all = true";
+const PLACES: &str = "{name} stands for the event's field of that name";
+
+const BAD_RULES: &[(&str, &[Expected])] = &[
+    ("[[event]]\non = \"a\"", &[(1, 1, LACKS, Some(LIKE_THIS))]),
+    ("[[event]]\npurge = { all = true }", &[(1, 1, LACKS, Some(LIKE_THIS))]),
+    ("[[event]]\non = \"\"\npurge = { all = true }", &[(2, 6, "no event has an empty type", None)]),
+    ("[[event]]\non = \"a\"\npurge = {}", &[(3, 9, "the event purges nothing", Some(NAME_SOMETHING))]),
+    ("[[event]]\non = \"a\"\npurge = { all = false }", &[(3, 9, "the event purges nothing", Some(NAME_SOMETHING))]),
+    (
+        "[[event]]\non = \"a\"\npurge = { tags = [\"{\"] }",
+        &[(3, 19, "a brace is not closed or not opened in `{`", Some(PLACES))],
+    ),
+    (
+        "[[event]]\non = \"a\"\npurge = { urls = [\"p/{id}\"] }",
+        &[(3, 19, "`p/{id}` is neither absolute nor a path", Some("write /path for every host, or http://host/path"))],
+    ),
+    (
+        "[[event]]\non = \"a\"\npurge = { routes = [\"serch\"] }\n[[route]]\nname = \"search\"\npath = \"/s\"",
+        &[(3, 21, "there is no route `serch`", Some("did you mean `search`?"))],
+    ),
+    ("[[event]]\non = \"a\"\npurge = { tag = [\"x\"] }", &[(3, 11, "unknown key `tag`", Some("did you mean `tags`?"))]),
+];
+
+#[test]
+fn every_problem_of_an_event_is_told_with_its_place_and_how_to_mend_it() {
+    for (text, expected) in BAD_RULES {
+        assert_problems(text, &refused(text, check_rules_text(text)), expected);
+    }
+}
+
+#[test]
+fn postgresql_is_listened_to_where_it_is_named() {
+    assert!(load("").unwrap_or_else(|errors| panic!("{errors}")).postgres.is_none());
+    for (text, channel) in [("", "larder_events"), ("channel = \"shop\"", "shop")] {
+        let text = format!("[events.postgres]\nurl = \"postgres://shop:secret@127.0.0.1/shop\"\n{text}");
+        let postgres = load(&text).unwrap_or_else(|errors| panic!("{errors}")).postgres.expect("it is named");
+        assert_eq!((postgres.channel.as_str(), postgres.connect.get_dbname()), (channel, Some("shop")));
+    }
+}
+
+const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
+const TUNNEL: &str = "reach it over loopback or a tunnel, and leave out sslmode=require";
+
+const BAD_POSTGRES: &[(&str, &[Expected])] = &[
+    ("[events.postgres]", &[(2, 1, "`events.postgres.url` is missing", Some(FORM))]),
+    (
+        "[events.postgres]\nurl = \"postgres://a/b?sslmode=require\"",
+        &[(3, 7, "PostgreSQL is not spoken to over TLS", Some(TUNNEL))],
+    ),
+    (
+        "[events.postgres]\nurl = \"postgres://a/b\"\nchannel = \"\"",
+        &[(4, 11, "no name for a channel", Some("write 1 to 63 bytes"))],
+    ),
+    ("[events.mysql]", &[(2, 9, "unknown key `mysql`", Some("known here: postgres"))]),
+];
+
+#[test]
+fn every_problem_of_postgresql_is_told_with_its_place_and_how_to_mend_it() {
+    for (text, expected) in BAD_POSTGRES {
+        assert_problems(text, &refused(text, load(text)), expected);
+    }
+}

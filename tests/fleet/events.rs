@@ -1,0 +1,80 @@
+//! Events in the Redis stream: each is taken once in the fleet, none is lost, none holds up another.
+
+use super::house::{House, shop};
+use crate::support::redis_server::RedisServer;
+use crate::support::{Scenario, deadline, reply};
+
+const BLOCKS: &str = "[[event]]\non = \"changed\"\npurge = { tags = [\"{tag}\"] }";
+
+async fn house() -> House {
+    House::of(RedisServer::start().await, "", BLOCKS).await
+}
+
+async fn publish(house: &House, fields: &[&str]) {
+    let words: Vec<&str> = ["XADD", "larder:events", "*"].into_iter().chain(fields.iter().copied()).collect();
+    house.redis.command::<String>(&words).await;
+}
+
+async fn stock(house: &House) {
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("one"));
+    for instance in [&house.one, &house.two] {
+        instance.fetch(&shop("/p")).await.status(200);
+        instance.fetch(&shop("/p")).await.hit();
+    }
+}
+
+async fn until_purged(instance: &Scenario) {
+    deadline::within("a purge by an event", async {
+        while instance.fetch(&shop("/p")).await.is_hit() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+async fn until_acknowledged(house: &House) {
+    deadline::within("all events acknowledged", async {
+        loop {
+            let groups: Vec<redis::Value> = house.redis.command(&["XINFO", "GROUPS", "larder:events"]).await;
+            let text = format!("{groups:?}");
+            if text.contains("bulk-string('\"lag\"'), int(0)") && text.contains("bulk-string('\"pending\"'), int(0)") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_in_the_stream_purges_at_every_instance_whatever_stands_before_it() {
+    let house = house().await;
+    stock(&house).await;
+    publish(&house, &["type", "unknown", "id", "1"]).await;
+    publish(&house, &["no-type", "at-all"]).await;
+    publish(&house, &["type", "changed"]).await;
+    publish(&house, &["type", "changed", "tag", "all"]).await;
+    until_purged(&house.one).await;
+    until_acknowledged(&house).await;
+    house.two.fetch(&shop("/p")).await;
+    let mut purged = 0.0;
+    for instance in [&house.one, &house.two] {
+        purged += instance.metric(r#"larder_events_total{source="stream",type="changed",result="purged"}"#).await;
+    }
+    assert!((purged - 1.0).abs() < f64::EPSILON, "the event was taken {purged} times");
+}
+
+#[tokio::test]
+async fn an_event_that_came_before_the_fleet_is_taken_and_one_after_redis_lost_everything() {
+    let redis = RedisServer::start().await;
+    redis.command::<String>(&["XADD", "larder:events", "*", "type", "changed", "tag", "early"]).await;
+    let mut house = House::of(redis, "", BLOCKS).await;
+    until_acknowledged(&house).await;
+    stock(&house).await;
+    house.redis.kill();
+    house.redis.restart_empty().await;
+    publish(&house, &["type", "changed", "tag", "all"]).await;
+    until_acknowledged(&house).await;
+    until_purged(&house.one).await;
+    until_purged(&house.two).await;
+}

@@ -1,0 +1,129 @@
+//! A real PostgreSQL of a test's own, on a free port of loopback; it ends with the test.
+
+use super::deadline::within;
+use super::redis_server::free_port;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A running (or ended) server.
+#[derive(Debug)]
+pub struct PostgresServer {
+    process: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl PostgresServer {
+    /// Starts one with the database `postgres`, which its user `postgres` may use without a password.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("the system has room for a folder");
+        if let Some((user, group)) = other_user() {
+            std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root may give it away");
+        }
+        let made = command("initdb")
+            .args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"])
+            .arg("--pgdata")
+            .arg(folder.path().join("data"))
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.expect("initdb runs").success(), "initdb makes a data folder");
+        // Between finding a free port and taking it, another process may take it: then the next one is as good.
+        let port = free_port();
+        let mut server = Self { process: spawn(port, &folder), port, folder };
+        while !server.answers().await {
+            server.port = free_port();
+            server.process = spawn(server.port, &server.folder);
+        }
+        server
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// `NOTIFY larder_events` with this payload.
+    pub async fn notify(&self, payload: &str) {
+        let client = self.client().await.expect("the server answers");
+        client.execute("SELECT pg_notify('larder_events', $1)", &[&payload]).await.expect("it notifies");
+    }
+
+    /// Ends it, and with it all connections.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it is our own process");
+        self.process.wait().expect("it is our own process");
+        // What a killed server leaves keeps the next from starting.
+        drop(std::fs::remove_file(self.folder.path().join("data/postmaster.pid")));
+    }
+
+    /// Starts it again after [`Self::kill`], on the same port and with the same data.
+    pub async fn restart(&mut self) {
+        self.process = spawn(self.port, &self.folder);
+        assert!(self.answers().await, "PostgreSQL does not start again on port {}", self.port);
+    }
+
+    async fn client(&self) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::connect(&self.url(), tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Waits until it answers; false where it ended instead.
+    async fn answers(&mut self) -> bool {
+        within("PostgreSQL answering", async {
+            loop {
+                if self.process.try_wait().expect("it is our own process").is_some() {
+                    return false;
+                }
+                if self.client().await.is_ok() {
+                    return true;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        // It may have ended before.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn spawn(port: u16, folder: &TempDir) -> Child {
+    let mut server = command("postgres");
+    server.arg("-D").arg(folder.path().join("data")).args(["-p", &port.to_string()]);
+    for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=20"] {
+        server.args(["-c", setting]);
+    }
+    server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres starts")
+}
+
+/// A program of the newest PostgreSQL there is. Debian keeps them out of the PATH.
+fn command(program: &str) -> Command {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("scripts/install-prerequisites.sh test installs it");
+    let mut found: Vec<PathBuf> = versions.map(|version| version.expect("it can be read").path()).collect();
+    found.sort();
+    let mut command = Command::new(found.last().expect("one version").join("bin").join(program));
+    if let Some((user, group)) = other_user() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// The server refuses to run as root: then it runs as the user that its package has made.
+fn other_user() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").expect("the system has users");
+    let line = users.lines().find_map(|line| line.strip_prefix("postgres:")).expect("the package makes the user");
+    let mut fields = line.split(':').skip(1).map(|number| number.parse().expect("an id"));
+    Some((fields.next().expect("a user's id"), fields.next().expect("a group's id")))
+}
