@@ -5,10 +5,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 FUZZ_SECONDS ?= 30
+SEEDS ?= 1000
 BENCH_SECONDS ?= 5
 BENCH_ROUNDS ?= 5
 
-.PHONY: help demo test conformance lint fuzz bench bench-parts bench-whole prerequisites
+.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-whole prerequisites
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -26,6 +27,9 @@ test: ## Pass every test: unit, scenario, real upstream, documentation, conforma
 	cargo test --locked --doc --quiet
 	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory fuzz
+
+simulate: prerequisites ## Run a fleet in virtual time through SEEDS seeds of chance and trouble
+	LARDER_SEEDS=$(SEEDS) cargo test --locked --lib simulation::tests::invariants
 
 conformance: ## Run a public suite of tests for HTTP caches against Larder
 	@scripts/install-prerequisites.sh build conformance

@@ -10,6 +10,8 @@
 //! The invariants that hold whatever happens are listed in ARCHITECTURE.md, each with the test that can break it.
 
 pub mod clock;
+#[cfg(test)]
+pub(crate) mod deliberate_fault;
 pub mod semantics;
 
 pub mod entry;
@@ -30,6 +32,9 @@ pub mod events;
 pub mod metrics;
 pub mod proxy;
 pub mod upstream;
+
+#[cfg(test)]
+mod simulation;
 
 pub mod admin;
 

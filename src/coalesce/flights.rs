@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::Notify;
 
 /// Joining holds a shard's mutex while it judges barriers; shards keep unrelated keys from waiting for that.
 const SHARDS: usize = 16;
@@ -31,9 +32,14 @@ struct Flight<H> {
     key: PrimaryKey,
     stamp: Stamp,
     begun: AtomicBool,
-    // Holds the announcement once there is one, so that a follower who joins later finds it. Its receivers are the
-    // followers.
-    word: watch::Sender<Option<Announcement<H>>>,
+    word: Arc<Word<H>>,
+}
+
+/// What the leader has said. Held by the flight and by each follower, who are woken in the order in which they came.
+struct Word<H> {
+    // A follower who joins later finds it, too.
+    said: OnceLock<Announcement<H>>,
+    spoken: Notify,
 }
 
 /// A flight under way, as who might join it sees it.
@@ -83,7 +89,7 @@ pub struct Leader<H> {
 /// One that waits. Dropping it is all there is to giving up.
 pub struct Follower<H> {
     stamp: Stamp,
-    word: watch::Receiver<Option<Announcement<H>>>,
+    word: Arc<Word<H>>,
 }
 
 impl<H: Clone + Send + Sync + 'static> Flights<H> {
@@ -110,7 +116,7 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
         {
             return Role::Follower(flight.follower());
         }
-        let (begun, word) = (AtomicBool::new(false), watch::Sender::new(None));
+        let (begun, word) = (AtomicBool::new(false), Arc::new(Word { said: OnceLock::new(), spoken: Notify::new() }));
         let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), begun, word });
         let replaced = shard.insert(key.clone(), Arc::clone(&flight));
         drop(shard);
@@ -137,7 +143,7 @@ impl<H> Flights<H> {
     /// How many followers hold on to the flight for `key`, 0 where there is none.
     #[must_use]
     pub fn followers_waiting(&self, key: &PrimaryKey) -> usize {
-        self.shard(key).get(key).map_or(0, |flight| flight.word.receiver_count())
+        self.shard(key).get(key).map_or(0, |flight| flight.followers())
     }
 
     fn shard(&self, key: &PrimaryKey) -> MutexGuard<'_, Shard<H>> {
@@ -171,18 +177,19 @@ impl<H> Flight<H> {
     }
 
     fn follower(&self) -> Follower<H> {
-        Follower { stamp: self.stamp, word: self.word.subscribe() }
+        Follower { stamp: self.stamp, word: Arc::clone(&self.word) }
+    }
+
+    /// Everyone who holds the word, but for the flight itself.
+    fn followers(&self) -> usize {
+        Arc::strong_count(&self.word) - 1
     }
 
     /// Keeps and spreads the first word; later ones are dropped.
     fn say(&self, announcement: Announcement<H>) {
-        self.word.send_if_modified(|word| {
-            let first = word.is_none();
-            if first {
-                *word = Some(announcement);
-            }
-            first
-        });
+        if self.word.said.set(announcement).is_ok() {
+            self.word.spoken.notify_waiters();
+        }
     }
 }
 
@@ -213,7 +220,7 @@ impl<H> Leader<H> {
     /// How many followers hold on to this flight.
     #[must_use]
     pub fn followers_waiting(&self) -> usize {
-        self.flight.word.receiver_count()
+        self.flight.followers()
     }
 
     /// Tells the followers, once. After `Shared` later joiners get the same; after `Alone` the flight has ended.
@@ -249,9 +256,15 @@ impl<H: Clone> Follower<H> {
 
     /// Waits for the leader's word. May be cancelled and called again; answers the same each time.
     pub async fn announcement(&mut self) -> Announcement<H> {
-        let word = self.word.wait_for(Option::is_some).await.ok().and_then(|word| word.clone());
-        // A leader always leaves a word when it goes; should the channel close without one, that means the same.
-        word.unwrap_or(Announcement::Alone(Reason::LeaderGone))
+        loop {
+            let mut spoken = pin!(self.word.spoken.notified());
+            // Listening before looking: nothing is missed between the two. A leader always leaves a word when it goes.
+            spoken.as_mut().enable();
+            if let Some(word) = self.word.said.get() {
+                return word.clone();
+            }
+            spoken.await;
+        }
     }
 }
 

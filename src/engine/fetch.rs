@@ -13,6 +13,8 @@ use super::request::CacheableRequest;
 use super::shared::FoundShared;
 use crate::coalesce::flights::{Announcement, Leader};
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::fleet::fetch_leases::{Claim, FetchLease};
 use crate::invalidation::Currency;
@@ -103,6 +105,9 @@ impl Fetch {
                 Ok(exchange) => exchange,
                 Err(error) => return self.fail(Arc::new(OriginFailure::from(error)), reply),
             };
+            #[cfg(test)]
+            let stamp =
+                if deliberate_fault::is_on(Fault::LateStamp) { self.engine.invalidation().applied() } else { stamp };
             match super::confirm::judge(&self, &wanted, response, times, stamp).await {
                 super::confirm::Answer::Final(response) => {
                     return self.settle(response, &wanted, &sent, times, stamp, reply).await;

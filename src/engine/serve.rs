@@ -8,6 +8,8 @@ use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::request::{CacheableRequest, Sharing};
 use super::respond::{self, Sharer};
 use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, UnderWay};
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::invalidation::{Currency, Standing};
 use crate::semantics::cache_status::Forward;
@@ -104,6 +106,10 @@ pub(super) fn join(
 impl Engine {
     /// Whether what a fetch under way brings may answer this request, too.
     pub(super) fn may_share(&self, request: &CacheableRequest, flight: UnderWay) -> bool {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::NobodyFollows) {
+            return false;
+        }
         let invalidation = self.invalidation();
         // What tags a body holds is not known before its end: then any purge may be one of it.
         (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())

@@ -8,6 +8,8 @@
 //! `waiting` is locked briefly and never across an await. A lease is released by the task behind
 //! [`FetchLeases::release_ended`], since it may be dropped anywhere.
 
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::fleet::link::{Link, LinkError, LinkFailure};
 use crate::fleet::options::FleetOptions;
 use crate::fleet::streams::{self, EntryId, StreamEntry};
@@ -248,6 +250,10 @@ impl FetchLeases {
         }
         set.arg("GET").arg("PX").arg(millis(LEASE));
         let reply = self.requests.call(&set, self.options.timeout).await?;
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::EveryClaimWins) {
+            return Ok(Attempt::Won);
+        }
         let held: Option<String> = from_redis_value(reply).map_err(|_| LinkError::of(LinkFailure::Unexpected))?;
         Ok(match held {
             None => Attempt::Won,

@@ -11,4 +11,6 @@ pub mod link;
 pub mod names;
 pub mod options;
 pub mod redis_link;
+#[cfg(test)]
+pub(crate) mod simulated_redis;
 pub mod streams;

@@ -184,13 +184,14 @@ impl Link for RedisLink {
 }
 
 /// The run id in a reply to `INFO server`.
-fn run_id_of(reply: Value) -> Option<String> {
+pub(super) fn run_id_of(reply: Value) -> Option<String> {
     let text: String = from_redis_value(reply).ok()?;
     let run = text.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
     (!run.is_empty() && run.len() <= 64).then(|| run.to_owned())
 }
 
-fn failure_of(error: &RedisError) -> LinkFailure {
+/// What an error of the library's means.
+pub(super) fn failure_of(error: &RedisError) -> LinkFailure {
     match error.kind() {
         ErrorKind::Server(_) | ErrorKind::Extension => match error.code() {
             // Such a Redis is as good as none, and stays so until someone mends it.

@@ -8,15 +8,17 @@ use super::purge::Purge;
 use super::record::{PurgeRecord, Record};
 use super::{Currency, LogError};
 use crate::clock::Clock;
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::fleet::link::{Link, LinkError};
 use crate::fleet::options::FleetOptions;
 use crate::fleet::streams::{self, EntryId};
 use crate::stamp::Stamp;
 use redis::{cmd, from_redis_value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -38,6 +40,9 @@ pub struct FleetLinks {
     /// For the reader alone: it blocks.
     pub reader: Arc<dyn Link>,
 }
+
+/// What stands in place of the lease of an instance that has left.
+const LEFT: &str = "left";
 
 /// Where the reader came to an entry.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +81,8 @@ pub(super) struct FleetLog {
     waiting: Mutex<HashMap<String, oneshot::Sender<Reached>>>,
     /// In milliseconds of the monotonic clock.
     proven_until_ms: AtomicU64,
+    /// When each other instance was last seen alive, by the monotonic clock here.
+    known: Mutex<BTreeMap<String, Duration>>,
 }
 
 impl FleetLog {
@@ -88,6 +95,7 @@ impl FleetLog {
             appends: AtomicU64::new(0),
             waiting: Mutex::default(),
             proven_until_ms: AtomicU64::new(0),
+            known: Mutex::default(),
         }
     }
 
@@ -126,6 +134,10 @@ impl FleetLog {
 
     /// Whether what it proved last still counts.
     pub(super) fn currency(&self) -> Currency {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::AlwaysCurrent) {
+            return Currency::Proven;
+        }
         let until = self.proven_until_ms.load(Ordering::Acquire);
         if millis(self.clock.monotonic()) < until { Currency::Proven } else { Currency::Unproven }
     }
@@ -151,42 +163,74 @@ impl FleetLog {
         self.links.reader.call(&command, deadline).await.map(drop)
     }
 
-    /// Ends the lease: nobody need wait for this instance any more.
+    /// Ends the lease: nobody need wait for this instance any more. For as long as others remember it, they find that
+    /// it has left, and not that its lease is lost.
     pub(super) async fn leave(&self) -> Result<(), LinkError> {
-        let mut command = cmd("DEL");
-        command.arg(self.options.names.instance(&self.options.instance));
-        self.links.requests.call(&command, APPEND_DEADLINE).await.map(drop)
+        let (names, instance) = (&self.options.names, &self.options.instance);
+        let mut left = cmd("SET");
+        left.arg(names.instance(instance)).arg(LEFT).arg("PX").arg(millis(self.options.lease()));
+        self.links.requests.call(&left, APPEND_DEADLINE).await?;
+        let mut unlist = cmd("ZREM");
+        unlist.arg(names.instances()).arg(instance);
+        self.links.requests.call(&unlist, APPEND_DEADLINE).await.map(drop)
     }
 
-    /// Which live instances have reached `stamp`, by their leases. An instance whose lease has ended is not among them:
-    /// it serves nothing unasked until it has caught up.
-    pub(super) async fn progress(&self, stamp: Stamp, applied_here: Stamp) -> Result<Progress, LinkError> {
+    /// Looks who is there: the stamps that the other live instances have applied; none for one whose lease is not to be
+    /// found, and that may be alive all the same.
+    ///
+    /// That a lease is not there proves nothing: Redis ends it by a clock that may jump, or has lost it with everything
+    /// else. Only an instance that has not been seen for as long as a lease lasts, by the clock here that nobody sets,
+    /// serves nothing unasked.
+    pub(super) async fn look_around(
+        &self,
+        link: &Arc<dyn Link>,
+        deadline: Duration,
+    ) -> Result<BTreeMap<String, Option<Stamp>>, LinkError> {
         let names = &self.options.names;
-        let mut members = cmd("ZRANGE");
-        members.arg(names.instances()).arg(0).arg(-1);
-        let members = self.links.requests.call(&members, APPEND_DEADLINE).await?;
-        let mut members: Vec<String> = from_redis_value(members).unwrap_or_default();
-        members.sort();
-        let mut progress = Progress::default();
-        for instance in members {
-            let applied = if instance == self.options.instance {
-                Some(applied_here)
-            } else {
-                let mut get = cmd("GET");
-                get.arg(names.instance(&instance));
-                let lease = self.links.requests.call(&get, APPEND_DEADLINE).await?;
-                from_redis_value::<Option<String>>(lease).ok().flatten().and_then(|text| Stamp::parse(&text))
-            };
-            match applied {
-                Some(applied) if applied >= stamp => progress.applied.push(instance),
-                Some(_) => progress.pending.push(instance),
+        let mut listed = cmd("ZRANGE");
+        listed.arg(names.instances()).arg(0).arg(-1);
+        let listed: Vec<String> = from_redis_value(link.call(&listed, deadline).await?).unwrap_or_default();
+        let others: BTreeSet<String> = self.known().keys().cloned().chain(listed).collect();
+        let mut alive = BTreeMap::new();
+        for instance in others.into_iter().filter(|other| *other != self.options.instance) {
+            let mut get = cmd("GET");
+            get.arg(names.instance(&instance));
+            // Before it is read: it may be renewed, and end, just after.
+            let now = self.clock.monotonic();
+            let lease: Option<String> = from_redis_value(link.call(&get, deadline).await?).unwrap_or_default();
+            let mut known = self.known();
+            match lease.as_deref() {
+                Some(LEFT) => drop(known.remove(&instance)),
+                Some(lease) => {
+                    known.insert(instance.clone(), now);
+                    alive.insert(instance, Stamp::parse(lease));
+                }
+                None if now.saturating_sub(*known.entry(instance.clone()).or_insert(now)) < self.options.lease() => {
+                    alive.insert(instance, None);
+                }
                 None => {}
             }
+        }
+        Ok(alive)
+    }
+
+    /// Which live instances have reached `stamp`.
+    pub(super) async fn progress(&self, stamp: Stamp, applied_here: Stamp) -> Result<Progress, LinkError> {
+        let mut applied = self.look_around(&self.links.requests, APPEND_DEADLINE).await?;
+        applied.insert(self.options.instance.clone(), Some(applied_here));
+        let mut progress = Progress::default();
+        for (instance, applied) in applied {
+            let reached = applied.is_some_and(|applied| applied >= stamp);
+            if reached { &mut progress.applied } else { &mut progress.pending }.push(instance);
         }
         Ok(progress)
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Reached>>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Duration>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Reached>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

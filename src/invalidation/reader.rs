@@ -10,6 +10,8 @@
 use super::Invalidation;
 use super::fleet_log::{FleetLog, Reached, stamp_of};
 use super::record::Record;
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::fleet::link::{LinkError, LinkFailure};
 use crate::fleet::streams::{self, EntryId, StreamEntry};
 use std::sync::Arc;
@@ -99,6 +101,8 @@ impl Reader {
             return Ok(());
         }
         self.log.prove(began);
+        // Whoever is seen alive is waited for, should Redis lose its lease.
+        self.log.look_around(&link, DEADLINE).await?;
         if count == 0 {
             self.trim_now_and_then().await?;
         }
@@ -125,6 +129,10 @@ impl Reader {
             self.apply(page);
             first = EntryId(last.0, last.1.saturating_add(1));
             page = streams::ranged(link.call(&streams::range_from(&stream, first, PAGE), DEADLINE).await?)?;
+        }
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::EpochIgnored) {
+            self.run = Some(run.clone());
         }
         if self.run.as_deref() == Some(run.as_str()) {
             return Ok(());

@@ -8,6 +8,8 @@ use super::codec::{self, CodecError};
 use super::memory::Admission;
 use super::tier::{Lookup, Tier};
 use crate::clock::Clock;
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::fleet::link::{Link, LinkError, LinkFailure};
@@ -136,7 +138,10 @@ impl Tier for RedisTier {
     async fn lookup(&self, key: &PrimaryKey) -> Lookup {
         let mut get = cmd("HGETALL");
         get.arg(self.options.names.entry(key.fingerprint()));
-        let reply = self.lookups.call(&get, self.options.timeout).await;
+        let deadline = self.options.timeout;
+        #[cfg(test)]
+        let deadline = if deliberate_fault::is_on(Fault::NoDeadline) { Duration::from_secs(30) } else { deadline };
+        let reply = self.lookups.call(&get, deadline).await;
         let values = reply.and_then(|reply| {
             from_redis_value::<HashMap<Vec<u8>, Vec<u8>>>(reply).map_err(|_| LinkError::of(LinkFailure::Unexpected))
         });

@@ -4,8 +4,9 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 19] = [
+const FLOORS: [(&str, u8); 21] = [
     ("clock", 0),
+    ("deliberate_fault", 0),
     ("semantics", 0),
     ("rules", 1),
     ("key", 1),
@@ -18,6 +19,7 @@ const FLOORS: [(&str, u8); 19] = [
     ("invalidation", 3),
     ("engine", 4),
     ("events", 5),
+    ("simulation", 5),
     ("upstream", 5),
     ("proxy", 5),
     ("metrics", 5),

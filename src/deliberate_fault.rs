@@ -1,0 +1,38 @@
+//! Faults that tests switch on, to show that the simulation would find them. Not there outside tests.
+//!
+//! One fault at most is on in a thread, and a simulation stays on its thread.
+
+use std::cell::Cell;
+
+/// A mistake that someone could make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Invariant 1: a fetch takes its stamp when the answer is there, not before it asks.
+    LateStamp,
+    /// Invariant 1: another run of Redis counts as the same.
+    EpochIgnored,
+    /// Invariant 1: an instance that is cut off goes on as if it were not.
+    AlwaysCurrent,
+    /// Invariant 2: every request leads a fetch of its own.
+    NobodyFollows,
+    /// Invariant 2: every instance's claim to a fetch succeeds.
+    EveryClaimWins,
+    /// Invariant 4: an answer that is private is stored like any other.
+    PrivateIsStored,
+    /// Invariant 5: a look-up in Redis has no deadline worth the name.
+    NoDeadline,
+}
+
+thread_local! {
+    static ACTIVE: Cell<Option<Fault>> = const { Cell::new(None) };
+}
+
+/// Switches a fault on in this thread, and any other off.
+pub(crate) fn switch(fault: Option<Fault>) {
+    ACTIVE.set(fault);
+}
+
+/// Whether a fault is on in this thread.
+pub(crate) fn is_on(fault: Fault) -> bool {
+    ACTIVE.get() == Some(fault)
+}

@@ -1,0 +1,104 @@
+//! One instance of the fleet: a whole engine over simulated links, that can die and be born again.
+
+use super::COALESCE_WAIT;
+use super::network::{Dice, SimulatedClock, Weather};
+use super::origin::{Shop, ShopSeenFrom};
+use crate::engine::refresh::RefreshOptions;
+use crate::engine::shared::Shared;
+use crate::engine::{Engine, EngineParts};
+use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
+use crate::fleet::link::Link;
+use crate::fleet::names::Names;
+use crate::fleet::options::FleetOptions;
+use crate::fleet::simulated_redis::SimulatedRedis;
+use crate::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions};
+use crate::rules::pattern::PathPattern;
+use crate::rules::tag_template::TagTemplate;
+use crate::rules::{Route, RuleSet};
+use crate::scope::RouteName;
+use crate::store::memory::{MemoryOptions, MemoryTier};
+use crate::store::redis::RedisTier;
+use crate::store::write_behind::WriteBehind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// A living instance. Its tasks end with it; requests under way go on, and nobody hears of them.
+pub(super) struct Instance {
+    pub(super) engine: Arc<Engine>,
+    pub(super) weather: Arc<Weather>,
+    pub(super) clock: Arc<SimulatedClock>,
+    pub(super) life: u32,
+    _tasks: JoinSet<()>,
+}
+
+/// Where instances are born.
+pub(super) struct Nursery {
+    pub(super) redis: Arc<SimulatedRedis>,
+    pub(super) shop: Arc<Shop>,
+    pub(super) dice: Dice,
+    pub(super) born: tokio::time::Instant,
+}
+
+impl Nursery {
+    /// An instance with nothing in memory.
+    pub(super) fn instance(&self, number: usize, life: u32) -> Instance {
+        let (weather, clock) = (Weather::fair(self.dice.clone()), SimulatedClock::new(self.born));
+        let options = fleet_options(number);
+        let link = || -> Arc<dyn Link> { self.redis.link(weather.clone()) };
+        let requests = link();
+        let run = u32::try_from(number).expect("few instances") * 1000 + life;
+        let about = InvalidationOptions { clock: clock.clone(), run, ..InvalidationOptions::default() };
+        let links = FleetLinks { requests: Arc::clone(&requests), reader: link() };
+        let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
+        let writes = link();
+        let tier = RedisTier::new(Arc::clone(&requests), Arc::clone(&writes), options.clone(), clock.clone());
+        let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
+        let links = LeaseLinks { requests, background: writes, listening: link() };
+        let (leases, leasing) = FetchLeases::new(links, options, run);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reading);
+        tasks.spawn(writing);
+        tasks.spawn(leasing);
+        let asked = Arc::clone(&invalidation);
+        let origin = ShopSeenFrom {
+            shop: Arc::clone(&self.shop),
+            instance: (number, life),
+            is_current: Arc::new(move || asked.currency() == Currency::Proven),
+        };
+        let engine = Engine::new(EngineParts {
+            clock: clock.clone(),
+            origin: Arc::new(origin),
+            memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 64 << 20, variants_per_key_max: 4 })),
+            shared: Some(Shared { tier, writes: behind, leases, answered: Arc::default() }),
+            invalidation,
+            rules: rules(),
+            // Which keys are hot is told by hashes with seeds of their own, which no seed of ours decides.
+            refresh: RefreshOptions { hot_keys: 0, ..RefreshOptions::default() },
+        });
+        Instance { engine, weather, clock, life, _tasks: tasks }
+    }
+}
+
+fn fleet_options(number: usize) -> FleetOptions {
+    FleetOptions {
+        url: String::new(),
+        ca_pem: None,
+        names: Names::below("larder"),
+        instance: format!("instance-{number}"),
+        timeout: Duration::from_millis(50),
+        partition_grace: Duration::from_secs(4),
+        value_bytes_max: 1 << 20,
+        queue_bytes_max: 1 << 20,
+        log_retention: Duration::from_hours(24),
+    }
+}
+
+fn rules() -> RuleSet {
+    let path = PathPattern::parse("/{kind}/{id}").expect("it is a pattern");
+    let mut route = Route::plain(RouteName::new("all"), path);
+    route.tags = vec![TagTemplate::parse("{kind}:{id}").expect("it is a template")];
+    route.coalesce_wait = COALESCE_WAIT;
+    route.lifetime.stale_if_error = Some(Duration::from_hours(1));
+    RuleSet::new(vec![route]).expect("one route compiles")
+}

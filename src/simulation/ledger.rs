@@ -1,0 +1,220 @@
+//! What is true, what was promised, and every answer that breaks a promise.
+
+use super::COALESCE_WAIT;
+use crate::engine::outcome::Outcome;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// After trouble it takes so long at most until every lease and every wait of before is over.
+const AFTERMATH: Duration = Duration::from_secs(20);
+
+/// The truth of one simulation.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    born: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    versions: BTreeMap<String, u64>,
+    /// The version that each instance has acknowledged, or all of them.
+    promised: BTreeMap<(usize, String), u64>,
+    promised_everywhere: BTreeMap<String, u64>,
+    /// Purges asked for so far, by path.
+    purges: BTreeMap<String, u64>,
+    fetches: Vec<UnderWay>,
+    next_fetch: u64,
+    origin_failures: u64,
+    /// None while something is wrong.
+    calm_from: Option<Instant>,
+    violations: Vec<String>,
+    trace: String,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    number: u64,
+    instance: (usize, u32),
+    path: String,
+    purges: u64,
+    began: Instant,
+    is_current: bool,
+}
+
+/// A fetch that the origin works on. It is over when this is dropped.
+pub(super) struct FetchUnderWay {
+    ledger: Arc<Ledger>,
+    number: u64,
+}
+
+/// What a request may rely on when it is made.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) instance: usize,
+    pub(super) path: String,
+    pub(super) user: String,
+    least: u64,
+    at: Instant,
+    origin_failures: u64,
+}
+
+impl Ledger {
+    pub(super) fn new(born: Instant) -> Arc<Self> {
+        // Instances begin without proof of anything, which is trouble enough.
+        let state = State { calm_from: Some(born + AFTERMATH), ..State::default() };
+        Arc::new(Self { born, state: Mutex::new(state) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what happens, for who compares or debugs runs.
+    pub(super) fn note(&self, what: &str) {
+        let at = self.born.elapsed().as_micros();
+        // Writing to a string does not fail.
+        let _ = writeln!(self.state().trace, "{at:>12} {what}");
+    }
+
+    pub(super) fn trace(&self) -> String {
+        self.state().trace.clone()
+    }
+
+    pub(super) fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    fn violated(&self, invariant: u8, what: &str) {
+        self.note(&format!("INVARIANT {invariant}: {what}"));
+        self.state().violations.push(format!("invariant {invariant}: {what}"));
+    }
+
+    /// Something is wrong from now on.
+    pub(super) fn trouble(&self) {
+        self.state().calm_from = None;
+    }
+
+    /// Nothing is wrong any more.
+    pub(super) fn mended(&self) {
+        self.state().calm_from = Some(Instant::now() + AFTERMATH);
+    }
+
+    pub(super) fn version(&self, path: &str) -> u64 {
+        self.state().versions.get(path).copied().unwrap_or_default()
+    }
+
+    /// The shop changes something: what is to be purged next.
+    pub(super) fn write(&self, path: &str) -> u64 {
+        let mut state = self.state();
+        *state.purges.entry(path.to_owned()).or_default() += 1;
+        let version = state.versions.entry(path.to_owned()).or_default();
+        *version += 1;
+        *version
+    }
+
+    /// An instance has acknowledged the purge for a version.
+    pub(super) fn promise(&self, instance: usize, path: &str, version: u64) {
+        let mut state = self.state();
+        let promised = state.promised.entry((instance, path.to_owned())).or_default();
+        *promised = version.max(*promised);
+    }
+
+    /// A receipt was complete.
+    pub(super) fn promise_everywhere(&self, path: &str, version: u64) {
+        let mut state = self.state();
+        let promised = state.promised_everywhere.entry(path.to_owned()).or_default();
+        *promised = version.max(*promised);
+    }
+
+    /// A purge of `path` is over, whatever became of it.
+    pub(super) fn purge_ends(&self, path: &str) {
+        *self.state().purges.entry(path.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn asked(&self, instance: usize, path: &str, user: &str) -> Asked {
+        let state = self.state();
+        let here = state.promised.get(&(instance, path.to_owned())).copied().unwrap_or_default();
+        let everywhere = state.promised_everywhere.get(path).copied().unwrap_or_default();
+        let (path, user, at) = (path.to_owned(), user.to_owned(), Instant::now());
+        Asked { instance, path, user, least: here.max(everywhere), at, origin_failures: state.origin_failures }
+    }
+
+    pub(super) fn origin_failed(&self) {
+        self.state().origin_failures += 1;
+    }
+
+    /// Checks an answer: invariants 1, 4 and 5.
+    pub(super) fn answered(&self, asked: &Asked, outcome: Outcome, body: Option<&str>, origin_slowest: Duration) {
+        let Asked { instance, path, user, least, .. } = asked;
+        let took = asked.at.elapsed();
+        self.note(&format!("instance {instance} answers {user} on {path}: {} {body:?}", outcome.label()));
+        let Some(body) = body else {
+            if self.state().origin_failures == asked.origin_failures {
+                self.violated(5, &format!("{path} at {instance}: an error that the origin did not give"));
+            }
+            return;
+        };
+        if path.starts_with("/mine/") {
+            if body != user {
+                self.violated(4, &format!("{path} at {instance}: {user} was given what is {body}'s"));
+            }
+        } else if outcome != Outcome::Stale && body.parse::<u64>().unwrap_or_default() < *least {
+            let outcome = outcome.label();
+            self.violated(1, &format!("{path} at {instance}: {outcome} of {body} after {least} was acknowledged"));
+        }
+        // A few operations with their deadlines, the wait for another's fetch, and the origin itself, twice.
+        let slowest = COALESCE_WAIT * 4 + origin_slowest * 4 + Duration::from_secs(1);
+        if took > slowest {
+            self.violated(5, &format!("{path} at {instance}: took {took:?}"));
+        }
+    }
+
+    /// A request was not answered at all.
+    pub(super) fn stranded(&self, asked: &Asked) {
+        self.violated(2, &format!("{} at {}: a request has no end", asked.path, asked.instance));
+    }
+
+    /// Checks a fetch that begins: invariant 2.
+    pub(super) fn fetch_begins(
+        self: &Arc<Self>,
+        instance: (usize, u32),
+        path: &str,
+        is_current: bool,
+    ) -> FetchUnderWay {
+        self.note(&format!("instance {} asks for {path}", instance.0));
+        let mut broken = None;
+        let mut state = self.state();
+        let purges = state.purges.get(path).copied().unwrap_or_default();
+        let is_calm = state.calm_from.is_some_and(|from| from < Instant::now());
+        // What is each user's own is asked for by each.
+        let others = state.fetches.iter().filter(|other| other.path == path && !path.starts_with("/mine/"));
+        for other in others {
+            let is_separate = other.purges != purges || other.began.elapsed() >= COALESCE_WAIT;
+            let is_here = other.instance == instance;
+            if !is_separate && is_here && is_current && other.is_current && is_calm {
+                broken = Some(format!("{path}: two fetches at once by instance {}", instance.0));
+            } else if !is_separate && is_calm && is_current && other.is_current {
+                broken = Some(format!("{path}: fetched at once by {} and {}", other.instance.0, instance.0));
+            }
+        }
+        let number = state.next_fetch;
+        state.next_fetch += 1;
+        let (path, began) = (path.to_owned(), Instant::now());
+        state.fetches.push(UnderWay { number, instance, path, purges, began, is_current });
+        drop(state);
+        if let Some(broken) = broken {
+            self.violated(2, &broken);
+        }
+        FetchUnderWay { ledger: Arc::clone(self), number }
+    }
+}
+
+impl Drop for FetchUnderWay {
+    fn drop(&mut self) {
+        self.ledger.state().fetches.retain(|fetch| fetch.number != self.number);
+    }
+}

@@ -1,0 +1,84 @@
+//! The seeds that every test run tries, and the faults that they must find.
+
+use super::run;
+use crate::deliberate_fault::{Fault, switch};
+
+/// Seeds tried where nobody says how many.
+const SEEDS: u64 = 200;
+
+/// So many seeds must be enough to find any deliberate fault.
+const SEEDS_TO_FIND: u64 = 300;
+
+fn seeds() -> u64 {
+    std::env::var("LARDER_SEEDS").ok().map_or(SEEDS, |text| text.parse().expect("LARDER_SEEDS is a number"))
+}
+
+#[test]
+fn invariants_1_2_4_5_hold_whatever_happens() {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                for seed in (thread..seeds()).step_by(usize::try_from(threads).expect("few threads")) {
+                    let run = run(seed);
+                    assert!(run.violations.is_empty(), "seed {seed}: {:#?}\n{}", run.violations, run.trace);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_same_seed_makes_the_same_run() {
+    for seed in 0..5 {
+        let (one, other) = (run(seed).trace, run(seed).trace);
+        let differing = one.lines().zip(other.lines()).find(|(one, other)| one != other);
+        assert_eq!(differing, None, "seed {seed}");
+        assert_eq!(one.len(), other.len(), "seed {seed}");
+    }
+    assert_ne!(run(0).trace, run(1).trace);
+}
+
+#[track_caller]
+fn check_found(fault: Fault, invariant: u8) {
+    switch(Some(fault));
+    let expected = format!("invariant {invariant}:");
+    let found = (0..SEEDS_TO_FIND).find(|seed| run(*seed).violations.iter().any(|told| told.starts_with(&expected)));
+    switch(None);
+    assert!(found.is_some(), "{fault:?} breaks invariant {invariant}, and no seed shows it");
+}
+
+#[test]
+fn invariant_1_a_stamp_taken_too_late_is_found() {
+    check_found(Fault::LateStamp, 1);
+}
+
+#[test]
+fn invariant_1_an_epoch_ignored_is_found() {
+    check_found(Fault::EpochIgnored, 1);
+}
+
+#[test]
+fn invariant_1_an_instance_that_believes_itself_current_is_found() {
+    check_found(Fault::AlwaysCurrent, 1);
+}
+
+#[test]
+fn invariant_2_requests_that_do_not_share_a_fetch_are_found() {
+    check_found(Fault::NobodyFollows, 2);
+}
+
+#[test]
+fn invariant_2_instances_that_do_not_share_a_fetch_are_found() {
+    check_found(Fault::EveryClaimWins, 2);
+}
+
+#[test]
+fn invariant_4_a_private_answer_that_is_stored_is_found() {
+    check_found(Fault::PrivateIsStored, 4);
+}
+
+#[test]
+fn invariant_5_a_look_up_without_a_deadline_is_found() {
+    check_found(Fault::NoDeadline, 5);
+}
