@@ -4,6 +4,7 @@ use super::proxy_file::RawPostgres;
 use super::resolve::Resolver;
 use super::table::Placed;
 use crate::events::postgres::PostgresOptions;
+use crate::fleet::options::FleetOptions;
 use tokio_postgres::config::SslMode;
 
 /// The longest name that PostgreSQL keeps, in bytes.
@@ -11,7 +12,11 @@ const CHANNEL_BYTES_MAX: usize = 63;
 
 impl Resolver<'_> {
     /// `[events.postgres]`; none where there is no URL to connect to.
-    pub(super) fn postgres(&mut self, raw: &Placed<RawPostgres>) -> Option<PostgresOptions> {
+    pub(super) fn postgres(
+        &mut self,
+        raw: &Placed<RawPostgres>,
+        fleet: Option<&FleetOptions>,
+    ) -> Option<PostgresOptions> {
         const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
         let Some(url) = &raw.value.url else {
             if !self.problems.has_errors_within(&raw.place) {
@@ -31,7 +36,10 @@ impl Resolver<'_> {
                 self.problems.error(&url.place, "PostgreSQL is not spoken to over TLS", Some(hint));
                 None
             }
-            Ok(connect) => Some(PostgresOptions { connect, channel: channel.to_owned() }),
+            Ok(mut connect) => {
+                connect.application_name(application_name(fleet));
+                Some(PostgresOptions { connect, channel: channel.to_owned() })
+            }
             Err(error) => {
                 // The error tells what is wrong; the URL may hold a password, and the place shows it anyway.
                 self.problems.error(&url.place, format!("no address of a PostgreSQL server: {error}"), Some(FORM));
@@ -39,4 +47,13 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// One name for the connections of a fleet, and another for each instance that stands alone.
+fn application_name(fleet: Option<&FleetOptions>) -> String {
+    let whose = match fleet {
+        Some(fleet) => blake3::hash(format!("{} {}", fleet.url, fleet.names).as_bytes()).to_hex()[..16].to_owned(),
+        None => format!("alone-{:08x}", rand::random::<u32>()),
+    };
+    format!("larder-{whose}")
 }

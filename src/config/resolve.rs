@@ -59,7 +59,7 @@ impl Resolver<'_> {
         let memory = self.memory(&table(raw.memory.take()));
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
-        let postgres = table(raw.events.take()).postgres.and_then(|postgres| self.postgres(&postgres));
+        let postgres = table(raw.events.take()).postgres.and_then(|postgres| self.postgres(&postgres, fleet.as_ref()));
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
         let admin = self.admin(admin, token);

@@ -44,10 +44,11 @@ use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
 use pass::Bypass;
-use refresh::{RefreshOptions, Refreshes};
+use refresh::RefreshOptions;
 use request::CacheableRequest;
 use shared::Shared;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// How many uncacheable keys are remembered.
 const UNCACHEABLE_KEYS_MAX: usize = 65_536;
@@ -133,7 +134,7 @@ pub struct Engine {
     miss_budgets: MissBudgets,
     hot_keys: HotKeys,
     refresh: RefreshOptions,
-    refreshed: Refreshes,
+    refreshed: AtomicU64,
 }
 
 impl Engine {
@@ -152,7 +153,7 @@ impl Engine {
             miss_budgets: MissBudgets::default(),
             hot_keys: HotKeys::new(parts.refresh.hot_keys),
             refresh: parts.refresh,
-            refreshed: Refreshes::default(),
+            refreshed: AtomicU64::new(0),
         })
     }
 
@@ -207,7 +208,7 @@ impl Engine {
         self.refresh
     }
 
-    const fn refreshed(&self) -> &Refreshes {
+    const fn refreshed(&self) -> &AtomicU64 {
         &self.refreshed
     }
 

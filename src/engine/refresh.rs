@@ -15,7 +15,7 @@ use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
 use http_body_util::BodyExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 
 /// `[refresh]`, resolved.
@@ -35,10 +35,6 @@ impl Default for RefreshOptions {
     }
 }
 
-/// How many fetches this has begun.
-#[derive(Debug, Default)]
-pub(super) struct Refreshes(AtomicU64);
-
 impl Engine {
     /// Refreshes after purges for as long as the instance lives. To be run once.
     pub async fn refresh_after_purges(self: Arc<Self>) {
@@ -55,7 +51,7 @@ impl Engine {
     /// How many fetches were made after purges.
     #[must_use]
     pub fn refreshes(&self) -> u64 {
-        self.refreshed().0.load(Ordering::Relaxed)
+        self.refreshed().load(Ordering::Relaxed)
     }
 
     /// The hot keys that purges cover, hottest first, each with what is to be asked.
@@ -84,7 +80,7 @@ impl Engine {
             }
             // Who came for it meanwhile fetches it already.
             if let Role::Leader(leader) = join(self, &request, None) {
-                self.refreshed().0.fetch_add(1, Ordering::Relaxed);
+                self.refreshed().fetch_add(1, Ordering::Relaxed);
                 let fetch = Fetch { engine: Arc::clone(self), request, wanted, duty: Duty::of(Some(leader)) };
                 under_way.spawn(async move {
                     if let Ok(fetched) = fetch.begin().await {

@@ -2,8 +2,9 @@
 //!
 //! NOTIFY has no replay: what is sent while nobody listens is lost. So whoever listens again after a break purges all that
 //! an event could have named, and so does the first of a fleet to listen at all, since the shared tier may be older than
-//! itself. In a fleet every instance listens, and each makes the purge: twice does no harm, and no instance's
-//! connection is the one that all depend on.
+//! itself; but not where another of the fleet has listened all the while, which its connection's `application_name` tells.
+//! In a fleet every instance listens, and each makes the purge: twice does no harm, and no instance's connection is the
+//! one that all depend on.
 
 use super::{EventSource, Intake};
 use crate::invalidation::Invalidation;
@@ -30,7 +31,7 @@ const WAITING_MAX: usize = 1_000;
 /// `[events.postgres]`, resolved.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// `url`
+    /// `url`, with an `application_name` that the connections of one fleet share and no others.
     pub connect: Config,
     /// `channel`
     pub channel: String,
@@ -47,14 +48,16 @@ enum Heard {
 
 /// Listens for as long as the instance lives.
 pub async fn listen(intake: Arc<Intake>, invalidation: Arc<Invalidation>, options: PostgresOptions) {
-    let mut heard = if is_alone_with_an_old_store(&invalidation).await { Heard::Maybe } else { Heard::NothingMissed };
+    // What a lone instance has stored is no older than itself; what a fleet has, may be.
+    let mut heard = if invalidation.is_in_fleet() { Heard::Maybe } else { Heard::NothingMissed };
     let mut pause = RETRY.0;
     loop {
         match connection(&options).await {
             Ok((client, mut notifications)) => {
                 tracing::info!(channel = options.channel, "listening for events of PostgreSQL");
                 pause = RETRY.0;
-                if heard == Heard::Maybe {
+                // In doubt there is none, and a purge too many does no harm.
+                if heard == Heard::Maybe && !has_elder(&client).await.unwrap_or(false) {
                     intake.cover_gap(EventSource::Postgres).await;
                 }
                 take_all(&intake, &client, &mut notifications).await;
@@ -68,12 +71,12 @@ pub async fn listen(intake: Arc<Intake>, invalidation: Arc<Invalidation>, option
     }
 }
 
-/// Whether nobody else has listened while the shared tier grew old.
-async fn is_alone_with_an_old_store(invalidation: &Invalidation) -> bool {
-    invalidation.is_in_fleet() && {
-        let progress = invalidation.progress(invalidation.applied()).await;
-        progress.applied.len() + progress.pending.len() <= 1
-    }
+/// Whether another instance of the fleet has listened since before this one: then it has heard what was sent.
+async fn has_elder(client: &Client) -> Result<bool, ListenError> {
+    const ELDERS: &str = "SELECT 1 FROM pg_stat_activity other, pg_stat_activity own WHERE own.pid = pg_backend_pid() \
+                          AND other.application_name = own.application_name AND other.backend_start < own.backend_start";
+    let elders = timeout(DEADLINE, client.query(ELDERS, &[])).await.map_err(|_| ListenError::TimedOut)??;
+    Ok(!elders.is_empty())
 }
 
 /// Why there is no connection.

@@ -1,8 +1,9 @@
 //! Events in the Redis stream: each is taken once in the fleet, none is lost, none holds up another.
 
 use super::house::{House, shop};
+use crate::support::postgres_server::PostgresServer;
 use crate::support::redis_server::RedisServer;
-use crate::support::{Scenario, deadline, reply};
+use crate::support::{Scenario, Setup, deadline, reply};
 
 const BLOCKS: &str = "[[event]]\non = \"changed\"\npurge = { tags = [\"{tag}\"] }";
 
@@ -85,4 +86,32 @@ async fn an_event_that_came_before_the_fleet_is_taken_and_one_after_redis_lost_e
     until_acknowledged(&house).await;
     until_changed(&house.one).await;
     until_changed(&house.two).await;
+}
+
+#[tokio::test]
+async fn the_first_of_a_fleet_that_listens_to_postgresql_covers_the_gap_before_it_and_the_others_do_not() {
+    let postgres = PostgresServer::start().await;
+    let redis = RedisServer::start().await;
+    let listening = |name: &str| {
+        let postgres = format!("[events.postgres]\nurl = \"{}\"", postgres.url());
+        let section = format!("[redis]\nurl = \"{}\"\ninstance = \"{name}\"\n{postgres}", redis.url());
+        Setup::route(&format!("tags = [\"all\"]\n{BLOCKS}")).section(&section)
+    };
+    let gap = r#"larder_events_total{source="postgres",type="other",result="gap"}"#;
+    let one = listening("one").start().await;
+    deadline::within("the gap before the first covered", async {
+        while one.metric(gap).await < 1.0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let two = listening("two").start().await;
+    deadline::within("the second listening", async {
+        let taken = r#"larder_events_total{source="postgres",type="changed",result="purged"}"#;
+        while two.metric(taken).await < 1.0 {
+            postgres.notify(r#"{"type": "changed", "tag": "some"}"#).await;
+        }
+    })
+    .await;
+    assert!(two.metric(gap).await < 1.0, "the first has heard all");
 }
