@@ -9,7 +9,7 @@ SEEDS ?= 1000
 BENCH_SECONDS ?= 5
 BENCH_ROUNDS ?= 5
 
-.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-whole prerequisites
+.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole prerequisites
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,10 +47,14 @@ fuzz: ## Run each fuzz target for FUZZ_SECONDS
 	@scripts/install-prerequisites.sh build
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
-bench: bench-parts bench-whole ## Measure the hot path's parts and a whole hit
+bench: bench-parts bench-fleet bench-whole ## Measure the hot path's parts, what a fleet costs, and a whole hit
 
 bench-parts: prerequisites ## Measure the hot path's parts with criterion
 	cargo bench --locked --bench hot_path
+
+bench-fleet: ## Measure hits from Redis, and purges
+	@scripts/install-prerequisites.sh build bench
+	cargo bench --locked --bench fleet
 
 bench-whole: ## Measure a hit's CPU time beside a bare responder, under wrk
 	@scripts/install-prerequisites.sh build bench

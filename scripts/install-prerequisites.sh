@@ -6,7 +6,7 @@
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # test:  Python with venv (for the real upstream), redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
-# bench: wrk and taskset
+# bench: wrk, taskset and redis-server
 set -euo pipefail
 
 packages=()
@@ -69,6 +69,7 @@ for job in "${@:-build}"; do
       ;;
     bench)
       need wrk wrk
+      need redis-server redis-server
       need taskset util-linux
       need curl curl
       ;;

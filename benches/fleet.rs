@@ -1,0 +1,211 @@
+//! What a fleet costs: a hit taken from Redis beside one from memory, a purge beside many and few stored responses, and
+//! the way of a purge from one instance to another. Medians and percentiles within one run, on a redis-server of its own.
+
+#![allow(clippy::print_stdout, reason = "it prints what it measured")]
+
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::{BodyExt as _, Empty, Full};
+use larder::clock::SystemClock;
+use larder::config::check_rules_text;
+use larder::engine::origin::{Body, Origin, OriginError};
+use larder::engine::refresh::RefreshOptions;
+use larder::engine::shared::Shared;
+use larder::engine::{Engine, EngineParts, Handler, RequestContext};
+use larder::fleet::fetch_leases::{FetchLeases, LeaseLinks};
+use larder::fleet::link::Link;
+use larder::fleet::names::Names;
+use larder::fleet::options::FleetOptions;
+use larder::fleet::redis_link::{Purpose, RedisLink};
+use larder::invalidation::local_log::LocalLog;
+use larder::invalidation::purge::{Depth, Purge, Source};
+use larder::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions, PurgeOptions};
+use larder::rules::RuleSet;
+use larder::scope::{Scope, Tag};
+use larder::semantics::reason::Reason;
+use larder::store::memory::{MemoryOptions, MemoryTier};
+use larder::store::redis::RedisTier;
+use larder::store::write_behind::WriteBehind;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const KEYS: usize = 3_000;
+const PURGES: usize = 1_000;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let redis = RedisServer::start();
+        let (one, two) = (instance(&redis, "one"), instance(&redis, "two"));
+        for engine in [&one, &two] {
+            while engine.invalidation().currency() == Currency::Unproven {
+                tokio::task::yield_now().await;
+            }
+        }
+        promotion(&one, &two).await;
+        propagation(&one, &two).await;
+        purges_beside(1_000).await;
+        purges_beside(1_000_000).await;
+    });
+}
+
+/// What the first hit at an instance costs more than the second, where another has fetched before.
+async fn promotion(one: &Arc<Engine>, two: &Arc<Engine>) {
+    for n in 0..KEYS {
+        ask(one, n).await;
+    }
+    let (mut shared, mut memory) = (Vec::new(), Vec::new());
+    for n in 0..KEYS {
+        let began = Instant::now();
+        let why = ask(two, n).await;
+        let took = began.elapsed();
+        // What was not written yet when it was asked for is another measurement.
+        if why == Reason::SharedTier {
+            shared.push(took);
+            let began = Instant::now();
+            assert_eq!(ask(two, n).await, Reason::Fresh, "what is measured");
+            memory.push(began.elapsed());
+        }
+    }
+    assert!(shared.len() > KEYS / 2, "most keys were in Redis");
+    let (shared, memory) = (percentile(&mut shared, 50), percentile(&mut memory, 50));
+    println!(
+        "a hit from Redis, promoted to memory: {shared:?}; from memory: {memory:?}; more by {:?}",
+        shared.saturating_sub(memory)
+    );
+}
+
+/// From the call at one instance until the other has applied the purge.
+async fn propagation(one: &Arc<Engine>, two: &Arc<Engine>) {
+    let mut took = Vec::new();
+    for n in 0..PURGES {
+        let began = Instant::now();
+        let receipt = one.invalidation().purge(purge(n), PurgeOptions::default()).await.expect("Redis is there");
+        while two.invalidation().applied() < receipt.stamp {
+            tokio::task::yield_now().await;
+        }
+        took.push(began.elapsed());
+    }
+    let (median, p99) = (percentile(&mut took, 50), percentile(&mut took, 99));
+    println!("a purge, from the call at one instance to its effect at the other: median {median:?}, P99 {p99:?}");
+}
+
+/// A tag purge where so many responses are stored, each with that tag.
+async fn purges_beside(stored: usize) {
+    let invalidation = Arc::new(Invalidation::new(Arc::new(LocalLog::new())));
+    let engine = engine(Arc::clone(&invalidation), None);
+    for n in 0..stored {
+        ask(&engine, n).await;
+    }
+    let mut took = Vec::new();
+    for n in 0..PURGES {
+        let began = Instant::now();
+        invalidation.purge(purge(n), PurgeOptions::default()).await.expect("the log is a counter");
+        took.push(began.elapsed());
+    }
+    let entries = engine.memory().usage().entries;
+    println!("a tag purge with {entries} responses stored: median {:?}", percentile(&mut took, 50));
+}
+
+fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort();
+    times[(times.len() - 1) * percent / 100]
+}
+
+fn purge(n: usize) -> Purge {
+    let tag = if n.is_multiple_of(2) { "catalog".to_owned() } else { format!("product:{n}") };
+    let scopes = vec![Scope::Tag(Tag::new(&tag).expect("it is a tag"))];
+    Purge { scopes, depth: Depth::Hard, source: Source::Admin }
+}
+
+async fn ask(engine: &Arc<Engine>, n: usize) -> Reason {
+    let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *request.uri_mut() = format!("/api/products/{n}").parse().expect("it is a path");
+    *request.headers_mut() = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("shop.example.com"))]);
+    let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP }).await;
+    answer.reply.expect("a response").into_body().collect().await.expect("a whole body");
+    answer.decision.reason
+}
+
+#[derive(Debug)]
+struct Constant;
+
+#[async_trait::async_trait]
+impl Origin for Constant {
+    async fn fetch(&self, _: Request<Body>) -> Result<Response<Body>, OriginError> {
+        let body = Full::from(vec![b' '; 100]).map_err(|never| match never {}).boxed_unsync();
+        Ok(Response::builder().header("content-type", "application/json").body(body).expect("a valid response"))
+    }
+}
+
+fn rules() -> RuleSet {
+    let route = "[[route]]\npath = \"/api/products/{id}\"\nttl = \"1h\"\ntags = [\"product:{id}\", \"catalog\"]\n";
+    check_rules_text(route).expect("the rules above").rule_set
+}
+
+fn engine(invalidation: Arc<Invalidation>, shared: Option<Shared>) -> Arc<Engine> {
+    Engine::new(EngineParts {
+        clock: Arc::new(SystemClock::default()),
+        origin: Arc::new(Constant),
+        memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 4 << 30, variants_per_key_max: 4 })),
+        shared,
+        invalidation,
+        rules: rules(),
+        refresh: RefreshOptions::default(),
+    })
+}
+
+fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
+    let options = FleetOptions {
+        url: format!("redis://127.0.0.1:{}", redis.port),
+        ca_pem: None,
+        names: Names::below("larder"),
+        instance: name.to_owned(),
+        timeout: Duration::from_millis(50),
+        partition_grace: Duration::from_secs(30),
+        value_bytes_max: 1 << 20,
+        queue_bytes_max: 16 << 20,
+        log_retention: Duration::from_hours(24),
+    };
+    let link = |purpose| -> Arc<dyn Link> { RedisLink::open(&options, purpose).expect("it is an address") };
+    let (requests, background) = (link(Purpose::Requests), || link(Purpose::Background));
+    let links = FleetLinks { requests: Arc::clone(&requests), reader: background() };
+    let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), InvalidationOptions::default());
+    let (clock, writes) = (Arc::new(SystemClock::default()), background());
+    let tier = RedisTier::new(Arc::clone(&requests), Arc::clone(&writes), options.clone(), clock);
+    let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
+    let links = LeaseLinks { requests, background: writes, listening: background() };
+    let (leases, leasing) = FetchLeases::new(links, options.clone(), 0);
+    tokio::spawn(reading);
+    tokio::spawn(writing);
+    tokio::spawn(leasing);
+    engine(invalidation, Some(Shared { tier, writes: behind, leases, answered: Arc::default() }))
+}
+
+/// A redis-server on a free port, without persistence; it ends with this.
+struct RedisServer {
+    process: Child,
+    port: u16,
+}
+
+impl RedisServer {
+    fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        drop(listener);
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        let process =
+            command.stdout(Stdio::null()).spawn().expect("scripts/install-prerequisites.sh bench installs it");
+        Self { process, port }
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // It may have ended before.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
