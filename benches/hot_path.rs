@@ -64,7 +64,7 @@ fn matching(bench: &mut Criterion) {
     });
     let route = route(&rules);
     bench.bench_function("build the key", |b| {
-        b.iter(|| route.primary_key(&route.keyed_target(black_box(&target)), black_box(&headers)));
+        b.iter(|| route.primary_key(&route.keyed_target(black_box(target.clone())), black_box(&headers)));
     });
 }
 

@@ -122,7 +122,9 @@ impl Engine {
             Verdict::Cache(route) => match passes_by(&request) {
                 None => {
                     let (head, _) = request.into_parts();
-                    return Ok(self.explain_cacheable(&CacheableRequest::new(head, &target, route, rules), &target));
+                    return Ok(
+                        self.explain_cacheable(&CacheableRequest::new(head, target.clone(), route, rules), &target)
+                    );
                 }
                 Some(why) => (Some(route), why, Outcome::Bypass),
             },

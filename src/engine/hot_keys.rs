@@ -2,7 +2,8 @@
 //!
 //! A count-min sketch tells in fixed memory how often a key was hit, and a small table keeps the requests of the keys that
 //! were hit most. Once the sketch has seen [`PERIOD`] hits, all counts are halved, so that what was hot yesterday makes
-//! room. The table's lock is only tried on a request's path: a hit that does not get it goes uncounted.
+//! room. The table's lock is only tried on a request's path: a hit that does not get it goes uncounted. Of many hits only
+//! one in [`SAMPLED_OF`] is looked at: what is hottest among all is hottest among those.
 
 use super::request::{CacheableRequest, Sharing};
 use crate::entry::Entry;
@@ -17,6 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Hits after which all counts are halved.
 const PERIOD: u32 = 1 << 16;
+
+/// So many hits are all looked at, so that an instance with few of them knows its hot keys too.
+const COUNTED_ONE_BY_ONE: u32 = 1 << 12;
+
+/// After that, one of so many is.
+const SAMPLED_OF: u32 = 16;
 
 /// The sketch: rows and counters in each. 64 KiB in all.
 const SKETCH: (usize, usize) = (4, 2048);
@@ -49,9 +56,13 @@ impl HotKeys {
         if self.keys_max == 0 {
             return;
         }
+        let seen = self.seen.fetch_add(1, Ordering::Relaxed);
+        if seen >= COUNTED_ONE_BY_ONE && !seen.is_multiple_of(SAMPLED_OF) {
+            return;
+        }
         let key = request.flight_key(Some(&entry.parts.variant));
         let hits = self.sketch.incr(key.fingerprint(), 1);
-        let is_period_over = self.seen.fetch_add(1, Ordering::Relaxed) % PERIOD == PERIOD - 1;
+        let is_period_over = seen % PERIOD == 0;
         let Ok(mut table) = self.table.try_lock() else { return };
         if is_period_over {
             self.sketch.reset();

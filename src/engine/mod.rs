@@ -19,6 +19,7 @@ pub mod outcome;
 mod parts;
 mod pass;
 mod post;
+pub mod ready;
 pub mod refresh;
 mod request;
 mod respond;
@@ -44,6 +45,7 @@ use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
 use pass::Bypass;
+use ready::{PlainRequest, ReadyHit};
 use refresh::RefreshOptions;
 use request::CacheableRequest;
 use shared::Shared;
@@ -101,6 +103,13 @@ pub trait Handler: Send + Sync + 'static {
         request: http::Request<Body>,
         context: RequestContext,
     ) -> impl Future<Output = Answer> + Send;
+
+    /// Answers a plain request from what is stored and fresh, at once and without a task: the same answer that
+    /// [`Self::handle`] would give. None where that takes more.
+    fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
+        let _ = request;
+        None
+    }
 }
 
 /// What the engine is made of.
@@ -228,7 +237,7 @@ impl Handler for Engine {
             Verdict::Cache(route) => match passes_by(&request) {
                 None => {
                     let (head, _) = request.into_parts();
-                    return serve::serve(self, CacheableRequest::new(head, &target, route, rules)).await;
+                    return serve::serve(self, CacheableRequest::new(head, target, route, rules)).await;
                 }
                 Some(why) => (Some(route), why, Outcome::Bypass),
             },
@@ -239,6 +248,10 @@ impl Handler for Engine {
             Verdict::Pass { route, why } => (route, why, Outcome::Pass),
         };
         Box::pin(pass::pass(self, request, target, rules, Bypass { route, why, outcome })).await
+    }
+
+    fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
+        ready::ready_hit(self, request)
     }
 }
 

@@ -112,13 +112,14 @@ impl Passing {
     /// What a successful unsafe request has changed among what may be stored.
     fn changed_by(&self, response: &Response<Body>) -> Vec<Scope> {
         let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
-        let keyed = targets.iter().filter_map(|target| match self.rules.decide(&Method::GET, target) {
+        // Something was written: the request's own target is always among what that invalidates.
+        let is_written = !targets.is_empty();
+        let keyed = targets.into_iter().filter_map(|target| match self.rules.decide(&Method::GET, &target) {
             RouteVerdict::Cache(route) => Some(Scope::Url(route.keyed_target(target).url().into())),
             RouteVerdict::Pass { .. } => None,
         });
         let mut scopes: Vec<Scope> = keyed.collect();
-        // Something was written: the request's own target is always among what that invalidates.
-        if !targets.is_empty() {
+        if is_written {
             let route = self.rules.route_through(&self.target);
             let written = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();
             let groups = invalidated_groups(response.headers()).into_iter().filter_map(|group| Tag::new(&group).ok());

@@ -40,7 +40,7 @@ impl Post<'_> {
         let mut get = http::Request::new(());
         *get.headers_mut() = self.headers.clone();
         let (head, ()) = get.into_parts();
-        let request = CacheableRequest::new(head, self.target, route, Arc::clone(self.rules));
+        let request = CacheableRequest::new(head, self.target.clone(), route, Arc::clone(self.rules));
         if request.target != *self.target || !self.carries_what_a_fetch_would(&request) {
             return None;
         }

@@ -37,8 +37,8 @@ pub(super) struct CacheableRequest {
     pub(super) rules: Arc<RuleSet>,
     /// What is asked for, apart from variants.
     pub(super) key: PrimaryKey,
-    /// The client's headers.
-    pub(super) headers: HeaderMap,
+    /// The client's headers, which requests of one connection may share.
+    pub(super) headers: Arc<HeaderMap>,
     /// The client's cache directives.
     pub(super) directives: RequestDirectives,
     /// What the connection attached; passed on to the origin's client.
@@ -47,12 +47,18 @@ pub(super) struct CacheableRequest {
 
 impl CacheableRequest {
     /// Settles key and directives of a request that `route` may answer from the cache.
-    pub(super) fn new(head: http::request::Parts, target: &Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
-        let target = route.keyed_target(target);
-        let key = route.primary_key(&target, &head.headers);
+    pub(super) fn new(head: http::request::Parts, target: Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
         let directives = RequestDirectives::parse(&head.headers);
-        let (method, headers, extensions) = (head.method, head.headers, head.extensions);
-        Self { method, target, route, rules, key, headers, directives, extensions }
+        let (method, extensions) = (head.method, head.extensions);
+        Self { method, directives, extensions, ..Self::plain(Arc::new(head.headers), target, route, rules) }
+    }
+
+    /// As [`Self::new`] for a GET without directives of its own.
+    pub(super) fn plain(headers: Arc<HeaderMap>, target: Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
+        let target = route.keyed_target(target);
+        let key = route.primary_key(&target, &headers);
+        let (method, directives) = (Method::GET, RequestDirectives::default());
+        Self { method, target, route, rules, key, headers, directives, extensions: Extensions::new() }
     }
 
     /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
@@ -148,7 +154,7 @@ impl CacheableRequest {
             route: Arc::clone(&self.route),
             rules: Arc::clone(&self.rules),
             key: self.key.clone(),
-            headers: self.headers.clone(),
+            headers: Arc::clone(&self.headers),
             directives: RequestDirectives::default(),
             extensions: Extensions::new(),
         }

@@ -168,7 +168,7 @@ fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timest
 }
 
 /// What is left of a lifetime in whole seconds, negative where it is over: the lifetime less the Age that is sent.
-fn ttl_secs(policy: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> i64 {
+pub(super) fn ttl_secs(policy: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> i64 {
     let signed = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     signed(lifetime.fresh_for).saturating_sub(signed(policy.current_age(now)))
 }

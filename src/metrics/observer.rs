@@ -3,7 +3,7 @@
 use super::Metrics;
 use super::sources::{ServerUsage, TierUsage};
 use crate::engine::outcome::Outcome;
-use crate::proxy::observer::{Ending, Finished, Observer};
+use crate::proxy::observer::{Ending, Finished, Observer, PlainHit};
 use crate::store::memory::Usage;
 use crate::upstream::stats::ServerStats;
 use http::StatusCode;
@@ -19,6 +19,10 @@ impl Observer for Metrics {
         let outcome = if finished.ending == Ending::Truncated { Outcome::Error } else { outcome };
         let route = finished.decision.as_ref().and_then(|decision| decision.route.as_ref());
         self.request_finished(route, outcome, status, finished.duration);
+    }
+
+    fn plain_hit(&self, hit: &PlainHit<'_>) {
+        self.request_finished(hit.decision.route.as_ref(), hit.decision.outcome, hit.status, hit.duration);
     }
 }
 

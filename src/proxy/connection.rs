@@ -2,6 +2,7 @@
 
 use super::alarm::Alarm;
 use super::conversation::Conversation;
+use super::fast_path::FastPath;
 use super::observer::Closed;
 use super::server::{Server, Shutdown};
 use super::service::{ConnectionContext, answer};
@@ -82,12 +83,18 @@ async fn converse<H: Handler, T: Socket>(
     let service = service_fn(move |request| answer(context.clone(), request));
     match protocol {
         Protocol::Http1 => {
-            let wire = Wire::guarded(socket, read, conversation.clone(), limits);
+            let wire = Wire::guarded(
+                socket,
+                read,
+                conversation.clone(),
+                limits,
+                FastPath::new(server.handler.clone(), client),
+            );
             let connection = pin!(server.http1.serve_connection(wire, service).with_upgrades());
             drive(connection, &server.shutdown, None, UpgradeableConnection::graceful_shutdown).await?;
         }
         Protocol::Http2 => {
-            let wire = Wire::raw(socket, read, conversation.clone(), limits);
+            let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), limits);
             let connection = pin!(server.http2.serve_connection(wire, service));
             let idle = Some((&*conversation, server.options.idle_timeout));
             drive(connection, &server.shutdown, idle, http2::Connection::graceful_shutdown).await?;

@@ -99,6 +99,12 @@ impl Conversation {
         self.requests_begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// A request that never reaches the service begins and is answered at once: its head counts, too.
+    pub(super) fn answered_below(&self) {
+        self.heads_passed.fetch_add(1, Ordering::Relaxed);
+        self.requests_begun.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A request ended, however it did.
     pub(super) fn request_ended(&self, at: Instant) {
         self.note(at);

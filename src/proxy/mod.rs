@@ -13,6 +13,7 @@ mod alarm;
 pub mod client;
 mod connection;
 mod conversation;
+mod fast_path;
 mod guard;
 pub mod interim;
 mod listener;

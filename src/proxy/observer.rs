@@ -2,9 +2,11 @@
 
 use super::client::RequestId;
 use super::conversation::Conversation;
+use super::fast_path::request_line;
 use super::refusal::Refusal;
 use crate::engine::origin::BodyError;
 use crate::engine::outcome::Decision;
+use crate::engine::ready::PlainHeaders;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +17,11 @@ use tokio::time::Instant;
 pub trait Observer: Send + Sync + 'static {
     /// A request is over.
     fn finished(&self, finished: &Finished);
+
+    /// A request is over that a plain hit answered. By default told as any other.
+    fn plain_hit(&self, hit: &PlainHit<'_>) {
+        self.finished(&hit.finished());
+    }
 
     /// A connection was opened.
     fn opened(&self, client: SocketAddr) {
@@ -49,6 +56,49 @@ impl Ending {
             Self::Complete => "complete",
             Self::ClientGone => "client-gone",
             Self::Truncated => "truncated",
+        }
+    }
+}
+
+/// One request that a plain hit answered, seen without what only a log would keep.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainHit<'a> {
+    /// Where the client's connection comes from.
+    pub client: SocketAddr,
+    /// The request, as bytes that begin with its valid request line.
+    pub request: &'a [u8],
+    /// Its headers.
+    pub headers: Option<&'a PlainHeaders>,
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// How it was decided.
+    pub decision: &'a Decision,
+    /// Bytes of the response's body.
+    pub body_bytes: u64,
+    /// From the request's head to the end of the answer.
+    pub duration: Duration,
+    /// How the answer ended.
+    pub ending: Ending,
+}
+
+impl PlainHit<'_> {
+    /// The same as any other request.
+    #[must_use]
+    pub fn finished(&self) -> Finished {
+        Finished {
+            request_id: RequestId::random(),
+            client: self.client,
+            method: Method::GET,
+            target: request_line::target(self.request).and_then(|target| target.parse().ok()).unwrap_or_default(),
+            host: self.headers.and_then(PlainHeaders::host).cloned(),
+            version: Version::HTTP_11,
+            status: Some(self.status),
+            decision: Some(self.decision.clone()),
+            refused: None,
+            cause: None,
+            body_bytes: self.body_bytes,
+            duration: self.duration,
+            ending: self.ending,
         }
     }
 }

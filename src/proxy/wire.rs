@@ -1,19 +1,23 @@
 //! The wrapper around a client's socket, under hyper.
 //!
 //! What is read stands in one buffer; the guard follows it, and only what it has passed is copied into hyper's own.
-//! A hit may later be answered from here, before hyper: the buffer then begins with a head that
-//! [`super::guard::head`] has parsed, and nothing is under way while [`Conversation::is_busy`] is false.
+//! A plain hit is answered from here ([`super::fast_path`]), without hyper: while hyper is idle, and its own answers are
+//! written, the buffer begins with the next request.
 //!
 //! A refused request is replaced by a small one that asks to close the connection, so that the refusal's answer keeps
 //! its place behind the answers to earlier requests; the service answers it by its number and no handler is asked.
 
+mod answering;
 mod reading;
 
 use super::alarm::Alarm;
 use super::conversation::Conversation;
+use super::fast_path::{FastPath, Outgoing};
 use super::guard::Guard;
 use super::guard::head::HeadLimits;
+use super::observer::Ending;
 use super::refusal::Refusal;
+use crate::engine::Handler;
 use bytes::{Bytes, BytesMut};
 use hyper::rt::Write;
 use std::io::{self, IoSlice};
@@ -70,10 +74,23 @@ enum Gate {
     Ended,
 }
 
+/// Whether hyper stands between two messages, as far as its socket can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hyper {
+    /// It has no request, and all of its answers are written.
+    Idle,
+    /// A request was handed up, and its answer is not known to be written.
+    Busy,
+}
+
 /// The wrapper.
 #[derive(Debug)]
-pub(super) struct Wire<T: Socket> {
+pub(super) struct Wire<T: Socket, H: Handler> {
     socket: T,
+    /// None where the client speaks HTTP/2.
+    fast_path: Option<FastPath<H>>,
+    outgoing: Option<Outgoing>,
+    hyper: Hyper,
     conversation: Arc<Conversation>,
     limits: WireLimits,
     gate: Gate,
@@ -92,10 +109,18 @@ pub(super) struct Wire<T: Socket> {
     linger_deadline: Option<Instant>,
 }
 
-impl<T: Socket> Wire<T> {
-    /// A wrapper that guards HTTP/1, with what was already read.
-    pub(super) fn guarded(socket: T, read: BytesMut, conversation: Arc<Conversation>, limits: WireLimits) -> Self {
-        Self::new(socket, read, conversation, limits, Gate::Guarded)
+impl<T: Socket, H: Handler> Wire<T, H> {
+    /// A wrapper that guards HTTP/1 and answers plain hits, with what was already read.
+    pub(super) fn guarded(
+        socket: T,
+        read: BytesMut,
+        conversation: Arc<Conversation>,
+        limits: WireLimits,
+        fast_path: FastPath<H>,
+    ) -> Self {
+        let mut wire = Self::new(socket, read, conversation, limits, Gate::Guarded);
+        wire.fast_path = Some(fast_path);
+        wire
     }
 
     /// A wrapper that only counts and minds stalled writes, with what was already read.
@@ -106,6 +131,9 @@ impl<T: Socket> Wire<T> {
     fn new(socket: T, read: BytesMut, conversation: Arc<Conversation>, limits: WireLimits, gate: Gate) -> Self {
         Self {
             socket,
+            fast_path: None,
+            outgoing: None,
+            hyper: Hyper::Idle,
             conversation,
             limits,
             gate,
@@ -168,7 +196,7 @@ impl<T: Socket> Wire<T> {
     }
 }
 
-impl<T: Socket> Write for Wire<T> {
+impl<T: Socket, H: Handler> Write for Wire<T, H> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_begun_interim(cx))?;
@@ -192,18 +220,24 @@ impl<T: Socket> Write for Wire<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_interims(cx))?;
+        // hyper flushes only what it has written in full, so an answer that is over is on its way.
+        if !this.conversation.is_busy() {
+            this.hyper = Hyper::Idle;
+        }
         Pin::new(&mut this.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.poll_outgoing(cx))?;
         ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
         this.poll_linger(cx)
     }
 }
 
-impl<T: Socket> Drop for Wire<T> {
+impl<T: Socket, H: Handler> Drop for Wire<T, H> {
     fn drop(&mut self) {
+        self.end_outgoing(Ending::ClientGone);
         self.conversation.note_bytes(self.bytes_read, self.bytes_written);
         if self.conversation.must_reset() {
             self.socket.reset_on_close();

@@ -31,9 +31,9 @@ enum Passage {
 impl Route {
     /// The target as keyed and sent: the query after the route's recipe.
     #[must_use]
-    pub fn keyed_target(&self, target: &Target) -> Target {
+    pub fn keyed_target(&self, target: Target) -> Target {
         match (&self.key.query, target.query()) {
-            (QueryRule::AsReceived, _) | (_, None) => target.clone(),
+            (QueryRule::AsReceived, _) | (_, None) => target,
             (rule, Some(query)) => target.with_query(rule.apply(query).as_deref()),
         }
     }

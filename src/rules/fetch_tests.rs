@@ -29,7 +29,7 @@ fn target(url: &str) -> Target {
 }
 
 fn key(route: &Route, url: &str, lines: &[(&'static str, &str)]) -> PrimaryKey {
-    route.primary_key(&route.keyed_target(&target(url)), &headers(lines))
+    route.primary_key(&route.keyed_target(target(url)), &headers(lines))
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn the_query_is_fetched_as_it_is_keyed() {
     for (presented, expected) in
         [("/a?utm=1&q=tea", "/a?q=tea"), ("/a?utm=1", "/a"), ("/a?", "/a"), ("/a", "/a"), ("/a?q=1&q=0", "/a?q=1&q=0")]
     {
-        let keyed = rule.keyed_target(&target(&format!("http://shop{presented}")));
+        let keyed = rule.keyed_target(target(&format!("http://shop{presented}")));
         assert_eq!(keyed.path_and_query(), expected, "{presented}");
     }
 }

@@ -89,18 +89,16 @@ impl RuleSet {
     /// The verdict on a request. The cost does not grow linearly in the number of routes.
     #[must_use]
     pub fn decide(&self, method: &Method, target: &Target) -> Verdict {
-        let path_end = target.path_start() + target.path().len();
-        let url = target.url().get(..path_end).unwrap_or(target.url());
         let named = self.by_method.iter().find(|(known, _)| known == method);
         let matcher = named.map_or(&self.other_methods, |(_, matcher)| matcher);
         let pass = |route: &Arc<Route>, why| Verdict::Pass { route: Some(Arc::clone(route)), why };
-        match matcher.first_match(url).and_then(|position| self.routes.get(position)) {
+        match matcher.first_match(target).and_then(|position| self.routes.get(position)) {
             Some(route) => match (route.mode, target.ambiguity()) {
                 (RouteMode::PassThrough, _) => pass(route, Reason::RoutePasses),
                 (RouteMode::Cache, Some(why)) => pass(route, why),
                 (RouteMode::Cache, None) => Verdict::Cache(Arc::clone(route)),
             },
-            None => match self.all.first_match(url).and_then(|position| self.routes.get(position)) {
+            None => match self.all.first_match(target).and_then(|position| self.routes.get(position)) {
                 Some(route) => pass(route, Reason::MethodNotNamed),
                 None => Verdict::Pass { route: None, why: Reason::NoRoute },
             },
@@ -110,9 +108,7 @@ impl RuleSet {
     /// The first route that matches the path, whatever methods it names.
     #[must_use]
     pub fn route_through(&self, target: &Target) -> Option<&Arc<Route>> {
-        let path_end = target.path_start() + target.path().len();
-        let url = target.url().get(..path_end).unwrap_or(target.url());
-        self.all.first_match(url).and_then(|position| self.routes.get(position))
+        self.all.first_match(target).and_then(|position| self.routes.get(position))
     }
 
     /// The tags that `route` gives to a response for `target`, whose path it matches. A capture that makes no valid

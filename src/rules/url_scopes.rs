@@ -39,14 +39,14 @@ pub enum UrlError {
 pub fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Result<Vec<Scope>, UrlError> {
     if !text.starts_with('/') {
         let target = settle(text)?;
-        return Ok(vec![Scope::Url(keyed(rules, &target).url().into())]);
+        return Ok(vec![Scope::Url(keyed(rules, target).url().into())]);
     }
     let mut texts = BTreeSet::new();
-    texts.insert(path_and_query(&keyed(rules, &settle_under(NO_HOST, text)?)));
+    texts.insert(path_and_query(&keyed(rules, settle_under(NO_HOST, text)?)));
     for host in hosts {
         // A host that makes no target serves no request either.
         if let Ok(target) = settle_under(host, text) {
-            texts.insert(path_and_query(&keyed(rules, &target)));
+            texts.insert(path_and_query(&keyed(rules, target)));
         }
     }
     Ok(texts.into_iter().map(Scope::Url).collect())
@@ -93,12 +93,15 @@ fn settle_under(host: &str, path: &str) -> Result<Target, UrlError> {
     settle(&format!("http://{host}{path}"))
 }
 
-fn keyed(rules: &RuleSet, target: &Target) -> Target {
-    let route: Option<Arc<Route>> = match rules.decide(&Method::GET, target) {
+fn keyed(rules: &RuleSet, target: Target) -> Target {
+    let route: Option<Arc<Route>> = match rules.decide(&Method::GET, &target) {
         Verdict::Cache(route) => Some(route),
         Verdict::Pass { route, .. } => route,
     };
-    route.map_or_else(|| target.clone(), |route| route.keyed_target(target))
+    match route {
+        Some(route) => route.keyed_target(target),
+        None => target,
+    }
 }
 
 fn path_and_query(target: &Target) -> Box<str> {

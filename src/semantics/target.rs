@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     url: String,
+    authority_start: usize,
     path_start: usize,
     query_start: Option<usize>,
     ambiguity: Option<Reason>,
@@ -76,6 +77,20 @@ impl Target {
         Self::assemble(scheme.as_str(), authority_of(uri, headers)?, Part::Path(uri.path()), uri.query())
     }
 
+    /// Settles a target in origin form (RFC 9112 section 3.2.1) at the authority of this one: a path, which begins with
+    /// `/`, with its query. The same as [`Self::settle`] makes of them.
+    #[must_use]
+    pub fn beside(&self, path_and_query: &str) -> Self {
+        let path_bytes = path_and_query.bytes().position(|byte| byte == b'?');
+        let (path, query) = match path_bytes.and_then(|bytes| path_and_query.split_at_checked(bytes)) {
+            Some((path, query)) => (path, query.get(1..)),
+            None => (path_and_query, None),
+        };
+        let mut url = String::with_capacity(self.path_start + path_and_query.len());
+        url.push_str(&self.url[..self.path_start]);
+        Self::finish(url, self.authority_start, Part::Path(path), query)
+    }
+
     /// Settles an absolute `http` or `https` URL, such as a purge names. A fragment is dropped.
     ///
     /// # Errors
@@ -119,7 +134,13 @@ impl Target {
         let mut url = String::with_capacity(capacity);
         url.push_str(scheme);
         url.push_str("://");
+        let authority_start = url.len();
         authority.append_normalised(scheme, &mut url);
+        Ok(Self::finish(url, authority_start, path, query))
+    }
+
+    /// Appends path and query to scheme and authority.
+    fn finish(mut url: String, authority_start: usize, path: Part<'_>, query: Option<&str>) -> Self {
         let path_start = url.len();
         let reading = match path {
             Part::Path(path) => settle_path(path, &mut url),
@@ -132,9 +153,9 @@ impl Target {
             Reading::Plain => None,
             Reading::Ambiguous => Some(Reason::AmbiguousPath),
         };
-        let mut target = Self { url, path_start, query_start: None, ambiguity };
+        let mut target = Self { url, authority_start, path_start, query_start: None, ambiguity };
         target.append_query(query);
-        Ok(target)
+        target
     }
 
     fn append_query(&mut self, query: Option<&str>) {
@@ -160,14 +181,13 @@ impl Target {
     /// The scheme.
     #[must_use]
     pub fn scheme(&self) -> &str {
-        self.url.split_once("://").map_or("", |(scheme, _)| scheme)
+        &self.url[..self.authority_start - "://".len()]
     }
 
     /// Host and, where it is not the default, port.
     #[must_use]
     pub fn authority(&self) -> &str {
-        let start = self.scheme().len() + "://".len();
-        &self.url[start..self.path_start]
+        &self.url[self.authority_start..self.path_start]
     }
 
     /// The Host field of a request for this target: RFC 9110 section 7.2.
@@ -213,7 +233,8 @@ impl Target {
         let path_end = self.query_start.map_or(self.url.len(), |start| start - 1);
         let mut url = String::with_capacity(path_end + query.map_or(0, |query| query.len() + 1));
         url.push_str(&self.url[..path_end]);
-        let mut target = Self { url, path_start: self.path_start, query_start: None, ambiguity: self.ambiguity };
+        let Self { authority_start, path_start, ambiguity, .. } = *self;
+        let mut target = Self { url, authority_start, path_start, query_start: None, ambiguity };
         target.append_query(query);
         target
     }

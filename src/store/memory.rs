@@ -11,9 +11,9 @@
 use crate::entry::variants::Variants;
 use crate::entry::{ALLOCATION_OVERHEAD_BYTES, ARC_HEADER_BYTES, Entry};
 use crate::key::PrimaryKey;
+use ahash::RandomState;
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -7,6 +7,7 @@ mod interims;
 mod lifetime;
 mod refusals;
 mod requests;
+mod roads;
 mod support;
 mod timeouts;
 mod upgrades;

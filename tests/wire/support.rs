@@ -157,18 +157,23 @@ impl TestServer {
     where
         F: Future<Output = Answer> + Send + 'static,
     {
-        let listener = bind(options.http, Sharing::Alone).unwrap();
-        let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let script = Script { handling: Box::new(move |request| Box::pin(handling(request))), seen: seen.clone() };
+        Self { seen, ..Self::of(options, Arc::new(script)) }
+    }
+
+    /// A proxy in front of any handler; what that has seen is not told.
+    pub(crate) fn of(options: ProxyOptions, handler: Arc<impl Handler>) -> Self {
+        let listener = bind(options.http, Sharing::Alone).unwrap();
+        let address = listener.local_addr().unwrap();
         let memory = Arc::new(Memory::default());
         let observers: Observers = Arc::new([memory.clone() as Arc<dyn Observer>]);
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(listener, Arc::new(script), options, observers, shutdown));
-        Self { address, memory, seen, stop: Some(stop), task }
+        let task = tokio::spawn(serve(listener, handler, options, observers, shutdown));
+        Self { address, memory, seen: Arc::default(), stop: Some(stop), task }
     }
 
     pub(crate) async fn client(&self) -> Client {

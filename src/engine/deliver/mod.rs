@@ -12,6 +12,7 @@ use crate::entry::Entry;
 use crate::semantics::conditional::{self, Precondition};
 use crate::semantics::partial::{Coverage, coverage};
 use crate::semantics::range::{self, ByteRange, IfRange, RangeVerdict};
+use bytes::Bytes;
 use http::header::{
     AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
@@ -84,12 +85,28 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
     whole(&representation, fields, method, age)
 }
 
+/// Head and body of an entry as it is kept, where a GET without conditions or range is answered by just them. None
+/// where the entry is a part, or the request wants another representation.
+#[must_use]
+pub fn at_rest<'a>(entry: &'a Entry, presented: &HeaderMap) -> Option<(&'a [u8], &'a Bytes)> {
+    if entry.parts.part.is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
+        return None;
+    }
+    Some((entry.prepared.at_rest(), entry.parts.body.at_rest()))
+}
+
+/// The Age that is told, in seconds.
+#[must_use]
+pub fn told_age_secs(age: Duration) -> u64 {
+    age.as_secs().min(AGE_SECS_MAX)
+}
+
 fn is_conditional(presented: &HeaderMap) -> bool {
     [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| presented.contains_key(name))
 }
 
 fn respond(status: StatusCode, mut fields: HeaderMap, age: Duration, body: Body) -> Response<Body> {
-    fields.insert(AGE, HeaderValue::from(age.as_secs().min(AGE_SECS_MAX)));
+    fields.insert(AGE, HeaderValue::from(told_age_secs(age)));
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = fields;

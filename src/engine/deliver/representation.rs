@@ -40,6 +40,11 @@ impl<'a> Representation<'a> {
         Self { entry, view: if coded { View::AtRest } else { View::Identity } }
     }
 
+    /// Whether it is what is kept, byte for byte.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.view == View::AtRest
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         self.entry.parts.status
     }

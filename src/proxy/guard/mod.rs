@@ -9,7 +9,7 @@ mod diagnose;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub(super) mod head;
-mod target;
+pub(super) mod target;
 
 use super::refusal::Refusal;
 use chunked::Chunked;
@@ -70,6 +70,11 @@ impl Guard {
             Position::Length(left) => Place::Body(*left),
             Position::Chunked(chunked) => Place::Body(chunked.data_left()),
         }
+    }
+
+    /// Whether a message begins with the next byte, and nothing was skipped before it.
+    pub(super) const fn is_between_messages(&self) -> bool {
+        matches!(self.position, Position::Head { searched: 0 }) && !self.skipped
     }
 
     /// Looks at `bytes`, which begin where the last step ended, and takes one step.

@@ -31,14 +31,17 @@ fn all(bytes: &[u8], class: u8) -> bool {
 ///
 /// # Errors
 /// [`Refusal::Target`].
-pub(super) fn check(method: &str, target: &str) -> Result<(), Refusal> {
+pub(in crate::proxy) fn check(method: &str, target: &str) -> Result<(), Refusal> {
     let origin_form = match target.as_bytes().first() {
         Some(b'/') => target,
         Some(b'*') if target.len() == 1 && method == "OPTIONS" => return Ok(()),
         _ => after_authority(target).ok_or(Refusal::Target)?,
     };
-    let (path, query) = origin_form.split_once('?').unwrap_or((origin_form, ""));
-    if all(path.as_bytes(), IN_PATH) && all(query.as_bytes(), IN_QUERY) { Ok(()) } else { Err(Refusal::Target) }
+    let bytes = origin_form.as_bytes();
+    let path_bytes = memchr::memchr(b'?', bytes).unwrap_or(bytes.len());
+    let (path, query) = bytes.split_at(path_bytes);
+    // The question mark itself may stand in a query.
+    if all(path, IN_PATH) && all(query, IN_QUERY) { Ok(()) } else { Err(Refusal::Target) }
 }
 
 /// What follows the authority of an absolute-form target.

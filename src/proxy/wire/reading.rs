@@ -1,6 +1,7 @@
 //! The reading half of the wrapper: from the socket through the guard into hyper's buffer.
 
-use super::{Gate, Socket, Wire};
+use super::{Gate, Hyper, Socket, Wire};
+use crate::engine::Handler;
 use crate::proxy::conversation::{Refused, UpgradeState};
 use crate::proxy::guard::head::Next;
 use crate::proxy::guard::{Place, Step};
@@ -37,7 +38,7 @@ enum Filled {
     End,
 }
 
-impl<T: Socket> Wire<T> {
+impl<T: Socket, H: Handler> Wire<T, H> {
     /// Moves the guard over what the buffer holds, at most to the end of one message: as long as nothing of a message
     /// has been handed up, whatever is wrong with it refuses it as a whole.
     fn scan(&mut self) {
@@ -70,6 +71,7 @@ impl<T: Socket> Wire<T> {
         }
         self.passed = taken;
         if head_taken {
+            self.hyper = Hyper::Busy;
             let number = self.conversation.head_passed();
             if self.hold_after_message {
                 *self.conversation.upgrade() = UpgradeState::Asked(number);
@@ -83,6 +85,7 @@ impl<T: Socket> Wire<T> {
         let shown = line.get(..FIRST_LINE_BYTES).unwrap_or(line);
         let first_line = String::from_utf8_lossy(shown).into();
         let number = self.conversation.head_passed();
+        self.hyper = Hyper::Busy;
         self.conversation.refuse(Refused { number, refusal, first_line });
         self.buffer = BytesMut::from(REPLACEMENT);
         self.passed = REPLACEMENT.len();
@@ -172,11 +175,12 @@ impl<T: Socket> Wire<T> {
     }
 }
 
-impl<T: Socket> Read for Wire<T> {
+impl<T: Socket, H: Handler> Read for Wire<T, H> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, mut into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
             if this.passed == 0 && this.gate == Gate::Guarded {
+                ready!(this.poll_plain_hits(cx))?;
                 this.scan();
             }
             if this.passed > 0 {

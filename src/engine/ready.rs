@@ -1,0 +1,141 @@
+//! The short road: a plain request that a fresh stored response answers, without a task, a response or its headers.
+//!
+//! The rules, the key, the barriers and the judgement are those of the long road; only the delivery differs, which is
+//! the head as it was prepared and the body as it is kept. Whatever is not plain, not stored or not fresh is not for
+//! here: the long road begins anew with it.
+
+use super::Engine;
+use super::deliver;
+use super::find::Found;
+use super::outcome::{Decision, Outcome};
+use super::request::CacheableRequest;
+use super::respond::ttl_secs;
+use crate::entry::Entry;
+use crate::rules::Verdict;
+use crate::semantics::cache_status::{CacheStatus, put_decimal};
+use crate::semantics::reason::Reason;
+use crate::semantics::target::Target;
+use bytes::{BufMut, Bytes};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::uri::Scheme;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use std::sync::Arc;
+
+/// Fields that make a request more than plain: they change what is answered, or how the connection goes on.
+const NOT_PLAIN: [HeaderName; 15] = [
+    AUTHORIZATION,
+    CACHE_CONTROL,
+    CONTENT_LENGTH,
+    EXPECT,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    PRAGMA,
+    RANGE,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// The headers of a plain request: one valid Host, nothing of [`NOT_PLAIN`], and a Connection that says `keep-alive` at
+/// most. Made once for all requests of a connection that have them.
+#[derive(Debug, Clone)]
+pub struct PlainHeaders {
+    headers: Arc<HeaderMap>,
+    /// The root of the authority that they name.
+    root: Target,
+}
+
+impl PlainHeaders {
+    /// These headers, if they are plain, on a connection of this scheme.
+    #[must_use]
+    pub fn of(headers: HeaderMap, scheme: &Scheme) -> Option<Self> {
+        let root = Target::settle(&Uri::from_static("/"), &headers, scheme).ok()?;
+        let keeps_alive =
+            headers.get_all(CONNECTION).iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
+        let is_plain = keeps_alive && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
+        is_plain.then(|| Self { headers: Arc::new(headers), root })
+    }
+
+    /// The Host field.
+    #[must_use]
+    pub fn host(&self) -> Option<&HeaderValue> {
+        self.headers.get(HOST)
+    }
+}
+
+/// A GET over HTTP/1.1 without a body, in origin form, with plain headers.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainRequest<'a> {
+    /// Path and query as the client sent them.
+    pub path_and_query: &'a str,
+    /// The client's headers.
+    pub headers: &'a PlainHeaders,
+}
+
+/// A fresh stored response that answers a plain request as it is kept.
+#[derive(Debug)]
+pub struct ReadyHit {
+    entry: Arc<Entry>,
+    age_secs: u64,
+    /// How it was decided.
+    pub decision: Decision,
+}
+
+impl ReadyHit {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.entry.parts.status
+    }
+
+    /// Writes the whole head, the empty line that ends it included, as HTTP/1.1 has it.
+    pub fn write_head(&self, out: &mut Vec<u8>) {
+        out.put_slice(self.entry.prepared.at_rest());
+        out.put_slice(b"age: ");
+        put_decimal(out, self.age_secs);
+        out.put_slice(b"\r\nvia: 1.1 larder\r\n");
+        if let Some(cache_status) = &self.decision.cache_status {
+            out.put_slice(b"cache-status: ");
+            cache_status.write_into(out);
+            out.put_slice(b"\r\n");
+        }
+        out.put_slice(b"\r\n");
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        self.entry.parts.body.at_rest()
+    }
+}
+
+/// The hit that answers a plain request, if there is one.
+pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<ReadyHit> {
+    let PlainRequest { path_and_query, headers } = request;
+    let target = headers.root.beside(path_and_query);
+    let rules = engine.rules();
+    let Verdict::Cache(route) = rules.decide(&Method::GET, &target) else { return None };
+    let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules);
+    let now = engine.now();
+    let usable = match engine.find(&request, now) {
+        Found::Usable(usable) if usable.why == Reason::Fresh => usable,
+        _ => return None,
+    };
+    deliver::at_rest(&usable.entry, &headers.headers)?;
+    engine.hot_keys().note(&request, &usable.entry);
+    let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &usable.lifetime, now));
+    let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });
+    let route = Some(request.route.name.clone());
+    Some(ReadyHit {
+        age_secs: deliver::told_age_secs(usable.entry.parts.policy.current_age(now)),
+        entry: usable.entry,
+        decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status },
+    })
+}

@@ -1,0 +1,120 @@
+//! A plain hit's answer on its way to the socket.
+
+use crate::engine::outcome::Decision;
+use crate::engine::ready::ReadyHit;
+use bytes::{Buf, Bytes};
+use http::StatusCode;
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::task::{Poll, ready};
+use tokio::time::Instant;
+
+/// A longer body is written in pieces of this size: the kernel copies them into buffers that it has just freed.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// A body of this size is copied behind its head: one buffer costs the kernel less than two.
+const COPIED_BYTES_MAX: usize = 4 * 1024;
+
+/// How much of a head's buffer is kept for the next one.
+const KEPT_BYTES_MAX: usize = 2 * COPIED_BYTES_MAX;
+
+thread_local! {
+    /// The buffer in which this thread makes heads. An answer that can't be written at once takes it along.
+    static HEAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What is written at once. The kernel takes one buffer more cheaply than a list of one.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::proxy) enum Parts<'a> {
+    /// One buffer.
+    One(&'a [u8]),
+    /// A head and a piece of the body behind it.
+    Two(&'a [IoSlice<'a>]),
+}
+
+/// The answer.
+#[derive(Debug)]
+pub(in crate::proxy) struct Outgoing {
+    hit: ReadyHit,
+    request_bytes: usize,
+    started: Instant,
+    /// The head, with the body behind it where that is short.
+    head: Vec<u8>,
+    head_sent: usize,
+    /// What of the body has not been sent.
+    body: Bytes,
+    sent: usize,
+    head_bytes: usize,
+}
+
+impl Outgoing {
+    /// The answer to a request of so many bytes, whose head was complete at `started`.
+    pub(super) fn new(hit: ReadyHit, request_bytes: usize, started: Instant) -> Self {
+        let mut head = HEAD.take();
+        head.clear();
+        hit.write_head(&mut head);
+        let head_bytes = head.len();
+        let mut body = Bytes::new();
+        if hit.body().len() <= COPIED_BYTES_MAX {
+            head.extend_from_slice(hit.body());
+        } else {
+            body = hit.body().clone();
+        }
+        Self { hit, request_bytes, started, head, head_sent: 0, body, sent: 0, head_bytes }
+    }
+
+    /// Writes what is left.
+    pub(in crate::proxy) fn poll_send(
+        &mut self,
+        mut write: impl FnMut(Parts<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let head = self.head.get(self.head_sent..).unwrap_or_default();
+            let piece = self.body.get(..self.body.len().min(PIECE_BYTES)).unwrap_or_default();
+            if head.is_empty() && piece.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let written = ready!(match (head, piece) {
+                (one, []) | ([], one) => write(Parts::One(one)),
+                (head, piece) => write(Parts::Two(&[IoSlice::new(head), IoSlice::new(piece)])),
+            })?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let of_head = written.min(head.len());
+            self.head_sent += of_head;
+            self.body.advance((written - of_head).min(self.body.len()));
+            self.sent += written;
+        }
+    }
+
+    /// The length of the request that this answers.
+    pub(in crate::proxy) const fn request_bytes(&self) -> usize {
+        self.request_bytes
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.hit.status()
+    }
+
+    pub(super) const fn decision(&self) -> &Decision {
+        &self.hit.decision
+    }
+
+    pub(super) const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Bytes of the body that were handed to the socket.
+    pub(super) const fn body_bytes_sent(&self) -> u64 {
+        self.sent.saturating_sub(self.head_bytes) as u64
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if self.head.capacity() <= KEPT_BYTES_MAX {
+            HEAD.set(std::mem::take(&mut self.head));
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The answering half of the wrapper: plain hits, from the buffer to the socket.
+
+use super::{Gate, Hyper, Socket, Wire};
+use crate::engine::Handler;
+use crate::proxy::fast_path::Parts;
+use crate::proxy::observer::Ending;
+use bytes::Buf;
+use std::io;
+use std::task::{Context, Poll, ready};
+
+impl<T: Socket, H: Handler> Wire<T, H> {
+    /// Answers the plain hits that the buffer begins with, one after another, until it begins with something else.
+    pub(super) fn poll_plain_hits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_outgoing(cx))?;
+            let may_answer = self.hyper == Hyper::Idle
+                && self.gate == Gate::Guarded
+                && !self.buffer.is_empty()
+                && self.guard.is_between_messages();
+            let Some(fast_path) = self.fast_path.as_mut().filter(|_| may_answer) else { return Poll::Ready(Ok(())) };
+            let Some(outgoing) = fast_path.begin(&self.buffer, &self.limits.head, &self.conversation) else {
+                return Poll::Ready(Ok(()));
+            };
+            self.read_deadline = None;
+            self.outgoing = Some(outgoing);
+        }
+    }
+
+    /// Finishes the answer under way, if there is one.
+    pub(super) fn poll_outgoing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(mut outgoing) = self.outgoing.take() else { return Poll::Ready(Ok(())) };
+        let polled = outgoing.poll_send(|parts| {
+            self.poll_write_with(cx, |socket, cx| match parts {
+                Parts::One(bytes) => socket.poll_write(cx, bytes),
+                Parts::Two(parts) => socket.poll_write_vectored(cx, parts),
+            })
+        });
+        self.outgoing = Some(outgoing);
+        let sent = ready!(polled);
+        self.end_outgoing(if sent.is_ok() { Ending::Complete } else { Ending::ClientGone });
+        Poll::Ready(sent)
+    }
+
+    /// Tells of the answer under way, if there is one, and lets its request go.
+    pub(super) fn end_outgoing(&mut self, ending: Ending) {
+        let Some((outgoing, fast_path)) = self.outgoing.take().zip(self.fast_path.as_ref()) else { return };
+        fast_path.end(&outgoing, &self.buffer, ending, &self.conversation);
+        self.buffer.advance(outgoing.request_bytes().min(self.buffer.len()));
+    }
+}
