@@ -1,7 +1,7 @@
 //! A plain hit that is answered before hyper sees its request is the hit that hyper would have sent: every kind of
 //! request goes down both roads, to one engine, and comes to the same.
 
-use crate::support::{Client, DEADLINE, Reply, TestServer, Told, full, options};
+use crate::support::{Client, DEADLINE, Reply, TestServer, full, options};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -130,11 +130,17 @@ impl Roads {
         Self { clock, handler, short, long: TestServer::of(options(), Arc::new(Long(engine))) }
     }
 
-    /// Has the answer to a GET stored.
-    async fn prime(&self, target: &str, fields: &str) {
+    /// Has the answer to a GET stored, if it may be: asks until it is not about to be. Returns how often it asked.
+    async fn prime(&self, target: &str, fields: &str) -> usize {
         let mut client = self.long.client().await;
-        client.send(format!("GET {target} HTTP/1.1\r\nHost: shop\r\n{fields}\r\n")).await;
-        client.reply().await;
+        for asked in 1.. {
+            client.send(format!("GET {target} HTTP/1.1\r\nHost: shop\r\n{fields}\r\n")).await;
+            let reply = client.reply().await;
+            if !reply.headers.get("cache-status").is_some_and(|status| status.to_str().unwrap().contains("stored")) {
+                return asked;
+            }
+        }
+        unreachable!("a test ends before it has counted so far")
     }
 
     fn took_short(&self) -> usize {
@@ -161,7 +167,7 @@ enum Road {
 use Road::{Long as ByHyper, Short as AtOnce};
 
 /// Target, what it is primed with, the fields of the request, the road it takes.
-const REQUESTS: [(&str, &str, &str, Road); 41] = [
+const REQUESTS: [(&str, &str, &str, Road); 40] = [
     ("/a", "", "", AtOnce),
     ("/a?b=c&d", "", "", AtOnce),
     ("/a/../b", "", "", AtOnce),
@@ -183,7 +189,6 @@ const REQUESTS: [(&str, &str, &str, Road); 41] = [
     ("/long", "", "", ByHyper),
     ("/language", "Accept-Language: de\r\n", "Accept-Language: de\r\n", AtOnce),
     ("/language", "Accept-Language: de\r\n", "accept-language:  DE \r\n", AtOnce),
-    ("/language", "Accept-Language: de\r\n", "Accept-Language: fr\r\n", ByHyper),
     ("/keyed/a", "", "", AtOnce),
     ("/keyed/a?utm_source=x", "", "", AtOnce),
     ("/keyed/a", "X-Shop: 1\r\n", "X-Shop: 1\r\n", AtOnce),
@@ -209,7 +214,7 @@ const REQUESTS: [(&str, &str, &str, Road); 41] = [
 async fn every_kind_of_request_comes_to_the_same_on_both_roads() {
     for (target, primed, fields, road) in REQUESTS {
         let roads = Roads::build();
-        roads.prime(target, primed).await;
+        let asked = roads.prime(target, primed).await;
         roads.clock.advance(std::time::Duration::from_secs(7));
         let request = format!("GET {target} HTTP/1.1\r\nHost: shop\r\n{fields}\r\n");
         let (mut short, mut long) = (roads.short.client().await, roads.long.client().await);
@@ -217,27 +222,15 @@ async fn every_kind_of_request_comes_to_the_same_on_both_roads() {
         let at_once = short.reply().await;
         long.send(&request).await;
         let by_hyper = long.reply().await;
-        let (mut at_once, by_hyper) = (shown(&at_once), shown(&by_hyper));
-        // A first answer that may be stored is one that the second finds.
-        if let Some(fetched) = at_once.1.iter().find(|(_, value)| value.contains("fwd=") && value.contains("stored")) {
-            panic!("{target} {fields:?} was not primed: {fetched:?}");
-        }
-        if target == "/language" && road == ByHyper {
-            // The short road's server asked first, so the other one found what it had stored.
-            at_once.1.retain(|(name, _)| name != "cache-status" && name != "age");
-        }
+        let (at_once, by_hyper) = (shown(&at_once), shown(&by_hyper));
         assert_eq!(at_once.0, by_hyper.0, "{target} {fields:?}");
         assert_eq!(at_once.1, by_hyper.1, "{target} {fields:?}");
         assert!(at_once.2 == by_hyper.2, "{target} {fields:?}: other bodies");
         let took = if roads.took_short() == 1 { AtOnce } else { ByHyper };
         assert_eq!(took, road, "{target} {fields:?}");
-        assert_eq!(alike(roads.short.told(1).await), alike(roads.long.told(2).await), "{target} {fields:?}");
+        let (short, long) = (roads.short.told(1).await, roads.long.told(asked + 1).await);
+        assert_eq!(short.last(), long.last(), "{target} {fields:?}: what observers are told");
     }
-}
-
-/// What observers were told of the last request.
-fn alike(told: Vec<Told>) -> Told {
-    told.last().unwrap().clone()
 }
 
 #[tokio::test]

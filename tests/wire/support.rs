@@ -265,13 +265,13 @@ impl Client {
         }
     }
 
-    /// Reads so many bytes.
+    /// Reads so many bytes; those that are no text are shown one by one.
     pub(crate) async fn bytes(&mut self, count: usize) -> String {
         while self.read.len() < count {
             assert!(self.fill().await.unwrap() > 0, "the end came early");
         }
         let rest = self.read.split_off(count);
-        String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap()
+        String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap_or_else(|error| byte_by_byte(&error))
     }
 
     /// Reads one message whose length is told by Content-Length, or that has no body.
@@ -307,6 +307,10 @@ impl Client {
             }
         }
     }
+}
+
+fn byte_by_byte(no_text: &std::string::FromUtf8Error) -> String {
+    no_text.as_bytes().iter().map(|byte| char::from(*byte)).collect()
 }
 
 fn find(within: &[u8], sought: &[u8]) -> Option<usize> {
