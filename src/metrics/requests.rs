@@ -6,6 +6,7 @@
 use super::histogram::{DurationCounts, DurationHistogram};
 use crate::engine::outcome::Outcome;
 use crate::scope::RouteName;
+use ahash::RandomState;
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use std::collections::HashMap;
@@ -55,7 +56,7 @@ impl RequestCounts {
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     unrouted: Cells,
-    routes: ArcSwap<HashMap<RouteName, Arc<Cells>>>,
+    routes: ArcSwap<HashMap<RouteName, Arc<Cells>, RandomState>>,
 }
 
 impl Requests {

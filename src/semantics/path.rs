@@ -60,11 +60,22 @@ fn is_settled(path: &[u8]) -> bool {
     let mut after_slash = false;
     path.first() == Some(&b'/')
         && path.iter().all(|&byte| {
-            let is_ordinary = is_plain(byte) && !(after_slash && matches!(byte, b'/' | b'.'));
+            let is_ordinary = PLAIN[usize::from(byte)] && !(after_slash && matches!(byte, b'/' | b'.'));
             after_slash = byte == b'/';
             is_ordinary
         })
 }
+
+/// [`is_plain`] of each byte.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x7F {
+        plain[byte as usize] = is_plain(byte);
+        byte += 1;
+    }
+    plain
+};
 
 /// Whether a byte stands for itself in a segment and is no delimiter: unreserved, sub-delims but `;`, `:`, `@`; or `/`.
 const fn is_plain(byte: u8) -> bool {
