@@ -5,6 +5,7 @@ mod support;
 
 mod fleet {
     mod events;
+    mod explaining;
     mod house;
     mod invariant_1_purge;
     mod invariant_2_coalescing;
@@ -12,4 +13,5 @@ mod fleet {
     mod kinds_of_redis;
     mod prices_under_load;
     mod shared_tier;
+    mod telling_of_purges;
 }
