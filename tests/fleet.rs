@@ -12,6 +12,6 @@ mod fleet {
     mod invariant_5_redis_fails;
     mod kinds_of_redis;
     mod prices_under_load;
+    mod receipts;
     mod shared_tier;
-    mod telling_of_purges;
 }

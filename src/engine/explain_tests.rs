@@ -7,7 +7,6 @@ use crate::engine::refresh::RefreshOptions;
 use crate::engine::shared::Shared;
 use crate::engine::{EngineParts, Handler, RequestContext};
 use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
-use crate::fleet::guarded_link::GuardedLink;
 use crate::fleet::link::Link;
 use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
@@ -15,21 +14,23 @@ use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::invalidation::{Invalidation, PurgeOptions};
+use crate::key::PrimaryKey;
 use crate::rules::pattern::PathPattern;
 use crate::rules::{Route, RuleSet};
 use crate::scope::{RouteName, Scope};
-use crate::store::memory::{MemoryOptions, MemoryTier};
-use crate::store::redis::RedisTier;
+use crate::store::memory::{Admission, MemoryOptions, MemoryTier};
+use crate::store::tier::Tier;
 use crate::store::write_behind::WriteBehind;
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body_util::{BodyExt, Full};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, advance};
+use tokio::time::advance;
 
 const URL: &str = "http://shop/p";
-const TIMEOUT: Duration = Duration::from_millis(50);
 
 /// An origin whose every answer is fresh for a minute.
 struct Fresh;
@@ -44,59 +45,86 @@ impl Origin for Fresh {
     }
 }
 
-/// A way to Redis that may be cut.
+/// A tier that several instances share, as long as it is there.
 #[derive(Debug, Default)]
-struct Cut(AtomicBool);
+struct SimulatedTier {
+    stored: Mutex<HashMap<PrimaryKey, Arc<Variants>>>,
+    is_away: AtomicBool,
+    lookups: AtomicU64,
+}
 
-impl Wire for Cut {
-    fn next(&self) -> Passage {
-        if self.0.load(Ordering::Relaxed) {
-            return Passage::LostThere;
+#[async_trait::async_trait]
+impl Tier for SimulatedTier {
+    async fn lookup(&self, key: &PrimaryKey) -> Lookup {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+        self.peek(key).await
+    }
+
+    async fn peek(&self, key: &PrimaryKey) -> Lookup {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Lookup::Unavailable;
         }
+        self.stored.lock().unwrap().get(key).map_or(Lookup::Absent, |variants| Lookup::Found(Arc::clone(variants)))
+    }
+
+    async fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>, _keep_for: Duration) -> Admission {
+        self.stored.lock().unwrap().insert(key.clone(), Arc::new(Variants::of(vec![entry])));
+        Admission::Stored
+    }
+
+    async fn discard(&self, key: &PrimaryKey, _entry: &Entry) {
+        self.stored.lock().unwrap().remove(key);
+    }
+}
+
+/// Messages arrive at once.
+#[derive(Debug)]
+struct Near;
+
+impl Wire for Near {
+    fn next(&self) -> Passage {
         Passage::Through { there: Duration::ZERO, back: Duration::ZERO }
     }
 }
 
-/// One of several instances on one Redis.
+/// One of several instances with one shared tier.
 struct Instance {
     engine: Arc<Engine>,
-    tier: Arc<RedisTier>,
-    wire: Arc<Cut>,
+    tier: Arc<SimulatedTier>,
+    leases: Arc<FetchLeases>,
 }
 
 impl Instance {
-    fn on(redis: &Arc<SimulatedRedis>) -> Self {
-        let (clock, wire) = (Arc::new(SystemClock::default()), Arc::new(Cut::default()));
-        let link = || -> Arc<dyn Link> { redis.link(wire.clone()) };
-        let requests: Arc<dyn Link> = GuardedLink::over(link());
+    fn with(tier: Arc<SimulatedTier>, redis: &Arc<SimulatedRedis>) -> Self {
+        let link = || -> Arc<dyn Link> { redis.link(Arc::new(Near)) };
         let options = FleetOptions {
             url: String::new(),
             ca_pem: None,
             names: Names::below("larder"),
             instance: "one".to_owned(),
-            timeout: TIMEOUT,
+            timeout: Duration::from_millis(50),
             partition_grace: Duration::from_secs(30),
             value_bytes_max: 1 << 20,
             queue_bytes_max: 1 << 20,
             log_retention: Duration::from_hours(24),
         };
-        let tier = RedisTier::new(Arc::clone(&requests), link(), options.clone(), clock.clone());
         let (writes, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
-        let links = LeaseLinks { requests, background: link(), listening: link() };
+        let links = LeaseLinks { requests: link(), background: link(), listening: link() };
         let (leases, leasing) = FetchLeases::new(links, options, 0);
         tokio::spawn(writing);
         tokio::spawn(leasing);
         let route = Route::plain(RouteName::new("all"), PathPattern::parse("/**").unwrap());
+        let shared = Shared { tier: tier.clone(), writes, leases: Arc::clone(&leases), answered: Arc::default() };
         let engine = Engine::new(EngineParts {
-            clock,
+            clock: Arc::new(SystemClock::default()),
             origin: Arc::new(Fresh),
             memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 1 << 20, variants_per_key_max: 4 })),
-            shared: Some(Shared { tier: tier.clone(), writes, leases, answered: Arc::default() }),
+            shared: Some(shared),
             invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::new()))),
             rules: RuleSet::new(vec![route]).unwrap(),
             refresh: RefreshOptions::default(),
         });
-        Self { engine, tier, wire }
+        Self { engine, tier, leases }
     }
 
     async fn get(&self) -> Outcome {
@@ -112,11 +140,10 @@ impl Instance {
         self.engine.explain(&Method::GET, &URL.parse().unwrap(), &headers).await.unwrap()
     }
 
-    async fn until_written(&self) {
-        let written = |tier: &RedisTier| tier.usage().writes.iter().any(|count| *count == ("stored", 1));
-        while !written(&self.tier) {
-            advance(Duration::from_millis(1)).await;
-        }
+    /// Look-ups counted by the tier, and fetches claimed by this instance.
+    fn counted(&self) -> (u64, u64) {
+        let claims = self.leases.claims().into_iter().map(|(_, count)| count).sum();
+        (self.tier.lookups.load(Ordering::Relaxed), claims)
     }
 }
 
@@ -126,20 +153,22 @@ fn told(explanation: &Explanation) -> (&'static str, bool, &'static str, &'stati
     (shared.state, shared.asked, explanation.would.outcome, explanation.would.because.reason)
 }
 
-/// Two instances; the first has fetched the URL, and Redis holds it.
-async fn fetched() -> (Instance, Instance, Arc<SimulatedRedis>) {
-    let redis = SimulatedRedis::new();
-    let (one, two) = (Instance::on(&redis), Instance::on(&redis));
+/// Two instances; the first has fetched the URL, and the shared tier has it.
+async fn fetched() -> (Instance, Instance) {
+    let (tier, redis) = (Arc::<SimulatedTier>::default(), SimulatedRedis::new());
+    let (one, two) = (Instance::with(tier.clone(), &redis), Instance::with(tier.clone(), &redis));
     assert_eq!(told(&two.explain(&[]).await), ("absent", true, "miss", "not-stored"));
-    assert_eq!(one.get().await, Outcome::Miss);
-    one.until_written().await;
-    (one, two, redis)
+    assert_eq!((two.counted(), one.get().await), ((0, 0), Outcome::Miss));
+    while tier.stored.lock().unwrap().is_empty() {
+        advance(Duration::from_millis(1)).await;
+    }
+    (one, two)
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_another_instance_fetched_is_told_and_left_where_it_is() {
-    let (one, two, redis) = fetched().await;
-    let ask = |command, key: String| redis.execute(redis::cmd(command).arg(key)).unwrap();
+    let (one, two) = fetched().await;
+    let before = two.counted();
     for _ in 0..2 {
         let explained = two.explain(&[]).await;
         assert_eq!(told(&explained), ("present", true, "hit", "shared-tier"));
@@ -147,19 +176,15 @@ async fn what_another_instance_fetched_is_told_and_left_where_it_is() {
         let [stored] = &explained.shared.as_ref().unwrap().stored[..] else { panic!("{explained:?}") };
         assert!(stored.picked);
         assert_eq!((stored.standing, stored.stamp.as_str(), stored.fresh_for_secs), ("clear", "0-0", 60));
-        let key = explained.key.as_ref().unwrap();
-        assert_eq!(ask("HLEN", format!("larder:entry:{key}")), redis::Value::Int(1));
-        assert_eq!(ask("GET", format!("larder:fetch:{key}")), redis::Value::Nil, "a fetch was claimed");
     }
-    let counted = two.tier.usage().lookups.into_iter().map(|(_, count)| count).sum::<u64>();
-    assert_eq!(counted, 0, "looking on was counted");
+    assert_eq!(two.counted(), before, "looking on was counted, or a fetch claimed");
     assert_eq!(told(&one.explain(&[]).await), ("present", false, "hit", "fresh"));
     assert_eq!(two.get().await, Outcome::Hit, "what was foretold did not happen");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_purge_of_what_redis_holds_is_told() {
-    let (_one, two, _redis) = fetched().await;
+async fn a_purge_of_what_the_shared_tier_holds_is_told() {
+    let (_one, two) = fetched().await;
     let purge = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Admin };
     two.engine.invalidation().purge(purge, PurgeOptions::default()).await.unwrap();
     let explained = two.explain(&[]).await;
@@ -170,19 +195,16 @@ async fn a_purge_of_what_redis_holds_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_wants_the_origins_own_word_does_not_look_there() {
-    let (_one, two, _redis) = fetched().await;
+    let (_one, two) = fetched().await;
     let explained = two.explain(&[(CACHE_CONTROL, "no-cache")]).await;
     assert_eq!(told(&explained), ("present", false, "miss", "not-stored"));
     assert_eq!(explained.would.alone.unwrap().reason, "request-no-cache");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redis_that_is_away_holds_an_explanation_up_once_and_no_longer_than_a_request() {
-    let (_one, two, _redis) = fetched().await;
-    two.wire.0.store(true, Ordering::Relaxed);
-    for wait in [TIMEOUT, Duration::ZERO] {
-        let began = Instant::now();
-        assert_eq!(told(&two.explain(&[]).await), ("unavailable", true, "miss", "not-stored"));
-        assert_eq!(began.elapsed(), wait);
-    }
+async fn a_shared_tier_that_is_away_is_told_as_such() {
+    let (_one, two) = fetched().await;
+    two.tier.is_away.store(true, Ordering::Relaxed);
+    assert_eq!(told(&two.explain(&[]).await), ("unavailable", true, "miss", "not-stored"));
+    assert_eq!(two.get().await, Outcome::Miss);
 }

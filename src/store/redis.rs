@@ -226,3 +226,7 @@ impl fmt::Debug for RedisTier {
         f.debug_struct("RedisTier").field("counts", &self.counts).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "redis_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! What receipts and metrics tell of a purge, at the instance that was asked and at the others.
 
-use super::house::{House, purge};
-use crate::support::{get, post};
+use super::house::{HOST, House, purge};
+use crate::support::{get, post, reply};
 
 #[tokio::test]
 async fn a_receipt_says_at_every_instance_who_asked_which_of_them() {
@@ -17,7 +17,8 @@ async fn a_receipt_says_at_every_instance_who_asked_which_of_them() {
 #[tokio::test]
 async fn a_purge_by_an_unsafe_request_is_told_as_such_elsewhere_too() {
     let house = House::build().await;
-    house.two.fetch(&post("/p", "").header("Host", super::house::HOST)).await;
+    house.one.origin.on("/p", reply(200).body("changed"));
+    house.two.fetch(&post("/p", "").header("Host", HOST)).await.status(200);
     crate::support::deadline::within("the purge at the other instance", async {
         loop {
             let receipts = house.one.admin(get("/purges")).await.text();
