@@ -95,8 +95,8 @@ struct Instance {
 }
 
 impl Instance {
-    fn with(tier: Arc<SimulatedTier>, redis: &Arc<SimulatedRedis>) -> Self {
-        let link = || -> Arc<dyn Link> { redis.link(Arc::new(Near)) };
+    fn with(tier: Arc<SimulatedTier>, hub: &Arc<SimulatedRedis>) -> Self {
+        let link = || -> Arc<dyn Link> { hub.link(Arc::new(Near)) };
         let options = FleetOptions {
             url: String::new(),
             ca_pem: None,
@@ -155,8 +155,8 @@ fn told(explanation: &Explanation) -> (&'static str, bool, &'static str, &'stati
 
 /// Two instances; the first has fetched the URL, and the shared tier has it.
 async fn fetched() -> (Instance, Instance) {
-    let (tier, redis) = (Arc::<SimulatedTier>::default(), SimulatedRedis::new());
-    let (one, two) = (Instance::with(tier.clone(), &redis), Instance::with(tier.clone(), &redis));
+    let (tier, hub) = (Arc::<SimulatedTier>::default(), SimulatedRedis::new());
+    let (one, two) = (Instance::with(tier.clone(), &hub), Instance::with(tier.clone(), &hub));
     assert_eq!(told(&two.explain(&[]).await), ("absent", true, "miss", "not-stored"));
     assert_eq!((two.counted(), one.get().await), ((0, 0), Outcome::Miss));
     while tier.stored.lock().unwrap().is_empty() {

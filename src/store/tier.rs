@@ -25,14 +25,14 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// What is stored under a key.
     async fn lookup(&self, key: &PrimaryKey) -> Lookup;
 
-    /// As [`Self::lookup`], for who only looks on: a tier that counts its look-ups does not count this one.
-    async fn peek(&self, key: &PrimaryKey) -> Lookup {
-        self.lookup(key).await
-    }
-
     /// Stores an entry in place of that of the same variant, for at most `keep_for`.
     async fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>, keep_for: Duration) -> Admission;
 
     /// Drops the entry of the same variant, if there is one.
     async fn discard(&self, key: &PrimaryKey, entry: &Entry);
+
+    /// As [`Self::lookup`], for who only looks on: a tier that counts its look-ups does not count this one.
+    async fn peek(&self, key: &PrimaryKey) -> Lookup {
+        self.lookup(key).await
+    }
 }
