@@ -50,7 +50,7 @@ async fn a_peek_finds_what_a_look_up_finds_waits_no_longer_and_is_not_counted() 
     key.part(KeyPart::Path, b"/p");
     let key = key.finish();
     assert!(matches!(tier.peek(&key).await, Lookup::Absent));
-    tier.admit(&key, Sample::typical().entry(), Duration::from_secs(60)).await;
+    tier.admit(&key, Sample::typical().entry(), Duration::from_mins(1)).await;
     let Lookup::Found(variants) = tier.peek(&key).await else { panic!("it is there") };
     assert_eq!(variants.entries().len(), 1);
     wire.0.store(true, Ordering::Relaxed);

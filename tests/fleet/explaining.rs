@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 async fn explain(instance: &Scenario) -> Value {
     let answer = instance.admin(get(&format!("/explain?url=http%3A%2F%2F{HOST}%2Fp"))).await;
-    serde_json::from_str(&answer.status(200).text()).unwrap()
+    serde_json::from_str(&answer.status(200).text()).expect("it is JSON")
 }
 
 /// A fleet whose first instance has fetched the path, and Redis has it.

@@ -48,6 +48,6 @@ async fn each_instance_counts_a_purge_once_and_how_long_it_took() {
     for ((series, before), grown) in series.into_iter().zip(before).zip([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]) {
         let after = count(series).await;
         let expected = [before[0] + grown[0], before[1] + grown[1]];
-        assert!(after == expected, "{series}: {before:?}, and then {after:?}");
+        assert_eq!(format!("{after:?}"), format!("{expected:?}"), "{series}");
     }
 }
