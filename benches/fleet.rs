@@ -13,10 +13,11 @@ use larder::engine::refresh::RefreshOptions;
 use larder::engine::shared::Shared;
 use larder::engine::{Engine, EngineParts, Handler, RequestContext};
 use larder::fleet::fetch_leases::{FetchLeases, LeaseLinks};
+use larder::fleet::guarded_link::GuardedLink;
 use larder::fleet::link::Link;
 use larder::fleet::names::Names;
 use larder::fleet::options::FleetOptions;
-use larder::fleet::redis_link::{Purpose, RedisLink};
+use larder::fleet::redis_link::RedisLink;
 use larder::invalidation::local_log::LocalLog;
 use larder::invalidation::purge::{Depth, Purge, Source};
 use larder::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions, PurgeOptions};
@@ -168,8 +169,8 @@ fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
         queue_bytes_max: 16 << 20,
         log_retention: Duration::from_hours(24),
     };
-    let link = |purpose| -> Arc<dyn Link> { RedisLink::open(&options, purpose).expect("it is an address") };
-    let (requests, background) = (link(Purpose::Requests), || link(Purpose::Background));
+    let background = || -> Arc<dyn Link> { RedisLink::open(&options).expect("it is an address") };
+    let requests: Arc<dyn Link> = GuardedLink::over(background());
     let links = FleetLinks { requests: Arc::clone(&requests), reader: background() };
     let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), InvalidationOptions::default());
     let (clock, writes) = (Arc::new(SystemClock::default()), background());

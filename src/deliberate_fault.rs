@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     PrivateIsStored,
     /// Invariant 5: a look-up in Redis has no deadline worth the name.
     NoDeadline,
+    /// Invariant 5: however often Redis fails, requests go on waiting for it.
+    BreakerStaysClosed,
 }
 
 thread_local! {

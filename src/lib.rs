@@ -12,6 +12,7 @@
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod deliberate_fault;
+pub mod histogram;
 pub mod semantics;
 
 pub mod entry;

@@ -5,11 +5,13 @@ mod support;
 
 mod fleet {
     mod events;
+    mod explaining;
     mod house;
     mod invariant_1_purge;
     mod invariant_2_coalescing;
     mod invariant_5_redis_fails;
     mod kinds_of_redis;
     mod prices_under_load;
+    mod receipts;
     mod shared_tier;
 }

@@ -34,7 +34,7 @@ pub(super) async fn explain(
     if let Some(host) = url.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
         headers.insert(HOST, host);
     }
-    let explanation = state.engine.explain(&asked.method, &url, &headers);
+    let explanation = state.engine.explain(&asked.method, &url, &headers).await;
     let explanation = explanation.map_err(|error| Problem::input("url", error.to_string()))?;
     Ok(Json(explanation).into_response())
 }

@@ -22,6 +22,7 @@ pub(super) struct ShownReceipt {
     requested_at: String,
     depth: &'static str,
     source: &'static str,
+    by: String,
     scopes_total: usize,
     scopes: Vec<ShownScope>,
 }
@@ -44,6 +45,7 @@ impl From<&Receipt> for ShownReceipt {
             requested_at: rfc3339(receipt.requested_at),
             depth: receipt.depth.label(),
             source: receipt.source.label(),
+            by: receipt.by.clone(),
             scopes_total: receipt.scopes_total,
             scopes: receipt.scopes.iter().map(ShownScope::from).collect(),
         }

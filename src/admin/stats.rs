@@ -3,7 +3,7 @@
 use super::AdminState;
 use super::answer::{millis, rfc3339};
 use crate::engine::outcome::Outcome;
-use crate::metrics::histogram::DurationCounts;
+use crate::histogram::DurationCounts;
 use crate::metrics::requests::RequestCounts;
 use crate::metrics::sources::{ServerUsage, TierUsage};
 use axum::Json;
@@ -130,7 +130,7 @@ pub(super) async fn show(State(state): State<AdminState>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::histogram::DurationHistogram;
+    use crate::histogram::DurationHistogram;
     use std::time::Duration;
 
     fn counts(outcome: Outcome, requests: u64, micros: u64) -> RequestCounts {

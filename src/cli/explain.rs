@@ -79,16 +79,29 @@ fn render(explanation: &Value) -> String {
     }
     section(&mut lines, "directives of the request", &explanation["request_directives"]);
     for stored in explanation["stored"].as_array().into_iter().flatten() {
-        lines.extend(render_stored(stored));
+        lines.extend(render_stored("stored", stored));
     }
+    lines.extend(render_shared(&explanation["shared"]));
     section(&mut lines, "fields sent to the origin", &explanation["fetch_headers"]);
     lines.join("\n")
 }
 
-fn render_stored(stored: &Value) -> Vec<String> {
-    let picked = if stored["picked"] == true { "stored, and picked" } else { "stored, but for other request headers" };
+fn render_shared(shared: &Value) -> Vec<String> {
+    if !shared.is_object() {
+        return Vec::new();
+    }
+    let looked_into = if shared["asked"] == true { "" } else { ", not looked into for this request" };
+    let mut lines = vec![format!("  {:<10} {}{looked_into}", "shared", shown(&shared["state"]))];
+    for stored in shared["stored"].as_array().into_iter().flatten() {
+        lines.extend(render_stored("shared", stored));
+    }
+    lines
+}
+
+fn render_stored(place: &str, stored: &Value) -> Vec<String> {
+    let picked = if stored["picked"] == true { "and picked" } else { "but for other request headers" };
     let mut lines = vec![format!(
-        "  {picked}: status {}, {} bytes, stamp {}, {}",
+        "  {place}, {picked}: status {}, {} bytes, stamp {}, {}",
         shown(&stored["status"]),
         shown(&stored["body_bytes"]),
         shown(&stored["stamp"]),
@@ -172,5 +185,26 @@ mod tests {
             fields sent to the origin\n    \
             host: shop";
         assert_eq!(render(&explanation), expected);
+    }
+
+    #[test]
+    fn what_the_shared_tier_holds_is_told_apart_from_what_memory_holds() {
+        let stored = json!({
+            "picked": true, "status": 200, "body_bytes": 12, "stamp": "7-0", "standing": "purged", "age_secs": 3,
+            "fresh_for_secs": 60, "lifetime_source": "max-age", "tags": [], "fields": {},
+        });
+        let entry =
+            "\n  shared, and picked: status 200, 12 bytes, stamp 7-0, purged\n    age 3 s, fresh for 60 s (max-age)";
+        for (shared, expected) in [
+            (json!({"state": "present", "asked": true, "stored": [stored]}), format!("  shared     present{entry}")),
+            (json!({"state": "absent", "asked": true, "stored": []}), "  shared     absent".to_owned()),
+            (
+                json!({"state": "unavailable", "asked": false, "stored": []}),
+                "  shared     unavailable, not looked into for this request".to_owned(),
+            ),
+            (Value::Null, String::new()),
+        ] {
+            assert_eq!(render_shared(&shared).join("\n"), expected, "{shared}");
+        }
     }
 }

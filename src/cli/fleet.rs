@@ -4,9 +4,10 @@ use crate::clock::Clock;
 use crate::engine::shared::Shared;
 use crate::fleet::breaker::BreakerState;
 use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
+use crate::fleet::guarded_link::GuardedLink;
 use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
-use crate::fleet::redis_link::{Purpose, RedisLink};
+use crate::fleet::redis_link::RedisLink;
 use crate::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
 use crate::metrics::sources::FleetUsage;
 use crate::store::redis::RedisTier;
@@ -32,11 +33,10 @@ pub(super) struct Fleet {
 impl Fleet {
     /// Joins the fleet that `options` name. Redis need not be there yet.
     pub(super) fn join(options: &FleetOptions, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let open = |purpose| RedisLink::open(options, purpose).context("cannot use Redis (redis.url)");
-        let requests = open(Purpose::Requests)?;
+        let open = || RedisLink::open(options).context("cannot use Redis (redis.url)");
+        let requests = GuardedLink::over(open()?);
         // Who blocks has a link of its own.
-        let background = || open(Purpose::Background);
-        let (reader, writes, listening) = (background()?, background()?, background()?);
+        let (reader, writes, listening) = (open()?, open()?, open()?);
         let links = FleetLinks { requests: requests.clone(), reader };
         let about = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
         let run = about.run;
@@ -57,7 +57,7 @@ impl Fleet {
             Some(FleetUsage { answered, claims: leases.claims(), ..usage(&requests, &tier, &behind) })
         });
         Ok(Self {
-            events: background()?,
+            events: open()?,
             invalidation,
             shared,
             tasks: vec![Box::pin(reading), Box::pin(writing), Box::pin(leasing)],
@@ -66,7 +66,7 @@ impl Fleet {
     }
 }
 
-fn usage(requests: &RedisLink, tier: &RedisTier, behind: &WriteBehind) -> FleetUsage {
+fn usage(requests: &GuardedLink, tier: &RedisTier, behind: &WriteBehind) -> FleetUsage {
     let tier = tier.usage();
     let failures = requests.failures().map(|(failure, count)| (failure.label(), count));
     let dropped = ("dropped", behind.dropped());

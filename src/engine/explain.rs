@@ -2,7 +2,8 @@
 
 use super::find::{Found, lifetime_of};
 use super::request::{CacheableRequest, Sharing};
-use super::{Engine, outcome::Outcome, passes_by};
+use super::shared::FoundShared;
+use super::{Engine, outcome::Outcome, passes_by, serve};
 use crate::clock::Timestamp;
 use crate::engine::origin::empty_body;
 use crate::entry::Entry;
@@ -11,6 +12,7 @@ use crate::invalidation::Standing;
 use crate::rules::Verdict;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
+use crate::store::tier::Lookup;
 use http::header::{
     AGE, AUTHORIZATION, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY,
 };
@@ -58,12 +60,23 @@ pub struct StoredExplained {
     pub lifetime_source: &'static str,
     /// The length of the body as kept, in bytes.
     pub body_bytes: usize,
-    /// What it weighs in memory, in bytes.
+    /// What it weighs in memory, or would, in bytes.
     pub weight_bytes: usize,
     /// Its place in the invalidation log.
     pub stamp: String,
-    /// `clear`, `soft-purged` or `purged`.
+    /// What purges make of it: `clear`, `soft-purged`, `unproven` or `purged`.
     pub standing: &'static str,
+}
+
+/// What the tier that all instances share holds under the request's key.
+#[derive(Debug, Clone, Serialize)]
+pub struct SharedExplained {
+    /// `present`, `absent`, or `unavailable` where it did not answer within `redis.timeout`, or is known to be away.
+    pub state: &'static str,
+    /// Whether the request would look there: not where it is answered without, or needs the origin's own word.
+    pub asked: bool,
+    /// What is there; standing and lifetime as this instance judges them.
+    pub stored: Vec<StoredExplained>,
 }
 
 /// What would happen.
@@ -101,18 +114,22 @@ pub struct Explanation {
     pub fetch_headers: BTreeMap<String, Vec<String>>,
     /// The request's cache directives.
     pub request_directives: BTreeMap<String, Vec<String>>,
-    /// What is stored under the key.
+    /// What is stored under the key in this instance's memory.
     pub stored: Vec<StoredExplained>,
+    /// What the shared tier holds; none where there is no such tier, or nothing is looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedExplained>,
     /// What would happen.
     pub would: Would,
 }
 
 impl Engine {
-    /// Explains a request for an absolute URL with these headers. Changes nothing.
+    /// Explains a request for an absolute URL with these headers. Changes nothing: what the shared tier holds is neither
+    /// counted nor kept in memory.
     ///
     /// # Errors
     /// Where the URL is not one that a request can name.
-    pub fn explain(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Result<Explanation, TargetError> {
+    pub async fn explain(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Result<Explanation, TargetError> {
         let target = Target::settle(url, headers, url.scheme().unwrap_or(&Scheme::HTTP))?;
         let rules = self.rules();
         let mut request = http::Request::new(empty_body());
@@ -122,9 +139,8 @@ impl Engine {
             Verdict::Cache(route) => match passes_by(&request) {
                 None => {
                     let (head, _) = request.into_parts();
-                    return Ok(
-                        self.explain_cacheable(&CacheableRequest::new(head, target.clone(), route, rules), &target)
-                    );
+                    let request = CacheableRequest::new(head, target.clone(), route, rules);
+                    return Ok(self.explain_cacheable(&request, &target).await);
                 }
                 Some(why) => (Some(route), why, Outcome::Bypass),
             },
@@ -140,24 +156,27 @@ impl Engine {
             fetch_headers: shown(headers, |_| true),
             request_directives: shown(headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
             stored: Vec::new(),
+            shared: None,
             would: Would { outcome: outcome.label(), because: why.into(), alone: None, known_uncacheable: None },
         })
     }
 
-    fn explain_cacheable(&self, request: &CacheableRequest, target: &Target) -> Explanation {
+    async fn explain_cacheable(&self, request: &CacheableRequest, target: &Target) -> Explanation {
+        let peeked = match &self.shared {
+            Some(shared) => Some(shared.tier.peek(&request.key).await),
+            None => None,
+        };
         let now = self.now();
         let variants = self.memory().peek(&request.key);
-        let entries = variants.as_deref().map_or(&[][..], Variants::entries);
-        let picked = variants.as_deref().and_then(|variants| request.select(variants));
-        let (outcome, why, asks) = match self.find_among(request, variants.as_deref(), now) {
-            Found::Usable(usable) if matches!(usable.why, Reason::Fresh | Reason::RefreshAhead) => {
-                (Outcome::Hit, usable.why, false)
-            }
-            Found::Usable(usable) => (Outcome::Stale, usable.why, false),
-            Found::Ask(ask) if request.directives.only_if_cached => (Outcome::Error, ask.why, false),
-            Found::Ask(ask) if ask.stored.is_some() => (Outcome::Revalidated, ask.why, true),
-            Found::Ask(ask) => (Outcome::Miss, ask.why, true),
+        let found = self.find_among(request, variants.as_deref(), now);
+        let asks_elsewhere = matches!(found, Found::Ask(_)) && !request.directives.only_if_cached;
+        let asked = asks_elsewhere && self.shared_for(request).is_some();
+        let shared = match &peeked {
+            Some(Lookup::Found(variants)) if asked => Some(&**variants),
+            _ => None,
         };
+        let (outcome, why) = self.expected(request, found, shared, now);
+        let asks = matches!(outcome, Outcome::Miss | Outcome::Revalidated);
         let alone = match request.sharing() {
             Sharing::Alone(why) if asks => Some(why.into()),
             _ => None,
@@ -172,9 +191,61 @@ impl Engine {
             key: Some(request.key.to_string()),
             fetch_headers: shown(&request.fetch_headers(), |_| true),
             request_directives: shown(&request.headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
-            stored: entries.iter().map(|entry| self.explain_entry(request, entry, picked, now)).collect(),
+            stored: self.explain_variants(request, variants.as_deref(), now),
+            shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
             would: Would { outcome: outcome.label(), because: why.into(), alone, known_uncacheable },
         }
+    }
+
+    /// What comes of what memory and, where the request would look there, the shared tier have.
+    fn expected(
+        &self,
+        request: &CacheableRequest,
+        found: Found,
+        shared: Option<&Variants>,
+        now: Timestamp,
+    ) -> (Outcome, Reason) {
+        let ask = match found {
+            Found::Usable(usable) if matches!(usable.why, Reason::Fresh | Reason::RefreshAhead) => {
+                return (Outcome::Hit, usable.why);
+            }
+            Found::Usable(usable) => return (Outcome::Stale, usable.why),
+            Found::Ask(ask) if request.directives.only_if_cached => return (Outcome::Error, ask.why),
+            Found::Ask(ask) => ask,
+        };
+        let wanted = serve::wanted(request, &ask);
+        match shared.map(|variants| self.judge_shared(request, variants, &wanted, now)) {
+            Some(FoundShared::Usable(usable)) => (Outcome::Hit, usable.why),
+            Some(FoundShared::Stored(..)) => (Outcome::Revalidated, ask.why),
+            Some(FoundShared::Nothing) | None if ask.stored.is_some() => (Outcome::Revalidated, ask.why),
+            Some(FoundShared::Nothing) | None => (Outcome::Miss, ask.why),
+        }
+    }
+
+    fn explain_shared(
+        &self,
+        request: &CacheableRequest,
+        peeked: &Lookup,
+        asked: bool,
+        now: Timestamp,
+    ) -> SharedExplained {
+        let (state, variants) = match peeked {
+            Lookup::Found(variants) => ("present", Some(&**variants)),
+            Lookup::Absent => ("absent", None),
+            Lookup::Unavailable => ("unavailable", None),
+        };
+        SharedExplained { state, asked, stored: self.explain_variants(request, variants, now) }
+    }
+
+    fn explain_variants(
+        &self,
+        request: &CacheableRequest,
+        variants: Option<&Variants>,
+        now: Timestamp,
+    ) -> Vec<StoredExplained> {
+        let Some(variants) = variants else { return Vec::new() };
+        let picked = request.select(variants);
+        variants.entries().iter().map(|entry| self.explain_entry(request, entry, picked, now)).collect()
     }
 
     fn explain_entry(
@@ -220,3 +291,7 @@ fn shown(headers: &HeaderMap, wanted: impl Fn(&HeaderName) -> bool) -> BTreeMap<
     }
     fields
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

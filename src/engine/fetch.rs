@@ -64,7 +64,7 @@ pub(super) struct Duty {
     pub(super) leader: Option<Leader<Flown>>,
     /// To the other instances.
     pub(super) lease: Option<Arc<FetchLease>>,
-    /// To those that wait for their turn.
+    /// To those that wait for their turn, until the origin has nothing more to do for it.
     pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -227,13 +227,14 @@ impl Fetch {
         self.engine.fill(*draft, body, &streaming.body, writer, self.duty).await;
     }
 
-    fn hand_over(self, response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
+    fn hand_over(mut self, response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
         // An answer that only this request's own words kept from being stored says nothing about the key.
         if !matches!(why, Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable) {
             self.engine.uncacheable().remember(&self.request.key, why, self.engine.now());
         }
         self.announce(Announcement::Alone(Reason::LeaderUncacheable));
-        drop(reply.send(Fetched::Private(response, why)));
+        let permit = self.duty.permit.take();
+        drop(reply.send(Fetched::Private(response.map(|body| holding(permit, body)), why)));
     }
 }
 
@@ -283,7 +284,8 @@ impl Engine {
                     }
                     if retention != writer.retained() {
                         retention = Retention::Overrun;
-                        drop(std::mem::take(&mut duty));
+                        // The origin works on it all the same: only its turn is not over.
+                        duty = Duty { permit: duty.permit.take(), ..Duty::default() };
                         self.uncacheable().remember(&draft.key, Reason::BodyTooLarge, self.now());
                     }
                 }
@@ -298,6 +300,16 @@ impl Engine {
         // The flight is open until the entry is there: no request in between asks the origin again.
         drop(duty);
     }
+}
+
+/// A body whose fetch counts among those under way until it has ended or was given up.
+fn holding(permit: Option<OwnedSemaphorePermit>, body: Body) -> Body {
+    let Some(permit) = permit else { return body };
+    body.map_err(move |error| {
+        let _held = &permit;
+        error
+    })
+    .boxed_unsync()
 }
 
 /// The readers of a body learn why it ends early.

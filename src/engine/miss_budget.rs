@@ -1,6 +1,8 @@
 //! How many fetches of one route may be under way at once (`miss_limit`): so that a purge, or a crowd of cold keys, does
 //! not fall upon the origin all at once.
 //!
+//! A fetch counts until the origin has nothing more to do for it: its body has ended, or nobody wants the rest.
+//!
 //! Over the limit a request takes something stale, if there is something that may be served so; else it waits, at most
 //! `coalesce_wait`; else it is told to come back. The table is locked for a look-up and never across an await.
 

@@ -179,7 +179,7 @@ async fn fetch(
     respond::fetched(engine, request, &ask, fetched, Sharer::Leader)
 }
 
-fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
+pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
     let ranged = request.method == Method::GET && request.headers.contains_key(RANGE);
     match &ask.stored {
         _ if request.method == Method::HEAD => Wanted::Head,

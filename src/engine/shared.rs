@@ -52,11 +52,7 @@ pub(super) enum FoundShared {
 impl Engine {
     /// Looks into the shared tier and keeps in memory what is there, with its true age.
     pub(super) async fn find_shared(&self, request: &CacheableRequest, wanted: &Wanted) -> FoundShared {
-        let Some(shared) = self.shared.as_ref().filter(|_| may_be_shared(request)) else { return FoundShared::Nothing };
-        // What can't be proven to be current must be validated: a copy from elsewhere helps no more than the one here.
-        if self.invalidation().currency() == Currency::Unproven || self.recall_uncacheable(request).is_some() {
-            return FoundShared::Nothing;
-        }
+        let Some(shared) = self.shared_for(request) else { return FoundShared::Nothing };
         let Lookup::Found(variants) = shared.tier.lookup(&request.key).await else { return FoundShared::Nothing };
         let known = self.memory().peek(&request.key);
         for entry in variants.entries() {
@@ -64,9 +60,31 @@ impl Engine {
                 self.memory().admit(&request.key, Arc::clone(entry));
             }
         }
-        match self.find_among(request, Some(&variants), self.now()) {
+        let found = self.judge_shared(request, &variants, wanted, self.now());
+        if matches!(found, FoundShared::Usable(_)) {
+            shared.answered.fetch_add(1, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// The shared tier, if what is there may be of use to a request that would ask the origin.
+    pub(super) fn shared_for(&self, request: &CacheableRequest) -> Option<&Shared> {
+        let shared = self.shared.as_ref().filter(|_| may_be_shared(request))?;
+        // What can't be proven to be current must be validated: a copy from elsewhere helps no more than the one here.
+        let is_current = self.invalidation().currency() == Currency::Proven;
+        (is_current && self.recall_uncacheable(request).is_none()).then_some(shared)
+    }
+
+    /// What the variants in the shared tier are to a request that wants this of the origin.
+    pub(super) fn judge_shared(
+        &self,
+        request: &CacheableRequest,
+        variants: &Variants,
+        wanted: &Wanted,
+        now: Timestamp,
+    ) -> FoundShared {
+        match self.find_among(request, Some(variants), now) {
             Found::Usable(usable) if usable.why == Reason::Fresh => {
-                shared.answered.fetch_add(1, Ordering::Relaxed);
                 FoundShared::Usable(Usable { why: Reason::SharedTier, ..usable })
             }
             Found::Ask(ask) if matches!(wanted, Wanted::Whole) => match ask.stored {
@@ -88,10 +106,8 @@ impl Engine {
         wanted: &Wanted,
         leader: &Leader<Flown>,
     ) -> Option<Claim> {
-        let shared = self.shared.as_ref().filter(|_| may_be_shared(request))?;
-        let whole = matches!(wanted, Wanted::Whole | Wanted::Validation(..));
-        if !whole || self.invalidation().currency() == Currency::Unproven || self.recall_uncacheable(request).is_some()
-        {
+        let shared = self.shared_for(request)?;
+        if !matches!(wanted, Wanted::Whole | Wanted::Validation(..)) {
             return None;
         }
         let may_share = |stamp| self.may_share(request, UnderWay { stamp, progress: Progress::Begun });

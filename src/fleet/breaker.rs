@@ -4,6 +4,8 @@
 //! are refused at once. Whoever opened it probes in the background, so that no request pays for a probe, and closes it
 //! once Redis answers. One atomic; no lock.
 
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -47,6 +49,10 @@ impl Breaker {
 
     /// Opens it.
     pub fn trip(&self) -> Tripped {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::BreakerStaysClosed) {
+            return Tripped::Before;
+        }
         match self.0.swap(OPEN, Ordering::AcqRel) {
             CLOSED => Tripped::Now,
             _ => Tripped::Before,

@@ -1,6 +1,6 @@
 //! One command to Redis and its reply, within a deadline.
 
-use redis::{Cmd, Value};
+use redis::{Cmd, Value, from_redis_value};
 use std::fmt;
 use std::time::Duration;
 
@@ -16,14 +16,38 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
     /// Where Redis is away, says no, or is silent beyond `deadline`. A command that timed out may still be executed.
     async fn call(&self, command: &Cmd, deadline: Duration) -> Result<Value, LinkError>;
 
-    /// Which run of Redis keeps `key`: another run may have lost what was written before.
+    /// Which Redis keeps `key`.
     ///
     /// # Errors
     /// As [`Self::call`].
-    async fn run_id(&self, key: &str, deadline: Duration) -> Result<String, LinkError>;
+    async fn keeper(&self, key: &str, deadline: Duration) -> Result<Keeper, LinkError>;
 
     /// Grows with each new connection: who sees it grown may speak to another run of Redis than before.
     fn generation(&self) -> u64;
+}
+
+/// The Redis that keeps a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeper {
+    /// Which run of it: another run may have lost what was written before.
+    pub run: String,
+    /// The time since the Unix epoch that its clock showed; none where it does not tell.
+    pub time: Option<Duration>,
+}
+
+impl Keeper {
+    /// Reads the reply to `INFO server`.
+    ///
+    /// # Errors
+    /// Where the reply names no run.
+    pub fn read(reply: Value) -> Result<Self, LinkError> {
+        let unexpected = || LinkError::of(LinkFailure::Unexpected);
+        let text: String = from_redis_value(reply).map_err(|_| unexpected())?;
+        let field = |name| text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim()));
+        let run = field("run_id:").filter(|run| !run.is_empty() && run.len() <= 64).ok_or_else(unexpected)?;
+        let time = field("server_time_usec:").and_then(|micros| micros.parse().ok()).map(Duration::from_micros);
+        Ok(Self { run: run.to_owned(), time })
+    }
 }
 
 /// What kept a command from succeeding.
@@ -80,5 +104,25 @@ impl LinkError {
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.cause.as_ref()?.code()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keeper_is_known_by_its_run_and_may_keep_its_time_to_itself() {
+        let read = |text: &str| Keeper::read(Value::BulkString(text.as_bytes().to_vec())).ok();
+        let keeper =
+            |micros: Option<u64>| Some(Keeper { run: "f00".to_owned(), time: micros.map(Duration::from_micros) });
+        assert_eq!(read("# Server\r\nrun_id:f00\r\nserver_time_usec:17\r\n"), keeper(Some(17)));
+        for untold in ["run_id:f00\r\n", "run_id:f00\r\nserver_time_usec:noon\r\n"] {
+            assert_eq!(read(untold), keeper(None), "{untold}");
+        }
+        for nobody in ["", "server_time_usec:17", "run_id:\r\n", &format!("run_id:{}\r\n", "f".repeat(65))] {
+            assert_eq!(read(nobody), None, "{nobody}");
+        }
+        assert!(Keeper::read(Value::Nil).is_err());
     }
 }

@@ -7,6 +7,7 @@ pub mod address;
 pub mod breaker;
 mod connection;
 pub mod fetch_leases;
+pub mod guarded_link;
 pub mod link;
 pub mod names;
 pub mod options;

@@ -2,43 +2,26 @@
 //!
 //! One connection at a time, made when it is first needed and again after it failed; all callers share it. `current` is
 //! read without a lock; `dialer` is an async lock, so that one caller connects and the others wait for that. Nothing is
-//! held while a command is under way. A link for requests has a [`Breaker`] and probes Redis in a task of its own that
-//! ends with the link.
+//! held while a command is under way. Requests wait for it only through a [`super::guarded_link::GuardedLink`].
 
 use super::address::{Address, AddressError};
-use super::breaker::{Breaker, BreakerState, FIRST_PROBE, Tripped, next_pause};
 use super::connection::{Connection, Dialer};
-use super::link::{Link, LinkError, LinkFailure};
+use super::link::{Keeper, Link, LinkError, LinkFailure};
 use super::options::FleetOptions;
 use arc_swap::ArcSwapOption;
-use redis::{Cmd, ErrorKind, RedisError, Value, from_redis_value};
+use redis::{Cmd, ErrorKind, RedisError, Value};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::{sleep, timeout};
-
-/// How long a probe may take.
-const PROBE_DEADLINE: Duration = Duration::from_secs(1);
-
-/// What a link is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Requests wait for it: refused at once while Redis is away.
-    Requests,
-    /// Nobody waits but a task of our own.
-    Background,
-}
+use tokio::time::timeout;
 
 /// A link to a real Redis.
 pub struct RedisLink {
     dialer: Mutex<Dialer>,
     current: ArcSwapOption<Dialled>,
     generation: AtomicU64,
-    breaker: Option<Breaker>,
-    failures: [AtomicU64; LinkFailure::ALL.len()],
-    own: Weak<Self>,
 }
 
 struct Dialled {
@@ -62,28 +45,10 @@ impl RedisLink {
     ///
     /// # Errors
     /// Where URL or certificates can't be used at all.
-    pub fn open(options: &FleetOptions, purpose: Purpose) -> Result<Arc<Self>, OpenError> {
+    pub fn open(options: &FleetOptions) -> Result<Arc<Self>, OpenError> {
         let dialer = Dialer::new(Address::parse(&options.url)?, options.ca_pem.as_deref())?;
-        Ok(Arc::new_cyclic(|own| Self {
-            dialer: Mutex::new(dialer),
-            current: ArcSwapOption::empty(),
-            generation: AtomicU64::new(0),
-            breaker: (purpose == Purpose::Requests).then(Breaker::default),
-            failures: Default::default(),
-            own: Weak::clone(own),
-        }))
-    }
-
-    /// Whether commands are sent; always, where nobody on a request's path waits for them.
-    #[must_use]
-    pub fn breaker(&self) -> BreakerState {
-        self.breaker.as_ref().map_or(BreakerState::Closed, Breaker::state)
-    }
-
-    /// How many commands had no usable reply, by what happened.
-    #[must_use]
-    pub fn failures(&self) -> [(LinkFailure, u64); LinkFailure::ALL.len()] {
-        std::array::from_fn(|n| (LinkFailure::ALL[n], self.failures[n].load(Ordering::Relaxed)))
+        let (dialer, current) = (Mutex::new(dialer), ArcSwapOption::empty());
+        Ok(Arc::new(Self { dialer, current, generation: AtomicU64::new(0) }))
     }
 
     /// The connection there is, or a new one.
@@ -102,7 +67,7 @@ impl RedisLink {
         Ok(dialled)
     }
 
-    /// Sends without asking the breaker. `keeper` is the key whose keeper a command without a key is meant for.
+    /// Sends a command. `keeper` is the key whose keeper a command without a key is meant for.
     async fn send(&self, command: &Cmd, keeper: Option<&str>, deadline: Duration) -> Result<Value, LinkError> {
         let mut generation = 0;
         let exchange = async {
@@ -132,62 +97,21 @@ impl RedisLink {
             self.current.compare_and_swap(&*present, None);
         }
     }
-
-    /// Notes a failure, and opens the breaker where it means that Redis is away.
-    fn failed(&self, error: &LinkError) {
-        self.failures[error.failure as usize].fetch_add(1, Ordering::Relaxed);
-        let is_away = matches!(error.failure, LinkFailure::Away | LinkFailure::TimedOut);
-        let Some(breaker) = self.breaker.as_ref().filter(|_| is_away) else { return };
-        if breaker.trip() == Tripped::Now {
-            tracing::warn!(%error, "Redis is away: requests do without it");
-            tokio::spawn(probe(Weak::clone(&self.own)));
-        }
-    }
-}
-
-/// Asks Redis now and then until it answers, or until nobody needs it any more.
-async fn probe(link: Weak<RedisLink>) {
-    let mut pause = FIRST_PROBE;
-    loop {
-        sleep(pause).await;
-        let Some(link) = link.upgrade() else { return };
-        if link.send(&redis::cmd("PING"), None, PROBE_DEADLINE).await.is_ok() {
-            tracing::info!("Redis is back");
-            if let Some(breaker) = &link.breaker {
-                breaker.close();
-            }
-            return;
-        }
-        pause = next_pause(pause);
-    }
 }
 
 #[async_trait::async_trait]
 impl Link for RedisLink {
     async fn call(&self, command: &Cmd, deadline: Duration) -> Result<Value, LinkError> {
-        let reply = match self.breaker() {
-            BreakerState::Open => Err(LinkError::of(LinkFailure::BreakerOpen)),
-            BreakerState::Closed => self.send(command, None, deadline).await,
-        };
-        reply.inspect_err(|error| self.failed(error))
+        self.send(command, None, deadline).await
     }
 
-    async fn run_id(&self, key: &str, deadline: Duration) -> Result<String, LinkError> {
-        let reply = self.send(redis::cmd("INFO").arg("server"), Some(key), deadline).await;
-        let reply = reply.inspect_err(|error| self.failed(error))?;
-        run_id_of(reply).ok_or_else(|| LinkError::of(LinkFailure::Unexpected))
+    async fn keeper(&self, key: &str, deadline: Duration) -> Result<Keeper, LinkError> {
+        Keeper::read(self.send(redis::cmd("INFO").arg("server"), Some(key), deadline).await?)
     }
 
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
-}
-
-/// The run id in a reply to `INFO server`.
-pub(super) fn run_id_of(reply: Value) -> Option<String> {
-    let text: String = from_redis_value(reply).ok()?;
-    let run = text.lines().find_map(|line| line.strip_prefix("run_id:"))?.trim();
-    (!run.is_empty() && run.len() <= 64).then(|| run.to_owned())
 }
 
 /// What an error of the library's means.
@@ -205,9 +129,6 @@ pub(super) fn failure_of(error: &RedisError) -> LinkFailure {
 
 impl fmt::Debug for RedisLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisLink")
-            .field("generation", &self.generation())
-            .field("breaker", &self.breaker())
-            .finish_non_exhaustive()
+        f.debug_struct("RedisLink").field("generation", &self.generation()).finish_non_exhaustive()
     }
 }

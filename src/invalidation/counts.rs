@@ -1,6 +1,6 @@
 //! How much was purged, by kind of scope and by who asked.
 
-use super::purge::{Purge, Source};
+use super::purge::Source;
 use crate::scope::Scope;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +12,7 @@ const LABELS: [&str; 5] = ["all", "route", "tag", "url", "prefix"];
 pub struct PurgeCount {
     /// The scope's label.
     pub scope: &'static str,
-    /// Who asked.
+    /// Who asked: [`Source::Fleet`] for all that other instances were asked for.
     pub source: Source,
     /// How many.
     pub count: u64,
@@ -25,9 +25,9 @@ pub(super) struct PurgeCounts {
 }
 
 impl PurgeCounts {
-    pub(super) fn add(&self, purge: &Purge) {
-        for scope in &purge.scopes {
-            self.rows[row(scope)][column(purge.source)].fetch_add(1, Ordering::Relaxed);
+    pub(super) fn add(&self, scopes: &[Scope], source: Source) {
+        for scope in scopes {
+            self.rows[row(scope)][column(source)].fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -60,7 +60,6 @@ const fn column(source: Source) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invalidation::purge::Depth;
     use crate::scope::{RouteName, Tag};
 
     #[test]
@@ -75,7 +74,7 @@ mod tests {
         for scope in scopes {
             for source in Source::ALL {
                 let counts = PurgeCounts::default();
-                counts.add(&Purge { scopes: vec![scope.clone()], depth: Depth::Soft, source });
+                counts.add(std::slice::from_ref(&scope), source);
                 let counted: Vec<_> = counts.read().into_iter().filter(|count| count.count > 0).collect();
                 assert_eq!(counted, [PurgeCount { scope: scope.label(), source, count: 1 }]);
             }

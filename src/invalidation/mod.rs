@@ -39,6 +39,7 @@ mod fleet_log;
 pub mod local_log;
 pub mod log;
 pub mod purge;
+mod purge_lag;
 mod purging;
 mod reader;
 pub mod receipts;
@@ -46,6 +47,7 @@ mod record;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::options::FleetOptions;
+use crate::histogram::{DurationCounts, DurationHistogram};
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
 use barriers::Barriers;
@@ -130,6 +132,7 @@ pub struct Invalidation {
     changes: Notify,
     receipts: Mutex<Receipts>,
     counts: PurgeCounts,
+    lags: DurationHistogram,
 }
 
 #[derive(Debug)]
@@ -161,6 +164,7 @@ impl Invalidation {
             changes: Notify::new(),
             receipts: Mutex::new(Receipts::new(receipts_max, RECEIPTS_TEXT_BYTES_MAX)),
             counts: PurgeCounts::default(),
+            lags: DurationHistogram::default(),
         }
     }
 
@@ -223,13 +227,10 @@ impl Invalidation {
         match record {
             Record::Purge(written) => {
                 self.apply(&written.purge, stamp, |_| ());
-                let by_others = written.by != self.instance;
-                let mut purge = written.purge.clone();
-                if by_others {
-                    purge.source = Source::Fleet;
-                    self.counts.add(&purge);
+                if written.by != self.instance {
+                    self.counts.add(&written.purge.scopes, Source::Fleet);
                 }
-                self.write_receipt(purge, stamp, written.idempotency.clone());
+                self.write_receipt(written.purge.clone(), stamp, &written.by, written.idempotency.clone());
             }
             Record::Epoch { .. } => {
                 self.raise_floor(stamp);
@@ -238,7 +239,7 @@ impl Invalidation {
             Record::Unreadable => {
                 tracing::error!(%stamp, "an entry of the invalidation log cannot be read: everything is purged");
                 let everything = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Fleet };
-                self.counts.add(&everything);
+                self.counts.add(&everything.scopes, everything.source);
                 self.apply(&everything, stamp, |_| ());
             }
         }
@@ -289,6 +290,12 @@ impl Invalidation {
         self.counts.read()
     }
 
+    /// How long after purges were appended to the fleet's log this instance applied them; none where it stands alone.
+    #[must_use]
+    pub fn purge_lags(&self) -> DurationCounts {
+        self.lags.read()
+    }
+
     /// How many barriers stand.
     #[must_use]
     pub fn barriers(&self) -> usize {
@@ -318,7 +325,7 @@ impl Invalidation {
         seen
     }
 
-    fn write_receipt(&self, purge: Purge, stamp: Stamp, key: Option<String>) -> Arc<Receipt> {
+    fn write_receipt(&self, purge: Purge, stamp: Stamp, by: &str, key: Option<String>) -> Arc<Receipt> {
         let Purge { mut scopes, depth, source } = purge;
         let scopes_total = scopes.len();
         scopes.truncate(SCOPES_SHOWN_MAX);
@@ -335,6 +342,7 @@ impl Invalidation {
             scopes_total,
             depth,
             source,
+            by: by.to_owned(),
         };
         let receipt = Arc::new(receipt);
         self.read_receipts().add(Arc::clone(&receipt));
@@ -360,6 +368,8 @@ impl fmt::Debug for Invalidation {
     }
 }
 
+#[cfg(test)]
+mod fleet_tests;
 #[cfg(test)]
 #[path = "invalidation_tests.rs"]
 mod tests;

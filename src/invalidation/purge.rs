@@ -16,7 +16,7 @@ pub enum Source {
     UnsafeRequest,
     /// An event.
     Event,
-    /// Another instance; what asked it is in its own receipt.
+    /// Another instance, whoever asked that one; in a receipt, a source that this version does not know.
     Fleet,
 }
 

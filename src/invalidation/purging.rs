@@ -80,9 +80,9 @@ impl Invalidation {
         let stamp = appended.as_ref().map_or_else(|_| self.applied().refined(), |stamp| *stamp);
         let seen = self.apply(&purge, stamp, before);
         drop(order);
-        self.counts.add(&purge);
+        self.counts.add(&purge.scopes, purge.source);
         appended?;
-        Ok((self.write_receipt(purge, stamp, key), Some(seen)))
+        Ok((self.write_receipt(purge, stamp, &self.instance, key), Some(seen)))
     }
 
     /// The reader applies; who appends waits for it. What it saw before is known only where nothing came in between.
@@ -97,7 +97,7 @@ impl Invalidation {
             let ledger = self.read_ledger();
             (before(&ledger.barriers), ledger.applied)
         };
-        self.counts.add(&purge);
+        self.counts.add(&purge.scopes, purge.source);
         let (stamp, seen) = match fleet.append(&purge, key.clone()).await {
             Ok(Appended::Applied(Reached { before, stamp })) => (stamp, Some(seen).filter(|_| before == seen_at)),
             Ok(Appended::Ahead(stamp)) => {
@@ -112,7 +112,7 @@ impl Invalidation {
         };
         // The reader has written it, unless it is still on its way.
         let written = self.read_receipts().find(&stamp.to_string());
-        Ok((written.unwrap_or_else(|| self.write_receipt(purge, stamp, key)), seen))
+        Ok((written.unwrap_or_else(|| self.write_receipt(purge, stamp, &self.instance, key)), seen))
     }
 
     /// The receipt with who has applied it by now, once nobody is pending or `wait` is over.

@@ -9,6 +9,7 @@
 
 use super::Invalidation;
 use super::fleet_log::{FleetLog, Reached, stamp_of};
+use super::purge_lag::LagMeter;
 use super::record::Record;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -42,6 +43,7 @@ pub(super) struct Reader {
     run: Option<String>,
     greeted: Greeted,
     quiet_turns: u32,
+    lags: LagMeter,
 }
 
 /// Whether the Redis that answers now is known.
@@ -54,7 +56,8 @@ enum Greeted {
 
 impl Reader {
     pub(super) fn new(invalidation: Arc<Invalidation>, log: Arc<FleetLog>) -> Self {
-        Self { invalidation, log, position: EntryId::ZERO, run: None, greeted: Greeted::NotYet, quiet_turns: 0 }
+        let lags = LagMeter::new(invalidation.clock.monotonic());
+        Self { invalidation, log, position: EntryId::ZERO, run: None, greeted: Greeted::NotYet, quiet_turns: 0, lags }
     }
 
     /// Reads for as long as the instance lives.
@@ -92,7 +95,7 @@ impl Reader {
             return Ok(());
         }
         // Only the run that was greeted has been read to its end.
-        if link.run_id(&stream, DEADLINE).await? != self.run.as_deref().unwrap_or_default() {
+        if self.keeper_run(&stream).await? != self.run.as_deref().unwrap_or_default() {
             self.greeted = Greeted::NotYet;
             return Ok(());
         }
@@ -109,6 +112,14 @@ impl Reader {
         Ok(())
     }
 
+    /// Which run of Redis keeps the log, and by the way what its clock shows.
+    async fn keeper_run(&mut self, stream: &str) -> Result<String, LinkError> {
+        let asked_at = self.invalidation.clock.monotonic();
+        let keeper = self.log.links.reader.keeper(stream, DEADLINE).await?;
+        self.lags.told(keeper.time, asked_at);
+        Ok(keeper.run)
+    }
+
     fn beat(&self) -> Duration {
         (self.log.options.partition_grace / 4).min(BEAT_MAX)
     }
@@ -117,7 +128,7 @@ impl Reader {
     async fn greet(&mut self) -> Result<(), LinkError> {
         let stream = self.log.options.names.purges();
         let link = Arc::clone(&self.log.links.reader);
-        let run = link.run_id(&stream, DEADLINE).await?;
+        let run = self.keeper_run(&stream).await?;
         let mut first = self.position;
         let mut page = streams::ranged(link.call(&streams::range_from(&stream, first, PAGE), DEADLINE).await?)?;
         match page.first() {
@@ -210,6 +221,12 @@ impl Reader {
             let stamp = stamp_of(entry.id);
             let before = self.invalidation.apply_record(&record, stamp);
             self.position = entry.id;
+            if !matches!(record, Record::Epoch { .. }) {
+                let appended = Duration::from_millis(entry.id.0);
+                if let Some(lag) = self.lags.lag(appended, self.invalidation.clock.monotonic()) {
+                    self.invalidation.lags.record(lag);
+                }
+            }
             if let Record::Purge(purge) = &record {
                 self.log.reached(&purge.token, Reached { before, stamp });
             }

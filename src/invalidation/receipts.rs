@@ -33,11 +33,13 @@ pub struct Receipt {
     pub depth: Depth,
     /// Who asked.
     pub source: Source,
+    /// The instance that was asked.
+    pub by: String,
 }
 
 impl Receipt {
     fn text_bytes(&self) -> usize {
-        self.id.len() + self.scopes.iter().map(scope_bytes).sum::<usize>()
+        self.id.len() + self.by.len() + self.scopes.iter().map(scope_bytes).sum::<usize>()
     }
 }
 
@@ -60,7 +62,7 @@ pub struct Receipts {
 }
 
 impl Receipts {
-    /// None yet; at most `count_max`, and at most `text_bytes_max` bytes of scopes and ids in all.
+    /// None yet; at most `count_max`, and at most `text_bytes_max` bytes of scopes and names in all.
     #[must_use]
     pub fn new(count_max: usize, text_bytes_max: usize) -> Self {
         Self { recent: VecDeque::new(), count_max, text_bytes: 0, text_bytes_max }
@@ -111,6 +113,7 @@ mod tests {
             scopes_total: 1,
             depth: Depth::Hard,
             source: Source::Admin,
+            by: String::new(),
         })
     }
 

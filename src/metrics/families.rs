@@ -1,11 +1,11 @@
 //! The numbers as families of samples, a row of the [`table`] each.
 
 use super::Metrics;
-use super::histogram::{BOUNDS_MICROS, DurationCounts};
 use super::requests::{RequestCounts, STATUS_CLASSES};
 use super::sources::{MEMORY, REDIS};
 use super::table::{self, MetricRow};
 use crate::engine::outcome::Outcome;
+use crate::histogram::{BOUNDS_MICROS, DurationCounts};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
 /// The families of everything but the process, those without a sample included.
@@ -90,7 +90,7 @@ fn of_servers(metrics: &Metrics) -> [MetricFamily; 2] {
     [family(&table::UPSTREAM_REQUESTS, requests), family(&table::UPSTREAM_DURATION, durations)]
 }
 
-fn of_invalidation(metrics: &Metrics) -> [MetricFamily; 3] {
+fn of_invalidation(metrics: &Metrics) -> [MetricFamily; 4] {
     let invalidation = &metrics.sources.invalidation;
     let purges = invalidation
         .purge_counts()
@@ -99,6 +99,7 @@ fn of_invalidation(metrics: &Metrics) -> [MetricFamily; 3] {
     let barriers = u64::try_from(invalidation.barriers()).unwrap_or(u64::MAX);
     [
         family(&table::PURGES, purges),
+        family(&table::PURGE_LAG, [histogram(&table::PURGE_LAG, &[], &invalidation.purge_lags())]),
         family(&table::INVALIDATION_POSITION, [number(&table::INVALIDATION_POSITION, &[], invalidation.generation())]),
         family(&table::BARRIERS, [number(&table::BARRIERS, &[], barriers)]),
     ]

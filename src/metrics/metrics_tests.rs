@@ -1,8 +1,8 @@
 //! What `GET /metrics` says.
 
-use super::histogram::DurationHistogram;
 use super::sources::FleetUsage;
 use super::*;
+use crate::histogram::DurationHistogram;
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::invalidation::{Invalidation, PurgeOptions};
@@ -70,6 +70,7 @@ async fn every_sample_is_named_and_labelled_as_promised() {
         r#"larder_cache_evictions_total{tier="memory",reason="capacity"} 1"#,
         r#"larder_purges_total{scope="all",source="admin"} 1"#,
         r#"larder_purges_total{scope="url",source="unsafe_request"} 0"#,
+        "larder_purge_lag_seconds_count 0",
         "larder_invalidation_position 1",
         r#"larder_rules_reload_total{result="refused"} 2"#,
         "larder_redis_breaker_open 1",

@@ -3,7 +3,6 @@
 //! The metrics hold what no one else counts: [`requests`]. All else is pulled from [`sources`] at the time of reading,
 //! so that no number is kept twice. Nothing here locks on a request's path.
 
-pub mod histogram;
 pub mod requests;
 pub mod sources;
 pub mod table;

@@ -3,8 +3,8 @@
 //! Recording costs one look-up of the route in an immutable map and three relaxed additions. A route is added once,
 //! when it first answers; route names come from the rules, so there are few.
 
-use super::histogram::{DurationCounts, DurationHistogram};
 use crate::engine::outcome::Outcome;
+use crate::histogram::{DurationCounts, DurationHistogram};
 use crate::scope::RouteName;
 use ahash::RandomState;
 use arc_swap::ArcSwap;

@@ -1,7 +1,7 @@
 //! What other parts count for themselves and the metrics only ask for when somebody reads them.
 
-use super::histogram::DurationCounts;
 use crate::events::EventCount;
+use crate::histogram::DurationCounts;
 use crate::invalidation::Invalidation;
 use std::sync::Arc;
 

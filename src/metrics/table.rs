@@ -36,6 +36,7 @@ metrics! {
     BYTES GAUGE "larder_cache_bytes" ["tier"], "Bytes charged to a tier: heads, bodies, keys, tags, bookkeeping.";
     EVICTIONS COUNTER "larder_cache_evictions_total" ["tier", "reason"], "Responses that left a tier.";
     PURGES COUNTER "larder_purges_total" ["scope", "source"], "Scopes purged.";
+    PURGE_LAG HISTOGRAM "larder_purge_lag_seconds" [], "How long after a purge was appended to the fleet's log this instance applied it, by Redis's clock; a histogram, so that a quantile over all purges and instances can be alerted on.";
     INVALIDATION_POSITION GAUGE "larder_invalidation_position" [], "Purges applied by this instance since it started.";
     BARRIERS GAUGE "larder_invalidation_barriers" [], "Scopes whose last purge is remembered.";
     REDIS_BREAKER GAUGE "larder_redis_breaker_open" [], "1 while Redis counts as away, so that requests do without it.";

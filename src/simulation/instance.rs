@@ -1,8 +1,9 @@
 //! One instance of the fleet: a whole engine over simulated links, that can die and be born again.
 
-use super::COALESCE_WAIT;
+use super::ledger::Ledger;
 use super::network::{Dice, SimulatedClock, Weather};
 use super::origin::{Shop, ShopSeenFrom};
+use super::{COALESCE_WAIT, watch};
 use crate::engine::refresh::RefreshOptions;
 use crate::engine::shared::Shared;
 use crate::engine::{Engine, EngineParts};
@@ -36,6 +37,7 @@ pub(super) struct Instance {
 pub(super) struct Nursery {
     pub(super) redis: Arc<SimulatedRedis>,
     pub(super) shop: Arc<Shop>,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) dice: Dice,
     pub(super) born: tokio::time::Instant,
 }
@@ -46,7 +48,7 @@ impl Nursery {
         let (weather, clock) = (Weather::fair(self.dice.clone()), SimulatedClock::new(self.born));
         let options = fleet_options(number);
         let link = || -> Arc<dyn Link> { self.redis.link(weather.clone()) };
-        let requests = link();
+        let requests = watch::guarded(link(), Arc::clone(&self.ledger), number);
         let run = u32::try_from(number).expect("few instances") * 1000 + life;
         let about = InvalidationOptions { clock: clock.clone(), run, ..InvalidationOptions::default() };
         let links = FleetLinks { requests: Arc::clone(&requests), reader: link() };

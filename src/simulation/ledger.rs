@@ -173,6 +173,13 @@ impl Ledger {
         }
     }
 
+    /// A command was sent to Redis while requests knew that it is away, and took so long: invariant 5.
+    pub(super) fn waited_in_window(&self, instance: usize, took: Duration) {
+        if !took.is_zero() {
+            self.violated(5, &format!("instance {instance}: waited {took:?} for a Redis that is known to be away"));
+        }
+    }
+
     /// A request was not answered at all.
     pub(super) fn stranded(&self, asked: &Asked) {
         self.violated(2, &format!("{} at {}: a request has no end", asked.path, asked.instance));

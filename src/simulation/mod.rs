@@ -2,7 +2,8 @@
 //!
 //! Everything that happens by chance comes from one seed: what is asked and written, how long each message takes and
 //! whether it arrives, who dies, which clock jumps, when Redis is started anew with or without its data. After every
-//! step the invariants 1, 2, 4 and 5 are checked by what clients saw ([`ledger`]). A seed that breaks one is printed and
+//! step the invariants 1, 2, 4 and 5 are checked by what clients saw ([`ledger`]) and, for the breaker's part of 5, by what
+//! requests waited for ([`watch`]). A seed that breaks one is printed and
 //! makes the same run again, step by step.
 //!
 //! `LARDER_SEEDS=1000` runs so many; `make simulate SEEDS=1000` does, too.
@@ -12,6 +13,7 @@ mod ledger;
 mod network;
 mod origin;
 mod tests;
+mod watch;
 
 use crate::engine::{Handler, RequestContext};
 use crate::fleet::simulated_redis::SimulatedRedis;
@@ -80,7 +82,13 @@ impl World {
         let (dice, born) = (Dice::of(seed), Instant::now());
         let (ledger, redis) = (Ledger::new(born), SimulatedRedis::new());
         let shop = Shop::new(dice.clone(), Arc::clone(&ledger));
-        let nursery = Nursery { redis: Arc::clone(&redis), shop: Arc::clone(&shop), dice: dice.clone(), born };
+        let nursery = Nursery {
+            redis: Arc::clone(&redis),
+            shop: Arc::clone(&shop),
+            ledger: Arc::clone(&ledger),
+            dice: dice.clone(),
+            born,
+        };
         let instances = (0..INSTANCES).map(|number| nursery.instance(number, 0)).collect();
         Self { dice, ledger, redis, shop, nursery, instances, under_way: JoinSet::new() }
     }

@@ -82,3 +82,8 @@ fn invariant_4_a_private_answer_that_is_stored_is_found() {
 fn invariant_5_a_look_up_without_a_deadline_is_found() {
     check_found(Fault::NoDeadline, 5);
 }
+
+#[test]
+fn invariant_5_a_breaker_that_never_opens_is_found() {
+    check_found(Fault::BreakerStaysClosed, 5);
+}

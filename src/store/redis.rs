@@ -86,18 +86,40 @@ impl RedisTier {
         }
     }
 
-    fn read(&self, key: &PrimaryKey, values: HashMap<Vec<u8>, Vec<u8>>) -> Variants {
+    /// What is stored under a key, and why some of it can't be read.
+    async fn read(&self, key: &PrimaryKey) -> (Lookup, Vec<CodecError>) {
+        let mut get = cmd("HGETALL");
+        get.arg(self.options.names.entry(key.fingerprint()));
+        let deadline = self.options.timeout;
+        #[cfg(test)]
+        let deadline = if deliberate_fault::is_on(Fault::NoDeadline) { Duration::from_secs(30) } else { deadline };
+        let reply = self.lookups.call(&get, deadline).await;
+        let values = reply.and_then(|reply| {
+            from_redis_value::<HashMap<Vec<u8>, Vec<u8>>>(reply).map_err(|_| LinkError::of(LinkFailure::Unexpected))
+        });
+        match values {
+            Ok(values) => self.decode(key, values),
+            // Another type under the key: nothing of ours is there.
+            Err(error) if error.failure == LinkFailure::Refused => (Lookup::Absent, Vec::new()),
+            Err(_) => (Lookup::Unavailable, Vec::new()),
+        }
+    }
+
+    fn decode(&self, key: &PrimaryKey, values: HashMap<Vec<u8>, Vec<u8>>) -> (Lookup, Vec<CodecError>) {
         let body_bytes_max = (self.options.value_bytes_max as u64).saturating_mul(INFLATION_MAX);
         let now = self.clock.now();
-        let mut entries = Vec::new();
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
         for value in values.into_values().take(VARIANTS_MAX) {
             match codec::decode(key, &value, now, body_bytes_max) {
                 Ok(entry) => entries.push(Arc::new(entry)),
-                Err(why) => drop(self.counts.unreadable[why as usize].fetch_add(1, Ordering::Relaxed)),
+                Err(why) => unreadable.push(why),
             }
         }
+        if entries.is_empty() {
+            return (Lookup::Absent, unreadable);
+        }
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.parts.stored_at));
-        Variants::of(entries)
+        (Lookup::Found(Arc::new(Variants::of(entries))), unreadable)
     }
 
     async fn write(&self, key: &PrimaryKey, field: &[u8], value: &[u8], keep_for: Duration) -> Result<(), LinkError> {
@@ -136,36 +158,21 @@ impl RedisTier {
 #[async_trait::async_trait]
 impl Tier for RedisTier {
     async fn lookup(&self, key: &PrimaryKey) -> Lookup {
-        let mut get = cmd("HGETALL");
-        get.arg(self.options.names.entry(key.fingerprint()));
-        let deadline = self.options.timeout;
-        #[cfg(test)]
-        let deadline = if deliberate_fault::is_on(Fault::NoDeadline) { Duration::from_secs(30) } else { deadline };
-        let reply = self.lookups.call(&get, deadline).await;
-        let values = reply.and_then(|reply| {
-            from_redis_value::<HashMap<Vec<u8>, Vec<u8>>>(reply).map_err(|_| LinkError::of(LinkFailure::Unexpected))
-        });
-        match values {
-            Ok(values) => {
-                let variants = self.read(key, values);
-                let (count, lookup) = if variants.entries().is_empty() {
-                    (&self.counts.miss, Lookup::Absent)
-                } else {
-                    (&self.counts.hit, Lookup::Found(Arc::new(variants)))
-                };
-                count.fetch_add(1, Ordering::Relaxed);
-                lookup
-            }
-            // Another type under the key: nothing of ours is there.
-            Err(error) if error.failure == LinkFailure::Refused => {
-                self.counts.miss.fetch_add(1, Ordering::Relaxed);
-                Lookup::Absent
-            }
-            Err(_) => {
-                self.counts.unavailable.fetch_add(1, Ordering::Relaxed);
-                Lookup::Unavailable
-            }
+        let (lookup, unreadable) = self.read(key).await;
+        for why in unreadable {
+            self.counts.unreadable[why as usize].fetch_add(1, Ordering::Relaxed);
         }
+        let count = match lookup {
+            Lookup::Found(_) => &self.counts.hit,
+            Lookup::Absent => &self.counts.miss,
+            Lookup::Unavailable => &self.counts.unavailable,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        lookup
+    }
+
+    async fn peek(&self, key: &PrimaryKey) -> Lookup {
+        self.read(key).await.0
     }
 
     async fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>, keep_for: Duration) -> Admission {
@@ -219,3 +226,7 @@ impl fmt::Debug for RedisTier {
         f.debug_struct("RedisTier").field("counts", &self.counts).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "redis_tests.rs"]
+mod tests;

@@ -30,4 +30,9 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
 
     /// Drops the entry of the same variant, if there is one.
     async fn discard(&self, key: &PrimaryKey, entry: &Entry);
+
+    /// As [`Self::lookup`], for who only looks on: a tier that counts its look-ups does not count this one.
+    async fn peek(&self, key: &PrimaryKey) -> Lookup {
+        self.lookup(key).await
+    }
 }

@@ -2,7 +2,7 @@
 
 pub use super::health::ServerState;
 
-use crate::metrics::histogram::{DurationCounts, DurationHistogram};
+use crate::histogram::{DurationCounts, DurationHistogram};
 use crate::semantics::reason::Reason;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

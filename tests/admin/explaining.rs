@@ -56,3 +56,20 @@ async fn what_it_cannot_explain_it_refuses_by_parameter() {
         assert_eq!(said.json()["field"], field, "{query}");
     }
 }
+
+#[tokio::test]
+async fn the_openapi_document_names_each_field_of_the_answer() {
+    let house = build(Plan::default()).await;
+    house.store("http://shop/api/products/42").await;
+    let (explained, document) = (house.get(EXPLAIN).await.json(), house.get("/openapi.json").await.json());
+    let schemas = &document["components"]["schemas"];
+    for (what, object, schema) in [
+        ("the answer", &explained, "Explanation"),
+        ("what is stored", &explained["stored"][0], "Stored"),
+        ("a receipt", &house.post("/purge", r#"{"all":true}"#).await.json(), "Receipt"),
+    ] {
+        for name in object.as_object().unwrap().keys() {
+            assert!(schemas[schema]["properties"][name].is_object(), "{what}: {name} is in no schema");
+        }
+    }
+}

@@ -48,6 +48,33 @@ async fn over_the_miss_limit_something_stale_is_served_at_once() {
 }
 
 #[tokio::test]
+async fn what_is_not_stored_counts_until_its_body_has_ended_or_was_given_up() {
+    let limited = "ttl = \"1m\"\nmiss_limit = 1\ncoalesce_wait = \"20ms\"\nmax_body = \"1KiB\"";
+    let begins = "x".repeat(2000);
+    for (what, store) in [("too large", "max-age=60"), ("uncacheable", "no-store")] {
+        for end in ["the body ends", "the client leaves"] {
+            let scenario = Setup::route(limited).start().await;
+            let gate = Barrier::new();
+            let slow = reply(200).header("Cache-Control", store).chunked().body(&begins).wait(&gate).body("the end");
+            scenario.origin.on("/slow", slow);
+            let mut first = scenario.begin(&get("/slow")).await;
+            first.body_so_far(&begins).await;
+            scenario.origin.on("/p", reply(200).body("in turn"));
+            scenario.get("/p").await.problem(503);
+            scenario.origin.saw("/p", 0);
+            if end == "the client leaves" && store == "no-store" {
+                first.reset();
+            } else {
+                gate.open();
+                first.response().await.status(200);
+            }
+            let what = format!("the turn after what is {what}, once {end}");
+            scenario.until(&what, &get("/p"), |answer| answer.status == 200).await.body("in turn");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_fetch_of_another_route_does_not_count() {
     let routes = "path = \"/slow\"\nttl = \"1m\"\nmiss_limit = 1\n[[route]]\npath = \"/**\"\nttl = \"1m\"";
     let scenario = Setup::rules(&format!("[[route]]\n{routes}")).start().await;

@@ -4,9 +4,10 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("clock", 0),
     ("deliberate_fault", 0),
+    ("histogram", 0),
     ("semantics", 0),
     ("rules", 1),
     ("key", 1),

@@ -1,14 +1,13 @@
 //! A link to the simulated Redis, and the network between the two.
 //!
-//! It behaves as [`crate::fleet::redis_link::RedisLink`] without a breaker does: one connection, on which commands are
+//! It behaves as [`crate::fleet::redis_link::RedisLink`] does: one connection, on which commands are
 //! executed and answered in the order in which they were sent; hung up after a failure, so that the next command has a
 //! connection of its own and the generation grows. A command is on its way in a task of its own: whether its caller
 //! still waits for it makes no difference to Redis.
 
 use super::SimulatedRedis;
 use super::words::Words;
-use crate::fleet::link::{Link, LinkError, LinkFailure};
-use crate::fleet::redis_link::run_id_of;
+use crate::fleet::link::{Keeper, Link, LinkError, LinkFailure};
 use redis::{Cmd, Value};
 use std::fmt;
 use std::panic::resume_unwind;
@@ -153,9 +152,8 @@ impl Link for SimulatedLink {
         reply
     }
 
-    async fn run_id(&self, _key: &str, deadline: Duration) -> Result<String, LinkError> {
-        let reply = self.call(redis::cmd("INFO").arg("server"), deadline).await?;
-        run_id_of(reply).ok_or_else(|| LinkError::of(LinkFailure::Unexpected))
+    async fn keeper(&self, _key: &str, deadline: Duration) -> Result<Keeper, LinkError> {
+        Keeper::read(self.call(redis::cmd("INFO").arg("server"), deadline).await?)
     }
 
     fn generation(&self) -> u64 {

@@ -173,18 +173,18 @@ async fn an_empty_restart_forgets_all_and_a_keeping_one_nothing() {
     let redis = SimulatedRedis::new();
     let link = link(&redis, []);
     assert_eq!(link.generation(), 0);
-    assert_eq!(link.run_id("s", DEADLINE).await.unwrap(), "run-1");
+    assert_eq!(link.keeper("s", DEADLINE).await.unwrap().run, "run-1");
     let first = append(&link).await.unwrap();
     redis.restart_keeping();
     assert_eq!(link.generation(), 1);
-    assert_eq!(link.run_id("s", DEADLINE).await.unwrap(), "run-2");
+    assert_eq!(link.keeper("s", DEADLINE).await.unwrap().run, "run-2");
     assert_eq!(link.generation(), 2);
     let info = link.call(&streams::info("s"), DEADLINE).await.unwrap();
     assert_eq!(streams::last_generated(info).unwrap(), first);
     redis.restart_empty();
     let error = link.call(&streams::info("s"), DEADLINE).await.unwrap_err();
     assert_eq!(error.failure, LinkFailure::Refused);
-    assert_eq!(link.run_id("s", DEADLINE).await.unwrap(), "run-3");
+    assert_eq!(link.keeper("s", DEADLINE).await.unwrap().run, "run-3");
     assert_eq!(link.generation(), 3);
 }
 

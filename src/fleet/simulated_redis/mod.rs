@@ -137,7 +137,11 @@ impl SimulatedRedis {
     fn execute_words(&self, state: &mut State, words: &Words) -> Reply {
         match words.name().as_str() {
             "PING" => Ok(Value::SimpleString("PONG".to_owned())),
-            "INFO" => Ok(Value::BulkString(format!("# Server\r\nrun_id:run-{}\r\n", state.run).into_bytes())),
+            "INFO" => {
+                let (run, micros) = (state.run, state.keys.now_ms * 1000);
+                let text = format!("# Server\r\nrun_id:run-{run}\r\nserver_time_usec:{micros}\r\n");
+                Ok(Value::BulkString(text.into_bytes()))
+            }
             name if name.starts_with('X') => {
                 let reply = state.keys.execute_on_stream(words, state.node_entries);
                 if name == "XADD" {

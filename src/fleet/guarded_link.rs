@@ -1,0 +1,158 @@
+//! A [`Link`] that requests wait for, with a [`Breaker`] before it.
+//!
+//! What it costs that Redis is away is paid by the commands under way when that shows, and by none that comes later:
+//! those are refused at once until a probe, in a task of its own that ends with the link, finds Redis well.
+
+use super::breaker::{Breaker, BreakerState, FIRST_PROBE, Tripped, next_pause};
+use super::link::{Keeper, Link, LinkError, LinkFailure};
+use redis::{Cmd, Value};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long a probe may take.
+const PROBE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub struct GuardedLink {
+    link: Arc<dyn Link>,
+    breaker: Breaker,
+    failures: [AtomicU64; LinkFailure::ALL.len()],
+    own: Weak<Self>,
+}
+
+impl GuardedLink {
+    /// Guards `link`, which others should not use besides.
+    #[must_use]
+    pub fn over(link: Arc<dyn Link>) -> Arc<Self> {
+        Arc::new_cyclic(|own| Self {
+            link,
+            breaker: Breaker::default(),
+            failures: Default::default(),
+            own: Weak::clone(own),
+        })
+    }
+
+    /// Whether commands are sent.
+    #[must_use]
+    pub fn breaker(&self) -> BreakerState {
+        self.breaker.state()
+    }
+
+    /// How many commands had no usable reply, by what happened.
+    #[must_use]
+    pub fn failures(&self) -> [(LinkFailure, u64); LinkFailure::ALL.len()] {
+        std::array::from_fn(|n| (LinkFailure::ALL[n], self.failures[n].load(Ordering::Relaxed)))
+    }
+
+    /// Notes a failure, and opens the breaker where it means that Redis is away.
+    fn failed(&self, error: &LinkError) {
+        self.failures[error.failure as usize].fetch_add(1, Ordering::Relaxed);
+        let is_away = matches!(error.failure, LinkFailure::Away | LinkFailure::TimedOut);
+        if is_away && self.breaker.trip() == Tripped::Now {
+            tracing::warn!(%error, "Redis is away: requests do without it");
+            tokio::spawn(probe(Weak::clone(&self.own)));
+        }
+    }
+}
+
+/// Asks Redis now and then until it answers, or until nobody needs it any more.
+async fn probe(guarded: Weak<GuardedLink>) {
+    let mut pause = FIRST_PROBE;
+    loop {
+        sleep(pause).await;
+        let Some(guarded) = guarded.upgrade() else { return };
+        if guarded.link.call(&redis::cmd("PING"), PROBE_DEADLINE).await.is_ok() {
+            tracing::info!("Redis is back");
+            guarded.breaker.close();
+            return;
+        }
+        pause = next_pause(pause);
+    }
+}
+
+#[async_trait::async_trait]
+impl Link for GuardedLink {
+    async fn call(&self, command: &Cmd, deadline: Duration) -> Result<Value, LinkError> {
+        let reply = match self.breaker() {
+            BreakerState::Open => Err(LinkError::of(LinkFailure::BreakerOpen)),
+            BreakerState::Closed => self.link.call(command, deadline).await,
+        };
+        reply.inspect_err(|error| self.failed(error))
+    }
+
+    async fn keeper(&self, key: &str, deadline: Duration) -> Result<Keeper, LinkError> {
+        let keeper = match self.breaker() {
+            BreakerState::Open => Err(LinkError::of(LinkFailure::BreakerOpen)),
+            BreakerState::Closed => self.link.keeper(key, deadline).await,
+        };
+        keeper.inspect_err(|error| self.failed(error))
+    }
+
+    fn generation(&self) -> u64 {
+        self.link.generation()
+    }
+}
+
+impl fmt::Debug for GuardedLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedLink")
+            .field("link", &self.link)
+            .field("breaker", &self.breaker())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
+    use std::sync::atomic::AtomicBool;
+    use tokio::time::{Instant, advance};
+
+    const DEADLINE: Duration = Duration::from_millis(50);
+
+    /// A wire that may be cut.
+    #[derive(Debug, Default)]
+    struct Cut(AtomicBool);
+
+    impl Wire for Cut {
+        fn next(&self) -> Passage {
+            if self.0.load(Ordering::Relaxed) {
+                return Passage::LostThere;
+            }
+            Passage::Through { there: Duration::ZERO, back: Duration::ZERO }
+        }
+    }
+
+    /// What a command comes to, and how long it takes.
+    async fn ask(link: &GuardedLink) -> (Option<LinkFailure>, Duration) {
+        let began = Instant::now();
+        let failure = link.call(&redis::cmd("PING"), DEADLINE).await.err().map(|error| error.failure);
+        (failure, began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn invariant_5_only_the_commands_under_way_pay_for_a_redis_that_is_away() {
+        let wire = Arc::new(Cut::default());
+        let link = GuardedLink::over(SimulatedRedis::new().link(wire.clone()));
+        assert_eq!(ask(&link).await, (None, Duration::ZERO));
+        wire.0.store(true, Ordering::Relaxed);
+        let timed_out = (Some(LinkFailure::TimedOut), DEADLINE);
+        assert_eq!(tokio::join!(ask(&link), ask(&link)), (timed_out, timed_out));
+        for _ in 0..3 {
+            assert_eq!(ask(&link).await, (Some(LinkFailure::BreakerOpen), Duration::ZERO));
+            advance(Duration::from_secs(5)).await;
+        }
+        let failures = link.failures().into_iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>();
+        assert_eq!(failures, [(LinkFailure::BreakerOpen, 3), (LinkFailure::TimedOut, 2)]);
+        wire.0.store(false, Ordering::Relaxed);
+        advance(Duration::from_secs(5)).await;
+        while link.breaker() == BreakerState::Open {
+            advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(ask(&link).await, (None, Duration::ZERO));
+    }
+}

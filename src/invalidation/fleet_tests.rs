@@ -1,0 +1,131 @@
+//! What each instance of a fleet knows and counts of purges, on a simulated Redis.
+
+use super::*;
+use crate::clock::Timestamp;
+use crate::fleet::link::Link;
+use crate::fleet::names::Names;
+use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
+use std::time::Duration;
+use tokio::time::{Instant, advance};
+
+/// How long a message takes, either way.
+const WAY: Duration = Duration::from_millis(5);
+
+#[derive(Debug)]
+struct Steady;
+
+impl Wire for Steady {
+    fn next(&self) -> Passage {
+        Passage::Through { there: WAY, back: WAY }
+    }
+}
+
+/// Virtual time. Its time of day is far from Redis's.
+struct VirtualClock(Instant);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(7)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_hours(1) + self.0.elapsed()
+    }
+}
+
+/// An instance that reads the log, once it is current.
+async fn instance(redis: &Arc<SimulatedRedis>, name: &str) -> Arc<Invalidation> {
+    let link = || -> Arc<dyn Link> { redis.link(Arc::new(Steady)) };
+    let links = FleetLinks { requests: link(), reader: link() };
+    let fleet = FleetOptions {
+        url: String::new(),
+        ca_pem: None,
+        names: Names::below("larder"),
+        instance: name.to_owned(),
+        timeout: Duration::from_millis(50),
+        partition_grace: Duration::from_secs(4),
+        value_bytes_max: 1 << 20,
+        queue_bytes_max: 1 << 20,
+        log_retention: Duration::from_hours(24),
+    };
+    let options = InvalidationOptions { clock: Arc::new(VirtualClock(Instant::now())), ..Default::default() };
+    let (invalidation, reading) = Invalidation::in_fleet(links, fleet, options);
+    tokio::spawn(reading);
+    while invalidation.currency() == Currency::Unproven {
+        advance(Duration::from_millis(1)).await;
+    }
+    invalidation
+}
+
+/// A purge that was asked of an instance, and that every instance has applied.
+async fn purge(asked: &Invalidation, source: Source) -> Receipt {
+    let purge = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source };
+    let options = PurgeOptions { wait: Some(Duration::from_secs(5)), idempotency_key: None };
+    let receipt = asked.purge(purge, options).await.unwrap();
+    assert_eq!(receipt.pending, Vec::<String>::new());
+    receipt
+}
+
+/// Of everything, by who asked, as an instance has counted it.
+fn counted(invalidation: &Invalidation) -> Vec<(Source, u64)> {
+    let counts = invalidation.purge_counts().into_iter().filter(|count| count.count > 0);
+    counts.map(|count| (count.source, count.count)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_says_who_asked_whom_at_every_instance() {
+    let redis = SimulatedRedis::new();
+    let (one, two) = (instance(&redis, "one").await, instance(&redis, "two").await);
+    for (number, source) in (1..).zip([Source::Admin, Source::UnsafeRequest, Source::Event]) {
+        let id = purge(&one, source).await.id;
+        for known in [one.receipt(&id).unwrap(), two.receipt(&id).unwrap()] {
+            assert_eq!((known.source, known.by.as_str()), (source, "one"));
+        }
+        // Each purge counts once under its own source in the whole fleet.
+        assert_eq!(counted(&one).last(), Some(&(source, 1)));
+        assert_eq!(counted(&two), [(Source::Fleet, number)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_instance_counts_how_long_a_purge_took_to_reach_it() {
+    let redis = SimulatedRedis::new();
+    let (one, two) = (instance(&redis, "one").await, instance(&redis, "two").await);
+    assert_eq!(one.purge_lags().count() + two.purge_lags().count(), 0, "the log's beginning is no purge");
+    purge(&one, Source::Admin).await;
+    // Both have woken for this one. After some commands they wait again, for the better part of a second.
+    for _ in 0..200 {
+        advance(Duration::from_millis(1)).await;
+    }
+    let before = [one.purge_lags(), two.purge_lags()];
+    purge(&one, Source::Admin).await;
+    for (name, before, after) in [("one", before[0], one.purge_lags()), ("two", before[1], two.purge_lags())] {
+        assert_eq!((before.count(), after.count()), (1, 2), "{name}");
+        let lag = Duration::from_nanos(after.sum_nanos - before.sum_nanos);
+        // The entry's way from Redis, and no more besides than the way there of the question what time it is, and the
+        // millisecond below which ids and timers tell nothing.
+        let longest = WAY * 2 + Duration::from_millis(3);
+        assert!((WAY..=longest).contains(&lag), "{name}: {lag:?}");
+    }
+    let late = instance(&redis, "late").await;
+    assert_eq!(late.applied(), one.applied());
+    assert_eq!(late.purge_lags().count(), 0, "a purge from before it was there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_that_comes_when_redis_is_back_counts_with_all_the_time_it_took() {
+    let redis = SimulatedRedis::new();
+    let one = instance(&redis, "one").await;
+    let scopes = r#"["all"]"#;
+    let mut entry = redis::cmd("XADD");
+    entry.arg("larder:purges").arg("*").arg(&["kind", "purge", "depth", "hard", "source", "later", "scopes", scopes]);
+    // Redis is started anew just after the entry: whoever waited for it has to come again.
+    redis.execute(&entry).unwrap();
+    redis.restart_keeping();
+    while one.purge_lags().count() == 0 {
+        advance(Duration::from_millis(1)).await;
+    }
+    assert!(one.purge_lags().mean() > WAY * 4, "{:?}", one.purge_lags().mean());
+    let receipt = &one.receipts()[0];
+    assert_eq!((receipt.source, receipt.by.as_str()), (Source::Fleet, ""), "a source that this version does not know");
+}

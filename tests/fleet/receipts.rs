@@ -1,0 +1,53 @@
+//! What receipts and metrics tell of a purge, at the instance that was asked and at the others.
+
+use super::house::{HOST, House, purge};
+use crate::support::{get, post, reply};
+
+#[tokio::test]
+async fn a_receipt_says_at_every_instance_who_asked_which_of_them() {
+    let house = House::build().await;
+    let by_api = purge(&house.one, r#"{"tags": ["all"], "wait": "10s"}"#).await.status(200).text();
+    let id = by_api.split('"').nth(3).expect("the id comes first").to_owned();
+    for instance in [&house.one, &house.two] {
+        let receipt = instance.admin(get(&format!("/purges/{id}"))).await.status(200).text();
+        assert!(receipt.contains(r#""source":"admin","by":"one""#), "{receipt}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_by_an_unsafe_request_is_told_as_such_elsewhere_too() {
+    let house = House::build().await;
+    house.one.origin.on("/p", reply(200).body("changed"));
+    house.two.fetch(&post("/p", "").header("Host", HOST)).await.status(200);
+    crate::support::deadline::within("the purge at the other instance", async {
+        loop {
+            let receipts = house.one.admin(get("/purges")).await.text();
+            if receipts.contains(r#""source":"unsafe_request","by":"two""#) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_instance_counts_a_purge_once_and_how_long_it_took() {
+    let house = House::build().await;
+    let count = async |series: &str| [house.one.metric(series).await, house.two.metric(series).await];
+    let series = [
+        "larder_purge_lag_seconds_count",
+        "larder_purges_total{scope=\"tag\",source=\"admin\"}",
+        "larder_purges_total{scope=\"tag\",source=\"fleet\"}",
+    ];
+    let mut before = Vec::new();
+    for series in series {
+        before.push(count(series).await);
+    }
+    purge(&house.one, r#"{"tags": ["all"], "wait": "10s"}"#).await.status(200);
+    for ((series, before), grown) in series.into_iter().zip(before).zip([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]) {
+        let after = count(series).await;
+        let expected = [before[0] + grown[0], before[1] + grown[1]];
+        assert_eq!(format!("{after:?}"), format!("{expected:?}"), "{series}");
+    }
+}
