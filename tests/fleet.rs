@@ -12,4 +12,6 @@ mod fleet {
     mod kinds_of_redis;
     mod prices_under_load;
     mod shared_tier;
+    mod tls;
+    mod trimmed_log;
 }
