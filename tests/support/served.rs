@@ -80,6 +80,7 @@ impl Served {
 }
 
 impl Drop for Served {
+    #[allow(clippy::print_stdout, reason = "shown with the failure of a test")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("the log of the instance at {}:\n{}", self.data_address, self.log());
