@@ -8,6 +8,9 @@ use crate::support::{Scenario, Setup, get, post};
 /// The host that clients ask for: the same at every instance, or they would not ask for the same.
 pub(super) const HOST: &str = "shop.example.com";
 
+/// A key of `[redis]`: a deadline so long that a busy machine is not taken for a Redis that fails.
+pub(super) const UNHURRIED: &str = "timeout = \"2s\"";
+
 /// A fleet of two.
 pub(super) struct House {
     pub(super) redis: RedisServer,
@@ -54,7 +57,7 @@ impl House {
     /// The two instances come to Redis by these URLs.
     async fn joined(redis: RedisServer, urls: [String; 2], keys: &str, route: &str) -> Self {
         let setup = |name: &str, url: &str| {
-            let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"\n{keys}");
+            let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"\n{UNHURRIED}\n{keys}");
             Setup::route(&format!("tags = [\"all\"]\nstale_if_error = \"1h\"\n{route}")).section(&section)
         };
         let one = setup("one", &urls[0]).start().await;

@@ -1,6 +1,6 @@
 //! A fleet works the same on a cluster, and on the primary that a sentinel names, also after another took its place.
 
-use super::house::{HOST, purge, shop, until_written};
+use super::house::{HOST, UNHURRIED, purge, shop, until_written};
 use crate::support::deadline::within;
 use crate::support::redis_server::{RedisServer, free_port};
 use crate::support::{Scenario, Setup, reply};
@@ -8,7 +8,7 @@ use crate::support::{Scenario, Setup, reply};
 /// Two instances on the Redis at `url`, with further keys of `[redis]`.
 pub(super) async fn fleet_of_two(url: &str, keys: &str) -> [Scenario; 2] {
     let setup = |name: &str| {
-        let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"\n{keys}");
+        let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"\n{UNHURRIED}\n{keys}");
         Setup::route("tags = [\"all\"]").section(&section)
     };
     let one = setup("one").start().await;

@@ -145,7 +145,10 @@ async fn assert_does_without(redis: &TlsRedis, keys: &str) {
     instance.get("/p").await.status(200).body("all the same");
     instance.admin(post("/purge", r#"{"all": true}"#)).await.status(503);
     assert!(instance.metric("larder_redis_breaker_open").await > 0.0);
-    assert!(instance.metric("larder_redis_failures_total{failure=\"away\"}").await > 0.0);
+    // On a busy machine the deadline may come before the end of a handshake.
+    let failures = |failure| format!("larder_redis_failures_total{{failure=\"{failure}\"}}");
+    let failed = instance.metric(&failures("away")).await + instance.metric(&failures("timed-out")).await;
+    assert!(failed > 0.0, "no failure is counted");
     instance.get("/p").await.status(200).body("all the same");
     within("a write that fails", async {
         while instance.metric("larder_redis_writes_total{result=\"failed\"}").await < 1.0 {
