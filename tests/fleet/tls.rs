@@ -1,4 +1,7 @@
 //! A fleet over TLS trusts whom `ca_file` names, and nobody else.
+//!
+//! The client library reads the system's certificates for each connection, whatever `ca_file` says, and holds up the thread
+//! meanwhile: noticeable in a debug build, so whole fleets run on two threads.
 
 use super::kinds_of_redis::{assert_shares_and_purges, fleet_of_two};
 use crate::support::deadline::within;
@@ -48,24 +51,21 @@ struct TlsRedis {
 impl TlsRedis {
     /// Vouched for by `authority` under `name`.
     async fn start(authority: &Authority, name: &str) -> Self {
+        Self::start_with(authority, name, &[]).await
+    }
+
+    /// As [`Self::start`], with further arguments.
+    async fn start_with(authority: &Authority, name: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("the system has room for a folder");
         let [certificate, key] = authority.vouch_for(name);
         let files = [("cert.pem", &certificate), ("key.pem", &key), ("ca.pem", &authority.pem)];
         let [certificate, key, ca] = files.map(|(file, text)| text_of(&written(folder.path(), file, text)));
         let tls_port = free_port();
-        let server = RedisServer::start_with(&[
-            "--tls-port",
-            &tls_port.to_string(),
-            "--tls-cert-file",
-            &certificate,
-            "--tls-key-file",
-            &key,
-            "--tls-ca-cert-file",
-            &ca,
-            "--tls-auth-clients",
-            "no",
-        ])
-        .await;
+        let port = tls_port.to_string();
+        let mut arguments = vec!["--tls-port", &port, "--tls-auth-clients", "no", "--tls-ca-cert-file", &ca];
+        arguments.extend(["--tls-cert-file", &certificate, "--tls-key-file", &key]);
+        arguments.extend(more);
+        let server = RedisServer::start_with(&arguments).await;
         Self { server, tls_port, folder }
     }
 
@@ -90,7 +90,7 @@ fn text_of(path: &Path) -> String {
     path.to_str().expect("a plain path").to_owned()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_shares_and_purges_over_tls() {
     let authority = Authority::new("the shop's own");
     let redis = TlsRedis::start(&authority, ASKED_FOR).await;
@@ -99,6 +99,24 @@ async fn a_fleet_shares_and_purges_over_tls() {
     let clients: String = redis.server.command(&["CLIENT", "LIST"]).await;
     let encrypted = format!("laddr={ASKED_FOR}:{}", redis.tls_port);
     assert!(clients.lines().filter(|client| client.contains(&encrypted)).count() >= 2, "{clients}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_works_on_a_cluster_over_tls() {
+    let authority = Authority::new("the shop's own");
+    let bus = free_port().to_string();
+    let as_cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus, "--tls-cluster", "yes"];
+    let redis = TlsRedis::start_with(&authority, ASKED_FOR, &as_cluster).await;
+    redis.server.command::<String>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    within("the cluster being whole", async {
+        while !redis.server.command::<String>(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let url = redis.url().replace("rediss://", "rediss-cluster://");
+    let fleet = fleet_of_two(&url, &redis.trusting(&authority)).await;
+    assert_shares_and_purges(&fleet, "cluster").await;
 }
 
 #[tokio::test]
