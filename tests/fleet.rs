@@ -14,4 +14,6 @@ mod fleet {
     mod prices_under_load;
     mod receipts;
     mod shared_tier;
+    mod tls;
+    mod trimmed_log;
 }

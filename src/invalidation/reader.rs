@@ -67,8 +67,10 @@ impl Reader {
             match self.turn().await {
                 Ok(()) => pause = RETRY.0,
                 Err(error) => {
-                    if self.greeted != Greeted::NotYet {
-                        tracing::warn!(%error, "the invalidation log cannot be read");
+                    // Once for failures in a row, also where no turn ever succeeded.
+                    if pause == RETRY.0 {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::warn!(error, "the invalidation log cannot be read");
                     }
                     self.greeted = Greeted::NotYet;
                     sleep(pause).await;

@@ -26,7 +26,7 @@ use std::time::Duration;
 const WRITE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The most variants of one key. A key with more is dropped whole: it varies by something that nobody meant.
-const VARIANTS_MAX: usize = 16;
+pub(super) const VARIANTS_MAX: usize = 16;
 
 /// A stored body inflates to at most so many times what the largest value may be.
 const INFLATION_MAX: u64 = 64;

@@ -25,7 +25,8 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// What is stored under a key.
     async fn lookup(&self, key: &PrimaryKey) -> Lookup;
 
-    /// Stores an entry in place of that of the same variant, for at most `keep_for`.
+    /// Stores an entry in place of that of the same variant. It is of use for `keep_for`: until then a tier keeps it while
+    /// it has room, and from then on it may drop it.
     async fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>, keep_for: Duration) -> Admission;
 
     /// Drops the entry of the same variant, if there is one.

@@ -1,11 +1,15 @@
 //! Two instances, one scripted origin, one Redis.
 
 use crate::support::redis_server::RedisServer;
+use crate::support::relay::Relay;
 use crate::support::request::Request;
 use crate::support::{Scenario, Setup, get, post};
 
 /// The host that clients ask for: the same at every instance, or they would not ask for the same.
 pub(super) const HOST: &str = "shop.example.com";
+
+/// A key of `[redis]`: a deadline so long that a busy machine is not taken for a Redis that fails.
+pub(super) const UNHURRIED: &str = "timeout = \"2s\"";
 
 /// A fleet of two.
 pub(super) struct House {
@@ -36,21 +40,35 @@ impl House {
         Self::of(RedisServer::start().await, "", route).await
     }
 
+    /// As [`Self::with`]; the second instance comes to Redis over a cable of its own.
+    pub(super) async fn cabled(keys: &str) -> (Self, Relay) {
+        let redis = RedisServer::start().await;
+        let relay = Relay::to(([127, 0, 0, 1], redis.port()).into()).await;
+        let urls = [redis.url(), format!("redis://{}", relay.address)];
+        (Self::joined(redis, urls, keys, "").await, relay)
+    }
+
     /// As [`Self::on`], with further keys of the route, and what comes after it.
     pub(super) async fn of(redis: RedisServer, keys: &str, route: &str) -> Self {
-        let setup = |name: &str| {
-            let section = format!("[redis]\nurl = \"{}\"\ninstance = \"{name}\"\n{keys}", redis.url());
+        let urls = [redis.url(), redis.url()];
+        Self::joined(redis, urls, keys, route).await
+    }
+
+    /// The two instances come to Redis by these URLs.
+    async fn joined(redis: RedisServer, urls: [String; 2], keys: &str, route: &str) -> Self {
+        let setup = |name: &str, url: &str| {
+            let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"\n{UNHURRIED}\n{keys}");
             Setup::route(&format!("tags = [\"all\"]\nstale_if_error = \"1h\"\n{route}")).section(&section)
         };
-        let one = setup("one").start().await;
-        let two = setup("two").before(one.origin.address).start().await;
+        let one = setup("one", &urls[0]).start().await;
+        let two = setup("two", &urls[1]).before(one.origin.address).start().await;
         let house = Self { redis, one, two };
         house.until_current().await;
         house
     }
 
     /// Waits until both instances have joined and serve what they have: a purge reaches both.
-    async fn until_current(&self) {
+    pub(super) async fn until_current(&self) {
         let both = r#""applied":["one","two"]"#;
         for instance in [&self.one, &self.two] {
             crate::support::deadline::within("both instances in the fleet", async {

@@ -1,13 +1,14 @@
 //! A fleet works the same on a cluster, and on the primary that a sentinel names, also after another took its place.
 
-use super::house::{HOST, purge, shop, until_written};
+use super::house::{HOST, UNHURRIED, purge, shop, until_written};
 use crate::support::deadline::within;
 use crate::support::redis_server::{RedisServer, free_port};
 use crate::support::{Scenario, Setup, reply};
 
-async fn fleet_of_two(url: &str) -> [Scenario; 2] {
+/// Two instances on the Redis at `url`, with further keys of `[redis]`.
+pub(super) async fn fleet_of_two(url: &str, keys: &str) -> [Scenario; 2] {
     let setup = |name: &str| {
-        let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"");
+        let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"\n{UNHURRIED}\n{keys}");
         Setup::route("tags = [\"all\"]").section(&section)
     };
     let one = setup("one").start().await;
@@ -16,7 +17,7 @@ async fn fleet_of_two(url: &str) -> [Scenario; 2] {
 }
 
 /// Shares responses under many keys, and purges them.
-async fn assert_shares_and_purges([one, two]: &[Scenario; 2], round: &str) {
+pub(super) async fn assert_shares_and_purges([one, two]: &[Scenario; 2], round: &str) {
     until_purged(one, two).await;
     let paths: Vec<String> = (0..12).map(|nth| format!("/{round}/{nth}")).collect();
     let before = one.metric("larder_redis_writes_total{result=\"stored\"}").await;
@@ -71,7 +72,7 @@ async fn a_fleet_works_on_a_cluster() {
     })
     .await;
     let hosts: Vec<_> = nodes.iter().take(2).map(|(node, _)| format!("127.0.0.1:{}", node.port())).collect();
-    let fleet = fleet_of_two(&format!("redis-cluster://{}", hosts.join(","))).await;
+    let fleet = fleet_of_two(&format!("redis-cluster://{}", hosts.join(",")), "").await;
     assert_shares_and_purges(&fleet, "cluster").await;
 }
 
@@ -98,7 +99,7 @@ async fn a_fleet_follows_the_primary_that_a_sentinel_names() {
         }
     })
     .await;
-    let fleet = fleet_of_two(&format!("redis+sentinel://127.0.0.1:{}/shop", sentinel.port())).await;
+    let fleet = fleet_of_two(&format!("redis+sentinel://127.0.0.1:{}/shop", sentinel.port()), "").await;
     assert_shares_and_purges(&fleet, "before").await;
     sentinel.command::<String>(&["SENTINEL", "FAILOVER", "shop"]).await;
     within("the replica taking over", async {

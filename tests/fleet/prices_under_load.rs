@@ -1,10 +1,13 @@
-//! Three instances and one Redis under load, while prices change and Redis is paused, killed and restarted empty: no
-//! instance serves a price that a receipt says it has purged, and no request fails.
+//! Three instances, each a process of its own, and one Redis under load, while prices change and Redis is paused, killed
+//! and restarted empty: no instance serves a price that a receipt says it has purged, and no request fails.
 
 use super::house::HOST;
 use crate::support::client::Client;
+use crate::support::origin::Origin;
 use crate::support::redis_server::RedisServer;
-use crate::support::{Scenario, Setup, get, post, reply};
+use crate::support::served::Served;
+use crate::support::{Setup, get, post, reply};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -43,16 +46,18 @@ impl Prices {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_price_is_stale_after_its_receipt_under_load_whatever_happens_to_redis() {
     let mut redis = RedisServer::start().await;
-    let instances = fleet(&redis).await;
-    let prices = Arc::new(Prices::default());
-    sell(&instances[0], &prices);
+    let (origin, prices) = (Origin::start().await, Arc::new(Prices::default()));
+    sell(&origin, &prices);
+    let instances = fleet(&redis, &origin).await;
+    let data_addresses: Vec<_> = instances.iter().map(|instance| instance.data_address).collect();
+    let admin_addresses: Vec<_> = instances.iter().map(|instance| instance.admin_address).collect();
     let here = tokio::task::LocalSet::new();
     let troubles = here.run_until(async {
         let mut tasks = tokio::task::JoinSet::new();
         for client in 0..CLIENTS {
-            tasks.spawn_local(read(Arc::clone(&prices), addresses(&instances), client));
+            tasks.spawn_local(read(Arc::clone(&prices), data_addresses.clone(), client));
         }
-        tasks.spawn_local(write(Arc::clone(&prices), admin_addresses(&instances)));
+        tasks.spawn_local(write(Arc::clone(&prices), admin_addresses));
         let troubles = tokio::select! {
             troubles = trouble(&mut redis, &prices) => troubles,
             Some(Err(failed)) = tasks.join_next() => std::panic::resume_unwind(failed.into_panic()),
@@ -64,48 +69,41 @@ async fn no_price_is_stale_after_its_receipt_under_load_whatever_happens_to_redi
         troubles
     });
     let troubles = troubles.await;
+    for mut instance in instances {
+        instance.signal(rustix::process::Signal::TERM);
+        assert_eq!(instance.ended().await.code(), Some(0), "an instance bears all of that");
+    }
     let (purges, refused) = (prices.purges.load(Ordering::Relaxed), prices.refused.load(Ordering::Relaxed));
     println!("{} reads, {purges} purges, {refused} refused, {troubles} troubles, 0 stale, 0 errors", prices.reads());
     assert!(prices.reads() >= READS && purges > 100 && troubles >= 9, "the test was too short to mean anything");
 }
 
-async fn fleet(redis: &RedisServer) -> Vec<Scenario> {
-    let setup = |name: &str| {
+async fn fleet(redis: &RedisServer, origin: &Origin) -> Vec<Served> {
+    let mut instances = Vec::new();
+    for name in INSTANCES {
         let section = format!(
             "[redis]\nurl = \"{}\"\ninstance = \"{name}\"\npartition_grace = \"1s\"\n[log]\naccess = false",
             redis.url()
         );
-        Setup::rules("[[route]]\npath = \"/price/{id}\"\ntags = [\"product:{id}\"]").section(&section)
-    };
-    let mut instances = vec![setup(INSTANCES[0]).start().await];
-    for name in &INSTANCES[1..] {
-        let origin = instances[0].origin.address;
-        instances.push(setup(name).before(origin).start().await);
+        let rules = "[[route]]\npath = \"/price/{id}\"\ntags = [\"product:{id}\"]";
+        instances.push(Setup::rules(rules).section(&section).before(origin.address).serve().await);
     }
     instances
 }
 
 /// The origin tells the price of the moment.
-fn sell(instance: &Scenario, prices: &Arc<Prices>) {
+fn sell(origin: &Origin, prices: &Arc<Prices>) {
     for product in 0..PRODUCTS {
         let prices = Arc::clone(prices);
-        instance.origin.on_request(&format!("/price/{product}"), move |_| {
+        origin.on_request(&format!("/price/{product}"), move |_| {
             let price = prices.current[product].load(Ordering::SeqCst);
             reply(200).header("Cache-Control", "max-age=600").body(price.to_string())
         });
     }
 }
 
-fn addresses(instances: &[Scenario]) -> Vec<std::net::SocketAddr> {
-    instances.iter().map(|instance| instance.running.data_address).collect()
-}
-
-fn admin_addresses(instances: &[Scenario]) -> Vec<std::net::SocketAddr> {
-    instances.iter().map(|instance| instance.running.admin_address).collect()
-}
-
 /// Reads prices, each no older than what was promised before it was asked for.
-async fn read(prices: Arc<Prices>, addresses: Vec<std::net::SocketAddr>, client: usize) {
+async fn read(prices: Arc<Prices>, addresses: Vec<SocketAddr>, client: usize) {
     let at = client % addresses.len();
     let mut connection = Client::connect(addresses[at]).await;
     for nth in client.. {
@@ -123,7 +121,7 @@ async fn read(prices: Arc<Prices>, addresses: Vec<std::net::SocketAddr>, client:
 }
 
 /// Changes one price after another, and repeats each purge until the log has taken it.
-async fn write(prices: Arc<Prices>, addresses: Vec<std::net::SocketAddr>) {
+async fn write(prices: Arc<Prices>, addresses: Vec<SocketAddr>) {
     for nth in 0.. {
         let product = nth % PRODUCTS;
         let price = prices.current[product].fetch_add(1, Ordering::SeqCst) + 1;

@@ -21,9 +21,11 @@ pub mod expect;
 pub mod origin;
 pub mod postgres_server;
 pub mod redis_server;
+pub mod relay;
 pub mod reply;
 pub mod request;
 pub mod scenario;
+pub mod served;
 pub mod wire;
 
 pub use barrier::Barrier;

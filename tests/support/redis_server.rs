@@ -1,6 +1,6 @@
 //! A real redis-server of a test's own, on a free port of loopback, without persistence; it ends with the test.
 
-use super::deadline::within;
+use super::deadline::{DEADLINE, within};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
@@ -77,7 +77,11 @@ impl RedisServer {
     /// As [`Self::command`], where the server may be about to drop its connections.
     pub async fn try_command<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         let client = redis::Client::open(self.url()).expect("the URL is one");
-        let mut connection = client.get_multiplexed_async_connection().await?;
+        // The client's own deadlines are too short for a busy machine.
+        let unhurried = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(DEADLINE))
+            .set_response_timeout(Some(DEADLINE));
+        let mut connection = client.get_multiplexed_async_connection_with_config(&unhurried).await?;
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         command.query_async(&mut connection).await

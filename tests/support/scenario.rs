@@ -4,6 +4,7 @@ use super::client::Client;
 use super::expect::Response;
 use super::origin::Origin;
 use super::request::{Request, get};
+use super::served::Served;
 use larder::cli::serve::Running;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -63,18 +64,32 @@ impl Setup {
     }
 
     /// Starts origin and Larder on free ports.
-    pub async fn start(self) -> Scenario {
+    pub async fn start(mut self) -> Scenario {
         allow_many_sockets();
         let origin = Origin::start().await;
-        let folder = TempDir::new().expect("a temporary folder");
-        let config = folder.path().join("proxy.toml");
-        std::fs::write(folder.path().join("rules.toml"), &self.rules).expect("a fresh folder takes a file");
-        std::fs::write(&config, self.to_toml(self.before.unwrap_or(origin.address)))
-            .expect("a fresh folder takes a file");
-        let config = larder::config::load(&config, &larder::config::Overrides::default())
+        self.before.get_or_insert(origin.address);
+        let folder = self.folder();
+        let config = larder::config::load(&folder.path().join("proxy.toml"), &larder::config::Overrides::default())
             .unwrap_or_else(|error| panic!("the scenario's configuration: {error}"));
         let running = larder::cli::serve::start(config).await.expect("Larder starts");
         Scenario { origin, running, folder }
+    }
+
+    /// Starts the binary as a process of its own, before the upstream that [`Self::before`] names.
+    pub async fn serve(self) -> Served {
+        allow_many_sockets();
+        Served::start(self.folder()).await
+    }
+
+    /// A folder with `proxy.toml` and `rules.toml`, before the upstream that [`Self::before`] names.
+    #[must_use]
+    pub fn folder(&self) -> TempDir {
+        let folder = TempDir::new().expect("a temporary folder");
+        let address = self.before.expect("the upstream is named");
+        for (name, text) in [("proxy.toml", &self.to_toml(address)), ("rules.toml", &self.rules)] {
+            std::fs::write(folder.path().join(name), text).expect("a fresh folder takes a file");
+        }
+        folder
     }
 
     fn to_toml(&self, address: SocketAddr) -> String {

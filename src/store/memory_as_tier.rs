@@ -1,0 +1,32 @@
+//! The memory tier as any tier.
+//!
+//! The engine calls the memory tier's own methods, which wait for nothing; whoever takes any [`Tier`] calls these. Time
+//! plays no part in this tier: an entry stays until it is replaced, dropped or evicted, however long it is of use. No
+//! reader is misled by that, since each computes an entry's age and lifetime anew.
+
+use super::memory::{Admission, MemoryTier};
+use super::tier::{Lookup, Tier};
+use crate::entry::Entry;
+use crate::key::PrimaryKey;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[async_trait::async_trait]
+impl Tier for MemoryTier {
+    async fn lookup(&self, key: &PrimaryKey) -> Lookup {
+        Self::lookup(self, key).map_or(Lookup::Absent, Lookup::Found)
+    }
+
+    async fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>, _keep_for: Duration) -> Admission {
+        Self::admit(self, key, entry)
+    }
+
+    async fn discard(&self, key: &PrimaryKey, entry: &Entry) {
+        let same = |other: &&Arc<Entry>| other.parts.variant == entry.parts.variant;
+        let Some(variants) = self.peek(key) else { return };
+        // One that takes its place just now came later, and stays.
+        if let Some(stored) = variants.entries().iter().find(same) {
+            Self::discard(self, key, stored);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Entries to be stored, and what makes two of them the same.
+
+use crate::clock::Timestamp;
+use crate::entry::samples::Sample;
+use crate::entry::{Entry, EntryParts};
+use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
+use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
+use crate::stamp::Stamp;
+use std::sync::Arc;
+
+/// The present of every tier that tells time: later than all that is stored.
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+pub(super) fn key(path: &str) -> PrimaryKey {
+    let mut builder = KeyBuilder::default();
+    builder.part(KeyPart::Path, path.as_bytes());
+    builder.finish()
+}
+
+/// The sample, as one that an origin sent a minute before [`NOW`].
+pub(super) fn entry(sample: Sample) -> Arc<Entry> {
+    entry_with(sample, |_| ())
+}
+
+/// As [`entry`], with this done to it.
+pub(super) fn entry_with(sample: Sample, change: impl FnOnce(&mut EntryParts)) -> Arc<Entry> {
+    let mut entry = Arc::try_unwrap(sample.entry()).expect("nobody else holds it");
+    let received_at = NOW.saturating_sub(std::time::Duration::from_mins(1));
+    let times = ExchangeTimes { requested_at: received_at, received_at };
+    entry.parts.policy = ResponsePolicy::parse(entry.parts.status, &entry.headers(), times);
+    entry.parts.stored_at = received_at;
+    entry.parts.stamp = Stamp::new((1_799_000_000_000, 3), 0);
+    change(&mut entry.parts);
+    Arc::new(entry)
+}
+
+/// A response in this language, stored so many seconds after the epoch.
+pub(super) fn in_language(language: &'static str, stored_at_secs: u64) -> Arc<Entry> {
+    let sample = Sample { variant: vec![("accept-language", language)], ..Sample::default() };
+    entry_with(sample, |parts| parts.stored_at = Timestamp::from_secs(stored_at_secs))
+}
+
+/// A response with a body of so many bytes that no coding shrinks.
+pub(super) fn sized(body_bytes: usize) -> Sample {
+    Sample { headers: vec![("content-type", "application/octet-stream")], ..Sample::sized(body_bytes) }
+}
+
+/// Holds all that is told of `found` against `expected`.
+#[track_caller]
+pub(super) fn assert_same(found: &Entry, expected: &Entry) {
+    assert_eq!(text(found.prepared.at_rest()), text(expected.prepared.at_rest()));
+    assert_eq!(found.headers(), expected.headers());
+    let (found, expected) = (&found.parts, &expected.parts);
+    assert_eq!((&found.url, found.path_start), (&expected.url, expected.path_start));
+    assert_eq!((&found.route, &found.tags), (&expected.route, &expected.tags));
+    assert_eq!((found.status, &found.variant), (expected.status, &expected.variant));
+    assert_eq!(found.policy, expected.policy);
+    assert_eq!((found.stamp, found.stored_at), (expected.stamp, expected.stored_at));
+    assert_eq!((&found.body, found.part), (&expected.body, expected.part));
+}
+
+fn text(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}

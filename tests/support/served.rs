@@ -1,0 +1,97 @@
+//! The binary: `larder serve` as a process of its own, and any other command.
+
+use super::client::Client;
+use super::deadline::within;
+use super::expect::Response;
+use super::request::{Request, get};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// What the process writes its log to, beside its configuration.
+const LOG: &str = "larder.log";
+
+/// `larder serve`, running. Dropping it kills it; where a test fails by then, its log is printed.
+pub struct Served {
+    /// Where the data port listens.
+    pub data_address: SocketAddr,
+    /// Where the admin API listens.
+    pub admin_address: SocketAddr,
+    process: Child,
+    folder: TempDir,
+    _printed: Lines<BufReader<ChildStdout>>,
+}
+
+impl Served {
+    /// Starts it on a folder that [`super::Setup::folder`] made.
+    pub async fn start(folder: TempDir) -> Self {
+        let log = std::fs::File::create(folder.path().join(LOG)).expect("a fresh folder takes a file");
+        let mut serve = larder(folder.path(), "serve");
+        let mut process =
+            serve.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().expect("the binary starts");
+        let mut printed = BufReader::new(process.stdout.take().expect("piped above")).lines();
+        let mut address = async || {
+            let line = within("a listener's line", printed.next_line()).await.expect("text").expect("a line");
+            let address =
+                line.strip_prefix("listening on http://").and_then(|rest| rest.split(' ').next()?.parse().ok());
+            address.unwrap_or_else(|| panic!("no address: {line:?}"))
+        };
+        let (data_address, admin_address) = (address().await, address().await);
+        Self { data_address, admin_address, process, folder, _printed: printed }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(id.expect("it runs"), signal).expect("it runs");
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        within("the end of the process", self.process.wait()).await.expect("it is our own process")
+    }
+
+    /// Fetches on a connection of its own.
+    pub async fn fetch(&self, request: &Request) -> Response {
+        let mut client = Client::connect(self.data_address).await;
+        client.send(request).await;
+        client.response().await
+    }
+
+    /// Fetches with GET on a connection of its own.
+    pub async fn get(&self, target: &str) -> Response {
+        self.fetch(&get(target)).await
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join(LOG)).expect("made as it was started")
+    }
+
+    /// The folder of its configuration: `proxy.toml`, `rules.toml`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Served {
+    #[allow(clippy::print_stdout, reason = "shown with the failure of a test")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the log of the instance at {}:\n{}", self.data_address, self.log());
+        }
+    }
+}
+
+/// A command of the binary with the configuration in `folder`.
+#[must_use]
+pub fn larder(folder: &Path, command: &str) -> Command {
+    let mut larder = Command::new(env!("CARGO_BIN_EXE_larder"));
+    larder.arg(command).arg("--config").arg(folder.join("proxy.toml")).stderr(Stdio::piped());
+    larder
+}
