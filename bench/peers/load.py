@@ -1,6 +1,52 @@
 """Load by wrk, on one thread of the load's core, and what it saw."""
 
+import re
+import subprocess
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench.harness.process import BenchError
+
+from .systems.base import LOAD_CORE
+
+TIMEOUT_S = 10
+"""An answer that takes longer counts as an error. Figures of latency reach as far."""
+
+# wrk keeps latencies in microseconds; `percentile` gives them as they are.
+REPORT = """
+done = function(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format("@ requests %d\\n@ microseconds %d\\n@ bytes %d\\n", summary.requests, summary.duration, summary.bytes))
+  io.write(string.format("@ p50 %d\\n@ p99 %d\\n@ p999 %d\\n",
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+  io.write(string.format("@ connect %d\\n@ read %d\\n@ write %d\\n@ status %d\\n@ timeout %d\\n",
+    errors.connect, errors.read, errors.write, errors.status, errors.timeout))
+end
+"""
+
+KEYS = """
+local requests = {{}}
+init = function(args)
+  math.randomseed({seed})
+  for number = 1, {keys} do requests[number] = wrk.format("GET", "{prefix}" .. number) end
+end
+request = function() return requests[math.random({keys})] end
+"""
+
+NEW_KEYS = """
+local before, after, number
+init = function(args)
+  local whole = wrk.format("GET", "{prefix}@")
+  local at = whole:find("@", 1, true)
+  before, after, number = whole:sub(1, at - 1), whole:sub(at + 1), 0
+end
+request = function()
+  number = number + 1
+  return before .. number .. after
+end
+"""
 
 
 @dataclass
@@ -13,12 +59,41 @@ class Load:
     p50_ms: float
     p99_ms: float
     p999_ms: float
-    body_bytes: int
-    """Bytes received, heads included."""
+    received_bytes: int
+    """Heads and bodies."""
+
+
+def random_keys(prefix: str, keys: int, seed: int) -> str:
+    """A script that asks for PREFIX1 to PREFIXn at random."""
+    return KEYS.format(prefix=prefix, keys=keys, seed=seed)
+
+
+def new_keys(prefix: str) -> str:
+    """A script that asks for PREFIX1, PREFIX2, PREFIX3 and never twice for one."""
+    return NEW_KEYS.format(prefix=prefix)
 
 
 def run(url: str, connections: int, seconds: float, headers: dict[str, str] | None = None,
-        script: str | None = None) -> Load:
-    """Loads `url` for so long. `script` is Lua for wrk (a `request` function, say). Any error, and any status of 400 and
-    above, raises BenchError."""
-    raise NotImplementedError
+        script: str = "") -> Load:
+    """Loads `url` for so long. `script` is Lua for wrk (`random_keys`, `new_keys`, or an own `request` function); its
+    paths are absolute, and the host is that of `url`. Any error of a socket, any answer over TIMEOUT_S and any status
+    of 400 and above raises BenchError."""
+    with tempfile.TemporaryDirectory(prefix="larder-wrk-") as folder:
+        lua = Path(folder) / "load.lua"
+        lua.write_text(script + REPORT)
+        command = ["taskset", "-c", LOAD_CORE, "wrk", "-t", "1", "-c", str(connections),
+                   "-d", f"{max(1, round(seconds))}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(lua)]
+        for name, value in {"Host": urlsplit(url).netloc, **(headers or {})}.items():
+            command += ["-H", f"{name}: {value}"]
+        done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 60, check=False)
+    figures = {name: int(value) for name, value in re.findall(r"^@ (\w+) (-?\d+)$", done.stdout, re.MULTILINE)}
+    if done.returncode != 0 or "timeout" not in figures:
+        raise BenchError(f"wrk ended with {done.returncode} for {url}\n{done.stdout}{done.stderr}")
+    errors = {name: figures[name] for name in ("connect", "read", "write", "status", "timeout") if figures[name]}
+    if errors:
+        raise BenchError(f"wrk saw errors for {url} over {connections} connections: {errors}, {figures['requests']} requests")
+    if figures["requests"] == 0:
+        raise BenchError(f"wrk had no answer for {url}")
+    took_s = figures["microseconds"] / 1e6
+    return Load(figures["requests"], took_s, figures["requests"] / took_s, figures["p50"] / 1e3, figures["p99"] / 1e3,
+                figures["p999"] / 1e3, figures["bytes"])

@@ -1,9 +1,14 @@
 """What a system under test is to every case: something that starts in front of an origin, is accounted for, and ends."""
 
+import os
+import re
+import resource
+import shutil
+import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from bench.harness.process import Server
+from bench.harness.process import BenchError, Server
 
 SYSTEM_CORE = "0"
 LOAD_CORE = "1"
@@ -76,3 +81,30 @@ class System(ABC):
     def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
         """Starts on core 0 in front of `origin_address` (HOST:PORT), with a cache of so many bytes, and its files in
         `directory`; returns once it accepts connections. Raises BenchError."""
+
+
+def started(running: Running) -> Running:
+    """Waits until it accepts connections; ends it where it does not."""
+    try:
+        running.servers[0].accepts(int(running.address.rpartition(":")[2]))
+    except BaseException:
+        running.stop()
+        raise
+    return running
+
+
+def installed_version(command: list[str], pattern: str) -> str:
+    """What a command says of its version. Raises BenchError where it is not there or says nothing of the kind."""
+    program = shutil.which(command[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if program is None:
+        raise BenchError(f"{command[0]} is not installed\nhint: scripts/install-prerequisites.sh peers")
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    match = re.search(pattern, done.stdout + done.stderr)
+    if match is None:
+        raise BenchError(f"{' '.join(command)} does not tell its version\n{done.stdout}{done.stderr}")
+    return match[1]
+
+
+def open_files() -> int:
+    """How many files and sockets one process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
