@@ -13,6 +13,7 @@ from .base import SYSTEM_CORE, Running, System, installed_version, started
 # Purges by a ban on the tags that an object carries (`xkey`), or by the xkey module, which keeps an index of them.
 VCL = """\
 vcl 4.1;
+import std;
 {imports}
 backend default {{
   .host = "{host}";
@@ -29,7 +30,8 @@ sub vcl_recv {{
   if (req.url ~ "^/pass/") {{ return (pass); }}
 }}
 """
-BAN = """ban("obj.http.xkey ~ (^|[ ])" + req.http.tag + "($|[ ])");"""
+# A ban that Varnish can't read is ignored unless one asks.
+BAN = r"""if (!std.ban("obj.http.xkey ~ (^|\s)" + req.http.tag + "(\s|$)")) { return (synth(400, std.ban_error())); }"""
 XKEY = """set req.http.count = xkey.purge(req.http.tag);"""
 
 # One pool, since there is one core. A request under way holds a thread, and its memory, so there are as many as the

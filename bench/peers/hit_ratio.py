@@ -1,0 +1,71 @@
+"""Hit ratio against size: one trace, request by request, through each system, beside an ideal cache.
+
+Objects are of one size. Each system is configured to hold so many bytes; the ideal cache holds as many bodies as fit
+into the same number of bytes, so what a system spends on heads and bookkeeping is its own affair. Both begin empty.
+A hit is a request that the origin did not see.
+"""
+
+from .case import Bench, Case
+from .each import Asking, ask_each
+from .filling import refuse_responder
+from .ideal import ideal_hits
+from .results import Record
+from .systems.base import Running, System
+from .workloads import WORKLOADS, Workload
+
+OBJECT_BYTES = 16 << 10
+OBJECTS = 10_240
+REQUESTS = 100_000
+SMOKE_REQUESTS = 1_000
+CACHE_MIB = (4, 16, 64)
+CONNECTIONS = 8
+SEED = 1
+IDEAL = "ideal"
+UNIT = "hit ratio"
+
+
+class HitRatio(Case):
+    """The hit ratio on one workload with one size of cache."""
+
+    rounds = 1
+    own_instance = True
+
+    def __init__(self, workload: Workload, cache_mib: int):
+        """`workload` with a cache of so many MiB."""
+        self.name = case_name(workload.name, cache_mib)
+        self.workload = workload
+        self.cache_bytes = cache_mib << 20
+
+    def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
+        """Replays the trace. Requests begin in its order; few connections keep the load from waiting on wake-ups."""
+        refuse_responder(system)
+        requests = SMOKE_REQUESTS if bench.smoke else REQUESTS
+        trace = self.workload.trace(SEED, OBJECTS, requests)
+        directory = bench.directory / f"{self.name}-{system.name}"
+        with system.start(bench.origin.address, self.cache_bytes, directory) as own:
+            before, cpu_before = bench.origin.requests("o"), own.cpu_ns()
+            answers = ask_each(own.address, Asking(f"/o/{OBJECT_BYTES}/", requests, trace=trace),
+                               bench.directory, CONNECTIONS)
+            misses, cpu_ns = bench.origin.requests("o") - before, own.cpu_ns() - cpu_before
+            resident_bytes = own.resident_bytes()
+        return [Record(self.name, system.name, round_number, requests=requests, seconds=answers.seconds,
+                       cpu_us_per_request=cpu_ns / requests / 1000, resident_bytes=resident_bytes,
+                       upstream_requests=misses, value=1 - misses / requests, unit=UNIT,
+                       note=f"{answers.not_ok} answers were errors" if answers.not_ok else None)]
+
+    def ideal(self, requests: int) -> Record:
+        """What the ideal cache makes of the first `requests` of the same trace."""
+        trace = self.workload.trace(SEED, OBJECTS, requests)
+        hits = ideal_hits(trace, self.cache_bytes // OBJECT_BYTES)
+        return Record(self.name, IDEAL, 1, requests=requests, upstream_requests=requests - hits, value=hits / requests,
+                      unit=UNIT)
+
+
+def case_name(workload: str, cache_mib: int) -> str:
+    """The name of a case, as it stands in the results."""
+    return f"hit-ratio.{workload}.{cache_mib}MiB"
+
+
+def hit_ratio_cases() -> list[HitRatio]:
+    """Every workload at every size."""
+    return [HitRatio(workload, cache_mib) for workload in WORKLOADS for cache_mib in CACHE_MIB]
