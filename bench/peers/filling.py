@@ -2,16 +2,10 @@
 
 from .case import Bench
 from .each import Answers, Asking, ask_each
-from .systems.base import Running, System, Unsupported
+from .systems.base import Running
 
 FILL_CONNECTIONS = 32
 SAMPLE = 1_000
-
-
-def refuse_responder(system: System) -> None:
-    """Raises Unsupported for what is no cache."""
-    if system.name == "responder":
-        raise Unsupported("a constant answer: nothing is kept")
 
 
 def fill(bench: Bench, running: Running, body_bytes: int, count: int) -> Answers:

@@ -6,11 +6,11 @@ A hit is a request that the origin did not see.
 """
 
 from .case import Bench, Case
+from .cases import must_cache
 from .each import Asking, ask_each
-from .filling import refuse_responder
 from .ideal import ideal_hits
 from .results import Record
-from .systems.base import Running, System
+from .systems.base import Running, System, Unsupported
 from .workloads import WORKLOADS, Workload
 
 OBJECT_BYTES = 16 << 10
@@ -20,6 +20,7 @@ SMOKE_REQUESTS = 1_000
 CACHE_MIB = (4, 16, 64)
 CONNECTIONS = 8
 SEED = 1
+TRAFFIC_SERVER_BYTES_MIN = 128 << 20
 IDEAL = "ideal"
 UNIT = "hit ratio"
 
@@ -35,12 +36,15 @@ class HitRatio(Case):
         self.name = case_name(workload.name, cache_mib)
         self.workload = workload
         self.cache_bytes = cache_mib << 20
+        self.has_ideal = False
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
-        """Replays the trace. Requests begin in its order; few connections keep the load from waiting on wake-ups."""
-        refuse_responder(system)
+        """Replays the trace; the first system's turn also brings what the ideal cache would do. Requests begin in its order; few connections keep the load from waiting on wake-ups."""
+        must_cache(system)
         requests = SMOKE_REQUESTS if bench.smoke else REQUESTS
         trace = self.workload.trace(SEED, OBJECTS, requests)
+        if system.name == "trafficserver" and self.cache_bytes < TRAFFIC_SERVER_BYTES_MIN:
+            raise Unsupported("its storage takes no less than 128 MB")
         directory = bench.directory / f"{self.name}-{system.name}"
         with system.start(bench.origin.address, self.cache_bytes, directory) as own:
             before, cpu_before = bench.origin.requests("o"), own.cpu_ns()
@@ -48,7 +52,9 @@ class HitRatio(Case):
                                bench.directory, CONNECTIONS)
             misses, cpu_ns = bench.origin.requests("o") - before, own.cpu_ns() - cpu_before
             resident_bytes = own.resident_bytes()
-        return [Record(self.name, system.name, round_number, requests=requests, seconds=answers.seconds,
+        ideal = [] if self.has_ideal else [self.ideal(requests)]
+        self.has_ideal = True
+        return ideal + [Record(self.name, system.name, round_number, requests=requests, seconds=answers.seconds,
                        cpu_us_per_request=cpu_ns / requests / 1000, resident_bytes=resident_bytes,
                        upstream_requests=misses, value=1 - misses / requests, unit=UNIT,
                        note=f"{answers.not_ok} answers were errors" if answers.not_ok else None)]

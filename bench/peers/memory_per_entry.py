@@ -11,8 +11,9 @@ and what it takes beyond an instance with the smallest cache is divided by what 
 from bench.harness.process import BenchError
 
 from .case import Bench, Case
+from .cases import must_cache
 from .each import Asking, ask_each
-from .filling import FILL_CONNECTIONS, fill, held_share, refuse_responder
+from .filling import FILL_CONNECTIONS, fill, held_share
 from .results import Record
 from .systems.base import Running, System, Unsupported
 
@@ -38,7 +39,7 @@ class MemoryPerEntry(Case):
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         """Fills a cache that is large enough. Raises Unsupported where less than half is held."""
-        refuse_responder(system)
+        must_cache(system)
         entries = 2_000 if bench.smoke else self.entries
         directory = bench.directory / f"{self.name}-{system.name}"
         cache_bytes, before = CACHE_BYTES, None

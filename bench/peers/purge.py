@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from bench.harness.process import BenchError
 
 from .case import Bench, Case
+from .cases import must_cache
 from .each import Answers, Asking, ask_each
-from .filling import FILL_CONNECTIONS, fill, held_share, refuse_responder
+from .filling import FILL_CONNECTIONS, fill, held_share
 from .results import Record
 from .systems.base import Running, System, Unsupported
 from .systems.varnish import Varnish
@@ -30,8 +31,9 @@ class Purge:
     """What one purge did."""
 
     acknowledged_ms: float
-    none_old_ms: float
-    """From the asking until the last sweep that found something old ended, or until the acknowledgement."""
+    none_old_ms: float | None
+    """From the asking until the last sweep that found something old ended, or until the acknowledgement; None where
+    every sweep found something old."""
     old_answers: int
     """Old answers of the first sweep."""
     cpu_ms: float
@@ -54,7 +56,7 @@ class PurgeOfMany(Case):
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         """Fills, purges, sweeps. Raises Unsupported where there is no purge, or where most is not held."""
-        refuse_responder(system)
+        must_cache(system)
         records = self.measure_variant(bench, system, system.name, round_number)
         if isinstance(system, Varnish):
             records += self.measure_variant(bench, Varnish(by_xkey=True), f"{system.name}-xkey", round_number)
@@ -77,7 +79,7 @@ class PurgeOfMany(Case):
     def records(self, system: str, round_number: int, purge: Purge, fill_cost: tuple[Answers, float],
                 how: str) -> list[Record]:
         """One record for each thing that was measured."""
-        def value(part: str, figure: float, unit: str) -> Record:
+        def value(part: str, figure: float | None, unit: str) -> Record:
             return Record(f"{self.name}.{part}", system, round_number, value=figure, unit=unit, note=how)
 
         def per_request(part: str, answers: Answers, cpu_us: float) -> Record:
@@ -133,7 +135,6 @@ def measure_purge(bench: Bench, running: Running, objects: int, purge_all: Calla
         if answers.old == 0:
             break
         none_old_at = time.monotonic()
-    else:
-        raise Unsupported(f"{answers.old} old answers after {SWEEPS_MAX} sweeps of {objects:,}")
-    return Purge((acknowledged_at - asked_at) * 1000, (none_old_at - asked_at) * 1000, first.old,
+    none_old_ms = (none_old_at - asked_at) * 1000 if answers.old == 0 else None
+    return Purge((acknowledged_at - asked_at) * 1000, none_old_ms, first.old,
                  (cpu_purged - cpu_before) / 1e6, first, sweep_cpu_us)
