@@ -1,5 +1,6 @@
 """A run's plots, by gnuplot: plain SVG that can be read at 800 pixels."""
 
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +24,28 @@ class Plot:
     commands: str
 
 
+@dataclass(frozen=True)
+class Bars:
+    """What a plot of bars shows: panels side by side, each with a scale of its own for the cases that it matches."""
+    name: str
+    title: str
+    metric: str
+    panels: tuple[str, ...]
+    logarithmic: bool = False
+
+
+BARS = (
+    Bars("cpu-hit", "CPU per hit, µs", "cpu_us_per_request", (r"hit-(1|16)k-c(64|512)$", r"hit-(128k-|1k-c10000)")),
+    Bars("cpu-other", "CPU per request, µs", "cpu_us_per_request", (r"(keys|gzip|identity|304)-", r"(miss|pass)-")),
+    Bars("p999", "P99.9, ms (logarithmic)", "p999_ms", (r"(hit-\d+k|miss|pass)-",), logarithmic=True),
+)
+LEFT, RIGHT, BETWEEN = 0.06, 0.985, 0.07
+LEGEND_SQUARE_CHARACTERS = 5
+
+
 def write_plots(summary: Summary, directory: Path) -> list[str]:
     """Draws what was measured; returns the names of the files."""
-    plots = [
-        bars(summary, "cpu-hit", r"hit-\d+k-", "cpu_us_per_request", "CPU per hit, µs"),
-        bars(summary, "cpu-other", r"(keys|gzip|identity|304|miss|pass)-", "cpu_us_per_request", "CPU per request, µs"),
-        bars(summary, "p999", r"(hit-\d+k|miss|pass)-", "p999_ms", "P99.9, ms (logarithmic)", logarithmic=True),
-        memory(summary),
-        hit_ratios(summary),
-    ]
+    plots = [*(bars(summary, wanted) for wanted in BARS), memory(summary), hit_ratios(summary)]
     names = []
     for plot in plots:
         if plot:
@@ -41,36 +55,69 @@ def write_plots(summary: Summary, directory: Path) -> list[str]:
 
 
 def draw(plot: Plot, directory: Path) -> None:
-    """Runs gnuplot."""
+    """Runs gnuplot, and leaves out the empty groups and the repetitions that it writes."""
+    file = directory / f"{plot.name}.svg"
     head = (f'set terminal svg size 800,{plot.height} dynamic font "sans-serif,13" background "white"\n'
-            f'set output "{plot.name}.svg"\nset encoding utf8\nset border lc rgb "#555555"\nset tics nomirror\n')
+            f'set output "{file.name}"\nset encoding utf8\nset border lc rgb "#555555"\nset tics nomirror\n'
+            'set grid ytics lc rgb "#dddddd"\nset datafile missing "-"\nunset key\n')
     finished = subprocess.run(["gnuplot"], input=head + plot.commands, cwd=directory, capture_output=True, text=True, check=False)
-    if finished.returncode != 0 or not (directory / f"{plot.name}.svg").exists():
+    if finished.returncode != 0 or not file.exists():
         raise BenchError(f"gnuplot could not draw {plot.name}\n{finished.stderr[-2000:]}")
+    drawn = file.read_text().replace('<tspan font-family="sans-serif" >', "<tspan>")
+    file.write_text(re.sub(r"<g [^>]*>\s*</g>\s*", "", drawn))
 
 
-def bars(summary: Summary, name: str, pattern: str, metric: str, title: str, logarithmic: bool = False) -> Plot | None:
+def bars(summary: Summary, wanted: Bars) -> Plot | None:
     """A group of bars for each case, a bar for each system."""
-    cases = [case for case in summary.cases(pattern) if summary.median(case, LARDER, metric) is not None]
-    systems = [system for system in summary.systems() if any(summary.median(case, system, metric) is not None for case in cases)]
-    if not cases:
+    panels = [cases for pattern in wanted.panels if (cases := [
+        case for case in summary.cases(pattern) if summary.median(case, LARDER, wanted.metric) is not None])]
+    if not panels:
         return None
-    columns = [quoted("case"), *(quoted(summary.title(system)) for system in systems)]
-    rows = [[quoted(broken(label(case))), *(number(summary.median(case, system, metric)) for system in systems)] for case in cases]
-    drawn = ", ".join(f'$data using {index + 2}:xtic(1) title columnheader lc rgb "{colour(system)}"'
-                      for index, system in enumerate(systems))
-    scale = "set logscale y\n" if logarithmic else "set yrange [0:*]\n"
-    return Plot(name, 400, block(columns, rows) + f"""
-set title "{title}"
+    all_cases = [case for cases in panels for case in cases]
+    systems = [system for system in summary.systems()
+               if any(summary.median(case, system, wanted.metric) is not None for case in all_cases)]
+    commands = f"""
+set multiplot title "{wanted.title}"
+{legend(summary, systems, 0.88)}
 set style data histograms
 set style histogram clustered gap 1.5
 set style fill solid 0.9 noborder
-set grid ytics lc rgb "#dddddd"
-set key outside bottom center horizontal
 set xtics scale 0 font ",11"
-{scale}set datafile missing "-"
-plot {drawn}
-""")
+set tmargin at screen 0.82
+set bmargin at screen 0.19
+{"set logscale y" if wanted.logarithmic else "set yrange [0:*]"}
+"""
+    width = (RIGHT - LEFT - BETWEEN * (len(panels) - 1)) / len(all_cases)
+    left = LEFT
+    for index, cases in enumerate(panels):
+        rows = [[quoted(broken(label(case))), *(number(summary.median(case, system, wanted.metric)) for system in systems)]
+                for case in cases]
+        drawn = ", ".join(f'$data{index} using {column + 2}:xtic(1) lc rgb "{colour(system)}"'
+                          for column, system in enumerate(systems))
+        right = left + width * len(cases)
+        commands += block(rows, f"$data{index}") + (
+            f"set lmargin at screen {left:.3f}\nset rmargin at screen {right:.3f}\nplot {drawn}\n{legend_gone(systems)}")
+        left = right + BETWEEN
+    return Plot(wanted.name, 420, commands + "unset multiplot\n")
+
+
+def legend(summary: Summary, systems: list[str], height: float) -> str:
+    """A line of coloured squares with names, at this share of the picture's height."""
+    names = ["ideal" if system == IDEAL else summary.title(system) for system in systems]
+    wide = [len(name) + LEGEND_SQUARE_CHARACTERS for name in names]
+    left, commands = LEFT, []
+    for index, (system, name) in enumerate(zip(systems, names), 1):
+        commands += [
+            f"set object {index} rectangle from screen {left:.3f},{height - 0.012:.3f} to screen {left + 0.018:.3f},"
+            f'{height + 0.014:.3f} fc rgb "{colour(system)}" fs solid noborder',
+            f'set label {index} {quoted(name)} at screen {left + 0.024:.3f},{height:.3f} left font ",11"']
+        left += (RIGHT - LEFT) * wide[index - 1] / sum(wide)
+    return "\n".join(commands)
+
+
+def legend_gone(systems: list[str]) -> str:
+    """So that the next panel does not draw it again."""
+    return "".join(f"unset object {index}\nunset label {index}\n" for index in range(1, len(systems) + 1))
 
 
 def memory(summary: Summary) -> Plot | None:
@@ -81,14 +128,12 @@ def memory(summary: Summary) -> Plot | None:
     if not figures:
         return None
     rows = [[quoted(summary.title(system)), f"{figure:.0f}", str(int(colour(system)[1:], 16))] for figure, system in figures]
-    return Plot("memory-per-entry", 300, block([quoted("system"), "bytes", "colour"], rows) + f"""
+    return Plot("memory-per-entry", 300, block(rows) + f"""
 set title "Resident memory per entry of 100 bytes of body, bytes"
 set style fill solid 0.9 noborder
 set boxwidth 0.6
-set grid ytics lc rgb "#dddddd"
 set yrange [0:{max(figure for figure, _ in figures) * 1.12}]
 set xtics scale 0
-unset key
 plot $data using 0:2:3:xtic(1) with boxes lc rgb variable, \\
      $data using 0:2:(sprintf("%.0f", $2)) with labels offset 0,0.7
 """)
@@ -102,39 +147,37 @@ def hit_ratios(summary: Summary) -> Plot | None:
         by_workload.setdefault(workload, []).append((int(size.removesuffix("MiB")), case))
     if not by_workload:
         return None
-    seen = [IDEAL, *(system for system in summary.systems()
-                     if any(summary.median(case, system, "value") is not None for sizes in by_workload.values() for _, case in sizes))]
-    # One that is not held to the sizes has no line.
-    rows_of_plots = -(-len(by_workload) // 3)
+    seen = [system for system in [*summary.systems(), IDEAL]
+            if any(summary.median(case, system, "value") is not None for sizes in by_workload.values() for _, case in sizes)]
+    lines = -(-len(by_workload) // 3)
+    sizes = sorted({mib for sizes in by_workload.values() for mib, _ in sizes})
     commands = f"""
-set multiplot layout {rows_of_plots},3 margins 0.07,0.98,0.17,0.93 spacing 0.06,0.13
+set multiplot layout {lines},3 margins 0.07,0.98,0.08,0.82 spacing 0.07,0.15 title "Hit ratio, %, against size"
+{legend(summary, seen, 0.91)}
 set logscale x 2
-set grid ytics lc rgb "#dddddd"
-set yrange [*:100]
-set datafile missing "-"
-set format y "%.0f %%"
+set xrange [{min(sizes) / 1.2}:{max(sizes) * 1.2}]
+set yrange [0:100]
+set ytics 20
+set xtics ({", ".join(f'"{mib} MiB" {mib}' for mib in sizes)})
 """
-    for index, (workload, sizes) in enumerate(by_workload.items()):
-        rows = [[str(mib), *(number(summary.median(case, system, "value"), 100) for system in seen)] for mib, case in sorted(sizes)]
+    for index, (workload, cases) in enumerate(by_workload.items()):
+        rows = [[str(mib), *(number(summary.median(case, system, "value"), 100) for system in seen)] for mib, case in sorted(cases)]
         drawn = ", ".join(
-            f'$data{index} using 1:{column + 2} with linespoints lw {2.5 if system in (IDEAL, LARDER) else 1.3} pt 7 ps 0.5 '
-            f'lc rgb "{colour(system)}" title "{"ideal" if system == IDEAL else summary.title(system)}"'
-            for column, system in enumerate(seen))
-        key = "set key at screen 0.5,0.04 center bottom horizontal maxrows 1" if index == 0 else "unset key"
-        tics = ", ".join(f'"{mib} MiB" {mib}' for mib, _ in sorted(sizes))
-        commands += block([], rows, f"$data{index}") + f'{key}\nset title "{workload}" offset 0,-0.6\nset xtics ({tics})\nplot {drawn}\n'
-    return Plot("hit-ratio", 200 + 200 * rows_of_plots, commands + "unset multiplot\n")
+            f'$data{index} using 1:{column + 2} with linespoints lw {2.5 if system in (IDEAL, LARDER) else 1.3} pt 7 ps 0.4 '
+            f'lc rgb "{colour(system)}"' for column, system in enumerate(seen))
+        commands += block(rows, f"$data{index}") + f'set title "{workload}" offset 0,-0.6\nplot {drawn}\n{legend_gone(seen)}'
+    return Plot("hit-ratio", 100 + 200 * lines, commands + "unset multiplot\n")
 
 
-def block(columns: list[str], rows: list[list[str]], name: str = "$data") -> str:
+def block(rows: list[list[str]], name: str = "$data") -> str:
     """Data within the commands."""
-    lines = [*([" ".join(columns)] if columns else []), *(" ".join(row) for row in rows)]
-    return f"{name} << EOD\n" + "\n".join(lines) + "\nEOD\n"
+    return f"{name} << EOD\n" + "\n".join(" ".join(row) for row in rows) + "\nEOD\n"
 
 
 def broken(text: str) -> str:
     """A label on several lines."""
-    return text.replace(", ", "\\n").replace(" connections", " conn.").replace("hit among ", "hit among\\n")
+    short = text.replace(" connections", " conn.").replace("hit among ", "").replace("identity client of the same object", "identity client")
+    return short.removeprefix("hit, ").replace(", ", "\\n")
 
 
 def quoted(text: str) -> str:

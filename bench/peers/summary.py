@@ -28,7 +28,7 @@ class Summary:
     def __init__(self, records: Iterable[Record], titles: dict[str, str] | None = None):
         """`titles` are the systems' names in documents; what is not among them is shown by its name."""
         self.records = list(records)
-        self.titles = {"varnish-xkey": "Varnish, xkey", "varnish": "Varnish", **(titles or {})}
+        self.titles = {**(titles or {}), "varnish-xkey": "Varnish, xkey"}
 
     def cases(self, pattern: str = "") -> list[str]:
         """Names of cases in the order in which they were first measured, those that `pattern` matches from their start."""

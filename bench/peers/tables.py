@@ -1,5 +1,6 @@
 """A run's tables in Markdown."""
 
+import re
 from collections.abc import Callable, Iterable
 
 from .goals import Outcome
@@ -7,6 +8,7 @@ from .summary import BARE, IDEAL, LARDER, Summary, label
 
 REQUESTS = r"(hit-\d+k|keys|gzip|identity|304|miss|pass)-?"
 NOTHING = "–"
+REASON_CHARACTERS_MAX = 160
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
@@ -96,8 +98,10 @@ def not_done(summary: Summary) -> str:
     reasons: dict[tuple[str, str], list[str]] = {}
     for record in summary.records:
         if record.note and record.note.startswith(("not done: ", "failed: ")):
-            reasons.setdefault((summary.title(record.system), record.note), []).append(label(record.case))
-    return "\n".join(f"- {system}: {', '.join(dict.fromkeys(cases))}: {note.removeprefix('not done: ')}"
+            note = record.note if len(record.note) <= REASON_CHARACTERS_MAX else f"{record.note[:REASON_CHARACTERS_MAX]}…"
+            case = re.sub(r"^hit-ratio\..+\.", "hit ratio, ", record.case)
+            reasons.setdefault((summary.title(record.system), note), []).append(label(case))
+    return "\n".join(f"- {system}: {'; '.join(dict.fromkeys(cases))}: {note.removeprefix('not done: ')}"
                      for (system, note), cases in reasons.items())
 
 

@@ -97,7 +97,7 @@ class Tables(unittest.TestCase):
 
     def test_what_was_not_done_says_why_once(self):
         notes = [Record(case, "nginx", 1, note="not done: no purge") for case in ("purge", "hit-1k-c64")]
-        self.assertEqual(tables.not_done(summary(notes)), "- nginx: purge, hit, 1 KiB, 64 connections: no purge")
+        self.assertEqual(tables.not_done(summary(notes)), "- nginx: purge; hit, 1 KiB, 64 connections: no purge")
 
 
 if __name__ == "__main__":
