@@ -1,6 +1,13 @@
-"""Load by wrk, on one thread of the load's core, and what it saw."""
+"""Load by wrk, on one thread of the load's core, and what it saw.
 
+wrk counts latency from the moment it sends, and adds what it would have seen had it not waited for slow answers: its
+correction for coordinated omission. It does so alike for every system.
+"""
+
+import contextlib
+import math
 import re
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -75,20 +82,20 @@ def new_keys(prefix: str) -> str:
 
 def run(url: str, connections: int, seconds: float, headers: dict[str, str] | None = None,
         script: str = "") -> Load:
-    """Loads `url` for so long. `script` is Lua for wrk (`random_keys`, `new_keys`, or an own `request` function); its
+    """Loads `url` for so long, by a fraction of a second if need be. `script` is Lua for wrk (`random_keys`, `new_keys`, or an own `request` function); its
     paths are absolute, and the host is that of `url`. Any error of a socket, any answer over TIMEOUT_S and any status
     of 400 and above raises BenchError."""
     with tempfile.TemporaryDirectory(prefix="larder-wrk-") as folder:
         lua = Path(folder) / "load.lua"
         lua.write_text(script + REPORT)
         command = ["taskset", "-c", LOAD_CORE, "wrk", "-t", "1", "-c", str(connections),
-                   "-d", f"{max(1, round(seconds))}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(lua)]
+                   "-d", f"{math.ceil(seconds)}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(lua)]
         for name, value in {"Host": urlsplit(url).netloc, **(headers or {})}.items():
             command += ["-H", f"{name}: {value}"]
-        done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 60, check=False)
-    figures = {name: int(value) for name, value in re.findall(r"^@ (\w+) (-?\d+)$", done.stdout, re.MULTILINE)}
-    if done.returncode != 0 or "timeout" not in figures:
-        raise BenchError(f"wrk ended with {done.returncode} for {url}\n{done.stdout}{done.stderr}")
+        said, code = finished([*command, url], seconds)
+    figures = {name: int(value) for name, value in re.findall(r"^@ (\w+) (-?\d+)$", said, re.MULTILINE)}
+    if code != 0 or "timeout" not in figures:
+        raise BenchError(f"wrk ended with {code} for {url}\n{said}")
     errors = {name: figures[name] for name in ("connect", "read", "write", "status", "timeout") if figures[name]}
     if errors:
         raise BenchError(f"wrk saw errors for {url} over {connections} connections: {errors}, {figures['requests']} requests")
@@ -97,3 +104,19 @@ def run(url: str, connections: int, seconds: float, headers: dict[str, str] | No
     took_s = figures["microseconds"] / 1e6
     return Load(figures["requests"], took_s, figures["requests"] / took_s, figures["p50"] / 1e3, figures["p99"] / 1e3,
                 figures["p999"] / 1e3, figures["bytes"])
+
+
+def finished(command: list[str], seconds: float) -> tuple[str, int]:
+    """What wrk said, and its exit code. It counts whole seconds, and ends before its time, with its report, by SIGINT."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as wrk:
+        try:
+            if not float(seconds).is_integer():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    wrk.wait(seconds)
+                wrk.send_signal(signal.SIGINT)
+            said, _ = wrk.communicate(timeout=seconds + 60)
+        except subprocess.TimeoutExpired as error:
+            raise BenchError(f"wrk went on for 60 s after its {seconds:g}") from error
+        finally:
+            wrk.kill()
+    return said, wrk.returncode

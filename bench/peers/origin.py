@@ -2,11 +2,14 @@
 
 import http.client
 import json
+import time
 from pathlib import Path
 
-from bench.harness.process import Server
+from bench.harness.process import BenchError, Server
 
 from .systems.base import LOAD_CORE
+
+SETTLE_DEADLINE_S = 30
 
 
 class Origin:
@@ -34,6 +37,18 @@ class Origin:
     def requests(self, kind: str) -> int:
         """Requests so far for paths that begin with /KIND/: `o`, `gzip`, `slow`, `pass`."""
         return self._control("/control/requests")[kind]
+
+    def settle(self, kind: str) -> None:
+        """Waits until no more requests of a kind arrive: a cache may still work off what an ended load left to it."""
+        seen, quiet = self.requests(kind), 0
+        deadline = time.monotonic() + SETTLE_DEADLINE_S
+        while quiet < 3:
+            time.sleep(0.05)
+            now = self.requests(kind)
+            quiet = quiet + 1 if now == seen else 0
+            seen = now
+            if time.monotonic() > deadline:
+                raise BenchError(f"requests for /{kind}/ still arrive {SETTLE_DEADLINE_S} s after the load ended")
 
     def bump(self) -> int:
         """Begins a new generation and returns its number: from now on every answer carries it, in the field

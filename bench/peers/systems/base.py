@@ -72,6 +72,8 @@ class System(ABC):
     """In commands, files and columns."""
     title: str
     """In documents."""
+    caches = True
+    """False: it neither fetches nor stores, and takes part only as the floor of hits."""
 
     @abstractmethod
     def version(self) -> str:

@@ -1,4 +1,4 @@
-"""The programs of this tree that are measured or measure, built for release."""
+"""The programs of this tree that are measured or measure, as cargo builds them."""
 
 import os
 import subprocess
@@ -7,16 +7,23 @@ from pathlib import Path
 from bench.harness.process import BenchError
 
 ROOT = Path(__file__).resolve().parents[3]
+PROGRAMS = ["--bin", "larder", "--example", "responder", "--example", "origin"]
+
+
+class Build:
+    """Which build is used. A smoke test takes the one that tests made already; it measures nothing."""
+
+    profile = "release"
 
 
 def build() -> None:
     """Builds Larder, the bare responder and the origin. Raises BenchError where cargo fails."""
-    command = ["cargo", "build", "--locked", "--release", "--quiet", "--bin", "larder", "--example", "responder", "--example", "origin"]
+    command = ["cargo", "build", "--locked", "--quiet", *PROGRAMS, *(["--release"] if Build.profile == "release" else [])]
     if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
         raise BenchError(f"{' '.join(command)} failed")
 
 
 def program(name: str) -> Path:
     """Where cargo puts it."""
-    release = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
-    return release / name if name == "larder" else release / "examples" / name
+    built = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / Build.profile
+    return built / name if name == "larder" else built / "examples" / name

@@ -13,6 +13,7 @@ class Responder(System):
 
     name = "responder"
     title = "bare responder"
+    caches = False
 
     def version(self) -> str:
         return "this tree"
