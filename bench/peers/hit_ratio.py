@@ -5,6 +5,8 @@ into the same number of bytes, so what a system spends on heads and bookkeeping 
 A hit is a request that the origin did not see.
 """
 
+from bench.harness.process import BenchError
+
 from .case import Bench, Case
 from .cases import must_cache
 from .each import Asking, ask_each
@@ -39,7 +41,8 @@ class HitRatio(Case):
         self.has_ideal = False
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
-        """Replays the trace; the first system's turn also brings what the ideal cache would do. Requests begin in its order; few connections keep the load from waiting on wake-ups."""
+        """Replays the trace; the first system's turn also brings what the ideal cache would do. Requests begin in its
+        order; a few connections keep the load from waiting on wake-ups."""
         must_cache(system)
         requests = SMOKE_REQUESTS if bench.smoke else REQUESTS
         trace = self.workload.trace(SEED, OBJECTS, requests)
@@ -52,18 +55,19 @@ class HitRatio(Case):
                                bench.directory, CONNECTIONS)
             misses, cpu_ns = bench.origin.requests("o") - before, own.cpu_ns() - cpu_before
             resident_bytes = own.resident_bytes()
+        if answers.not_ok:
+            raise BenchError(f"{system.name}: {answers.not_ok} of {requests:,} answers were errors")
         ideal = [] if self.has_ideal else [self.ideal(requests)]
         self.has_ideal = True
-        return ideal + [Record(self.name, system.name, round_number, requests=requests, seconds=answers.seconds,
-                       cpu_us_per_request=cpu_ns / requests / 1000, resident_bytes=resident_bytes,
-                       upstream_requests=misses, value=1 - misses / requests, unit=UNIT,
-                       note=f"{answers.not_ok} answers were errors" if answers.not_ok else None)]
+        return ideal + [Record(self.name, system.name, round_number, requests=requests, seconds=round(answers.seconds, 3),
+                       cpu_us_per_request=round(cpu_ns / requests / 1000, 3), resident_bytes=resident_bytes,
+                       upstream_requests=misses, value=round(1 - misses / requests, 5), unit=UNIT)]
 
     def ideal(self, requests: int) -> Record:
         """What the ideal cache makes of the first `requests` of the same trace."""
         trace = self.workload.trace(SEED, OBJECTS, requests)
         hits = ideal_hits(trace, self.cache_bytes // OBJECT_BYTES)
-        return Record(self.name, IDEAL, 1, requests=requests, upstream_requests=requests - hits, value=hits / requests,
+        return Record(self.name, IDEAL, 1, requests=requests, upstream_requests=requests - hits, value=round(hits / requests, 5),
                       unit=UNIT)
 
 

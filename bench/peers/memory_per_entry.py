@@ -57,8 +57,8 @@ class MemoryPerEntry(Case):
         if share < HELD_SHARE_MIN:
             raise Unsupported(f"it holds {share:.1%} of {entries:,} objects of {BODY_BYTES} bytes")
         grown = after - (own_before if before is None else before)
-        return [Record(self.name, system.name, round_number, requests=entries, seconds=filled.seconds,
-                       resident_bytes=after, value=grown / (entries * share), unit="bytes per entry",
+        return [Record(self.name, system.name, round_number, requests=entries, seconds=round(filled.seconds, 3),
+                       resident_bytes=after, value=round(grown / (entries * share), 1), unit="bytes per entry",
                        note=f"{share:.1%} of {entries:,} held")]
 
 

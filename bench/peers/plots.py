@@ -176,8 +176,9 @@ def block(rows: list[list[str]], name: str = "$data") -> str:
 
 def broken(text: str) -> str:
     """A label on several lines."""
-    short = text.replace(" connections", " conn.").replace("hit among ", "").replace("identity client of the same object", "identity client")
-    return short.removeprefix("hit, ").replace(", ", "\\n")
+    for long, short in ((" connections", " conn."), ("hit among ", ""), (" of the same object", "")):
+        text = text.replace(long, short)
+    return text.removeprefix("hit, ").replace(", ", "\\n")
 
 
 def quoted(text: str) -> str:

@@ -23,6 +23,7 @@ BODY_BYTES = 1024
 CACHE_BYTES = 1 << 30
 TAG = "catalog"
 SWEEPS_MAX = 10
+VARNISH_WAYS = {"varnish": "by tag, as a ban", "varnish-xkey": "by tag, by the index of its module xkey"}
 HELD_SHARE_MIN = 0.9
 
 
@@ -69,22 +70,26 @@ class PurgeOfMany(Case):
             cpu_before = own.cpu_ns()
             filled = fill(bench, own, BODY_BYTES, objects)
             fill_cpu_us = (own.cpu_ns() - cpu_before) / objects / 1000
+            if filled.not_ok:
+                raise BenchError(f"{name}: {filled.not_ok} of {objects:,} answers were errors")
             share = held_share(bench, own, BODY_BYTES, objects)
             if share < HELD_SHARE_MIN:
                 raise Unsupported(f"it holds {share:.1%} of {objects:,} objects of {BODY_BYTES} bytes")
             purge_all, how = way_to_purge(bench, own, objects)
             purge = measure_purge(bench, own, objects, purge_all)
-        return self.records(name, round_number, purge, (filled, fill_cpu_us), f"{how}; {objects:,} objects")
+        how = f"{VARNISH_WAYS.get(name, how)}; {objects:,} objects"
+        return self.records(name, round_number, purge, (filled, fill_cpu_us), how)
 
     def records(self, system: str, round_number: int, purge: Purge, fill_cost: tuple[Answers, float],
                 how: str) -> list[Record]:
         """One record for each thing that was measured."""
         def value(part: str, figure: float | None, unit: str) -> Record:
-            return Record(f"{self.name}.{part}", system, round_number, value=figure, unit=unit, note=how)
+            rounded = None if figure is None else round(figure, 3)
+            return Record(f"{self.name}.{part}", system, round_number, value=rounded, unit=unit, note=how)
 
         def per_request(part: str, answers: Answers, cpu_us: float) -> Record:
             return Record(f"{self.name}.{part}", system, round_number, requests=answers.answered,
-                          seconds=answers.seconds, cpu_us_per_request=cpu_us, note=how)
+                          seconds=round(answers.seconds, 3), cpu_us_per_request=round(cpu_us, 3), note=how)
         return [
             value("acknowledged", purge.acknowledged_ms, "ms"),
             value("none-old", purge.none_old_ms, "ms"),

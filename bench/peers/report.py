@@ -98,9 +98,9 @@ def special_cases(summary: Summary, picture) -> list[str]:
         ("### Memory per entry, objects of 100 bytes", "", tables.memory_table(summary),
          picture("memory-per-entry.svg", "Resident memory per entry by system")),
         ("### Hit ratio against size",
-         f"{hit_ratio.REQUESTS:,} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and what scans "
-         f"and one-hit wonders add), from an empty cache. The ideal cache knows what comes and holds as many bodies as fit into the "
-         f"configured bytes: {fitting} objects. {described}.",
+         f"{hit_ratio.REQUESTS:,} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
+         "what scans and one-hit wonders add), from an empty cache. The ideal cache knows what comes and holds as many bodies "
+         f"as fit into the configured bytes: {fitting} objects. {described}.",
          tables.hit_ratio_table(summary), picture("hit-ratio.svg", "Hit ratio against size for each workload")),
     ]
     return [text for part in parts if part[2] for text in part]
