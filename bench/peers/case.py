@@ -14,10 +14,12 @@ class Bench:
     """What a run gives to its cases."""
 
     origin: Origin
-    seconds: float
+    seconds: int
     """How long a load runs."""
     smoke: bool
     """Everything tiny: it shall only be shown that it works."""
+    enough: int | None
+    """A load ends after so many answers, however long it takes. For a smoke test, which must not fail on a slow machine."""
     directory: Path
     """Scratch files of this run; removed at its end."""
 

@@ -154,11 +154,11 @@ class Uncached(Case):
 
 
 def loaded(bench: Bench, case: Case, running: Running, round_number: int, url: str, connections: int,
-           headers: dict[str, str] | None = None, script: str = "", seconds: float = 0) -> tuple[Record, load.Load]:
+           headers: dict[str, str] | None = None, script: str = "", seconds: int = 0) -> tuple[Record, load.Load]:
     """Loads `url`, as long as the run says where `seconds` does not, and accounts for it."""
     kind = url.split("/")[3]
     upstream_before, cpu_before, ticks_before = bench.origin.requests(kind), running.cpu_ns(), running.user_share()
-    run = load.run(url, connections, seconds or bench.seconds, headers, script)
+    run = load.run(url, connections, seconds or bench.seconds, headers, script, bench.enough)
     cpu_us = (running.cpu_ns() - cpu_before) / 1000
     user, system = (after - before for after, before in zip(running.user_share(), ticks_before))
     return Record(

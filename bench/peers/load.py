@@ -4,8 +4,6 @@ wrk counts latency from the moment it sends, and adds what it would have seen ha
 correction for coordinated omission. It does so alike for every system.
 """
 
-import contextlib
-import math
 import re
 import signal
 import subprocess
@@ -30,6 +28,17 @@ done = function(summary, latency, requests)
     latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
   io.write(string.format("@ connect %d\\n@ read %d\\n@ write %d\\n@ status %d\\n@ timeout %d\\n",
     errors.connect, errors.read, errors.write, errors.status, errors.timeout))
+end
+"""
+
+ENOUGH = """
+local answered = 0
+response = function()
+  answered = answered + 1
+  if answered == {enough} then
+    io.write("enough\\n")
+    io.flush()
+  end
 end
 """
 
@@ -80,43 +89,44 @@ def new_keys(prefix: str) -> str:
     return NEW_KEYS.format(prefix=prefix)
 
 
-def run(url: str, connections: int, seconds: float, headers: dict[str, str] | None = None,
-        script: str = "") -> Load:
-    """Loads `url` for so long, by a fraction of a second if need be. `script` is Lua for wrk (`random_keys`, `new_keys`, or an own `request` function); its
-    paths are absolute, and the host is that of `url`. Any error of a socket, any answer over TIMEOUT_S and any status
-    of 400 and above raises BenchError."""
+def run(url: str, connections: int, seconds: int, headers: dict[str, str] | None = None, script: str = "",
+        enough: int | None = None) -> Load:
+    """Loads `url` for so long, or only until there were `enough` answers. `script` is Lua for wrk (`random_keys`,
+    `new_keys`, or an own `request` function); its paths are absolute, and the host is that of `url`. Any error of a
+    socket, any answer over TIMEOUT_S and any status of 400 and above raises BenchError."""
     with tempfile.TemporaryDirectory(prefix="larder-wrk-") as folder:
         lua = Path(folder) / "load.lua"
-        lua.write_text(script + REPORT)
-        command = ["taskset", "-c", LOAD_CORE, "wrk", "-t", "1", "-c", str(connections),
-                   "-d", f"{math.ceil(seconds)}s", "--timeout", f"{TIMEOUT_S}s", "-s", str(lua)]
+        lua.write_text(script + REPORT + (ENOUGH.format(enough=enough) if enough else ""))
+        command = ["taskset", "-c", LOAD_CORE, "wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s",
+                   "--timeout", f"{TIMEOUT_S}s", "-s", str(lua)]
         for name, value in {"Host": urlsplit(url).netloc, **(headers or {})}.items():
             command += ["-H", f"{name}: {value}"]
-        said, code = finished([*command, url], seconds)
+        said, code = finished([*command, url], seconds, enough)
     figures = {name: int(value) for name, value in re.findall(r"^@ (\w+) (-?\d+)$", said, re.MULTILINE)}
     if code != 0 or "timeout" not in figures:
         raise BenchError(f"wrk ended with {code} for {url}\n{said}")
     errors = {name: figures[name] for name in ("connect", "read", "write", "status", "timeout") if figures[name]}
     if errors:
         raise BenchError(f"wrk saw errors for {url} over {connections} connections: {errors}, {figures['requests']} requests")
-    if figures["requests"] == 0:
-        raise BenchError(f"wrk had no answer for {url}")
+    if figures["requests"] < (enough or 1):
+        raise BenchError(f"wrk had {figures['requests']} answers for {url}")
     took_s = figures["microseconds"] / 1e6
     return Load(figures["requests"], took_s, figures["requests"] / took_s, figures["p50"] / 1e3, figures["p99"] / 1e3,
                 figures["p999"] / 1e3, figures["bytes"])
 
 
-def finished(command: list[str], seconds: float) -> tuple[str, int]:
-    """What wrk said, and its exit code. It counts whole seconds, and ends before its time, with its report, by SIGINT."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as wrk:
+def finished(command: list[str], seconds: int, enough: int | None) -> tuple[str, int]:
+    """What wrk said, and its exit code. Where there can be enough, it ends by SIGINT, with its report, once it says so."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1) as wrk:
         try:
-            if not float(seconds).is_integer():
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    wrk.wait(seconds)
+            said = ""
+            while enough and "enough" not in said and (line := wrk.stdout.readline()):
+                said += line
+            if enough:
                 wrk.send_signal(signal.SIGINT)
-            said, _ = wrk.communicate(timeout=seconds + 60)
+            rest, _ = wrk.communicate(timeout=seconds + 60)
         except subprocess.TimeoutExpired as error:
-            raise BenchError(f"wrk went on for 60 s after its {seconds:g}") from error
+            raise BenchError(f"wrk went on for 60 s after its {seconds}") from error
         finally:
             wrk.kill()
-    return said, wrk.returncode
+    return said + rest, wrk.returncode

@@ -34,6 +34,7 @@ from bench.peers.systems.base import LOAD_CORE, Running, System, Unsupported, in
 from bench.peers.systems.build import Build, build, program  # noqa: E402
 
 CACHE_BYTES = 1 << 30
+SMOKE_ANSWERS = 500
 SMOKE_SYSTEMS = ["responder", "larder", "haproxy", "nginx"]
 DOCUMENT = ROOT / "docs" / "performance.md"
 
@@ -41,7 +42,7 @@ DOCUMENT = ROOT / "docs" / "performance.md"
 def options() -> argparse.Namespace:
     """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=4, help="how long each load runs (default 4)")
+    parser.add_argument("--seconds", type=int, default=4, help="how long each load runs (default 4)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each system has its turn (default 3)")
     parser.add_argument("--systems", help="only these, by name and comma")
     parser.add_argument("--cases", help="only these, by name and comma; a name that ends in * stands for all that begin so")
@@ -161,7 +162,7 @@ def measure(asked: argparse.Namespace, out: Path, scratch: Path) -> Run:
     describe(out, systems, asked)
     with contextlib.ExitStack() as stack:
         origin = stack.enter_context(Origin(program("origin"), scratch))
-        run = Run(stack, Bench(origin, asked.seconds, asked.smoke, scratch), systems, results)
+        run = Run(stack, Bench(origin, asked.seconds, asked.smoke, SMOKE_ANSWERS if asked.smoke else None, scratch), systems, results)
         shared = [case for case in cases.values() if not case.own_instance]
         own = [case for case in cases.values() if case.own_instance]
         for number in range(1, asked.rounds + 1):
@@ -176,7 +177,7 @@ def main() -> int:
     """Exit code 1 where anything failed."""
     asked = options()
     if asked.smoke:
-        asked.seconds, asked.rounds, Build.profile = 0.1, 1, "debug"
+        asked.seconds, asked.rounds, Build.profile = 60, 1, "debug"
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         # Caches that keep files, or map them, shall keep them in memory.
