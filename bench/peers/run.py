@@ -34,6 +34,7 @@ from bench.peers.systems.base import LOAD_CORE, Running, System, Unsupported, in
 from bench.peers.systems.build import Build, build, program  # noqa: E402
 
 CACHE_BYTES = 1 << 30
+SMOKE_CACHE_BYTES = 1 << 26
 SMOKE_ANSWERS = 500
 SMOKE_SYSTEMS = ["responder", "larder", "haproxy", "nginx"]
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -67,7 +68,7 @@ def chosen(all_of_them: dict, names: str | None, what: str) -> dict:
 
 
 def prepare_process() -> None:
-    """As many open files as may be, the load's core, and an end by SIGTERM that cleans up like one by Ctrl-C."""
+    """As many open files as may be, the load's core, and a clean end by every signal that asks for one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if len(os.sched_getaffinity(0)) < 2:
@@ -76,7 +77,7 @@ def prepare_process() -> None:
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, end)
 
 
@@ -95,7 +96,8 @@ class Run:
     def shared(self, name: str) -> Running:
         """The instance that all cases share, started when it is first needed."""
         if name not in self.running:
-            self.running[name] = self.systems[name].start(self.bench.origin.address, CACHE_BYTES, self.bench.directory / name)
+            cache_bytes = SMOKE_CACHE_BYTES if self.bench.smoke else CACHE_BYTES
+            self.running[name] = self.systems[name].start(self.bench.origin.address, cache_bytes, self.bench.directory / name)
             self.stack.callback(self.running[name].stop)
         return self.running[name]
 

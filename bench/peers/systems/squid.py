@@ -63,12 +63,24 @@ class Squid(System):
             open_files=open_files(), user="cache_effective_user proxy" if os.geteuid() == 0 else ""))
         if os.geteuid() == 0:  # It gives up its rights, and must still write here.
             shutil.chown(directory, "proxy")
-        server = Server(self.name, ["/usr/sbin/squid", "--foreground", "-N", "-f", str(config)], directory, cores=SYSTEM_CORE)
-        return started(RunningSquid(self, f"127.0.0.1:{port}", [server]))
+        # Its shared memory is named by its service: another instance must not have the same.
+        service = f"larderbench{port}"
+        server = Server(self.name, ["/usr/sbin/squid", "--foreground", "-N", "-n", service, "-f", str(config)], directory,
+                        cores=SYSTEM_CORE)
+        return started(RunningSquid(self, f"127.0.0.1:{port}", server, service))
 
 
 class RunningSquid(Running):
     """Knows no tags."""
+
+    def __init__(self, system: System, address: str, server: Server, service: str):
+        super().__init__(system, address, [server])
+        self.service = service
+
+    def stop(self) -> None:
+        super().stop()
+        for left in Path("/dev/shm").glob(f"{self.service}-*"):  # Where it had to be killed.
+            left.unlink(missing_ok=True)
 
     def purge_url(self, path: str) -> None:
         urllib.request.urlopen(urllib.request.Request(self.url(path), method="PURGE"), timeout=30).close()
