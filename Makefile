@@ -69,4 +69,5 @@ bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server an
 
 bench-smoke: ## Show in seconds that the benchmarks work; measures nothing
 	@scripts/install-prerequisites.sh build peers
+	python3 -m bench.tests
 	bench/peers/run.py --smoke
