@@ -10,9 +10,9 @@ from .purge import PurgeOfMany
 SMOKE = {"hit-1k-c64", "keys-1k-c64", "gzip-16k-c64", "304-c64", "miss-1k-c64", "pass-1k-c64"}
 
 
-def all_cases() -> list[Case]:
-    """In the order in which they are measured."""
-    return [*CASES, ColdKey(), PurgeOfMany(), MemoryPerEntry(), *hit_ratio_cases()]
+def all_cases(entries: int) -> list[Case]:
+    """In the order in which they are measured; memory per entry is that of so many entries."""
+    return [*CASES, ColdKey(), PurgeOfMany(), MemoryPerEntry(entries), *hit_ratio_cases()]
 
 
 def smoke_cases() -> list[Case]:

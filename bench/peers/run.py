@@ -47,6 +47,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each system has its turn (default 3)")
     parser.add_argument("--systems", help="only these, by name and comma")
     parser.add_argument("--cases", help="only these, by name and comma; a name that ends in * stands for all that begin so")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="how many memory per entry is measured of (default 1000000)")
     parser.add_argument("--smoke", action="store_true", help="only show that it works: tiny, and fails if anything does")
     parser.add_argument("--out", type=Path, help="where results go (default bench/runs/DATE-peers)")
     parser.add_argument("--no-build", action="store_true", help="measure what is built already")
@@ -159,7 +160,7 @@ def describe(directory: Path, systems: dict[str, System], asked: argparse.Namesp
 def measure(asked: argparse.Namespace, out: Path, scratch: Path) -> Run:
     """Everything between start and end of servers."""
     systems = chosen(all_systems(), asked.systems or (",".join(SMOKE_SYSTEMS) if asked.smoke else None), "system")
-    cases = chosen({case.name: case for case in (smoke_cases() if asked.smoke else all_cases())}, asked.cases, "case")
+    cases = chosen({case.name: case for case in (smoke_cases() if asked.smoke else all_cases(asked.entries))}, asked.cases, "case")
     results = Results(out)
     describe(out, systems, asked)
     with contextlib.ExitStack() as stack:
