@@ -1,8 +1,8 @@
 """Varnish with its cache in memory (`malloc`)."""
 
 import os
-import tempfile
 import shutil
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -34,6 +34,15 @@ sub vcl_recv {{
 BAN = r"""if (!std.ban("obj.http.xkey ~ (^|\s)" + req.http.tag + "(\s|$)")) { return (synth(400, std.ban_error())); }"""
 XKEY = """set req.http.count = xkey.purge(req.http.tag);"""
 
+# What it logs of each request, in shared memory, where others log nothing. The rest stays: it tells of trouble.
+UNLOGGED = [
+    "Begin", "End", "Link", "Hit", "SessOpen", "SessClose", "Timestamp", "ReqAcct", "ReqStart", "ReqMethod", "ReqURL",
+    "ReqProtocol", "ReqHeader", "ReqUnset", "RespProtocol", "RespStatus", "RespReason", "RespHeader", "RespUnset",
+    "BereqMethod", "BereqURL", "BereqProtocol", "BereqHeader", "BereqUnset", "BerespProtocol", "BerespStatus",
+    "BerespReason", "BerespHeader", "BerespUnset", "BereqAcct", "BackendOpen", "BackendClose", "BackendReuse", "BackendStart",
+    "Storage", "TTL", "Length", "Fetch_Body", "Filters", "VCL_call", "VCL_return", "VCL_use",
+]
+
 # One pool, since there is one core. A request under way holds a thread, and its memory, so there are as many as the
 # manual's own upper bound, 5,000; what is beyond waits in the queue instead of being refused.
 PARAMETERS = {
@@ -43,11 +52,12 @@ PARAMETERS = {
     "thread_queue_limit": 20000,
     "timeout_idle": 300,
     "listen_depth": 4096,
+    "vsl_mask": ",".join(f"-{tag}" for tag in UNLOGGED),
 }
 
 
 class Varnish(System):
-    """The log of requests is in shared memory and can't be left out; nothing reads or writes it to a file."""
+    """As it comes it keeps one coding, gzip, and unpacks that for whoever does not accept it."""
 
     name = "varnish"
     title = "Varnish"
