@@ -34,7 +34,9 @@ CAVEATS = """\
 - nginx keeps its cache in files of a memory file system; their blocks count as its memory, the kernel's own records of them
   do not. It holds more than its configured size until its cache manager comes round, up to 10 s later: its hit ratios in short
   runs can lie above those of the ideal cache.
-- Traffic Server stores on disk beside its memory cache, at least 128 MB, so it has no part in the smaller sizes."""
+- Traffic Server's storage is a file of a memory file system, which counts as its memory; its memory cache proper holds only
+  what was asked for again. Storage takes at least 128 MB, so it has no part in the smaller sizes.
+- HAProxy takes all of its memory as it starts. Its memory per entry is what a full cache takes over what it holds."""
 
 
 def write(directory: Path, document: Path) -> None:

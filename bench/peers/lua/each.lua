@@ -56,7 +56,9 @@ end
 function response(status, headers)
   answered = answered + 1
   local carried = tonumber(headers["x-generation"] or headers["X-Generation"])
-  if status ~= 200 or (generation and not carried) then
+  -- What is purged and not there is gone as well.
+  local fine = status == 200 or (method == "PURGE" and status == 404)
+  if not fine or (generation and not carried) then
     not_ok = not_ok + 1
   elseif generation and carried < generation then
     old = old + 1

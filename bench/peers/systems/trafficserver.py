@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.harness.process import Server, free_port
 
 from .base import SYSTEM_CORE, Running, System, installed_version, started
+from .nginx import allocated_bytes
 
 # exec_thread, task and accept threads, threads_per_disk    one core, so one of each
 # ram_cache.size, ram_cache_cutoff                          all that is stored, objects up to 4 MiB
@@ -82,11 +83,23 @@ class TrafficServer(System):
                                    {"prefix": str(directory), "exec_prefix": str(directory), **places}.items()))
         server = Server(self.name, ["/usr/bin/traffic_server", f"--run-root={runroot}"], directory, cores=SYSTEM_CORE,
                         environment={"TS_RUNROOT": str(runroot)})
-        return started(RunningTrafficServer(self, f"127.0.0.1:{port}", [server]))
+        return started(RunningTrafficServer(self, f"127.0.0.1:{port}", server, Path(places["cachedir"])))
 
 
 class RunningTrafficServer(Running):
-    """Purges by the PURGE method; knows no tags."""
+    """Purges by the PURGE method; knows no tags. Its storage is a file, in memory where there is a memory file system, so
+    that counts as memory that it holds."""
+
+    def __init__(self, system: System, address: str, server: Server, storage: Path):
+        super().__init__(system, address, [server])
+        self.storage = storage
+
+    def resident_bytes(self) -> int:
+        return super().resident_bytes() + allocated_bytes(self.storage)
+
+    def stop(self) -> None:
+        super().stop()
+        shutil.rmtree(self.storage, ignore_errors=True)
 
     def purge_url(self, path: str) -> None:
         urllib.request.urlopen(urllib.request.Request(self.url(path), method="PURGE"), timeout=30).close()
