@@ -31,12 +31,15 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CODED_MAX: usize = 64;
 const KINDS: [&str; 4] = ["o", "gzip", "slow", "pass"];
 
+/// What makes a body: its length, its id and the generation.
+type Made = (usize, String, u64);
+
 /// What all connections share; one thread serves them.
 #[derive(Default)]
 struct Origin {
     requests: [Cell<u64>; KINDS.len()],
     generation: Cell<u64>,
-    coded: RefCell<HashMap<(usize, String, u64), Rc<Vec<u8>>>>,
+    coded: RefCell<HashMap<Made, Rc<Vec<u8>>>>,
 }
 
 /// What of a request matters here.
@@ -208,7 +211,8 @@ fn control(origin: &Origin, what: &str, answer: &mut Vec<u8>) {
         }
         _ => return refuse("404 Not Found", answer),
     };
-    put("200 OK", "Content-Type: application/json\r\nCache-Control: no-store\r\n", Some(text.as_bytes()), false, answer);
+    let fields = "Content-Type: application/json\r\nCache-Control: no-store\r\n";
+    put("200 OK", fields, Some(text.as_bytes()), false, answer);
 }
 
 fn refuse(status: &str, answer: &mut Vec<u8>) {

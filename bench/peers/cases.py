@@ -11,7 +11,8 @@ from bench.harness.process import BenchError
 
 from . import load
 from .case import Bench, Case
-from .check import Answer, fetch, fetch_all, warm
+from .check import Answer, fetch, warm
+from .each import Asking, ask_each
 from .results import Record
 from .systems.base import Running, System, Unsupported
 
@@ -105,21 +106,22 @@ class ManyKeys(Case):
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         keys = 100 if bench.smoke else self.keys
         prefix = f"/o/{self.body_bytes}/key"
-        url = running.url(prefix + "1")
+        url = running.url(prefix + "0")
         if system.caches:
-            self.fill(bench, url, prefix, keys)
+            self.fill(bench, running, prefix, keys)
         script = load.random_keys(prefix, keys, seed=round_number)
         record, run = loaded(bench, self, running, round_number, url, self.connections, script=script)
         must_not_reach_origin(record)
         must_be_whole(record, run, self.connections, self.body_bytes)
         return [record]
 
-    def fill(self, bench: Bench, url: str, prefix: str, keys: int) -> None:
+    def fill(self, bench: Bench, running: Running, prefix: str, keys: int) -> None:
         """Asks for all of them until the origin notices none."""
         for _ in range(4):
             before = bench.origin.requests("o")
-            for answer in fetch_all(url, [f"{prefix}{number}" for number in range(1, keys + 1)]):
-                must_be(200, answer)
+            answers = ask_each(running.address, Asking(prefix, keys), bench.directory, self.connections)
+            if answers.not_ok:
+                raise BenchError(f"{answers.not_ok} of {keys} keys were not answered with 200")
             missed = bench.origin.requests("o") - before
             if missed == 0:
                 return

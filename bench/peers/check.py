@@ -1,4 +1,4 @@
-"""Single requests that show that a case measures what it says: a hit that is one, a 304 that is one, a body that is whole."""
+"""Single requests that show that a case measures what it says: a hit is one, a 304 is one, a body is whole."""
 
 import http.client
 import time
@@ -23,28 +23,20 @@ class Answer:
 
 def fetch(url: str, headers: dict[str, str] | None = None) -> Answer:
     """Asks once, on a connection of its own. Nothing is decoded."""
-    return fetch_all(url, [_path(url)], headers)[0]
-
-
-def fetch_all(url: str, paths: list[str], headers: dict[str, str] | None = None) -> list[Answer]:
-    """Asks the host of `url` for each path in turn, on one connection as long as it lasts."""
-    host = urlsplit(url).netloc
-    connection = http.client.HTTPConnection(host, timeout=30)
-    answers = []
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
     try:
-        for path in paths:
-            connection.putrequest("GET", path, skip_accept_encoding=True)
-            for name, value in (headers or {}).items():
-                connection.putheader(name, value)
-            connection.endheaders()
-            response = connection.getresponse()
-            fields = {name.lower(): value for name, value in response.getheaders()}
-            answers.append(Answer(response.status, fields, response.read()))
+        connection.putrequest("GET", parts.path, skip_accept_encoding=True)
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        fields = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, fields, response.read())
     except (OSError, http.client.HTTPException) as error:
-        raise BenchError(f"no answer for {path} of {host}: {error!r}") from error
+        raise BenchError(f"no answer for {url}: {error!r}") from error
     finally:
         connection.close()
-    return answers
 
 
 def warm(origin: Origin, url: str, kind: str, headers: dict[str, str] | None = None) -> Answer:
@@ -56,9 +48,4 @@ def warm(origin: Origin, url: str, kind: str, headers: dict[str, str] | None = N
         if origin.requests(kind) == before:
             return answer
         if time.monotonic() > deadline:
-            raise BenchError(f"{url} {headers or ''} does not become a hit; the last answer was {answer.status} {answer.fields}")
-
-
-def _path(url: str) -> str:
-    parts = urlsplit(url)
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+            raise BenchError(f"{url} {headers or ''} does not become a hit; last came {answer.status} {answer.fields}")

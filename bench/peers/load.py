@@ -46,7 +46,7 @@ KEYS = """
 local requests = {{}}
 init = function(args)
   math.randomseed({seed})
-  for number = 1, {keys} do requests[number] = wrk.format("GET", "{prefix}" .. number) end
+  for number = 1, {keys} do requests[number] = wrk.format("GET", "{prefix}" .. number - 1) end
 end
 request = function() return requests[math.random({keys})] end
 """
@@ -80,7 +80,7 @@ class Load:
 
 
 def random_keys(prefix: str, keys: int, seed: int) -> str:
-    """A script that asks for PREFIX1 to PREFIXn at random."""
+    """A script that asks for PREFIX0 to PREFIXn-1 at random."""
     return KEYS.format(prefix=prefix, keys=keys, seed=seed)
 
 

@@ -17,4 +17,5 @@ def all_cases(entries: int) -> list[Case]:
 
 def smoke_cases() -> list[Case]:
     """One of each kind."""
-    return [*(case for case in CASES if case.name in SMOKE), ColdKey(), PurgeOfMany(), MemoryPerEntry(), hit_ratio_cases()[0]]
+    of_requests = [case for case in CASES if case.name in SMOKE]
+    return [*of_requests, ColdKey(), PurgeOfMany(), MemoryPerEntry(), hit_ratio_cases()[0]]

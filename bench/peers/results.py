@@ -1,4 +1,4 @@
-"""Results: one record for each case, system and round, kept as they come, so that a run that breaks off leaves what it saw."""
+"""Results: one record for each case, system and round, kept as they come: a run that breaks off leaves what it saw."""
 
 import csv
 from dataclasses import asdict, dataclass, fields

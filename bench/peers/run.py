@@ -37,6 +37,7 @@ CACHE_BYTES = 1 << 30
 SMOKE_CACHE_BYTES = 1 << 26
 SMOKE_ANSWERS = 500
 SMOKE_SYSTEMS = ["responder", "larder", "haproxy", "nginx"]
+RUNS = ROOT / "bench" / "runs"
 DOCUMENT = ROOT / "docs" / "performance.md"
 
 
@@ -47,7 +48,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each system has its turn (default 3)")
     parser.add_argument("--systems", help="only these, by name and comma")
     parser.add_argument("--cases", help="only these, by name and comma; a name that ends in * stands for all that begin so")
-    parser.add_argument("--entries", type=int, default=1_000_000, help="how many memory per entry is measured of (default 1000000)")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="of how many objects memory is measured")
     parser.add_argument("--smoke", action="store_true", help="only show that it works: tiny, and fails if anything does")
     parser.add_argument("--out", type=Path, help="where results go (default bench/runs/DATE-peers)")
     parser.add_argument("--no-build", action="store_true", help="measure what is built already")
@@ -98,7 +99,8 @@ class Run:
         """The instance that all cases share, started when it is first needed."""
         if name not in self.running:
             cache_bytes = SMOKE_CACHE_BYTES if self.bench.smoke else CACHE_BYTES
-            self.running[name] = self.systems[name].start(self.bench.origin.address, cache_bytes, self.bench.directory / name)
+            directory = self.bench.directory / name
+            self.running[name] = self.systems[name].start(self.bench.origin.address, cache_bytes, directory)
             self.stack.callback(self.running[name].stop)
         return self.running[name]
 
@@ -160,12 +162,14 @@ def describe(directory: Path, systems: dict[str, System], asked: argparse.Namesp
 def measure(asked: argparse.Namespace, out: Path, scratch: Path) -> Run:
     """Everything between start and end of servers."""
     systems = chosen(all_systems(), asked.systems or (",".join(SMOKE_SYSTEMS) if asked.smoke else None), "system")
-    cases = chosen({case.name: case for case in (smoke_cases() if asked.smoke else all_cases(asked.entries))}, asked.cases, "case")
+    known = smoke_cases() if asked.smoke else all_cases(asked.entries)
+    cases = chosen({case.name: case for case in known}, asked.cases, "case")
     results = Results(out)
     describe(out, systems, asked)
     with contextlib.ExitStack() as stack:
         origin = stack.enter_context(Origin(program("origin"), scratch))
-        run = Run(stack, Bench(origin, asked.seconds, asked.smoke, SMOKE_ANSWERS if asked.smoke else None, scratch), systems, results)
+        bench = Bench(origin, asked.seconds, asked.smoke, SMOKE_ANSWERS if asked.smoke else None, scratch)
+        run = Run(stack, bench, systems, results)
         shared = [case for case in cases.values() if not case.own_instance]
         own = [case for case in cases.values() if case.own_instance]
         for number in range(1, asked.rounds + 1):
@@ -191,7 +195,7 @@ def main() -> int:
         prepare_process()
         if not asked.no_build:
             build()
-        out = asked.out or (scratch / "out" if asked.smoke else ROOT / "bench" / "runs" / f"{datetime.now():%Y-%m-%d}-peers")
+        out = asked.out or (scratch / "out" if asked.smoke else RUNS / f"{datetime.now():%Y-%m-%d}-peers")
         run = measure(asked, out, scratch)
         document = DOCUMENT
         if asked.smoke or asked.out or asked.systems or asked.cases:  # Not the whole, so not for readers.
