@@ -47,9 +47,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=4, help="how long each load runs (default 4)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each system has its turn (default 3)")
     parser.add_argument("--systems", help="only these, by name and comma")
-    parser.add_argument("--cases", help="only these, by name and comma; a name that ends in * stands for all that begin so")
+    parser.add_argument("--cases", help="only these; NAME* stands for all that begin with NAME")
     parser.add_argument("--entries", type=int, default=1_000_000, help="of how many objects memory is measured")
-    parser.add_argument("--smoke", action="store_true", help="only show that it works: tiny, and fails if anything does")
+    parser.add_argument("--smoke", action="store_true", help="only show that it works; fails if anything does")
     parser.add_argument("--out", type=Path, help="where results go (default bench/runs/DATE-peers)")
     parser.add_argument("--no-build", action="store_true", help="measure what is built already")
     return parser.parse_args()
@@ -137,11 +137,13 @@ class Run:
 def line(record: Record) -> str:
     """A record for whoever looks on."""
     figures = {"µs CPU": record.cpu_us_per_request, "µs of it outside the kernel": record.user_us_per_request,
-               "requests/s": record.requests_per_s, "ms P50": record.p50_ms, "P99": record.p99_ms, "P99.9": record.p999_ms,
+               "requests/s": record.requests_per_s, "ms P50": record.p50_ms, "P99": record.p99_ms,
+               "P99.9": record.p999_ms,
                "upstream": record.upstream_requests, "ms until all were answered": record.all_answered_ms,
                record.unit or "": record.value}
     shown = ", ".join(f"{value:,.10g} {name}" for name, value in figures.items() if value is not None)
-    return f"round {record.round}  {record.case:<18} {record.system:<14} {shown}{'  ' if shown else ''}{record.note or ''}"
+    said = "  ".join(part for part in (shown, record.note) if part)
+    return f"round {record.round}  {record.case:<18} {record.system:<14} {said}"
 
 
 def describe(directory: Path, systems: dict[str, System], asked: argparse.Namespace) -> None:
