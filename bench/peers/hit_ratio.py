@@ -1,9 +1,12 @@
 """Hit ratio against size: one trace, request by request, through each system, beside an ideal cache.
 
 Objects are of one size. Each system is configured to hold so many bytes; the ideal cache holds as many bodies as fit
-into the same number of bytes, so what a system spends on heads and bookkeeping is its own affair. Both begin empty.
+into the same number of bytes, so what a system spends on heads and bookkeeping is its own affair. Both begin empty. A
+system whose memory grows by far more than its size has no figure: it was not held to that size.
 A hit is a request that the origin did not see.
 """
+
+import threading
 
 from bench.harness.process import BenchError
 
@@ -22,6 +25,9 @@ SMOKE_REQUESTS = 1_000
 CACHE_MIB = (4, 16, 64)
 CONNECTIONS = 8
 SEED = 1
+LOOK_EVERY_S = 1
+GROWTH_MAX = 1.5
+GROWTH_BESIDE_BYTES_MAX = 32 << 20
 TRAFFIC_SERVER_BYTES_MIN = 128 << 20
 IDEAL = "ideal"
 UNIT = "hit ratio"
@@ -50,17 +56,19 @@ class HitRatio(Case):
             raise Unsupported("its storage takes no less than 128 MB")
         directory = bench.directory / f"{self.name}-{system.name}"
         with system.start(bench.origin.address, self.cache_bytes, directory) as own:
-            before, cpu_before = bench.origin.requests("o"), own.cpu_ns()
-            answers = ask_each(own.address, Asking(f"/o/{OBJECT_BYTES}/", requests, trace=trace),
-                               bench.directory, CONNECTIONS)
+            before, cpu_before, resident_before = bench.origin.requests("o"), own.cpu_ns(), own.resident_bytes()
+            asking = Asking(f"/o/{OBJECT_BYTES}/", requests, trace=trace)
+            with PeakMemory(own) as peak:
+                answers = ask_each(own.address, asking, bench.directory, CONNECTIONS)
             misses, cpu_ns = bench.origin.requests("o") - before, own.cpu_ns() - cpu_before
-            resident_bytes = own.resident_bytes()
         if answers.not_ok:
             raise BenchError(f"{system.name}: {answers.not_ok} of {requests:,} answers were errors")
+        if peak.resident_bytes - resident_before > self.cache_bytes * GROWTH_MAX + GROWTH_BESIDE_BYTES_MAX:
+            raise Unsupported("its memory grew far beyond the configured size, so the ratio would not be that of this size")
         ideal = [] if self.has_ideal else [self.ideal(requests)]
         self.has_ideal = True
         return ideal + [Record(self.name, system.name, round_number, requests=requests, seconds=round(answers.seconds, 3),
-                       cpu_us_per_request=round(cpu_ns / requests / 1000, 3), resident_bytes=resident_bytes,
+                       cpu_us_per_request=round(cpu_ns / requests / 1000, 3), resident_bytes=peak.resident_bytes,
                        upstream_requests=misses, value=round(1 - misses / requests, 5), unit=UNIT)]
 
     def ideal(self, requests: int) -> Record:
@@ -69,6 +77,32 @@ class HitRatio(Case):
         hits = ideal_hits(trace, self.cache_bytes // OBJECT_BYTES)
         return Record(self.name, IDEAL, 1, requests=requests, upstream_requests=requests - hits, value=round(hits / requests, 5),
                       unit=UNIT)
+
+
+class PeakMemory:
+    """Looks at a system's resident memory every second, in a thread of its own, and keeps the most."""
+
+    def __init__(self, running: Running):
+        self.running = running
+        self.resident_bytes = 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "PeakMemory":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.thread.join()
+        self._look()
+
+    def _watch(self) -> None:
+        while not self.ended.wait(LOOK_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        self.resident_bytes = max(self.resident_bytes, self.running.resident_bytes())
 
 
 def case_name(workload: str, cache_mib: int) -> str:

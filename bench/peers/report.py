@@ -32,8 +32,7 @@ CAVEATS = """\
 - Time outside the kernel is the CPU time of a request times the share that the kernel counted, in ticks of 10 ms: it is coarse.
 - Each system keeps its cache in memory and logs no requests; settings and reasons are in `bench/peers/systems/`.
 - nginx keeps its cache in files of a memory file system; their blocks count as its memory, the kernel's own records of them
-  do not. It holds more than its configured size until its cache manager comes round, up to 10 s later: its hit ratios in short
-  runs can lie above those of the ideal cache.
+  do not. Its cache manager enforces the size every 10 s only; where it went far over, its hit ratio is left out.
 - Traffic Server's storage is a file of a memory file system, which counts as its memory; its memory cache proper holds only
   what was asked for again. Storage takes at least 128 MB, so it has no part in the smaller sizes.
 - HAProxy takes all of its memory as it starts. Its memory per entry is what a full cache takes over what it holds."""
