@@ -52,7 +52,7 @@ def header(about: dict) -> str:
     """What was measured, on what."""
     versions = ", ".join(f"{about['titles'][name]} {version}" for name, version in about["versions"].items() if name != BARE)
     return (f"Measured {about['date']} on {about['machine']}. {versions}; wrk {about['wrk']}. "
-            f"{about['rounds']} rounds of {about['seconds']:g} s in which the systems take turns; medians. "
+            f"{about['rounds']} round(s) of {about['seconds']:g} s in which the systems take turns; medians. "
             f"The load average before the run was {about['load_average_before']:.1f}: "
             "what else ran then, and while it ran, is in the figures.")
 
@@ -65,9 +65,10 @@ def digest(summary: Summary, about: dict, links: dict[str, str]) -> str:
         header(about),
         f"All tables, with requests per second and percentiles: [{links['table.md']}]({links['table.md']}).",
         "### Goals", tables.goals_table(judge(summary)),
-        "### CPU per request, µs", tables.metric_table(summary, "cpu_us_per_request"),
-        picture("cpu-hit.svg", "CPU per hit by system and case"), picture("cpu-other.svg", "CPU of other requests by system"),
-        "### P99.9, ms", tables.metric_table(summary, "p999_ms", 2), picture("p999.svg", "P99.9 by system and case"),
+        *section("### CPU per request, µs", tables.metric_table(summary, "cpu_us_per_request"),
+                 picture("cpu-hit.svg", "CPU per hit by system and case"),
+                 picture("cpu-other.svg", "CPU of other requests by system")),
+        *section("### P99.9, ms", tables.metric_table(summary, "p999_ms", 2), picture("p999.svg", "P99.9 by system and case")),
         *special_cases(summary, picture),
         "### Caveats", CAVEATS, reasons(summary),
     ])
@@ -81,10 +82,10 @@ def whole(summary: Summary, about: dict) -> str:
     for title, metric, decimals, scale in (
             ("CPU per request, µs", "cpu_us_per_request", 2, 1), ("Of it outside the kernel, µs", "user_us_per_request", 2, 1),
             ("P50, ms", "p50_ms", 3, 1), ("P99, ms", "p99_ms", 3, 1), ("P99.9, ms", "p999_ms", 3, 1)):
-        parts += [f"## {title}", tables.metric_table(summary, metric, decimals, scale=scale)]
-    parts += ["## Requests per second", tables.metric_table(summary, "requests_per_s", 0, with_ratios=False),
-              "## Resident memory after the case, MiB",
-              tables.metric_table(summary, "resident_bytes", 0, with_ratios=False, scale=1 / 2 ** 20)]
+        parts += section(f"## {title}", tables.metric_table(summary, metric, decimals, scale=scale))
+    parts += section("## Requests per second", tables.metric_table(summary, "requests_per_s", 0, with_ratios=False))
+    parts += section("## Resident memory after the case, MiB",
+                     tables.metric_table(summary, "resident_bytes", 0, with_ratios=False, scale=1 / 2 ** 20))
     return joined([*parts, *(part.replace("### ", "## ") for part in special_cases(summary, lambda *_: "")), reasons(summary)])
 
 
@@ -92,19 +93,24 @@ def special_cases(summary: Summary, picture) -> list[str]:
     """The parts on cold keys, purges, memory and hit ratios, as far as they were measured."""
     described = "; ".join(f"{workload.name}: {workload.about}" for workload in WORKLOADS)
     fitting = ", ".join(f"{(mib << 20) // hit_ratio.OBJECT_BYTES:,}" for mib in hit_ratio.CACHE_MIB)
-    parts = [
-        ("### 1,000 clients on one cold key", "", tables.cold_key_table(summary), ""),
-        ("### A purge of 100,000 objects that share a tag", "After the acknowledgement every key is asked for once.",
-         tables.purge_table(summary), ""),
-        ("### Memory per entry, objects of 100 bytes", "", tables.memory_table(summary),
-         picture("memory-per-entry.svg", "Resident memory per entry by system")),
-        ("### Hit ratio against size",
-         f"{hit_ratio.REQUESTS:,} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
-         "what scans and one-hit wonders add), from an empty cache. The ideal cache knows what comes and holds as many bodies "
-         f"as fit into the configured bytes: {fitting} objects. {described}.",
-         tables.hit_ratio_table(summary), picture("hit-ratio.svg", "Hit ratio against size for each workload")),
+    return [
+        *section("### 1,000 clients on one cold key", tables.cold_key_table(summary)),
+        *section("### A purge of 100,000 objects that share a tag", tables.purge_table(summary),
+                 "After the acknowledgement every key is asked for once."),
+        *section("### Memory per entry, objects of 100 bytes", tables.memory_table(summary),
+                 picture("memory-per-entry.svg", "Resident memory per entry by system")),
+        *section(
+            "### Hit ratio against size", tables.hit_ratio_table(summary),
+            picture("hit-ratio.svg", "Hit ratio against size for each workload"),
+            f"{hit_ratio.REQUESTS:,} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
+            "what scans and one-hit wonders add), from an empty cache. The ideal cache knows what comes and holds as many bodies "
+            f"as fit into the configured bytes: {fitting} objects. {described}."),
     ]
-    return [text for part in parts if part[2] for text in part]
+
+
+def section(heading: str, table: str, *rest: str) -> list[str]:
+    """A heading with what follows; nothing where the table is empty."""
+    return [heading, table, *rest] if table else []
 
 
 def reasons(summary: Summary) -> str:

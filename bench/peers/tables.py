@@ -40,7 +40,7 @@ def metric_table(summary: Summary, metric: str, decimals: int = 1, cases: str = 
         ratios = [shown(summary.ratio_to_best_peer(case, metric), 2), shown(summary.ratio_to_bare(case, metric), 2)]
         rows.append([label(case), *figures, *(ratios if with_ratios else [])])
     ratio_heads = ["Larder / best peer", "Larder / bare"] if with_ratios else []
-    return table(["case", *(summary.title(system) for system in systems), *ratio_heads], rows)
+    return table(["case", *(summary.title(system) for system in systems), *ratio_heads], rows) if rows else ""
 
 
 def purge_table(summary: Summary) -> str:
