@@ -24,6 +24,9 @@ def build() -> None:
 
 
 def program(name: str) -> Path:
-    """Where cargo puts it."""
+    """Where cargo put it. Raises BenchError where nothing is there."""
     built = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / Build.profile
-    return built / name if name == "larder" else built / "examples" / name
+    path = built / name if name == "larder" else built / "examples" / name
+    if not path.is_file():
+        raise BenchError(f"{name} is not built for {Build.profile}\nhint: do without --no-build")
+    return path
