@@ -10,7 +10,7 @@ COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
 # Dependencies alone first, so that a change of the source does not build them again. The benches and examples that
 # the manifest names must be there for cargo to read it; they are not built.
 RUN mkdir -p src benches bench \
- && echo 'fn main() {}' | tee src/main.rs benches/hot_path.rs bench/responder.rs >/dev/null \
+ && echo 'fn main() {}' | tee src/main.rs benches/hot_path.rs bench/responder.rs bench/origin.rs >/dev/null \
  && touch src/lib.rs \
  && cargo build --release --locked --bin larder \
  && rm -rf src benches bench

@@ -8,8 +8,10 @@ FUZZ_SECONDS ?= 30
 SEEDS ?= 1000
 BENCH_SECONDS ?= 5
 BENCH_ROUNDS ?= 5
+PEERS_SECONDS ?= 4
+PEERS_ROUNDS ?= 3
 
-.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole prerequisites
+.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-smoke prerequisites
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,6 +29,7 @@ test: ## Pass every test: unit, scenario, real upstream, documentation, conforma
 	cargo test --locked --doc --quiet
 	$(MAKE) --no-print-directory conformance
 	$(MAKE) --no-print-directory fuzz
+	$(MAKE) --no-print-directory bench-smoke
 
 simulate: prerequisites ## Run a fleet in virtual time through SEEDS seeds of chance and trouble
 	LARDER_SEEDS=$(SEEDS) cargo test --locked --lib simulation::tests::invariants
@@ -59,3 +62,12 @@ bench-fleet: ## Measure hits from Redis, and purges
 bench-whole: ## Measure a hit's CPU time beside a bare responder, under wrk
 	@scripts/install-prerequisites.sh build bench
 	bench/hit.sh $(BENCH_SECONDS) $(BENCH_ROUNDS)
+
+bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server and Squid
+	@scripts/install-prerequisites.sh build peers
+	bench/peers/run.py --seconds $(PEERS_SECONDS) --rounds $(PEERS_ROUNDS)
+
+bench-smoke: ## Show in seconds that the benchmarks work; measures nothing
+	@scripts/install-prerequisites.sh build peers
+	python3 -m bench.tests
+	bench/peers/run.py --smoke

@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench]
+#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench] [peers]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # test:  Python with venv (for the real upstream), redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
+# peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, taskset, gnuplot
 set -euo pipefail
 
 packages=()
+
+# Debian keeps servers where the PATH of a user does not lead.
+export PATH="$PATH:/usr/sbin:/sbin"
 
 # need COMMAND PACKAGE: asks for PACKAGE where COMMAND is not there.
 need() {
@@ -42,7 +46,19 @@ install_packages() {
     # shellcheck disable=SC2064 # what is removed is known now
     trap "${as_root[*]} rm -f $policy" EXIT
   fi
+  local before
+  before=$(dpkg-query -W -f '${Package}\n' | sort)
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  # It may also be enabled, and start with the machine.
+  local package unit
+  for package in $(dpkg-query -W -f '${Package}\n' | sort | comm -13 <(echo "$before") -); do
+    for unit in $(dpkg -L "$package" | sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]+\.(service|timer|socket))$,\2,p'); do
+      "${as_root[@]}" deb-systemd-helper disable "$unit" >/dev/null 2>&1 || true
+    done
+    for unit in $(dpkg -L "$package" | sed -n 's,^/etc/init\.d/,,p'); do
+      "${as_root[@]}" update-rc.d "$unit" disable >/dev/null 2>&1 || true
+    done
+  done
 }
 
 for job in "${@:-build}"; do
@@ -73,9 +89,22 @@ for job in "${@:-build}"; do
       need taskset util-linux
       need curl curl
       ;;
+    peers)
+      need python3 python3
+      need wrk wrk
+      need taskset util-linux
+      need gnuplot gnuplot-nox
+      need nginx nginx
+      need varnishd varnish
+      # Varnish purges by tag with the xkey module, which is not part of it.
+      compgen -G '/usr/lib/*/varnish/vmods/libvmod_xkey.so' >/dev/null || packages+=(varnish-modules)
+      need haproxy haproxy
+      need traffic_server trafficserver
+      need squid squid
+      ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, test, conformance, bench" >&2
+      echo "hint: one of build, test, conformance, bench, peers" >&2
       exit 2
       ;;
   esac

@@ -35,6 +35,7 @@ class Server:
         """Starts `command` in `directory`, where its output is kept as NAME.out and NAME.err."""
         directory.mkdir(parents=True, exist_ok=True)
         self.name = name
+        self.ended = False
         self.out = directory / f"{name}.out"
         self.err = directory / f"{name}.err"
         pinned = ["taskset", "-c", cores, *command] if cores else command
@@ -131,7 +132,10 @@ class Server:
         return texts
 
     def stop(self, with_signal: int = signal.SIGTERM) -> None:
-        """Asks it to end, and ends by force what does not. Its whole session goes."""
+        """Asks it to end, and ends by force what does not. Its whole session goes. May be called twice."""
+        if self.ended:
+            return  # Its number may be another's by now.
+        self.ended = True
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
             try:

@@ -1,0 +1,69 @@
+"""Memory per entry: how much a system's resident memory grows by each of a million small objects.
+
+Resident memory is read before and after, with connections of the same number warmed up before, so that only what is
+kept for entries counts: body, head, key, bookkeeping, and what the allocator adds. What a system keeps in a memory file
+system counts as well. The divisor is the number of entries that are held, by a sample.
+
+A system that takes its whole memory as it starts does not grow. It gets less than the objects need, so that it is full,
+and what it takes beyond an instance with the smallest cache is divided by what it holds.
+"""
+
+from bench.harness.process import BenchError
+
+from .case import Bench, Case
+from .cases import must_cache
+from .each import Asking, ask_each
+from .filling import FILL_CONNECTIONS, fill, held_share
+from .results import Record
+from .systems.base import Running, System, Unsupported
+
+BODY_BYTES = 100
+CACHE_BYTES = 4 << 30
+WARM_UP_REQUESTS = 10_000
+HELD_SHARE_MIN = 0.1
+TAKES_ALL_AT_START = ("haproxy",)
+CACHE_BYTES_MIN = 1 << 20
+BYTES_PER_ENTRY_TOO_FEW = 512
+
+
+class MemoryPerEntry(Case):
+    """Bytes of resident memory per entry."""
+
+    name = "memory-per-entry"
+    rounds = 1
+    own_instance = True
+
+    def __init__(self, entries: int = 1_000_000):
+        """How many objects are asked for."""
+        self.entries = entries
+
+    def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
+        """Fills a cache that is large enough. Raises Unsupported where less than half is held."""
+        must_cache(system)
+        entries = 2_000 if bench.smoke else self.entries
+        directory = bench.directory / f"{self.name}-{system.name}"
+        cache_bytes, before = CACHE_BYTES, None
+        if system.name in TAKES_ALL_AT_START:
+            cache_bytes = max(CACHE_BYTES_MIN, entries * BYTES_PER_ENTRY_TOO_FEW)
+            with system.start(bench.origin.address, CACHE_BYTES_MIN, directory) as smallest:
+                before = warm_resident_bytes(bench, smallest)
+        with system.start(bench.origin.address, cache_bytes, directory) as own:
+            own_before = warm_resident_bytes(bench, own)
+            filled = fill(bench, own, BODY_BYTES, entries)
+            if filled.not_ok:
+                raise BenchError(f"{system.name}: {filled.not_ok} of {entries:,} answers were errors")
+            after = own.resident_bytes()
+            share = held_share(bench, own, BODY_BYTES, entries)
+        if share < HELD_SHARE_MIN:
+            raise Unsupported(f"it holds {share:.1%} of {entries:,} objects of {BODY_BYTES} bytes")
+        grown = after - (own_before if before is None else before)
+        return [Record(self.name, system.name, round_number, requests=entries, seconds=round(filled.seconds, 3),
+                       resident_bytes=after, value=round(grown / (entries * share), 1), unit="bytes per entry",
+                       note=f"{share:.1%} of {entries:,} held")]
+
+
+def warm_resident_bytes(bench: Bench, running: Running) -> int:
+    """Resident memory with one object, once as many connections as fill were there."""
+    warm_up = Asking(f"/o/{BODY_BYTES}/warm-", WARM_UP_REQUESTS, trace=[0] * WARM_UP_REQUESTS)
+    ask_each(running.address, warm_up, bench.directory, FILL_CONNECTIONS)
+    return running.resident_bytes()

@@ -1,0 +1,1 @@
+"""Tests of what the benchmarks compute: workloads, the ideal cache, medians, verdicts, tables."""
