@@ -1,0 +1,94 @@
+//! Who comes: of a hundred users one writes and one watches, the others shop.
+
+use crate::behaviours::Behaviour;
+use crate::staff;
+use crate::world::{World, client};
+use anyhow::Context as _;
+use clap::Parser as _;
+use goose::client::GooseClientBuilder;
+use goose::config::GooseConfiguration;
+use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction, TransactionResult};
+use goose::{GooseAttack, GooseScheduler};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Of each hundred users.
+const SHOPPERS: usize = 98;
+
+/// What goose can ask a user to do.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Arrive,
+    Shop(Behaviour),
+    Write,
+    Watch,
+}
+
+impl Work {
+    async fn act(self, world: &World, user: &mut GooseUser) -> TransactionResult {
+        match self {
+            Self::Arrive => user.set_client_builder(client(&world.options)).await.map_err(Box::new)?,
+            Self::Shop(behaviour) => behaviour.act(world, user).await,
+            Self::Write => staff::write(world, user).await,
+            Self::Watch => staff::watch(world, user).await,
+        }
+        Ok(())
+    }
+
+    fn transaction(self, world: &Arc<World>) -> Transaction {
+        let world = Arc::clone(world);
+        let act: TransactionFunction = Arc::new(move |user| {
+            let world = Arc::clone(&world);
+            Box::pin(async move { self.act(&world, user).await })
+        });
+        Transaction::new(act)
+    }
+}
+
+/// Lets all users come, stay and leave.
+///
+/// # Errors
+/// Where goose can't run them.
+pub(crate) async fn run(world: &Arc<World>) -> anyhow::Result<()> {
+    let options = &world.options;
+    let arguments = [
+        "shop-load".to_owned(),
+        format!("--host={}", options.target),
+        format!("--users={}", options.users),
+        format!("--increase-rate={}", options.ramp),
+        format!("--run-time={}", options.seconds),
+        // Everything is measured here.
+        "--no-metrics".to_owned(),
+        "--no-telnet".to_owned(),
+        "--quiet".to_owned(),
+    ];
+    let configuration = GooseConfiguration::try_parse_from(arguments).context("goose refuses its options")?;
+    // Each user makes a client of its own as it comes; the one that goose wants before that is shared and never used.
+    let unused = GooseClientBuilder::new().without_cookies();
+    GooseAttack::initialize_with_config(configuration)?
+        .set_scheduler(GooseScheduler::Random)
+        .set_client_builder_without_cookies(unused)?
+        .register_scenario(shoppers(world)?)
+        .register_scenario(arriving(world, "writer")?.register_transaction(Work::Write.transaction(world)))
+        .register_scenario(arriving(world, "monitor")?.register_transaction(Work::Watch.transaction(world)))
+        .execute()
+        .await?;
+    Ok(())
+}
+
+fn shoppers(world: &Arc<World>) -> anyhow::Result<Scenario> {
+    let mut scenario = arriving(world, "shopper")?.set_weight(SHOPPERS)?;
+    for (behaviour, weight) in Behaviour::ALL {
+        let transaction = Work::Shop(behaviour).transaction(world).set_name(behaviour.name()).set_weight(weight)?;
+        scenario = scenario.register_transaction(transaction);
+    }
+    Ok(scenario)
+}
+
+/// Users with the pauses that the options say, who arrive before they do anything else.
+fn arriving(world: &Arc<World>, name: &str) -> anyhow::Result<Scenario> {
+    let pause = Duration::from_millis;
+    Ok(Scenario::new(name)
+        .register_transaction(Work::Arrive.transaction(world).set_on_start())
+        .set_wait_time(pause(world.options.think_min_ms), pause(world.options.think_max_ms))?)
+}
