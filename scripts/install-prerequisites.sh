@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench]
+#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench] [shop]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # test:  Python with venv (for the real upstream), redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
+# shop:  PostgreSQL, redis-server, Python, taskset and setpriv
 set -euo pipefail
 
 packages=()
@@ -73,9 +74,17 @@ for job in "${@:-build}"; do
       need taskset util-linux
       need curl curl
       ;;
+    shop)
+      need redis-server redis-server
+      need python3 python3
+      need taskset util-linux
+      need setpriv util-linux
+      # Debian keeps the server's programs out of the PATH; trigram search comes with them.
+      compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+      ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, test, conformance, bench" >&2
+      echo "hint: one of build, test, conformance, bench, shop" >&2
       exit 2
       ;;
   esac

@@ -24,7 +24,7 @@ WITH made AS (
            pick_word(i, 3, (SELECT list FROM words WHERE kind = 'series')) AS series,
            pick_word(i, 4, (SELECT list FROM words WHERE kind = 'sentence')) AS first_sentence,
            pick_word(i, 5, (SELECT list FROM words WHERE kind = 'sentence')) AS second_sentence,
-           500 + pick(i, 6, 20) * pick(i, 7, 2000) AS price_cents
+           500 + (1 + pick(i, 6, 20)) * pick(i, 7, 2000) AS price_cents
     FROM generate_series(1, {products}) AS i
     JOIN categories ON categories.id = 7 + pick(i, 8, 54)
     JOIN departments ON departments.id = categories.parent_id
