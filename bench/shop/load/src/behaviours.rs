@@ -1,5 +1,6 @@
 //! The ten things that shoppers and owners do, and how often each.
 
+use crate::choices::{Choices, drawn};
 use crate::exchange::{get, get_product};
 use crate::record::Endpoint;
 use crate::world::World;
@@ -26,7 +27,7 @@ pub(crate) enum Behaviour {
 
 impl Behaviour {
     /// Each, with how often it is done of twenty times.
-    pub(crate) const ALL: [(Self, usize); 10] = [
+    const ALL: [(Self, usize); 10] = [
         (Self::Browse, 2),
         (Self::List, 2),
         (Self::Filter, 2),
@@ -39,20 +40,9 @@ impl Behaviour {
         (Self::Analytics, 1),
     ];
 
-    /// Its name.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Browse => "browse",
-            Self::List => "list",
-            Self::Filter => "filter",
-            Self::Search => "search",
-            Self::Autocomplete => "autocomplete",
-            Self::Product => "product",
-            Self::Popular => "popular",
-            Self::Categories => "categories",
-            Self::Inventory => "inventory",
-            Self::Analytics => "analytics",
-        }
+    /// One, by chance. Goose could weigh them itself, but all of its users would go through one order of them.
+    pub(crate) fn drawn() -> Self {
+        drawn(&Self::ALL)
     }
 
     /// Does it once.
@@ -62,13 +52,13 @@ impl Behaviour {
             Self::Autocomplete => return autocomplete(world, user).await,
             Self::Product => return product(world, user).await,
             Self::Inventory => return inventory(world, user).await,
-            Self::Browse => (Endpoint::List, choices.browse()),
+            Self::Browse => (Endpoint::List, Choices::browse()),
             Self::List => (Endpoint::List, choices.list()),
             Self::Filter => (Endpoint::List, choices.filter()),
             Self::Search => (Endpoint::Search, choices.search()),
             Self::Popular => (Endpoint::Popular, "/api/popular".to_owned()),
             Self::Categories => (Endpoint::Categories, "/api/categories".to_owned()),
-            Self::Analytics => (Endpoint::Analytics, choices.analytics()),
+            Self::Analytics => (Endpoint::Analytics, Choices::analytics()),
         };
         get(world, &user.client, endpoint, &path).await;
     }

@@ -22,11 +22,11 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads the words.
+    /// Reads the words, and makes at most so many terms of them.
     ///
     /// # Errors
     /// Where the SQL no longer has a list that is needed.
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new(terms_max: usize) -> anyhow::Result<Self> {
         let (departments, goods) = departments(WORDS);
         let brands = list(WORDS, "brand")?;
         let qualities = list(WORDS, "quality")?;
@@ -35,6 +35,7 @@ impl Catalogue {
         let mut terms: Vec<String> = goods.iter().chain(before()).map(|word| word.to_lowercase()).collect();
         terms.extend(goods.iter().flat_map(|good| before().map(move |word| format!("{word} {good}").to_lowercase())));
         terms.shuffle(&mut SmallRng::seed_from_u64(ORDER_SEED));
+        terms.truncate(terms_max);
         let categories = u32::try_from(departments + goods.len()).context("too many categories")?;
         Ok(Self { brands, categories, terms })
     }
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_shop_sells_in_sixty_categories() {
-        let catalogue = Catalogue::new().expect("the SQL has what is needed");
+        let catalogue = Catalogue::new(usize::MAX).expect("the SQL has what is needed");
         assert_eq!((catalogue.categories, catalogue.brands.len()), (60, 40));
         assert!(catalogue.terms.len() > 5_000 && catalogue.terms.contains(&"walnut desk".to_owned()));
     }

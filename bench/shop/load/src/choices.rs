@@ -14,8 +14,11 @@ const SORTS: [&str; 3] = ["rating", "price", "newest"];
 /// Periods that an owner looks at, in days.
 const DAYS: [u32; 4] = [7, 30, 90, 365];
 
-/// Of each ten users that open a list, so many see no more than its first, second and third page.
-const PAGES: [(u32, u32); 3] = [(1, 7), (2, 2), (3, 1)];
+/// Of each ten pages of a list, so many are its first, second and third.
+const PAGES: [(u32, usize); 3] = [(1, 7), (2, 2), (3, 1)];
+
+/// Of each twenty pages of what a search has found.
+const FOUND_PAGES: [(u32, usize); 3] = [(1, 17), (2, 2), (3, 1)];
 
 /// Draws paths.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ impl Choices {
     /// # Errors
     /// Where an exponent is negative.
     pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
-        let catalogue = Catalogue::new()?;
+        let catalogue = Catalogue::new(options.terms as usize)?;
         let words = |count: usize| zipf(u32::try_from(count)?, options.word_exponent);
         Ok(Self {
             products: zipf(options.products, options.product_exponent)?,
@@ -50,27 +53,26 @@ impl Choices {
     }
 
     /// A page of all products.
-    pub(crate) fn browse(&self) -> String {
-        let (sort, page) = (one_of(&SORTS), page());
+    pub(crate) fn browse() -> String {
+        let (sort, page) = (one_of(&SORTS), drawn(&PAGES));
         format!("/api/products?sort={sort}&page={page}")
     }
 
     /// A page of a category.
     pub(crate) fn list(&self) -> String {
-        let (category, page) = (rank(&self.categories), page());
+        let (category, page) = (rank(&self.categories), drawn(&PAGES));
         format!("/api/products?category={category}&page={page}")
     }
 
-    /// A category with a brand, a price, or both.
+    /// A category with a brand, a price, or another order.
     pub(crate) fn filter(&self) -> String {
         let category = rank(&self.categories);
         let brand = &self.catalogue.brands[rank(&self.brands) as usize - 1];
         let (low, high) = one_of(&PRICES);
-        let sort = one_of(&SORTS);
         match rand::rng().random_range(0..3) {
-            0 => format!("/api/products?category={category}&brand={brand}&sort={sort}"),
-            1 => format!("/api/products?category={category}&min_price={low}&max_price={high}&sort={sort}"),
-            _ => format!("/api/products?category={category}&brand={brand}&min_price={low}&max_price={high}"),
+            0 => format!("/api/products?category={category}&brand={brand}"),
+            1 => format!("/api/products?category={category}&min_price={low}&max_price={high}"),
+            _ => format!("/api/products?category={category}&sort={}", one_of(&SORTS)),
         }
     }
 
@@ -81,7 +83,7 @@ impl Choices {
 
     /// A search.
     pub(crate) fn search(&self) -> String {
-        let (term, page) = (in_query(self.term()), page());
+        let (term, page) = (in_query(self.term()), drawn(&FOUND_PAGES));
         if page == 1 { format!("/api/search?q={term}") } else { format!("/api/search?q={term}&page={page}") }
     }
 
@@ -91,7 +93,7 @@ impl Choices {
     }
 
     /// What an owner of the shop looks at.
-    pub(crate) fn analytics(&self) -> String {
+    pub(crate) fn analytics() -> String {
         if rand::rng().random_bool(0.5) {
             format!("/api/analytics/sales?days={}", one_of(&DAYS))
         } else {
@@ -114,15 +116,16 @@ fn one_of<T: Copy>(choices: &[T]) -> T {
     choices[rand::rng().random_range(0..choices.len())]
 }
 
-fn page() -> u32 {
-    let mut left = rand::rng().random_range(0..PAGES.iter().map(|(_, often)| often).sum());
-    for (page, often) in PAGES {
-        if left < often {
-            return page;
+/// One of some choices, each with how often it is made.
+pub(crate) fn drawn<T: Copy>(choices: &[(T, usize)]) -> T {
+    let mut left = rand::rng().random_range(0..choices.iter().map(|(_, often)| often).sum());
+    for (choice, often) in choices {
+        if left < *often {
+            return *choice;
         }
         left -= often;
     }
-    1
+    unreachable!("a number below the sum falls within one of its parts")
 }
 
 /// The words are letters and spaces.
@@ -161,11 +164,19 @@ mod tests {
     fn every_path_is_one_of_the_shop() {
         let choices = choices();
         for _ in 0..1_000 {
-            for path in [choices.browse(), choices.list(), choices.filter(), choices.search(), choices.analytics()] {
+            for path in [Choices::browse(), choices.list(), choices.filter(), choices.search(), Choices::analytics()] {
                 assert!(path.starts_with("/api/") && path.bytes().all(|byte| byte.is_ascii_graphic()), "{path}");
             }
-            assert!((1..=3).contains(&page()));
         }
+    }
+
+    #[test]
+    fn what_has_no_weight_is_never_drawn() {
+        let mut seen = [0; 3];
+        for _ in 0..1_000 {
+            seen[drawn(&[(0, 3), (1, 0), (2, 1)])] += 1;
+        }
+        assert!(seen[0] > seen[2] && seen[2] > 0 && seen[1] == 0, "{seen:?}");
     }
 
     #[test]

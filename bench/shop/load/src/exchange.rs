@@ -119,11 +119,11 @@ mod tests {
     fn the_version_is_found_in_plain_and_packed_text() {
         let text = br#"{"id" : 7, "version" : 12, "name" : "x"}"#;
         assert_eq!(version_in(&HeaderMap::new(), text), Some(12));
-        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-        packer.write_all(text).expect("memory takes it");
-        let packed = packer.finish().expect("memory takes it");
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(text).expect("memory takes it");
+        let small = gzip.finish().expect("memory takes it");
         let fields = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
-        assert_eq!(version_in(&fields, &packed), Some(12));
+        assert_eq!(version_in(&fields, &small), Some(12));
         assert_eq!(version_in(&fields, text), None);
         assert_eq!(version_in(&HeaderMap::new(), br#"{"id" : 7}"#), None);
     }

@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// How many products the shop has
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) products: u32,
+    /// How many different things people search for
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) terms: u32,
     /// How unequal products are: the exponent of Zipf's law
     #[arg(long, default_value_t = 1.1)]
     pub(crate) product_exponent: f64,

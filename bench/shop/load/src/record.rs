@@ -98,26 +98,28 @@ pub(crate) struct Figures {
     pub(crate) novel: u64,
 }
 
+/// The longest duration that is told from longer ones, in microseconds: longer than any request may last.
+const MICROS_MAX: u64 = 600_000_000;
+
 /// Durations in microseconds, to three digits.
 #[derive(Debug)]
 pub(crate) struct Micros(pub(crate) Histogram<u64>);
 
 impl Default for Micros {
     fn default() -> Self {
-        Self(Histogram::new(3).expect("three digits are within what it can keep"))
+        Self(Histogram::new_with_bounds(1, MICROS_MAX, 3).expect("these bounds are within what it can keep"))
     }
 }
 
 impl Micros {
     fn record(&mut self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        // It grows by itself, up to the largest number there is.
         self.0.saturating_record(micros);
     }
 
     /// Adds another's.
     pub(crate) fn add(&mut self, other: &Self) {
-        self.0.add(&other.0).expect("it grows as needed");
+        self.0.add(&other.0).expect("all have the same bounds");
     }
 }
 

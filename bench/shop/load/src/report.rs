@@ -14,6 +14,7 @@ pub(crate) struct Report {
     hold_seconds: u32,
     think_ms: [u64; 2],
     products: u32,
+    terms: u32,
     product_exponent: f64,
     word_exponent: f64,
     /// While all users were there.
@@ -38,9 +39,9 @@ struct Part {
     overall: Shown,
     requests_per_second: f64,
     endpoints: BTreeMap<Endpoint, Shown>,
-    classes: BTreeMap<Class, Ratio>,
+    classes: BTreeMap<Class, Answers>,
     /// Over all classes.
-    cacheable: Ratio,
+    cacheable: Answers,
     /// Durations of what the cache answered.
     hits: Durations,
 }
@@ -66,7 +67,7 @@ struct Durations {
 
 /// How much a cache answered.
 #[derive(Debug, Serialize)]
-struct Ratio {
+struct Answers {
     requests: u64,
     /// By where answers came from; what failed is left out.
     origins: BTreeMap<Origin, u64>,
@@ -96,6 +97,7 @@ impl Report {
             hold_seconds: options.seconds,
             think_ms: [options.think_min_ms, options.think_max_ms],
             products: options.products,
+            terms: options.terms,
             product_exponent: options.product_exponent,
             word_exponent: options.word_exponent,
             hold: Part::of(&hold, f64::from(options.seconds)),
@@ -143,8 +145,8 @@ impl Part {
             hits: Durations::of(&overall.hit_micros),
             overall: Shown::of(&overall),
             endpoints: figures.iter().map(|(endpoint, figures)| (*endpoint, Shown::of(figures))).collect(),
-            classes: classes.iter().map(|(class, figures)| (*class, Ratio::of(figures))).collect(),
-            cacheable: Ratio::of(&cacheable),
+            classes: classes.iter().map(|(class, figures)| (*class, Answers::of(figures))).collect(),
+            cacheable: Answers::of(&cacheable),
         }
     }
 }
@@ -175,7 +177,7 @@ impl Durations {
     }
 }
 
-impl Ratio {
+impl Answers {
     fn of(figures: &Figures) -> Self {
         let requests = figures.micros.0.len();
         let hits = figures.origins.iter().filter(|(origin, _)| origin.is_hit()).map(|(_, count)| count).sum();
@@ -207,7 +209,7 @@ mod tests {
     #[test]
     fn a_part_adds_up_endpoints_and_classes() {
         let record = Record::default();
-        let mut add = |endpoint, novelty, micros, outcome| {
+        let add = |endpoint, novelty, micros, outcome| {
             record.add(Phase::Hold, endpoint, novelty, Duration::from_micros(micros), outcome);
         };
         add(Endpoint::Product, Novelty::New, 4_000, Outcome::Answered(Origin::Fetched));

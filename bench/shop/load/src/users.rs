@@ -19,7 +19,7 @@ const SHOPPERS: usize = 98;
 #[derive(Debug, Clone, Copy)]
 enum Work {
     Arrive,
-    Shop(Behaviour),
+    Shop,
     Write,
     Watch,
 }
@@ -28,7 +28,7 @@ impl Work {
     async fn act(self, world: &World, user: &mut GooseUser) -> TransactionResult {
         match self {
             Self::Arrive => user.set_client_builder(client(&world.options)).await.map_err(Box::new)?,
-            Self::Shop(behaviour) => behaviour.act(world, user).await,
+            Self::Shop => Behaviour::drawn().act(world, user).await,
             Self::Write => staff::write(world, user).await,
             Self::Watch => staff::watch(world, user).await,
         }
@@ -65,24 +65,15 @@ pub(crate) async fn run(world: &Arc<World>) -> anyhow::Result<()> {
     let configuration = GooseConfiguration::try_parse_from(arguments).context("goose refuses its options")?;
     // Each user makes a client of its own as it comes; the one that goose wants before that is shared and never used.
     let unused = GooseClientBuilder::new().without_cookies();
-    GooseAttack::initialize_with_config(configuration)?
+    let shop = Work::Shop.transaction(world);
+    let attack = GooseAttack::initialize_with_config(configuration)?
         .set_scheduler(GooseScheduler::Random)
         .set_client_builder_without_cookies(unused)?
-        .register_scenario(shoppers(world)?)
+        .register_scenario(arriving(world, "shopper")?.set_weight(SHOPPERS)?.register_transaction(shop))
         .register_scenario(arriving(world, "writer")?.register_transaction(Work::Write.transaction(world)))
-        .register_scenario(arriving(world, "monitor")?.register_transaction(Work::Watch.transaction(world)))
-        .execute()
-        .await?;
+        .register_scenario(arriving(world, "monitor")?.register_transaction(Work::Watch.transaction(world)));
+    Box::pin(attack.execute()).await?;
     Ok(())
-}
-
-fn shoppers(world: &Arc<World>) -> anyhow::Result<Scenario> {
-    let mut scenario = arriving(world, "shopper")?.set_weight(SHOPPERS)?;
-    for (behaviour, weight) in Behaviour::ALL {
-        let transaction = Work::Shop(behaviour).transaction(world).set_name(behaviour.name()).set_weight(weight)?;
-        scenario = scenario.register_transaction(transaction);
-    }
-    Ok(scenario)
 }
 
 /// Users with the pauses that the options say, who arrive before they do anything else.
