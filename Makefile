@@ -8,8 +8,11 @@ FUZZ_SECONDS ?= 30
 SEEDS ?= 1000
 BENCH_SECONDS ?= 5
 BENCH_ROUNDS ?= 5
+SHOP_SECONDS ?= 90
+SHOP_USERS ?= 1000 1500
+SHOP_OPTIONS ?=
 
-.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole prerequisites
+.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole bench-shop bench-shop-smoke prerequisites
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,3 +62,12 @@ bench-fleet: ## Measure hits from Redis, and purges
 bench-whole: ## Measure a hit's CPU time beside a bare responder, under wrk
 	@scripts/install-prerequisites.sh build bench
 	bench/hit.sh $(BENCH_SECONDS) $(BENCH_ROUNDS)
+
+bench-shop: ## Load a sample shop: directly, through Larder, through Larder with Redis
+	@scripts/install-prerequisites.sh build shop plots
+	python3 -B bench/shop/run.py --seconds $(SHOP_SECONDS) --users $(SHOP_USERS) $(SHOP_OPTIONS)
+
+bench-shop-smoke: ## Check in ten seconds that the shop's load still runs
+	@scripts/install-prerequisites.sh build shop
+	python3 -B -m unittest discover --quiet -t . -s bench/shop/tests
+	python3 -B bench/shop/run.py --smoke

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench] [shop]
+#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench] [shop] [plots]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # test:  Python with venv (for the real upstream), redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
 # shop:  PostgreSQL, redis-server, Python, taskset and setpriv
+# plots: gnuplot
 set -euo pipefail
 
 packages=()
@@ -82,9 +83,12 @@ for job in "${@:-build}"; do
       # Debian keeps the server's programs out of the PATH; trigram search comes with them.
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
       ;;
+    plots)
+      need gnuplot gnuplot-nox
+      ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, test, conformance, bench, shop" >&2
+      echo "hint: one of build, test, conformance, bench, shop, plots" >&2
       exit 2
       ;;
   esac

@@ -19,7 +19,10 @@ pub(crate) struct Options {
     /// How many users come each second
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) ramp: u32,
-    /// How long all of them stay, in seconds
+    /// How long all of them are there before the measured time begins, in seconds
+    #[arg(long, default_value_t = 0)]
+    pub(crate) settle: u32,
+    /// How long the measured time is, in seconds
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) seconds: u32,
     /// The shortest pause between two behaviours of a user
@@ -49,9 +52,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// How long it takes until all users have come.
+    /// How long it takes until all users have come and have settled.
     pub(crate) fn ramp_time(&self) -> Duration {
-        Duration::from_secs_f64(f64::from(self.users) / f64::from(self.ramp))
+        Duration::from_secs_f64(f64::from(self.users) / f64::from(self.ramp) + f64::from(self.settle))
     }
 
     /// After which a request has failed.

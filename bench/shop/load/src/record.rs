@@ -61,9 +61,9 @@ impl Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Phase {
-    /// Users are still coming.
+    /// Users are still coming or settling.
     Ramp,
-    /// All are there.
+    /// All are there, and have settled.
     Hold,
 }
 

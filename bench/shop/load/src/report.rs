@@ -11,13 +11,14 @@ use std::collections::BTreeMap;
 pub(crate) struct Report {
     users: u32,
     ramp_seconds: f64,
+    settle_seconds: u32,
     hold_seconds: u32,
     think_ms: [u64; 2],
     products: u32,
     terms: u32,
     product_exponent: f64,
     word_exponent: f64,
-    /// While all users were there.
+    /// While all users were there, and had settled.
     hold: Part,
     /// From the first user on.
     whole: Part,
@@ -82,7 +83,7 @@ impl Report {
     /// Takes the figures out of the record.
     pub(crate) fn of(world: &World) -> Self {
         let options = &world.options;
-        let ramp_seconds = options.ramp_time().as_secs_f64();
+        let before_seconds = options.ramp_time().as_secs_f64();
         let mut hold = BTreeMap::<Endpoint, Figures>::new();
         let mut whole = BTreeMap::<Endpoint, Figures>::new();
         for ((phase, endpoint), figures) in world.record.take() {
@@ -93,7 +94,8 @@ impl Report {
         }
         Self {
             users: options.users,
-            ramp_seconds,
+            ramp_seconds: before_seconds - f64::from(options.settle),
+            settle_seconds: options.settle,
             hold_seconds: options.seconds,
             think_ms: [options.think_min_ms, options.think_max_ms],
             products: options.products,
@@ -101,7 +103,7 @@ impl Report {
             product_exponent: options.product_exponent,
             word_exponent: options.word_exponent,
             hold: Part::of(&hold, f64::from(options.seconds)),
-            whole: Part::of(&whole, ramp_seconds + f64::from(options.seconds)),
+            whole: Part::of(&whole, before_seconds + f64::from(options.seconds)),
             freshness: Freshness {
                 checked_reads: world.acknowledged.checked(),
                 stale_reads: world.acknowledged.stale(),

@@ -56,7 +56,7 @@ pub(crate) async fn run(world: &Arc<World>) -> anyhow::Result<()> {
         format!("--host={}", options.target),
         format!("--users={}", options.users),
         format!("--increase-rate={}", options.ramp),
-        format!("--run-time={}", options.seconds),
+        format!("--run-time={}", options.settle + options.seconds),
         // Everything is measured here.
         "--no-metrics".to_owned(),
         "--no-telnet".to_owned(),
