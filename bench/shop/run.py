@@ -11,6 +11,7 @@ listens on free ports of loopback and ends with the script, also when that fails
 import argparse
 import datetime
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from bench.shop.sampling import Sampling, peak_bytes  # noqa: E402
 
 # Beyond ramp and stay: users finish what they have begun.
 END_DEADLINE_S = 120
+FILES_MAX = 65_536
 
 
 def arguments() -> argparse.Namespace:
@@ -105,8 +107,15 @@ def measure(asked: argparse.Namespace) -> None:
     print(f"results are in {out}")
 
 
+def allow_connections() -> None:
+    """Lets each server and the load have as many open files as they may: a user is a connection at either end."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES_MAX) if most != resource.RLIM_INFINITY else FILES_MAX, most))
+
+
 def main() -> int:
     """Runs what was asked for."""
+    allow_connections()
     # An end that is asked for is an end in order: servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked = arguments()
