@@ -3,9 +3,9 @@
 use crate::metrics::Metrics;
 use crate::queries::Query;
 use anyhow::Context as _;
-use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::QueryScalar;
+use sqlx::{ConnectOptions as _, Connection as _, Postgres};
 use std::time::{Duration, Instant};
 
 /// How long a request waits for a connection.
@@ -22,16 +22,20 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the first connection of at most `connections`.
+    /// Connects, with at most `connections` at once.
     ///
     /// # Errors
     /// Where the URL is none, or nobody answers there.
     pub async fn connect(url: &str, connections: u32) -> anyhow::Result<Self> {
+        let options = options(url)?;
+        // A pool tries again and again, and then only says that it took too long.
+        let first = options.connect().await.with_context(|| format!("cannot connect to {url}"))?;
+        first.close().await.context("cannot close a connection")?;
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(false)
-            .connect_with(options(url)?)
+            .connect_with(options)
             .await
             .with_context(|| format!("cannot connect to {url}"))?;
         Ok(Self { pool, metrics: Metrics::new()? })
