@@ -85,7 +85,8 @@ def _setting(whole: dict) -> str:
             f"`make bench-shop` reruns it. {load['products']:,} products; users come at a steady rate within "
             f"{load['ramp_seconds']:.0f} s (at the first level), settle for {load['settle_seconds']} s, and are measured for "
             f"{load['hold_seconds']} s, pausing {low / 1000:g} to "
-            f"{high / 1000:g} s between two requests; of a hundred, one writes and one watches. Products are asked for by "
+            f"{high / 1000:g} s between two requests; of a hundred, one watches and one changes a product every "
+            f"{load['writer_pause_ms'] / 1000:g} s and announces it. Products are asked for by "
             f"Zipf's law with exponent {load['product_exponent']:g}, {load['terms']} search terms, 60 categories and 40 brands "
             f"with {load['word_exponent']:g}. Each run begins with an empty cache. Tables show the time in which all users were "
             "there; errors and stale reads count from the first user on.")

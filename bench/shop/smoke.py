@@ -6,7 +6,8 @@ from pathlib import Path
 from bench.shop import stack
 from bench.shop.database import Database
 
-LOAD = {"users": 20, "ramp": 10, "seconds": 8, "products": 2000, "terms": 40, "think-min-ms": 50, "think-max-ms": 250}
+LOAD = {"users": 20, "ramp": 10, "seconds": 8, "products": 2000, "terms": 40, "think-min-ms": 50, "think-max-ms": 250,
+        "writer-pause-ms": 150}
 ENDPOINTS = ("health", "metrics", "search", "list", "categories", "popular", "analytics", "product", "inventory",
              "suggest", "set_price", "set_stock", "event")
 CLASSES = ("product", "inventory", "aggregation", "search", "list")

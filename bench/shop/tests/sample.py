@@ -16,6 +16,7 @@ def run(kind: str, hit_ratio: float = 0.97, possible: float = 0.98, p95_ms: floa
         "classes": {name: answers for name in ("product", "inventory", "aggregation", "search", "list")}, "cacheable": answers,
     }
     load = {"users": 1000, "ramp_seconds": 100.0, "settle_seconds": 0, "hold_seconds": 90, "think_ms": [1000, 3000],
+            "writer_pause_ms": 20_000,
             "products": 100_000, "terms": 400, "product_exponent": 1.1, "word_exponent": 1.0, "hold": part, "whole": part,
             "freshness": {"checked_reads": 50, "stale_reads": 0, "shown": []}}
     usage = {"cores": 0.25, "rest_mib": 10.0, "peak_mib": 30.0}

@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// The longest pause between two behaviours of a user
     #[arg(long, default_value_t = 3_000, value_name = "MS")]
     pub(crate) think_max_ms: u64,
+    /// The mean pause between two changes of a writer; the default makes about one write for a thousand reads
+    #[arg(long, default_value_t = 20_000, value_name = "MS")]
+    pub(crate) writer_pause_ms: u64,
     /// After which a request has failed
     #[arg(long, default_value_t = 30_000, value_name = "MS")]
     pub(crate) timeout_ms: u64,

@@ -65,21 +65,22 @@ pub(crate) async fn run(world: &Arc<World>) -> anyhow::Result<()> {
     let configuration = GooseConfiguration::try_parse_from(arguments).context("goose refuses its options")?;
     // Each user makes a client of its own as it comes; the one that goose wants before that is shared and never used.
     let unused = GooseClientBuilder::new().without_cookies();
+    let think = (options.think_min_ms, options.think_max_ms);
+    let write = (options.writer_pause_ms / 2, options.writer_pause_ms * 3 / 2);
     let shop = Work::Shop.transaction(world);
     let attack = GooseAttack::initialize_with_config(configuration)?
         .set_scheduler(GooseScheduler::Random)
         .set_client_builder_without_cookies(unused)?
-        .register_scenario(arriving(world, "shopper")?.set_weight(SHOPPERS)?.register_transaction(shop))
-        .register_scenario(arriving(world, "writer")?.register_transaction(Work::Write.transaction(world)))
-        .register_scenario(arriving(world, "monitor")?.register_transaction(Work::Watch.transaction(world)));
+        .register_scenario(arriving(world, "shopper", think)?.set_weight(SHOPPERS)?.register_transaction(shop))
+        .register_scenario(arriving(world, "writer", write)?.register_transaction(Work::Write.transaction(world)))
+        .register_scenario(arriving(world, "monitor", think)?.register_transaction(Work::Watch.transaction(world)));
     Box::pin(attack.execute()).await?;
     Ok(())
 }
 
-/// Users with the pauses that the options say, who arrive before they do anything else.
-fn arriving(world: &Arc<World>, name: &str) -> anyhow::Result<Scenario> {
-    let pause = Duration::from_millis;
+/// Users who arrive before they do anything else, and pause between a least and a most of milliseconds.
+fn arriving(world: &Arc<World>, name: &str, (least_ms, most_ms): (u64, u64)) -> anyhow::Result<Scenario> {
     Ok(Scenario::new(name)
         .register_transaction(Work::Arrive.transaction(world).set_on_start())
-        .set_wait_time(pause(world.options.think_min_ms), pause(world.options.think_max_ms))?)
+        .set_wait_time(Duration::from_millis(least_ms), Duration::from_millis(most_ms))?)
 }
