@@ -10,8 +10,11 @@ BENCH_SECONDS ?= 5
 BENCH_ROUNDS ?= 5
 PEERS_SECONDS ?= 4
 PEERS_ROUNDS ?= 3
+SHOP_SECONDS ?= 90
+SHOP_USERS ?= 1000 1500
+SHOP_OPTIONS ?=
 
-.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-smoke prerequisites
+.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke prerequisites
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,10 +67,16 @@ bench-whole: ## Measure a hit's CPU time beside a bare responder, under wrk
 	bench/hit.sh $(BENCH_SECONDS) $(BENCH_ROUNDS)
 
 bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server and Squid
-	@scripts/install-prerequisites.sh build peers
+	@scripts/install-prerequisites.sh build peers plots
 	bench/peers/run.py --seconds $(PEERS_SECONDS) --rounds $(PEERS_ROUNDS)
 
-bench-smoke: ## Show in seconds that the benchmarks work; measures nothing
-	@scripts/install-prerequisites.sh build peers
+bench-shop: ## Load a sample shop: directly, through Larder, through Larder with Redis
+	@scripts/install-prerequisites.sh build shop plots
+	python3 -B bench/shop/run.py --seconds $(SHOP_SECONDS) --users $(SHOP_USERS) $(SHOP_OPTIONS)
+
+bench-smoke: ## Show in seconds that both benchmarks work; measures nothing
+	@scripts/install-prerequisites.sh build peers shop plots
 	python3 -m bench.tests
 	bench/peers/run.py --smoke
+	python3 -B -m unittest discover --quiet -t . -s bench/shop/tests
+	python3 -B bench/shop/run.py --smoke

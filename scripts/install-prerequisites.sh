@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench] [peers]
+#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench] [peers] [shop] [plots]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # test:  Python with venv (for the real upstream), redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
-# peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, taskset, gnuplot
+# peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, taskset
+# shop:  PostgreSQL, redis-server, Python, taskset and setpriv
+# plots: gnuplot
 set -euo pipefail
 
 packages=()
@@ -93,7 +95,6 @@ for job in "${@:-build}"; do
       need python3 python3
       need wrk wrk
       need taskset util-linux
-      need gnuplot gnuplot-nox
       need nginx nginx
       need varnishd varnish
       # Varnish purges by tag with the xkey module, which is not part of it.
@@ -102,9 +103,20 @@ for job in "${@:-build}"; do
       need traffic_server trafficserver
       need squid squid
       ;;
+    shop)
+      need redis-server redis-server
+      need python3 python3
+      need taskset util-linux
+      need setpriv util-linux
+      # Debian keeps the server's programs out of the PATH; trigram search comes with them.
+      compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+      ;;
+    plots)
+      need gnuplot gnuplot-nox
+      ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, test, conformance, bench, peers" >&2
+      echo "hint: one of build, test, conformance, bench, peers, shop, plots" >&2
       exit 2
       ;;
   esac

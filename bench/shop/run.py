@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""The shop under load: directly, through Larder with memory alone, and through Larder with a Redis.
+
+    python3 bench/shop/run.py [--users 1000 1500] [--seconds 90] [--runs direct memory redis] [--out DIRECTORY]
+    python3 bench/shop/run.py --smoke
+
+One database is made once; the API, Larder and Redis are new in each run, so that their counters begin at zero. Everything
+listens on free ports of loopback and ends with the script, also when that fails.
+"""
+
+import argparse
+import datetime
+import json
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bench.harness.machine import machine  # noqa: E402
+from bench.harness.process import BenchError, Server  # noqa: E402
+from bench.shop import report, smoke, stack  # noqa: E402
+from bench.shop.database import Database  # noqa: E402
+from bench.shop.figures import of_api, of_larder  # noqa: E402
+from bench.shop.sampling import Sampling, peak_bytes  # noqa: E402
+
+# Beyond ramp and stay: users finish what they have begun.
+END_DEADLINE_S = 120
+FILES_MAX = 65_536
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--users", type=int, nargs="+", default=[1000, 1500], help="levels of load (1000 1500)")
+    parser.add_argument("--seconds", type=int, default=90, help="how long the measured time is, 1 to 300 (90)")
+    parser.add_argument("--settle", type=int, default=0, help="how long all users are there before the measured time (0)")
+    parser.add_argument("--product-exponent", type=float, default=1.1, help="how unequal products are, by Zipf's law (1.1)")
+    parser.add_argument("--ramp", type=int, default=10, help="users who come each second (10)")
+    parser.add_argument("--runs", nargs="+", choices=stack.KINDS, default=list(stack.KINDS))
+    parser.add_argument("--products", type=int, default=100_000)
+    parser.add_argument("--out", type=Path, help="where results go (bench/runs/DATE-shop)")
+    parser.add_argument("--no-document", action="store_true", help="leave docs/performance.md as it is")
+    parser.add_argument("--smoke", action="store_true", help="ten seconds of light load, and a check of what came")
+    asked = parser.parse_args()
+    if not 1 <= asked.seconds <= 300:
+        parser.error("--seconds is from 1 to 300")
+    if min(asked.users) < 3:
+        parser.error("--users is at least 3: one shops, one writes, one watches")
+    return asked
+
+
+def one_run(kind: str, programs: stack.Programs, database: Database, load: dict[str, float], directory: Path) -> dict:
+    """Runs the load once; everything that was measured."""
+    output = directory / "load.json"
+    with stack.running(kind, programs, database.url, directory) as servers:
+        command = [str(programs.load), "--target", servers.target, "--output", str(output)]
+        command += [part for name, value in load.items() for part in (f"--{name}", str(value))]
+        if servers.admin:
+            command += ["--admin", servers.admin]
+        with Sampling([*servers.servers(), database], servers.api_url) as sampling:
+            with Server("load", command, directory) as client:
+                sampling.watch(client)
+                await_end(client, load["users"] / load["ramp"] + load.get("settle", 0) + load["seconds"] + END_DEADLINE_S)
+        measured = {"kind": kind, "load": json.loads(output.read_text()), "servers": sampling.figures(),
+                    "other_cores": sampling.other_cores(), "api": of_api(servers.api_url), "connections_opened": sampling.opened()}
+        if servers.larder:
+            measured["larder"] = of_larder(servers.admin, sampling.opened())
+            measured["larder"]["peak_mib"] = peak_bytes(servers.larder.process.pid) / 2 ** 20
+            measured["larder"]["complaints"] = servers.larder.err.read_text(errors="replace").splitlines()[:20]
+        return measured
+
+
+def await_end(client: Server, deadline_s: float) -> None:
+    """Waits until the load has ended by itself."""
+    try:
+        status = client.process.wait(deadline_s)
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"the load has not ended after {deadline_s:.0f} s\n{client.tail()}") from None
+    if status:
+        raise BenchError(f"the load ended with {status}\n{client.tail()}")
+    print(f"    {client.out.read_text().strip()}", flush=True)
+
+
+def measure(asked: argparse.Namespace) -> None:
+    """All levels and kinds, and the report."""
+    programs = stack.build("release")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    out = asked.out or stack.ROOT / "bench" / "runs" / f"{now:%Y-%m-%d}-shop"
+    runs = []
+    with tempfile.TemporaryDirectory(prefix="larder-shop-") as name:
+        directory = Path(name)
+        with Database(directory) as database:
+            print(f"making {asked.products} products", flush=True)
+            stack.prepare(programs, database.url, asked.products)
+            for users in asked.users:
+                for kind in asked.runs:
+                    print(f"{users} users, {kind}", flush=True)
+                    load = {"users": users, "ramp": asked.ramp, "settle": asked.settle, "seconds": asked.seconds,
+                            "products": asked.products, "product-exponent": asked.product_exponent}
+                    runs.append(one_run(kind, programs, database, load, directory / f"{users}-{kind}"))
+    whole = {"at": f"{now:%Y-%m-%d %H:%M} UTC", "machine": machine(), "versions": report.versions(programs), "runs": runs}
+    report.write(whole, out, None if asked.no_document else stack.ROOT / "docs" / "performance.md")
+    print(f"results are in {out}")
+
+
+def allow_connections() -> None:
+    """Lets each server and the load have as many open files as they may: a user is a connection at either end."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES_MAX) if most != resource.RLIM_INFINITY else FILES_MAX, most))
+
+
+def main() -> int:
+    """Runs what was asked for."""
+    allow_connections()
+    # An end that is asked for is an end in order: servers are stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    asked = arguments()
+    try:
+        if asked.smoke:
+            return smoke.run(one_run)
+        measure(asked)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
