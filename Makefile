@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
 FUZZ_SECONDS ?= 30
 SEEDS ?= 1000
 BENCH_SECONDS ?= 5
@@ -46,6 +48,10 @@ lint: ## Check formatting, lints and the house rules
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	cargo test --locked --quiet --test tidy
+	cargo fmt --manifest-path bench/tools/Cargo.toml --check
+	cargo clippy --locked --manifest-path bench/tools/Cargo.toml --target-dir $(TARGET) --quiet -- -D warnings
+	cargo fmt --manifest-path bench/shop/Cargo.toml --all --check
+	cargo clippy --locked --manifest-path bench/shop/Cargo.toml --workspace --all-targets --quiet -- -D warnings
 	@cargo metadata --locked --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null || \
 	  { echo 'hint: after a change of dependencies run: cargo metadata --manifest-path fuzz/Cargo.toml' >&2; exit 1; }
 
@@ -79,4 +85,5 @@ bench-smoke: ## Show in seconds that both benchmarks work; measures nothing
 	python3 -m bench.tests
 	bench/peers/run.py --smoke
 	python3 -B -m unittest discover --quiet -t . -s bench/shop/tests
+	cargo test --locked --quiet --manifest-path bench/shop/Cargo.toml
 	python3 -B bench/shop/run.py --smoke

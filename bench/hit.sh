@@ -15,7 +15,8 @@ work=$(mktemp -d)
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-cargo build --locked --release --quiet --bin larder --example responder
+cargo build --locked --release --quiet --bin larder
+cargo build --locked --release --quiet --manifest-path bench/tools/Cargo.toml --target-dir "$target"
 
 # start NAME COMMAND…: runs it on core 0; its address goes to $work/NAME.address.
 start() {
@@ -32,7 +33,7 @@ start() {
   sed -n 's/^listening on //p' "$work/$name.out" | head -n 1 >"$work/$name.address"
 }
 
-start responder "$target/release/examples/responder" "$body"
+start responder "$target/release/responder" "$body"
 cat >"$work/proxy.toml" <<TOML
 rules = "rules.toml"
 [listen]

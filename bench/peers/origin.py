@@ -1,4 +1,4 @@
-"""The origin of the benchmark (bench/origin.rs) and the client that controls it."""
+"""The origin of the benchmark (bench/tools/src/bin/origin.rs) and the client that controls it."""
 
 import http.client
 import json

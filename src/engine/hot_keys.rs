@@ -62,7 +62,7 @@ impl HotKeys {
         }
         let key = request.flight_key(Some(&entry.parts.variant));
         let hits = self.sketch.incr(key.fingerprint(), 1);
-        let is_period_over = seen % PERIOD == 0;
+        let is_period_over = seen.is_multiple_of(PERIOD);
         let Ok(mut table) = self.table.try_lock() else { return };
         if is_period_over {
             self.sketch.reset();

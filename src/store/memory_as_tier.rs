@@ -23,10 +23,14 @@ impl Tier for MemoryTier {
 
     async fn discard(&self, key: &PrimaryKey, entry: &Entry) {
         let same = |other: &&Arc<Entry>| other.parts.variant == entry.parts.variant;
-        let Some(variants) = self.peek(key) else { return };
+        let Some(variants) = Self::peek(self, key) else { return };
         // One that takes its place just now came later, and stays.
         if let Some(stored) = variants.entries().iter().find(same) {
             Self::discard(self, key, stored);
         }
+    }
+
+    async fn peek(&self, key: &PrimaryKey) -> Lookup {
+        Self::peek(self, key).map_or(Lookup::Absent, Lookup::Found)
     }
 }

@@ -1,4 +1,4 @@
-"""The bare responder (bench/responder.rs): what a read, a write and nothing else cost. The floor of every hit."""
+"""The bare responder (bench/tools/src/bin/responder.rs): what a read, a write and nothing else cost. The floor of every hit."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ use crate::clock::ManualClock;
 use crate::fleet::link::Link;
 use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
-use crate::fleet::redis_link::{Purpose, RedisLink};
+use crate::fleet::redis_link::RedisLink;
 use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
 use crate::store::memory::{MemoryOptions, MemoryTier};
 use crate::store::redis::{RedisTier, VARIANTS_MAX};
@@ -63,8 +63,8 @@ pub(super) fn simulated_redis() -> Subject {
 pub(super) async fn real_redis() -> Subject {
     let server = RedisServer::start().await;
     let options = options(server.url());
-    let link = |purpose| RedisLink::open(&options, purpose).expect("the URL is one");
-    let (lookups, writes) = (link(Purpose::Requests), link(Purpose::Background));
+    let link = || RedisLink::open(&options).expect("the URL is one");
+    let (lookups, writes) = (link(), link());
     in_redis(lookups, writes, options, World::Real(server))
 }
 
