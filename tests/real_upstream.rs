@@ -73,6 +73,19 @@ const RULES: &str = "[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1h\"\nor
 /// Fields that Larder may add or change on any answer, and those that describe one connection's framing.
 const MAY_DIFFER: [&str; 6] = ["age", "cache-status", "via", "connection", "transfer-encoding", "content-length"];
 
+/// As [`ask`], but asks again while the answer is shared with the request before, whose own is still being stored.
+async fn ask_once_stored(address: SocketAddr, request: &Request) -> Response {
+    within("the answer stored", async {
+        loop {
+            let answer = ask(address, request).await;
+            if !answer.value("cache-status").is_some_and(|status| status.contains("collapsed")) {
+                return answer;
+            }
+        }
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answer_through_larder_is_the_direct_one_first_as_a_miss_then_as_a_hit() {
     let folder = tempfile::TempDir::new().expect("a temporary folder");
@@ -83,7 +96,7 @@ async fn every_answer_through_larder_is_the_direct_one_first_as_a_miss_then_as_a
     for (request, second) in &session {
         let direct = ask(address, request).await;
         let through = ask(larder.running.data_address, request).await;
-        let again = ask(larder.running.data_address, request).await;
+        let again = ask_once_stored(larder.running.data_address, request).await;
         same(request, "direct and through Larder", &direct, &through, Compare::AllButTimings);
         match second {
             Hit => {

@@ -7,10 +7,9 @@
 use crate::key::PrimaryKey;
 use crate::semantics::reason::Reason;
 use crate::stamp::Stamp;
+use ahash::RandomState;
 use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,7 +18,7 @@ use tokio::sync::Notify;
 /// Joining holds a shard's mutex while it judges barriers; shards keep unrelated keys from waiting for that.
 const SHARDS: usize = 16;
 
-type Shard<H> = HashMap<PrimaryKey, Arc<Flight<H>>>;
+type Shard<H> = HashMap<PrimaryKey, Arc<Flight<H>>, RandomState>;
 
 /// Flights under way. `H` is what a leader announces to followers: head and body reader source, cheap to clone.
 pub struct Flights<H> {

@@ -79,7 +79,8 @@ impl Fetch {
     /// Begins the fetch in a task of its own. The receiver may be dropped.
     pub(super) fn begin(self) -> oneshot::Receiver<Fetched> {
         let (reply, receiver) = oneshot::channel();
-        tokio::spawn(async move { self.run(reply).await });
+        // Boxed, since a task moves its future more than once, and this one is large.
+        tokio::spawn(Box::pin(self.run(reply)));
         receiver
     }
 

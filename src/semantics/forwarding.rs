@@ -42,8 +42,11 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             }
         }
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
+    // To look at the few names that are there costs less than to look up all that might be.
+    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            headers.remove(name);
+        }
     }
     if headers.contains_key(TE) {
         let takes_trailers = has_token(headers, &TE, b"trailers");

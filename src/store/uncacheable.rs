@@ -6,9 +6,9 @@
 use crate::clock::Timestamp;
 use crate::key::PrimaryKey;
 use crate::semantics::reason::Reason;
+use ahash::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
-use std::hash::RandomState;
 use std::time::Duration;
 
 /// How long a key is remembered.

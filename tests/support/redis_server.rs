@@ -122,11 +122,16 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port of loopback that nobody listens on at the moment.
+/// A port of loopback that nobody listens on at the moment. It lies below those that the kernel gives to clients, so that
+/// a server which is started again on it finds it free; and so does the port 10,000 above it, which a cluster takes.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
+    loop {
+        let port = rand::random_range(10_000..22_000);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn spawn(port: u16, arguments: &[String], folder: &TempDir) -> Child {
