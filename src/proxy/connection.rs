@@ -6,6 +6,7 @@ use super::fast_path::FastPath;
 use super::observer::Closed;
 use super::server::{Server, Shutdown};
 use super::service::{ConnectionContext, answer};
+use super::wire::answering::{PlainHits, Turn};
 use super::wire::{Socket, Wire};
 use crate::engine::Handler;
 use bytes::BytesMut;
@@ -83,13 +84,15 @@ async fn converse<H: Handler, T: Socket>(
     let service = service_fn(move |request| answer(context.clone(), request));
     match protocol {
         Protocol::Http1 => {
-            let wire = Wire::guarded(
+            let mut wire = Wire::guarded(
                 socket,
                 read,
                 conversation.clone(),
                 limits,
                 FastPath::new(server.handler.clone(), client),
             );
+            let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
+            drive(hits, &server.shutdown, None, |mut hits| hits.turn = Turn::Hyper).await?;
             let connection = pin!(server.http1.serve_connection(wire, service).with_upgrades());
             drive(connection, &server.shutdown, None, UpgradeableConnection::graceful_shutdown).await?;
         }

@@ -7,7 +7,7 @@
 //! A refused request is replaced by a small one that asks to close the connection, so that the refusal's answer keeps
 //! its place behind the answers to earlier requests; the service answers it by its number and no handler is asked.
 
-mod answering;
+pub(super) mod answering;
 mod reading;
 
 use super::alarm::Alarm;

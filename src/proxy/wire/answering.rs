@@ -1,12 +1,40 @@
 //! The answering half of the wrapper: plain hits, from the buffer to the socket.
 
+use super::reading::Filled;
 use super::{Gate, Hyper, Socket, Wire};
 use crate::engine::Handler;
 use crate::proxy::fast_path::Parts;
 use crate::proxy::observer::Ending;
 use bytes::Buf;
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+
+/// A connection before hyper has it: as long as all that is asked for is plain hits, hyper is spared.
+pub(in crate::proxy) struct PlainHits<'w, T: Socket, H: Handler> {
+    pub(in crate::proxy) wire: &'w mut Wire<T, H>,
+    pub(in crate::proxy) turn: Turn,
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::proxy) enum Turn {
+    /// Plain hits may go on.
+    PlainHits,
+    /// hyper is to take over: the server ends.
+    Hyper,
+}
+
+impl<T: Socket, H: Handler> Future for PlainHits<'_, T, H> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.turn {
+            Turn::PlainHits => self.wire.poll_only_plain_hits(cx),
+            Turn::Hyper => Poll::Ready(Ok(())),
+        }
+    }
+}
 
 impl<T: Socket, H: Handler> Wire<T, H> {
     /// Answers the plain hits that the buffer begins with, one after another, until it begins with something else.
@@ -23,6 +51,19 @@ impl<T: Socket, H: Handler> Wire<T, H> {
             };
             self.read_deadline = None;
             self.outgoing = Some(outgoing);
+        }
+    }
+
+    /// Reads requests and answers the plain hits among them, until there is something else for hyper to do.
+    fn poll_only_plain_hits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_plain_hits(cx))?;
+            if !self.buffer.is_empty() || self.gate != Gate::Guarded {
+                return Poll::Ready(Ok(()));
+            }
+            if let Filled::End = ready!(self.fill(cx))? {
+                self.gate = Gate::Ended;
+            }
         }
     }
 

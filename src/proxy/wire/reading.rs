@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 /// What waiting for bytes came to.
-enum Filled {
+pub(super) enum Filled {
     /// The buffer holds more, or the gate has changed.
     More,
     /// The client has ended.
@@ -100,7 +100,7 @@ impl<T: Socket, H: Handler> Wire<T, H> {
     }
 
     /// Reads from the socket, or finds that the time for it is over.
-    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
+    pub(super) fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
         if self.gate == Gate::Held && self.buffer.len() >= HELD_BYTES_MAX {
             return Poll::Pending;
         }
