@@ -51,12 +51,12 @@ impl PostgresServer {
         client.execute("SELECT pg_notify('larder_events', $1)", &[&payload]).await.expect("it notifies");
     }
 
-    /// Ends it, and with it all connections.
+    /// Ends it at once, and with it all connections: by its own immediate shutdown, which waits for the processes that
+    /// serve them. While one of those lives, no other server starts on the same data.
     pub fn kill(&mut self) {
-        self.process.kill().expect("it is our own process");
+        let process = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(process, rustix::process::Signal::QUIT).expect("it is our own process");
         self.process.wait().expect("it is our own process");
-        // What a killed server leaves keeps the next from starting.
-        drop(std::fs::remove_file(self.folder.path().join("data/postmaster.pid")));
     }
 
     /// Starts it again after [`Self::kill`], on the same port and with the same data.
