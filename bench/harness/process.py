@@ -98,8 +98,11 @@ class Server:
         return found
 
     def cpu_ns(self) -> int:
-        """Nanoseconds on a processor so far, of all threads that are alive."""
-        return sum(int(text.split()[0]) for text in self._each("task/*/schedstat"))
+        """Nanoseconds on a processor so far: of all threads that are alive, and of the children that have ended (which the
+        kernel counts in ticks)."""
+        alive = sum(int(text.split()[0]) for text in self._each("task/*/schedstat"))
+        ended = sum(sum(map(int, text.rpartition(")")[2].split()[13:15])) for text in self._each("stat"))
+        return alive + ended * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
     def user_share(self) -> tuple[int, int]:
         """Clock ticks spent outside and inside the kernel so far. Coarse: ask over seconds."""

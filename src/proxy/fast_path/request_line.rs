@@ -32,3 +32,85 @@ pub(in crate::proxy) fn target(buffer: &[u8]) -> Option<&str> {
     let bytes = memchr::memchr(b' ', rest)?;
     std::str::from_utf8(rest.get(..bytes)?).ok().filter(|target| target.starts_with('/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::guard::head::{MinorVersion, read_head};
+    use proptest::prelude::*;
+
+    const LIMITS: HeadLimits = HeadLimits { head_bytes: 4096, fields: 16, target_bytes: 64 };
+    const FIELDS: &str = "Host: shop\r\n\r\n";
+
+    #[test]
+    fn only_a_get_in_origin_form_over_http_1_1_is_taken() {
+        let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(64));
+        for (line, expected) in [
+            ("GET / HTTP/1.1\r\n", Some("/")),
+            ("GET /a?b=c&d HTTP/1.1\r\n", Some("/a?b=c&d")),
+            ("GET //a HTTP/1.1\r\n", Some("//a")),
+            ("GET / HTTP/1.0\r\n", None),
+            ("GET / HTTP/1.1\n", None),
+            ("GET /  HTTP/1.1\r\n", None),
+            ("GET  / HTTP/1.1\r\n", None),
+            ("get / HTTP/1.1\r\n", None),
+            ("HEAD / HTTP/1.1\r\n", None),
+            ("GET http://shop/ HTTP/1.1\r\n", None),
+            ("GET * HTTP/1.1\r\n", None),
+            ("GET /a#b HTTP/1.1\r\n", None),
+            ("GET /\u{e9} HTTP/1.1\r\n", None),
+            (&long, None),
+            ("GET /", None),
+            ("", None),
+        ] {
+            assert_eq!(read(line.as_bytes(), &LIMITS).map(|line| line.target), expected, "{line:?}");
+        }
+    }
+
+    /// Lines made of what could make two readers of one disagree.
+    fn line() -> impl Strategy<Value = String> {
+        let piece = prop::sample::select(vec![
+            "a",
+            "/",
+            "?",
+            "=",
+            " ",
+            "  ",
+            "\t",
+            "\r",
+            "\n",
+            "\r\n",
+            "\0",
+            "#",
+            "%2F",
+            "%",
+            "\\",
+            "\"",
+            "<",
+            "\u{e9}",
+            "GET",
+            "HTTP/1.1",
+            " HTTP/1.1\r\n",
+            "Host: other\r\n",
+        ]);
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| format!("GET /{} HTTP/1.1\r\n", pieces.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_the_guard_reads_alike(line in line()) {
+            let request = format!("{line}{FIELDS}");
+            if let Some(taken) = read(request.as_bytes(), &LIMITS) {
+                // Fields that the line brought along may be refused, and then nothing is answered; the line is not.
+                if let Ok(head) = read_head(request.as_bytes(), &LIMITS) {
+                    let head = head.expect("it is whole");
+                    prop_assert_eq!(&request[head.method], METHOD);
+                    prop_assert_eq!(&request[head.target], taken.target);
+                    prop_assert_eq!(head.version, MinorVersion::One);
+                } else {
+                    prop_assert!(taken.bytes < line.len(), "{:?} is refused", line);
+                }
+            }
+        }
+    }
+}
