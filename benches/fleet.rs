@@ -31,6 +31,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// The allocator of the program that users run: what a purge allocates comes from where a million responses lie.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const KEYS: usize = 3_000;
 const PURGES: usize = 1_000;
 
