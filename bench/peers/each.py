@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.harness.process import BenchError
 
 SCRIPT = Path(__file__).with_name("lua") / "each.lua"
-DEADLINE_S = 900
+DEADLINE_S = 300
 
 
 @dataclass(frozen=True)
