@@ -26,7 +26,7 @@ def run(one_run) -> int:
         passed, failed = passed + bool(holds), failed + (not holds)
         if not holds:
             print(f"failed: {what}")
-    print(f"{passed} passed, {failed} failed")
+    print(f"bench-shop smoke: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -4,7 +4,7 @@ use super::deadline::within;
 use super::redis_server::free_port;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 /// A running (or ended) server.
@@ -54,9 +54,17 @@ impl PostgresServer {
     /// Ends it at once, and with it all connections: by its own immediate shutdown, which waits for the processes that
     /// serve them. While one of those lives, no other server starts on the same data.
     pub fn kill(&mut self) {
+        self.quit().expect("it is our own process");
+    }
+
+    fn quit(&mut self) -> std::io::Result<ExitStatus> {
+        // Once it has ended, its number may be another process's.
+        if let Some(status) = self.process.try_wait()? {
+            return Ok(status);
+        }
         let process = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(process, rustix::process::Signal::QUIT).expect("it is our own process");
-        self.process.wait().expect("it is our own process");
+        rustix::process::kill_process(process, rustix::process::Signal::QUIT)?;
+        self.process.wait()
     }
 
     /// Starts it again after [`Self::kill`], on the same port and with the same data.
@@ -90,9 +98,8 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // It may have ended before.
-        drop(self.process.kill());
-        drop(self.process.wait());
+        // Killed outright, it would leave shared memory behind.
+        drop(self.quit());
     }
 }
 
