@@ -11,6 +11,14 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// # Panics
 /// Where the deadline passes first; the message says what was waited for.
 pub async fn within<T>(what: impl std::fmt::Display, event: impl Future<Output = T>) -> T {
-    let waited = tokio::time::timeout(DEADLINE, event).await;
-    waited.unwrap_or_else(|_| panic!("waited {DEADLINE:?} in vain for {what}"))
+    within_time(DEADLINE, what, event).await
+}
+
+/// As [`within`], where what others do takes longer than [`DEADLINE`] on a busy machine.
+///
+/// # Panics
+/// As [`within`] does.
+pub async fn within_time<T>(deadline: Duration, what: impl std::fmt::Display, event: impl Future<Output = T>) -> T {
+    let waited = tokio::time::timeout(deadline, event).await;
+    waited.unwrap_or_else(|_| panic!("waited {deadline:?} in vain for {what}"))
 }
