@@ -1,7 +1,7 @@
 //! The fast path: plain hits answered straight from the read buffer, before hyper sees their requests.
 //!
 //! One value per connection, owned by the socket's wrapper ([`super::wire`]), which asks it only while hyper has nothing
-//! under way and nothing left to write. It reads the head with the guard's own parser, asks the handler for a
+//! under way and nothing left to write. It reads fields with the guard's own parser, request lines more narrowly than that does, asks the handler for a
 //! [`ReadyHit`](crate::engine::ready::ReadyHit), and has its bytes written; every other request is left in the buffer,
 //! for hyper, which asks the same engine. So the two roads can't answer differently, and a request that is declined here
 //! has changed nothing.
