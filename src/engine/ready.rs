@@ -1,11 +1,11 @@
 //! The short road: a plain request that a fresh stored response answers, without a task, a response or its headers.
 //!
 //! The rules, the key, the barriers and the judgement are those of the long road; only the delivery differs, which is
-//! the head as it was prepared and the body as it is kept. Whatever is not plain, not stored or not fresh is not for
+//! the head as it was prepared and the body as it is kept, or a 304 made from that head. Whatever is not plain, not stored or not fresh is not for
 //! here: the long road begins anew with it.
 
 use super::Engine;
-use super::deliver;
+use super::deliver::{self, AtRest, Conditions};
 use super::find::Found;
 use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
@@ -25,14 +25,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use std::sync::Arc;
 
 /// Fields that make a request more than plain: they change what is answered, or how the connection goes on.
-const NOT_PLAIN: [HeaderName; 15] = [
+const NOT_PLAIN: [HeaderName; 13] = [
     AUTHORIZATION,
     CACHE_CONTROL,
     CONTENT_LENGTH,
     EXPECT,
     IF_MATCH,
-    IF_MODIFIED_SINCE,
-    IF_NONE_MATCH,
     IF_RANGE,
     IF_UNMODIFIED_SINCE,
     PRAGMA,
@@ -48,6 +46,7 @@ const NOT_PLAIN: [HeaderName; 15] = [
 #[derive(Debug, Clone)]
 pub struct PlainHeaders {
     headers: Arc<HeaderMap>,
+    conditions: Conditions,
     /// The root of the authority that they name.
     root: Target,
 }
@@ -60,7 +59,9 @@ impl PlainHeaders {
         let keeps_alive =
             headers.get_all(CONNECTION).iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
         let is_plain = keeps_alive && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
-        is_plain.then(|| Self { headers: Arc::new(headers), root })
+        let is_conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| headers.contains_key(name));
+        let conditions = if is_conditional { Conditions::IfChanged } else { Conditions::None };
+        is_plain.then(|| Self { headers: Arc::new(headers), conditions, root })
     }
 
     /// The Host field.
@@ -83,6 +84,7 @@ pub struct PlainRequest<'a> {
 #[derive(Debug)]
 pub struct ReadyHit {
     entry: Arc<Entry>,
+    form: AtRest,
     age_secs: u64,
     /// How it was decided.
     pub decision: Decision,
@@ -92,12 +94,18 @@ impl ReadyHit {
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.entry.parts.status
+        match self.form {
+            AtRest::Whole => self.entry.parts.status,
+            AtRest::NotModified => StatusCode::NOT_MODIFIED,
+        }
     }
 
     /// Writes the whole head, the empty line that ends it included, as HTTP/1.1 has it.
     pub fn write_head(&self, out: &mut Vec<u8>) {
-        out.put_slice(self.entry.prepared.at_rest());
+        match self.form {
+            AtRest::Whole => out.put_slice(self.entry.prepared.at_rest()),
+            AtRest::NotModified => self.entry.prepared.write_not_modified(out),
+        }
         out.put_slice(b"age: ");
         put_decimal(out, self.age_secs);
         out.put_slice(b"\r\nvia: 1.1 larder\r\n");
@@ -109,10 +117,10 @@ impl ReadyHit {
         out.put_slice(b"\r\n");
     }
 
-    /// The body.
+    /// The body; none where there is none to be sent.
     #[must_use]
-    pub fn body(&self) -> &Bytes {
-        self.entry.parts.body.at_rest()
+    pub fn body(&self) -> Option<&Bytes> {
+        (self.form == AtRest::Whole).then(|| self.entry.parts.body.at_rest())
     }
 }
 
@@ -128,7 +136,7 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
         Found::Usable(usable) if usable.why == Reason::Fresh => usable,
         _ => return None,
     };
-    deliver::at_rest(&usable.entry, &headers.headers)?;
+    let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now)?;
     engine.hot_keys().note(&request, &usable.entry);
     let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &usable.lifetime, now));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });
@@ -136,6 +144,7 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     Some(ReadyHit {
         age_secs: deliver::told_age_secs(usable.entry.parts.policy.current_age(now)),
         entry: usable.entry,
+        form,
         decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status },
     })
 }

@@ -6,6 +6,7 @@
 
 use super::body::StoredBody;
 use super::field_names::{FieldNames, FieldNamesBuilder, NameIndex};
+use crate::semantics::conditional::belongs_in_not_modified;
 use crate::semantics::entity_tag::EntityTag;
 use bytes::Bytes;
 use http::header::{
@@ -13,6 +14,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::ops::Range;
 
 /// Which of an entry's heads is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub struct PreparedHead {
 
 const NAME_END: &[u8] = b": ";
 const LINE_END: &[u8] = b"\r\n";
+const NOT_MODIFIED_LINE: &[u8] = b"HTTP/1.1 304 Not Modified\r\n";
 
 /// Fields that concern one connection or are made anew for each answer.
 const NOT_KEPT: [HeaderName; 12] = [
@@ -126,28 +129,48 @@ impl PreparedHead {
         self.bytes.get(..self.at_rest_bytes as usize).unwrap_or_default()
     }
 
+    /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the empty line that closes a head.
+    pub fn write_not_modified(&self, out: &mut Vec<u8>) {
+        let has_tag = self.lines_of(View::AtRest).any(|(name, _)| *name == ETAG);
+        out.extend_from_slice(NOT_MODIFIED_LINE);
+        for (name, value) in self.lines_of(View::AtRest).filter(|(name, _)| belongs_in_not_modified(name, has_tag)) {
+            let line = value.start - name.as_str().len() - NAME_END.len()..value.end + LINE_END.len();
+            out.extend_from_slice(self.bytes.get(line).unwrap_or_default());
+        }
+    }
+
     /// The fields of one view, with room for `more` without growing.
+    #[must_use]
+    pub fn fields(&self, view: View, more: usize) -> HeaderMap {
+        self.fields_where(view, |_| true, self.lines.len().saturating_add(more))
+    }
+
+    /// The fields of one view whose name is wanted, in a map with room for so many.
     ///
     /// The values are views of one copy of the head's bytes, made for this answer: answers on other cores then don't
     /// contend for its reference count.
     #[must_use]
-    pub fn fields(&self, view: View, more: usize) -> HeaderMap {
-        let mut fields = HeaderMap::with_capacity(self.lines.len().saturating_add(more));
+    pub fn fields_where(&self, view: View, is_wanted: impl Fn(&HeaderName) -> bool, capacity: usize) -> HeaderMap {
+        let mut fields = HeaderMap::with_capacity(capacity);
         let bytes = Bytes::copy_from_slice(&self.bytes);
-        let mut at = self.status_line_bytes as usize;
-        for line in &self.lines {
-            let Some(name) = self.names.get(line.name) else { continue };
-            let start = at + name.as_str().len() + NAME_END.len();
-            let end = start + line.value_bytes as usize;
-            at = end + LINE_END.len();
-            if !line.views.contains(view) {
-                continue;
-            }
-            if let Ok(value) = HeaderValue::from_maybe_shared(bytes.slice(start..end)) {
+        for (name, value) in self.lines_of(view).filter(|(name, _)| is_wanted(name)) {
+            if let Ok(value) = HeaderValue::from_maybe_shared(bytes.slice(value)) {
                 fields.append(name, value);
             }
         }
         fields
+    }
+
+    /// The lines of one view: each one's name, and where its value lies.
+    fn lines_of(&self, view: View) -> impl Iterator<Item = (&HeaderName, Range<usize>)> {
+        let mut at = self.status_line_bytes as usize;
+        self.lines.iter().filter_map(move |line| {
+            let name = self.names.get(line.name)?;
+            let start = at + name.as_str().len() + NAME_END.len();
+            let end = start + line.value_bytes as usize;
+            at = end + LINE_END.len();
+            line.views.contains(view).then_some((name, start..end))
+        })
     }
 
     /// What the head occupies beyond the struct itself, in bytes: its bytes, the table of its lines, its own names.

@@ -9,6 +9,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+/// The fields of a representation that a reader's preconditions are evaluated against.
+pub const VALIDATOR_FIELDS: [HeaderName; 3] = [ETAG, LAST_MODIFIED, DATE];
+
 /// The fields that make a request conditional or partial; they never reach the origin on a cacheable fetch.
 pub const CONDITIONAL_FIELDS: [HeaderName; 6] = [
     http::header::IF_MATCH,
@@ -97,24 +100,26 @@ pub fn validation_fields(stored: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     tag.into_iter().chain(modified).collect()
 }
 
-/// The fields of a 304 made from those of the representation that would be sent (RFC 9110 section 15.4.5): all but the
-/// metadata of a representation that is not sent. Last-Modified stays where there is no `ETag` to tell it by.
+/// The fields of a 304 made from those of the representation that would be sent: see [`belongs_in_not_modified`].
 #[must_use]
 pub fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
     let has_tag = selected.contains_key(ETAG);
     let mut headers = HeaderMap::with_capacity(selected.keys_len());
     for (name, value) in selected {
-        if belongs_in_not_modified(name) && !(has_tag && name == LAST_MODIFIED) {
+        if belongs_in_not_modified(name, has_tag) {
             headers.append(name, value.clone());
         }
     }
     headers
 }
 
-fn belongs_in_not_modified(name: &HeaderName) -> bool {
+/// Whether a 304 has a field of the representation that would be sent (RFC 9110 section 15.4.5): all but the metadata
+/// of a representation that is not sent. Last-Modified stays where there is no `ETag` to tell it by.
+#[must_use]
+pub fn belongs_in_not_modified(name: &HeaderName, has_tag: bool) -> bool {
     let is_metadata = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE].contains(name)
         || matches!(name.as_str(), "content-md5" | "content-digest" | "repr-digest" | "digest" | "trailer");
-    !is_metadata
+    !is_metadata && !(has_tag && *name == LAST_MODIFIED)
 }
 
 #[cfg(test)]

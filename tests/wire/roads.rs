@@ -60,6 +60,10 @@ impl Origin for Shop {
             "tagged" => {
                 answer = answer.header("etag", "\"a\"").header("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT");
             }
+            "described" => {
+                answer = answer.header("etag", "\"a\"").header("content-language", "en").header("x-colour", "red");
+                body = Bytes::from("all work and no play ".repeat(1_000));
+            }
             "gone" => answer = answer.status(StatusCode::GONE),
             "empty" => (answer, body) = (answer.status(StatusCode::NO_CONTENT), Bytes::new()),
             "nothing" => body = Bytes::new(),
@@ -167,7 +171,7 @@ enum Road {
 use Road::{Long as ByHyper, Short as AtOnce};
 
 /// Target, what it is primed with, the fields of the request, the road it takes.
-const REQUESTS: [(&str, &str, &str, Road); 40] = [
+const REQUESTS: [(&str, &str, &str, Road); 56] = [
     ("/a", "", "", AtOnce),
     ("/a?b=c&d", "", "", AtOnce),
     ("/a/../b", "", "", AtOnce),
@@ -195,9 +199,25 @@ const REQUESTS: [(&str, &str, &str, Road); 40] = [
     ("/keyed/a", "Cookie: currency=EUR\r\n", "Cookie: sid=2; currency=EUR\r\n", AtOnce),
     ("/pass/a", "", "", ByHyper),
     ("/private", "", "", ByHyper),
-    ("/tagged", "", "If-None-Match: \"a\"\r\n", ByHyper),
-    ("/tagged", "", "If-None-Match: \"b\"\r\n", ByHyper),
-    ("/tagged", "", "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", ByHyper),
+    ("/tagged", "", "If-None-Match: \"a\"\r\n", AtOnce),
+    ("/tagged", "", "If-None-Match: \"b\", W/\"a\"\r\n", AtOnce),
+    ("/tagged", "", "If-None-Match: \"b\"\r\n", AtOnce),
+    ("/tagged", "", "If-None-Match: a\r\n", AtOnce),
+    ("/tagged", "", "If-None-Match: *\r\n", AtOnce),
+    ("/tagged", "", "If-None-Match: \"b\"\r\nIf-None-Match: \"a\"\r\n", AtOnce),
+    ("/tagged", "", "If-None-Match: \"b\"\r\nIf-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", AtOnce),
+    ("/tagged", "", "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", AtOnce),
+    ("/tagged", "", "If-Modified-Since: Wed, 31 Dec 1969 23:59:59 GMT\r\n", AtOnce),
+    ("/tagged", "", "If-Modified-Since: yesterday\r\n", AtOnce),
+    ("/a", "", "If-None-Match: *\r\n", AtOnce),
+    ("/a", "", "If-Modified-Since: Thu, 01 Jan 1970 00:16:40 GMT\r\n", AtOnce),
+    ("/gone", "", "If-None-Match: *\r\n", AtOnce),
+    ("/repeated", "", "If-None-Match: *\r\n", AtOnce),
+    ("/long", "", "Accept-Encoding: gzip\r\nIf-None-Match: *\r\n", AtOnce),
+    ("/long", "", "If-None-Match: *\r\n", ByHyper),
+    ("/described", "", "Accept-Encoding: gzip\r\nIf-None-Match: \"a\"\r\n", AtOnce),
+    ("/described", "", "Accept-Encoding: gzip\r\nIf-None-Match: \"a+gzip\"\r\n", AtOnce),
+    ("/described", "", "Accept-Encoding: gzip\r\nIf-None-Match: W/\"a\"\r\n", AtOnce),
     ("/tagged", "", "If-Match: \"b\"\r\n", ByHyper),
     ("/a", "", "Range: bytes=0-1\r\n", ByHyper),
     ("/a", "", "Range: bytes=0-1\r\nIf-Range: \"a\"\r\n", ByHyper),

@@ -9,13 +9,13 @@ mod stored_body;
 use super::origin::{Body, empty_body};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
-use crate::semantics::conditional::{self, Precondition};
+use crate::entry::prepared::View;
+use crate::semantics::conditional::{self, Precondition, VALIDATOR_FIELDS};
 use crate::semantics::partial::{Coverage, coverage};
 use crate::semantics::range::{self, ByteRange, IfRange, RangeVerdict};
-use bytes::Bytes;
 use http::header::{
-    AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
+    AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
+    RANGE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use representation::Representation;
@@ -55,11 +55,11 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
     let representation = Representation::choose(entry, presented);
     let fields = representation.fields(FIELDS_ADDED);
     let age = entry.parts.policy.current_age(now);
-    let selectable = entry.parts.status == StatusCode::OK || entry.parts.part.is_some();
+    let selectable = has_preconditions_evaluated(entry);
     if selectable && is_conditional(presented) {
         match conditional::evaluate(method, presented, &fields, now) {
             Precondition::Proceed => {}
-            Precondition::NotModified => return not_modified(fields, age),
+            Precondition::NotModified => return not_modified(&fields, age),
             Precondition::Failed => return refused(StatusCode::PRECONDITION_FAILED, &fields),
         }
     }
@@ -85,14 +85,44 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
     whole(&representation, fields, method, age)
 }
 
-/// Head and body of an entry as it is kept, where a GET without conditions or range is answered by just them. None
-/// where the entry is a part, or the request wants another representation.
+/// The conditions of a GET.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conditions {
+    /// It has none.
+    None,
+    /// If-None-Match or If-Modified-Since: it wants the representation only if that is another than it has.
+    IfChanged,
+}
+
+/// How an entry answers a GET from what is kept of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtRest {
+    /// With its head and its body.
+    Whole,
+    /// With a 304.
+    NotModified,
+}
+
+/// How an entry as it is kept answers a GET with these conditions and no range. None where the entry is a part, or the request wants another representation.
 #[must_use]
-pub fn at_rest<'a>(entry: &'a Entry, presented: &HeaderMap) -> Option<(&'a [u8], &'a Bytes)> {
+pub fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now: Timestamp) -> Option<AtRest> {
     if entry.parts.part.is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
         return None;
     }
-    Some((entry.prepared.at_rest(), entry.parts.body.at_rest()))
+    if conditions == Conditions::None || !has_preconditions_evaluated(entry) {
+        return Some(AtRest::Whole);
+    }
+    let validators = entry.prepared.fields_where(View::AtRest, |name| VALIDATOR_FIELDS.contains(name), 0);
+    match conditional::evaluate(&Method::GET, presented, &validators, now) {
+        Precondition::Proceed => Some(AtRest::Whole),
+        Precondition::NotModified => Some(AtRest::NotModified),
+        Precondition::Failed => None,
+    }
+}
+
+/// Preconditions are evaluated on a stored 200 or part only (RFC 9110 section 13.2.1).
+fn has_preconditions_evaluated(entry: &Entry) -> bool {
+    entry.parts.status == StatusCode::OK || entry.parts.part.is_some()
 }
 
 /// The Age that is told, in seconds.
@@ -173,28 +203,8 @@ fn part(
     respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.slice(start..end)))
 }
 
-/// Fields that describe the content, which a 304 has none of (RFC 9110 section 15.4.5).
-const CONTENT_FIELDS: [HeaderName; 8] = [
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    CONTENT_ENCODING,
-    CONTENT_LANGUAGE,
-    CONTENT_RANGE,
-    HeaderName::from_static("content-digest"),
-    HeaderName::from_static("repr-digest"),
-    HeaderName::from_static("content-md5"),
-];
-
-/// 304 with all fields that a 200 would have but those that describe its content; Last-Modified stays only where there
-/// is no entity tag to tell the representation by (RFC 9110 section 15.4.5).
-fn not_modified(mut fields: HeaderMap, age: Duration) -> Response<Body> {
-    for name in CONTENT_FIELDS {
-        fields.remove(name);
-    }
-    if fields.contains_key(ETAG) {
-        fields.remove(LAST_MODIFIED);
-    }
-    respond(StatusCode::NOT_MODIFIED, fields, age, empty_body())
+fn not_modified(fields: &HeaderMap, age: Duration) -> Response<Body> {
+    respond(StatusCode::NOT_MODIFIED, conditional::not_modified_headers(fields), age, empty_body())
 }
 
 /// 412 or 416: an answer about the request, not the stored response, so nothing that would make it cacheable or

@@ -56,10 +56,10 @@ impl Outgoing {
         hit.write_head(&mut head);
         let head_bytes = head.len();
         let mut body = Bytes::new();
-        if hit.body().len() <= COPIED_BYTES_MAX {
-            head.extend_from_slice(hit.body());
-        } else {
-            body = hit.body().clone();
+        match hit.body() {
+            Some(short) if short.len() <= COPIED_BYTES_MAX => head.extend_from_slice(short),
+            Some(long) => body = long.clone(),
+            None => {}
         }
         Self { hit, request_bytes, started, head, head_sent: 0, body, sent: 0, head_bytes }
     }
