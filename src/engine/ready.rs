@@ -11,11 +11,12 @@ use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
 use super::respond::ttl_secs;
 use crate::entry::Entry;
+use crate::entry::body::BodyView;
 use crate::rules::Verdict;
 use crate::semantics::cache_status::{CacheStatus, put_decimal};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -92,12 +93,12 @@ impl ReadyHit {
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.entry.parts.status
+        self.entry.status()
     }
 
     /// Writes the whole head, the empty line that ends it included, as HTTP/1.1 has it.
     pub fn write_head(&self, out: &mut Vec<u8>) {
-        out.put_slice(self.entry.prepared.at_rest());
+        out.put_slice(self.entry.head_at_rest());
         out.put_slice(b"age: ");
         put_decimal(out, self.age_secs);
         out.put_slice(b"\r\nvia: 1.1 larder\r\n");
@@ -111,8 +112,8 @@ impl ReadyHit {
 
     /// The body.
     #[must_use]
-    pub fn body(&self) -> &Bytes {
-        self.entry.parts.body.at_rest()
+    pub fn body(&self) -> BodyView<'_> {
+        self.entry.body()
     }
 }
 
@@ -130,11 +131,12 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     };
     deliver::at_rest(&usable.entry, &headers.headers)?;
     engine.hot_keys().note(&request, &usable.entry);
-    let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &usable.lifetime, now));
+    let age = usable.entry.policy().current_age(now);
+    let ttl_secs = Some(ttl_secs(age, &usable.lifetime));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });
     let route = Some(request.route.name.clone());
     Some(ReadyHit {
-        age_secs: deliver::told_age_secs(usable.entry.parts.policy.current_age(now)),
+        age_secs: deliver::told_age_secs(age),
         entry: usable.entry,
         decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status },
     })

@@ -9,10 +9,10 @@ mod stored_body;
 use super::origin::{Body, empty_body};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::entry::body::BodyView;
 use crate::semantics::conditional::{self, Precondition};
 use crate::semantics::partial::{Coverage, coverage};
 use crate::semantics::range::{self, ByteRange, IfRange, RangeVerdict};
-use bytes::Bytes;
 use http::header::{
     AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, VARY,
@@ -40,7 +40,7 @@ pub enum Holding {
 /// inside it whose If-Range, if any, holds.
 #[must_use]
 pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Holding {
-    match entry.parts.part {
+    match entry.part() {
         Some(_) if held_range(entry, method, presented, now).is_none() => Holding::Missing,
         _ => Holding::Held,
     }
@@ -54,8 +54,8 @@ pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
 pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
     let fields = representation.fields(FIELDS_ADDED);
-    let age = entry.parts.policy.current_age(now);
-    let selectable = entry.parts.status == StatusCode::OK || entry.parts.part.is_some();
+    let age = entry.policy().current_age(now);
+    let selectable = entry.status() == StatusCode::OK || entry.part().is_some();
     if selectable && is_conditional(presented) {
         match conditional::evaluate(method, presented, &fields, now) {
             Precondition::Proceed => {}
@@ -63,7 +63,7 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
             Precondition::Failed => return refused(StatusCode::PRECONDITION_FAILED, &fields),
         }
     }
-    if entry.parts.part.is_some() {
+    if entry.part().is_some() {
         return part(entry, method, presented, fields, age, now);
     }
     if selectable && *method == Method::GET && presented.contains_key(RANGE) {
@@ -88,11 +88,11 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
 /// Head and body of an entry as it is kept, where a GET without conditions or range is answered by just them. None
 /// where the entry is a part, or the request wants another representation.
 #[must_use]
-pub fn at_rest<'a>(entry: &'a Entry, presented: &HeaderMap) -> Option<(&'a [u8], &'a Bytes)> {
-    if entry.parts.part.is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
+pub fn at_rest<'a>(entry: &'a Entry, presented: &HeaderMap) -> Option<(&'a [u8], BodyView<'a>)> {
+    if entry.part().is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
         return None;
     }
-    Some((entry.prepared.at_rest(), entry.parts.body.at_rest()))
+    Some((entry.head_at_rest(), entry.body()))
 }
 
 /// The Age that is told, in seconds.
@@ -144,11 +144,11 @@ fn multiple(
 
 /// The single range that a request asks of a stored part, and where it begins in the stored body.
 fn held_range(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Option<(ByteRange, u64)> {
-    let part = entry.parts.part.as_ref().filter(|_| *method == Method::GET)?;
+    let part = entry.part().filter(|_| *method == Method::GET)?;
     let specs = range::parse_range(presented)?;
     let [spec] = specs.as_slice() else { return None };
-    let held_bytes = entry.parts.body.at_rest().len() as u64;
-    let Coverage::Held { range, offset } = coverage(part, held_bytes, *spec) else { return None };
+    let held_bytes = entry.body().at_rest().len() as u64;
+    let Coverage::Held { range, offset } = coverage(&part, held_bytes, *spec) else { return None };
     (range::if_range_holds(presented, &entry.headers(), now) != IfRange::Fails).then_some((range, offset))
 }
 
@@ -160,14 +160,14 @@ fn part(
     age: Duration,
     now: Timestamp,
 ) -> Response<Body> {
-    let stored = entry.parts.body.at_rest();
+    let stored = entry.body().to_bytes();
     let Some((range, offset)) = held_range(entry, method, presented, now) else {
-        return respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.clone()));
+        return respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored));
     };
     // A part may hold fewer bytes than it says; what there is of the range is sent.
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(stored.len());
     let end = usize::try_from(offset.saturating_add(range.len())).unwrap_or(usize::MAX).min(stored.len());
-    let complete_length = entry.parts.part.and_then(|part| part.complete_length);
+    let complete_length = entry.part().and_then(|part| part.complete_length);
     fields.insert(CONTENT_RANGE, range::content_range_of_part(range, complete_length));
     fields.insert(CONTENT_LENGTH, HeaderValue::from(end - start));
     respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.slice(start..end)))

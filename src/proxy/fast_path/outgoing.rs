@@ -56,10 +56,10 @@ impl Outgoing {
         hit.write_head(&mut head);
         let head_bytes = head.len();
         let mut body = Bytes::new();
-        if hit.body().len() <= COPIED_BYTES_MAX {
-            head.extend_from_slice(hit.body());
+        if hit.body().at_rest().len() <= COPIED_BYTES_MAX {
+            head.extend_from_slice(hit.body().at_rest());
         } else {
-            body = hit.body().clone();
+            body = hit.body().to_bytes();
         }
         Self { hit, request_bytes, started, head, head_sent: 0, body, sent: 0, head_bytes }
     }
