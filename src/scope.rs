@@ -155,5 +155,26 @@ pub struct Membership<'a> {
     /// The route that stored it.
     pub route: &'a RouteName,
     /// Its tags.
-    pub tags: &'a [Tag],
+    pub tags: Tags<'a>,
+}
+
+/// Tags, as a request or as a stored response has them.
+#[derive(Debug, Clone, Copy)]
+pub enum Tags<'a> {
+    /// One by one.
+    Listed(&'a [Tag]),
+    /// Joined by spaces, which no tag holds.
+    Joined(&'a str),
+}
+
+impl<'a> Tags<'a> {
+    /// The text of each.
+    pub fn iter(self) -> impl Iterator<Item = &'a str> {
+        let (listed, joined) = match self {
+            Self::Listed(listed) => (listed, ""),
+            Self::Joined(joined) => (&[][..], joined),
+        };
+        // No tags joined are no text; a tag has a character at least.
+        listed.iter().map(Tag::as_str).chain(joined.split(' ').filter(|text| !text.is_empty()))
+    }
 }

@@ -6,7 +6,7 @@
 use larder::invalidation::barriers::Barriers;
 use larder::invalidation::purge::Depth;
 use larder::invalidation::{InvalidationOptions, Standing};
-use larder::scope::{Membership, RouteName, Scope, Tag};
+use larder::scope::{Membership, RouteName, Scope, Tag, Tags};
 use larder::stamp::Stamp;
 use peak_alloc::PeakAlloc;
 
@@ -44,5 +44,6 @@ fn tag(nth: u64) -> Tag {
 
 fn standing(barriers: &Barriers, nth: u64, stamp: Stamp) -> Standing {
     let (route, tags) = (RouteName::new("product"), [tag(nth)]);
-    barriers.standing(stamp, &Membership { url: "http://shop/p", path_start: 11, route: &route, tags: &tags })
+    barriers
+        .standing(stamp, &Membership { url: "http://shop/p", path_start: 11, route: &route, tags: Tags::Listed(&tags) })
 }

@@ -15,7 +15,7 @@ use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
 use crate::rules::Route;
 use crate::rules::route::{CompressionRule, SetCookieRule};
-use crate::scope::{Membership, Tag};
+use crate::scope::{Membership, Tag, Tags};
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::partial::{self, Part};
@@ -182,7 +182,7 @@ impl Draft {
     /// What it will be filed under, for the barriers.
     pub(super) fn membership(&self) -> Membership<'_> {
         let (url, path_start) = &self.url;
-        Membership { url, path_start: *path_start, route: &self.route.name, tags: &self.tags }
+        Membership { url, path_start: *path_start, route: &self.route.name, tags: Tags::Listed(&self.tags) }
     }
 
     /// Files it under these tags too.
@@ -243,8 +243,8 @@ impl Engine {
     fn joined_to_stored(&self, draft: &mut Draft, pieces: Vec<Bytes>) -> Bytes {
         let newer = StoredBody::from_pieces(pieces).at_rest().clone();
         let variants = self.memory().peek(&draft.key);
-        let stored = variants.as_deref().map_or(&[][..], Variants::entries);
-        match stored.iter().find(|entry| entry.parts.variant == draft.variant) {
+        let stored = variants.as_ref().map_or(&[][..], Variants::entries);
+        match stored.iter().find(|entry| *entry.variant() == draft.variant) {
             Some(stored) if self.standing(stored) == Standing::Clear => parts::join(stored, draft, newer),
             _ => newer,
         }

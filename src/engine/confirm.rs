@@ -8,6 +8,7 @@ use super::parts;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
 use crate::rules::route::SetCookieRule;
+use crate::scope::Tag;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
@@ -78,13 +79,13 @@ impl Fetch {
         let memory = self.engine.memory();
         let Some(variants) = memory.peek(&self.request.key) else { return };
         let Some(stored) = variants.entries().iter().find(|entry| self.request.picks(entry)) else { return };
-        if stored.parts.part.is_some() {
+        if stored.part().is_some() {
             return;
         }
-        let length = stored.parts.body.identity_bytes();
+        let length = stored.body().identity_bytes();
         match update::freshen_by_head(&stored.headers(), length, response.status(), response.headers()) {
             // The stamp stays: a HEAD tells too little of the body to lift the entry over a purge.
-            HeadFreshening::Update => drop(self.updated(stored, response.headers(), times, stored.parts.stamp)),
+            HeadFreshening::Update => drop(self.updated(stored, response.headers(), times, stored.stamp())),
             HeadFreshening::Invalidate => memory.discard(&self.request.key, stored),
             HeadFreshening::Ignore => {}
         }
@@ -98,16 +99,16 @@ impl Fetch {
         }
         let headers = update::merged(&stored.headers(), &newer);
         let sent = self.request.fetch_headers();
-        let status = stored.parts.status;
+        let status = stored.status();
         let received = Received { method: &Method::GET, sent: &sent, status, headers: &headers, times, stamp };
         match admit::judge(&self.request, &received) {
             Verdict::Store(mut draft) => {
                 if draft.route.body_tags.is_some() {
                     // The body is the same, and so are the tags in it.
-                    draft.add_tags(stored.parts.tags.iter().cloned());
+                    draft.add_tags(stored.membership().tags.iter().filter_map(|tag| Tag::new(tag).ok()));
                 }
                 let lifetime = draft.lifetime;
-                let entry = Arc::new(draft.into_entry(stored.parts.body.clone(), &self.engine));
+                let entry = Arc::new(draft.into_entry(stored.body().to_stored(), &self.engine));
                 self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.duty.lease.clone());
                 entry
             }

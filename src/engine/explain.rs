@@ -168,11 +168,11 @@ impl Engine {
         };
         let now = self.now();
         let variants = self.memory().peek(&request.key);
-        let found = self.find_among(request, variants.as_deref(), now);
+        let found = self.find_among(request, variants.as_ref(), now);
         let asks_elsewhere = matches!(found, Found::Ask(_)) && !request.directives.only_if_cached;
         let asked = asks_elsewhere && self.shared_for(request).is_some();
         let shared = match &peeked {
-            Some(Lookup::Found(variants)) if asked => Some(&**variants),
+            Some(Lookup::Found(variants)) if asked => Some(variants),
             _ => None,
         };
         let (outcome, why) = self.expected(request, found, shared, now);
@@ -191,7 +191,7 @@ impl Engine {
             key: Some(request.key.to_string()),
             fetch_headers: shown(&request.fetch_headers(), |_| true),
             request_directives: shown(&request.headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
-            stored: self.explain_variants(request, variants.as_deref(), now),
+            stored: self.explain_variants(request, variants.as_ref(), now),
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
             would: Would { outcome: outcome.label(), because: why.into(), alone, known_uncacheable },
         }
@@ -230,7 +230,7 @@ impl Engine {
         now: Timestamp,
     ) -> SharedExplained {
         let (state, variants) = match peeked {
-            Lookup::Found(variants) => ("present", Some(&**variants)),
+            Lookup::Found(variants) => ("present", Some(variants)),
             Lookup::Absent => ("absent", None),
             Lookup::Unavailable => ("unavailable", None),
         };
@@ -260,17 +260,17 @@ impl Engine {
         let weighed = [CACHE_CONTROL, EXPIRES, DATE, AGE, VARY, ETAG, LAST_MODIFIED];
         StoredExplained {
             picked: picked.is_some_and(|picked| Arc::ptr_eq(picked, entry)),
-            status: entry.parts.status.as_u16(),
-            variant: entry.parts.variant.0.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            route: entry.parts.route.to_string(),
-            tags: entry.parts.tags.iter().map(ToString::to_string).collect(),
+            status: entry.status().as_u16(),
+            variant: entry.variant().0.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            route: entry.membership().route.to_string(),
+            tags: entry.membership().tags.iter().map(str::to_owned).collect(),
             fields: shown(&entry.headers(), |name| weighed.contains(name) || name == "cdn-cache-control"),
-            age_secs: entry.parts.policy.current_age(now).as_secs(),
+            age_secs: entry.policy().current_age(now).as_secs(),
             fresh_for_secs: lifetime.fresh_for.as_secs(),
             lifetime_source: lifetime.source.label(),
-            body_bytes: entry.parts.body.at_rest().len(),
+            body_bytes: entry.body().at_rest().len(),
             weight_bytes: entry.weight_bytes(),
-            stamp: entry.parts.stamp.to_string(),
+            stamp: entry.stamp().to_string(),
             standing: match self.standing(entry) {
                 Standing::Clear => "clear",
                 Standing::SoftPurged => "soft-purged",

@@ -48,7 +48,7 @@ impl Origin for Fresh {
 /// A tier that several instances share, as long as it is there.
 #[derive(Debug, Default)]
 struct SimulatedTier {
-    stored: Mutex<HashMap<PrimaryKey, Arc<Variants>>>,
+    stored: Mutex<HashMap<PrimaryKey, Variants>>,
     is_away: AtomicBool,
     lookups: AtomicU64,
 }
@@ -64,11 +64,11 @@ impl Tier for SimulatedTier {
         if self.is_away.load(Ordering::Relaxed) {
             return Lookup::Unavailable;
         }
-        self.stored.lock().unwrap().get(key).map_or(Lookup::Absent, |variants| Lookup::Found(Arc::clone(variants)))
+        self.stored.lock().unwrap().get(key).map_or(Lookup::Absent, |variants| Lookup::Found(variants.clone()))
     }
 
     async fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>, _keep_for: Duration) -> Admission {
-        self.stored.lock().unwrap().insert(key.clone(), Arc::new(Variants::of(vec![entry])));
+        self.stored.lock().unwrap().insert(key.clone(), Variants::of(vec![entry]));
         Admission::Stored
     }
 

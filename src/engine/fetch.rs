@@ -244,7 +244,7 @@ impl Fetch {
 /// Without a strong validator no answer can be joined to the part, and the whole is asked for next; but origins that take
 /// no ranges send it at once, and the part is replaced either way, so this costs an exchange at most once.
 pub(super) fn completing_fields(stored: &Entry) -> Option<Vec<(HeaderName, HeaderValue)>> {
-    let range = completing_range(&stored.parts.part?)?;
+    let range = completing_range(&stored.part()?)?;
     let condition = if_range(&stored.headers()).map(|tag| (IF_RANGE, tag));
     Some([(RANGE, range)].into_iter().chain(condition).collect())
 }

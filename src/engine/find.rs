@@ -66,7 +66,7 @@ impl Engine {
     /// Looks the request up and judges what is there.
     pub(super) fn find(&self, request: &CacheableRequest, now: Timestamp) -> Found {
         let variants = self.memory().lookup(&request.key);
-        self.find_among(request, variants.as_deref(), now)
+        self.find_among(request, variants.as_ref(), now)
     }
 
     /// Judges what is stored under the request's key.
@@ -93,7 +93,7 @@ impl Engine {
         if entry.cleared_generation.load(Ordering::Relaxed) == generation {
             return Standing::Clear;
         }
-        let standing = self.invalidation().standing(entry.parts.stamp, &entry.membership());
+        let standing = self.invalidation().standing(entry.stamp(), &entry.membership());
         if standing == Standing::Clear {
             entry.cleared_generation.store(generation, Ordering::Relaxed);
         }
@@ -103,14 +103,15 @@ impl Engine {
 
 /// The lifetime of an entry under the rules in force.
 pub(super) fn lifetime_of(request: &CacheableRequest, entry: &Entry) -> Lifetime {
-    request.route.lifetime.lifetime(&entry.parts.policy, entry.parts.stored_at.as_millis())
+    request.route.lifetime.lifetime(&entry.policy(), entry.stored_at().as_millis())
 }
 
 fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Found {
-    let lifetime = lifetime_of(request, entry);
+    let policy = entry.policy();
+    let lifetime = request.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
     let holding = deliver::holding(entry, &request.method, &request.headers, now);
     let usable = |why| Usable { entry: Arc::clone(entry), why, lifetime };
-    let found = match judge(&entry.parts.policy, &lifetime, validity, &request.directives, now) {
+    let found = match judge(&policy, &lifetime, validity, &request.directives, now) {
         Judgement::Fresh { ttl } => usable(late_in_life(request, &lifetime, ttl)),
         Judgement::StaleAccepted { .. } => usable(Reason::RequestMaxStale),
         Judgement::StaleWhileRevalidate { .. } => usable(Reason::StaleWhileRevalidate),

@@ -3,7 +3,6 @@
 use super::admit::Draft;
 use super::origin::Body;
 use crate::entry::Entry;
-use crate::entry::body::StoredBody;
 use crate::semantics::partial::{Combination, combination, combine};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -13,14 +12,15 @@ use http_body_util::BodyExt;
 /// Joins a stored part to a newer one of the same representation. The draft then stands for both; for the whole, where
 /// nothing is missing any more. Where they can't be joined the newer stands for itself.
 pub(super) fn join(stored: &Entry, draft: &mut Draft, newer: Bytes) -> Bytes {
-    let (Some(had), Some(part), StoredBody::AsReceived(held)) = (stored.parts.part, draft.part, &stored.parts.body)
-    else {
-        return newer;
-    };
-    if stored.parts.variant != draft.variant || combination(&stored.headers(), &draft.headers) == Combination::Refused {
+    let (Some(had), Some(part)) = (stored.part(), draft.part) else { return newer };
+    let held = stored.body();
+    if held.is_gzipped() {
         return newer;
     }
-    let Some((joined, bytes)) = combine((&had, held), (&part, &newer)) else { return newer };
+    if *stored.variant() != draft.variant || combination(&stored.headers(), &draft.headers) == Combination::Refused {
+        return newer;
+    }
+    let Some((joined, bytes)) = combine((&had, &held.to_bytes()), (&part, &newer)) else { return newer };
     draft.part = Some(joined);
     if joined.is_whole() {
         draft.part = None;
@@ -29,7 +29,7 @@ pub(super) fn join(stored: &Entry, draft: &mut Draft, newer: Bytes) -> Bytes {
         draft.headers.remove(CONTENT_LENGTH);
     }
     // What is old in the joined body stays as old as it was for purges.
-    draft.stamp = draft.stamp.min(stored.parts.stamp);
+    draft.stamp = draft.stamp.min(stored.stamp());
     bytes
 }
 

@@ -11,11 +11,12 @@ use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
 use super::respond::ttl_secs;
 use crate::entry::Entry;
+use crate::entry::body::BodyView;
 use crate::rules::Verdict;
 use crate::semantics::cache_status::{CacheStatus, put_decimal};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -95,7 +96,7 @@ impl ReadyHit {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.form {
-            AtRest::Whole => self.entry.parts.status,
+            AtRest::Whole => self.entry.status(),
             AtRest::NotModified => StatusCode::NOT_MODIFIED,
         }
     }
@@ -103,8 +104,8 @@ impl ReadyHit {
     /// Writes the whole head, the empty line that ends it included, as HTTP/1.1 has it.
     pub fn write_head(&self, out: &mut Vec<u8>) {
         match self.form {
-            AtRest::Whole => out.put_slice(self.entry.prepared.at_rest()),
-            AtRest::NotModified => self.entry.prepared.write_not_modified(out),
+            AtRest::Whole => out.put_slice(self.entry.head_at_rest()),
+            AtRest::NotModified => self.entry.write_not_modified(out),
         }
         out.put_slice(b"age: ");
         put_decimal(out, self.age_secs);
@@ -119,8 +120,8 @@ impl ReadyHit {
 
     /// The body; none where there is none to be sent.
     #[must_use]
-    pub fn body(&self) -> Option<&Bytes> {
-        (self.form == AtRest::Whole).then(|| self.entry.parts.body.at_rest())
+    pub fn body(&self) -> Option<BodyView<'_>> {
+        (self.form == AtRest::Whole).then(|| self.entry.body())
     }
 }
 
@@ -138,11 +139,12 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     };
     let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now)?;
     engine.hot_keys().note(&request, &usable.entry);
-    let ttl_secs = Some(ttl_secs(&usable.entry.parts.policy, &usable.lifetime, now));
+    let age = usable.entry.policy().current_age(now);
+    let ttl_secs = Some(ttl_secs(age, &usable.lifetime));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });
     let route = Some(request.route.name.clone());
     Some(ReadyHit {
-        age_secs: deliver::told_age_secs(usable.entry.parts.policy.current_age(now)),
+        age_secs: deliver::told_age_secs(age),
         entry: usable.entry,
         form,
         decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status },

@@ -58,7 +58,7 @@ impl Engine {
     fn taken_by_purges(&self) -> Vec<(Arc<CacheableRequest>, Wanted)> {
         let wanted = |request: Arc<CacheableRequest>| {
             let variants = self.memory().peek(&request.key)?;
-            let entry = request.select(&variants).filter(|entry| entry.parts.part.is_none())?;
+            let entry = request.select(&variants).filter(|entry| entry.part().is_none())?;
             let wanted = match self.standing(entry) {
                 Standing::Clear => return None,
                 Standing::Purged => Wanted::Whole,

@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::rules::{Route, RuleSet};
-use crate::scope::{Membership, Tag};
+use crate::scope::{Membership, Tag, Tags};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
@@ -91,7 +91,12 @@ impl CacheableRequest {
 
     /// What the answer will be filed under, as far as `tags` are known.
     pub(super) fn membership<'a>(&'a self, tags: &'a [Tag]) -> Membership<'a> {
-        Membership { url: self.target.url(), path_start: self.target.path_start(), route: &self.route.name, tags }
+        Membership {
+            url: self.target.url(),
+            path_start: self.target.path_start(),
+            route: &self.route.name,
+            tags: Tags::Listed(tags),
+        }
     }
 
     /// The key of a shared fetch: the primary key, and the variant where it is known what picks one.
@@ -123,7 +128,7 @@ impl CacheableRequest {
 
     /// Whether an entry is chosen by its language, and that is the one that this request wants above all.
     fn wants_most(&self, entry: &Entry) -> bool {
-        let variant = &entry.parts.variant.0;
+        let variant = &entry.variant().0;
         let mut others = variant.iter().filter(|(name, _)| *name != ACCEPT_LANGUAGE);
         variant.iter().any(|(name, _)| *name == ACCEPT_LANGUAGE)
             && others.all(|(name, value)| self.route.fetch_value(&self.headers, name) == *value)
@@ -132,7 +137,7 @@ impl CacheableRequest {
 
     /// Whether a stored entry is the variant that this request picks.
     pub(super) fn picks(&self, entry: &Entry) -> bool {
-        self.picks_variant(&entry.parts.variant)
+        self.picks_variant(entry.variant())
     }
 
     /// Whether this request picks a variant.

@@ -13,7 +13,6 @@ use crate::scope::RouteName;
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::conditional::{self, Precondition};
 use crate::semantics::lifetime::Lifetime;
-use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -36,7 +35,7 @@ pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp
         _ => Outcome::Stale,
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
-    let left = ttl_secs(&usable.entry.parts.policy, &usable.lifetime, now);
+    let left = ttl_secs(usable.entry.policy().current_age(now), &usable.lifetime);
     // What a soft purge made stale has time left by its age, but none that counts.
     let ttl_secs = Some(if outcome == Outcome::Stale { left.min(0) } else { left });
     let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };
@@ -56,14 +55,14 @@ pub(super) fn fetched(
     let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
         Fetched::Confirmed(entry) => {
-            let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, &entry), now);
+            let ttl = ttl_secs(entry.policy().current_age(now), &lifetime_of(request, &entry));
             let forward_status = Some(StatusCode::NOT_MODIFIED.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
             let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Revalidated };
             from_entry(request, &entry, outcome, ask.why, status, now)
         }
         Fetched::Streaming { response, headers, reader } => {
-            let ttl = ttl_secs(&response.policy, &response.lifetime, now);
+            let ttl = ttl_secs(response.policy.current_age(now), &response.lifetime);
             let forward_status = Some(response.status.as_u16());
             let detail = Some(ask.why);
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), stored: true, detail, ..status };
@@ -100,7 +99,7 @@ fn instead_of(
         OriginFailure { status: Some(_), .. } => Reason::StaleIfError,
         _ => Reason::StaleOnDisconnect,
     };
-    let ttl = ttl_secs(&entry.parts.policy, &lifetime_of(request, entry), now);
+    let ttl = ttl_secs(entry.policy().current_age(now), &lifetime_of(request, entry));
     let forward_status = failure.status.map(|status| status.as_u16());
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
     from_entry(request, entry, Outcome::Stale, why, status, now)
@@ -168,7 +167,7 @@ fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timest
 }
 
 /// What is left of a lifetime in whole seconds, negative where it is over: the lifetime less the Age that is sent.
-pub(super) fn ttl_secs(policy: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> i64 {
+pub(super) fn ttl_secs(age: Duration, lifetime: &Lifetime) -> i64 {
     let signed = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    signed(lifetime.fresh_for).saturating_sub(signed(policy.current_age(now)))
+    signed(lifetime.fresh_for).saturating_sub(signed(age))
 }

@@ -83,7 +83,7 @@ async fn choose(
     if alone || round >= ROUNDS_MAX {
         return Part::Fetch(None);
     }
-    let known = variant.or_else(|| ask.stored.as_ref().map(|(entry, _)| entry.parts.variant.clone()));
+    let known = variant.or_else(|| ask.stored.as_ref().map(|(entry, _)| entry.variant().clone()));
     match join(engine, request, known.as_ref()) {
         Role::Leader(leader) => Part::Fetch(Some(leader)),
         Role::Follower(follower) => follow(engine, request, ask, follower, round).await,
@@ -183,9 +183,7 @@ pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
     let ranged = request.method == Method::GET && request.headers.contains_key(RANGE);
     match &ask.stored {
         _ if request.method == Method::HEAD => Wanted::Head,
-        Some((stored, on_failure)) if stored.parts.part.is_none() => {
-            Wanted::Validation(Arc::clone(stored), *on_failure)
-        }
+        Some((stored, on_failure)) if stored.part().is_none() => Wanted::Validation(Arc::clone(stored), *on_failure),
         Some((stored, _)) if !ranged && ask.forward == Forward::Partial && completing_fields(stored).is_some() => {
             Wanted::Rest(Arc::clone(stored))
         }
@@ -196,10 +194,10 @@ pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
 
 /// Refreshes an entry in the background, unless someone does already.
 fn refresh(engine: &Arc<Engine>, request: &Arc<CacheableRequest>, entry: &Arc<Entry>, why: Reason) {
-    if why == Reason::RequestMaxStale || entry.parts.part.is_some() || engine.recall_uncacheable(request).is_some() {
+    if why == Reason::RequestMaxStale || entry.part().is_some() || engine.recall_uncacheable(request).is_some() {
         return;
     }
-    if let Role::Leader(leader) = join(engine, request, Some(&entry.parts.variant)) {
+    if let Role::Leader(leader) = join(engine, request, Some(entry.variant())) {
         let wanted = Wanted::Validation(Arc::clone(entry), OnOriginFailure::ServeStale);
         let (engine, request) = (Arc::clone(engine), Arc::new(request.in_background()));
         drop(Fetch { engine, request, wanted, duty: Duty::of(Some(leader)) }.begin());

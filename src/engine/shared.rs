@@ -56,7 +56,7 @@ impl Engine {
         let Lookup::Found(variants) = shared.tier.lookup(&request.key).await else { return FoundShared::Nothing };
         let known = self.memory().peek(&request.key);
         for entry in variants.entries() {
-            if self.standing(entry) == Standing::Clear && is_newer(entry, known.as_deref()) {
+            if self.standing(entry) == Standing::Clear && is_newer(entry, known.as_ref()) {
                 self.memory().admit(&request.key, Arc::clone(entry));
             }
         }
@@ -88,7 +88,7 @@ impl Engine {
                 FoundShared::Usable(Usable { why: Reason::SharedTier, ..usable })
             }
             Found::Ask(ask) if matches!(wanted, Wanted::Whole) => match ask.stored {
-                Some((entry, on_failure)) if entry.parts.part.is_none() => FoundShared::Stored(entry, on_failure),
+                Some((entry, on_failure)) if entry.part().is_none() => FoundShared::Stored(entry, on_failure),
                 _ => FoundShared::Nothing,
             },
             Found::Usable(usable) if matches!(wanted, Wanted::Whole) => {
@@ -124,7 +124,7 @@ impl Engine {
     ) {
         let Some(shared) = &self.shared else { return };
         let keep_for = keep_for(entry, lifetime, self.now());
-        if !keep_for.is_zero() && entry.parts.part.is_none() {
+        if !keep_for.is_zero() && entry.part().is_none() {
             shared.writes.offer(Write { key: key.clone(), entry: Arc::clone(entry), keep_for, lease });
         }
     }
@@ -139,9 +139,9 @@ fn may_be_shared(request: &CacheableRequest) -> bool {
 }
 
 fn is_newer(entry: &Entry, known: Option<&Variants>) -> bool {
-    let same = |other: &&Arc<Entry>| other.parts.variant == entry.parts.variant;
+    let same = |other: &&Arc<Entry>| other.variant() == entry.variant();
     let known = known.and_then(|known| known.entries().iter().find(same));
-    known.is_none_or(|known| known.parts.policy.received_at < entry.parts.policy.received_at)
+    known.is_none_or(|known| known.policy().received_at < entry.policy().received_at)
 }
 
 /// What is left of the lifetime, the longest stale window, and some time more where the origin can confirm it.
@@ -151,5 +151,5 @@ fn keep_for(entry: &Entry, lifetime: &Lifetime, now: Timestamp) -> Duration {
     let for_validation = if has_validator { lifetime.fresh_for.min(KEPT_FOR_VALIDATION_MAX) } else { Duration::ZERO };
     let windows = [lifetime.stale_while_revalidate, lifetime.stale_if_error, Some(for_validation)];
     let longest = windows.into_iter().flatten().max().unwrap_or_default();
-    lifetime.fresh_for.saturating_add(longest).saturating_sub(entry.parts.policy.current_age(now))
+    lifetime.fresh_for.saturating_add(longest).saturating_sub(entry.policy().current_age(now))
 }

@@ -1,7 +1,9 @@
-//! The body of a stored response: held once, in one allocation of exactly its size.
+//! The body of a stored response: held once, in one allocation of exactly its size or, where it is short, among the
+//! other bytes of its entry.
 
 use super::coding::{self, InflateError};
 use bytes::Bytes;
+use std::num::NonZeroU32;
 
 /// How a stored body is coded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,66 @@ impl StoredBody {
         match self {
             Self::AsReceived(bytes) => Ok(bytes.clone()),
             Self::Gzipped { gzip, identity_bytes } => coding::inflate(gzip, *identity_bytes),
+        }
+    }
+}
+
+/// The body of an entry, wherever it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyView<'a> {
+    bytes: &'a [u8],
+    /// The same bytes, where they can be shared.
+    shared: Option<&'a Bytes>,
+    /// The length of the uncoded body, where Larder coded it.
+    inflates_to: Option<u64>,
+}
+
+impl<'a> BodyView<'a> {
+    /// A body that is kept on its own.
+    pub(super) fn of(body: &'a StoredBody) -> Self {
+        let (bytes, inflates_to) = match body {
+            StoredBody::AsReceived(bytes) => (bytes, None),
+            StoredBody::Gzipped { gzip, identity_bytes } => (gzip, Some(*identity_bytes)),
+        };
+        Self { bytes: bytes.as_ref(), shared: Some(bytes), inflates_to }
+    }
+
+    /// A short body among other bytes.
+    pub(super) fn within(bytes: &'a [u8], inflates_to: Option<NonZeroU32>) -> Self {
+        Self { bytes, shared: None, inflates_to: inflates_to.map(|bytes| u64::from(bytes.get())) }
+    }
+
+    /// The bytes as they are kept.
+    #[must_use]
+    pub const fn at_rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The bytes as they are kept, to be held on to: shared, or copied where they are few.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.shared.map_or_else(|| Bytes::copy_from_slice(self.bytes), Bytes::clone)
+    }
+
+    /// Whether Larder coded it.
+    #[must_use]
+    pub const fn is_gzipped(&self) -> bool {
+        self.inflates_to.is_some()
+    }
+
+    /// The length of the body as the origin sent it, in bytes: before Larder coded it.
+    #[must_use]
+    pub fn identity_bytes(&self) -> u64 {
+        self.inflates_to.unwrap_or(self.bytes.len() as u64)
+    }
+
+    /// The body for another entry.
+    #[must_use]
+    pub fn to_stored(&self) -> StoredBody {
+        let bytes = self.to_bytes();
+        match self.inflates_to {
+            None => StoredBody::AsReceived(bytes),
+            Some(identity_bytes) => StoredBody::Gzipped { gzip: bytes, identity_bytes },
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Field names as two-byte numbers: a `HeaderName` takes 32 bytes, and an entry has a dozen of them.
+//! Field names as numbers of six bits: a `HeaderName` takes 32 bytes, and an entry has a dozen of them.
 
 use http::HeaderName;
 use http::header as h;
 
-/// The names that most responses use. A number beyond the table is a place in [`FieldNames`].
+/// The names that most responses use.
 static COMMON: [HeaderName; 46] = [
     h::ACCEPT_RANGES,
     h::ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -53,45 +53,36 @@ static COMMON: [HeaderName; 46] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// The number of a field name within one head.
+/// The number of a field name. A name without one of its own is read from the head's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NameIndex(u16);
+pub(super) struct NameCode(u8);
 
-/// The names of one head that are not common.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FieldNames(Box<[HeaderName]>);
+impl NameCode {
+    /// Stands for every name that is not common.
+    const UNCOMMON: Self = Self(Self::BOUND - 1);
 
-/// Collects the names of one head.
-#[derive(Debug, Default)]
-pub(super) struct FieldNamesBuilder(Vec<HeaderName>);
+    /// All numbers are below this one.
+    pub(super) const BOUND: u8 = 1 << 6;
 
-impl FieldNamesBuilder {
-    /// The number of a name; a name seen for the first time is added.
-    pub(super) fn index_of(&mut self, name: &HeaderName) -> NameIndex {
-        let known = COMMON.iter().chain(&self.0).position(|known| known == name);
-        let place = known.unwrap_or_else(|| {
-            self.0.push(name.clone());
-            COMMON.len() + self.0.len() - 1
-        });
-        // A HeaderMap holds at most 32,768 names.
-        NameIndex(u16::try_from(place).unwrap_or(u16::MAX))
+    /// The number of a name.
+    pub(super) fn of(name: &HeaderName) -> Self {
+        let place = COMMON.iter().position(|known| known == name).and_then(|place| u8::try_from(place).ok());
+        place.map_or(Self::UNCOMMON, Self)
     }
 
-    pub(super) fn finish(self) -> FieldNames {
-        FieldNames(self.0.into())
-    }
-}
-
-impl FieldNames {
-    /// The name of a number.
-    pub(super) fn get(&self, index: NameIndex) -> Option<&HeaderName> {
-        let place = usize::from(index.0);
-        COMMON.get(place).or_else(|| self.0.get(place - COMMON.len()))
+    /// The name of a number, where it is common.
+    pub(super) fn name(self) -> Option<&'static HeaderName> {
+        COMMON.get(usize::from(self.0))
     }
 
-    /// What the names occupy beyond the struct itself.
-    pub(super) fn weight_bytes(&self) -> usize {
-        self.0.iter().map(|name| size_of::<HeaderName>() + name.as_str().len()).sum()
+    /// The number itself.
+    pub(super) const fn number(self) -> u8 {
+        self.0
+    }
+
+    /// From what [`Self::number`] gave.
+    pub(super) const fn from_number(number: u8) -> Self {
+        Self(number)
     }
 }
 
@@ -100,17 +91,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_found_again_by_its_number() {
-        let mut builder = FieldNamesBuilder::default();
-        let own = [HeaderName::from_static("x-shop"), HeaderName::from_static("x-region")];
-        let all: Vec<_> = COMMON.iter().chain(&own).chain(&own).collect();
-        let numbers: Vec<_> = all.iter().map(|name| builder.index_of(name)).collect();
-        let names = builder.finish();
-        assert_eq!(
-            numbers.iter().map(|number| names.get(*number)).collect::<Vec<_>>(),
-            all.into_iter().map(Some).collect::<Vec<_>>()
-        );
-        assert_eq!(*names.0, own, "common names take no room and others take it once");
-        assert_eq!(names.get(NameIndex(u16::MAX)), None);
+    fn every_common_name_is_found_again_by_its_number_and_no_other_has_one() {
+        for name in &COMMON {
+            let code = NameCode::of(name);
+            assert!(code.number() < NameCode::UNCOMMON.number(), "{name}");
+            assert_eq!(NameCode::from_number(code.number()).name(), Some(name));
+        }
+        let own = NameCode::of(&HeaderName::from_static("x-shop"));
+        assert_eq!((own, own.name()), (NameCode::UNCOMMON, None));
     }
 }

@@ -1,25 +1,32 @@
 //! A stored response: immutable once made, shared by reference count. Updating one means making another.
 //!
 //! An [`Entry`] holds its head once, as bytes ready to send from which fields are read as views; its body once, as
-//! received or gzip-coded by Larder; and what later decisions need, parsed. Everything it holds is charged to
-//! [`Entry::weight_bytes`].
+//! received or gzip-coded by Larder; and what later decisions need, parsed and packed. Most entries are small and there
+//! are many of them, so all their bytes lie in one record: two allocations for an entry, the struct and the record.
+//! Everything it holds is charged to [`Entry::weight_bytes`].
 
 pub mod body;
 pub mod coding;
 mod field_names;
+mod kept_policy;
+mod lengths;
 pub mod prepared;
+mod record;
 pub mod variants;
 
 use crate::clock::Timestamp;
-use crate::scope::{Membership, RouteName, Tag};
-use crate::semantics::cache_control::Qualified;
+use crate::scope::{Membership, RouteName, Tag, Tags};
+use crate::semantics::conditional::VALIDATOR_FIELDS;
 use crate::semantics::partial::Part;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
-use body::StoredBody;
+use body::{BodyView, StoredBody};
 use http::{HeaderMap, HeaderName, StatusCode};
+use kept_policy::KeptPolicy;
 use prepared::{PreparedHead, View};
+use record::Record;
+use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
 
 /// Everything that makes an entry besides its headers; see the fields of [`Entry`].
@@ -52,14 +59,31 @@ pub struct EntryParts {
 /// A stored response.
 #[derive(Debug)]
 pub struct Entry {
-    /// What it was made from.
-    pub parts: EntryParts,
-    /// The head as bytes ready to send.
-    pub prepared: PreparedHead,
+    record: Record,
+    policy: KeptPolicy,
+    route: RouteName,
+    /// How many bytes a body within the record inflates to, where Larder coded it.
+    inflates_to: Option<NonZeroU32>,
+    apart: Option<Box<Apart>>,
+    variant: Option<Box<VariantKey>>,
+    stamp: Stamp,
+    stored_at: Timestamp,
     /// The barrier generation up to which no purge is known to cover it: spares the barrier look-up on most hits.
     pub cleared_generation: AtomicU64,
-    weight_bytes: usize,
 }
+
+/// What few small entries have.
+#[derive(Debug)]
+struct Apart {
+    body: StoredBody,
+    part: Option<Part>,
+}
+
+/// A body of this size at most lies within the record. It is copied to be sent, as the fast path does in any case.
+const BODY_WITHIN_RECORD_MAX: usize = 4 * 1024;
+
+/// The variant of a response that varies by nothing.
+static UNVARIED: VariantKey = VariantKey(Vec::new());
 
 /// What the allocator adds to each allocation, in bytes: its own header and rounding up, on average.
 pub(crate) const ALLOCATION_OVERHEAD_BYTES: usize = 16;
@@ -70,8 +94,8 @@ pub(crate) const ARC_HEADER_BYTES: usize = 2 * size_of::<usize>();
 /// The reference count that shared `Bytes` allocate beside the bytes themselves once they are first cloned.
 const SHARED_BYTES_HEADER: usize = 3 * size_of::<usize>();
 
-/// How many allocations any entry has: the struct, the URL, the head, its table, the body, the body's count.
-pub(crate) const ALLOCATIONS: usize = 6;
+/// How many allocations any entry has: the struct and the record.
+pub(crate) const ALLOCATIONS: usize = 2;
 
 impl Entry {
     /// A response with these headers: the origin's own (Content-Length, `ETag` and Content-Encoding too, whatever coding
@@ -80,71 +104,156 @@ impl Entry {
     /// The headers are copied, so that no entry keeps a read buffer alive.
     #[must_use]
     pub fn new(parts: EntryParts, headers: &HeaderMap) -> Self {
-        let prepared = PreparedHead::new(parts.status, headers, &parts.body);
-        let mut entry = Self { parts, prepared, cleared_generation: AtomicU64::new(0), weight_bytes: 0 };
-        entry.weight_bytes = entry.head_bytes() + entry.body_bytes() + entry.bookkeeping_bytes();
-        entry
+        let head = PreparedHead::new(parts.status, headers, &parts.body);
+        let within = within_record(&parts);
+        let body = if within.is_some() { parts.body.at_rest() } else { &[][..] };
+        let mut variant = parts.variant;
+        variant.0.shrink_to_fit();
+        Self {
+            record: Record::new(&head, body, (&parts.url, parts.path_start), &parts.tags),
+            policy: KeptPolicy::of(&ResponsePolicy { status: parts.status, ..parts.policy }),
+            route: parts.route,
+            inflates_to: within.and_then(|within| within.inflates_to),
+            apart: within.is_none().then(|| Box::new(Apart { body: parts.body, part: parts.part })),
+            variant: (!variant.0.is_empty()).then(|| Box::new(variant)),
+            stamp: parts.stamp,
+            stored_at: parts.stored_at,
+            cleared_generation: AtomicU64::new(0),
+        }
     }
 
     /// The origin's headers, for decisions; Content-Length is that of the body as the origin sent it. Made anew on
     /// each call from the head's bytes.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
-        self.prepared.fields(View::Origin, 0)
+        self.fields(View::Origin, 0)
+    }
+
+    /// The HTTP/1.1 head for the body at rest, ready to send: status line and lines, each with its CRLF, without the
+    /// empty line that closes a head.
+    #[must_use]
+    pub fn head_at_rest(&self) -> &[u8] {
+        self.record.head_at_rest()
+    }
+
+    /// The fields of one view of the head, with room for `more` without growing.
+    #[must_use]
+    pub fn fields(&self, view: View, more: usize) -> HeaderMap {
+        self.record.head_lines().fields(view, more)
+    }
+
+    /// Those fields of the head for the body at rest that a reader's preconditions are evaluated against.
+    #[must_use]
+    pub fn validators(&self) -> HeaderMap {
+        let is_validator = |name: &HeaderName| VALIDATOR_FIELDS.contains(name);
+        self.record.head_lines().fields_where(View::AtRest, is_validator, VALIDATOR_FIELDS.len())
+    }
+
+    /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the empty line that closes a head.
+    pub fn write_not_modified(&self, out: &mut Vec<u8>) {
+        self.record.head_lines().write_not_modified(out);
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> BodyView<'_> {
+        match &self.apart {
+            Some(apart) => BodyView::of(&apart.body),
+            None => BodyView::within(self.record.body(), self.inflates_to),
+        }
     }
 
     /// What it is filed under, for the barriers.
     #[must_use]
     pub fn membership(&self) -> Membership<'_> {
         Membership {
-            url: &self.parts.url,
-            path_start: self.parts.path_start,
-            route: &self.parts.route,
-            tags: &self.parts.tags,
+            url: self.record.url(),
+            path_start: self.record.path_start(),
+            route: &self.route,
+            tags: Tags::Joined(self.record.tags()),
         }
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.policy.status()
+    }
+
+    /// The caching policy; of fields that `private` and `no-cache` name, only that there are some.
+    #[must_use]
+    #[inline]
+    pub fn policy(&self) -> ResponsePolicy {
+        self.policy.policy()
+    }
+
+    /// See [`EntryParts::variant`].
+    #[must_use]
+    pub fn variant(&self) -> &VariantKey {
+        self.variant.as_deref().unwrap_or(&UNVARIED)
+    }
+
+    /// See [`EntryParts::part`].
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        self.apart.as_ref().and_then(|apart| apart.part)
+    }
+
+    /// See [`EntryParts::stamp`].
+    #[must_use]
+    pub const fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// See [`EntryParts::stored_at`].
+    #[must_use]
+    pub const fn stored_at(&self) -> Timestamp {
+        self.stored_at
     }
 
     /// All memory that it holds, in bytes: head, body, tags, bookkeeping.
     #[must_use]
-    pub const fn weight_bytes(&self) -> usize {
-        self.weight_bytes
-    }
-
-    fn head_bytes(&self) -> usize {
-        self.prepared.weight_bytes()
-    }
-
-    fn body_bytes(&self) -> usize {
-        self.parts.body.at_rest().len()
-    }
-
-    /// Everything but head and body.
-    fn bookkeeping_bytes(&self) -> usize {
-        let parts = &self.parts;
-        let tags = parts.tags.iter().map(|tag| tag.as_str().len() + ARC_HEADER_BYTES + ALLOCATION_OVERHEAD_BYTES);
-        let variant = parts.variant.0.iter().map(|(name, value)| {
-            name.as_str().len() + value.len() + size_of::<(HeaderName, Box<[u8]>)>() + 2 * ALLOCATION_OVERHEAD_BYTES
-        });
-        let directives = &parts.policy.directives;
-        size_of::<Self>()
-            + ARC_HEADER_BYTES
-            + SHARED_BYTES_HEADER
-            + ALLOCATIONS * ALLOCATION_OVERHEAD_BYTES
-            + parts.url.len()
-            + parts.tags.len() * size_of::<Tag>()
-            + tags.sum::<usize>()
-            + variant.sum::<usize>()
-            + qualified_bytes(&directives.no_cache)
-            + qualified_bytes(&directives.private)
+    pub fn weight_bytes(&self) -> usize {
+        let apart = self.apart.as_ref().map_or(0, |apart| apart.weight_bytes());
+        let variant = self.variant.as_ref().map_or(0, |variant| variant_bytes(variant));
+        let own = size_of::<Self>() + ARC_HEADER_BYTES + ALLOCATIONS * ALLOCATION_OVERHEAD_BYTES;
+        own + self.record.len() + apart + variant
     }
 }
 
-/// What a directive that names fields occupies beyond the struct itself.
-fn qualified_bytes(directive: &Qualified) -> usize {
-    match directive {
-        Qualified::Absent | Qualified::Whole => 0,
-        Qualified::Fields(names) => names.iter().map(|name| size_of::<HeaderName>() + name.as_str().len()).sum(),
+/// How a body lies within the record.
+#[derive(Debug, Clone, Copy)]
+struct WithinRecord {
+    inflates_to: Option<NonZeroU32>,
+}
+
+/// How the body lies within the record; none where it does not: it is large, or that of a part.
+fn within_record(parts: &EntryParts) -> Option<WithinRecord> {
+    if parts.part.is_some() || parts.body.at_rest().len() > BODY_WITHIN_RECORD_MAX {
+        return None;
     }
+    match &parts.body {
+        StoredBody::AsReceived(_) => Some(WithinRecord { inflates_to: None }),
+        StoredBody::Gzipped { identity_bytes, .. } => {
+            let inflates_to = NonZeroU32::new(u32::try_from(*identity_bytes).ok()?)?;
+            Some(WithinRecord { inflates_to: Some(inflates_to) })
+        }
+    }
+}
+
+impl Apart {
+    /// What it occupies: itself, the body, the body's count.
+    fn weight_bytes(&self) -> usize {
+        size_of::<Self>() + self.body.at_rest().len() + SHARED_BYTES_HEADER + 3 * ALLOCATION_OVERHEAD_BYTES
+    }
+}
+
+/// What a variant key that is not empty occupies.
+fn variant_bytes(variant: &VariantKey) -> usize {
+    let pairs = variant.0.iter().map(|(name, value)| {
+        name.as_str().len() + value.len() + size_of::<(HeaderName, Box<[u8]>)>() + 2 * ALLOCATION_OVERHEAD_BYTES
+    });
+    size_of::<VariantKey>() + 2 * ALLOCATION_OVERHEAD_BYTES + pairs.sum::<usize>()
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! Heads as bytes ready to send, and the same bytes as fields.
 //!
-//! The head of an entry is held once, as bytes. Each line of it is known by its name and by where its value lies, so
-//! that a [`HeaderMap`] can be made whose values are views of those bytes. An entry that Larder coded has lines that
-//! differ between what is sent coded, what is sent inflated and what the origin said; each line knows its views.
+//! The head of an entry is held once, as bytes. A table of two or three bytes a line tells which name it has and how long
+//! its value is, so that a [`HeaderMap`] can be made whose values are views of those bytes. An entry that Larder coded
+//! has lines that differ between what is sent coded, what is sent inflated and what the origin said; each line knows its
+//! views.
 
 use super::body::StoredBody;
-use super::field_names::{FieldNames, FieldNamesBuilder, NameIndex};
+use super::field_names::NameCode;
+use super::lengths;
 use crate::semantics::conditional::belongs_in_not_modified;
 use crate::semantics::entity_tag::EntityTag;
 use bytes::Bytes;
@@ -27,39 +29,40 @@ pub enum View {
     Origin,
 }
 
-/// In which views a line stands: one bit for each.
-#[derive(Debug, Clone, Copy)]
-struct Views(u8);
-
-impl Views {
-    const ALL: Self = Self(0b111);
-    const SENT: Self = Self(0b011);
-    const AT_REST: Self = Self(0b001);
-    const NOT_AT_REST: Self = Self(0b110);
-
-    const fn contains(self, view: View) -> bool {
-        self.0 & (1 << view as u8) != 0
-    }
+/// In which views a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Views {
+    All,
+    Sent,
+    AtRest,
+    NotAtRest,
 }
 
-/// One line, in the order of the bytes: 8 bytes, so that a table of them costs little.
-#[derive(Debug, Clone, Copy)]
-struct Line {
-    value_bytes: u32,
-    name: NameIndex,
-    views: Views,
+impl Views {
+    /// Each at the place that is its number in the table.
+    const BY_NUMBER: [Self; 4] = [Self::All, Self::Sent, Self::AtRest, Self::NotAtRest];
+
+    const fn contains(self, view: View) -> bool {
+        match self {
+            Self::All => true,
+            Self::Sent => !matches!(view, View::Origin),
+            Self::AtRest => matches!(view, View::AtRest),
+            Self::NotAtRest => !matches!(view, View::AtRest),
+        }
+    }
 }
 
 /// Status line and fields of an answer from the cache, without what is added to each answer (Age, Cache-Status, Via)
 /// and without fields that concern one connection.
-#[derive(Debug, Clone)]
-pub struct PreparedHead {
+#[derive(Debug)]
+pub(super) struct PreparedHead {
     /// The HTTP/1.1 head at rest, then the lines that stand in other views only.
-    bytes: Box<[u8]>,
-    lines: Box<[Line]>,
-    names: FieldNames,
-    status_line_bytes: u32,
-    at_rest_bytes: u32,
+    pub(super) bytes: Vec<u8>,
+    /// How many of the bytes are the head at rest.
+    pub(super) at_rest_bytes: usize,
+    /// The table of the lines, in the order of the bytes. Of each: a byte that tells name and views, the length of a
+    /// name that is not common, the length of the value.
+    pub(super) table: Vec<u8>,
 }
 
 const NAME_END: &[u8] = b": ";
@@ -84,15 +87,13 @@ const NOT_KEPT: [HeaderName; 12] = [
 
 impl PreparedHead {
     /// Prepares the head of a response with the origin's headers, for a body kept so.
-    #[must_use]
-    pub fn new(status: StatusCode, headers: &HeaderMap, body: &StoredBody) -> Self {
-        let mut head = Builder::new(status, headers);
-        let status_line_bytes = head.length();
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &StoredBody) -> Self {
+        let mut head = Self::begun(status);
         let coded = matches!(body, StoredBody::Gzipped { .. });
         for (name, value) in headers.iter().filter(|(name, _)| !NOT_KEPT.contains(name)) {
             // The strong tag of what the origin sent is not that of what is sent coded.
             if !(coded && name == ETAG) {
-                head.line(name, value, Views::ALL);
+                head.line(name, value, Views::All);
             }
         }
         if coded {
@@ -100,127 +101,159 @@ impl PreparedHead {
         }
         // A 204 has no Content-Length (RFC 9110 section 8.6).
         let has_length = status != StatusCode::NO_CONTENT;
-        let length_views = if coded { Views::AT_REST } else { Views::ALL };
+        let length_views = if coded { Views::AtRest } else { Views::All };
         if has_length {
             head.line(&CONTENT_LENGTH, &HeaderValue::from(body.at_rest().len()), length_views);
         }
-        let at_rest_bytes = head.length();
+        head.at_rest_bytes = head.bytes.len();
         if coded {
             for tag in headers.get_all(ETAG) {
-                head.line(&ETAG, tag, Views::NOT_AT_REST);
+                head.line(&ETAG, tag, Views::NotAtRest);
             }
             if has_length {
-                head.line(&CONTENT_LENGTH, &HeaderValue::from(body.identity_bytes()), Views::NOT_AT_REST);
+                head.line(&CONTENT_LENGTH, &HeaderValue::from(body.identity_bytes()), Views::NotAtRest);
             }
         }
-        Self {
-            bytes: head.bytes.into_boxed_slice(),
-            lines: head.lines.into_boxed_slice(),
-            names: head.names.finish(),
-            status_line_bytes,
-            at_rest_bytes,
+        head
+    }
+
+    fn begun(status: StatusCode) -> Self {
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend_from_slice(b"HTTP/1.1 ");
+        bytes.extend_from_slice(status.as_str().as_bytes());
+        bytes.push(b' ');
+        bytes.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+        bytes.extend_from_slice(LINE_END);
+        Self { bytes, at_rest_bytes: 0, table: Vec::with_capacity(32) }
+    }
+
+    /// What differs because Larder coded the body: the coding, its tag, and that the answer depends on what the
+    /// request accepts.
+    fn coded_lines(&mut self, headers: &HeaderMap) {
+        self.line(&CONTENT_ENCODING, &HeaderValue::from_static("gzip"), Views::AtRest);
+        if !names_accept_encoding(headers) {
+            self.line(&VARY, &HeaderValue::from_static("accept-encoding"), Views::Sent);
+        }
+        // What is no valid tag names no representation, so it is not sent with another one.
+        if let Some(tag) = EntityTag::of(headers) {
+            self.line(&ETAG, &tag.coded().to_header_value(), Views::AtRest);
         }
     }
 
-    /// The HTTP/1.1 head for the body at rest: status line and lines, each with its CRLF, without the empty line that
-    /// closes a head.
-    #[must_use]
-    pub fn at_rest(&self) -> &[u8] {
-        self.bytes.get(..self.at_rest_bytes as usize).unwrap_or_default()
+    fn line(&mut self, name: &HeaderName, value: &HeaderValue, views: Views) {
+        for part in [name.as_str().as_bytes(), NAME_END, value.as_bytes(), LINE_END] {
+            self.bytes.extend_from_slice(part);
+        }
+        let code = NameCode::of(name);
+        self.table.push(code.number() + NameCode::BOUND * views as u8);
+        if code.name().is_none() {
+            lengths::put(name.as_str().len(), &mut self.table);
+        }
+        lengths::put(value.len(), &mut self.table);
     }
+}
 
+/// The lines of a prepared head, by its bytes and its table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeadLines<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) table: &'a [u8],
+}
+
+impl HeadLines<'_> {
     /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the empty line that closes a head.
-    pub fn write_not_modified(&self, out: &mut Vec<u8>) {
-        let has_tag = self.lines_of(View::AtRest).any(|(name, _)| *name == ETAG);
+    pub(super) fn write_not_modified(self, out: &mut Vec<u8>) {
+        let has_tag = self.lines_of(View::AtRest).any(|line| self.name_of(&line) == ETAG.as_str());
         out.extend_from_slice(NOT_MODIFIED_LINE);
-        for (name, value) in self.lines_of(View::AtRest).filter(|(name, _)| belongs_in_not_modified(name, has_tag)) {
-            let line = value.start - name.as_str().len() - NAME_END.len()..value.end + LINE_END.len();
-            out.extend_from_slice(self.bytes.get(line).unwrap_or_default());
+        for line in self.lines_of(View::AtRest) {
+            if belongs_in_not_modified(self.name_of(&line), has_tag) {
+                let whole = line.name.start..line.value.end + LINE_END.len();
+                out.extend_from_slice(self.bytes.get(whole).unwrap_or_default());
+            }
         }
     }
 
     /// The fields of one view, with room for `more` without growing.
-    #[must_use]
-    pub fn fields(&self, view: View, more: usize) -> HeaderMap {
-        self.fields_where(view, |_| true, self.lines.len().saturating_add(more))
+    pub(super) fn fields(self, view: View, more: usize) -> HeaderMap {
+        self.fields_where(view, |_| true, self.lines().count().saturating_add(more))
     }
 
     /// The fields of one view whose name is wanted, in a map with room for so many.
     ///
     /// The values are views of one copy of the head's bytes, made for this answer: answers on other cores then don't
     /// contend for its reference count.
-    #[must_use]
-    pub fn fields_where(&self, view: View, is_wanted: impl Fn(&HeaderName) -> bool, capacity: usize) -> HeaderMap {
+    pub(super) fn fields_where(
+        self,
+        view: View,
+        is_wanted: impl Fn(&HeaderName) -> bool,
+        capacity: usize,
+    ) -> HeaderMap {
+        let bytes = Bytes::copy_from_slice(self.bytes);
         let mut fields = HeaderMap::with_capacity(capacity);
-        let bytes = Bytes::copy_from_slice(&self.bytes);
-        for (name, value) in self.lines_of(view).filter(|(name, _)| is_wanted(name)) {
-            if let Ok(value) = HeaderValue::from_maybe_shared(bytes.slice(value)) {
+        for line in self.lines_of(view) {
+            if let Some(name) =
+                line.common_name.cloned().or_else(|| HeaderName::from_bytes(&bytes[line.name.clone()]).ok())
+                && is_wanted(&name)
+                && let Ok(value) = HeaderValue::from_maybe_shared(bytes.slice(line.value))
+            {
                 fields.append(name, value);
             }
         }
         fields
     }
 
-    /// The lines of one view: each one's name, and where its value lies.
-    fn lines_of(&self, view: View) -> impl Iterator<Item = (&HeaderName, Range<usize>)> {
-        let mut at = self.status_line_bytes as usize;
-        self.lines.iter().filter_map(move |line| {
-            let name = self.names.get(line.name)?;
-            let start = at + name.as_str().len() + NAME_END.len();
-            let end = start + line.value_bytes as usize;
-            at = end + LINE_END.len();
-            line.views.contains(view).then_some((name, start..end))
-        })
+    /// The lines of one view, in their order.
+    fn lines_of(self, view: View) -> impl Iterator<Item = PlacedLine> {
+        let bytes = self.bytes.len();
+        let mut at = memchr::memchr(b'\n', self.bytes).map_or(bytes, |end| end + 1);
+        let placed = self.lines().map_while(move |line| {
+            let name = at..at + line.name_bytes;
+            let value_at = name.end + NAME_END.len();
+            let value = value_at..value_at + line.value_bytes;
+            at = value.end + LINE_END.len();
+            (at <= bytes).then_some((line.views, PlacedLine { common_name: line.code.name(), name, value }))
+        });
+        placed.filter(move |(views, _)| views.contains(view)).map(|(_, line)| line)
     }
 
-    /// What the head occupies beyond the struct itself, in bytes: its bytes, the table of its lines, its own names.
-    #[must_use]
-    pub fn weight_bytes(&self) -> usize {
-        self.bytes.len() + self.lines.len() * size_of::<Line>() + self.names.weight_bytes()
+    fn lines(self) -> impl Iterator<Item = Line> {
+        let mut table = self.table;
+        std::iter::from_fn(move || Line::take(&mut table))
+    }
+
+    fn name_of(&self, line: &PlacedLine) -> &str {
+        let bytes = || self.bytes.get(line.name.clone()).and_then(|name| std::str::from_utf8(name).ok());
+        line.common_name.map_or_else(|| bytes().unwrap_or_default(), HeaderName::as_str)
     }
 }
 
-struct Builder {
-    bytes: Vec<u8>,
-    lines: Vec<Line>,
-    names: FieldNamesBuilder,
+/// Where a line lies among the bytes.
+struct PlacedLine {
+    common_name: Option<&'static HeaderName>,
+    name: Range<usize>,
+    value: Range<usize>,
 }
 
-impl Builder {
-    fn new(status: StatusCode, headers: &HeaderMap) -> Self {
-        let mut bytes = Vec::with_capacity(512);
-        bytes.extend_from_slice(b"HTTP/1.1 ");
-        bytes.extend_from_slice(status.as_str().as_bytes());
-        bytes.push(b' ');
-        bytes.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-        Self { bytes, lines: Vec::with_capacity(headers.len() + 4), names: FieldNamesBuilder::default() }
-    }
+/// What the table tells of one line.
+struct Line {
+    code: NameCode,
+    views: Views,
+    name_bytes: usize,
+    value_bytes: usize,
+}
 
-    /// What differs because Larder coded the body: the coding, its tag, and that the answer depends on what the
-    /// request accepts.
-    fn coded_lines(&mut self, headers: &HeaderMap) {
-        self.line(&CONTENT_ENCODING, &HeaderValue::from_static("gzip"), Views::AT_REST);
-        if !names_accept_encoding(headers) {
-            self.line(&VARY, &HeaderValue::from_static("accept-encoding"), Views::SENT);
-        }
-        // What is no valid tag names no representation, so it is not sent with another one.
-        if let Some(tag) = EntityTag::of(headers) {
-            self.line(&ETAG, &tag.coded().to_header_value(), Views::AT_REST);
-        }
-    }
-
-    /// How many bytes there are. Heads are bounded far below 4 GiB where they are read.
-    fn length(&self) -> u32 {
-        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
-    }
-
-    fn line(&mut self, name: &HeaderName, value: &HeaderValue, views: Views) {
-        let Ok(value_bytes) = u32::try_from(value.len()) else { return };
-        for part in [name.as_str().as_bytes(), NAME_END, value.as_bytes(), LINE_END] {
-            self.bytes.extend_from_slice(part);
-        }
-        self.lines.push(Line { value_bytes, name: self.names.index_of(name), views });
+impl Line {
+    /// The first line of a table; none at its end.
+    fn take(table: &mut &[u8]) -> Option<Self> {
+        let (&first, rest) = table.split_first()?;
+        *table = rest;
+        let code = NameCode::from_number(first % NameCode::BOUND);
+        let views = Views::BY_NUMBER[usize::from(first / NameCode::BOUND)];
+        let name_bytes = match code.name() {
+            Some(common) => common.as_str().len(),
+            None => lengths::take(table)?,
+        };
+        Some(Self { code, views, name_bytes, value_bytes: lengths::take(table)? })
     }
 }
 

@@ -11,7 +11,11 @@ fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
 }
 
 fn text(head: &PreparedHead) -> &str {
-    std::str::from_utf8(head.at_rest()).expect("the head is ASCII")
+    std::str::from_utf8(&head.bytes[..head.at_rest_bytes]).expect("the head is ASCII")
+}
+
+fn fields(head: &PreparedHead, view: View) -> HeaderMap {
+    HeadLines { bytes: &head.bytes, table: &head.table }.fields(view, 0)
 }
 
 const ORIGIN: &[(&str, &str)] = &[
@@ -48,7 +52,7 @@ fn the_head_of_a_body_as_received_is_the_origins_without_age_and_connection_fiel
         expected.remove("age");
         expected.remove("connection");
         expected.insert("content-length", HeaderValue::from(7));
-        assert_eq!(head.fields(view, 3), expected, "{view:?}");
+        assert_eq!(fields(&head, view), expected, "{view:?}");
     }
 }
 
@@ -56,7 +60,7 @@ fn the_head_of_a_body_as_received_is_the_origins_without_age_and_connection_fiel
 fn a_coded_body_has_a_head_for_each_view() {
     let head = PreparedHead::new(StatusCode::OK, &headers(ORIGIN), &gzipped());
     let check = |view: View, tag: &str, vary: &[&str], coding: Option<&str>, length: &str| {
-        let fields = head.fields(view, 0);
+        let fields = fields(&head, view);
         let lines = |name: &str| fields.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
         assert_eq!(lines("etag"), [tag], "{view:?}");
         assert_eq!(lines("vary"), vary, "{view:?}");
@@ -74,7 +78,7 @@ fn a_coded_body_has_a_head_for_each_view() {
 #[test]
 fn vary_is_not_repeated_where_the_origin_names_accept_encoding() {
     let head = PreparedHead::new(StatusCode::OK, &headers(&[("vary", "Accept , ACCEPT-Encoding")]), &gzipped());
-    let fields = head.fields(View::AtRest, 0);
+    let fields = fields(&head, View::AtRest);
     assert_eq!(fields.get_all("vary").iter().collect::<Vec<_>>(), ["Accept , ACCEPT-Encoding"]);
 }
 

@@ -3,7 +3,7 @@
 use super::body::StoredBody;
 use super::{Entry, EntryParts};
 use crate::clock::Timestamp;
-use crate::scope::{RouteName, Tag};
+use crate::scope::{Membership, RouteName, Tag};
 use crate::semantics::cache_control::ResponseDirectives;
 use crate::semantics::lifetime::OriginLifetime;
 use crate::semantics::partial::Part;
@@ -63,12 +63,21 @@ impl Sample {
     }
 
     pub(crate) fn entry(self) -> Arc<Entry> {
+        let headers = self.header_map();
+        Arc::new(Entry::new(self.parts(), &headers))
+    }
+
+    pub(crate) fn header_map(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             headers.append(*name, HeaderValue::from_static(value));
         }
+        headers
+    }
+
+    pub(crate) fn parts(self) -> EntryParts {
         let status = StatusCode::from_u16(self.status).expect("a status");
-        let parts = EntryParts {
+        EntryParts {
             url: "https://shop.example.com/api/products/4711?currency=EUR".into(),
             path_start: 24,
             route: RouteName::new("product"),
@@ -80,8 +89,15 @@ impl Sample {
             part: self.part,
             stamp: Stamp::ZERO,
             stored_at: Timestamp::EPOCH,
-        };
-        Arc::new(Entry::new(parts, &headers))
+        }
+    }
+}
+
+impl Entry {
+    /// URL, start of the path, route and tags, to be compared.
+    pub(crate) fn filed_under(&self) -> (&str, usize, &RouteName, Vec<&str>) {
+        let Membership { url, path_start, route, tags } = self.membership();
+        (url, path_start, route, tags.iter().collect())
     }
 }
 

@@ -1,24 +1,24 @@
 //! All stored responses of one primary key.
 
-use super::{ALLOCATION_OVERHEAD_BYTES, Entry};
+use super::{ALLOCATION_OVERHEAD_BYTES, ARC_HEADER_BYTES, Entry};
 use crate::semantics::vary::VariantKey;
 use http::HeaderName;
 use std::sync::Arc;
 
-/// The variants stored under one primary key, newest first. Immutable: a change makes another.
-#[derive(Debug, Default)]
+/// The variants stored under one primary key, newest first. Immutable: a change makes another. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Variants(Row);
 
 /// Most keys have one variant: that one needs no row of its own.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Row {
     One(Arc<Entry>),
-    Many(Box<[Arc<Entry>]>),
+    Many(Arc<[Arc<Entry>]>),
 }
 
-impl Default for Row {
+impl Default for Variants {
     fn default() -> Self {
-        Self::Many(Box::default())
+        Self(Row::Many(Arc::default()))
     }
 }
 
@@ -37,10 +37,20 @@ impl Variants {
 
     /// The entries, newest first.
     #[must_use]
-    pub const fn entries(&self) -> &[Arc<Entry>] {
+    pub fn entries(&self) -> &[Arc<Entry>] {
         match &self.0 {
             Row::One(entry) => std::slice::from_ref(entry),
             Row::Many(entries) => entries,
+        }
+    }
+
+    /// Whether the other is this one, cloned.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Row::One(one), Row::One(other)) => Arc::ptr_eq(one, other),
+            (Row::Many(one), Row::Many(other)) => Arc::ptr_eq(one, other),
+            (Row::One(_), Row::Many(_)) | (Row::Many(_), Row::One(_)) => false,
         }
     }
 
@@ -49,9 +59,9 @@ impl Variants {
     pub fn weight_bytes(&self) -> usize {
         let row = match &self.0 {
             Row::One(_) => 0,
-            Row::Many(entries) => size_of_val(&**entries) + ALLOCATION_OVERHEAD_BYTES,
+            Row::Many(entries) => size_of_val(&**entries) + ARC_HEADER_BYTES + ALLOCATION_OVERHEAD_BYTES,
         };
-        size_of::<Self>() + row + self.entries().iter().map(|entry| entry.weight_bytes()).sum::<usize>()
+        row + self.entries().iter().map(|entry| entry.weight_bytes()).sum::<usize>()
     }
 
     /// The entry that a request picks (RFC 9111 section 4.1), by the normalised value that the request would have at
@@ -76,7 +86,7 @@ impl Variants {
         };
         let mut unvaried = None;
         for (at, entry) in self.entries().iter().enumerate() {
-            let variant = &entry.parts.variant;
+            let variant = entry.variant();
             if variant.0.is_empty() {
                 unvaried = unvaried.or((at == 0).then_some(entry));
             } else if matches(variant) {
@@ -89,7 +99,7 @@ impl Variants {
     /// These and a new entry, which takes the place of those of the same variant; the oldest beyond `entries_max` go.
     #[must_use]
     pub fn with(&self, entry: Arc<Entry>, entries_max: usize) -> Self {
-        let others = self.others(&entry.parts.variant);
+        let others = self.others(entry.variant());
         let mut entries: Vec<_> = others.take(entries_max.saturating_sub(1)).cloned().collect();
         entries.insert(0, entry);
         Self::of(entries)
@@ -100,7 +110,7 @@ impl Variants {
     #[must_use]
     pub fn replacing(&self, older: &Arc<Entry>, newer: Arc<Entry>) -> Option<Self> {
         self.entries().iter().find(|entry| Arc::ptr_eq(entry, older))?;
-        let others = self.others(&newer.parts.variant).filter(|entry| !Arc::ptr_eq(entry, older));
+        let others = self.others(newer.variant()).filter(|entry| !Arc::ptr_eq(entry, older));
         let mut entries: Vec<_> = others.cloned().collect();
         entries.insert(0, newer);
         Some(Self::of(entries))
@@ -130,7 +140,7 @@ impl Variants {
     }
 
     fn others<'a>(&'a self, variant: &'a VariantKey) -> impl Iterator<Item = &'a Arc<Entry>> {
-        self.entries().iter().filter(move |entry| entry.parts.variant != *variant)
+        self.entries().iter().filter(move |entry| entry.variant() != variant)
     }
 }
 

@@ -133,7 +133,7 @@ impl Barriers {
         let forgotten = if stamp < self.floor { Standing::Unproven } else { Standing::Clear };
         let url = without_scheme(membership.url);
         let path = membership.url.get(membership.path_start..).unwrap_or_default();
-        let tags = membership.tags.iter().map(|tag| self.tags.get(tag.as_str()));
+        let tags = membership.tags.iter().map(|tag| self.tags.get(tag));
         let prefixes = self
             .prefix_lengths
             .range(..=url.len())

@@ -1,7 +1,7 @@
 //! Barriers row by row, and against a model that keeps every purge and looks at each.
 
 use super::*;
-use crate::scope::{RouteName, Tag};
+use crate::scope::{RouteName, Tag, Tags};
 use proptest::prelude::*;
 
 const PLENTY: usize = 1 << 20;
@@ -15,7 +15,7 @@ struct Response {
 
 impl Response {
     fn membership(&self) -> Membership<'_> {
-        Membership { url: self.url, path_start: self.path_start, route: &self.route, tags: &self.tags }
+        Membership { url: self.url, path_start: self.path_start, route: &self.route, tags: Tags::Listed(&self.tags) }
     }
 }
 

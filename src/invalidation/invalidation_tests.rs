@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
-use crate::scope::{RouteName, Scope, Tag};
+use crate::scope::{RouteName, Scope, Tag, Tags};
 use local_log::LocalLog;
 use purge::{Depth, Source};
 use std::sync::atomic::AtomicBool;
@@ -11,7 +11,8 @@ const URL: &str = "http://shop/api/products/42";
 
 fn standing(invalidation: &Invalidation, stamp: Stamp) -> Standing {
     let tags = [Tag::new("product:42").unwrap()];
-    let membership = Membership { url: URL, path_start: 11, route: &RouteName::new("product"), tags: &tags };
+    let membership =
+        Membership { url: URL, path_start: 11, route: &RouteName::new("product"), tags: Tags::Listed(&tags) };
     invalidation.standing(stamp, &membership)
 }
 
@@ -82,7 +83,8 @@ fn invariant_1_holds_while_purges_and_readers_race() {
 #[tokio::test]
 async fn an_answer_that_purges_is_newer_than_its_own_purge_but_not_than_another() {
     let tags = [Tag::new("product:42").unwrap()];
-    let membership = Membership { url: URL, path_start: 11, route: &RouteName::new("product"), tags: &tags };
+    let membership =
+        Membership { url: URL, path_start: 11, route: &RouteName::new("product"), tags: Tags::Listed(&tags) };
     let own = || purge_of(Scope::Url(URL.into()), Depth::Hard);
     let elsewhere = || Scope::Tag(Tag::new("product:43").unwrap());
     for (meanwhile, expected) in [(elsewhere(), Standing::Clear), (product(), Standing::Purged)] {

@@ -1,6 +1,7 @@
 //! Preconditions, clause by clause.
 
 use super::*;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use proptest::prelude::*;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);

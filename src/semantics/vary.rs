@@ -37,7 +37,7 @@ pub fn parse_vary(headers: &HeaderMap) -> Vary {
 
 /// The normalised values that pick one variant: one pair per field that the response varies by, sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct VariantKey(pub Box<[(HeaderName, Box<[u8]>)]>);
+pub struct VariantKey(pub Vec<(HeaderName, Box<[u8]>)>);
 
 /// The value of a field whose lines are all empty. No other value normalises to it, as others are trimmed.
 const PRESENT_BUT_EMPTY: &[u8] = b" ";

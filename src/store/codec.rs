@@ -76,26 +76,26 @@ struct Head {
 /// An entry as bytes; none for a part of a response, which is kept in the process that fetched it.
 #[must_use]
 pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
-    if entry.parts.part.is_some() {
+    if entry.part().is_some() {
         return None;
     }
-    let parts = &entry.parts;
     let headers = entry.headers();
-    let (form, body) = packed(parts, &headers);
+    let (form, body) = packed(entry, &headers);
+    let (membership, policy) = (entry.membership(), entry.policy());
     let pair = |name: &HeaderName, value: &[u8]| (name.as_str().to_owned(), text(value));
     let head = Head {
         key: text(key.as_bytes()),
-        url: parts.url.to_string(),
-        path_start: parts.path_start,
-        route: parts.route.clone(),
-        tags: parts.tags.to_vec(),
-        status: parts.status.as_u16(),
+        url: membership.url.to_owned(),
+        path_start: membership.path_start,
+        route: membership.route.clone(),
+        tags: membership.tags.iter().filter_map(|tag| Tag::new(tag).ok()).collect(),
+        status: entry.status().as_u16(),
         headers: headers.iter().map(|(name, value)| pair(name, value.as_bytes())).collect(),
-        variant: parts.variant.0.iter().map(|(name, value)| pair(name, value)).collect(),
-        received_at_ms: parts.policy.received_at.as_millis(),
-        initial_age_ms: u64::try_from(parts.policy.initial_age.as_millis()).unwrap_or(u64::MAX),
-        stored_at_ms: parts.stored_at.as_millis(),
-        stamp: parts.stamp.to_string(),
+        variant: entry.variant().0.iter().map(|(name, value)| pair(name, value)).collect(),
+        received_at_ms: policy.received_at.as_millis(),
+        initial_age_ms: u64::try_from(policy.initial_age.as_millis()).unwrap_or(u64::MAX),
+        stored_at_ms: entry.stored_at().as_millis(),
+        stamp: entry.stamp().to_string(),
         body: form,
     };
     let head = serde_json::to_vec(&head).ok()?;
@@ -163,7 +163,7 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
         tags: head.tags.into(),
         status,
         policy,
-        variant: VariantKey(variant.into()),
+        variant: VariantKey(variant),
         body,
         part: None,
         stamp: Stamp::parse(&head.stamp)?,
@@ -173,15 +173,15 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
 }
 
 /// The body as it is best kept in the value: gzip-coded where that helps.
-fn packed(parts: &EntryParts, headers: &HeaderMap) -> (BodyForm, Bytes) {
-    let received = match &parts.body {
-        StoredBody::Gzipped { gzip, identity_bytes } => return (BodyForm::Gzipped(*identity_bytes), gzip.clone()),
+fn packed(entry: &Entry, headers: &HeaderMap) -> (BodyForm, Bytes) {
+    let received = match entry.body().to_stored() {
+        StoredBody::Gzipped { gzip, identity_bytes } => return (BodyForm::Gzipped(identity_bytes), gzip),
         StoredBody::AsReceived(received) => received,
     };
-    if coding::compressibility(parts.status, headers, received.len()) == Compressibility::AsReceived {
-        return (BodyForm::Received, received.clone());
+    if coding::compressibility(entry.status(), headers, received.len()) == Compressibility::AsReceived {
+        return (BodyForm::Received, received);
     }
-    match coding::coded(received.clone()) {
+    match coding::coded(received) {
         StoredBody::Gzipped { gzip, identity_bytes } => (BodyForm::Packed(identity_bytes), gzip),
         StoredBody::AsReceived(received) => (BodyForm::Received, received),
     }

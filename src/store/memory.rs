@@ -1,6 +1,6 @@
 //! The in-process tier, on `quick_cache`.
 //!
-//! Objects: one value per primary key, an immutable [`Variants`]; entries live as long as anyone holds them, so an
+//! Objects: one value per primary key, an immutable [`Variants`] in the table's own slot; entries live as long as anyone holds them, so an
 //! eviction never cuts off a delivery under way. Locks: `quick_cache`'s own, per shard (a look-up takes it shared), and
 //! one of a row of writer locks per change, so that two writers of one key don't lose each other's variant; neither is
 //! held across an await.
@@ -58,7 +58,7 @@ pub struct Usage {
 
 /// The in-process tier.
 pub struct MemoryTier {
-    cache: Cache<PrimaryKey, Arc<Variants>, ByWeight, RandomState, Bookkeeper>,
+    cache: Cache<PrimaryKey, Variants, ByWeight, RandomState, Bookkeeper>,
     writers: Box<[Mutex<()>]>,
     hasher: RandomState,
     counts: Arc<Counts>,
@@ -108,13 +108,13 @@ impl MemoryTier {
 
     /// What is stored under a key. Counts as a use.
     #[must_use]
-    pub fn lookup(&self, key: &PrimaryKey) -> Option<Arc<Variants>> {
+    pub fn lookup(&self, key: &PrimaryKey) -> Option<Variants> {
         self.cache.get(key)
     }
 
     /// What is stored under a key, without counting as a use.
     #[must_use]
-    pub fn peek(&self, key: &PrimaryKey) -> Option<Arc<Variants>> {
+    pub fn peek(&self, key: &PrimaryKey) -> Option<Variants> {
         self.cache.peek(key)
     }
 
@@ -123,10 +123,10 @@ impl MemoryTier {
         let _writing = self.writer(key);
         let present = self.cache.peek(key);
         let empty = Variants::default();
-        let before = present.as_deref().unwrap_or(&empty);
+        let before = present.as_ref().unwrap_or(&empty);
         let room = self.room(key);
         if entry.weight_bytes() > room {
-            self.put(key, present.as_ref(), before.without_variant(&entry.parts.variant));
+            self.put(key, present.as_ref(), before.without_variant(entry.variant()));
             return Admission::TooLarge;
         }
         let changed = before.with(entry, self.options.variants_per_key_max.max(1)).within(room);
@@ -186,7 +186,7 @@ impl MemoryTier {
     /// The most that the variants of a key may weigh, in bytes.
     fn room(&self, key: &PrimaryKey) -> usize {
         let key_bytes_max = self.cache.shard_capacity() / 100 * ENTRY_SHARE_PERCENT;
-        let beside = key_weight_bytes(key) + size_of::<Variants>();
+        let beside = key_weight_bytes(key);
         usize::try_from(key_bytes_max).unwrap_or(usize::MAX).saturating_sub(beside)
     }
 
@@ -197,14 +197,14 @@ impl MemoryTier {
     }
 
     /// Puts `changed`, made from `before`, in its place.
-    fn put(&self, key: &PrimaryKey, before: Option<&Arc<Variants>>, changed: Variants) {
+    fn put(&self, key: &PrimaryKey, before: Option<&Variants>, changed: Variants) {
         let gone = before.map_or(0, |before| left(before, &changed));
         self.counts.replaced.fetch_add(gone, Ordering::Relaxed);
         self.insert_or_remove(key, before, changed);
         self.charge_table();
     }
 
-    fn insert_or_remove(&self, key: &PrimaryKey, before: Option<&Arc<Variants>>, changed: Variants) {
+    fn insert_or_remove(&self, key: &PrimaryKey, before: Option<&Variants>, changed: Variants) {
         let mut request = Leaving { replaced: before.cloned(), gone: Vec::new() };
         if changed.entries().is_empty() {
             if let Some((_, gone)) = self.cache.remove(key) {
@@ -214,7 +214,7 @@ impl MemoryTier {
         }
         // Counted before it can be evicted, so that the count never falls below zero.
         self.counts.entries.fetch_add(changed.entries().len() as u64, Ordering::Relaxed);
-        self.cache.insert_with_lifecycle(key.clone(), Arc::new(changed), &mut request);
+        self.cache.insert_with_lifecycle(key.clone(), changed, &mut request);
     }
 
     /// What the cache's own table holds, in bytes. A shard's row of slots grows by doubling: its length is told, its
@@ -252,18 +252,15 @@ fn left(before: &Variants, after: &Variants) -> u64 {
 
 /// What a key holds besides its variants, in bytes.
 fn key_weight_bytes(key: &PrimaryKey) -> usize {
-    key.as_bytes().len() + 2 * ARC_HEADER_BYTES + KEY_ALLOCATIONS * ALLOCATION_OVERHEAD_BYTES
+    key.as_bytes().len() + ARC_HEADER_BYTES + ALLOCATION_OVERHEAD_BYTES
 }
-
-/// How many allocations any key has: the key and its variants.
-const KEY_ALLOCATIONS: usize = 2;
 
 /// The weight of one key with all it holds.
 #[derive(Debug, Clone)]
 struct ByWeight;
 
-impl Weighter<PrimaryKey, Arc<Variants>> for ByWeight {
-    fn weight(&self, key: &PrimaryKey, variants: &Arc<Variants>) -> u64 {
+impl Weighter<PrimaryKey, Variants> for ByWeight {
+    fn weight(&self, key: &PrimaryKey, variants: &Variants) -> u64 {
         (key_weight_bytes(key) + variants.weight_bytes()) as u64
     }
 }
@@ -286,17 +283,17 @@ struct Bookkeeper {
 #[derive(Default)]
 struct Leaving {
     /// The value that the change takes the place of: no eviction.
-    replaced: Option<Arc<Variants>>,
-    gone: Vec<Arc<Variants>>,
+    replaced: Option<Variants>,
+    gone: Vec<Variants>,
 }
 
-impl Lifecycle<PrimaryKey, Arc<Variants>> for Bookkeeper {
+impl Lifecycle<PrimaryKey, Variants> for Bookkeeper {
     type RequestState = Leaving;
 
-    fn on_evict(&self, request: &mut Leaving, _: PrimaryKey, variants: Arc<Variants>) {
+    fn on_evict(&self, request: &mut Leaving, _: PrimaryKey, variants: Variants) {
         let entries = variants.entries().len() as u64;
         self.counts.entries.fetch_sub(entries, Ordering::Relaxed);
-        if !request.replaced.as_ref().is_some_and(|replaced| Arc::ptr_eq(replaced, &variants)) {
+        if !request.replaced.as_ref().is_some_and(|replaced| replaced.is_same(&variants)) {
             self.counts.capacity.fetch_add(entries, Ordering::Relaxed);
         }
         request.gone.push(variants);

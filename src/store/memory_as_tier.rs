@@ -22,7 +22,7 @@ impl Tier for MemoryTier {
     }
 
     async fn discard(&self, key: &PrimaryKey, entry: &Entry) {
-        let same = |other: &&Arc<Entry>| other.parts.variant == entry.parts.variant;
+        let same = |other: &&Arc<Entry>| other.variant() == entry.variant();
         let Some(variants) = Self::peek(self, key) else { return };
         // One that takes its place just now came later, and stays.
         if let Some(stored) = variants.entries().iter().find(same) {

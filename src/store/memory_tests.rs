@@ -1,9 +1,8 @@
 //! The memory tier: what is found, what gives way, and the bound by its own account (invariant 6).
 
 use super::*;
-use crate::entry::prepared::PreparedHead;
+use crate::entry::ALLOCATIONS;
 use crate::entry::samples::Sample;
-use crate::entry::{ALLOCATIONS, EntryParts};
 use crate::key::{KeyBuilder, KeyPart};
 use proptest::prelude::*;
 
@@ -43,7 +42,7 @@ fn variants_of_a_key_live_side_by_side_up_to_the_cap() {
         assert_eq!(tier.admit(&key("/a"), variant(value)), Admission::Stored);
     }
     let found = tier.lookup(&key("/a")).expect("it is stored");
-    let languages: Vec<_> = found.entries().iter().map(|entry| entry.parts.variant.0[0].1.to_vec()).collect();
+    let languages: Vec<_> = found.entries().iter().map(|entry| entry.variant().0[0].1.to_vec()).collect();
     assert_eq!(languages, [b"fr", b"fi", b"en", b"de"]);
     let usage = tier.usage();
     assert_eq!((usage.entries, usage.keys, usage.evicted_replaced, usage.evicted_capacity), (4, 1, 2, 0));
@@ -105,7 +104,7 @@ fn variants_that_do_not_fit_together_give_way_to_the_newest() {
     }
     let found = tier.lookup(&key("/a")).expect("the newest is stored");
     assert_eq!(found.entries().len(), 1);
-    assert_eq!(*found.entries()[0].parts.variant.0[0].1, *b"en");
+    assert_eq!(*found.entries()[0].variant().0[0].1, *b"en");
 }
 
 #[test]
@@ -197,11 +196,10 @@ fn product_key(path: &str) -> PrimaryKey {
 }
 
 /// Bookkeeping is what an entry costs beside its head, its body and the names it is found by (URL, key): all structs,
-/// reference counts and its share of the tier's own table. To the head belong its bytes, the table of its lines (8 bytes
-/// each) and the three pointers to them: they stand in for a second copy of the head as fields. What the allocator adds is charged to the
-/// tier but is not counted here.
+/// reference counts and its share of the tier's own table. What the allocator adds is charged to the tier but is not
+/// counted here.
 #[test]
-fn bookkeeping_of_a_typical_entry_is_under_600_bytes_beyond_head_and_body() {
+fn bookkeeping_of_a_typical_entry_is_under_320_bytes_beyond_head_and_body() {
     // Halfway between two doublings of the table.
     const ENTRIES: usize = 750;
     let tier = MemoryTier::new(MemoryOptions { size_bytes: 64 << 20, variants_per_key_max: 8 });
@@ -209,11 +207,15 @@ fn bookkeeping_of_a_typical_entry_is_under_600_bytes_beyond_head_and_body() {
         tier.admit(&product_key(&format!("/api/products/{number:04}")), Sample::typical().entry());
     }
     let entry = Sample::typical().entry();
-    let names = entry.parts.url.len() + product_key("/api/products/4711").as_bytes().len();
-    let allocator = (ALLOCATIONS + KEY_ALLOCATIONS) * ALLOCATION_OVERHEAD_BYTES;
-    let head = entry.prepared.weight_bytes() + size_of::<PreparedHead>();
-    let beyond = head + entry.parts.body.at_rest().len() + names + allocator;
+    let names = entry.membership().url.len() + product_key("/api/products/4711").as_bytes().len();
+    let allocator = (ALLOCATIONS + 1) * ALLOCATION_OVERHEAD_BYTES;
+    let beyond = entry.head_at_rest().len() + entry.body().at_rest().len() + names + allocator;
     let bookkeeping = usize::try_from(tier.usage().bytes).unwrap() / ENTRIES - beyond;
-    assert!(bookkeeping < 600, "{bookkeeping} bytes, of which the struct {}", size_of::<Entry>());
-    assert!(bookkeeping > size_of::<EntryParts>(), "something is not counted");
+    assert!(bookkeeping < 320, "{bookkeeping} bytes, of which the struct {}", size_of::<Entry>());
+    assert!(bookkeeping > size_of::<Entry>(), "something is not counted");
+}
+
+#[test]
+fn the_struct_of_an_entry_and_its_counts_fill_one_size_class_of_the_allocator() {
+    assert_eq!(size_of::<Entry>() + ARC_HEADER_BYTES, 192);
 }

@@ -118,8 +118,8 @@ impl RedisTier {
         if entries.is_empty() {
             return (Lookup::Absent, unreadable);
         }
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.parts.stored_at));
-        (Lookup::Found(Arc::new(Variants::of(entries))), unreadable)
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.stored_at()));
+        (Lookup::Found(Variants::of(entries)), unreadable)
     }
 
     async fn write(&self, key: &PrimaryKey, field: &[u8], value: &[u8], keep_for: Duration) -> Result<(), LinkError> {
@@ -212,7 +212,7 @@ impl Tier for RedisTier {
 /// The name of a variant among those of its key: names and values, each with its length.
 fn field_of(entry: &Entry) -> Vec<u8> {
     let mut field = Vec::new();
-    for (name, value) in &entry.parts.variant.0 {
+    for (name, value) in &entry.variant().0 {
         for part in [name.as_str().as_bytes(), value] {
             field.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
             field.extend_from_slice(part);

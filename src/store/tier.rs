@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub enum Lookup {
     /// These variants. None of them has been judged: the reader asks the barriers and the rules.
-    Found(Arc<Variants>),
+    Found(Variants),
     /// Nothing.
     Absent,
     /// It can't tell now.

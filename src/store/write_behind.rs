@@ -62,7 +62,7 @@ impl WriteBehind {
     /// Takes a write. Never waits.
     pub fn offer(&self, write: Write) {
         let mut queue = self.locked();
-        let same = |other: &Write| other.key == write.key && other.entry.parts.variant == write.entry.parts.variant;
+        let same = |other: &Write| other.key == write.key && other.entry.variant() == write.entry.variant();
         if let Some(at) = queue.writes.iter().position(same)
             && let Some(older) = queue.writes.remove(at)
         {

@@ -9,8 +9,7 @@ mod stored_body;
 use super::origin::{Body, empty_body};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
-use crate::entry::prepared::View;
-use crate::semantics::conditional::{self, Precondition, VALIDATOR_FIELDS};
+use crate::semantics::conditional::{self, Precondition};
 use crate::semantics::partial::{Coverage, coverage};
 use crate::semantics::range::{self, ByteRange, IfRange, RangeVerdict};
 use http::header::{
@@ -40,7 +39,7 @@ pub enum Holding {
 /// inside it whose If-Range, if any, holds.
 #[must_use]
 pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Holding {
-    match entry.parts.part {
+    match entry.part() {
         Some(_) if held_range(entry, method, presented, now).is_none() => Holding::Missing,
         _ => Holding::Held,
     }
@@ -54,7 +53,7 @@ pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
 pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
     let fields = representation.fields(FIELDS_ADDED);
-    let age = entry.parts.policy.current_age(now);
+    let age = entry.policy().current_age(now);
     let selectable = has_preconditions_evaluated(entry);
     if selectable && is_conditional(presented) {
         match conditional::evaluate(method, presented, &fields, now) {
@@ -63,7 +62,7 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
             Precondition::Failed => return refused(StatusCode::PRECONDITION_FAILED, &fields),
         }
     }
-    if entry.parts.part.is_some() {
+    if entry.part().is_some() {
         return part(entry, method, presented, fields, age, now);
     }
     if selectable && *method == Method::GET && presented.contains_key(RANGE) {
@@ -103,17 +102,17 @@ pub enum AtRest {
     NotModified,
 }
 
-/// How an entry as it is kept answers a GET with these conditions and no range. None where the entry is a part, or the request wants another representation.
+/// How an entry as it is kept answers a GET with these conditions and no range. None where the entry is a part, or the
+/// request wants another representation.
 #[must_use]
 pub fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now: Timestamp) -> Option<AtRest> {
-    if entry.parts.part.is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
+    if entry.part().is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
         return None;
     }
     if conditions == Conditions::None || !has_preconditions_evaluated(entry) {
         return Some(AtRest::Whole);
     }
-    let validators = entry.prepared.fields_where(View::AtRest, |name| VALIDATOR_FIELDS.contains(name), 0);
-    match conditional::evaluate(&Method::GET, presented, &validators, now) {
+    match conditional::evaluate(&Method::GET, presented, &entry.validators(), now) {
         Precondition::Proceed => Some(AtRest::Whole),
         Precondition::NotModified => Some(AtRest::NotModified),
         Precondition::Failed => None,
@@ -122,7 +121,7 @@ pub fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now
 
 /// Preconditions are evaluated on a stored 200 or part only (RFC 9110 section 13.2.1).
 fn has_preconditions_evaluated(entry: &Entry) -> bool {
-    entry.parts.status == StatusCode::OK || entry.parts.part.is_some()
+    entry.status() == StatusCode::OK || entry.part().is_some()
 }
 
 /// The Age that is told, in seconds.
@@ -174,11 +173,11 @@ fn multiple(
 
 /// The single range that a request asks of a stored part, and where it begins in the stored body.
 fn held_range(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Option<(ByteRange, u64)> {
-    let part = entry.parts.part.as_ref().filter(|_| *method == Method::GET)?;
+    let part = entry.part().filter(|_| *method == Method::GET)?;
     let specs = range::parse_range(presented)?;
     let [spec] = specs.as_slice() else { return None };
-    let held_bytes = entry.parts.body.at_rest().len() as u64;
-    let Coverage::Held { range, offset } = coverage(part, held_bytes, *spec) else { return None };
+    let held_bytes = entry.body().at_rest().len() as u64;
+    let Coverage::Held { range, offset } = coverage(&part, held_bytes, *spec) else { return None };
     (range::if_range_holds(presented, &entry.headers(), now) != IfRange::Fails).then_some((range, offset))
 }
 
@@ -190,14 +189,14 @@ fn part(
     age: Duration,
     now: Timestamp,
 ) -> Response<Body> {
-    let stored = entry.parts.body.at_rest();
+    let stored = entry.body().to_bytes();
     let Some((range, offset)) = held_range(entry, method, presented, now) else {
-        return respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.clone()));
+        return respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored));
     };
     // A part may hold fewer bytes than it says; what there is of the range is sent.
     let start = usize::try_from(offset).unwrap_or(usize::MAX).min(stored.len());
     let end = usize::try_from(offset.saturating_add(range.len())).unwrap_or(usize::MAX).min(stored.len());
-    let complete_length = entry.parts.part.and_then(|part| part.complete_length);
+    let complete_length = entry.part().and_then(|part| part.complete_length);
     fields.insert(CONTENT_RANGE, range::content_range_of_part(range, complete_length));
     fields.insert(CONTENT_LENGTH, HeaderValue::from(end - start));
     respond(StatusCode::PARTIAL_CONTENT, fields, age, stored_body::full(stored.slice(start..end)))

@@ -3,7 +3,6 @@
 use super::stored_body::{self, InflatingBody, Segment};
 use crate::engine::origin::Body;
 use crate::entry::Entry;
-use crate::entry::body::StoredBody;
 use crate::entry::prepared::View;
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::encoding::AcceptedCodings;
@@ -46,19 +45,19 @@ impl<'a> Representation<'a> {
     }
 
     pub(super) fn status(&self) -> StatusCode {
-        self.entry.parts.status
+        self.entry.status()
     }
 
     /// Its fields, with room for `more`.
     pub(super) fn fields(&self, more: usize) -> HeaderMap {
-        self.entry.prepared.fields(self.view, more)
+        self.entry.fields(self.view, more)
     }
 
     /// Its length in bytes.
     pub(super) fn length(&self) -> u64 {
         match self.view {
-            View::AtRest => self.entry.parts.body.at_rest().len() as u64,
-            View::Identity | View::Origin => self.entry.parts.body.identity_bytes(),
+            View::AtRest => self.entry.body().at_rest().len() as u64,
+            View::Identity | View::Origin => self.entry.body().identity_bytes(),
         }
     }
 
@@ -66,7 +65,7 @@ impl<'a> Representation<'a> {
     pub(super) fn body(&self) -> Body {
         match self.length().checked_sub(1) {
             Some(last) if self.view != View::AtRest => self.body_of(ByteRange { first: 0, last }),
-            _ => stored_body::full(self.entry.parts.body.at_rest().clone()),
+            _ => stored_body::full(self.entry.body().to_bytes()),
         }
     }
 
@@ -119,18 +118,18 @@ impl<'a> Representation<'a> {
         if self.view != View::AtRest {
             return Segment::Inflated(range);
         }
-        let stored = self.entry.parts.body.at_rest();
+        let stored = self.entry.body().to_bytes();
         let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(stored.len());
         Segment::Ready(stored.slice(at(range.first)..at(range.last.saturating_add(1)).max(at(range.first))))
     }
 
     fn stream(&self, segments: VecDeque<Segment>) -> Body {
-        InflatingBody::new(self.entry.parts.body.at_rest().clone(), segments).boxed_unsync()
+        InflatingBody::new(self.entry.body().to_bytes(), segments).boxed_unsync()
     }
 }
 
 fn is_coded(entry: &Entry) -> bool {
-    matches!(entry.parts.body, StoredBody::Gzipped { .. })
+    entry.body().is_gzipped()
 }
 
 fn may_transform(presented: &HeaderMap) -> bool {

@@ -57,8 +57,8 @@ impl Outgoing {
         let head_bytes = head.len();
         let mut body = Bytes::new();
         match hit.body() {
-            Some(short) if short.len() <= COPIED_BYTES_MAX => head.extend_from_slice(short),
-            Some(long) => body = long.clone(),
+            Some(short) if short.at_rest().len() <= COPIED_BYTES_MAX => head.extend_from_slice(short.at_rest()),
+            Some(long) => body = long.to_bytes(),
             None => {}
         }
         Self { hit, request_bytes, started, head, head_sent: 0, body, sent: 0, head_bytes }

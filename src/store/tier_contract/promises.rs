@@ -33,7 +33,7 @@ impl Subject {
     }
 
     async fn languages(&self, key: &PrimaryKey) -> Vec<String> {
-        let language = |entry: &Arc<Entry>| String::from_utf8_lossy(&entry.parts.variant.0[0].1).into_owned();
+        let language = |entry: &Arc<Entry>| String::from_utf8_lossy(&entry.variant().0[0].1).into_owned();
         self.found(key).await.iter().map(language).collect()
     }
 
@@ -75,7 +75,7 @@ pub(super) async fn the_head_is_found_as_it_was(subject: Subject) {
     subject.assert_returns(samples.map(|(what, sample)| (what, entry(sample)))).await;
     let mut headers = HeaderMap::new();
     headers.insert("x-name", HeaderValue::from_bytes(b"caf\xe9 \xff\t!").expect("such bytes are allowed"));
-    let with_bytes = Entry::new(entry(Sample::default()).parts.clone(), &headers);
+    let with_bytes = Entry::new(Sample::default().parts(), &headers);
     subject.assert_returns([("bytes that are no ASCII", Arc::new(with_bytes))]).await;
 }
 
