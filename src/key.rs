@@ -4,6 +4,7 @@
 //! encoding. Maps compare the whole key under a randomly seeded hash; the 128-bit fingerprint (a truncated BLAKE3, so
 //! that collisions can't be made on purpose) names the key to people and to the shared tier.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -59,19 +60,26 @@ impl fmt::Debug for PrimaryKey {
     }
 }
 
+thread_local! {
+    /// The buffer in which this thread builds keys: each request has one.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Builds a [`PrimaryKey`] part by part.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct KeyBuilder {
     bytes: Vec<u8>,
 }
 
-impl KeyBuilder {
-    /// An empty key with room for `bytes`.
-    #[must_use]
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes) }
+impl Default for KeyBuilder {
+    fn default() -> Self {
+        let mut bytes = BUFFER.take();
+        bytes.clear();
+        Self { bytes }
     }
+}
 
+impl KeyBuilder {
     /// Appends one part.
     pub fn part(&mut self, kind: KeyPart, bytes: &[u8]) -> &mut Self {
         self.bytes.push(kind as u8);
@@ -85,7 +93,10 @@ impl KeyBuilder {
     /// The finished key.
     #[must_use]
     pub fn finish(self) -> PrimaryKey {
-        PrimaryKey(self.bytes.into())
+        let key = PrimaryKey(Arc::from(&*self.bytes));
+        // A key is no longer than a request's head, which is bounded.
+        BUFFER.set(self.bytes);
+        key
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub(super) mod answering;
 mod reading;
+mod written;
 
 use super::alarm::Alarm;
 use super::conversation::Conversation;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use written::Written;
 
 /// A byte stream that can end with a reset.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -101,11 +103,9 @@ pub(super) struct Wire<T: Socket, H: Handler> {
     hold_after_message: bool,
     read_alarm: Alarm,
     read_deadline: Option<Instant>,
-    write_alarm: Alarm,
-    write_deadline: Option<Instant>,
+    written: Written,
     interim: Bytes,
     bytes_read: u64,
-    bytes_written: u64,
     linger_deadline: Option<Instant>,
 }
 
@@ -144,37 +144,18 @@ impl<T: Socket, H: Handler> Wire<T, H> {
             hold_after_message: false,
             read_alarm: Alarm::default(),
             read_deadline: None,
-            write_alarm: Alarm::default(),
-            write_deadline: None,
+            written: Written::new(limits.stall_timeout),
             interim: Bytes::new(),
-            bytes_written: 0,
             linger_deadline: None,
         }
-    }
-
-    /// Writes what hyper wants written, or fails once the client has not taken any of it for too long.
-    fn poll_write_with(
-        &mut self,
-        cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(result) = write(Pin::new(&mut self.socket), cx) {
-            self.write_deadline = None;
-            let written = result?;
-            self.bytes_written += written as u64;
-            return Poll::Ready(Ok(written));
-        }
-        let stall_timeout = self.limits.stall_timeout;
-        let deadline = *self.write_deadline.get_or_insert_with(|| Instant::now() + stall_timeout);
-        ready!(self.write_alarm.poll(cx, deadline));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading")))
     }
 
     /// Finishes an interim response that was begun.
     fn poll_begun_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.interim.is_empty() {
             let rest = self.interim.clone();
-            let written = ready!(self.poll_write_with(cx, |socket, cx| socket.poll_write(cx, &rest)))?;
+            let polled = Pin::new(&mut self.socket).poll_write(cx, &rest);
+            let written = ready!(self.written.note(cx, polled))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -200,7 +181,8 @@ impl<T: Socket, H: Handler> Write for Wire<T, H> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_begun_interim(cx))?;
-        this.poll_write_with(cx, |socket, cx| socket.poll_write(cx, bytes))
+        let polled = Pin::new(&mut this.socket).poll_write(cx, bytes);
+        this.written.note(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -210,7 +192,8 @@ impl<T: Socket, H: Handler> Write for Wire<T, H> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_begun_interim(cx))?;
-        this.poll_write_with(cx, |socket, cx| socket.poll_write_vectored(cx, parts))
+        let polled = Pin::new(&mut this.socket).poll_write_vectored(cx, parts);
+        this.written.note(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -238,7 +221,7 @@ impl<T: Socket, H: Handler> Write for Wire<T, H> {
 impl<T: Socket, H: Handler> Drop for Wire<T, H> {
     fn drop(&mut self) {
         self.end_outgoing(Ending::ClientGone);
-        self.conversation.note_bytes(self.bytes_read, self.bytes_written);
+        self.conversation.note_bytes(self.bytes_read, self.written.bytes());
         if self.conversation.must_reset() {
             self.socket.reset_on_close();
         }

@@ -41,7 +41,7 @@ impl Route {
     /// The primary key of a request for `keyed` (from [`Self::keyed_target`]) with these client headers.
     #[must_use]
     pub fn primary_key(&self, keyed: &Target, headers: &HeaderMap) -> PrimaryKey {
-        let mut key = KeyBuilder::with_capacity(keyed.url().len() + 64);
+        let mut key = KeyBuilder::default();
         key.part(KeyPart::Scheme, keyed.scheme().as_bytes());
         key.part(KeyPart::Authority, keyed.authority().as_bytes());
         key.part(KeyPart::Path, keyed.path().as_bytes());

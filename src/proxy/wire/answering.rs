@@ -69,23 +69,24 @@ impl<T: Socket, H: Handler> Wire<T, H> {
 
     /// Finishes the answer under way, if there is one.
     pub(super) fn poll_outgoing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(mut outgoing) = self.outgoing.take() else { return Poll::Ready(Ok(())) };
-        let polled = outgoing.poll_send(|parts| {
-            self.poll_write_with(cx, |socket, cx| match parts {
+        let Some(outgoing) = &mut self.outgoing else { return Poll::Ready(Ok(())) };
+        let sent = ready!(outgoing.poll_send(|parts| {
+            let socket = Pin::new(&mut self.socket);
+            let polled = match parts {
                 Parts::One(bytes) => socket.poll_write(cx, bytes),
                 Parts::Two(parts) => socket.poll_write_vectored(cx, parts),
-            })
-        });
-        self.outgoing = Some(outgoing);
-        let sent = ready!(polled);
+            };
+            self.written.note(cx, polled)
+        }));
         self.end_outgoing(if sent.is_ok() { Ending::Complete } else { Ending::ClientGone });
         Poll::Ready(sent)
     }
 
     /// Tells of the answer under way, if there is one, and lets its request go.
     pub(super) fn end_outgoing(&mut self, ending: Ending) {
-        let Some((outgoing, fast_path)) = self.outgoing.take().zip(self.fast_path.as_ref()) else { return };
-        fast_path.end(&outgoing, &self.buffer, ending, &self.conversation);
+        let (Some(outgoing), Some(fast_path)) = (&self.outgoing, &self.fast_path) else { return };
+        fast_path.end(outgoing, &self.buffer, ending, &self.conversation);
         self.buffer.advance(outgoing.request_bytes().min(self.buffer.len()));
+        self.outgoing = None;
     }
 }
