@@ -27,6 +27,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for the first read.
 const FIRST_READ_BYTES: usize = 8 * 1024;
 
+/// Why a connection ended early: the socket's error, or hyper's.
+type ConversationError = Box<dyn std::error::Error + Send + Sync>;
+
 /// What a client turned out to speak.
 enum Protocol {
     Http1,
@@ -67,7 +70,7 @@ async fn converse<H: Handler, T: Socket>(
     mut socket: T,
     client: SocketAddr,
     conversation: Arc<Conversation>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(), ConversationError> {
     let mut read = BytesMut::with_capacity(FIRST_READ_BYTES);
     let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read));
     let protocol = tokio::select! {
@@ -79,29 +82,11 @@ async fn converse<H: Handler, T: Socket>(
             Ok(Err(error)) => return Err(error.into()),
         },
     };
-    let limits = server.wire_limits();
-    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation: conversation.clone() });
-    let service = service_fn(move |request| answer(context.clone(), request));
+    // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
+    // after another looks at lies together.
     match protocol {
-        Protocol::Http1 => {
-            let mut wire = Wire::guarded(
-                socket,
-                read,
-                conversation.clone(),
-                limits,
-                FastPath::new(server.handler.clone(), client),
-            );
-            let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
-            drive(hits, &server.shutdown, None, |mut hits| hits.turn = Turn::Hyper).await?;
-            let connection = pin!(server.http1.serve_connection(wire, service).with_upgrades());
-            drive(connection, &server.shutdown, None, UpgradeableConnection::graceful_shutdown).await?;
-        }
-        Protocol::Http2 => {
-            let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), limits);
-            let connection = pin!(server.http2.serve_connection(wire, service));
-            let idle = Some((&*conversation, server.options.idle_timeout));
-            drive(connection, &server.shutdown, idle, http2::Connection::graceful_shutdown).await?;
-        }
+        Protocol::Http1 => Box::pin(converse_http1(server.clone(), socket, read, client, conversation.clone())).await?,
+        Protocol::Http2 => Box::pin(converse_http2(server.clone(), socket, read, client, conversation.clone())).await?,
     }
     let tunnel = conversation.tunnel().take();
     if let Some(tunnel) = tunnel {
@@ -112,6 +97,39 @@ async fn converse<H: Handler, T: Socket>(
         }
     }
     Ok(())
+}
+
+/// HTTP/1: plain hits as long as nothing else is asked for, then hyper, which costs a connection far more room.
+async fn converse_http1<H: Handler, T: Socket>(
+    server: Arc<Server<H>>,
+    socket: T,
+    read: BytesMut,
+    client: SocketAddr,
+    conversation: Arc<Conversation>,
+) -> Result<(), ConversationError> {
+    let fast_path = FastPath::new(server.handler.clone(), client);
+    let mut wire = Wire::guarded(socket, read, conversation.clone(), server.wire_limits(), fast_path);
+    let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
+    drive(hits, &server.shutdown, None, |mut hits| hits.turn = Turn::Hyper).await?;
+    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation });
+    let service = service_fn(move |request| answer(context.clone(), request));
+    let mut connection = Box::pin(server.http1.serve_connection(wire, service).with_upgrades());
+    Ok(drive(connection.as_mut(), &server.shutdown, None, UpgradeableConnection::graceful_shutdown).await?)
+}
+
+async fn converse_http2<H: Handler, T: Socket>(
+    server: Arc<Server<H>>,
+    socket: T,
+    read: BytesMut,
+    client: SocketAddr,
+    conversation: Arc<Conversation>,
+) -> Result<(), ConversationError> {
+    let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), server.wire_limits());
+    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation: conversation.clone() });
+    let service = service_fn(move |request| answer(context.clone(), request));
+    let connection = pin!(server.http2.serve_connection(wire, service));
+    let idle = Some((&*conversation, server.options.idle_timeout));
+    Ok(drive(connection, &server.shutdown, idle, http2::Connection::graceful_shutdown).await?)
 }
 
 /// Reads until it is clear what the client speaks; none where it leaves before that.

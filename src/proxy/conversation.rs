@@ -38,16 +38,18 @@ pub(super) enum UpgradeState {
     NotAsked,
 }
 
-/// The shared state of one connection.
+/// The shared state of one connection. What each request touches comes first and fills one cache line: with thousands
+/// of busy connections none of it is in the processor's cache.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Conversation {
-    opened: Instant,
-    /// Are told of the connection and its requests.
-    pub(super) observers: Observers,
     heads_passed: AtomicU64,
     requests_begun: AtomicU64,
     requests_ended: AtomicU64,
     last_event_micros: AtomicU64,
+    opened: Instant,
+    /// Are told of the connection and its requests.
+    pub(super) observers: Observers,
     refused: OnceLock<Refused>,
     upgrade: Mutex<UpgradeState>,
     tunnel: Mutex<Option<Tunnel>>,
