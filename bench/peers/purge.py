@@ -25,6 +25,8 @@ TAG = "catalog"
 SWEEPS_MAX = 10
 VARNISH_WAYS = {"varnish": "by tag, as a ban", "varnish-xkey": "by tag, by the index of its module xkey"}
 HELD_SHARE_MIN = 0.9
+EXPECTED_S = {"varnish": 60, "squid": 45}
+EXPECTED_S_OF_OTHERS = 12
 
 
 @dataclass
@@ -50,10 +52,16 @@ class PurgeOfMany(Case):
     name = "purge"
     rounds = 1
     own_instance = True
+    group = "purge"
 
     def __init__(self, objects: int = 100_000):
         """How many objects carry the tag."""
         self.objects = objects
+
+    def expected_s(self, bench: Bench, system: System) -> float:
+        if not system.caches:
+            return 0
+        return EXPECTED_S.get(system.name, EXPECTED_S_OF_OTHERS)
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         """Fills, purges, sweeps. Raises Unsupported where there is no purge, or where most is not held."""

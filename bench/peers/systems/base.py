@@ -51,6 +51,10 @@ class Running:
         """Memory that its processes hold, and what it keeps in a memory file system."""
         return sum(server.resident_bytes() for server in self.servers)
 
+    def has_ended(self) -> bool:
+        """Whether one of its processes has ended of itself."""
+        return any(server.process.poll() is not None for server in self.servers)
+
     def purge_tag(self, tag: str) -> None:
         """Purges all that carries this tag, and returns when the system has acknowledged it. Raises Unsupported."""
         raise Unsupported(f"{self.system.title} has no purge by tag")

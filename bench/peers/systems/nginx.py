@@ -73,7 +73,7 @@ class Nginx(System):
     def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
         directory.mkdir(parents=True, exist_ok=True)
         cache = directory / "cache"
-        cache.mkdir()
+        cache.mkdir(exist_ok=True)
         port = free_port()
         config = directory / "nginx.conf"
         config.write_text(CONFIG.format(
