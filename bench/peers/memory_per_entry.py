@@ -23,6 +23,7 @@ from .systems.base import Running, System, Unsupported
 BODY_BYTES = 100
 CACHE_BYTES = 4 << 30
 WARM_UP_REQUESTS = 10_000
+SMOKE_WARM_UP_REQUESTS = 500
 HELD_SHARE_MIN = 0.1
 TAKES_ALL_AT_START = ("haproxy",)
 CACHE_BYTES_MIN = 1 << 20
@@ -30,7 +31,7 @@ BYTES_PER_ENTRY_TOO_FEW = 512
 ENTRIES = 1_000_000
 ENTRIES_OF_BLOCKS = 200_000
 TAKES_BLOCKS = ("nginx", "trafficserver", "squid")
-SMOKE_ENTRIES = 2_000
+SMOKE_ENTRIES = 1_000
 FILLED_PER_S = {"larder": 25_000, "nginx": 10_000, "trafficserver": 10_000, "squid": 4_000}
 FILLED_PER_S_BY_OTHERS = 7_000
 
@@ -57,7 +58,7 @@ class MemoryPerEntry(Case):
     def expected_s(self, bench: Bench, system: System) -> float:
         if not system.caches:
             return 0
-        return 5 + self.entries_of(bench, system) / FILLED_PER_S.get(system.name, FILLED_PER_S_BY_OTHERS)
+        return (1 if bench.smoke else 5) + self.entries_of(bench, system) / FILLED_PER_S.get(system.name, FILLED_PER_S_BY_OTHERS)
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         """Fills a cache that is large enough. Raises Unsupported where hardly anything is held."""
@@ -88,6 +89,7 @@ class MemoryPerEntry(Case):
 
 def warm_resident_bytes(bench: Bench, running: Running) -> int:
     """Resident memory with one object, once as many connections as fill were there."""
-    warm_up = Asking(f"/o/{BODY_BYTES}/warm-", WARM_UP_REQUESTS, trace=[0] * WARM_UP_REQUESTS)
+    requests = SMOKE_WARM_UP_REQUESTS if bench.smoke else WARM_UP_REQUESTS
+    warm_up = Asking(f"/o/{BODY_BYTES}/warm-", requests, trace=[0] * requests)
     ask_each(running.address, warm_up, bench.directory, FILL_CONNECTIONS)
     return running.resident_bytes()
