@@ -58,7 +58,8 @@ class MemoryPerEntry(Case):
     def expected_s(self, bench: Bench, system: System) -> float:
         if not system.caches:
             return 0
-        return (1 if bench.smoke else 5) + self.entries_of(bench, system) / FILLED_PER_S.get(system.name, FILLED_PER_S_BY_OTHERS)
+        filled_per_s = FILLED_PER_S.get(system.name, FILLED_PER_S_BY_OTHERS)
+        return (1 if bench.smoke else 5) + self.entries_of(bench, system) / filled_per_s
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         """Fills a cache that is large enough. Raises Unsupported where hardly anything is held."""
@@ -83,7 +84,8 @@ class MemoryPerEntry(Case):
             raise Unsupported(f"it holds {share:.1%} of {entries:,} objects of {BODY_BYTES} bytes")
         grown = after - (own_before if before is None else before)
         return [Record(self.name, system.name, round_number, requests=entries, seconds=round(filled.seconds, 3),
-                       cpu_us_per_request=round(cpu_us, 3), resident_bytes=after, value=round(grown / (entries * share), 1), unit="bytes per entry",
+                       cpu_us_per_request=round(cpu_us, 3), resident_bytes=after,
+                       value=round(grown / (entries * share), 1), unit="bytes per entry",
                        note=f"{share:.1%} of {entries:,} held")]
 
 

@@ -103,7 +103,8 @@ set ytics font ",11"
 def figures_within(column: int, beside: float, least: float) -> str:
     """Figures along the bars of this column, so far from the middles of their groups. A bar that is too short for its
     figure bears none."""
-    text = f'(${column} < {least * 2.2} ? "" : sprintf($column < 99.5 ? "%.1f" : "%.0f", ${column}))'.replace("$column", f"${column}")
+    figure = f"${column}"
+    text = f'({figure} < {least * 2.2} ? "" : sprintf({figure} < 99.5 ? "%.1f" : "%.0f", {figure}))'
     return (f'$data using ($0 + {beside:.4f}):({least * 1.15}):{text} '
             'with labels left rotate by 90 font ",8" textcolor rgb "#ffffff"')
 
@@ -182,7 +183,8 @@ set ytics 20 font ",11"
 set xtics ({", ".join(f'"{mib} MiB" {mib}' for mib in sizes)}) font ",11"
 """
     for index, (workload, cases) in enumerate(by_workload.items()):
-        rows = [[str(mib), *(number(summary.median(case, system, "value"), 100) for system in seen)] for mib, case in sorted(cases)]
+        rows = [[str(mib), *(number(summary.median(case, system, "value"), 100) for system in seen)]
+                for mib, case in sorted(cases)]
         drawn = ", ".join(
             f'$data{index} using 1:{column + 2} with linespoints lw {2.5 if system in (IDEAL, LARDER) else 1.3} pt 7 ps 0.4 '
             f'lc rgb "{colour(system)}"' for column, system in enumerate(seen))

@@ -115,10 +115,17 @@ def special_cases(summary: Summary, picture) -> list[str]:
         *section(
             "### Hit ratio against size", tables.hit_ratio_table(summary),
             picture("hit-ratio.svg", "Hit ratio against size for each workload"),
-            f"{hit_ratio.REQUESTS:,} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
+            f"{replayed(summary)} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
             "what scans and one-hit wonders add), from an empty cache. The ideal cache knows what comes and holds as many bodies "
-            f"as fit into the configured bytes: {fitting} objects. {described}."),
+            f"as fit into the configured bytes: {fitting} objects. A system holds fewer, since heads, keys and "
+            f"bookkeeping come out of the same bytes. {described}."),
     ]
+
+
+def replayed(summary: Summary) -> str:
+    """How long the traces were that the run replayed."""
+    lengths = {record.requests for record in summary.records if record.case.startswith("hit-ratio.") and record.requests}
+    return " or ".join(f"{length:,}" for length in sorted(lengths))
 
 
 def section(heading: str, table: str, *rest: str) -> list[str]:

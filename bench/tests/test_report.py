@@ -93,7 +93,13 @@ class Tables(unittest.TestCase):
 
     def test_hit_ratios_stand_beside_the_ideal(self):
         ratios = records("hit-ratio.zipf-0.8.16MiB", "value", ideal=[0.5], larder=[0.4], nginx=[None])
-        self.assertEqual(tables.hit_ratio_table(summary(ratios)).splitlines()[2], "| zipf-0.8 | 16 MiB | 50.0% | 40.0% | – |")
+        more = records("hit-ratio.zipf-0.8.64MiB", "value", ideal=[0.7], larder=[None], haproxy=[0.6])
+        self.assertEqual(tables.hit_ratio_table(summary(ratios, more)).splitlines(), [
+            "| workload | size | ideal | Larder | HAProxy |",
+            "| --- | ---: | ---: | ---: | ---: |",
+            "| zipf-0.8 | 16 MiB | 50.0% | 40.0% | – |",
+            "| zipf-0.8 | 64 MiB | 70.0% | – | 60.0% |",
+        ])
 
     def test_what_was_not_done_says_why_once(self):
         notes = [Record(case, "nginx", 1, note="not done: no purge") for case in ("purge", "hit-1k-c64")]
