@@ -111,7 +111,11 @@ def measure(asked: argparse.Namespace, out: Path, scratch: Path) -> tuple[Run, P
         origin = stack.enter_context(Origin(program("origin"), scratch))
         bench = Bench(origin, asked.seconds, asked.smoke, SMOKE_ANSWERS if asked.smoke else None, scratch)
         run = Run(stack, bench, results, SMOKE_CACHE_BYTES if asked.smoke else CACHE_BYTES)
-        progress = run.take(turns)
+        try:
+            progress = run.take(turns)
+        except KeyboardInterrupt:
+            print(f"what was seen until now is in {results.path}", file=sys.stderr)
+            raise
     about = json.loads((out / "run.json").read_text())
     about["took_s"] = {group: round(took_s) for group, took_s in progress.took_by_group_s().items()}
     (out / "run.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n")

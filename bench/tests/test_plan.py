@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from bench.harness.process import BenchError
 from bench.peers.case import Case
-from bench.peers.plan import Progress, Turn, plan
+from bench.peers.plan import Progress, plan
 from bench.peers.results import Record, Results, read
 from bench.peers.systems.base import Unsupported
 from bench.peers.turns import STARTS_MAX, Run

@@ -1,6 +1,5 @@
 """Apache Traffic Server with a memory cache as large as its storage."""
 
-import os
 import shutil
 import urllib.request
 from pathlib import Path
