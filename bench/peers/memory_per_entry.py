@@ -32,7 +32,7 @@ ENTRIES = 1_000_000
 ENTRIES_OF_BLOCKS = 200_000
 TAKES_BLOCKS = ("nginx", "trafficserver", "squid")
 SMOKE_ENTRIES = 1_000
-FILLED_PER_S = {"larder": 25_000, "nginx": 10_000, "trafficserver": 10_000, "squid": 4_000}
+FILLED_PER_S = {"larder": 25_000, "haproxy": 20_000, "nginx": 10_000, "trafficserver": 10_000}
 FILLED_PER_S_BY_OTHERS = 7_000
 
 
