@@ -82,6 +82,8 @@ class Run:
     def stop_shared(self) -> None:
         """Ends the shared instances, so that they neither run nor hold memory beside a case that starts its own."""
         for running in self.running.values():
+            running.ask_to_end()
+        for running in self.running.values():
             running.stop()
         self.running.clear()
 

@@ -46,7 +46,7 @@ class MadeSystem:
         if not self.starts:
             raise BenchError("port taken")
         self.ended = False
-        return SimpleNamespace(has_ended=lambda: self.ended, stop=lambda: None)
+        return SimpleNamespace(has_ended=lambda: self.ended, ask_to_end=lambda: None, stop=lambda: None)
 
 
 def run(systems: list[MadeSystem], cases: list[Case], rounds: int = 1) -> tuple[Run, list[Record]]:

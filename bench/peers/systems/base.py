@@ -63,6 +63,11 @@ class Running:
         """Purges one path (and query), and returns when the system has acknowledged it. Raises Unsupported."""
         raise Unsupported(f"{self.system.title} has no purge by URL")
 
+    def ask_to_end(self) -> None:
+        """Has every process begin to end, and does not wait for it."""
+        for server in self.servers:
+            server.process.terminate()
+
     def stop(self) -> None:
         """Ends every process. May be called twice."""
         for server in self.servers:
