@@ -11,6 +11,9 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import ClassVar
+
+from .ending import held_back
 
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 20
@@ -30,6 +33,9 @@ def free_port() -> int:
 class Server:
     """One running server. Ends, with its children, on `stop` or at the end of a `with` block."""
 
+    running: ClassVar[list["Server"]] = []
+    """All that were started and not ended, for `stop_all`."""
+
     def __init__(self, name: str, command: list[str], directory: Path, cores: str | None = None,
                  environment: dict[str, str] | None = None):
         """Starts `command` in `directory`, where its output is kept as NAME.out and NAME.err."""
@@ -39,10 +45,11 @@ class Server:
         self.out = directory / f"{name}.out"
         self.err = directory / f"{name}.err"
         pinned = ["taskset", "-c", cores, *command] if cores else command
-        with self.out.open("wb") as out, self.err.open("wb") as err:
+        with self.out.open("wb") as out, self.err.open("wb") as err, held_back():
             self.process = subprocess.Popen(
                 pinned, cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                 env={**os.environ, **(environment or {})}, start_new_session=True)
+            Server.running.append(self)
 
     def __enter__(self) -> "Server":
         return self
@@ -138,7 +145,6 @@ class Server:
         """Asks it to end, and ends by force what does not. Its whole session goes. May be called twice."""
         if self.ended:
             return  # Its number may be another's by now.
-        self.ended = True
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
             try:
@@ -150,3 +156,11 @@ class Server:
         except ProcessLookupError:
             pass
         self.process.wait()
+        self.ended = True
+        Server.running.remove(self)
+
+    @classmethod
+    def stop_all(cls) -> None:
+        """Ends what nobody else has ended: an interrupt may come between a start and whoever would see to its end."""
+        for server in list(cls.running):
+            server.stop()

@@ -28,10 +28,16 @@ class Case(ABC):
     """One thing that is measured of every system."""
 
     name: str
+    group = "load"
+    """What the time it takes is counted under."""
     rounds: int | None = None
     """Rounds of this case where they differ from the run's."""
     own_instance = False
     """True: `measure` gets no running system (None) and starts its own from `system`; False: it shares one that stays up."""
+
+    def expected_s(self, bench: Bench, system: System) -> float:
+        """About how long a turn takes on a machine that does nothing else."""
+        return 0.5 + (0 if bench.enough else bench.seconds)
 
     @abstractmethod
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:

@@ -18,6 +18,7 @@ from .systems.base import Running, System, Unsupported
 
 KIB = 1024
 KEYS = 10_000
+SMOKE_CONNECTIONS_MAX = 1_000
 GZIP = {"Accept-Encoding": "gzip"}
 IDENTITY = {"Accept-Encoding": "identity"}
 """Said outright: who says nothing accepts any coding."""
@@ -42,10 +43,11 @@ class Hit(Case):
         url = running.url(path)
         answer = warm(bench.origin, url, self.kind, self.headers) if system.caches else fetch(url, self.headers)
         body_bytes = self.checked(answer)
-        record, run = loaded(bench, self, running, round_number, url, self.connections, headers=self.headers,
+        connections = min(self.connections, SMOKE_CONNECTIONS_MAX) if bench.smoke else self.connections
+        record, run = loaded(bench, self, running, round_number, url, connections, headers=self.headers,
                              connect_first=self.connect_first and not bench.smoke)
         must_not_reach_origin(record)
-        must_be_whole(record, run, self.connections, body_bytes)
+        must_be_whole(record, run, connections, body_bytes)
         if self.checked(fetch(url, self.headers)) != body_bytes:
             raise BenchError(f"{url} changed its length while it was measured")
         return [record]

@@ -10,8 +10,8 @@ from bench.harness.process import BenchError
 from .summary import IDEAL, LARDER, Summary, label
 
 COLOURS = {
-    "responder": "#9aa0a6", LARDER: "#c2410c", "haproxy": "#1d4ed8", "nginx": "#15803d", "varnish": "#7e22ce",
-    "varnish-xkey": "#a855f7", "trafficserver": "#b59f00", "squid": "#0e7490", IDEAL: "#000000",
+    "responder": "#6b7280", LARDER: "#c2410c", "haproxy": "#1d4ed8", "nginx": "#15803d", "varnish": "#7e22ce",
+    "varnish-xkey": "#a855f7", "trafficserver": "#8a7500", "squid": "#0e7490", IDEAL: "#000000",
 }
 OTHER_COLOUR = "#555555"
 
@@ -26,21 +26,27 @@ class Plot:
 
 @dataclass(frozen=True)
 class Bars:
-    """What a plot of bars shows: panels side by side, each with a scale of its own for the cases that it matches."""
+    """What a plot of bars shows: a metric of all cases that `cases` matches, on a logarithmic scale from `least` on, since
+    some systems take ten times what others take."""
     name: str
     title: str
+    unit: str
     metric: str
-    panels: tuple[str, ...]
-    logarithmic: bool = False
+    cases: str
+    least: float
 
 
 BARS = (
-    Bars("cpu-hit", "CPU per hit, µs", "cpu_us_per_request", (r"hit-(1|16)k-c(64|512)$", r"hit-(128k-|1k-c10000)")),
-    Bars("cpu-other", "CPU per request, µs", "cpu_us_per_request", (r"(keys|gzip|identity|304)-", r"(miss|pass)-")),
-    Bars("p999", "P99.9, ms (logarithmic)", "p999_ms", (r"(hit-\d+k|miss|pass)-",), logarithmic=True),
+    Bars("cpu-hit", "CPU per hit", "µs", "cpu_us_per_request", r"hit-\d+k-", 1),
+    Bars("cpu-other", "CPU per request", "µs", "cpu_us_per_request", r"(keys|gzip|identity|304|miss|pass)-", 1),
+    Bars("p999", "P99.9 under load", "ms", "p999_ms", r"(hit-\d+k|miss|pass)-", 1),
 )
-LEFT, RIGHT, BETWEEN = 0.06, 0.985, 0.07
-LEGEND_SQUARE_CHARACTERS = 5
+WIDTH, HEIGHT = 800, 420
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 76, 74
+"""Pixels around what is drawn; the title and the legend are in the upper ones."""
+LEGEND_FROM_TOP = 48
+SQUARE = 12
+CLUSTER_GAP = 1.5
 
 
 def write_plots(summary: Summary, directory: Path) -> list[str]:
@@ -57,7 +63,7 @@ def write_plots(summary: Summary, directory: Path) -> list[str]:
 def draw(plot: Plot, directory: Path) -> None:
     """Runs gnuplot, and leaves out the empty groups and the repetitions that it writes."""
     file = directory / f"{plot.name}.svg"
-    head = (f'set terminal svg size 800,{plot.height} dynamic font "sans-serif,13" background "white"\n'
+    head = (f'set terminal svg size {WIDTH},{plot.height} dynamic font "sans-serif,13" background "white"\n'
             f'set output "{file.name}"\nset encoding utf8\nset border lc rgb "#555555"\nset tics nomirror\n'
             'set grid ytics lc rgb "#dddddd"\nset datafile missing "-"\nunset key\n')
     finished = subprocess.run(["gnuplot"], input=head + plot.commands, cwd=directory, capture_output=True, text=True, check=False)
@@ -68,56 +74,67 @@ def draw(plot: Plot, directory: Path) -> None:
 
 
 def bars(summary: Summary, wanted: Bars) -> Plot | None:
-    """A group of bars for each case, a bar for each system."""
-    panels = [cases for pattern in wanted.panels if (cases := [
-        case for case in summary.cases(pattern) if summary.median(case, LARDER, wanted.metric) is not None])]
-    if not panels:
+    """A group of bars for each case, a bar for each system, with its figure in it."""
+    cases = [case for case in summary.cases(wanted.cases) if summary.median(case, LARDER, wanted.metric) is not None]
+    if not cases:
         return None
-    all_cases = [case for cases in panels for case in cases]
     systems = [system for system in summary.systems()
-               if any(summary.median(case, system, wanted.metric) is not None for case in all_cases)]
-    commands = f"""
-set multiplot title "{wanted.title}"
-{legend(summary, systems, 0.88)}
+               if any(summary.median(case, system, wanted.metric) is not None for case in cases)]
+    rows = [[quoted(broken(label(case))), *(number(summary.median(case, system, wanted.metric)) for system in systems)]
+            for case in cases]
+    drawn = [f'$data using {column}:xtic(1) lc rgb "{colour(system)}"' for column, system in enumerate(systems, 2)]
+    drawn += [figures_within(column, (column - 2 - (len(systems) - 1) / 2) / (len(systems) + CLUSTER_GAP), wanted.least)
+              for column in range(2, len(systems) + 2)]
+    return Plot(wanted.name, HEIGHT, f"""
+{heading(summary, f"{wanted.title}, {wanted.unit} (logarithmic scale)", systems, HEIGHT)}
 set style data histograms
-set style histogram clustered gap 1.5
+set style histogram clustered gap {CLUSTER_GAP}
 set style fill solid 0.9 noborder
 set xtics scale 0 font ",11"
-set tmargin at screen 0.82
-set bmargin at screen 0.19
-{"set logscale y" if wanted.logarithmic else "set yrange [0:*]"}
-"""
-    width = (RIGHT - LEFT - BETWEEN * (len(panels) - 1)) / len(all_cases)
-    left = LEFT
-    for index, cases in enumerate(panels):
-        rows = [[quoted(broken(label(case))), *(number(summary.median(case, system, wanted.metric)) for system in systems)]
-                for case in cases]
-        drawn = ", ".join(f'$data{index} using {column + 2}:xtic(1) lc rgb "{colour(system)}"'
-                          for column, system in enumerate(systems))
-        right = left + width * len(cases)
-        commands += block(rows, f"$data{index}") + (
-            f"set lmargin at screen {left:.3f}\nset rmargin at screen {right:.3f}\nplot {drawn}\n{legend_gone(systems)}")
-        left = right + BETWEEN
-    return Plot(wanted.name, 420, commands + "unset multiplot\n")
+set xrange [-0.6:{len(cases) - 0.4}]
+set logscale y
+set yrange [{wanted.least}:*]
+set ytics font ",11"
+{margins(HEIGHT)}
+{block(rows)}plot {", ".join(drawn)}
+""")
 
 
-def legend(summary: Summary, systems: list[str], height: float) -> str:
-    """A line of coloured squares with names, at this share of the picture's height."""
+def figures_within(column: int, beside: float, least: float) -> str:
+    """Figures along the bars of this column, so far from the middles of their groups. A bar that is too short for its
+    figure bears none."""
+    figure = f"${column}"
+    text = f'({figure} < {least * 2.2} ? "" : sprintf({figure} < 99.5 ? "%.1f" : "%.0f", {figure}))'
+    return (f'$data using ($0 + {beside:.4f}):({least * 1.15}):{text} '
+            'with labels left rotate by 90 font ",8" textcolor rgb "#ffffff"')
+
+
+def heading(summary: Summary, title: str, systems: list[str], height: int) -> str:
+    """The title, and below it a line of coloured squares with the names of systems."""
     names = ["ideal" if system == IDEAL else summary.title(system) for system in systems]
-    wide = [len(name) + LEGEND_SQUARE_CHARACTERS for name in names]
-    left, commands = LEFT, []
+    middle = 1 - LEGEND_FROM_TOP / height
+    half = SQUARE / 2 / height
+    commands = [f'set label 100 {quoted(title)} at screen 0.5,{1 - 20 / height:.4f} center font ",14"']
+    left = LEFT / WIDTH
+    share = (1 - (LEFT + RIGHT) / WIDTH) / sum(len(name) + 5 for name in names)
     for index, (system, name) in enumerate(zip(systems, names), 1):
         commands += [
-            f"set object {index} rectangle from screen {left:.3f},{height - 0.012:.3f} to screen {left + 0.018:.3f},"
-            f'{height + 0.014:.3f} fc rgb "{colour(system)}" fs solid noborder',
-            f'set label {index} {quoted(name)} at screen {left + 0.024:.3f},{height:.3f} left font ",11"']
-        left += (RIGHT - LEFT) * wide[index - 1] / sum(wide)
+            f"set object {index} rectangle from screen {left:.4f},{middle - half:.4f} to screen "
+            f'{left + SQUARE / WIDTH:.4f},{middle + half:.4f} fc rgb "{colour(system)}" fs solid noborder',
+            f'set label {index} {quoted(name)} at screen {left + (SQUARE + 6) / WIDTH:.4f},{middle:.4f} left font ",11"']
+        left += share * (len(name) + 5)
     return "\n".join(commands)
 
 
-def legend_gone(systems: list[str]) -> str:
+def heading_gone(systems: list[str]) -> str:
     """So that the next panel does not draw it again."""
-    return "".join(f"unset object {index}\nunset label {index}\n" for index in range(1, len(systems) + 1))
+    return "unset label 100\n" + "".join(f"unset object {index}\nunset label {index}\n" for index in range(1, len(systems) + 1))
+
+
+def margins(height: int) -> str:
+    """Where the picture's only panel is."""
+    return (f"set lmargin at screen {LEFT / WIDTH:.4f}\nset rmargin at screen {1 - RIGHT / WIDTH:.4f}\n"
+            f"set tmargin at screen {1 - TOP / height:.4f}\nset bmargin at screen {BOTTOM / height:.4f}")
 
 
 def memory(summary: Summary) -> Plot | None:
@@ -127,15 +144,18 @@ def memory(summary: Summary) -> Plot | None:
                      if (figure := summary.median(case, system, "value")) is not None)
     if not figures:
         return None
-    rows = [[quoted(summary.title(system)), f"{figure:.0f}", str(int(colour(system)[1:], 16))] for figure, system in figures]
+    rows = [[quoted(summary.title(system)), f"{figure:.0f}", str(int(colour(system)[1:], 16)), quoted(f"{figure:,.0f}")]
+            for figure, system in figures]
     return Plot("memory-per-entry", 300, block(rows) + f"""
-set title "Resident memory per entry of 100 bytes of body, bytes"
+set title "Resident memory per entry with a body of 100 bytes, bytes" font ",14"
 set style fill solid 0.9 noborder
 set boxwidth 0.6
+set xrange [-0.6:{len(rows) - 0.4}]
 set yrange [0:{max(figure for figure, _ in figures) * 1.12}]
+set ytics font ",11"
 set xtics scale 0
 plot $data using 0:2:3:xtic(1) with boxes lc rgb variable, \\
-     $data using 0:2:(sprintf("%.0f", $2)) with labels offset 0,0.7
+     $data using 0:2:4 with labels offset 0,0.7
 """)
 
 
@@ -145,28 +165,31 @@ def hit_ratios(summary: Summary) -> Plot | None:
     for case in summary.cases(r"hit-ratio\."):
         workload, _, size = case.removeprefix("hit-ratio.").rpartition(".")
         by_workload.setdefault(workload, []).append((int(size.removesuffix("MiB")), case))
-    if not by_workload:
-        return None
     seen = [system for system in [*summary.systems(), IDEAL]
             if any(summary.median(case, system, "value") is not None for sizes in by_workload.values() for _, case in sizes)]
+    if not seen:
+        return None
     lines = -(-len(by_workload) // 3)
+    height = TOP + 40 + 190 * lines
     sizes = sorted({mib for sizes in by_workload.values() for mib, _ in sizes})
     commands = f"""
-set multiplot layout {lines},3 margins 0.07,0.98,0.08,0.82 spacing 0.07,0.15 title "Hit ratio, %, against size"
-{legend(summary, seen, 0.91)}
+set multiplot layout {lines},3 margins screen {LEFT / WIDTH:.4f},{1 - 2 * RIGHT / WIDTH:.4f},{36 / height:.4f},\
+{1 - (TOP + 20) / height:.4f} spacing screen 0.06,{56 / height:.4f}
+{heading(summary, "Hit ratio, %, against configured size", seen, height)}
 set logscale x 2
 set xrange [{min(sizes) / 1.2}:{max(sizes) * 1.2}]
 set yrange [0:100]
-set ytics 20
-set xtics ({", ".join(f'"{mib} MiB" {mib}' for mib in sizes)})
+set ytics 20 font ",11"
+set xtics ({", ".join(f'"{mib} MiB" {mib}' for mib in sizes)}) font ",11"
 """
     for index, (workload, cases) in enumerate(by_workload.items()):
-        rows = [[str(mib), *(number(summary.median(case, system, "value"), 100) for system in seen)] for mib, case in sorted(cases)]
+        rows = [[str(mib), *(number(summary.median(case, system, "value"), 100) for system in seen)]
+                for mib, case in sorted(cases)]
         drawn = ", ".join(
             f'$data{index} using 1:{column + 2} with linespoints lw {2.5 if system in (IDEAL, LARDER) else 1.3} pt 7 ps 0.4 '
             f'lc rgb "{colour(system)}"' for column, system in enumerate(seen))
-        commands += block(rows, f"$data{index}") + f'set title "{workload}" offset 0,-0.6\nplot {drawn}\n{legend_gone(seen)}'
-    return Plot("hit-ratio", 100 + 200 * lines, commands + "unset multiplot\n")
+        commands += block(rows, f"$data{index}") + f'set title "{workload}" offset 0,-0.6\nplot {drawn}\n{heading_gone(seen)}'
+    return Plot("hit-ratio", height, commands + "unset multiplot\n")
 
 
 def block(rows: list[list[str]], name: str = "$data") -> str:
@@ -176,7 +199,7 @@ def block(rows: list[list[str]], name: str = "$data") -> str:
 
 def broken(text: str) -> str:
     """A label on several lines."""
-    for long, short in ((" connections", " conn."), ("hit among ", ""), (" of the same object", "")):
+    for long, short in ((" connections", " conn."), ("hit among ", ""), (" of the same object", ""), ("pass-through", "pass")):
         text = text.replace(long, short)
     return text.removeprefix("hit, ").replace(", ", "\\n")
 

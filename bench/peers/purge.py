@@ -25,6 +25,9 @@ TAG = "catalog"
 SWEEPS_MAX = 10
 VARNISH_WAYS = {"varnish": "by tag, as a ban", "varnish-xkey": "by tag, by the index of its module xkey"}
 HELD_SHARE_MIN = 0.9
+SMOKE_OBJECTS = 300
+EXPECTED_S = {"varnish": 60, "squid": 45}
+EXPECTED_S_OF_OTHERS = 12
 
 
 @dataclass
@@ -50,10 +53,18 @@ class PurgeOfMany(Case):
     name = "purge"
     rounds = 1
     own_instance = True
+    group = "purge"
 
     def __init__(self, objects: int = 100_000):
         """How many objects carry the tag."""
         self.objects = objects
+
+    def expected_s(self, bench: Bench, system: System) -> float:
+        if not system.caches:
+            return 0
+        if bench.smoke:
+            return 2
+        return EXPECTED_S.get(system.name, EXPECTED_S_OF_OTHERS)
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         """Fills, purges, sweeps. Raises Unsupported where there is no purge, or where most is not held."""
@@ -65,7 +76,7 @@ class PurgeOfMany(Case):
 
     def measure_variant(self, bench: Bench, system: System, name: str, round_number: int) -> list[Record]:
         """One way to purge; `name` is what the results call it."""
-        objects = 1_000 if bench.smoke else self.objects
+        objects = SMOKE_OBJECTS if bench.smoke else self.objects
         with system.start(bench.origin.address, CACHE_BYTES, bench.directory / f"{self.name}-{name}") as own:
             cpu_before = own.cpu_ns()
             filled = fill(bench, own, BODY_BYTES, objects)

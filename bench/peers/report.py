@@ -32,10 +32,14 @@ CAVEATS = """\
 - Time outside the kernel is the CPU time of a request times the share that the kernel counted, in ticks of 10 ms: it is coarse.
 - Each system keeps its cache in memory and logs no requests; settings and reasons are in `bench/peers/systems/`.
 - nginx keeps its cache in files of a memory file system; their blocks count as its memory, the kernel's own records of them
-  do not. Its cache manager enforces the size every 10 s only; where it went far over, its hit ratio is left out.
+  do not. It enforces its size every 10 s only, and takes in more than the sizes here between, so it has no part in hit ratios.
 - Traffic Server's storage is a file of a memory file system, which counts as its memory; its memory cache proper holds only
   what was asked for again. Storage takes at least 128 MB, so it has no part in the smaller sizes.
-- HAProxy takes all of its memory as it starts. Its memory per entry is what a full cache takes over what it holds."""
+- HAProxy takes all of its memory as it starts. Its memory per entry is what a full cache takes over what it holds.
+- Memory per entry is that of 1,000,000 objects, or of 200,000 where each takes a block of 4 KiB and more (nginx, Traffic
+  Server, Squid): a million of those fill gigabytes, over many minutes.
+- Hit ratios: traces are replayed over 8 connections, but to Squid over one. Once its memory is full, Squid 5 does not keep
+  what it fetches while it fetches something else; with two connections or more its hit ratio is far lower."""
 
 
 def write(directory: Path, document: Path) -> None:
@@ -54,7 +58,16 @@ def header(about: dict) -> str:
     return (f"Measured {about['date']} on {about['machine']}. {versions}; wrk {about['wrk']}. "
             f"{about['rounds']} round(s) of {about['seconds']:g} s in which the systems take turns; medians. "
             f"The load average before the run was {about['load_average_before']:.1f}: "
-            "what else ran then, and while it ran, is in the figures.")
+            f"what else ran then, and while it ran, is in the figures.{took(about)}")
+
+
+def took(about: dict) -> str:
+    """How long each group of cases took, where the run says so."""
+    by_group = about.get("took_s")
+    if not by_group:
+        return ""
+    parts = ", ".join(f"{group} {took_s / 60:.0f}" for group, took_s in by_group.items())
+    return f" It took {sum(by_group.values()) / 60:.0f} min ({parts})."
 
 
 def digest(summary: Summary, about: dict, links: dict[str, str]) -> str:
@@ -102,10 +115,17 @@ def special_cases(summary: Summary, picture) -> list[str]:
         *section(
             "### Hit ratio against size", tables.hit_ratio_table(summary),
             picture("hit-ratio.svg", "Hit ratio against size for each workload"),
-            f"{hit_ratio.REQUESTS:,} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
+            f"{replayed(summary)} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
             "what scans and one-hit wonders add), from an empty cache. The ideal cache knows what comes and holds as many bodies "
-            f"as fit into the configured bytes: {fitting} objects. {described}."),
+            f"as fit into the configured bytes: {fitting} objects. A system holds fewer, since heads, keys and "
+            f"bookkeeping come out of the same bytes. {described}."),
     ]
+
+
+def replayed(summary: Summary) -> str:
+    """How long the traces were that the run replayed."""
+    lengths = {record.requests for record in summary.records if record.case.startswith("hit-ratio.") and record.requests}
+    return " or ".join(f"{length:,}" for length in sorted(lengths))
 
 
 def section(heading: str, table: str, *rest: str) -> list[str]:

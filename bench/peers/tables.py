@@ -83,7 +83,8 @@ def cold_key_table(summary: Summary) -> str:
 def hit_ratio_table(summary: Summary) -> str:
     """A row for each workload and size."""
     cases = summary.cases(r"hit-ratio\.")
-    systems = [LARDER, *(system for system in summary.systems() if system not in (BARE, LARDER))]
+    systems = [LARDER, *(system for system in summary.systems() if system not in (BARE, LARDER)
+                         and any(summary.median(case, system, "value") is not None for case in cases))]
     rows = []
     for case in cases:
         # The exponent of a workload has a point of its own.

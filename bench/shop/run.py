@@ -12,7 +12,6 @@ import argparse
 import datetime
 import json
 import resource
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.harness.ending import end_in_order  # noqa: E402
 from bench.harness.machine import machine  # noqa: E402
 from bench.harness.process import BenchError, Server  # noqa: E402
 from bench.shop import report, smoke, stack  # noqa: E402
@@ -44,7 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--products", type=int, default=100_000)
     parser.add_argument("--out", type=Path, help="where results go (bench/runs/DATE-shop)")
     parser.add_argument("--no-document", action="store_true", help="leave docs/performance.md as it is")
-    parser.add_argument("--smoke", action="store_true", help="ten seconds of light load, and a check of what came")
+    parser.add_argument("--smoke", action="store_true", help="some seconds of light load, and a check of what came")
     asked = parser.parse_args()
     if not 1 <= asked.seconds <= 300:
         parser.error("--seconds is from 1 to 300")
@@ -116,9 +116,8 @@ def allow_connections() -> None:
 def main() -> int:
     """Runs what was asked for."""
     allow_connections()
-    # An end that is asked for is an end in order: servers are stopped on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked = arguments()
+    end_in_order()
     try:
         if asked.smoke:
             return smoke.run(one_run)
@@ -126,6 +125,11 @@ def main() -> int:
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("ended before its time", file=sys.stderr)
+        return 130
+    finally:
+        Server.stop_all()
     return 0
 
 

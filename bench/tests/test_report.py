@@ -2,7 +2,7 @@
 
 import unittest
 
-from bench.peers import tables
+from bench.peers import plots, report, tables
 from bench.peers.goals import GOALS, Goal, Verdict, judge, to_best_peer
 from bench.peers.results import Record
 from bench.peers.summary import Summary, label
@@ -93,11 +93,36 @@ class Tables(unittest.TestCase):
 
     def test_hit_ratios_stand_beside_the_ideal(self):
         ratios = records("hit-ratio.zipf-0.8.16MiB", "value", ideal=[0.5], larder=[0.4], nginx=[None])
-        self.assertEqual(tables.hit_ratio_table(summary(ratios)).splitlines()[2], "| zipf-0.8 | 16 MiB | 50.0% | 40.0% | – |")
+        more = records("hit-ratio.zipf-0.8.64MiB", "value", ideal=[0.7], larder=[None], haproxy=[0.6])
+        self.assertEqual(tables.hit_ratio_table(summary(ratios, more)).splitlines(), [
+            "| workload | size | ideal | Larder | HAProxy |",
+            "| --- | ---: | ---: | ---: | ---: |",
+            "| zipf-0.8 | 16 MiB | 50.0% | 40.0% | – |",
+            "| zipf-0.8 | 64 MiB | 70.0% | – | 60.0% |",
+        ])
 
     def test_what_was_not_done_says_why_once(self):
         notes = [Record(case, "nginx", 1, note="not done: no purge") for case in ("purge", "hit-1k-c64")]
         self.assertEqual(tables.not_done(summary(notes)), "- nginx: purge; hit, 1 KiB, 64 connections: no purge")
+
+
+class Header(unittest.TestCase):
+    def test_it_tells_what_a_run_took_where_the_run_does(self):
+        self.assertEqual(report.took({"took_s": {"load": 1200, "hit ratio": 330}}), " It took 26 min (load 20, hit ratio 6).")
+        self.assertEqual(report.took({}), "")
+
+
+class Plots(unittest.TestCase):
+    def test_every_case_is_a_group_and_a_missing_figure_a_gap(self):
+        drawn = plots.bars(summary(records("hit-1k-c64", CPU, responder=[5], larder=[6], haproxy=[1000]),
+                                   records("hit-16k-c64", CPU, larder=[7])), plots.BARS[0])
+        self.assertIn('"1 KiB\\n64 conn." 5 6 1000\n"16 KiB\\n64 conn." - 7 -\nEOD', drawn.commands)
+        self.assertIn("set logscale y", drawn.commands)
+
+    def test_nothing_measured_is_nothing_drawn(self):
+        self.assertIsNone(plots.bars(summary(), plots.BARS[0]))
+        self.assertIsNone(plots.memory(summary()))
+        self.assertIsNone(plots.hit_ratios(summary(records("hit-ratio.scans.4MiB", "value", nginx=[None]))))
 
 
 if __name__ == "__main__":

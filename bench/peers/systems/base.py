@@ -51,6 +51,10 @@ class Running:
         """Memory that its processes hold, and what it keeps in a memory file system."""
         return sum(server.resident_bytes() for server in self.servers)
 
+    def has_ended(self) -> bool:
+        """Whether one of its processes has ended of itself."""
+        return any(server.process.poll() is not None for server in self.servers)
+
     def purge_tag(self, tag: str) -> None:
         """Purges all that carries this tag, and returns when the system has acknowledged it. Raises Unsupported."""
         raise Unsupported(f"{self.system.title} has no purge by tag")
@@ -58,6 +62,11 @@ class Running:
     def purge_url(self, path: str) -> None:
         """Purges one path (and query), and returns when the system has acknowledged it. Raises Unsupported."""
         raise Unsupported(f"{self.system.title} has no purge by URL")
+
+    def ask_to_end(self) -> None:
+        """Has every process begin to end, and does not wait for it."""
+        for server in self.servers:
+            server.process.terminate()
 
     def stop(self) -> None:
         """Ends every process. May be called twice."""

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from bench.harness.process import Server, free_port
@@ -73,8 +72,8 @@ class Nginx(System):
 
     def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
         directory.mkdir(parents=True, exist_ok=True)
-        memory = Path("/dev/shm")
-        cache = Path(tempfile.mkdtemp(prefix="larder-nginx-", dir=memory if os.access(memory, os.W_OK) else directory))
+        cache = directory / "cache"
+        cache.mkdir(exist_ok=True)
         port = free_port()
         config = directory / "nginx.conf"
         config.write_text(CONFIG.format(

@@ -11,6 +11,9 @@ from .base import SYSTEM_CORE, Running, System, installed_version, open_files, s
 
 # workers 1, memory_cache_shared off    one process, so nothing need be shared
 # maximum_object_size_in_memory         512 KiB is the default; 4 MiB as with the others
+# store_avg_object_size 1 KB, store_objects_per_bucket 5
+#                                       the index is made for small objects; made for the 13 KB of the default, a search in it is
+#                                       a third of what a fetch costs once 100,000 are held
 # collapsed_forwarding on               one fetch for one key
 # no cache_dir, no logs, no ICMP, no pools of memory kept for later (its own figure of memory would be too high)
 CONFIG = """\
@@ -21,6 +24,8 @@ cache_mem {megabytes} MB
 memory_cache_shared off
 maximum_object_size_in_memory 4 MB
 maximum_object_size 4 MB
+store_avg_object_size 1 KB
+store_objects_per_bucket 5
 collapsed_forwarding on
 memory_pools off
 client_persistent_connections on

@@ -1,6 +1,5 @@
 """Apache Traffic Server with a memory cache as large as its storage."""
 
-import os
 import shutil
 import urllib.request
 from pathlib import Path
@@ -14,6 +13,7 @@ from .nginx import allocated_bytes
 # ram_cache.size, ram_cache_cutoff                          all that is stored, objects up to 4 MiB
 # min_average_object_size                                   room in the directory for objects of 1 KiB
 # read_while_writer, open_read_retry, open_write_fail       one fetch for one key, as under "Reducing Origin Server Requests"
+# wait_for_cache                                            who gets an answer has a cache
 # connection_attempts and the rest                          no logs, no name service, no crash logs, connections kept
 RECORDS = """\
 CONFIG proxy.config.exec_thread.autoconfig INT 0
@@ -22,6 +22,7 @@ CONFIG proxy.config.accept_threads INT 0
 CONFIG proxy.config.task_threads INT 1
 CONFIG proxy.config.cache.threads_per_disk INT 1
 CONFIG proxy.config.http.server_ports STRING {port}:ip-in=127.0.0.1
+CONFIG proxy.config.http.wait_for_cache INT 1
 CONFIG proxy.config.admin.user_id STRING #-1
 CONFIG proxy.config.crash_log_helper STRING NULL
 CONFIG proxy.config.log.logging_enabled INT 0

@@ -1,8 +1,6 @@
 """Varnish with its cache in memory (`malloc`)."""
 
-import os
 import shutil
-import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -76,9 +74,7 @@ class Varnish(System):
         vcl.write_text(VCL.format(host=host, port=origin_port, imports="import xkey;" if self.by_xkey else "",
                                   purge_tag=XKEY if self.by_xkey else BAN))
         port = free_port()
-        # Its shared log belongs on a memory file system, by the manual.
-        memory = Path("/dev/shm")
-        workdir = Path(tempfile.mkdtemp(prefix="larder-varnish-", dir=memory if os.access(memory, os.W_OK) else directory))
+        workdir = directory / "work"
         command = ["/usr/sbin/varnishd", "-F", "-j", "none", "-n", str(workdir), "-f", str(vcl), "-a", f"127.0.0.1:{port}",
                    "-s", f"malloc,{cache_bytes}B"]
         for name, value in PARAMETERS.items():

@@ -68,7 +68,7 @@ class Tables(unittest.TestCase):
     def test_gnuplot_is_told_every_bar(self):
         script = plots.script(Path("x.svg"), "P95", ("search", "list"), {"direct": {"search": 2}, "redis": {"list": 1}}, "")
         self.assertIn("search 2.000 -\nlist - 1.000\nEND", script)
-        self.assertIn("using 3:xtic(1) title 'redis'", script)
+        self.assertIn("using 3:xtic(1) title 'through Larder with Redis'", script)
 
 
 class Smoke(unittest.TestCase):
