@@ -2,6 +2,7 @@
 
 use super::samples::Sample;
 use super::*;
+use bytes::Bytes;
 
 #[test]
 fn all_that_an_entry_holds_is_charged() {
@@ -12,6 +13,7 @@ fn all_that_an_entry_holds_is_charged() {
         sample.entry().weight_bytes() - base
     };
     assert_eq!(grown(|sample| sample.body = StoredBody::AsReceived(vec![b'x'; 1034].into())), 10);
+    assert!(grown(|sample| sample.body = StoredBody::AsReceived(vec![b'x'; 100_000].into())) > 100_000 - 1024);
     assert!(grown(|sample| sample.headers.push(("x-long", "0123456789"))) >= "x-long: 0123456789\r\n".len());
     assert!(grown(|sample| sample.tags = vec!["product:4711"]) >= "product:4711".len());
     assert!(grown(|sample| sample.variant = vec![("accept-language", "de")]) >= "accept-languagede".len());
@@ -23,4 +25,39 @@ fn the_headers_of_an_entry_are_the_origins() {
     assert_eq!(entry.headers().len(), 8);
     assert_eq!(entry.headers()["etag"], "\"0f3c9a77b1\"");
     assert_eq!(&entry.membership().url[entry.membership().path_start..], "/api/products/4711?currency=EUR");
+}
+
+#[test]
+fn a_body_is_found_as_it_was_within_the_record_and_apart() {
+    for body_bytes in [0, 1, BODY_WITHIN_RECORD_MAX, BODY_WITHIN_RECORD_MAX + 1] {
+        let bytes = Bytes::from(vec![b'x'; body_bytes]);
+        let gzip = |identity_bytes| StoredBody::Gzipped { gzip: bytes.clone(), identity_bytes };
+        for body in [StoredBody::AsReceived(bytes.clone()), gzip(0), gzip(5), gzip(u64::MAX)] {
+            let entry = Sample { body: body.clone(), ..Sample::typical() }.entry();
+            assert_eq!(entry.body().to_stored(), body);
+            assert_eq!((entry.body().at_rest(), &entry.body().to_bytes()), (&bytes[..], &bytes));
+            assert_eq!(entry.body().identity_bytes(), body.identity_bytes());
+            assert_eq!(entry.body().is_gzipped(), matches!(body, StoredBody::Gzipped { .. }));
+        }
+    }
+}
+
+#[test]
+fn a_small_entry_has_nothing_beside_its_record() {
+    let small = Sample { tags: vec!["catalogue", "product:4711"], ..Sample::typical() }.entry();
+    assert!(small.apart.is_none() && small.variant.is_none());
+    let part = Part::whole(2);
+    let part = Sample { status: 206, part, ..Sample::default() }.entry();
+    assert_eq!(part.part(), Part::whole(2));
+    assert!(part.part().is_some(), "two bytes are a part");
+}
+
+#[test]
+fn an_entry_is_filed_under_the_tags_that_it_was_given() {
+    for tags in [vec![], vec!["a"], vec!["product:4711", "caf\u{e9}", "a"]] {
+        let entry = Sample { tags: tags.clone(), ..Sample::default() }.entry();
+        let (url, path_start, route, found) = entry.filed_under();
+        assert_eq!((url, path_start), ("https://shop.example.com/api/products/4711?currency=EUR", 24));
+        assert_eq!((route.as_str(), found), ("product", tags));
+    }
 }
