@@ -57,8 +57,8 @@ pub(super) struct PreparedHead {
     pub(super) bytes: Vec<u8>,
     /// How many of the bytes are the head at rest.
     pub(super) at_rest_bytes: usize,
-    /// The table of the lines, in the order of the bytes. Of each: a byte that tells name and views, the length of a
-    /// name that is not common, the length of the value.
+    /// The table of the lines: how many there are, then in the order of the bytes, of each, a byte that tells name and
+    /// views, the length of a name that is not common, the length of the value.
     pub(super) table: Vec<u8>,
 }
 
@@ -84,7 +84,7 @@ const NOT_KEPT: [HeaderName; 12] = [
 impl PreparedHead {
     /// Prepares the head of a response with the origin's headers, for a body kept so.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &StoredBody) -> Self {
-        let mut head = Self::begun(status);
+        let mut head = Builder::new(status);
         let coded = matches!(body, StoredBody::Gzipped { .. });
         for (name, value) in headers.iter().filter(|(name, _)| !NOT_KEPT.contains(name)) {
             // The strong tag of what the origin sent is not that of what is sent coded.
@@ -101,7 +101,7 @@ impl PreparedHead {
         if has_length {
             head.line(&CONTENT_LENGTH, &HeaderValue::from(body.at_rest().len()), length_views);
         }
-        head.at_rest_bytes = head.bytes.len();
+        let at_rest_bytes = head.bytes.len();
         if coded {
             for tag in headers.get_all(ETAG) {
                 head.line(&ETAG, tag, Views::NotAtRest);
@@ -110,17 +110,29 @@ impl PreparedHead {
                 head.line(&CONTENT_LENGTH, &HeaderValue::from(body.identity_bytes()), Views::NotAtRest);
             }
         }
-        head
+        let mut table = Vec::with_capacity(head.table.len() + 1);
+        lengths::put(head.lines, &mut table);
+        table.extend_from_slice(&head.table);
+        Self { bytes: head.bytes, at_rest_bytes, table }
     }
+}
 
-    fn begun(status: StatusCode) -> Self {
+/// A head in the making.
+struct Builder {
+    bytes: Vec<u8>,
+    table: Vec<u8>,
+    lines: usize,
+}
+
+impl Builder {
+    fn new(status: StatusCode) -> Self {
         let mut bytes = Vec::with_capacity(512);
         bytes.extend_from_slice(b"HTTP/1.1 ");
         bytes.extend_from_slice(status.as_str().as_bytes());
         bytes.push(b' ');
         bytes.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
         bytes.extend_from_slice(LINE_END);
-        Self { bytes, at_rest_bytes: 0, table: Vec::with_capacity(32) }
+        Self { bytes, table: Vec::with_capacity(32), lines: 0 }
     }
 
     /// What differs because Larder coded the body: the coding, its tag, and that the answer depends on what the
@@ -140,6 +152,7 @@ impl PreparedHead {
         for part in [name.as_str().as_bytes(), NAME_END, value.as_bytes(), LINE_END] {
             self.bytes.extend_from_slice(part);
         }
+        self.lines += 1;
         let code = NameCode::of(name);
         self.table.push(code.number() + NameCode::BOUND * views as u8);
         if code.name().is_none() {
@@ -163,9 +176,10 @@ impl HeadLines<'_> {
     /// contend for its reference count.
     pub(super) fn fields(self, view: View, more: usize) -> HeaderMap {
         let bytes = Bytes::copy_from_slice(self.bytes);
-        let mut fields = HeaderMap::with_capacity(self.lines().count().saturating_add(more));
+        let mut table = self.table;
+        let mut fields = HeaderMap::with_capacity(lengths::take(&mut table).unwrap_or_default().saturating_add(more));
         let mut at = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
-        for line in self.lines() {
+        while let Some(line) = Line::take(&mut table) {
             let name_end = at + line.name_bytes;
             let value_at = name_end + NAME_END.len();
             let end = value_at + line.value_bytes;
@@ -182,11 +196,6 @@ impl HeadLines<'_> {
             at = end + LINE_END.len();
         }
         fields
-    }
-
-    fn lines(self) -> impl Iterator<Item = Line> {
-        let mut table = self.table;
-        std::iter::from_fn(move || Line::take(&mut table))
     }
 }
 

@@ -54,7 +54,7 @@ pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
 pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
     let fields = representation.fields(FIELDS_ADDED);
-    let age = entry.policy().current_age(now);
+    let age = entry.current_age(now);
     let selectable = entry.status() == StatusCode::OK || entry.part().is_some();
     if selectable && is_conditional(presented) {
         match conditional::evaluate(method, presented, &fields, now) {
