@@ -265,7 +265,7 @@ impl Engine {
             route: entry.membership().route.to_string(),
             tags: entry.membership().tags.iter().map(str::to_owned).collect(),
             fields: shown(&entry.headers(), |name| weighed.contains(name) || name == "cdn-cache-control"),
-            age_secs: entry.policy().current_age(now).as_secs(),
+            age_secs: entry.current_age(now).as_secs(),
             fresh_for_secs: lifetime.fresh_for.as_secs(),
             lifetime_source: lifetime.source.label(),
             body_bytes: entry.body().at_rest().len(),

@@ -35,7 +35,7 @@ pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp
         _ => Outcome::Stale,
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
-    let left = ttl_secs(usable.entry.policy().current_age(now), &usable.lifetime);
+    let left = ttl_secs(usable.entry.current_age(now), &usable.lifetime);
     // What a soft purge made stale has time left by its age, but none that counts.
     let ttl_secs = Some(if outcome == Outcome::Stale { left.min(0) } else { left });
     let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };
@@ -55,7 +55,7 @@ pub(super) fn fetched(
     let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
         Fetched::Confirmed(entry) => {
-            let ttl = ttl_secs(entry.policy().current_age(now), &lifetime_of(request, &entry));
+            let ttl = ttl_secs(entry.current_age(now), &lifetime_of(request, &entry));
             let forward_status = Some(StatusCode::NOT_MODIFIED.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
             let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Revalidated };
@@ -99,7 +99,7 @@ fn instead_of(
         OriginFailure { status: Some(_), .. } => Reason::StaleIfError,
         _ => Reason::StaleOnDisconnect,
     };
-    let ttl = ttl_secs(entry.policy().current_age(now), &lifetime_of(request, entry));
+    let ttl = ttl_secs(entry.current_age(now), &lifetime_of(request, entry));
     let forward_status = failure.status.map(|status| status.as_u16());
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
     from_entry(request, entry, Outcome::Stale, why, status, now)

@@ -151,5 +151,5 @@ fn keep_for(entry: &Entry, lifetime: &Lifetime, now: Timestamp) -> Duration {
     let for_validation = if has_validator { lifetime.fresh_for.min(KEPT_FOR_VALIDATION_MAX) } else { Duration::ZERO };
     let windows = [lifetime.stale_while_revalidate, lifetime.stale_if_error, Some(for_validation)];
     let longest = windows.into_iter().flatten().max().unwrap_or_default();
-    lifetime.fresh_for.saturating_add(longest).saturating_sub(entry.policy().current_age(now))
+    lifetime.fresh_for.saturating_add(longest).saturating_sub(entry.current_age(now))
 }

@@ -131,6 +131,11 @@ impl KeptPolicy {
         self.status
     }
 
+    /// See [`ResponsePolicy::current_age`].
+    pub(super) fn current_age(&self, now: Timestamp) -> Duration {
+        self.initial_age.duration().saturating_add(now.since(self.received_at))
+    }
+
     /// The policy; of fields that `private` and `no-cache` name, only that there are some.
     #[inline]
     pub(super) fn policy(&self) -> ResponsePolicy {
@@ -194,7 +199,10 @@ mod tests {
         ];
         for lines in rows {
             let policy = parsed(&lines);
-            assert_eq!(KeptPolicy::of(&policy).policy(), policy, "{lines:?}");
+            let kept = KeptPolicy::of(&policy);
+            assert_eq!(kept.policy(), policy, "{lines:?}");
+            let later = policy.received_at.saturating_add(Duration::from_secs(7));
+            assert_eq!(kept.current_age(later), policy.current_age(later), "{lines:?}");
         }
     }
 

@@ -28,6 +28,7 @@ use prepared::{PreparedHead, View};
 use record::Record;
 use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 /// Everything that makes an entry besides its headers; see the fields of [`Entry`].
 #[derive(Debug, Clone)]
@@ -185,6 +186,12 @@ impl Entry {
     #[inline]
     pub fn policy(&self) -> ResponsePolicy {
         self.policy.policy()
+    }
+
+    /// Its age, see [`ResponsePolicy::current_age`].
+    #[must_use]
+    pub fn current_age(&self, now: Timestamp) -> Duration {
+        self.policy.current_age(now)
     }
 
     /// See [`EntryParts::variant`].

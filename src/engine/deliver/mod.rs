@@ -53,7 +53,7 @@ pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
 pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
     let fields = representation.fields(FIELDS_ADDED);
-    let age = entry.policy().current_age(now);
+    let age = entry.current_age(now);
     let selectable = has_preconditions_evaluated(entry);
     if selectable && is_conditional(presented) {
         match conditional::evaluate(method, presented, &fields, now) {
