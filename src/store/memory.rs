@@ -1,9 +1,9 @@
 //! The in-process tier, on `quick_cache`.
 //!
-//! Objects: one value per primary key, an immutable [`Variants`] in the table's own slot; entries live as long as anyone holds them, so an
-//! eviction never cuts off a delivery under way. Locks: `quick_cache`'s own, per shard (a look-up takes it shared), and
-//! one of a row of writer locks per change, so that two writers of one key don't lose each other's variant; neither is
-//! held across an await.
+//! Objects: one value per primary key, an immutable [`Variants`] in the table's own slot; entries live as long as anyone
+//! holds them, so an eviction never cuts off a delivery under way. Locks: `quick_cache`'s own, per shard (a look-up takes
+//! it shared), and one of a row of writer locks per change, so that two writers of one key don't lose each other's
+//! variant; neither is held across an await.
 //!
 //! Bound: every key weighs what it and its entries hold; what the tier's own table holds is taken off the capacity as
 //! the table grows. The table never shrinks, so it is measured instead of charged to the keys of the moment.
