@@ -25,7 +25,7 @@ use tokio::time::Instant;
 /// What an HTTP/2 client with prior knowledge sends first: RFC 9113 section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Room for the first read.
-const FIRST_READ_BYTES: usize = 8 * 1024;
+const FIRST_READ_BYTES: usize = 4 * 1024;
 
 /// Why a connection ended early: the socket's error, or hyper's.
 type ConversationError = Box<dyn std::error::Error + Send + Sync>;

@@ -17,8 +17,9 @@ use tokio::time::Instant;
 
 /// What hyper reads in the place of a refused request.
 const REPLACEMENT: &[u8] = b"GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n";
-/// Room for one read of heads, and the least for one of bodies.
-const READ_BYTES: usize = 8 * 1024;
+/// Room for one read of heads, which most fit into several times, and the least for one of bodies. Each connection
+/// holds it as long as it stands.
+const READ_BYTES: usize = 4 * 1024;
 /// Room for one read of a long body.
 const BODY_READ_BYTES: usize = 64 * 1024;
 /// Bytes held back while a change of protocols is undecided.
