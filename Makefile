@@ -72,7 +72,7 @@ bench-whole: ## Measure a hit's CPU time beside a bare responder, under wrk
 	@scripts/install-prerequisites.sh build bench
 	bench/hit.sh $(BENCH_SECONDS) $(BENCH_ROUNDS)
 
-bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server and Squid (about 45 min)
+bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server and Squid (about half an hour)
 	@scripts/install-prerequisites.sh build peers plots
 	bench/peers/run.py --seconds $(PEERS_SECONDS) --rounds $(PEERS_ROUNDS)
 
