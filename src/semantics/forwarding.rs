@@ -1,7 +1,8 @@
 //! What a proxy drops and adds when it forwards a message: RFC 9110 section 7.6, RFC 7239, RFC 8586.
 
 use http::header::{
-    CONNECTION, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, Entry, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    VIA,
 };
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Version};
@@ -151,9 +152,14 @@ pub fn append_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>
     }
     // A dual-stack socket shows IPv4 clients as mapped addresses.
     let client = context.client.to_canonical();
+    let address = client.to_string();
     let scheme = context.scheme.as_str();
-    append_to_list(headers, FORWARDED, &forwarded_element(client, scheme, context.host));
-    append_to_list(headers, X_FORWARDED_FOR, &client.to_string());
+    if let Ok(element) = HeaderValue::try_from(forwarded_element(client, &address, scheme, context.host)) {
+        append_to_list(headers, FORWARDED, element);
+    }
+    if let Ok(address) = HeaderValue::try_from(address) {
+        append_to_list(headers, X_FORWARDED_FOR, address);
+    }
     set_if_absent(headers, X_FORWARDED_PROTO, scheme);
     set_if_absent(headers, X_FORWARDED_HOST, context.host);
 }
@@ -167,32 +173,31 @@ pub fn append_via(headers: &mut HeaderMap, received: Version) {
         Version::HTTP_3 => "3 larder",
         _ => "1.1 larder",
     };
-    append_to_list(headers, VIA, hop);
+    append_to_list(headers, VIA, HeaderValue::from_static(hop));
 }
 
-/// RFC 7239 section 4 and 6: an IPv6 address stands in brackets, and what is no token in quotes.
-fn forwarded_element(client: IpAddr, scheme: &str, host: &str) -> String {
-    let node = match client {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
-    };
+/// RFC 7239 section 4 and 6: an IPv6 address stands in brackets, and what is no token in quotes. `address` is the
+/// client's as text.
+fn forwarded_element(client: IpAddr, address: &str, scheme: &str, host: &str) -> String {
+    let (before, after) = if client.is_ipv6() { ("\"[", "]\"") } else { ("", "") };
     let is_token = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
     let quote = if is_token { "" } else { "\"" };
-    format!("for={node};host={quote}{host}{quote};proto={scheme}")
+    ["for=", before, address, after, ";host=", quote, host, quote, ";proto=", scheme].concat()
 }
 
 /// Adds a member to a list field; all its lines become one, as many a server reads but the first or the last.
-fn append_to_list(headers: &mut HeaderMap, name: HeaderName, member: &str) {
-    let mut joined = Vec::new();
-    for line in headers.get_all(&name) {
-        if !line.is_empty() {
-            joined.extend_from_slice(line.as_bytes());
-            joined.extend_from_slice(b", ");
+fn append_to_list(headers: &mut HeaderMap, name: HeaderName, member: HeaderValue) {
+    match headers.entry(name) {
+        Entry::Vacant(absent) => {
+            absent.insert(member);
         }
-    }
-    joined.extend_from_slice(member.as_bytes());
-    if let Ok(value) = HeaderValue::from_bytes(&joined) {
-        headers.insert(name, value);
+        Entry::Occupied(mut present) => {
+            let lines = present.iter().filter(|line| !line.is_empty()).chain([&member]);
+            let joined = lines.map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
+            if let Ok(value) = HeaderValue::from_bytes(&joined) {
+                present.insert(value);
+            }
+        }
     }
 }
 
@@ -233,7 +238,9 @@ impl LoopToken {
 
     /// Adds this instance to a request's CDN-Loop.
     pub fn append_to(&self, headers: &mut HeaderMap) {
-        append_to_list(headers, CDN_LOOP, &self.0);
+        if let Ok(token) = HeaderValue::from_str(&self.0) {
+            append_to_list(headers, CDN_LOOP, token);
+        }
     }
 }
 
