@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use std::sync::Arc;
 
 /// Fields that make a request more than plain: they change what is answered, or how the connection goes on.
-const NOT_PLAIN: [HeaderName; 13] = [
+static NOT_PLAIN: [HeaderName; 13] = [
     AUTHORIZATION,
     CACHE_CONTROL,
     CONTENT_LENGTH,

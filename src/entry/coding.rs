@@ -22,7 +22,7 @@ const INLINE_BYTES_MAX: usize = 16 * 1024;
 const LEVEL: u32 = 6;
 
 /// Fields that hold a digest of the bytes as sent (RFC 9530, RFC 1864): coding the body would make them lie.
-const DIGEST_FIELDS: [HeaderName; 4] = [
+static DIGEST_FIELDS: [HeaderName; 4] = [
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("repr-digest"),
     HeaderName::from_static("digest"),

@@ -25,7 +25,7 @@ pub enum Qualified {
 const FIELDS_MAX: usize = 64;
 
 /// Fields that a stored response can't do without: a directive that names one covers the whole response.
-const INDISPENSABLE: [HeaderName; 5] =
+static INDISPENSABLE: [HeaderName; 5] =
     [header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::CONTENT_RANGE, header::CONTENT_TYPE, header::VARY];
 
 impl Qualified {

@@ -7,10 +7,10 @@ use http::header::{DATE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UN
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// The fields of a representation that a reader's preconditions are evaluated against.
-pub const VALIDATOR_FIELDS: [HeaderName; 3] = [ETAG, LAST_MODIFIED, DATE];
+pub static VALIDATOR_FIELDS: [HeaderName; 3] = [ETAG, LAST_MODIFIED, DATE];
 
 /// The fields that make a request conditional or partial; they never reach the origin on a cacheable fetch.
-pub const CONDITIONAL_FIELDS: [HeaderName; 6] = [
+pub static CONDITIONAL_FIELDS: [HeaderName; 6] = [
     http::header::IF_MATCH,
     http::header::IF_NONE_MATCH,
     http::header::IF_MODIFIED_SINCE,

@@ -19,7 +19,7 @@ const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
 /// The fields that concern one connection whether Connection names them or not (RFC 9110 section 7.6.1), and those of
 /// proxy authentication (section 11.7), which end at a gateway. TE is apart, see [`strip_hop_by_hop`].
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,

@@ -11,7 +11,7 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use std::time::Duration;
 
 /// The fields that target this cache, in order of preference: RFC 9213 section 2.2 and 3.1.
-const TARGET_LIST: [HeaderName; 1] = [HeaderName::from_static("cdn-cache-control")];
+static TARGET_LIST: [HeaderName; 1] = [HeaderName::from_static("cdn-cache-control")];
 
 /// The directives of the first valid, non-empty targeted field (RFC 9213 section 2.2). None: Cache-Control governs.
 #[must_use]

@@ -64,7 +64,7 @@ pub fn merged(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
 }
 
 /// What describes the stored bytes and not the newer answer's.
-const FIELDS_OF_THE_BODY: [HeaderName; 3] = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE];
+static FIELDS_OF_THE_BODY: [HeaderName; 3] = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE];
 
 /// What an answer to HEAD says of a stored response to GET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
