@@ -28,6 +28,9 @@ enum Passage {
     Codings,
 }
 
+/// Room for what a fetch's headers get later: Accept-Encoding, Host, a validator or range, and the fields of forwarding.
+const FIELDS_ADDED: usize = 8;
+
 impl Route {
     /// The target as keyed and sent: the query after the route's recipe.
     #[must_use]
@@ -65,7 +68,7 @@ impl Route {
     /// cookies, without headers that poison caches unless keyed, and with the canonical Accept-Encoding.
     #[must_use]
     pub fn fetch_headers(&self, client: &HeaderMap) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(client.keys_len());
+        let mut headers = HeaderMap::with_capacity(client.keys_len() + FIELDS_ADDED);
         for (name, value) in client {
             if self.passage(name) == Passage::AsReceived {
                 headers.append(name, value.clone());
