@@ -30,7 +30,7 @@ def draw(runs: list[dict], out: Path) -> list[tuple[str, str]]:
         name, title = f"p95-{users}.svg", f"P95, ms, with {users:,} users (logarithmic scale)"
         p95 = {kind: {name: figures["p95_ms"] for name, figures in run["load"]["hold"]["endpoints"].items()}
                for kind, run in level.items()}
-        _plot(out / name, title, ENDPOINTS, p95, "set logscale y\nset yrange [1:*]\n")
+        _plot(out / name, title, ENDPOINTS, p95, "set logscale y\nset yrange [0.1:*]\n")
         drawn.append((title, name))
         cached = {kind: run for kind, run in level.items() if kind != "direct"}
         if cached:
