@@ -1,8 +1,8 @@
 //! The short road: a plain request that a fresh stored response answers, without a task, a response or its headers.
 //!
 //! The rules, the key, the barriers and the judgement are those of the long road; only the delivery differs, which is
-//! the head as it was prepared and the body as it is kept, or a 304 made from that head. Whatever is not plain, not stored or not fresh is not for
-//! here: the long road begins anew with it.
+//! the head as it was prepared and the body as it is kept, or a 304 made from that head. Whatever is not plain, not
+//! stored or not fresh is not for here: the long road begins anew with it.
 
 use super::Engine;
 use super::deliver::{self, AtRest, Conditions};
