@@ -84,9 +84,10 @@ async fn converse<H: Handler, T: Socket>(
     };
     // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
     // after another looks at lies together.
+    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation: conversation.clone() });
     match protocol {
-        Protocol::Http1 => Box::pin(converse_http1(server.clone(), socket, read, client, conversation.clone())).await?,
-        Protocol::Http2 => Box::pin(converse_http2(server.clone(), socket, read, client, conversation.clone())).await?,
+        Protocol::Http1 => Box::pin(converse_http1(context, socket, read)).await?,
+        Protocol::Http2 => Box::pin(converse_http2(context, socket, read)).await?,
     }
     let tunnel = conversation.tunnel().take();
     if let Some(tunnel) = tunnel {
@@ -101,31 +102,28 @@ async fn converse<H: Handler, T: Socket>(
 
 /// HTTP/1: plain hits as long as nothing else is asked for, then hyper, which costs a connection far more room.
 async fn converse_http1<H: Handler, T: Socket>(
-    server: Arc<Server<H>>,
+    context: Arc<ConnectionContext<H>>,
     socket: T,
     read: BytesMut,
-    client: SocketAddr,
-    conversation: Arc<Conversation>,
 ) -> Result<(), ConversationError> {
-    let fast_path = FastPath::new(server.handler.clone(), client);
-    let mut wire = Wire::guarded(socket, read, conversation.clone(), server.wire_limits(), fast_path);
+    let server = context.server.clone();
+    let fast_path = FastPath::new(server.handler.clone(), context.client);
+    let mut wire = Wire::guarded(socket, read, context.conversation.clone(), server.wire_limits(), fast_path);
     let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
     drive(hits, &server.shutdown, None, |mut hits| hits.turn = Turn::Hyper).await?;
-    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation });
     let service = service_fn(move |request| answer(context.clone(), request));
     let mut connection = Box::pin(server.http1.serve_connection(wire, service).with_upgrades());
     Ok(drive(connection.as_mut(), &server.shutdown, None, UpgradeableConnection::graceful_shutdown).await?)
 }
 
+/// HTTP/2: hyper alone, which is asked to end once the connection was idle for too long.
 async fn converse_http2<H: Handler, T: Socket>(
-    server: Arc<Server<H>>,
+    context: Arc<ConnectionContext<H>>,
     socket: T,
     read: BytesMut,
-    client: SocketAddr,
-    conversation: Arc<Conversation>,
 ) -> Result<(), ConversationError> {
+    let (server, conversation) = (context.server.clone(), context.conversation.clone());
     let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), server.wire_limits());
-    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation: conversation.clone() });
     let service = service_fn(move |request| answer(context.clone(), request));
     let connection = pin!(server.http2.serve_connection(wire, service));
     let idle = Some((&*conversation, server.options.idle_timeout));
