@@ -128,7 +128,7 @@ async fn ask(engine: &Arc<Engine>, n: usize) -> Reason {
     let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *request.uri_mut() = format!("/api/products/{n}").parse().expect("it is a path");
     *request.headers_mut() = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("shop.example.com"))]);
-    let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP }).await;
+    let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP, client: None }).await;
     answer.reply.expect("a response").into_body().collect().await.expect("a whole body");
     answer.decision.reason
 }

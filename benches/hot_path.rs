@@ -118,7 +118,7 @@ fn whole_hit(bench: &mut Criterion) {
         let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
         *request.uri_mut() = Uri::from_static(PATH);
         *request.headers_mut() = headers();
-        let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP }).await;
+        let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP, client: None }).await;
         let body = answer.reply.expect("a response").into_body().collect().await.expect("a whole body");
         (answer.decision.outcome, body)
     };

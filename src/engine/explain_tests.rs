@@ -130,7 +130,7 @@ impl Instance {
     async fn get(&self) -> Outcome {
         let mut request = http::Request::new(empty_body());
         *request.uri_mut() = URL.parse().unwrap();
-        let answer = self.engine.handle(request, RequestContext { scheme: Scheme::HTTP }).await;
+        let answer = self.engine.handle(request, RequestContext { scheme: Scheme::HTTP, client: None }).await;
         answer.reply.unwrap().into_body().collect().await.unwrap();
         answer.decision.outcome
     }

@@ -49,6 +49,7 @@ use ready::{PlainRequest, ReadyHit};
 use refresh::RefreshOptions;
 use request::CacheableRequest;
 use shared::Shared;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -60,6 +61,8 @@ const UNCACHEABLE_KEYS_MAX: usize = 65_536;
 pub struct RequestContext {
     /// The scheme that the client used.
     pub scheme: Scheme,
+    /// The address that the request came from; none for a request that Larder makes up itself.
+    pub client: Option<IpAddr>,
 }
 
 /// Why the client gets an error of Larder's own instead of a response.

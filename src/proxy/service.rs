@@ -55,7 +55,9 @@ pub(super) async fn answer<H: Handler>(
     let request = request.map(|body| request_body(body, number, conversation));
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
-    let handled = context.server.handler.handle(request, RequestContext { scheme: Scheme::HTTP });
+    // A dual-stack socket shows IPv4 clients as mapped addresses.
+    let client = Some(context.client.ip().to_canonical());
+    let handled = context.server.handler.handle(request, RequestContext { scheme: Scheme::HTTP, client });
     let handled = with_task_known(conversation, AssertUnwindSafe(handled).catch_unwind()).await;
     interims_written(conversation).await;
     let mut response = match handled {

@@ -235,7 +235,7 @@ impl House {
         let host = uri.authority().unwrap().as_str().to_owned();
         let path = uri.path_and_query().unwrap().as_str().to_owned();
         let request = Request::builder().uri(path).header(HOST, host).body(empty_body()).unwrap();
-        let answer = self.engine.handle(request, RequestContext { scheme }).await;
+        let answer = self.engine.handle(request, RequestContext { scheme, client: None }).await;
         answer.reply.expect("the shop always answers").into_body().collect().await.unwrap();
         answer.decision.outcome.label()
     }
