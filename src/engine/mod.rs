@@ -8,6 +8,7 @@ mod admit;
 mod body_tags;
 mod confirm;
 pub mod deliver;
+pub mod exchange;
 pub mod explain;
 mod fetch;
 mod find;

@@ -1,0 +1,71 @@
+//! What goes with a request to the origin besides the message: until when an answer is waited for, how long the origin
+//! may be silent, and where it is written down which server answered. Each is a value in the request's extensions.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Until when the head of an answer is waited for, all tries together. Absent: as long as each try may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    /// Until then.
+    At(Instant),
+    /// So long from the last byte of the request's body.
+    AfterUpload(Duration),
+}
+
+/// How long the origin may be silent between two reads, where the route says so itself: its `read_timeout`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadTimeout(pub Duration);
+
+/// The origin's part in one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchanged {
+    /// The server that was asked last, as `host:port`.
+    pub server: Arc<str>,
+    /// How long the origin was waited for: all tries, up to the head of the answer or the failure.
+    pub took: Duration,
+    /// How many tries there were.
+    pub tries: u32,
+}
+
+/// Where the origin's client writes down what an exchange came to, for the one who asks afterwards: put a clone into
+/// the request's extensions. Empty where the origin was not asked.
+#[derive(Debug, Clone, Default)]
+pub struct ExchangeNote(Arc<Mutex<Option<Exchanged>>>);
+
+impl ExchangeNote {
+    /// Adds an exchange. One request may need more than one, such as a validation and then the whole answer: the
+    /// server is that of the last, times and tries are added up.
+    pub fn add(&self, exchanged: Exchanged) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (took, tries) = noted.as_ref().map_or((Duration::ZERO, 0), |earlier| (earlier.took, earlier.tries));
+        let took = took.saturating_add(exchanged.took);
+        *noted = Some(Exchanged { took, tries: tries.saturating_add(exchanged.tries), ..exchanged });
+    }
+
+    /// What has been written down so far.
+    #[must_use]
+    pub fn read(&self) -> Option<Exchanged> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exchanges_of_one_request_add_up() {
+        let note = ExchangeNote::default();
+        assert_eq!(note.read(), None);
+        let exchanged = |server: &str, millis, tries| Exchanged {
+            server: server.into(),
+            took: Duration::from_millis(millis),
+            tries,
+        };
+        note.clone().add(exchanged("a:80", 2, 1));
+        note.add(exchanged("b:80", 3, 2));
+        assert_eq!(note.read(), Some(exchanged("b:80", 5, 3)));
+    }
+}
