@@ -41,7 +41,7 @@ fn check(path: &Path, style: RenderStyle, out: &mut dyn Write, err: &mut dyn Wri
 /// The rules, where configuration and rules both resolve; else the problems of the configuration, or of the rules.
 fn load(path: &Path) -> Result<LoadedRules, ConfigErrors> {
     let config = config::load(path, &Overrides::default())?;
-    config::load_rules(&config.rules_path)
+    config.load_rules()
 }
 
 fn show(problems: &[Problem], style: RenderStyle, to: &mut dyn Write) -> io::Result<()> {

@@ -1,12 +1,11 @@
 //! `larder explain`.
 
 use super::client::{AdminClient, Connection, block_on, print, printable};
-use crate::config::Overrides;
+use super::config_file::ConfigFile;
 use clap::Args;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// What `larder explain` takes.
 #[derive(Debug, Args)]
@@ -28,9 +27,9 @@ pub(super) struct ExplainArguments {
 ///
 /// # Errors
 /// Where the request can't be explained, or nobody can be asked.
-pub(super) fn run(config: &Path, arguments: ExplainArguments) -> anyhow::Result<()> {
+pub(super) fn run(file: &ConfigFile, arguments: ExplainArguments) -> anyhow::Result<()> {
     let ExplainArguments { url, method, headers, connection } = arguments;
-    let client = AdminClient::find(&connection, || Ok(super::load(config, &Overrides::default())?.admin))?;
+    let client = AdminClient::find(&connection, || file.admin())?;
     let said = block_on(client.get(&path(&method, &url), &headers))?;
     print(&if connection.json { said.body.to_string() } else { render(&said.body) })
 }

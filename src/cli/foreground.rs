@@ -1,29 +1,33 @@
 //! An instance in the foreground: started, announced, told to reload and to stop by signals.
 
+use super::config_file::ConfigFile;
 use super::logging;
+use super::restart_notice::RestartNotice;
 use super::serve::{Running, start};
 use crate::config::Overrides;
 use anyhow::Context as _;
 use std::io::Write as _;
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often a worker looks for connections that did not fit into its own queue of 256: each time. Whoever waits there
 /// has waited longest; with the runtime's own default, 512 busy connections left some of them waiting for 60 ms.
 const GLOBAL_QUEUE_INTERVAL: u32 = 1;
 
 /// Runs an instance until SIGTERM or SIGINT.
-pub(super) fn run(config: &Path, overrides: &Overrides) -> anyhow::Result<()> {
-    let config = super::load(config, overrides)?;
+pub(super) fn run(file: &ConfigFile, overrides: &Overrides) -> anyhow::Result<()> {
+    let notice = Arc::new(RestartNotice::new(file, overrides));
+    let config = file.load(overrides)?;
     logging::init(config.log);
     let runtime = runtime().context("cannot start the runtime")?;
     runtime.block_on(async {
+        // Before the listeners are announced: whoever reads of them may send a signal at once.
+        let signals = Signals::listen()?;
         let running = start(config).await?;
         announce(&running)?;
-        until_stopped(&running).await?;
+        signals.until_stopped(&running, &notice).await;
         tracing::info!("stopping: requests under way may finish");
         running.stop().await;
         Ok(())
@@ -46,19 +50,38 @@ fn announce(running: &Running) -> anyhow::Result<()> {
     out.flush().context("cannot write to standard output")
 }
 
-/// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
-async fn until_stopped(running: &Running) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                let rules = Arc::clone(&running.rules);
-                // What became of it is in the log.
-                drop(tokio::task::spawn_blocking(move || rules.reload_now()).await);
+/// The signals that the instance obeys.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind, name| signal(kind).with_context(|| format!("cannot listen for {name}"));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate(), "SIGTERM")?,
+            interrupt: listen(SignalKind::interrupt(), "SIGINT")?,
+            hang_up: listen(SignalKind::hangup(), "SIGHUP")?,
+        })
+    }
+
+    /// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
+    async fn until_stopped(mut self, running: &Running, notice: &Arc<RestartNotice>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    let (rules, notice) = (Arc::clone(&running.rules), Arc::clone(notice));
+                    let reload = move || {
+                        notice.log();
+                        // What became of it is in the log.
+                        drop(rules.reload_now());
+                    };
+                    drop(tokio::task::spawn_blocking(reload).await);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 
 mod check;
 mod client;
+mod config_file;
 pub mod demo;
 mod event_sources;
 mod explain;
@@ -11,11 +12,13 @@ mod fleet;
 mod foreground;
 mod logging;
 mod purge;
+mod restart_notice;
 mod rules_control;
 pub mod serve;
 
-use crate::config::{Config, Overrides};
+use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};
+use config_file::ConfigFile;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,16 +27,17 @@ use std::process::ExitCode;
 #[command(name = "larder", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Try `larder demo` first: it needs no other component and prints the curl lines to try.")]
 struct Cli {
-    /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE", default_value = "proxy.toml", env = "LARDER_CONFIG")]
-    config: PathBuf,
+    /// The configuration file [default: proxy.toml].
+    #[arg(long, global = true, value_name = "FILE", env = "LARDER_CONFIG")]
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the proxy: drains on SIGTERM, reloads the rules on SIGHUP and when they change on disk.
+    /// Run the proxy: drains on SIGTERM, reloads the rules on SIGHUP and when they change on disk. Needs no file where
+    /// --upstream is given: everything passes through until there are rules.
     Serve(ServeArguments),
     /// Validate the configuration and the rules, and warn of what can never work.
     Check,
@@ -76,11 +80,12 @@ impl From<ServeArguments> for Overrides {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    let file = ConfigFile::new(cli.config);
     let result = match cli.command {
-        Command::Serve(arguments) => foreground::run(&cli.config, &arguments.into()),
-        Command::Check => return check::run(&cli.config),
-        Command::Explain(arguments) => explain::run(&cli.config, arguments),
-        Command::Purge(arguments) => purge::run(&cli.config, arguments),
+        Command::Serve(arguments) => foreground::run(&file, &arguments.into()),
+        Command::Check => return check::run(file.path()),
+        Command::Explain(arguments) => explain::run(&file, arguments),
+        Command::Purge(arguments) => purge::run(&file, arguments),
         Command::Demo(arguments) => demo::run(arguments),
     };
     match result {
@@ -99,9 +104,4 @@ fn report(error: &anyhow::Error) {
     for cause in error.chain().skip(1) {
         eprintln!("  because: {cause}");
     }
-}
-
-/// Loads the configuration, its errors rendered with their places.
-fn load(config: &std::path::Path, overrides: &Overrides) -> anyhow::Result<Config> {
-    crate::config::load(config, overrides).map_err(|errors| anyhow::anyhow!("{errors}"))
 }

@@ -1,11 +1,10 @@
 //! `larder purge`.
 
 use super::client::{AdminClient, Connection, block_on, print, printable};
-use crate::config::Overrides;
+use super::config_file::ConfigFile;
 use clap::Args;
 use http::StatusCode;
 use serde_json::{Value, json};
-use std::path::Path;
 
 /// What `larder purge` takes.
 #[derive(Debug, Args)]
@@ -40,8 +39,8 @@ pub(super) struct PurgeArguments {
 ///
 /// # Errors
 /// Where the purge is refused, can't be asked for, or has not reached every instance within the wait.
-pub(super) fn run(config: &Path, arguments: PurgeArguments) -> anyhow::Result<()> {
-    let client = AdminClient::find(&arguments.connection, || Ok(super::load(config, &Overrides::default())?.admin))?;
+pub(super) fn run(file: &ConfigFile, arguments: PurgeArguments) -> anyhow::Result<()> {
+    let client = AdminClient::find(&arguments.connection, || file.admin())?;
     let json = arguments.connection.json;
     let said = block_on(client.post("/purge", &body(arguments)))?;
     print(&if json { said.body.to_string() } else { render(&said.body) })?;

@@ -21,6 +21,7 @@ pub(super) struct RulesKeeper {
 impl RulesKeeper {
     /// The rules at the start count as accepted.
     pub(super) fn new(reloader: RulesReloader) -> Arc<Self> {
+        log_warnings(&reloader.status().warnings);
         Arc::new(Self { reloader, accepted: AtomicU64::new(1), refused: AtomicU64::new(0) })
     }
 
@@ -55,6 +56,7 @@ impl RulesKeeper {
     fn note_accepted(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
         tracing::info!(path = %self.reloader.path().display(), "the rules were reloaded");
+        log_warnings(&self.reloader.status().warnings);
     }
 
     fn note_refused(&self, errors: &ConfigErrors) {
@@ -102,6 +104,16 @@ impl RulesControl for Arc<RulesKeeper> {
                 hint: None,
             }]),
         }
+    }
+}
+
+/// What `larder check` would print of the rules in force.
+fn log_warnings(warnings: &[ProblemReport]) {
+    for ProblemReport { file, line, message, hint, .. } in warnings {
+        let place = file.as_ref().map(|file| format!("{file}:{}", line.unwrap_or_default()));
+        let (place, hint) =
+            (place.as_deref().map(tracing::field::display), hint.as_deref().map(tracing::field::display));
+        tracing::warn!(place, hint, "{message}");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::admin::{self, AdminState, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::reload::RulesReloader;
 use crate::config::watch::{RulesWatch, watch_rules};
-use crate::config::{Config, LoadedRules, load_rules};
+use crate::config::{Config, LoadedRules};
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
 use crate::invalidation::local_log::LocalLog;
@@ -113,7 +113,7 @@ struct Parts {
 impl Parts {
     fn make(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let LoadedRules { rule_set, warnings, sources } =
-            load_rules(&config.rules_path).map_err(|errors| anyhow::anyhow!("{errors}"))?;
+            config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
         let memory = Arc::new(MemoryTier::new(config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;

@@ -42,6 +42,8 @@ pub const ADMIN_TOKEN_VARIABLE: &str = "LARDER_ADMIN_TOKEN";
 pub struct Config {
     /// `rules`: a file or a folder.
     pub rules_path: PathBuf,
+    /// Whether there must be something at `rules_path`.
+    pub rules_presence: RulesPresence,
     /// `[listen]`, `[limits]`, `[timeouts]`
     pub proxy: ProxyOptions,
     /// `[upstream]`
@@ -58,6 +60,28 @@ pub struct Config {
     pub admin: AdminOptions,
     /// `[log]`
     pub log: LogOptions,
+}
+
+/// Whether there must be rules where they are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RulesPresence {
+    /// The operator has named the place.
+    Required,
+    /// It is the default place: without rules, everything passes through until there are some.
+    Optional,
+}
+
+impl Config {
+    /// Reads and resolves the rules; none where there need not be any.
+    ///
+    /// # Errors
+    /// As [`load_rules`].
+    pub fn load_rules(&self) -> Result<LoadedRules, ConfigErrors> {
+        match self.rules_presence {
+            RulesPresence::Optional if !self.rules_path.exists() => rules_file::no_rules(&self.rules_path),
+            RulesPresence::Optional | RulesPresence::Required => load_rules(&self.rules_path),
+        }
+    }
 }
 
 /// `[log]`, resolved.
@@ -127,6 +151,23 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Config, ConfigErrors> 
     load_with_token(path, overrides, std::env::var(ADMIN_TOKEN_VARIABLE).ok())
 }
 
+/// The configuration that the command line alone makes, for a folder without a `proxy.toml`. The admin token may come
+/// from [`ADMIN_TOKEN_VARIABLE`].
+///
+/// # Errors
+/// Where an argument holds a problem, or none names an upstream server.
+pub fn without_file(overrides: &Overrides) -> Result<Config, ConfigErrors> {
+    resolve::resolve(Path::new("proxy.toml"), "", overrides, std::env::var(ADMIN_TOKEN_VARIABLE).ok())
+}
+
+/// The admin API of an instance that runs without a `proxy.toml`.
+///
+/// # Errors
+/// Where the token in [`ADMIN_TOKEN_VARIABLE`] can't be used.
+pub fn admin_without_file() -> Result<AdminOptions, ConfigErrors> {
+    resolve::admin_by_default(std::env::var(ADMIN_TOKEN_VARIABLE).ok())
+}
+
 /// As [`load`], with the admin token of the environment given.
 ///
 /// # Errors
@@ -135,7 +176,8 @@ pub fn load_with_token(path: &Path, overrides: &Overrides, token: Option<String>
     let text = std::fs::read_to_string(path).map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => {
-                "write one (the least is `[upstream]` with `servers`), or name another with `--config FILE`"
+                "write one (the least is `[upstream]` with `servers`), name another with `--config FILE`, or try \
+                 `larder serve --upstream URL`, which needs none"
             }
             _ => "the configuration is a readable UTF-8 text file",
         };

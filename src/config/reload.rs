@@ -100,7 +100,7 @@ impl RulesReloader {
     /// Where they don't resolve; what was in force stays so, and the status tells of the refusal.
     pub fn reload(&self) -> Result<RulesStatus, ConfigErrors> {
         let mut state = self.lock();
-        let sources = read_sources(&self.path);
+        let sources = self.read(&state);
         self.take(&mut state, sources)?;
         Ok(state.status.clone())
     }
@@ -111,12 +111,20 @@ impl RulesReloader {
     /// Where they are other ones and don't resolve.
     pub fn reload_if_changed(&self) -> Result<Change, ConfigErrors> {
         let mut state = self.lock();
-        let sources = read_sources(&self.path);
+        let sources = self.read(&state);
         match (&sources, &state.seen) {
             (Ok(read), Some(seen)) if read[..] == seen[..] => Ok(Change::None),
             (Err(_), None) => Ok(Change::None),
             _ => self.take(&mut state, sources).map(|()| Change::Applied),
         }
+    }
+
+    /// The texts as they are now. Where there have never been any, there need not be any now.
+    fn read(&self, state: &State) -> Result<Vec<(PathBuf, String)>, ConfigErrors> {
+        if state.status.sources.is_empty() && !self.path.exists() {
+            return Ok(Vec::new());
+        }
+        read_sources(&self.path)
     }
 
     fn take(

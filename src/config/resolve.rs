@@ -4,7 +4,7 @@ use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, RawUpstream, table};
 use super::table::{Placed, Reader};
 use super::values::{DurationText, SizeText, Texts};
-use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides};
+use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence};
 use crate::admin::AdminOptions;
 use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
@@ -33,6 +33,14 @@ pub(super) fn resolve(
     config.ok_or_else(|| ConfigErrors::one(Problem::without_place("the configuration is incomplete", None)))
 }
 
+/// `[admin]` where nothing is written of it.
+pub(super) fn admin_by_default(token: Option<String>) -> Result<AdminOptions, ConfigErrors> {
+    let mut resolver = Resolver { folder: Path::new(""), problems: Problems::default() };
+    let admin = resolver.admin(RawAdmin::default(), token);
+    resolver.problems.finish()?;
+    Ok(admin)
+}
+
 pub(super) struct Resolver<'a> {
     /// Where the file lies.
     pub(super) folder: &'a Path,
@@ -47,10 +55,10 @@ impl Resolver<'_> {
         token: Option<String>,
         source: &Arc<Source>,
     ) -> Option<Config> {
-        let rules_path = match (&overrides.rules, &raw.rules) {
-            (Some(path), _) => path.clone(),
-            (None, Some(written)) => self.folder.join(&written.value),
-            (None, None) => self.folder.join("rules"),
+        let (rules_path, rules_presence) = match (&overrides.rules, &raw.rules) {
+            (Some(path), _) => (path.clone(), RulesPresence::Required),
+            (None, Some(written)) => (self.folder.join(&written.value), RulesPresence::Required),
+            (None, None) => (self.folder.join("rules"), RulesPresence::Optional),
         };
         let mut listen = table(raw.listen.take());
         replace(&mut listen.http, "--listen", overrides.listen.as_deref());
@@ -81,7 +89,7 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let upstream = self.upstream(upstream, &upstream_place)?;
-        Some(Config { rules_path, proxy, upstream, memory, refresh, fleet, postgres, admin, log })
+        Some(Config { rules_path, rules_presence, proxy, upstream, memory, refresh, fleet, postgres, admin, log })
     }
 
     fn proxy(&mut self, http: SocketAddr, limits: &RawLimits, timeouts: &RawTimeouts) -> ProxyOptions {

@@ -169,6 +169,11 @@ pub fn load_rules(path: &Path) -> Result<LoadedRules, ConfigErrors> {
     resolve_rules(path, read_sources(path)?)
 }
 
+/// What is in force where nothing is written at `path` yet: no route, and a warning that says so.
+pub(super) fn no_rules(path: &Path) -> Result<LoadedRules, ConfigErrors> {
+    resolve_rules(path, Vec::new())
+}
+
 /// Resolves the text of one rules file by itself.
 ///
 /// # Errors

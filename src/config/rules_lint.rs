@@ -14,7 +14,9 @@ const STORABLE_METHODS: [&str; 4] = ["GET", "HEAD", "POST", "QUERY"];
 pub(super) fn lint(written: &[WrittenRoute], rule_set: &RuleSet, path: &Path, problems: &mut Problems) {
     if written.is_empty() {
         let message = format!("there is no route in `{}`, so everything passes through", path.display());
-        let mut warning = Problem::without_place(&message, Some("add a `[[route]]` with a `path`"));
+        let hint = "write a file there that says what may be cached: `[[route]]`, `path = \"/api/products/**\"`, `ttl = \"1m\"`; \
+                    it is read as soon as it is there";
+        let mut warning = Problem::without_place(&message, Some(hint));
         warning.severity = super::problem::Severity::Warning;
         problems.push(warning);
     }

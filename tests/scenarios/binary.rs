@@ -3,8 +3,9 @@
 use crate::support::client::Client;
 use crate::support::deadline::within;
 use crate::support::origin::Origin;
-use crate::support::served::larder;
+use crate::support::served::{Served, larder};
 use crate::support::{Barrier, Setup, get, reply};
+use tempfile::TempDir;
 
 const RULES: &str = "[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1m\"\n";
 
@@ -58,4 +59,92 @@ async fn check_accepts_good_files_and_wrong_usage_exits_with_2() {
     assert_eq!(good.status.code(), Some(0), "{good:?}");
     let wrong = within("nonsense", larder(folder.path(), "nonsense").output()).await.expect("it runs");
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+}
+
+const ANYWHERE: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+
+#[tokio::test]
+async fn serve_needs_no_file_where_an_upstream_is_named_and_takes_up_rules_that_are_written_later() {
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200).body("p"));
+    let upstream = format!("http://{}", origin.address);
+    let folder = TempDir::new().expect("a temporary folder");
+    let served = Served::start_with(&[&["--upstream", &upstream][..], &ANYWHERE].concat(), folder).await;
+    served.get("/p").await.status(200).body("p").not_a_hit();
+    for part in ["there is no route in `rules`", "everything passes through", "[[route]]", "ttl"] {
+        assert!(served.log().contains(part), "{part:?} is not in the log:\n{}", served.log());
+    }
+    served.signal(rustix::process::Signal::HUP);
+    let rules = served.folder().join("rules");
+    std::fs::create_dir(&rules).expect("the folder is ours");
+    std::fs::write(rules.join("10-first.toml"), RULES).expect("the folder is ours");
+    within("the first rules", async { while !served.get("/p").await.is_hit() {} }).await;
+    assert!(!served.log().contains("refused"), "{}", served.log());
+}
+
+#[tokio::test]
+async fn the_smallest_configuration_needs_no_rules() {
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200).body("p"));
+    let folder = TempDir::new().expect("a temporary folder");
+    let smallest = format!("[upstream]\nservers = [\"http://{}\"]\n", origin.address);
+    std::fs::write(folder.path().join("proxy.toml"), smallest).expect("the folder is ours");
+    let checked = within("check", larder(folder.path(), "check").output()).await.expect("it runs");
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    let served = Served::start_with(&ANYWHERE, folder).await;
+    served.get("/p").await.status(200).body("p");
+}
+
+#[tokio::test]
+async fn rules_that_are_named_must_be_there() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let text = "rules = \"shop\"\n[upstream]\nservers = [\"http://127.0.0.1:9\"]\n";
+    std::fs::write(folder.path().join("proxy.toml"), text).expect("the folder is ours");
+    for command in ["serve", "check"] {
+        let output = within(command, larder(folder.path(), command).output()).await.expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{command}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read the rules"), "{command}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn serve_logs_what_check_warns_of_at_the_start_and_at_each_reload() {
+    let origin = Origin::start().await;
+    let idle = format!("{RULES}cache = false\n");
+    let served = Setup::rules(&idle).before(origin.address).serve().await;
+    let warned = |times: usize| served.log().matches("`ttl` means nothing where `cache = false`").count() == times;
+    assert!(warned(1), "{}", served.log());
+    served.signal(rustix::process::Signal::HUP);
+    within("the warning after a reload", async {
+        while !warned(2) {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sighup_says_which_keys_of_proxy_toml_wait_for_a_restart_and_refuses_a_broken_one() {
+    let origin = Origin::start().await;
+    let served = Setup::rules(RULES).before(origin.address).serve().await;
+    let file = served.folder().join("proxy.toml");
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    let logged = async |part: &str| {
+        within(part, async {
+            while !served.log().contains(part) {
+                tokio::task::yield_now().await
+            }
+        })
+        .await;
+    };
+    let other = text.replace("size = \"64MiB\"", "size = \"65MiB\"") + "\n[limits]\nconnections = 5\n";
+    std::fs::write(&file, &other).expect("it is ours");
+    served.signal(rustix::process::Signal::HUP);
+    logged("limits.connections, memory.size").await;
+    std::fs::write(&file, other + "conections = 5\n").expect("it is ours");
+    served.signal(rustix::process::Signal::HUP);
+    logged("the configuration was refused").await;
+    logged("conections").await;
+    origin.on("/p", reply(200).body("p"));
+    served.get("/p").await.status(200);
 }

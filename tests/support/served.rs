@@ -28,8 +28,19 @@ pub struct Served {
 impl Served {
     /// Starts it on a folder that [`super::Setup::folder`] made.
     pub async fn start(folder: TempDir) -> Self {
+        let serve = larder(folder.path(), "serve");
+        Self::run(serve, folder).await
+    }
+
+    /// Starts `larder serve` with these arguments in a folder, where it finds its files or none.
+    pub async fn start_with(arguments: &[&str], folder: TempDir) -> Self {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_larder"));
+        serve.arg("serve").args(arguments).current_dir(folder.path());
+        Self::run(serve, folder).await
+    }
+
+    async fn run(mut serve: Command, folder: TempDir) -> Self {
         let log = std::fs::File::create(folder.path().join(LOG)).expect("a fresh folder takes a file");
-        let mut serve = larder(folder.path(), "serve");
         let mut process =
             serve.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().expect("the binary starts");
         let mut printed = BufReader::new(process.stdout.take().expect("piped above")).lines();

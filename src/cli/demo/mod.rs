@@ -5,7 +5,7 @@ mod shop;
 mod walkthrough;
 
 use crate::cli::serve;
-use crate::config::Overrides;
+use crate::config::{self, Overrides};
 use anyhow::Context as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ pub fn run(arguments: DemoArguments) -> anyhow::Result<()> {
 async fn serve_both(arguments: DemoArguments) -> anyhow::Result<()> {
     let shop = shop::start().await.context("cannot start the sample shop")?;
     let folder = ConfigFolder::create(arguments.listen, shop)?;
-    let config = super::load(&folder.path().join("proxy.toml"), &Overrides::default())?;
+    let config = config::load(&folder.path().join("proxy.toml"), &Overrides::default())?;
     let larder = serve::start(config).await?;
     let places = walkthrough::Places {
         larder: larder.data_address,
