@@ -8,6 +8,8 @@ mod fleet;
 mod proxy_file;
 #[path = "config/reload.rs"]
 mod reload;
+#[path = "config/route_keys.rs"]
+mod route_keys;
 #[path = "config/rules.rs"]
 mod rules;
 #[path = "config/schema.rs"]

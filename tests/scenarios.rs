@@ -8,6 +8,7 @@ mod scenarios {
     mod after_purge;
     mod binary;
     mod body_tags;
+    mod bypass;
     mod compression;
     mod demo;
     mod events;

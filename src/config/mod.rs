@@ -15,6 +15,7 @@ pub mod reload;
 mod render;
 mod resolve;
 mod route;
+mod route_key;
 mod rules_file;
 mod rules_lint;
 pub mod schema;

@@ -1,20 +1,18 @@
 //! From one raw `[[route]]` to [`Route`]: defaults and checks.
 
 use super::problem::{Place, Problems};
-use super::rules_file::{RawQuery, RawRoute};
+use super::route_key;
+use super::rules_file::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
 use crate::rules::Route;
 use crate::rules::body_tags::BodyTags;
-use crate::rules::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use crate::rules::lifetime::{LifetimeRule, OriginPrecedence};
 use crate::rules::pattern::{HostPattern, PathPattern};
 use crate::rules::route::{CompressionRule, RouteMode};
 use crate::rules::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag};
-use crate::semantics::conditional::CONDITIONAL_FIELDS;
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use http::{HeaderName, Method};
+use http::Method;
 use serde_json_path::JsonPath;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -39,11 +37,8 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
         }
     });
     route.lifetime = lifetime(raw, problems);
-    route.key = KeyRecipe {
-        query: raw.query.as_ref().map_or(QueryRule::AsReceived, |query| self::query(query, problems)),
-        headers: raw.headers.as_ref().map(|headers| self::headers(headers, problems)).unwrap_or_default(),
-        cookies: raw.cookies.as_ref().map_or(CookieRule::AsReceived, |cookies| self::cookies(cookies, problems)),
-    };
+    route.key = route_key::resolve(raw, problems);
+    route.bypass = raw.bypass.as_ref().and_then(|bypass| route_key::bypass(bypass, problems));
     route.tags = raw.tags.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
     route.purge_on_write =
         raw.purge_on_write.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
@@ -173,97 +168,6 @@ fn lifetime(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
         stale_if_error: duration(&raw.stale_if_error),
         refresh_ahead: raw.refresh_ahead.as_ref().map(|share| share.value.0),
     }
-}
-
-fn query(written: &Placed<RawQuery>, problems: &mut Problems) -> QueryRule {
-    match (&written.value.allow, &written.value.deny) {
-        (Some(allow), None) => QueryRule::Allow(globs(allow, problems)),
-        (None, Some(deny)) => QueryRule::Deny(globs(deny, problems)),
-        (Some(_), Some(_)) => {
-            let hint = "keep `allow`: what it does not list is denied";
-            problems.error(&written.place, "`query` has both `allow` and `deny`", Some(hint));
-            QueryRule::AsReceived
-        }
-        (None, None) => {
-            if !problems.has_errors_within(&written.place) {
-                let hint = "write query = { allow = [\"page\"] }, or leave `query` out to keep it as it came";
-                problems.error(&written.place, "`query` has neither `allow` nor `deny`", Some(hint));
-            }
-            QueryRule::AsReceived
-        }
-    }
-}
-
-/// Parameter names in which only `*` is special: brackets are common in such names.
-fn globs(names: &Placed<Texts>, problems: &mut Problems) -> GlobSet {
-    let mut set = GlobSetBuilder::new();
-    for name in &names.value {
-        let escaped: Vec<String> = name.value.split('*').map(globset::escape).collect();
-        match GlobBuilder::new(&escaped.join("*")).literal_separator(false).backslash_escape(true).build() {
-            Ok(glob) if !name.value.is_empty() => {
-                set.add(glob);
-            }
-            _ => problems.error(&name.place, format!("`{}` is no name of a parameter", name.value), None::<String>),
-        }
-    }
-    set.build().unwrap_or_else(|error| {
-        problems.error(&names.place, format!("the names do not compile together: {error}"), None::<String>);
-        GlobSet::empty()
-    })
-}
-
-fn headers(written: &Placed<Texts>, problems: &mut Problems) -> Vec<HeaderName> {
-    let mut names: Vec<HeaderName> = Vec::new();
-    for header in &written.value {
-        match header.value.parse::<HeaderName>() {
-            Ok(name) => match never_keyed(&name) {
-                Some(why) => problems.error(&header.place, format!("`{name}` cannot be keyed"), Some(why)),
-                None => names.push(name),
-            },
-            Err(_) => problems.error(&header.place, format!("`{}` is no header", header.value), None::<String>),
-        }
-    }
-    names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-    names.dedup();
-    names
-}
-
-/// Why a header can't be part of a key, if it can't.
-fn never_keyed(name: &HeaderName) -> Option<&'static str> {
-    const HOP_BY_HOP: [&str; 9] = [
-        "connection",
-        "content-length",
-        "expect",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    let is_conditional = CONDITIONAL_FIELDS.contains(name);
-    match name.as_str() {
-        "host" => Some("host and port are part of every key; use `host` to tell routes apart"),
-        "x-forwarded-for" | "x-forwarded-proto" | "forwarded" | "via" => {
-            Some("it is replaced on the way to the origin")
-        }
-        _ if is_conditional => Some("conditional and range requests are answered from the whole response"),
-        other if HOP_BY_HOP.contains(&other) => Some("it concerns one connection only and is not sent on"),
-        _ => None,
-    }
-}
-
-fn cookies(written: &Placed<Texts>, problems: &mut Problems) -> CookieRule {
-    let mut names: Vec<String> = Vec::new();
-    for cookie in &written.value {
-        // A cookie's name is a token, as a header's is.
-        if cookie.value.parse::<HeaderName>().is_err() {
-            problems.error(&cookie.place, format!("`{}` is no name of a cookie", cookie.value), None::<String>);
-        } else if !names.contains(&cookie.value) {
-            names.push(cookie.value.clone());
-        }
-    }
-    CookieRule::Only(names)
 }
 
 fn tags(written: &Placed<Texts>, path: &PathPattern, problems: &mut Problems) -> Vec<TagTemplate> {

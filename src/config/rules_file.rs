@@ -63,6 +63,8 @@ raw_table! {
         /// Cookies that are part of the key; others are not sent to the origin. [] sends none. Absent: all are sent,
         /// and only Vary makes them count.
         cookies: Texts,
+        /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
+        bypass: RawBypass,
         /// Labels to purge by, besides those that the origin gives: "product:{id}" takes {id} from the path.
         tags: Texts,
         /// What to do with an answer that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it
@@ -123,6 +125,18 @@ raw_table! {
         allow: Texts,
         /// All but these count.
         deny: Texts,
+    }
+}
+
+raw_table! {
+    /// What makes a request pass the cache by. * stands for any characters in a name.
+    struct RawBypass {
+        /// Names of cookies: ["wp_logged_in_*"].
+        cookies: Texts,
+        /// Names of headers: ["authorization"].
+        headers: Texts,
+        /// Names of query parameters: ["preview"].
+        query: Texts,
     }
 }
 

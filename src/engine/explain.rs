@@ -136,7 +136,7 @@ impl Engine {
         *request.method_mut() = method.clone();
         *request.headers_mut() = headers.clone();
         let (route, why, outcome) = match rules.decide(method, &target) {
-            Verdict::Cache(route) => match passes_by(&request) {
+            Verdict::Cache(route) => match passes_by(&request, &target, &route) {
                 None => {
                     let (head, _) = request.into_parts();
                     let request = CacheableRequest::new(head, target.clone(), route, rules);

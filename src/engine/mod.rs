@@ -30,7 +30,7 @@ pub mod shared;
 use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
 use crate::invalidation::Invalidation;
-use crate::rules::{RuleSet, Verdict};
+use crate::rules::{Route, RuleSet, Verdict};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
@@ -238,7 +238,7 @@ impl Handler for Engine {
         };
         let rules = self.rules();
         let (route, why, outcome) = match rules.decide(request.method(), &target) {
-            Verdict::Cache(route) => match passes_by(&request) {
+            Verdict::Cache(route) => match passes_by(&request, &target, &route) {
                 None => {
                     let (head, _) = request.into_parts();
                     return serve::serve(self, CacheableRequest::new(head, target, route, rules)).await;
@@ -260,7 +260,7 @@ impl Handler for Engine {
 }
 
 /// Why a request on a cacheable route is forwarded as it is, if so.
-fn passes_by(request: &http::Request<Body>) -> Option<Reason> {
+fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> Option<Reason> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Some(Reason::MethodNotStorable);
     }
@@ -271,7 +271,10 @@ fn passes_by(request: &http::Request<Body>) -> Option<Reason> {
     if request.headers().contains_key(UPGRADE) && request.headers().contains_key(CONNECTION) {
         return Some(Reason::Upgrade);
     }
-    request.headers().contains_key(EXPECT).then_some(Reason::Expectation)
+    if request.headers().contains_key(EXPECT) {
+        return Some(Reason::Expectation);
+    }
+    route.bypasses(target, request.headers())
 }
 
 fn invalid_target(cause: origin::BodyError) -> Answer {

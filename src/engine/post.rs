@@ -37,6 +37,10 @@ impl Post<'_> {
             return None;
         }
         let RouteVerdict::Cache(route) = self.rules.decide(&Method::GET, self.target) else { return None };
+        // A GET that carried the same would pass the cache by, so this answer is none to share either.
+        if route.bypasses(self.target, self.headers).is_some() {
+            return None;
+        }
         let mut get = http::Request::new(());
         *get.headers_mut() = self.headers.clone();
         let (head, ()) = get.into_parts();

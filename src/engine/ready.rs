@@ -131,6 +131,9 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     let target = headers.root.beside(path_and_query);
     let rules = engine.rules();
     let Verdict::Cache(route) = rules.decide(&Method::GET, &target) else { return None };
+    if route.bypasses(&target, &headers.headers).is_some() {
+        return None;
+    }
     let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules);
     let now = engine.now();
     let usable = match engine.find(&request, now) {

@@ -42,7 +42,7 @@ impl QueryRule {
 }
 
 /// A parameter's name as an origin reads it: `+` is a space, percent-encodings are decoded.
-fn decoded_name(parameter: &str) -> String {
+pub(super) fn decoded_name(parameter: &str) -> String {
     let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
     if name.contains(['%', '+']) {
         String::from_utf8_lossy(&percent_decode(&name.replace('+', " "))).into_owned()

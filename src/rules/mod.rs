@@ -5,6 +5,7 @@
 //! that says how a request reaches the origin, and both key and `Vary` are computed from its view.
 
 pub mod body_tags;
+pub mod bypass;
 mod coverage;
 pub mod event;
 pub mod fetch;

@@ -1,6 +1,7 @@
 //! One route, resolved.
 
 use super::body_tags::BodyTags;
+use super::bypass::BypassRule;
 use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
 use super::pattern::{HostPattern, PathPattern};
@@ -56,6 +57,8 @@ pub struct Route {
     pub lifetime: LifetimeRule,
     /// Under which key.
     pub key: KeyRecipe,
+    /// Which requests pass the cache by; none: as far as the route has a say, none does.
+    pub bypass: Option<BypassRule>,
     /// Tags besides the origin's.
     pub tags: Vec<TagTemplate>,
     /// Answers that set cookies.
@@ -92,6 +95,7 @@ impl Route {
             mode: RouteMode::Cache,
             lifetime: LifetimeRule::by_origin(),
             key: KeyRecipe { query: QueryRule::AsReceived, headers: Vec::new(), cookies: CookieRule::AsReceived },
+            bypass: None,
             tags: Vec::new(),
             set_cookie: SetCookieRule::Refuse,
             compression: CompressionRule::Off,

@@ -43,6 +43,9 @@ labelled! {
         AmbiguousPath "ambiguous-path" "The path can be read in more than one way (encoded delimiters, backslashes, path parameters), so it is never cached.",
         RequestBody "request-body" "The request carries a body, which is no part of a key.",
         Upgrade "upgrade" "The request asks for another protocol.",
+        BypassCookie "bypass-cookie" "The request carries a cookie that the route's bypass names.",
+        BypassHeader "bypass-header" "The request carries a header that the route's bypass names.",
+        BypassQuery "bypass-query" "The request carries a query parameter that the route's bypass names.",
         Expectation "expectation" "The request expects an interim answer of its own.",
         // Lookup.
         NotStored "not-stored" "Nothing is stored under this key.",

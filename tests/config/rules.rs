@@ -250,17 +250,6 @@ const BAD: &[(&str, &[Expected])] = &[
     ("R\nset_cookie = false", &[(3, 14, "expected a string, found a boolean", None)]),
     ("R\nmax_body = 0", &[(3, 12, "no body fits into `max_body`", Some("write `cache = false` to store nothing"))]),
     (
-        "R\nedge_side_includes = true",
-        &[(
-            3,
-            1,
-            "unknown key `edge_side_includes`",
-            Some(
-                "known here: name, path, methods, host, cache, ttl, origin, ttl_by_status, jitter, stale_while_revalidate, stale_if_error, refresh_ahead, query, headers, cookies, tags, set_cookie, compress, max_body, tags_from_body, tag_prefix, purge_on_write, coalesce_wait, miss_limit",
-            ),
-        )],
-    ),
-    (
         "R\nname = \"x\"\n[[route]]\nname = \"x\"\npath = \"/b\"",
         &[(
             5,
@@ -286,6 +275,15 @@ fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
         let text = text.replace("R\n", "[[route]]\npath = \"/a\"\n");
         assert_problems(&text, &refused(&text, check_rules_text(&text)), expected);
     }
+}
+
+#[test]
+fn a_key_that_is_near_to_none_is_answered_with_all_there_are() {
+    let text = "[[route]]\npath = \"/a\"\nedge_side_includes = true";
+    let [report] = &refused(text, check_rules_text(text))[..] else { panic!("one problem") };
+    assert_eq!((report.line, report.message.as_str()), (Some(3), "unknown key `edge_side_includes`"));
+    let hint = report.hint.as_deref().unwrap();
+    assert!(hint.starts_with("known here: name, path, ") && hint.contains(", miss_limit"), "{hint}");
 }
 
 #[test]
