@@ -297,7 +297,9 @@ fn warnings_tell_what_hardly_means_what_it_says() {
                 0,
                 0,
                 "there is no route in `rules.toml`, so everything passes through",
-                Some("add a `[[route]]` with a `path`"),
+                Some(
+                    "write a file there that says what may be cached: `[[route]]`, `path = \"/api/products/**\"`, `ttl = \"1m\"`; it is read as soon as it is there",
+                ),
             )],
         ),
         (
