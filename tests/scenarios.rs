@@ -23,6 +23,7 @@ mod scenarios {
     mod invariant_7_rules;
     mod invariant_8_pass_through;
     mod invariant_9_hostile;
+    mod leaving_clients;
     mod ranges;
     mod stale;
     mod unsafe_methods;

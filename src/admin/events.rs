@@ -10,6 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use std::sync::Arc;
 
 #[derive(Serialize)]
 pub(super) struct Answer {
@@ -20,7 +21,10 @@ pub(super) struct Answer {
 
 pub(super) async fn take(State(state): State<AdminState>, body: ReadBody) -> Result<Json<Answer>, Problem> {
     let event = Event::parse_json(&body_bytes(body)?);
-    let taken = state.events.take(EventSource::Admin, event).await.map_err(|error| {
+    let events = Arc::clone(&state.events);
+    // Whoever leaves has told of it all the same.
+    let taking = state.engine.unattended().finish(|_| async move { events.take(EventSource::Admin, event).await });
+    let taken = taking.await.map_err(|error| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
             .hint("this instance has purged; send the event again for the others, repeating it does no harm")
     })?;

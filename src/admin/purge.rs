@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest that a purge waits for other instances.
@@ -58,12 +59,17 @@ pub(super) async fn purge(
     let asked: Asked = json(&body_bytes(body)?)?;
     let wait = wait_of(&asked.wait)?;
     let purge = purge_of(&asked, &state.engine.rules())?;
-    let receipt =
-        state.engine.invalidation().purge(purge, PurgeOptions { wait, idempotency_key }).await.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "a purge holds on this instance alone");
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-                .hint("this instance has purged; ask again for the others, repeating a purge does no harm")
-        })?;
+    let engine = Arc::clone(&state.engine);
+    let options = PurgeOptions { wait: None, idempotency_key };
+    // Whoever leaves has asked for it all the same; only the waiting is the caller's own.
+    let purging =
+        state.engine.unattended().finish(|_| async move { engine.invalidation().purge(purge, options).await });
+    let receipt = purging.await.map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "a purge holds on this instance alone");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            .hint("this instance has purged; ask again for the others, repeating a purge does no harm")
+    })?;
+    let receipt = state.engine.invalidation().awaited(receipt, wait.unwrap_or_default()).await;
     let status = if wait.is_some() && !receipt.pending.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(ShownReceipt::from(&receipt))).into_response())
 }

@@ -33,7 +33,8 @@ impl Connected<IncomingStream<'_, TcpListener>> for AcceptedAt {
     }
 }
 
-/// Serves the admin API on `listener` until `shutdown` is done, and a little longer for calls under way.
+/// Serves the admin API on `listener` until `shutdown` is done, and a little longer for calls under way, those included
+/// whose callers have left.
 ///
 /// # Errors
 /// Where the listener fails for good.
@@ -43,6 +44,7 @@ pub async fn serve(
     options: AdminOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let engine = Arc::clone(&state.engine);
     let service = router(state, &options).into_make_service_with_connect_info::<AcceptedAt>();
     let (asked, asked_to_stop) = tokio::sync::oneshot::channel();
     let stopping = async move {
@@ -57,8 +59,14 @@ pub async fn serve(
         }
         tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
+    let served = async {
+        let served = serving.await;
+        // What their callers did not wait for.
+        engine.unattended().settled().await;
+        served
+    };
     tokio::select! {
-        served = serving => served,
+        served = served => served,
         () = drained => Ok(()),
     }
 }

@@ -26,6 +26,8 @@ mod request;
 mod respond;
 mod serve;
 pub mod shared;
+pub mod unattended;
+mod written;
 
 use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
@@ -53,9 +55,15 @@ use shared::Shared;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use tokio::time::timeout;
+use unattended::Unattended;
 
 /// How many uncacheable keys are remembered.
 const UNCACHEABLE_KEYS_MAX: usize = 65_536;
+
+/// How long what was cut off may take to invalidate what it may have changed.
+const CUT_OFF_MAX: Duration = Duration::from_secs(2);
 
 /// What the connection tells of a request besides its head.
 #[derive(Debug, Clone)]
@@ -114,6 +122,16 @@ pub trait Handler: Send + Sync + 'static {
         let _ = request;
         None
     }
+
+    /// Resolves once nothing is under way that has outlived its client.
+    fn settled(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// Ends what is under way without its client, in short time.
+    fn cut_off(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 }
 
 /// What the engine is made of.
@@ -148,6 +166,7 @@ pub struct Engine {
     hot_keys: HotKeys,
     refresh: RefreshOptions,
     refreshed: AtomicU64,
+    unattended: Arc<Unattended>,
 }
 
 impl Engine {
@@ -167,6 +186,7 @@ impl Engine {
             hot_keys: HotKeys::new(parts.refresh.hot_keys),
             refresh: parts.refresh,
             refreshed: AtomicU64::new(0),
+            unattended: Unattended::new(),
         })
     }
 
@@ -191,6 +211,12 @@ impl Engine {
     #[must_use]
     pub fn invalidation(&self) -> &Arc<Invalidation> {
         &self.invalidation
+    }
+
+    /// What runs to its end whether or not its client stays.
+    #[must_use]
+    pub const fn unattended(&self) -> &Arc<Unattended> {
+        &self.unattended
     }
 
     fn now(&self) -> Timestamp {
@@ -251,11 +277,21 @@ impl Handler for Engine {
             }
             Verdict::Pass { route, why } => (route, why, Outcome::Pass),
         };
-        Box::pin(pass::pass(self, request, target, rules, Bypass { route, why, outcome })).await
+        pass::pass(self, request, target, rules, Bypass { route, why, outcome }).await
     }
 
     fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
         ready::ready_hit(self, request)
+    }
+
+    async fn settled(self: &Arc<Self>) {
+        self.unattended.settled().await;
+    }
+
+    async fn cut_off(self: &Arc<Self>) {
+        self.unattended.cut_off();
+        // What the log has not taken by then holds on this instance, which ends.
+        let _ = timeout(CUT_OFF_MAX, self.unattended.settled()).await;
     }
 }
 

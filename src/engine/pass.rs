@@ -1,7 +1,7 @@
 //! Requests that pass the cache by: forwarded as they came, answered as the origin answers.
 //!
-//! Two things happen on the way all the same. A successful unsafe request invalidates what is stored for the targets it
-//! changed (RFC 9111 section 4.4). A POST whose answer names its own URL as Content-Location and says how long it is
+//! Two things happen on the way all the same. An unsafe request that succeeds, or whose outcome nobody knows, invalidates
+//! what is stored for the targets it changed (RFC 9111 section 4.4), whether or not its client stays. A POST whose answer names its own URL as Content-Location and says how long it is
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::admit::Draft;
@@ -9,14 +9,17 @@ use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
+use super::unattended::Patience;
+use super::written::{Aftermath, WrittenBody};
 use super::{Answer, Engine, Failure};
 use crate::invalidation::PurgeOptions;
+use crate::invalidation::log::LogError;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
 use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::{CacheStatus, Forward};
 use crate::semantics::entity_tag;
-use crate::semantics::invalidate::invalidated_targets;
+use crate::semantics::invalidate::{invalidated_targets, is_safe};
 use crate::semantics::origin_tags::invalidated_groups;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
@@ -39,6 +42,7 @@ pub(super) struct Bypass {
 
 /// What is known of a request while its answer is awaited.
 struct Passing {
+    engine: Arc<Engine>,
     method: Method,
     target: Target,
     headers: HeaderMap,
@@ -46,7 +50,7 @@ struct Passing {
     bypass: Bypass,
 }
 
-/// Forwards a request.
+/// Forwards a request. An unsafe one is seen to its end whether or not its client stays: what was sent may be done.
 pub(super) async fn pass(
     engine: &Arc<Engine>,
     mut request: http::Request<Body>,
@@ -57,36 +61,83 @@ pub(super) async fn pass(
     entity_tag::add_tags_without_coding(request.headers_mut());
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
-    let passing = Passing { method, target, headers, rules, bypass };
-    let requested_at = engine.now();
-    let stamp = engine.invalidation().applied();
-    match forward(engine, request, &passing.target).await {
-        Err(error) => passing.failed(error),
-        Ok(response) => {
-            let times = ExchangeTimes { requested_at, received_at: engine.now() };
-            let changed = passing.changed_by(&response);
-            let mut draft = passing.draft_for_get(&response, times, stamp);
-            passing.invalidate(engine, changed, draft.as_deref_mut()).await;
-            passing.answered(match draft {
-                Some(draft) => post::keep(engine, draft, response),
-                None => response,
-            })
-        }
+    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, bypass };
+    if is_safe(&passing.method) {
+        return match Box::pin(passing.forward(request)).await {
+            Ok(response) => passing.answered(response),
+            Err(error) => passing.failed(error),
+        };
     }
+    engine.unattended().finish(|patience| passing.write(request, patience)).await
 }
 
-async fn forward(
-    engine: &Engine,
-    mut request: http::Request<Body>,
-    target: &Target,
-) -> Result<Response<Body>, OriginError> {
-    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    *request.uri_mut() = super::origin_form(path)?;
-    request.headers_mut().insert(HOST, target.host_value());
-    engine.origin().fetch(request).await
+/// Purges what a write has changed, or may have.
+pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
+    if scopes.is_empty() {
+        return;
+    }
+    let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+    told(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
+}
+
+fn told<T>(purged: Result<T, LogError>, url: &str) -> Option<T> {
+    purged
+        .inspect_err(
+            |error| tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only"),
+        )
+        .ok()
+}
+
+/// Whether the origin may have acted on a request that failed so: not where nothing of it was sent.
+const fn may_have_acted(reason: Reason) -> bool {
+    !matches!(reason, Reason::UpstreamConnect | Reason::UpstreamNoServer | Reason::InvalidTarget)
 }
 
 impl Passing {
+    async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        *request.uri_mut() = super::origin_form(path)?;
+        request.headers_mut().insert(HOST, self.target.host_value());
+        self.engine.origin().fetch(request).await
+    }
+
+    /// An unsafe request, from its first byte to the head of its answer, with what that invalidates.
+    async fn write(self, request: http::Request<Body>, mut patience: Patience) -> Answer {
+        let requested_at = self.engine.now();
+        let stamp = self.engine.invalidation().applied();
+        let forwarded = tokio::select! {
+            biased;
+            forwarded = self.forward(request) => forwarded,
+            () = patience.over() => Err(OriginError { reason: Reason::CutOff, cause: None }),
+        };
+        let response = match forwarded {
+            Ok(response) => response,
+            Err(error) => {
+                // RFC 9111 section 4.4 speaks of answers. Here nobody knows what the origin has done, so it may have.
+                if may_have_acted(error.reason) {
+                    let changed = self.changed_by(vec![self.target.clone()], &HeaderMap::new());
+                    invalidate(&self.engine, changed, self.target.url()).await;
+                }
+                return self.failed(error);
+            }
+        };
+        let times = ExchangeTimes { requested_at, received_at: self.engine.now() };
+        let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
+        let changed = self.changed_by(targets, response.headers());
+        let response = match self.draft_for_get(&response, times, stamp) {
+            Some(mut draft) => {
+                self.invalidate_by_answer(changed, &mut draft).await;
+                post::keep(&self.engine, draft, response)
+            }
+            None => {
+                invalidate(&self.engine, changed.clone(), self.target.url()).await;
+                let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
+                response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }))
+            }
+        };
+        self.answered(response)
+    }
+
     fn failed(self, error: OriginError) -> Answer {
         let failure = OriginFailure::from(error);
         let decision = self.decision(Outcome::Error, failure.reason, None);
@@ -109,43 +160,32 @@ impl Passing {
         Decision { outcome, reason, route: self.bypass.route.as_ref().map(|route| route.name.clone()), cache_status }
     }
 
-    /// What a successful unsafe request has changed among what may be stored.
-    fn changed_by(&self, response: &Response<Body>) -> Vec<Scope> {
-        let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
-        // Something was written: the request's own target is always among what that invalidates.
-        let is_written = !targets.is_empty();
+    /// What a write to `targets`, its own among them, has changed of what may be stored. Nothing was written where there
+    /// are none.
+    fn changed_by(&self, targets: Vec<Target>, answered: &HeaderMap) -> Vec<Scope> {
+        if targets.is_empty() {
+            return Vec::new();
+        }
         let keyed = targets.into_iter().filter_map(|target| match self.rules.decide(&Method::GET, &target) {
             RouteVerdict::Cache(route) => Some(Scope::Url(route.keyed_target(target).url().into())),
             RouteVerdict::Pass { .. } => None,
         });
-        let mut scopes: Vec<Scope> = keyed.collect();
-        if is_written {
-            let route = self.rules.route_through(&self.target);
-            let written = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();
-            let groups = invalidated_groups(response.headers()).into_iter().filter_map(|group| Tag::new(&group).ok());
-            scopes.extend(written.into_iter().chain(groups).map(Scope::Tag));
-        }
-        scopes
+        let route = self.rules.route_through(&self.target);
+        let written = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();
+        let groups = invalidated_groups(answered).into_iter().filter_map(|group| Tag::new(&group).ok());
+        keyed.chain(written.into_iter().chain(groups).map(Scope::Tag)).collect()
     }
 
-    /// Purges what has changed, before the client hears of the success. What is to be stored of the answer itself is
-    /// newer than that.
-    async fn invalidate(&self, engine: &Engine, scopes: Vec<Scope>, own: Option<&mut Draft>) {
+    /// As [`invalidate`], before the client hears of the success. What is to be stored of the answer itself is newer than
+    /// that.
+    async fn invalidate_by_answer(&self, scopes: Vec<Scope>, own: &mut Draft) {
         if scopes.is_empty() {
             return;
         }
-        let invalidation = engine.invalidation();
         let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
-        let purged = match own {
-            None => invalidation.purge(purge, PurgeOptions::default()).await.map(drop),
-            Some(draft) => {
-                let stamp = invalidation.purge_by_answer(purge, draft.stamp, &draft.membership()).await;
-                stamp.map(|stamp| draft.stamp = stamp)
-            }
-        };
-        if let Err(error) = purged {
-            let url = self.target.url();
-            tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only");
+        let purged = self.engine.invalidation().purge_by_answer(purge, own.stamp, &own.membership()).await;
+        if let Some(stamp) = told(purged, self.target.url()) {
+            own.stamp = stamp;
         }
     }
 

@@ -36,7 +36,7 @@ impl Invalidation {
             Some(receipt) => receipt,
             None => self.append(purge, key, |_| ()).await?.0,
         };
-        Ok(self.awaited(receipt, options.wait.unwrap_or_default()).await)
+        Ok(self.awaited((*receipt).clone(), options.wait.unwrap_or_default()).await)
     }
 
     /// Purges for an answer that brings the change with it and is to be stored: it is newer than the purge although its
@@ -116,14 +116,14 @@ impl Invalidation {
     }
 
     /// The receipt with who has applied it by now, once nobody is pending or `wait` is over.
-    async fn awaited(&self, receipt: Arc<Receipt>, wait: Duration) -> Receipt {
+    pub async fn awaited(&self, receipt: Receipt, wait: Duration) -> Receipt {
         let deadline = tokio::time::Instant::now() + wait;
         let mut pause = PROGRESS_PAUSE.0;
         loop {
             let progress = self.progress(receipt.stamp).await;
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             if progress.pending.is_empty() || left.is_zero() {
-                return Receipt { applied: progress.applied, pending: progress.pending, ..(*receipt).clone() };
+                return Receipt { applied: progress.applied, pending: progress.pending, ..receipt };
             }
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(PROGRESS_PAUSE.1);

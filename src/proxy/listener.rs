@@ -49,8 +49,8 @@ pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Serves connections from `listener` until `shutdown` resolves; then accepts no more, lets requests under way finish
-/// for at most `drain_timeout`, ends what is left, and returns.
+/// Serves connections from `listener` until `shutdown` resolves; then accepts no more, lets requests under way finish,
+/// and what has outlived its client too, for at most `drain_timeout`, ends what is left, and returns.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
@@ -82,10 +82,14 @@ pub async fn serve<H: Handler>(
     }
     drop(listener);
     server.shutdown.begin();
-    let drained = tokio::time::timeout(drain_timeout, async { while connections.join_next().await.is_some() {} });
+    let drained = tokio::time::timeout(drain_timeout, async {
+        while connections.join_next().await.is_some() {}
+        server.handler.settled().await;
+    });
     if drained.await.is_err() {
         tracing::warn!(connections = connections.len(), "the time to drain is over, ending what is left");
         connections.shutdown().await;
+        server.handler.cut_off().await;
     }
 }
 

@@ -4,9 +4,6 @@ use super::target::Target;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 
-/// How many lines of Location and of Content-Location are looked at; both should have one.
-const LINES_MAX: usize = 4;
-
 /// The targets that a response invalidates: the request's own, and those that Location and Content-Location name
 /// on the same origin; none for a safe method or an unsuccessful status (anything but 2xx and 3xx).
 #[must_use]
@@ -23,7 +20,7 @@ pub fn invalidated_targets(method: &Method, target: &Target, status: StatusCode,
     let mut invalidated = vec![target.clone()];
     // "A cache MAY invalidate other URIs [...] in particular, the URI(s) in the Location and Content-Location".
     for field in [LOCATION, CONTENT_LOCATION] {
-        for line in headers.get_all(field).iter().take(LINES_MAX) {
+        for line in headers.get_all(field) {
             let Ok(reference) = line.to_str() else { continue };
             let Ok(named) = target.join(reference) else { continue };
             // "MUST NOT trigger an invalidation [...] if the origin of the URI to be invalidated differs".
@@ -35,8 +32,9 @@ pub fn invalidated_targets(method: &Method, target: &Target, status: StatusCode,
     invalidated
 }
 
-/// RFC 9110 section 9.2.1, and QUERY of RFC 10008.
-fn is_safe(method: &Method) -> bool {
+/// Whether a method is known to be safe: RFC 9110 section 9.2.1, and QUERY of RFC 10008.
+#[must_use]
+pub fn is_safe(method: &Method) -> bool {
     matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "QUERY")
 }
 
@@ -119,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn each_target_is_named_once_and_their_number_is_bounded() {
+    fn each_target_is_named_once_and_none_is_left_out() {
         let twice = [("location", "/a"), ("content-location", "/a")];
         assert_eq!(invalidated("PUT", 201, &twice), [OWN, "https://shop.example.com/a"]);
         let names: Vec<_> = (0..100).map(|number| format!("/{number}")).collect();
         let many: Vec<_> = names.iter().map(|name| ("location", name.as_str())).collect();
-        assert_eq!(invalidated("PUT", 201, &many).len(), 1 + LINES_MAX);
+        assert_eq!(invalidated("PUT", 201, &many).len(), 1 + many.len());
     }
 
     proptest! {

@@ -108,6 +108,7 @@ labelled! {
         UpstreamClosed "upstream-closed" "The upstream closed the connection before its answer.",
         UpstreamInvalid "upstream-invalid" "The upstream's answer is not valid HTTP.",
         UpstreamErrorStatus "upstream-error-status" "The upstream answered with a server error.",
+        CutOff "cut-off" "The exchange was ended before its answer: its client had left and too much went on without clients, or Larder was ending.",
         ClientBody "client-body" "The client's request body failed before its end.",
         Loop "loop" "The request has already passed through this instance.",
     }

@@ -1,0 +1,141 @@
+//! The answer to a successful write on its way to the client.
+//!
+//! The origin may go on changing things while it answers. So what a write has changed is invalidated when the head of
+//! the answer is there and once more at the answer's end, whatever end that is. A client that leaves in between does not
+//! end the exchange: the rest is read without it, for a while.
+
+use super::Engine;
+use super::origin::{Body, BodyError};
+use super::unattended::Patience;
+use crate::scope::Scope;
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+/// How long an answer is read without its client. An answer may be a stream that never ends.
+const READ_ALONE_MAX: Duration = Duration::from_secs(30);
+
+/// Invalidates once more what a write has changed.
+#[derive(Clone)]
+pub(super) struct Aftermath {
+    /// The engine.
+    pub(super) engine: Arc<Engine>,
+    /// What the write has changed.
+    pub(super) scopes: Vec<Scope>,
+    /// Where it was sent, for the log.
+    pub(super) url: Box<str>,
+}
+
+impl Aftermath {
+    async fn invalidate(self) {
+        super::pass::invalidate(&self.engine, self.scopes, &self.url).await;
+    }
+}
+
+type Piece = Option<Result<Frame<Bytes>, BodyError>>;
+
+/// Where the answer stands.
+enum State {
+    /// Under way.
+    Streaming(Aftermath),
+    /// It has ended with this, which the client gets once the invalidation is done.
+    Ended(oneshot::Receiver<()>, Piece),
+    /// The client has had all of it.
+    Over,
+}
+
+/// The body of such an answer.
+pub(super) struct WrittenBody {
+    inner: Option<Body>,
+    state: State,
+}
+
+impl WrittenBody {
+    /// The body of an answer whose head was there when `aftermath` was last invalidated.
+    pub(super) fn watch(inner: Body, aftermath: Aftermath) -> Body {
+        if inner.is_end_stream() || aftermath.scopes.is_empty() {
+            return inner;
+        }
+        Self { inner: Some(inner), state: State::Streaming(aftermath) }.boxed_unsync()
+    }
+
+    fn take_aftermath(&mut self) -> Option<Aftermath> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Streaming(aftermath) => Some(aftermath),
+            state => {
+                self.state = state;
+                None
+            }
+        }
+    }
+}
+
+impl http_body::Body for WrittenBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Piece> {
+        let this = self.get_mut();
+        loop {
+            match (&mut this.state, &mut this.inner) {
+                (State::Streaming(_), Some(inner)) => {
+                    let piece = ready!(Pin::new(&mut *inner).poll_frame(context));
+                    if matches!(piece, Some(Ok(_))) && !inner.is_end_stream() {
+                        return Poll::Ready(piece);
+                    }
+                    let Some(aftermath) = this.take_aftermath() else { return Poll::Ready(piece) };
+                    let unattended = Arc::clone(aftermath.engine.unattended());
+                    this.state = State::Ended(unattended.begin(|_| aftermath.invalidate()), piece);
+                }
+                (State::Ended(invalidated, piece), _) => {
+                    // It ends without a word only with the runtime.
+                    let _ = ready!(Pin::new(invalidated).poll(context));
+                    let piece = piece.take();
+                    this.state = State::Over;
+                    return Poll::Ready(piece);
+                }
+                (State::Over | State::Streaming(_), _) => return Poll::Ready(None),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.state, &self.inner) {
+            (State::Streaming(_), Some(inner)) => inner.size_hint(),
+            (State::Ended(_, Some(Ok(frame))), _) => {
+                SizeHint::with_exact(frame.data_ref().map_or(0, |data| data.len() as u64))
+            }
+            _ => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl Drop for WrittenBody {
+    fn drop(&mut self) {
+        if let (Some(aftermath), Some(inner)) = (self.take_aftermath(), self.inner.take()) {
+            let unattended = Arc::clone(aftermath.engine.unattended());
+            drop(unattended.begin(|patience| read_alone(inner, aftermath, patience)));
+        }
+    }
+}
+
+/// Reads an answer to its end without its client, as far as that goes, and then invalidates.
+async fn read_alone(mut inner: Body, aftermath: Aftermath, mut patience: Patience) {
+    let read = timeout(READ_ALONE_MAX, async { while let Some(Ok(_)) = inner.frame().await {} });
+    tokio::select! {
+        _ = read => {}
+        () = patience.over() => {}
+    }
+    drop(inner);
+    aftermath.invalidate().await;
+}
