@@ -109,6 +109,11 @@ impl AdminClient {
         Ok(Self { base, token: options.token })
     }
 
+    /// The API that listens here and wants no token.
+    pub(super) fn at(address: std::net::SocketAddr) -> Self {
+        Self { base: format!("http://{address}"), token: None }
+    }
+
     /// Asks with GET. `fields` are sent besides the token.
     ///
     /// # Errors

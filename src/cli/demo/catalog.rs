@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One product.
@@ -24,6 +25,7 @@ pub(super) struct Product {
 #[derive(Debug)]
 pub(super) struct Catalog {
     products: Mutex<BTreeMap<u32, Product>>,
+    searches: AtomicU64,
 }
 
 const KINDS: [(&str, &str); 6] = [
@@ -46,7 +48,7 @@ impl Catalog {
             let price_cents = 999 + id * 37 % 9000;
             products.insert(id, Product { id, name, category, price_cents, stock: 1000 });
         }
-        Self { products: Mutex::new(products) }
+        Self { products: Mutex::new(products), searches: AtomicU64::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Product>> {
@@ -66,9 +68,15 @@ impl Catalog {
 
     /// The products whose name holds every word.
     pub(super) fn search(&self, words: &str) -> Vec<Product> {
+        self.searches.fetch_add(1, Ordering::Relaxed);
         let words = words.to_lowercase();
         let matches = |product: &&Product| words.split_whitespace().all(|word| product.name.contains(word));
         self.lock().values().filter(matches).take(20).cloned().collect()
+    }
+
+    /// How many searches there were.
+    pub(super) fn searches(&self) -> u64 {
+        self.searches.load(Ordering::Relaxed)
     }
 
     /// Sells one, and says how many are left.

@@ -1,22 +1,30 @@
-//! `larder demo`: a sample shop API and the proxy in front of it, in one process, with the curl lines to try.
+//! `larder demo`: a sample shop API and the proxy in front of it, in one process. It plays itself once, then stays up with
+//! the curl lines to try.
 
 mod catalog;
 mod shop;
+mod tour;
 mod walkthrough;
 
 use crate::cli::serve;
 use crate::config::{self, Overrides};
 use anyhow::Context as _;
-use std::io::Write as _;
+use shop::Shop;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tour::Tour;
 
 /// What `larder demo` takes.
 #[derive(Debug, clap::Args)]
 pub struct DemoArguments {
     /// Where the proxy listens; port 0 picks a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Where its admin API listens; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9180")]
+    admin: SocketAddr,
 }
 
 /// The rules that the demo runs under.
@@ -31,20 +39,31 @@ pub fn run(arguments: DemoArguments) -> anyhow::Result<()> {
 }
 
 async fn serve_both(arguments: DemoArguments) -> anyhow::Result<()> {
-    let shop = shop::start().await.context("cannot start the sample shop")?;
-    let folder = ConfigFolder::create(arguments.listen, shop)?;
+    let shop = Shop::start().await.context("cannot start the sample shop")?;
+    let folder = ConfigFolder::create(&arguments, shop.address)?;
     let config = config::load(&folder.path().join("proxy.toml"), &Overrides::default())?;
-    let larder = serve::start(config).await?;
+    let started = serve::start(config).await;
+    let larder =
+        started.context("cannot start the proxy (hint: --listen 127.0.0.1:0 --admin 127.0.0.1:0 picks free ports)")?;
     let places = walkthrough::Places {
         larder: larder.data_address,
         admin: larder.admin_address,
-        shop,
+        shop: shop.address,
         rules: folder.path().join("rules.toml"),
     };
-    write!(std::io::stdout(), "{}", walkthrough::text(&places)).context("cannot print")?;
+    let mut out = anstream::stdout();
+    writeln!(out, "Larder is at http://{}, in front of a sample shop at http://{}.", places.larder, places.shop)
+        .context("cannot print")?;
+    Tour { places: &places, shop: &shop, pause: pause() }.play(&mut out).await?;
+    write!(out, "{}", walkthrough::text(&places)).context("cannot print")?;
     stop_asked().await?;
     larder.stop().await;
     Ok(())
+}
+
+/// Time to read along on a terminal; none where a program reads.
+fn pause() -> Duration {
+    if std::io::stdout().is_terminal() { Duration::from_millis(1200) } else { Duration::ZERO }
 }
 
 /// Ends with the first interrupt or request to terminate.
@@ -62,16 +81,17 @@ async fn stop_asked() -> anyhow::Result<()> {
 struct ConfigFolder(PathBuf);
 
 impl ConfigFolder {
-    fn create(listen: SocketAddr, shop: SocketAddr) -> anyhow::Result<Self> {
+    fn create(arguments: &DemoArguments, shop: SocketAddr) -> anyhow::Result<Self> {
         let path = std::env::temp_dir().join(format!("larder-demo-{}", std::process::id()));
         std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
         let folder = Self(path);
         folder.write("rules.toml", RULES)?;
+        let DemoArguments { listen, admin } = arguments;
         folder.write(
             "proxy.toml",
             &format!(
                 "rules = \"rules.toml\"\n\n[listen]\nhttp = \"{listen}\"\n\n[upstream]\nservers = [\"http://{shop}\"]\n\n\
-                 [admin]\nlisten = \"127.0.0.1:0\"\n"
+                 [admin]\nlisten = \"{admin}\"\n\n[log]\naccess = false\n"
             ),
         )?;
         Ok(folder)

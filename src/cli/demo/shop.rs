@@ -17,21 +17,37 @@ const LISTING_TAKES: Duration = Duration::from_millis(150);
 /// What a search costs it.
 const SEARCH_TAKES: Duration = Duration::from_millis(300);
 
-/// Starts the shop on a free loopback port; it runs as long as the process.
-pub(super) async fn start() -> std::io::Result<SocketAddr> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move { axum::serve(listener, router()).await });
-    Ok(address)
+/// The shop, running.
+#[derive(Debug)]
+pub(super) struct Shop {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    catalog: Arc<Catalog>,
 }
 
-fn router() -> Router {
+impl Shop {
+    /// Starts the shop on a free loopback port; it runs as long as the process.
+    pub(super) async fn start() -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let (address, catalog) = (listener.local_addr()?, Arc::new(Catalog::stocked()));
+        let router = router(Arc::clone(&catalog));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { address, catalog })
+    }
+
+    /// How many searches it has worked on.
+    pub(super) fn searches(&self) -> u64 {
+        self.catalog.searches()
+    }
+}
+
+fn router(catalog: Arc<Catalog>) -> Router {
     Router::new()
         .route("/api/products", get(listing))
         .route("/api/products/{id}", get(product).patch(reprice))
         .route("/api/search", get(search))
         .route("/api/inventory/{id}", get(inventory))
-        .with_state(Arc::new(Catalog::stocked()))
+        .with_state(catalog)
 }
 
 #[derive(Deserialize)]

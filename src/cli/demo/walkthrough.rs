@@ -21,8 +21,8 @@ pub(super) struct Places {
 pub(super) fn text(places: &Places) -> String {
     let Places { larder, admin, shop, rules } = places;
     let mut text = format!(
-        "Larder is at http://{larder}, in front of a sample shop at http://{shop}.\n\
-         Its admin API is at http://{admin}. Its rules are in {}: edit them and save.\n\n\
+        "\nNow you. Larder is at http://{larder}, its admin API and status page at http://{admin},\n\
+         the shop itself at http://{shop}. The rules are in {}: edit them and save.\n\n\
          Paste these lines into another terminal. Look at Cache-Status and Age.\n",
         rules.display()
     );
