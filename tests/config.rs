@@ -4,6 +4,8 @@
 mod events;
 #[path = "config/fleet.rs"]
 mod fleet;
+#[path = "config/privacy.rs"]
+mod privacy;
 #[path = "config/proxy_file.rs"]
 mod proxy_file;
 #[path = "config/reload.rs"]

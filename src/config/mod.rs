@@ -9,6 +9,7 @@
 mod event;
 mod event_sources;
 mod fleet;
+mod privacy_lint;
 pub mod problem;
 mod proxy_file;
 pub mod reload;

@@ -1,5 +1,6 @@
 //! Warnings: rules that can be used but hardly mean what they say.
 
+use super::privacy_lint;
 use super::problem::{Place, Problem, Problems};
 use super::rules_file::{RawRoute, WrittenRoute};
 use super::table::Placed;
@@ -36,7 +37,10 @@ pub(super) fn lint(written: &[WrittenRoute], rule_set: &RuleSet, path: &Path, pr
     for written in written {
         match written.route.mode {
             RouteMode::PassThrough => lint_exception(&written.raw, problems),
-            RouteMode::Cache => lint_caching(written, problems),
+            RouteMode::Cache => {
+                lint_caching(written, problems);
+                privacy_lint::lint(written, problems);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::body_tags;
 use super::parts;
-use super::request::CacheableRequest;
+use super::request::{CacheableRequest, CookieStanding};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::body::StoredBody;
@@ -91,6 +91,7 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
     let exchange = Exchange {
         method: received.method,
         request_headers: received.sent,
+        credentials: request.credentials(),
         headers: received.headers,
         policy: &policy,
         lifetime: &lifetime,
@@ -119,6 +120,9 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
     let Some(variant) = variant_of(request, &headers) else {
         return Verdict::Refuse(Reason::VaryAny);
     };
+    if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
+        return Verdict::Refuse(Reason::CookieUndecided);
+    }
     let part = if received.status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
     Verdict::Store(Box::new(Draft {
         route: Arc::clone(&request.route),

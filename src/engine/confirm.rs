@@ -79,7 +79,8 @@ impl Fetch {
         let memory = self.engine.memory();
         let Some(variants) = memory.peek(&self.request.key) else { return };
         let Some(stored) = variants.entries().iter().find(|entry| self.request.picks(entry)) else { return };
-        if stored.part().is_some() {
+        // What the answer to one client's own words says is not said of what others get.
+        if stored.part().is_some() || !self.request.may_speak_for(stored) {
             return;
         }
         let length = stored.body().identity_bytes();

@@ -10,12 +10,11 @@ use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::rules::Verdict;
+use crate::semantics::credentials::carries_credentials;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
 use crate::store::tier::Lookup;
-use http::header::{
-    AGE, AUTHORIZATION, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY,
-};
+use http::header::{AGE, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Serialize;
@@ -285,7 +284,7 @@ impl Engine {
 fn shown(headers: &HeaderMap, wanted: impl Fn(&HeaderName) -> bool) -> BTreeMap<String, Vec<String>> {
     let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| wanted(name)) {
-        let secret = [COOKIE, AUTHORIZATION, SET_COOKIE].contains(name);
+        let secret = [COOKIE, SET_COOKIE].contains(name) || carries_credentials(name);
         let text = if secret { "(not shown)".into() } else { String::from_utf8_lossy(value.as_bytes()) };
         fields.entry(name.to_string()).or_default().push(text.into_owned());
     }

@@ -157,7 +157,7 @@ fn told(explanation: &Explanation) -> (&'static str, bool, &'static str, &'stati
 async fn fetched() -> (Instance, Instance) {
     let (tier, hub) = (Arc::<SimulatedTier>::default(), SimulatedRedis::new());
     let (one, two) = (Instance::with(tier.clone(), &hub), Instance::with(tier.clone(), &hub));
-    assert_eq!(told(&two.explain(&[]).await), ("absent", true, "miss", "not-stored"));
+    assert_eq!(told(&two.explain(&[]).await), ("absent", true, "miss", "no-entry"));
     assert_eq!((two.counted(), one.get().await), ((0, 0), Outcome::Miss));
     while tier.stored.lock().unwrap().is_empty() {
         advance(Duration::from_millis(1)).await;
@@ -188,7 +188,7 @@ async fn a_purge_of_what_the_shared_tier_holds_is_told() {
     let purge = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Admin };
     two.engine.invalidation().purge(purge, PurgeOptions::default()).await.unwrap();
     let explained = two.explain(&[]).await;
-    assert_eq!(told(&explained), ("present", true, "miss", "not-stored"));
+    assert_eq!(told(&explained), ("present", true, "miss", "no-entry"));
     assert_eq!(explained.shared.unwrap().stored[0].standing, "purged");
     assert_eq!(two.get().await, Outcome::Miss);
 }
@@ -197,7 +197,7 @@ async fn a_purge_of_what_the_shared_tier_holds_is_told() {
 async fn a_request_that_wants_the_origins_own_word_does_not_look_there() {
     let (_one, two) = fetched().await;
     let explained = two.explain(&[(CACHE_CONTROL, "no-cache")]).await;
-    assert_eq!(told(&explained), ("present", false, "miss", "not-stored"));
+    assert_eq!(told(&explained), ("present", false, "miss", "no-entry"));
     assert_eq!(explained.would.alone.unwrap().reason, "request-no-cache");
 }
 
@@ -205,6 +205,6 @@ async fn a_request_that_wants_the_origins_own_word_does_not_look_there() {
 async fn a_shared_tier_that_is_away_is_told_as_such() {
     let (_one, two) = fetched().await;
     two.tier.is_away.store(true, Ordering::Relaxed);
-    assert_eq!(told(&two.explain(&[]).await), ("unavailable", true, "miss", "not-stored"));
+    assert_eq!(told(&two.explain(&[]).await), ("unavailable", true, "miss", "no-entry"));
     assert_eq!(two.get().await, Outcome::Miss);
 }

@@ -231,7 +231,7 @@ impl Fetch {
     fn hand_over(mut self, response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
         // An answer that only this request's own words kept from being stored says nothing about the key.
         if !matches!(why, Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable) {
-            self.engine.uncacheable().remember(&self.request.key, why, self.engine.now());
+            self.engine.uncacheable().remember(&self.request.flight_key(None), why, self.engine.now());
         }
         self.announce(Announcement::Alone(Reason::LeaderUncacheable));
         let permit = self.duty.permit.take();

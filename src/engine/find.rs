@@ -3,7 +3,7 @@
 use super::Engine;
 use super::deliver::{self, Holding};
 use super::flown::OriginFailure;
-use super::request::CacheableRequest;
+use super::request::{CacheableRequest, CookieStanding};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
@@ -72,10 +72,10 @@ impl Engine {
     /// Judges what is stored under the request's key.
     pub(super) fn find_among(&self, request: &CacheableRequest, stored: Option<&Variants>, now: Timestamp) -> Found {
         let Some(stored) = stored else {
-            return Ask::nothing(Forward::UriMiss, Reason::NotStored);
+            return Ask::nothing(Forward::UriMiss, Reason::NoEntry);
         };
         let Some(entry) = request.select(stored) else {
-            return Ask::nothing(Forward::VaryMiss, Reason::VariantNotStored);
+            return Ask::nothing(Forward::VaryMiss, Reason::NoVariant);
         };
         let validity = match self.standing(entry) {
             Standing::Purged => return Ask::nothing(Forward::UriMiss, Reason::Purged),
@@ -109,6 +109,9 @@ pub(super) fn lifetime_of(request: &CacheableRequest, entry: &Entry) -> Lifetime
 fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Found {
     let policy = entry.policy();
     let lifetime = request.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
+    if request.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Undecided {
+        return Ask::nothing(Forward::Request, Reason::CookieUndecided);
+    }
     let holding = deliver::holding(entry, &request.method, &request.headers, now);
     let usable = |why| Usable { entry: Arc::clone(entry), why, lifetime };
     let found = match judge(&policy, &lifetime, validity, &request.directives, now) {

@@ -60,7 +60,7 @@ impl HotKeys {
         if seen >= COUNTED_ONE_BY_ONE && !seen.is_multiple_of(SAMPLED_OF) {
             return;
         }
-        let key = request.flight_key(Some(entry.variant()));
+        let key = request.representation_key(Some(entry.variant()));
         let hits = self.sketch.incr(key.fingerprint(), 1);
         let is_period_over = seen.is_multiple_of(PERIOD);
         let Ok(mut table) = self.table.try_lock() else { return };

@@ -252,7 +252,12 @@ impl Engine {
     }
 
     fn recall_uncacheable(&self, request: &CacheableRequest) -> Option<Reason> {
-        self.uncacheable.recall(&request.key, self.now())
+        let now = self.now();
+        let among_all = self.uncacheable.recall(&request.key, now);
+        among_all.or_else(|| match request.brings_undecided_cookies() {
+            true => self.uncacheable.recall(&request.flight_key(None), now),
+            false => None,
+        })
     }
 }
 

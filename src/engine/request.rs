@@ -7,11 +7,14 @@ use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::rules::{Route, RuleSet};
 use crate::scope::{Membership, Tag, Tags};
 use crate::semantics::cache_control::RequestDirectives;
+use crate::semantics::credentials::Credentials;
+use crate::semantics::lifetime::{Lifetime, LifetimeSource};
+use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
-use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HOST, RANGE};
-use http::{Extensions, HeaderMap, Method};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, RANGE};
+use http::{Extensions, HeaderMap, HeaderName, Method};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +25,15 @@ pub(super) enum Sharing {
     Shared,
     /// It fetches on its own, and why.
     Alone(Reason),
+}
+
+/// Whether anyone has said if the cookies of a request change a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CookieStanding {
+    /// The request carries none, the rule or the origin has decided, or the lifetime is the origin's own.
+    Decided,
+    /// Nobody has: the response is neither stored for others nor given to this request.
+    Undecided,
 }
 
 /// A GET or HEAD that may be answered from the cache.
@@ -63,7 +75,7 @@ impl CacheableRequest {
 
     /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
     pub(super) fn sharing(&self) -> Sharing {
-        if self.headers.contains_key(AUTHORIZATION) {
+        if self.credentials() == Credentials::Carried {
             return Sharing::Alone(Reason::Authorized);
         }
         if self.directives.no_store {
@@ -79,9 +91,44 @@ impl CacheableRequest {
             return Sharing::Alone(Reason::RequestMaxAge);
         }
         if self.method == Method::HEAD || self.headers.contains_key(RANGE) {
-            return Sharing::Alone(Reason::PartStored);
+            return Sharing::Alone(Reason::HeadOrRange);
         }
         Sharing::Shared
+    }
+
+    /// Whether it carries credentials that its key does not hold.
+    pub(super) fn credentials(&self) -> Credentials {
+        Credentials::of(&self.headers, &self.route.key.headers)
+    }
+
+    /// Whether a response of this policy and lifetime, varying by these fields, may be stored for others and given to
+    /// this request, as far as cookies go. A lifetime that only the rule gives says nothing about cookies; the origin
+    /// says with `public` or `s-maxage` that the answer is for everyone, and with `Vary: Cookie` whom it is for.
+    pub(super) fn cookie_standing(
+        &self,
+        policy: &ResponsePolicy,
+        lifetime: &Lifetime,
+        varies_by: &[(HeaderName, Box<[u8]>)],
+    ) -> CookieStanding {
+        let is_decided = lifetime.source != LifetimeSource::Route
+            || policy.directives.public
+            || policy.directives.s_maxage.is_some()
+            || !self.brings_undecided_cookies()
+            || varies_by.iter().any(|(name, _)| *name == COOKIE);
+        if is_decided { CookieStanding::Decided } else { CookieStanding::Undecided }
+    }
+
+    /// Whether the answer to this request is about the same response that others are given.
+    pub(super) fn may_speak_for(&self, entry: &Entry) -> bool {
+        let policy = entry.policy();
+        let lifetime = self.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
+        self.credentials() == Credentials::Absent
+            && self.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Decided
+    }
+
+    /// Whether it carries cookies that might change an answer whose lifetime the rule gives.
+    pub(super) fn brings_undecided_cookies(&self) -> bool {
+        self.route.leaves_cookies_undecided() && self.headers.contains_key(COOKIE)
     }
 
     /// The tags that the route gives.
@@ -99,8 +146,20 @@ impl CacheableRequest {
         }
     }
 
-    /// The key of a shared fetch: the primary key, and the variant where it is known what picks one.
+    /// The key of a shared fetch. Whether the answer to undecided cookies may be shared is known only once it comes, so
+    /// those who bring some keep to themselves: what one of them finds uncacheable is news for the others alone.
     pub(super) fn flight_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
+        let key = self.representation_key(variant);
+        if !self.brings_undecided_cookies() {
+            return key;
+        }
+        let mut builder = KeyBuilder::default();
+        builder.part(KeyPart::Path, key.as_bytes()).part(KeyPart::Cookie, b"undecided");
+        builder.finish()
+    }
+
+    /// The primary key, and the variant where it is known what picks one.
+    pub(super) fn representation_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
         let Some(variant) = variant.filter(|variant| !variant.0.is_empty()) else {
             return self.key.clone();
         };

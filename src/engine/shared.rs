@@ -134,7 +134,7 @@ impl Engine {
 fn may_be_shared(request: &CacheableRequest) -> bool {
     match request.sharing() {
         Sharing::Shared => true,
-        Sharing::Alone(why) => matches!(why, Reason::Authorized | Reason::PartStored),
+        Sharing::Alone(why) => matches!(why, Reason::Authorized | Reason::HeadOrRange),
     }
 }
 

@@ -53,7 +53,8 @@ impl LifetimeRule {
     ///
     /// `ttl` covers the statuses of [`is_lasting`] only; others live by explicit freshness or `ttl_by_status`. `jitter`
     /// shortens a lifetime that the route gives by up to its share, never one that the origin gives. The origin's
-    /// stale windows win where it names them and is respected.
+    /// stale windows win where it names them and is respected; then the route's hold only for what had a lifetime at
+    /// all, since an answer without one (`max-age=0`, `Expires: 0`) is one that the origin wants to be asked about.
     #[must_use]
     pub fn lifetime(&self, policy: &ResponsePolicy, spread: u64) -> Lifetime {
         let by_status = self.ttl_by_status.iter().find(|(status, _)| *status == policy.status).map(|(_, ttl)| *ttl);
@@ -61,12 +62,17 @@ impl LifetimeRule {
         let (fresh_for, source) = match (policy.lifetime, by_route, self.origin) {
             (OriginLifetime::Explicit(lifetime, source), _, OriginPrecedence::Respect)
             | (OriginLifetime::Explicit(lifetime, source), None, OriginPrecedence::Override) => (lifetime, source),
-            (_, Some(ttl), _) => (shortened(ttl, self.jitter, spread), LifetimeSource::Route),
+            (_, Some(ttl), _) => (ttl, LifetimeSource::Route),
             (OriginLifetime::Heuristic(lifetime), None, _) => (lifetime, LifetimeSource::Heuristic),
             (OriginLifetime::Absent, None, _) => (Duration::ZERO, LifetimeSource::Nobody),
         };
+        let was_fresh = !fresh_for.is_zero();
+        let fresh_for = match source {
+            LifetimeSource::Route => shortened(fresh_for, self.jitter, spread),
+            _ => fresh_for,
+        };
         let window = |route: Option<Duration>, origin: Option<Duration>| match self.origin {
-            OriginPrecedence::Respect => origin.or(route),
+            OriginPrecedence::Respect => origin.or(route.filter(|_| was_fresh)),
             OriginPrecedence::Override => route.or(origin),
         };
         Lifetime {

@@ -60,13 +60,17 @@ fn the_most_specific_word_of_whoever_has_precedence_wins() {
 
 #[test]
 fn stale_windows_follow_precedence_too() {
-    for (origin, of_route, of_origin, expected) in [
-        (Respect, Some(10), Some(20), Some(20)),
-        (Respect, Some(10), None, Some(10)),
-        (Respect, None, Some(20), Some(20)),
-        (Override, Some(10), Some(20), Some(10)),
-        (Override, None, Some(20), Some(20)),
-        (Override, None, None, None),
+    for (origin, fresh_for, of_route, of_origin, expected) in [
+        (Respect, 60, Some(10), Some(20), Some(20)),
+        (Respect, 60, Some(10), None, Some(10)),
+        (Respect, 60, None, Some(20), Some(20)),
+        (Override, 60, Some(10), Some(20), Some(10)),
+        (Override, 60, None, Some(20), Some(20)),
+        (Override, 60, None, None, None),
+        // Without a lifetime the route's windows hold only by `override`; the origin's own stay its own.
+        (Respect, 0, Some(10), None, None),
+        (Respect, 0, Some(10), Some(20), Some(20)),
+        (Override, 0, Some(10), None, Some(10)),
     ] {
         let rule = LifetimeRule {
             origin,
@@ -74,12 +78,16 @@ fn stale_windows_follow_precedence_too() {
             stale_if_error: of_route.map(secs),
             ..LifetimeRule::by_origin()
         };
-        let mut policy = policy(200, OriginLifetime::Absent);
+        let mut policy = policy(200, OriginLifetime::Explicit(secs(fresh_for), MaxAge));
         policy.directives.stale_while_revalidate = of_origin.map(secs);
         policy.directives.stale_if_error = of_origin.map(secs);
         let lifetime = rule.lifetime(&policy, 1);
         let windows = (lifetime.stale_while_revalidate, lifetime.stale_if_error);
-        assert_eq!(windows, (expected.map(secs), expected.map(secs)), "{origin:?} {of_route:?} {of_origin:?}");
+        assert_eq!(
+            windows,
+            (expected.map(secs), expected.map(secs)),
+            "{origin:?} {fresh_for} {of_route:?} {of_origin:?}"
+        );
     }
 }
 

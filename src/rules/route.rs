@@ -8,6 +8,7 @@ use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag};
 use http::Method;
+use http::header::COOKIE;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -113,6 +114,14 @@ impl Route {
         self.methods.is_empty()
             || self.methods.contains(method)
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// Whether it gives lifetimes, sends every cookie on and does not say which of them change an answer.
+    #[must_use]
+    pub fn leaves_cookies_undecided(&self) -> bool {
+        (self.lifetime.ttl.is_some() || !self.lifetime.ttl_by_status.is_empty())
+            && self.key.cookies == CookieRule::AsReceived
+            && !self.key.headers.contains(&COOKIE)
     }
 
     /// The tags for a settled path that the route's pattern matches, without repeats. A template whose captures make

@@ -150,10 +150,10 @@ mod tests {
                     stored: true,
                     collapsed: true,
                     ttl_secs: Some(60),
-                    detail: Some(Reason::NotStored),
+                    detail: Some(Reason::NoEntry),
                     ..miss
                 },
-                "larder; fwd=uri-miss; fwd-status=200; ttl=60; stored; collapsed; detail=not-stored",
+                "larder; fwd=uri-miss; fwd-status=200; ttl=60; stored; collapsed; detail=no-entry",
             ),
             (CacheStatus { ttl_secs: Some(i64::MAX), ..hit }, "larder; hit; ttl=999999999999999"),
             (CacheStatus { ttl_secs: Some(i64::MIN), ..hit }, "larder; hit; ttl=-999999999999999"),

@@ -14,6 +14,8 @@ pub enum LifetimeSource {
     MaxAge,
     /// `Expires`
     Expires,
+    /// `Pragma: no-cache` without Cache-Control: zero.
+    Pragma,
     /// A tenth of the time since Last-Modified, RFC 9111 section 4.2.2.
     Heuristic,
     /// The route's `ttl` or `ttl_by_status`.
@@ -31,6 +33,7 @@ impl LifetimeSource {
             Self::SharedMaxAge => "s-maxage",
             Self::MaxAge => "max-age",
             Self::Expires => "expires",
+            Self::Pragma => "pragma",
             Self::Heuristic => "heuristic",
             Self::Route => "route",
             Self::Nobody => "nobody",

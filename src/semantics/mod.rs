@@ -10,6 +10,7 @@ mod authority;
 pub mod cache_control;
 pub mod cache_status;
 pub mod conditional;
+pub mod credentials;
 pub mod date;
 pub mod directives;
 pub mod encoding;

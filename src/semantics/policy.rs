@@ -3,10 +3,11 @@
 use super::age::age_of;
 use super::cache_control::ResponseDirectives;
 use super::date::parse_http_date;
+use super::directives::directives;
 use super::lifetime::{Lifetime, LifetimeSource, OriginLifetime};
 use super::targeted::targeted_directives;
 use crate::clock::Timestamp;
-use http::header::{DATE, EXPIRES, HeaderName, LAST_MODIFIED};
+use http::header::{CACHE_CONTROL, DATE, EXPIRES, HeaderName, LAST_MODIFIED, PRAGMA};
 use http::{HeaderMap, StatusCode};
 use std::time::Duration;
 
@@ -125,8 +126,16 @@ fn origin_lifetime(
     if governing == Governing::CacheControl && headers.contains_key(EXPIRES) {
         return OriginLifetime::Explicit(expires_lifetime(headers, received_at), LifetimeSource::Expires);
     }
+    // Section 5.4 leaves the meaning of `Pragma: no-cache` in a response open; who sends it and no more wants to be asked.
+    if governing == Governing::CacheControl && !headers.contains_key(CACHE_CONTROL) && says_pragma_no_cache(headers) {
+        return OriginLifetime::Explicit(Duration::ZERO, LifetimeSource::Pragma);
+    }
     // "Otherwise, no explicit expiration time is present. A heuristic freshness lifetime might be applicable".
     heuristic_lifetime(status, headers, directives, received_at)
+}
+
+fn says_pragma_no_cache(headers: &HeaderMap) -> bool {
+    directives(headers, PRAGMA).any(|directive| directive.is("no-cache"))
 }
 
 /// Expires minus Date, or minus the time of arrival where there is no valid Date. Zero where Expires is no date

@@ -199,6 +199,7 @@ impl Case<'_> {
     fn accepted_by_max_stale(&self, staleness: Duration) -> bool {
         match self.presented.max_stale {
             None => false,
+            Some(_) if self.lifetime.fresh_for.is_zero() => false,
             Some(MaxStale::Any) => true,
             Some(MaxStale::UpTo(most)) => staleness <= most,
         }
@@ -220,13 +221,22 @@ impl Case<'_> {
         self.lifetime.stale_if_error.or(self.presented.stale_if_error).is_some()
     }
 
+    /// What never was fresh is served stale only where its own window says so: neither a client nor a lost connection
+    /// makes an answer common property that the origin wanted to be asked about each time.
+    ///
     /// RFC 5861 section 4: a window given by the response, the route or the request. Past all of them the response is
     /// too old; where nobody gives one, RFC 9111 section 4.2.4 lets a cache serve stale while it is disconnected.
     fn on_failure_when_stale(&self) -> OnOriginFailure {
+        let staleness = self.staleness();
+        if self.lifetime.fresh_for.is_zero() {
+            return match within(staleness, self.lifetime.stale_if_error) {
+                true => OnOriginFailure::ServeStale,
+                false => OnOriginFailure::Fail(Reason::NeverFresh),
+            };
+        }
         if !self.has_stale_if_error() {
             return OnOriginFailure::ServeStaleWhenUnreachable;
         }
-        let staleness = self.staleness();
         if within(staleness, self.lifetime.stale_if_error) || within(staleness, self.presented.stale_if_error) {
             return OnOriginFailure::ServeStale;
         }

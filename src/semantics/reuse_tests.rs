@@ -54,8 +54,8 @@ fn rfc_9111_section_4_2_fresh_while_the_lifetime_is_greater_than_the_age() {
         ("max-age=10", "", 0, fresh(10)),
         ("max-age=10", "", 9, fresh(1)),
         ("max-age=10", "", 10, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
-        ("max-age=0", "", 0, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
-        ("public", "", 0, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
+        ("max-age=0", "", 0, revalidate(Reason::Expired, Fail(Reason::NeverFresh))),
+        ("public", "", 0, revalidate(Reason::Expired, Fail(Reason::NeverFresh))),
         ("max-age=10, must-revalidate, proxy-revalidate", "", 5, fresh(5)),
         ("s-maxage=10", "", 5, fresh(5)),
     ]);

@@ -1,6 +1,7 @@
 //! Whether a response may be stored: RFC 9111 section 3, clause by clause.
 
 use super::cache_control::{Qualified, RequestDirectives};
+use super::credentials::Credentials;
 use super::date::parse_http_date;
 use super::entity_tag::{EntityTag, Strength};
 use super::lifetime::{Lifetime, LifetimeSource, OriginLifetime};
@@ -9,7 +10,7 @@ use super::policy::{ResponsePolicy, StatusCacheability, status_cacheability};
 use super::reason::Reason;
 use super::target::Target;
 use super::vary::{Vary, parse_vary};
-use http::header::{AUTHORIZATION, CONTENT_LOCATION, LAST_MODIFIED};
+use http::header::{CONTENT_LOCATION, LAST_MODIFIED};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 /// One exchange, as storing sees it.
@@ -19,6 +20,8 @@ pub struct Exchange<'a> {
     pub method: &'a Method,
     /// The request's headers as sent to the origin.
     pub request_headers: &'a HeaderMap,
+    /// Whether the client's request carries credentials that its key does not hold.
+    pub credentials: Credentials,
     /// The response's headers, hop-by-hop fields already dropped.
     pub headers: &'a HeaderMap,
     /// The response's policy.
@@ -69,7 +72,7 @@ pub fn fields_not_stored(policy: &ResponsePolicy) -> impl Iterator<Item = &Heade
 
 /// The clauses of RFC 9111 section 3 that follow the one on the method, in its order.
 fn response_storability(exchange: &Exchange<'_>) -> Storability {
-    let Exchange { request_headers, headers, policy, .. } = exchange;
+    let Exchange { request_headers, credentials, headers, policy, .. } = exchange;
     let directives = &policy.directives;
     // "The response status code is final", and nothing forbids to store it.
     if !is_storable_status(policy.status) {
@@ -94,9 +97,9 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
         return Storability::Refused(Reason::ResponsePrivate);
     }
     // "If the cache is shared: the Authorization header field is not present in the request or a response directive is
-    // present that explicitly allows shared caching": section 3.5.
+    // present that explicitly allows shared caching": section 3.5. Fields of the same kind count as it does.
     let shares_authorized = directives.public || directives.must_revalidate || directives.s_maxage.is_some();
-    if request_headers.contains_key(AUTHORIZATION) && !shares_authorized {
+    if *credentials == Credentials::Carried && !shares_authorized {
         return Storability::Refused(Reason::Authorized);
     }
     // Section 4.1: a stored response with `Vary: *` never matches, so it is not worth its place.

@@ -44,8 +44,14 @@ fn verdict(
         lifetime.fresh_for = Duration::from_secs(secs);
         lifetime.source = LifetimeSource::Route;
     }
-    let exchange =
-        Exchange { method, request_headers: &request_headers, headers: &headers, policy: &policy, lifetime: &lifetime };
+    let exchange = Exchange {
+        method,
+        request_headers: &request_headers,
+        credentials: Credentials::of(&request_headers, &[]),
+        headers: &headers,
+        policy: &policy,
+        lifetime: &lifetime,
+    };
     if method == Method::POST { post_storability(&exchange, &target()) } else { storability(&exchange) }
 }
 

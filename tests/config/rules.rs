@@ -290,7 +290,7 @@ fn a_key_that_is_near_to_none_is_answered_with_all_there_are() {
 fn warnings_tell_what_hardly_means_what_it_says() {
     const IDLE: &str = "what passes through is neither keyed nor stored nor changed";
     let cases: &[(&str, &[Expected])] = &[
-        ("[[route]]\npath = \"/a\"\nttl = \"1s\"\njitter = \"5%\"", &[]),
+        ("[[route]]\npath = \"/a\"\nttl = \"1s\"\njitter = \"5%\"\ncookies = []", &[]),
         (
             "",
             &[(

@@ -4,6 +4,7 @@ use super::case::{Case, RECEIVED};
 use http::{Method, Request, Response, StatusCode};
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use larder::semantics::cache_control::RequestDirectives;
+use larder::semantics::credentials::Credentials;
 use larder::semantics::policy::{ExchangeTimes, ResponsePolicy};
 use larder::semantics::reuse::{Judgement, Validity, judge};
 use larder::semantics::storable::{Exchange, Storability, storability};
@@ -30,6 +31,7 @@ pub(crate) fn by_larder(case: &Case) -> Verdict {
     let exchange = Exchange {
         method: &method(case),
         request_headers: &request_headers,
+        credentials: Credentials::of(&request_headers, &[]),
         headers: &headers,
         policy: &policy,
         lifetime: &lifetime,

@@ -15,6 +15,12 @@ fn private_exchanges() -> Vec<Private> {
     let fresh = || reply(200).header("Cache-Control", "max-age=60");
     vec![
         row("Authorization", get("/p").header("Authorization", "Basic YTpi"), fresh()),
+        row("an API key", get("/p").header("X-API-Key", "a"), fresh()),
+        row("a session token", get("/p").header("X-Session-Token", "a"), fresh()),
+        row("a CSRF token", get("/p").header("X-CSRF-Token", "a"), fresh()),
+        row("a proxy's credentials", get("/p").header("Proxy-Authorization", "Basic YTpi"), fresh()),
+        row("a client certificate", get("/p").header("X-SSL-Client-S-DN", "CN=alice"), fresh()),
+        row("a client certificate's chain", get("/p").header("X-Forwarded-Client-Cert", "Subject=x"), fresh()),
         row("Set-Cookie", get("/p"), fresh().header("Set-Cookie", "session=1; HttpOnly")),
         row("private", get("/p"), reply(200).header("Cache-Control", "private, max-age=60")),
         row("private in capitals", get("/p"), reply(200).header("Cache-Control", "max-age=60, PRIVATE")),
@@ -73,6 +79,19 @@ async fn invariant_4_an_authorized_request_gets_no_stored_answer_that_may_not_be
     });
     for user in ["Bearer a", "Bearer b"] {
         scenario.fetch(&get("/p").header("Authorization", user)).await.body(user);
+    }
+    scenario.get("/p").await.body("nobody");
+}
+
+#[tokio::test]
+async fn invariant_4_credentials_that_the_rule_keys_have_entries_of_their_own() {
+    let scenario = Setup::route("headers = [\"x-api-key\"]").start().await;
+    scenario.origin.on_request("/p", |seen| {
+        reply(200).header("Cache-Control", "max-age=60").body(seen.value("X-Api-Key").unwrap_or("nobody"))
+    });
+    for key in ["a", "b"] {
+        scenario.fetch(&get("/p").header("X-Api-Key", key)).await.says("stored").body(key);
+        scenario.fetch(&get("/p").header("X-Api-Key", key)).await.hit().body(key);
     }
     scenario.get("/p").await.body("nobody");
 }

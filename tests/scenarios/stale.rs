@@ -33,6 +33,58 @@ async fn the_routes_stale_windows_count_where_the_origin_names_none() {
     scenario.get("/p").await.hit().says("detail=stale-while-revalidate");
 }
 
+/// Every way in which an origin says that an answer is not to be used without asking it.
+const NEVER_FRESH: [(&str, &str); 9] = [
+    ("Cache-Control", "max-age=0"),
+    ("Cache-Control", "s-maxage=0"),
+    ("Cache-Control", "no-cache"),
+    ("Cache-Control", "max-age=60, no-cache"),
+    ("Expires", "0"),
+    ("Expires", "Thu, 19 Nov 1981 08:52:00 GMT"),
+    ("Pragma", "no-cache"),
+    ("CDN-Cache-Control", "max-age=0"),
+    ("X-Says", "nothing"),
+];
+
+#[tokio::test]
+async fn a_rules_stale_windows_hold_only_for_what_had_a_lifetime() {
+    let keys = "stale_while_revalidate = \"1m\"\nstale_if_error = \"1h\"";
+    for (name, value) in NEVER_FRESH {
+        let with_ttl = format!("ttl = \"1m\"\n{keys}");
+        // What says nothing at all has the rule's `ttl`, where there is one.
+        for keys in if name == "X-Says" { vec![keys] } else { vec![keys, &with_ttl] } {
+            let scenario = Setup::route(keys).start().await;
+            let alice = reply(200).header(name, value).header("ETag", "\"a\"").body("Alice's page");
+            scenario.origin.on_each("/p", [alice, reply(200).header(name, value).body("Bob's page")]);
+            scenario.get("/p").await.body("Alice's page");
+            scenario.get("/p").await.body("Bob's page").not_a_hit();
+            scenario.origin.on("/p", reply(503).body("down"));
+            scenario.get("/p").await.status(503).body("down");
+            scenario.origin.on("/p", reply(200).reset());
+            scenario.get("/p").await.status(502);
+            scenario.fetch(&get("/p").header("Cache-Control", "max-stale")).await.status(502);
+            scenario.fetch(&get("/p").header("Cache-Control", "stale-if-error=99")).await.status(502);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_origins_own_stale_windows_hold_for_what_never_was_fresh() {
+    let scenario = Setup::route("").start().await;
+    let old = reply(200).header("Cache-Control", "max-age=0, stale-while-revalidate=60").body("old");
+    scenario.origin.on_each("/p", [old, reply(200).body("new")]);
+    scenario.get("/p").await.body("old");
+    scenario.get("/p").await.hit().body("old").says("detail=stale-while-revalidate");
+}
+
+#[tokio::test]
+async fn with_override_a_rules_stale_windows_hold_for_a_lifetime_of_zero() {
+    let scenario = Setup::route("origin = \"override\"\nstale_while_revalidate = \"1m\"").start().await;
+    scenario.origin.on("/p", reply(200).header("Cache-Control", "max-age=0").body("old"));
+    scenario.get("/p").await.body("old");
+    scenario.get("/p").await.hit().body("old").says("detail=stale-while-revalidate");
+}
+
 #[tokio::test]
 async fn stale_if_error_serves_stale_for_the_statuses_of_the_rfc_only() {
     for (status, served) in [(500, "old"), (502, "old"), (503, "old"), (504, "old"), (404, "error"), (400, "error")] {

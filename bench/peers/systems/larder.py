@@ -35,6 +35,7 @@ cache = false
 name = "all"
 path = "/**"
 ttl = "1h"
+cookies = []
 compress = false
 """
 
