@@ -137,7 +137,13 @@ mod tests {
         let durations = DurationHistogram::default();
         (0..requests).for_each(|_| durations.record(Duration::from_micros(micros)));
         let classes = [0, requests, 0, 0, 0];
-        RequestCounts { route: "product".to_owned(), outcome, classes, durations: durations.read() }
+        RequestCounts {
+            route: "product".to_owned(),
+            outcome,
+            classes,
+            reasons: Vec::new(),
+            durations: durations.read(),
+        }
     }
 
     #[test]

@@ -55,6 +55,6 @@ pub struct Decision {
     pub reason: Reason,
     /// The route that matched, if any.
     pub route: Option<RouteName>,
-    /// The Cache-Status of a response on a cacheable route.
+    /// The Cache-Status of the response; none where neither the cache nor the origin was asked.
     pub cache_status: Option<CacheStatus>,
 }

@@ -151,7 +151,7 @@ impl Passing {
 
     fn decision(&self, outcome: Outcome, reason: Reason, status: Option<StatusCode>) -> Decision {
         let forward = if self.bypass.why == Reason::MethodNotNamed { Forward::Method } else { Forward::Bypass };
-        let cache_status = (self.bypass.outcome == Outcome::Bypass).then_some(CacheStatus {
+        let cache_status = Some(CacheStatus {
             forward: Some(forward),
             forward_status: status.map(|status| status.as_u16()),
             detail: Some(reason),

@@ -27,10 +27,15 @@ pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     families
 }
 
-fn of_requests(requests: &[RequestCounts]) -> [MetricFamily; 3] {
+fn of_requests(requests: &[RequestCounts]) -> [MetricFamily; 4] {
     let totals = requests.iter().flat_map(|counts| {
         let classes = STATUS_CLASSES.iter().zip(counts.classes).filter(|(_, count)| *count > 0);
         classes.map(|(class, count)| number(&table::REQUESTS, &[&counts.route, counts.outcome.label(), class], count))
+    });
+    let reasons = requests.iter().flat_map(|counts| {
+        let outcome = counts.outcome.label();
+        let reasons = counts.reasons.iter();
+        reasons.map(move |(reason, count)| number(&table::REQUEST_REASONS, &[&counts.route, outcome, reason], *count))
     });
     let durations = requests
         .iter()
@@ -41,6 +46,7 @@ fn of_requests(requests: &[RequestCounts]) -> [MetricFamily; 3] {
         .map(|counts| number(&table::COALESCED, &[&counts.route], counts.total()));
     [
         family(&table::REQUESTS, totals),
+        family(&table::REQUEST_REASONS, reasons),
         family(&table::REQUEST_DURATION, durations),
         family(&table::COALESCED, coalesced),
     ]

@@ -40,9 +40,10 @@ fn busy() -> Metrics {
     });
     let metrics = Metrics::new(sources);
     let product = RouteName::new("product");
-    metrics.request_finished(Some(&product), Outcome::Hit, StatusCode::OK, Duration::from_micros(60));
-    metrics.request_finished(Some(&product), Outcome::Collapsed, StatusCode::OK, Duration::from_secs(2));
-    metrics.request_finished(None, Outcome::Pass, StatusCode::NOT_FOUND, Duration::from_mins(1));
+    let why = Why::Decided(crate::semantics::reason::Reason::Fresh);
+    metrics.request_finished(Some(&product), Outcome::Hit, why, StatusCode::OK, Duration::from_micros(60));
+    metrics.request_finished(Some(&product), Outcome::Collapsed, why, StatusCode::OK, Duration::from_secs(2));
+    metrics.request_finished(None, Outcome::Pass, why, StatusCode::NOT_FOUND, Duration::from_mins(1));
     metrics
 }
 
@@ -55,6 +56,7 @@ async fn every_sample_is_named_and_labelled_as_promised() {
     for line in [
         r#"larder_requests_total{route="product",outcome="hit",status_class="2xx"} 1"#,
         r#"larder_requests_total{route="-",outcome="pass",status_class="4xx"} 1"#,
+        r#"larder_request_reasons_total{route="product",outcome="hit",reason="fresh"} 1"#,
         r#"larder_request_duration_seconds_bucket{route="product",outcome="hit",le="0.00005"} 0"#,
         r#"larder_request_duration_seconds_bucket{route="product",outcome="hit",le="0.0001"} 1"#,
         r#"larder_request_duration_seconds_bucket{route="-",outcome="pass",le="30"} 0"#,

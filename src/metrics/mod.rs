@@ -16,7 +16,7 @@ use http::StatusCode;
 use prometheus::TextEncoder;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use requests::{RequestCounts, Requests};
+use requests::{RequestCounts, Requests, Why};
 use sources::{MetricSources, RulesUsage, ServerUsage, TierUsage};
 use std::time::Duration;
 
@@ -39,10 +39,11 @@ impl Metrics {
         &self,
         route: Option<&RouteName>,
         outcome: Outcome,
+        why: Why,
         status: StatusCode,
         duration: Duration,
     ) {
-        self.requests.record(route, outcome, status, duration);
+        self.requests.record(route, outcome, why, status, duration);
     }
 
     /// The requests counted so far, by route and outcome.

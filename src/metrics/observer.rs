@@ -1,9 +1,11 @@
 //! What the other parts of this floor and below tell, in the metrics' terms.
 
 use super::Metrics;
+use super::requests::Why;
 use super::sources::{ServerUsage, TierUsage};
 use crate::engine::outcome::Outcome;
 use crate::proxy::observer::{Ending, Finished, Observer, PlainHit};
+use crate::semantics::reason::Reason;
 use crate::store::memory::Usage;
 use crate::upstream::stats::ServerStats;
 use http::StatusCode;
@@ -18,11 +20,23 @@ impl Observer for Metrics {
         let outcome = finished.decision.as_ref().map_or(Outcome::Error, |decision| decision.outcome);
         let outcome = if finished.ending == Ending::Truncated { Outcome::Error } else { outcome };
         let route = finished.decision.as_ref().and_then(|decision| decision.route.as_ref());
-        self.request_finished(route, outcome, status, finished.duration);
+        self.request_finished(route, outcome, why(finished), status, finished.duration);
     }
 
     fn plain_hit(&self, hit: &PlainHit<'_>) {
-        self.request_finished(hit.decision.route.as_ref(), hit.decision.outcome, hit.status, hit.duration);
+        let why = Why::Decided(hit.decision.reason);
+        self.request_finished(hit.decision.route.as_ref(), hit.decision.outcome, why, hit.status, hit.duration);
+    }
+}
+
+/// Why a request ended as it did: a body cut short outweighs how the request was decided.
+fn why(finished: &Finished) -> Why {
+    match (&finished.refused, &finished.decision, finished.status) {
+        (Some((refusal, _)), ..) => Why::Refused(*refusal),
+        (None, Some(_), _) if finished.ending == Ending::Truncated => Why::Decided(Reason::BodyTruncated),
+        (None, Some(decision), _) => Why::Decided(decision.reason),
+        (None, None, None) => Why::Decided(Reason::ClientLeft),
+        (None, None, Some(_)) => Why::Decided(Reason::Panicked),
     }
 }
 

@@ -1,11 +1,13 @@
-//! Requests by route, outcome and status class.
+//! Requests by route, outcome, status class and reason.
 //!
-//! Recording costs one look-up of the route in an immutable map and three relaxed additions. A route is added once,
+//! Recording costs one look-up of the route in an immutable map and four relaxed additions; a fresh hit one less. A route is added once,
 //! when it first answers; route names come from the rules, so there are few.
 
 use crate::engine::outcome::Outcome;
 use crate::histogram::{DurationCounts, DurationHistogram};
+use crate::proxy::refusal::Refusal;
 use crate::scope::RouteName;
+use crate::semantics::reason::Reason;
 use ahash::RandomState;
 use arc_swap::ArcSwap;
 use http::StatusCode;
@@ -20,11 +22,31 @@ pub const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// The `route` label of requests that match no route.
 pub const NO_ROUTE: &str = "-";
 
+/// Why a request was answered as it was, or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The engine's reason.
+    Decided(Reason),
+    /// The request never reached the engine.
+    Refused(Refusal),
+}
+
+/// The reason that is not counted, since nearly all hits have it: what is left of an outcome's requests has this one.
+const USUAL: Reason = Reason::Fresh;
+
 /// One route's numbers for one outcome.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Cell {
     classes: [AtomicU64; STATUS_CLASSES.len()],
+    reasons: [AtomicU64; Reason::ALL.len()],
     durations: DurationHistogram,
+}
+
+impl Default for Cell {
+    fn default() -> Self {
+        let reasons = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { classes: Default::default(), reasons, durations: DurationHistogram::default() }
+    }
 }
 
 /// One route's numbers, an outcome each.
@@ -40,6 +62,8 @@ pub struct RequestCounts {
     pub outcome: Outcome,
     /// How many answers had each of [`STATUS_CLASSES`].
     pub classes: [u64; STATUS_CLASSES.len()],
+    /// How many had which reason; reasons that none had are left out.
+    pub reasons: Vec<(&'static str, u64)>,
     /// How long they took.
     pub durations: DurationCounts,
 }
@@ -53,21 +77,39 @@ impl RequestCounts {
 }
 
 /// All routes' numbers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requests {
     unrouted: Cells,
+    refused: [AtomicU64; Refusal::ALL.len()],
     routes: ArcSwap<HashMap<RouteName, Arc<Cells>, RandomState>>,
 }
 
+impl Default for Requests {
+    fn default() -> Self {
+        let refused = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { unrouted: Cells::default(), refused, routes: ArcSwap::default() }
+    }
+}
+
 impl Requests {
-    pub(super) fn record(&self, route: Option<&RouteName>, outcome: Outcome, status: StatusCode, duration: Duration) {
-        let Some(route) = route else { return self.unrouted.record(outcome, status, duration) };
+    pub(super) fn record(
+        &self,
+        route: Option<&RouteName>,
+        outcome: Outcome,
+        why: Why,
+        status: StatusCode,
+        duration: Duration,
+    ) {
+        if let Why::Refused(refusal) = why {
+            self.refused[refusal as usize].fetch_add(1, Ordering::Relaxed);
+        }
+        let Some(route) = route else { return self.unrouted.record(outcome, why, status, duration) };
         if let Some(cells) = self.routes.load().get(route) {
-            return cells.record(outcome, status, duration);
+            return cells.record(outcome, why, status, duration);
         }
         self.add_route(route);
         if let Some(cells) = self.routes.load().get(route) {
-            cells.record(outcome, status, duration);
+            cells.record(outcome, why, status, duration);
         }
     }
 
@@ -77,8 +119,20 @@ impl Requests {
         let mut named: Vec<(&str, &Cells)> = routes.iter().map(|(name, cells)| (name.as_str(), &**cells)).collect();
         named.push((NO_ROUTE, &self.unrouted));
         named.sort_unstable_by_key(|(name, _)| *name);
-        let counts = named.into_iter().flat_map(|(name, cells)| Outcome::ALL.map(|outcome| cells.read(name, outcome)));
+        let counts = named.into_iter().flat_map(|(name, cells)| {
+            let refused = if name == NO_ROUTE { self.refused() } else { Vec::new() };
+            Outcome::ALL.map(|outcome| {
+                let refused = if outcome == Outcome::Error { refused.as_slice() } else { &[] };
+                cells.read(name, outcome, refused)
+            })
+        });
         counts.filter(|counts| counts.total() > 0).collect()
+    }
+
+    fn refused(&self) -> Vec<(&'static str, u64)> {
+        let counts = Refusal::ALL.iter().zip(&self.refused);
+        let counts = counts.map(|(refusal, count)| (refusal.label(), count.load(Ordering::Relaxed)));
+        counts.filter(|(_, count)| *count > 0).collect()
     }
 
     fn add_route(&self, route: &RouteName) {
@@ -92,21 +146,32 @@ impl Requests {
 }
 
 impl Cells {
-    fn record(&self, outcome: Outcome, status: StatusCode, duration: Duration) {
+    fn record(&self, outcome: Outcome, why: Why, status: StatusCode, duration: Duration) {
         let cell = &self.0[column(outcome)];
         let class = usize::from(status.as_u16() / 100).clamp(1, STATUS_CLASSES.len()) - 1;
         cell.classes[class].fetch_add(1, Ordering::Relaxed);
+        if let Why::Decided(reason) = why
+            && reason != USUAL
+        {
+            cell.reasons[reason as usize].fetch_add(1, Ordering::Relaxed);
+        }
         cell.durations.record(duration);
     }
 
-    fn read(&self, route: &str, outcome: Outcome) -> RequestCounts {
+    /// `refused` is what was counted of this outcome elsewhere.
+    fn read(&self, route: &str, outcome: Outcome, refused: &[(&'static str, u64)]) -> RequestCounts {
         let cell = &self.0[column(outcome)];
-        RequestCounts {
-            route: route.to_owned(),
-            outcome,
-            classes: std::array::from_fn(|n| cell.classes[n].load(Ordering::Relaxed)),
-            durations: cell.durations.read(),
+        // The reasons first, so that what is left is never less than none.
+        let counted = Reason::ALL.iter().zip(&cell.reasons);
+        let counted = counted.map(|(reason, count)| (reason.label(), count.load(Ordering::Relaxed)));
+        let mut reasons: Vec<_> = counted.filter(|(_, count)| *count > 0).chain(refused.iter().copied()).collect();
+        let classes = std::array::from_fn(|n| cell.classes[n].load(Ordering::Relaxed));
+        let told: u64 = reasons.iter().map(|(_, count)| count).sum();
+        let usual = classes.iter().sum::<u64>().saturating_sub(told);
+        if usual > 0 {
+            reasons.push((USUAL.label(), usual));
         }
+        RequestCounts { route: route.to_owned(), outcome, classes, reasons, durations: cell.durations.read() }
     }
 }
 
@@ -144,13 +209,40 @@ mod tests {
         for (route, outcome, status, classes) in rows {
             let requests = Requests::default();
             let name = route.map(RouteName::new);
-            requests.record(name.as_ref(), outcome, StatusCode::from_u16(status).unwrap(), Duration::from_micros(70));
+            let why = Why::Decided(Reason::Expired);
+            requests.record(
+                name.as_ref(),
+                outcome,
+                why,
+                StatusCode::from_u16(status).unwrap(),
+                Duration::from_micros(70),
+            );
             let counted = requests.read();
             assert_eq!(counted.len(), 1, "{outcome:?}");
             assert_eq!(counted[0].route, route.unwrap_or(NO_ROUTE));
             assert_eq!((counted[0].outcome, counted[0].classes), (outcome, classes));
+            assert_eq!(counted[0].reasons, [("expired", 1)]);
             assert_eq!(counted[0].durations.count(), 1);
         }
+    }
+
+    #[test]
+    fn every_request_has_one_reason() {
+        let requests = Requests::default();
+        let refused = Why::Refused(Refusal::HostMissing);
+        for (outcome, why) in [
+            (Outcome::Hit, Why::Decided(USUAL)),
+            (Outcome::Hit, Why::Decided(USUAL)),
+            (Outcome::Hit, Why::Decided(Reason::SharedTier)),
+            (Outcome::Error, refused),
+        ] {
+            requests.record(None, outcome, why, StatusCode::OK, Duration::ZERO);
+        }
+        let reasons: Vec<_> = requests.read().into_iter().map(|counts| (counts.outcome, counts.reasons)).collect();
+        let hits = vec![("shared-tier", 1), ("fresh", 2)];
+        assert_eq!(reasons, [(Outcome::Hit, hits), (Outcome::Error, vec![("host-missing", 1)])]);
+        assert!(Reason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
+        assert!(Refusal::ALL.iter().enumerate().all(|(place, refusal)| *refusal as usize == place));
     }
 
     #[test]
@@ -161,7 +253,13 @@ mod tests {
                 threads.spawn(|| {
                     for n in 0..200 {
                         let route = RouteName::new(&format!("route-{}", n % 20));
-                        requests.record(Some(&route), Outcome::Hit, StatusCode::OK, Duration::ZERO);
+                        requests.record(
+                            Some(&route),
+                            Outcome::Hit,
+                            Why::Decided(USUAL),
+                            StatusCode::OK,
+                            Duration::ZERO,
+                        );
                     }
                 });
             }

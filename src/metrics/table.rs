@@ -27,6 +27,7 @@ macro_rules! metrics {
 
 metrics! {
     REQUESTS COUNTER "larder_requests_total" ["route", "outcome", "status_class"], "Requests answered.";
+    REQUEST_REASONS COUNTER "larder_request_reasons_total" ["route", "outcome", "reason"], "Requests answered, by the reason that Cache-Status and the log give.";
     REQUEST_DURATION HISTOGRAM "larder_request_duration_seconds" ["route", "outcome"], "Time from a request's head to the end of its answer.";
     COALESCED COUNTER "larder_coalesced_total" ["route"], "Requests that shared another request's fetch.";
     UPSTREAM_REQUESTS COUNTER "larder_upstream_requests_total" ["server", "result"], "Requests sent to an upstream server, retries included.";

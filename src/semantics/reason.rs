@@ -113,6 +113,8 @@ labelled! {
         UpstreamErrorStatus "upstream-error-status" "The upstream answered with a server error.",
         CutOff "cut-off" "The exchange was ended before its answer: its client had left and too much went on without clients, or Larder was ending.",
         ClientBody "client-body" "The client's request body failed before its end.",
+        ClientLeft "client-left" "The client left before its answer.",
+        Panicked "panicked" "Larder itself failed; the log says where.",
         Loop "loop" "The request has already passed through this instance.",
     }
 }

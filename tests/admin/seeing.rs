@@ -3,7 +3,9 @@
 use crate::house::{Plan, build};
 use http::StatusCode;
 use larder::engine::outcome::Outcome;
+use larder::metrics::requests::Why;
 use larder::scope::RouteName;
+use larder::semantics::reason::Reason;
 use std::time::Duration;
 
 #[tokio::test]
@@ -21,8 +23,9 @@ async fn alive_at_once_and_ready_when_told() {
 async fn metrics_stats_and_page_agree_on_what_happened() {
     let house = build(Plan::default()).await;
     let product = RouteName::new("product<1>");
+    let why = Why::Decided(Reason::Fresh);
     for outcome in [Outcome::Hit, Outcome::Hit, Outcome::Miss] {
-        house.metrics.request_finished(Some(&product), outcome, StatusCode::OK, Duration::from_millis(2));
+        house.metrics.request_finished(Some(&product), outcome, why, StatusCode::OK, Duration::from_millis(2));
     }
     house.store("http://shop/api/products/42").await;
     house.post("/purge", r#"{"tags":["nothing"]}"#).await;

@@ -21,7 +21,60 @@ async fn invariant_8_repeated_lines_unknown_fields_and_bytes_pass_unchanged() {
     let response = scenario.get("/p").await;
     response.status(203).body(&bytes).lines("Set-Cookie", ["a=1", "b=2"]).lines("X-Twice", ["one, two", "three"]);
     response.header("X-Empty", "").header("Date", "Sun, 06 Nov 1994 08:49:37 GMT").header("Server", "the origin");
-    response.without("Cache-Status").without("Age");
+    response.header("Cache-Status", "larder; fwd=bypass; fwd-status=203; detail=no-route").without("Age");
+}
+
+#[tokio::test]
+async fn every_answer_that_the_origin_was_asked_for_says_how_it_came_past_the_cache() {
+    let rules = "[[route]]\npath = \"/private/**\"\ncache = false\n[[route]]\npath = \"/p/**\"\nttl = \"1m\"";
+    let scenario = Setup::rules(rules).upstream("read_timeout = \"1s\"").start().await;
+    let hangs = Barrier::new();
+    for (method, path, answer, said) in [
+        ("GET", "/other", reply(200), "fwd=bypass; fwd-status=200; detail=no-route"),
+        ("GET", "/private/a", reply(404), "fwd=bypass; fwd-status=404; detail=route-passes"),
+        ("PUT", "/p/a", reply(204), "fwd=method; fwd-status=204; detail=method-not-named"),
+        ("GET", "/p/a%2fb", reply(200), "fwd=bypass; fwd-status=200; detail=ambiguous-path"),
+        ("OPTIONS", "*", reply(200), "fwd=bypass; fwd-status=200; detail=no-route"),
+        ("GET", "/private/cut", reply(0).cut(), "fwd=bypass; detail=upstream-closed"),
+        ("GET", "/other/hangs", reply(0).hold(&hangs), "fwd=bypass; detail=upstream-timeout"),
+    ] {
+        scenario.origin.on(path, answer.header("Cache-Status", "origin; hit"));
+        let response = scenario.fetch(&request(method, path)).await;
+        let own = format!("larder; {said}");
+        let lines = response.head.values("Cache-Status");
+        assert_eq!(lines.last().copied(), Some(&*own), "{method} {path}");
+        assert_eq!(lines.len(), if response.status < 500 { 2 } else { 1 }, "{method} {path}: {lines:?}");
+    }
+    // Nobody was asked for this one.
+    scenario.send_raw("GET / HTTP/1.1\r\n\r\n").await.response().await.status(400).without("Cache-Status");
+}
+
+#[tokio::test]
+async fn each_request_is_counted_with_its_reason() {
+    let scenario = Setup::rules("[[route]]\nname = \"p\"\npath = \"/p\"\nttl = \"1m\"").start().await;
+    scenario.origin.on("/p", reply(200).body("x"));
+    scenario.origin.on("/cut", reply(200).length(9).body("x").cut());
+    for _ in 0..3 {
+        scenario.get("/p").await.status(200);
+    }
+    scenario.fetch(&get("/p").header("Cache-Control", "only-if-cached, no-cache")).await;
+    scenario.get("/cut").await.truncated();
+    scenario.send_raw("GET / HTTP/1.1\r\n\r\n").await.response().await.status(400);
+    for (series, count) in [
+        (r#"{route="p",outcome="hit",reason="fresh"}"#, 2.0),
+        (r#"{route="-",outcome="error",reason="body-truncated"}"#, 1.0),
+        (r#"{route="-",outcome="error",reason="host-missing"}"#, 1.0),
+    ] {
+        let counted = scenario.metric(&format!("larder_request_reasons_total{series}")).await;
+        assert!((counted - count).abs() < f64::EPSILON, "{series}: {counted}");
+    }
+    let text = scenario.admin(get("/metrics")).await.text();
+    let sum = |name: &str| -> f64 {
+        let values = text.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next());
+        values.map(|value| value.parse::<f64>().unwrap()).sum()
+    };
+    let (all, reasons) = (sum("larder_requests_total{"), sum("larder_request_reasons_total{"));
+    assert!((all - reasons).abs() < f64::EPSILON, "{all} requests, {reasons} reasons\n{text}");
 }
 
 #[tokio::test]
