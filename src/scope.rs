@@ -1,16 +1,16 @@
 //! What a purge can name, and what a stored response is filed under.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest tag kept, in bytes. Longer ones are dropped when they come from an origin, refused when an operator
-/// writes them.
-pub const TAG_BYTES_MAX: usize = 256;
+/// The longest tag, in bytes: as long as any text that a purge names. An answer with a longer one is not stored.
+pub const TAG_BYTES_MAX: usize = 64 * 1024;
 
-/// A label that groups responses for purging. Visible ASCII or UTF-8 without white space or control characters,
-/// 1 to [`TAG_BYTES_MAX`] bytes, compared byte by byte.
+/// A label that groups responses for purging: UTF-8 without control characters but the tab, 1 to [`TAG_BYTES_MAX`] bytes,
+/// compared byte by byte. Spaces are part of it, since a group is any string (RFC 9875 section 2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Tag(Arc<str>);
@@ -24,8 +24,8 @@ pub enum TagError {
     /// The text has more than [`TAG_BYTES_MAX`] bytes.
     #[error("a tag cannot have more than {TAG_BYTES_MAX} bytes")]
     TooLong,
-    /// The text holds white space or a control character.
-    #[error("a tag cannot hold white space or control characters")]
+    /// The text holds a control character.
+    #[error("a tag cannot hold control characters")]
     Character,
 }
 
@@ -33,7 +33,7 @@ impl Tag {
     /// Checks `text` and makes it a tag.
     ///
     /// # Errors
-    /// Where the text is empty, too long, or holds white space or control characters.
+    /// Where the text is empty, too long, or holds a control character other than a tab.
     pub fn new(text: &str) -> Result<Self, TagError> {
         if text.is_empty() {
             return Err(TagError::Empty);
@@ -41,7 +41,7 @@ impl Tag {
         if text.len() > TAG_BYTES_MAX {
             return Err(TagError::TooLong);
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
             return Err(TagError::Character);
         }
         Ok(Self(text.into()))
@@ -158,12 +158,15 @@ pub struct Membership<'a> {
     pub tags: Tags<'a>,
 }
 
+/// What parts joined tags: a line break, which no tag holds.
+pub const TAG_SEPARATOR: char = '\n';
+
 /// Tags, as a request or as a stored response has them.
 #[derive(Debug, Clone, Copy)]
 pub enum Tags<'a> {
     /// One by one.
     Listed(&'a [Tag]),
-    /// Joined by spaces, which no tag holds.
+    /// Joined by [`TAG_SEPARATOR`].
     Joined(&'a str),
 }
 
@@ -175,6 +178,19 @@ impl<'a> Tags<'a> {
             Self::Joined(joined) => (&[][..], joined),
         };
         // No tags joined are no text; a tag has a character at least.
-        listed.iter().map(Tag::as_str).chain(joined.split(' ').filter(|text| !text.is_empty()))
+        listed.iter().map(Tag::as_str).chain(joined.split(TAG_SEPARATOR).filter(|text| !text.is_empty()))
     }
+
+    /// Each as a tag of its own.
+    pub fn to_tags(self) -> impl Iterator<Item = Tag> + 'a {
+        // What was joined was tags, so that none is left out.
+        self.iter().filter_map(|text| Tag::new(text).ok())
+    }
+}
+
+/// Each tag once, in the order of their first place.
+#[must_use]
+pub fn distinct(tags: impl IntoIterator<Item = Tag>) -> Vec<Tag> {
+    let mut seen = HashSet::new();
+    tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect()
 }

@@ -26,6 +26,7 @@ mod scenarios {
     mod leaving_clients;
     mod ranges;
     mod stale;
+    mod tags;
     mod undecided_cookies;
     mod unsafe_methods;
     mod validation;

@@ -42,7 +42,7 @@ fn an_error_names_its_field() {
     row(object!({"tag": ["a"]}), None, "unknown field `tag`");
     row(object!({"tags": "a"}), Some("tags"), "not an array");
     row(object!({"tags": ["a", 1]}), Some("tags[1]"), "not a string");
-    row(object!({"tags": ["a", "a b"]}), Some("tags[1]"), "white space");
+    row(object!({"tags": ["a", "a\nb"]}), Some("tags[1]"), "control characters");
     row(object!({"tags": [""]}), Some("tags[0]"), "empty");
     row(object!({"routes": ["nowhere"]}), Some("routes[0]"), "no route `nowhere`");
     row(object!({"urls": ["products/42"]}), Some("urls[0]"), "neither absolute");

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 #[derive(Debug, Args)]
 #[group(id = "scopes", required = true, multiple = true, args = ["tags", "urls", "prefixes", "routes", "all"])]
 pub(super) struct PurgeArguments {
-    /// Purge what carries this tag. May be given several times, as all that name something.
-    #[arg(long = "tag", value_name = "TAG")]
+    /// Purge what carries this tag or is of this group, "red shoes" for one. May be given several times, as all that name
+    /// something.
+    #[arg(long = "tag", visible_alias = "group", value_name = "TAG")]
     tags: Vec<String>,
     /// Purge all variants of this URL: absolute, or beginning with / for every authority.
     #[arg(long = "url", value_name = "URL")]
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_flags_become_the_body() {
-        let arguments = parse("--tag a --tag b --url /x --soft --wait 2s").unwrap();
+        let arguments = parse("--tag a --group b --url /x --soft --wait 2s").unwrap();
         let expected = json!({
             "tags": ["a", "b"], "urls": ["/x"], "prefixes": [], "routes": [], "all": false, "soft": true, "wait": "2s",
         });

@@ -91,7 +91,7 @@ fn body_tags(raw: &RawRoute, problems: &mut Problems) -> Option<BodyTags> {
     }
     let prefix = raw.tag_prefix.as_ref().map(|prefix| prefix.value.clone()).unwrap_or_default();
     if let Some(written) = raw.tag_prefix.as_ref().filter(|prefix| Tag::new(&format!("{}x", prefix.value)).is_err()) {
-        let hint = "a tag is up to 256 bytes without spaces";
+        let hint = "a tag is up to 64 KiB of text without control characters";
         problems.error(&written.place, format!("`{}` can begin no tag", written.value), Some(hint));
     }
     Some(BodyTags { paths, prefix })
@@ -176,7 +176,7 @@ fn tags(written: &Placed<Texts>, path: &PathPattern, problems: &mut Problems) ->
         let template = match TagTemplate::parse(&tag.value) {
             Ok(template) => template,
             Err(error) => {
-                let hint = "a tag is text without spaces, with captures of the path in braces: \"product:{id}\"";
+                let hint = "a tag is a line of text, with captures of the path in braces: \"product:{id}\"";
                 problems.error(&tag.place, error.to_string(), Some(hint));
                 continue;
             }

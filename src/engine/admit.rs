@@ -15,7 +15,7 @@ use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
 use crate::rules::Route;
 use crate::rules::route::{CompressionRule, SetCookieRule};
-use crate::scope::{Membership, Tag, Tags};
+use crate::scope::{Membership, Tag, Tags, distinct};
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::partial::{self, Part};
@@ -123,12 +123,15 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
         return Verdict::Refuse(Reason::CookieUndecided);
     }
+    let Some(tags) = tags(request, received.headers) else {
+        return Verdict::Refuse(Reason::TagsUnreadable);
+    };
     let part = if received.status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
     Verdict::Store(Box::new(Draft {
         route: Arc::clone(&request.route),
         key: request.key.clone(),
         url: (request.target.url().into(), request.target.path_start()),
-        tags: tags(request, &headers),
+        tags,
         status: received.status,
         headers,
         policy,
@@ -139,15 +142,13 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
     }))
 }
 
-/// The route's tags and the origin's. A text of the origin's that is no tag is none.
-fn tags(request: &CacheableRequest, headers: &HeaderMap) -> Box<[Tag]> {
-    let mut tags = request.route_tags();
-    for tag in origin_tags(headers).filter_map(|text| Tag::new(&text).ok()) {
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
+/// The route's tags and the origin's, also from fields that may not be stored; none where one can't be taken as it is.
+fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> {
+    let mut tags = request.route_tags().ok()?;
+    for text in origin_tags(received).ok()? {
+        tags.push(Tag::new(&text).ok()?);
     }
-    tags.into()
+    Some(distinct(tags).into())
 }
 
 /// The variant that an answer is: what Vary names, and the coding where the origin chose one without saying so.
@@ -191,13 +192,7 @@ impl Draft {
 
     /// Files it under these tags too.
     pub(super) fn add_tags(&mut self, more: impl IntoIterator<Item = Tag>) {
-        let mut tags = std::mem::take(&mut self.tags).into_vec();
-        for tag in more {
-            if !tags.contains(&tag) {
-                tags.push(tag);
-            }
-        }
-        self.tags = tags.into();
+        self.tags = distinct(std::mem::take(&mut self.tags).into_iter().chain(more)).into();
     }
 
     /// The entry with this body.

@@ -8,7 +8,7 @@ use super::parts;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
 use crate::rules::route::SetCookieRule;
-use crate::scope::Tag;
+use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
@@ -104,9 +104,10 @@ impl Fetch {
         let received = Received { method: &Method::GET, sent: &sent, status, headers: &headers, times, stamp };
         match admit::judge(&self.request, &received) {
             Verdict::Store(mut draft) => {
-                if draft.route.body_tags.is_some() {
-                    // The body is the same, and so are the tags in it.
-                    draft.add_tags(stored.membership().tags.iter().filter_map(|tag| Tag::new(tag).ok()));
+                // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
+                // labels, also those of fields that may not be stored.
+                if draft.route.body_tags.is_some() || names_no_tag(&newer) {
+                    draft.add_tags(stored.membership().tags.to_tags());
                 }
                 let lifetime = draft.lifetime;
                 let entry = Arc::new(draft.into_entry(stored.body().to_stored(), &self.engine));
@@ -146,4 +147,8 @@ impl Fetch {
         self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.duty.lease.clone());
         Answer::Entry(entry)
     }
+}
+
+fn names_no_tag(newer: &HeaderMap) -> bool {
+    origin_tags(newer).is_ok_and(|tags| tags.is_empty())
 }

@@ -28,8 +28,9 @@ pub(super) fn join(stored: &Entry, draft: &mut Draft, newer: Bytes) -> Bytes {
         draft.headers.remove(CONTENT_RANGE);
         draft.headers.remove(CONTENT_LENGTH);
     }
-    // What is old in the joined body stays as old as it was for purges.
+    // What is old in the joined body stays as old as it was for purges, and under its labels.
     draft.stamp = draft.stamp.min(stored.stamp());
+    draft.add_tags(stored.membership().tags.to_tags());
     bytes
 }
 

@@ -20,7 +20,7 @@ use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::{CacheStatus, Forward};
 use crate::semantics::entity_tag;
 use crate::semantics::invalidate::{invalidated_targets, is_safe};
-use crate::semantics::origin_tags::invalidated_groups;
+use crate::semantics::origin_tags::{Reading, invalidated_groups};
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
@@ -172,8 +172,19 @@ impl Passing {
         });
         let route = self.rules.route_through(&self.target);
         let written = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();
-        let groups = invalidated_groups(answered).into_iter().filter_map(|group| Tag::new(&group).ok());
-        keyed.chain(written.into_iter().chain(groups).map(Scope::Tag)).collect()
+        let tags = written.into_iter().chain(self.groups_invalidated_by(answered));
+        keyed.chain(tags.map(Scope::Tag)).collect()
+    }
+
+    /// The groups that Cache-Group-Invalidation names; all that it may mean, where it is not what RFC 9875 asks for.
+    fn groups_invalidated_by(&self, answered: &HeaderMap) -> impl Iterator<Item = Tag> {
+        let invalidated = invalidated_groups(answered);
+        if invalidated.reading == Reading::Guessed {
+            let url = self.target.url();
+            tracing::warn!(url, "Cache-Group-Invalidation is no list of strings: all that it may mean is purged");
+        }
+        // A text that is no tag is that of nothing stored.
+        invalidated.groups.into_iter().filter_map(|group| Tag::new(&group).ok())
     }
 
     /// As [`invalidate`], before the client hears of the success. What is to be stored of the answer itself is newer than

@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::rules::{Route, RuleSet};
-use crate::scope::{Membership, Tag, Tags};
+use crate::scope::{Membership, Tag, TagError, Tags};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::credentials::Credentials;
 use crate::semantics::lifetime::{Lifetime, LifetimeSource};
@@ -132,7 +132,10 @@ impl CacheableRequest {
     }
 
     /// The tags that the route gives.
-    pub(super) fn route_tags(&self) -> Vec<Tag> {
+    ///
+    /// # Errors
+    /// Where it makes no tag of the path. What a fetch brings is not stored then, nor shared.
+    pub(super) fn route_tags(&self) -> Result<Vec<Tag>, TagError> {
         self.rules.tags(&self.route, &self.target)
     }
 

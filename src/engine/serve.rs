@@ -113,7 +113,7 @@ impl Engine {
         let invalidation = self.invalidation();
         // What tags a body holds is not known before its end: then any purge may be one of it.
         (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
-            && invalidation.standing(flight.stamp, &request.membership(&request.route_tags())) == Standing::Clear
+            && invalidation.standing(flight.stamp, &request.membership(&request.route_tags().unwrap_or_default())) == Standing::Clear
             // While purges may be missed, nothing is shared that was asked for before this request came.
             && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
     }

@@ -1,10 +1,10 @@
 //! The bytes of an entry in one allocation: the head, the body where it is short, and the names it is found by.
 //!
 //! One after another: the head at rest; its lines that stand in other views only; the body, unless it is kept apart; the
-//! URL; the tags, joined by spaces, which no tag holds; the table of the head's lines. Each is known by its end.
+//! URL; the tags, joined by line breaks, which no tag holds; the table of the head's lines. Each is known by its end.
 
 use super::prepared::{HeadLines, PreparedHead};
-use crate::scope::Tag;
+use crate::scope::{TAG_SEPARATOR, Tag};
 
 /// See the module.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Record {
         let url_end = end(&bytes);
         for (at, tag) in tags.iter().enumerate() {
             if at > 0 {
-                bytes.push(b' ');
+                bytes.extend_from_slice(TAG_SEPARATOR.encode_utf8(&mut [0; 4]).as_bytes());
             }
             bytes.extend_from_slice(tag.as_str().as_bytes());
         }
@@ -80,7 +80,7 @@ impl Record {
         self.path_at.saturating_sub(self.body_end) as usize
     }
 
-    /// The tags, joined by spaces.
+    /// The tags, joined by [`TAG_SEPARATOR`].
     pub(super) fn tags(&self) -> &str {
         text(self.between(self.url_end, self.tags_end))
     }

@@ -164,7 +164,7 @@ mod tests {
     fn what_is_not_understood_is_told_apart_from_nothing() {
         let purge = |scopes| read(&[("kind", "purge"), ("depth", "hard"), ("scopes", scopes)]);
         assert!(matches!(purge(r#"["all"]"#), Record::Purge(_)));
-        for scopes in ["", "[]", "{}", r#"[{"tag":"a b"}]"#, r#"[{"colour":"red"}]"#, r#"["everything"]"#] {
+        for scopes in ["", "[]", "{}", r#"[{"tag":"a\nb"}]"#, r#"[{"colour":"red"}]"#, r#"["everything"]"#] {
             assert_eq!(purge(scopes), Record::Unreadable, "{scopes}");
         }
         assert_eq!(read(&[]), Record::Unreadable);

@@ -1,11 +1,11 @@
 //! Tags that stand in a JSON body, by JSONPath (RFC 9535).
 
-use crate::scope::Tag;
+use crate::scope::{Tag, distinct};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
 /// The most tags taken from one body.
-pub const BODY_TAGS_MAX: usize = 1_000;
+pub const BODY_TAGS_MAX: usize = 10_000;
 
 /// `tags_from_body` and `tag_prefix`.
 #[derive(Debug, Clone)]
@@ -17,8 +17,9 @@ pub struct BodyTags {
 }
 
 impl BodyTags {
-    /// The tags in a body: strings, numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]. None where
-    /// the body is no JSON or names more: what is not known to be complete must not be relied on for purges.
+    /// The tags in a body: strings, numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a null names
+    /// none. None where the body is no JSON, names more, or has a list or an object where a tag is looked for: what is not
+    /// known to be complete must not be relied on for purges.
     #[must_use]
     pub fn tags(&self, body: &[u8]) -> Option<Vec<Tag>> {
         let body: Value = serde_json::from_slice(body).ok()?;
@@ -27,16 +28,11 @@ impl BodyTags {
             let text = match found {
                 Value::String(text) => text.clone(),
                 Value::Number(_) | Value::Bool(_) => found.to_string(),
-                Value::Null | Value::Array(_) | Value::Object(_) => continue,
+                Value::Null => continue,
+                Value::Array(_) | Value::Object(_) => return None,
             };
-            let tag = Tag::new(&format!("{}{text}", self.prefix)).ok()?;
-            if !tags.contains(&tag) {
-                tags.push(tag);
-            }
-            if tags.len() > BODY_TAGS_MAX {
-                return None;
-            }
+            tags.push(Tag::new(&format!("{}{text}", self.prefix)).ok()?);
         }
-        Some(tags)
+        Some(distinct(tags)).filter(|tags| tags.len() <= BODY_TAGS_MAX)
     }
 }

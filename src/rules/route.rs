@@ -6,7 +6,7 @@ use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
 use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
-use crate::scope::{RouteName, Tag};
+use crate::scope::{RouteName, Tag, TagError, distinct};
 use http::Method;
 use http::header::COOKIE;
 use std::num::NonZeroUsize;
@@ -124,29 +124,25 @@ impl Route {
             && !self.key.headers.contains(&COOKIE)
     }
 
-    /// The tags for a settled path that the route's pattern matches, without repeats. A template whose captures make
-    /// no valid tag yields none.
-    #[must_use]
-    pub fn tags_for(&self, path: &str) -> Vec<Tag> {
-        self.filled(&self.tags, path)
+    /// The tags for a settled path that the route's pattern matches, without repeats.
+    ///
+    /// # Errors
+    /// Where a template makes no tag of the path: an answer for it could not be purged by it.
+    pub fn tags_for(&self, path: &str) -> Result<Vec<Tag>, TagError> {
+        self.filled(&self.tags, path).into_iter().collect::<Result<Vec<_>, _>>().map(distinct)
     }
 
-    /// The tags that a successful unsafe request for a settled path purges, as [`Self::tags_for`].
+    /// The tags that a successful unsafe request for a settled path purges, without repeats. What a template makes that is
+    /// no tag is left out, since nothing stored has it.
     #[must_use]
     pub fn tags_written_by(&self, path: &str) -> Vec<Tag> {
-        self.filled(&self.purge_on_write, path)
+        distinct(self.filled(&self.purge_on_write, path).into_iter().flatten())
     }
 
-    fn filled(&self, templates: &[TagTemplate], path: &str) -> Vec<Tag> {
+    fn filled(&self, templates: &[TagTemplate], path: &str) -> Vec<Result<Tag, TagError>> {
         let needs_captures = templates.iter().any(|template| template.capture_names().next().is_some());
         let captures = if needs_captures { self.path.captures(path) } else { None };
         let value = |name: &str| captures.as_ref()?.name(name).map(|taken| taken.as_str());
-        let mut tags = Vec::with_capacity(templates.len());
-        for tag in templates.iter().filter_map(|template| template.fill(value)) {
-            if !tags.contains(&tag) {
-                tags.push(tag);
-            }
-        }
-        tags
+        templates.iter().map(|template| template.fill(value)).collect()
     }
 }

@@ -4,7 +4,7 @@ use super::coverage;
 use super::event::EventRule;
 use super::matcher::Matcher;
 use super::route::{Route, RouteMode};
-use crate::scope::Tag;
+use crate::scope::{Tag, TagError};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use http::Method;
@@ -111,10 +111,11 @@ impl RuleSet {
         self.all.first_match(target).and_then(|position| self.routes.get(position))
     }
 
-    /// The tags that `route` gives to a response for `target`, whose path it matches. A capture that makes no valid
-    /// tag yields none.
-    #[must_use]
-    pub fn tags(&self, route: &Route, target: &Target) -> Vec<Tag> {
+    /// The tags that `route` gives to a response for `target`, whose path it matches.
+    ///
+    /// # Errors
+    /// As [`Route::tags_for`].
+    pub fn tags(&self, route: &Route, target: &Target) -> Result<Vec<Tag>, TagError> {
         route.tags_for(target.path())
     }
 

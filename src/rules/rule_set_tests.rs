@@ -126,9 +126,14 @@ fn tags_are_filled_from_the_path_without_repeats() {
         ["catalog", "product:{id}", "{category}", "catalog"].map(|tag| TagTemplate::parse(tag).unwrap()).into();
     let rules = RuleSet::new(vec![route]).unwrap();
     let tags = |url: &str| -> Vec<String> {
-        rules.tags(&rules.routes()[0], &target(url)).iter().map(|tag| tag.as_str().to_owned()).collect()
+        rules
+            .tags(&rules.routes()[0], &target(url))
+            .unwrap_or_default()
+            .iter()
+            .map(|tag| tag.as_str().to_owned())
+            .collect()
     };
     assert_eq!(tags("http://shop/c/tea/42"), ["catalog", "product:42", "tea"]);
-    assert_eq!(tags("http://shop/c/green%20tea/42"), ["catalog", "product:42"]);
+    assert_eq!(tags("http://shop/c/green%20tea/42"), ["catalog", "product:42", "green tea"]);
     assert_eq!(tags("http://shop/c/catalog/1"), ["catalog", "product:1"]);
 }

@@ -3,6 +3,7 @@
 use super::literal::percent_decode;
 use super::pattern::is_capture_name;
 use crate::scope::{Tag, TagError};
+use crate::semantics::origin_tags::tag_text;
 
 /// A tag with places for captures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,17 +87,21 @@ impl TagTemplate {
         self.pieces.iter().map(piece).collect()
     }
 
-    /// The tag with each capture's percent-decoded value in its place; none where a capture is missing or the whole is
-    /// no valid tag.
-    pub(super) fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<Tag> {
+    /// The tag with each capture's percent-decoded value in its place, read as the tags of an origin's fields are.
+    ///
+    /// # Errors
+    /// Where the whole is no tag.
+    pub(super) fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Result<Tag, TagError> {
         let mut text = String::with_capacity(self.source.len());
         for piece in &self.pieces {
             match piece {
                 TagPiece::Text(literal) => text.push_str(literal),
-                TagPiece::Capture(name) => text.push_str(std::str::from_utf8(&percent_decode(value(name)?)).ok()?),
+                TagPiece::Capture(name) => {
+                    text.push_str(&tag_text(&percent_decode(value(name).unwrap_or_default())));
+                }
             }
         }
-        Tag::new(&text).ok()
+        Tag::new(&text)
     }
 }
 
@@ -110,27 +115,31 @@ fn push_text(pieces: &mut Vec<TagPiece>, text: &str) -> Result<(), TagTemplateEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::TAG_BYTES_MAX;
 
     fn filled(template: &str, captures: &[(&str, &'static str)]) -> Option<String> {
         let value = |name: &str| captures.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        TagTemplate::parse(template).unwrap().fill(value).map(|tag| tag.as_str().to_owned())
+        TagTemplate::parse(template).unwrap().fill(value).ok().map(|tag| tag.as_str().to_owned())
     }
 
     #[test]
     fn captures_are_decoded_and_put_in_place() {
         assert_eq!(filled("catalog", &[]).as_deref(), Some("catalog"));
         assert_eq!(filled("product:{id}", &[("id", "42")]).as_deref(), Some("product:42"));
-        assert_eq!(filled("{a}/{b}!", &[("a", "x"), ("b", "caf%C3%A9")]).as_deref(), Some("x/caf\u{e9}!"));
+        for cafe in ["caf%C3%A9", "caf%E9"] {
+            assert_eq!(filled("{a}/{b}!", &[("a", "x"), ("b", cafe)]).as_deref(), Some("x/caf\u{e9}!"), "{cafe}");
+        }
+        assert_eq!(filled("a {b}", &[("b", "red%20shoes")]).as_deref(), Some("a red shoes"));
     }
 
     #[test]
     fn a_capture_that_makes_no_valid_tag_yields_none() {
-        for value in ["a%20b", "%0A", "%FF"] {
+        for value in ["%0A", "a%00", "%7F"] {
             assert_eq!(filled("product:{id}", &[("id", value)]), None, "{value}");
         }
         assert_eq!(filled("{id}", &[("id", "")]), None);
         assert_eq!(filled("{id}", &[("other", "1")]), None);
-        let long: &'static str = Box::leak("x".repeat(300).into_boxed_str());
+        let long: &'static str = Box::leak("x".repeat(TAG_BYTES_MAX + 1).into_boxed_str());
         assert_eq!(filled("{id}", &[("id", long)]), None);
     }
 
@@ -138,7 +147,7 @@ mod tests {
     fn what_is_no_template_is_refused_with_its_reason() {
         for (text, expected) in [
             ("", TagTemplateError::Tag(TagError::Empty)),
-            ("a b", TagTemplateError::Tag(TagError::Character)),
+            ("a\nb", TagTemplateError::Tag(TagError::Character)),
             ("a{b", TagTemplateError::Brace("a{b".into())),
             ("a}b", TagTemplateError::Brace("a}b".into())),
             ("a{}", TagTemplateError::CaptureName(String::new())),

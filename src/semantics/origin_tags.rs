@@ -1,12 +1,12 @@
-//! The fields by which origins tag their answers for purging: Surrogate-Key and xkey (parted by spaces), Cache-Tag
+//! The fields by which origins tag their answers for purging: Surrogate-Key and xkey (parted by white space), Cache-Tag
 //! (parted by commas), and Cache-Groups (a structured list of strings, RFC 9875 section 2).
+//!
+//! Caches differ in what parts the tags of a field. So a token with commas, or with white space in Cache-Tag, is a tag as
+//! it stands and in its parts: a purge finds it by whichever reading its origin has in mind.
 
-use http::{HeaderMap, HeaderName};
-use sfv::{BareItem, ListEntry, Parser};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sfv::{BareItem, InnerList, Item, List, ListEntry, Parser};
 use std::borrow::Cow;
-
-/// The most tags read from one answer: well above the 32 groups that RFC 9875 section 2 asks for.
-pub const ORIGIN_TAGS_MAX: usize = 256;
 
 const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const XKEY: HeaderName = HeaderName::from_static("xkey");
@@ -14,84 +14,194 @@ const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 const CACHE_GROUPS: HeaderName = HeaderName::from_static("cache-groups");
 const CACHE_GROUP_INVALIDATION: HeaderName = HeaderName::from_static("cache-group-invalidation");
 
-/// The texts of all tags of a response, in order, at most [`ORIGIN_TAGS_MAX`]. Lines that are no visible text, and
-/// Cache-Groups that are no list of strings, are passed over.
-pub fn origin_tags(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
-    let named = [(SURROGATE_KEY, ' '), (XKEY, ' '), (CACHE_TAG, ',')];
-    let texts = named.into_iter().flat_map(|(name, separator)| {
-        let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
-        lines.flat_map(move |line| line.split(separator)).map(str::trim).filter(|text| !text.is_empty())
-    });
-    texts.map(Cow::Borrowed).chain(groups(headers, &CACHE_GROUPS).into_iter().map(Cow::Owned)).take(ORIGIN_TAGS_MAX)
+/// A field of tags that is not what it should be: which tags it means can't be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Cache-Groups is no list of strings")]
+pub struct UnreadableTags;
+
+/// How a field was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// As its RFC says.
+    Strict,
+    /// It is not what its RFC says: these are all the names that it may mean.
+    Guessed,
 }
 
-/// The groups that the answer to a successful unsafe request invalidates, at most [`ORIGIN_TAGS_MAX`]: RFC 9875
-/// section 3.
-#[must_use]
-pub fn invalidated_groups(headers: &HeaderMap) -> Vec<String> {
-    let mut groups = groups(headers, &CACHE_GROUP_INVALIDATION);
-    groups.truncate(ORIGIN_TAGS_MAX);
-    groups
+/// The groups that an answer invalidates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidatedGroups {
+    /// Their names.
+    pub groups: Vec<String>,
+    /// Whether they are certain.
+    pub reading: Reading,
 }
 
-/// The groups in a field of RFC 9875. A member that is no string voids the field; parameters are ignored.
-fn groups(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
-    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(http::HeaderValue::as_bytes).collect();
-    if lines.is_empty() {
-        return Vec::new();
+/// The texts of all tags of a response, in order.
+///
+/// # Errors
+/// Where Cache-Groups is no list of strings. RFC 9651 section 4.2 has such a field ignored; but an answer must not be
+/// stored where nobody can tell by what it is to be purged.
+pub fn origin_tags(headers: &HeaderMap) -> Result<Vec<Cow<'_, str>>, UnreadableTags> {
+    let mut tags = Vec::new();
+    for name in [SURROGATE_KEY, XKEY] {
+        for token in headers.get_all(name).iter().flat_map(|line| parted(line.as_bytes(), is_white_space)) {
+            file(&mut tags, token, |byte| byte == b',');
+        }
     }
-    let Ok(list) = Parser::new(&lines.join(&b", "[..])).parse::<sfv::List>() else { return Vec::new() };
-    let group = |entry: ListEntry| match entry {
-        ListEntry::Item(item) => match item.bare_item {
-            BareItem::String(text) => Some(text.as_str().to_owned()),
-            _ => None,
+    for token in headers.get_all(CACHE_TAG).iter().flat_map(|line| parted(line.as_bytes(), |byte| byte == b',')) {
+        file(&mut tags, token, is_white_space);
+    }
+    let groups = strings(headers, &CACHE_GROUPS).ok_or(UnreadableTags)?;
+    tags.extend(groups.into_iter().map(Cow::Owned));
+    Ok(tags)
+}
+
+/// The groups that the answer to a successful unsafe request invalidates: RFC 9875 section 3. Where the field is no list
+/// of strings, everything that it may mean: to invalidate too much costs a fetch.
+#[must_use]
+pub fn invalidated_groups(headers: &HeaderMap) -> InvalidatedGroups {
+    match strings(headers, &CACHE_GROUP_INVALIDATION) {
+        Some(groups) => InvalidatedGroups { groups, reading: Reading::Strict },
+        None => InvalidatedGroups {
+            groups: guessed(&joined(headers, &CACHE_GROUP_INVALIDATION)),
+            reading: Reading::Guessed,
         },
-        ListEntry::InnerList(_) => None,
+    }
+}
+
+/// The text of a tag's bytes: UTF-8 or, where they are not, each byte as a character of Latin-1, so that a purge can name
+/// whatever an origin sends.
+#[must_use]
+pub fn tag_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
+    }
+}
+
+fn is_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// The pieces between separators, without white space around them, that are not empty.
+fn parted(bytes: &[u8], separates: impl Fn(u8) -> bool) -> impl Iterator<Item = &[u8]> {
+    bytes.split(move |byte| separates(*byte)).map(<[u8]>::trim_ascii).filter(|piece| !piece.is_empty())
+}
+
+/// A token as it stands and, where the other separator parts it, in its parts.
+fn file<'a>(tags: &mut Vec<Cow<'a, str>>, token: &'a [u8], separates: impl Fn(u8) -> bool) {
+    tags.push(tag_text(token));
+    tags.extend(parted(token, separates).filter(|part| part.len() < token.len()).map(tag_text));
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Vec<u8> {
+    let lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+    lines.join(&b", "[..])
+}
+
+/// The strings of a structured list; parameters are ignored. None where it is no list, or a member no string.
+fn strings(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
+    let list: List = Parser::new(&joined(headers, name)).parse().ok()?;
+    let string = |entry: ListEntry| match entry {
+        ListEntry::Item(Item { bare_item: BareItem::String(text), .. }) => Some(text.as_str().to_owned()),
+        _ => None,
     };
-    list.into_iter().map(group).collect::<Option<Vec<String>>>().unwrap_or_default()
+    list.into_iter().map(string).collect()
+}
+
+/// All names that may be meant by a field that is no list of strings.
+fn guessed(field: &[u8]) -> Vec<String> {
+    let Ok(list) = Parser::new(field).parse::<List>() else {
+        let bare = |piece: &[u8]| tag_text(piece).trim_matches(['"', '(', ')', ' ', '\t']).to_owned();
+        let before_parameters = |piece: &[u8]| bare(piece.split(|byte| *byte == b';').next().unwrap_or_default());
+        return parted(field, |byte| byte == b',').flat_map(|piece| [bare(piece), before_parameters(piece)]).collect();
+    };
+    let items = list.into_iter().flat_map(|entry| match entry {
+        ListEntry::Item(item) => vec![item],
+        ListEntry::InnerList(InnerList { items, .. }) => items,
+    });
+    items.map(|item| name_of(&item.bare_item)).collect()
+}
+
+fn name_of(item: &BareItem) -> String {
+    match item {
+        BareItem::String(text) => text.as_str().to_owned(),
+        BareItem::Token(text) => text.as_str().to_owned(),
+        BareItem::Integer(number) => number.to_string(),
+        BareItem::Decimal(number) => number.to_string(),
+        other => format!("{other:?}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+
+    fn tags(name: &'static str, line: &[u8]) -> Result<Vec<String>, UnreadableTags> {
+        let value = HeaderValue::from_bytes(line).expect("a field value");
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
+        origin_tags(&headers).map(|tags| tags.into_iter().map(Cow::into_owned).collect())
+    }
 
     #[test]
-    fn each_field_is_parted_in_its_own_way() {
+    fn each_field_is_parted_in_its_own_way_and_what_another_would_part_is_filed_both_ways() {
         for (name, line, expected) in [
-            ("surrogate-key", "shoes  product-7 ", vec!["shoes", "product-7"]),
-            ("xkey", "a b", vec!["a", "b"]),
-            ("cache-tag", "red shoes, product-7,,", vec!["red shoes", "product-7"]),
-            ("surrogate-key", "", vec![]),
-            ("x-other", "shoes", vec![]),
-            ("cache-groups", r#""shoes", "red, \"7\"";x=1"#, vec!["shoes", "red, \"7\""]),
-            ("cache-groups", r#""shoes", token"#, vec![]),
-            ("cache-groups", r#""shoes" "#, vec!["shoes"]),
-            ("cache-groups", "shoes product", vec![]),
+            ("surrogate-key", "shoes  product-7 ", &["shoes", "product-7"][..]),
+            ("surrogate-key", "a\tb", &["a", "b"]),
+            ("surrogate-key", "a, b", &["a,", "a", "b"]),
+            ("xkey", "a,b c", &["a,b", "a", "b", "c"]),
+            ("surrogate-key", ",", &[","]),
+            ("cache-tag", "red shoes, product-7,,", &["red shoes", "red", "shoes", "product-7"]),
+            ("surrogate-key", "", &[]),
+            ("x-other", "shoes", &[]),
+            ("cache-groups", r#""shoes", "red, \"7\"";x=1"#, &["shoes", "red, \"7\""]),
+            ("cache-groups", r#""shoes" "#, &["shoes"]),
+            ("cache-groups", r#"" a ""#, &[" a "]),
+            ("cache-groups", "", &[]),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.append(name, HeaderValue::from_static(line));
-            assert_eq!(origin_tags(&headers).collect::<Vec<_>>(), expected, "{name}: {line}");
+            assert_eq!(tags(name, line.as_bytes()).unwrap(), expected, "{name}: {line}");
         }
     }
 
     #[test]
-    fn repeated_lines_add_up_to_a_bound() {
-        let mut headers = HeaderMap::new();
-        for _ in 0..2 * ORIGIN_TAGS_MAX {
-            headers.append("cache-tag", HeaderValue::from_static("a"));
+    fn bytes_outside_ascii_are_read_as_utf_8_or_else_as_latin_1() {
+        for name in ["surrogate-key", "xkey"] {
+            assert_eq!(tags(name, "product-42 café".as_bytes()).unwrap(), ["product-42", "café"]);
+            assert_eq!(tags(name, b"product-42 caf\xe9 \x80").unwrap(), ["product-42", "café", "\u{80}"]);
         }
-        assert_eq!(origin_tags(&headers).count(), ORIGIN_TAGS_MAX);
+        assert_eq!(tags("cache-tag", b"caf\xe9,a").unwrap(), ["café", "a"]);
+    }
+
+    #[test]
+    fn groups_that_are_no_list_of_strings_cannot_be_told() {
+        for line in [r#""shoes", token"#, "shoes product", "\"a", "(\"a\")", "\"\u{e9}\"", ",", "7"] {
+            assert_eq!(tags("cache-groups", line.as_bytes()), Err(UnreadableTags), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_tags_has_no_bound_but_that_of_the_head() {
+        let mut headers = HeaderMap::new();
+        for line in 0..100 {
+            let keys: Vec<String> = (0..100).map(|key| format!("{line}-{key}")).collect();
+            headers.append("xkey", keys.join(" ").parse().unwrap());
+        }
+        assert_eq!(origin_tags(&headers).unwrap().len(), 10_000);
     }
 
     #[test]
     fn groups_are_invalidated_by_a_field_of_their_own() {
         let named = |name: &'static str, line| {
             let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(line))]);
-            invalidated_groups(&headers)
+            let InvalidatedGroups { groups, reading } = invalidated_groups(&headers);
+            (groups.join("|"), reading)
         };
-        assert_eq!(named("cache-group-invalidation", r#""shoes", "red";x"#), ["shoes", "red"]);
-        assert!(named("cache-group-invalidation", "shoes").is_empty(), "a token is no string");
-        assert!(named("cache-groups", r#""shoes""#).is_empty());
+        let field = "cache-group-invalidation";
+        assert_eq!(named(field, r#""red shoes", "red";x"#), ("red shoes|red".to_owned(), Reading::Strict));
+        assert_eq!(named("cache-groups", r#""shoes""#), (String::new(), Reading::Strict));
+        assert_eq!(named(field, "shoes, \"a\", 7"), ("shoes|a|7".to_owned(), Reading::Guessed));
+        assert_eq!(named(field, "(\"a\" b)"), ("a|b".to_owned(), Reading::Guessed));
+        assert_eq!(named(field, "red shoes;x, \"a"), ("red shoes;x|red shoes|a|a".to_owned(), Reading::Guessed));
     }
 }

@@ -93,7 +93,8 @@ labelled! {
         BodyTooLarge "body-too-large" "The body is larger than the route's max_body.",
         BodyTruncated "body-truncated" "The body was cut short.",
         Overtaken "overtaken-by-purge" "A purge came while the response was being fetched.",
-        BodyTagsUnreadable "body-tags-unreadable" "The labels that stand in the body (tags_from_body) could not be read.",
+        TagsUnreadable "tags-unreadable" "A tag of the response (in a field, or from the route's template) cannot be taken as it is, so no purge could be sure to reach it.",
+        BodyTagsUnreadable "body-tags-unreadable" "The labels that stand in the body (tags_from_body) could not all be read.",
         EntryTooLarge "entry-too-large" "The response is larger than the tier can hold.",
         // Coalescing.
         HeadOrRange "head-or-range" "A HEAD or a range is asked for on its own.",

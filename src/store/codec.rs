@@ -22,7 +22,7 @@ use std::time::Duration;
 const MAGIC: &[u8; 4] = b"LRDR";
 
 /// Grows with every change of what follows.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const CHECKSUM_BYTES: usize = 16;
 
@@ -88,7 +88,7 @@ pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
         url: membership.url.to_owned(),
         path_start: membership.path_start,
         route: membership.route.clone(),
-        tags: membership.tags.iter().filter_map(|tag| Tag::new(tag).ok()).collect(),
+        tags: membership.tags.to_tags().collect(),
         status: entry.status().as_u16(),
         headers: headers.iter().map(|(name, value)| pair(name, value.as_bytes())).collect(),
         variant: entry.variant().0.iter().map(|(name, value)| pair(name, value)).collect(),

@@ -100,7 +100,7 @@ async fn what_is_no_purge_is_refused_whole_and_the_field_named() {
         ("{}", None),
         (r#"{"tags":["a"],"tags":["b"]}"#, None),
         (r#"{"tags":["a"],"urrls":["/"]}"#, None),
-        (r#"{"tags":["a","b c"]}"#, Some("tags[1]")),
+        (r#"{"tags":["a","b\nc"]}"#, Some("tags[1]")),
         (r#"{"tags":["a"],"urls":["/ok","shop/x"]}"#, Some("urls[1]")),
         (r#"{"tags":["a"],"urls":["http://user@shop/"]}"#, Some("urls[0]")),
         (r#"{"tags":["a"],"prefixes":[7]}"#, Some("prefixes[0]")),

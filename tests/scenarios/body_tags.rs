@@ -37,7 +37,7 @@ async fn a_list_that_the_origin_confirms_keeps_its_tags() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_not_stored() {
-    for body in ["no json", r#"{"items": [{"sku": "white space"}]}"#] {
+    for body in ["no json", r#"{"items": [{"sku": "line\nbreak"}]}"#, r#"{"items": [{"sku": ["a", "b"]}]}"#] {
         let scenario = tagged_by_sku().await;
         scenario.origin.on("/list", reply(200).body(body));
         for _ in 0..2 {
