@@ -9,6 +9,7 @@ mod fleet {
     mod house;
     mod invariant_1_purge;
     mod invariant_2_coalescing;
+    mod invariant_4_sharing;
     mod invariant_5_redis_fails;
     mod kinds_of_redis;
     mod leaving_clients;

@@ -19,6 +19,7 @@ mod scenarios {
     mod invariant_2_coalescing;
     mod invariant_3_truncation;
     mod invariant_4_privacy;
+    mod invariant_4_sharing;
     mod invariant_6_memory;
     mod invariant_7_rules;
     mod invariant_8_pass_through;
@@ -29,6 +30,7 @@ mod scenarios {
     mod tags;
     mod undecided_cookies;
     mod unsafe_methods;
+    mod users;
     mod validation;
     mod variants;
 }

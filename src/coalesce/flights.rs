@@ -42,12 +42,14 @@ struct Word<H> {
 }
 
 /// A flight under way, as who might join it sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnderWay {
+#[derive(Debug, Clone, Copy)]
+pub struct UnderWay<'a, H> {
     /// The log position when it was called for.
     pub stamp: Stamp,
     /// How far it is.
     pub progress: Progress,
+    /// What its leader has announced, if it has.
+    pub said: Option<&'a H>,
 }
 
 /// How far a flight is.
@@ -99,14 +101,14 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
     }
 
     /// Joins the flight for `key`, or begins one. `may_join` judges a flight under way, its stamp against the
-    /// barriers as they stand now; where it says no, the caller leads a new flight that takes the old one's place
+    /// barriers as they stand now, and what it has announced; where it says no, the caller leads a new flight that takes the old one's place
     /// (the old one goes on for those who joined it). `stamp` is read only for a new flight.
     ///
     /// Both are called with a lock of this table held: they must be short and must not come back to it.
     pub fn join(
         self: &Arc<Self>,
         key: &PrimaryKey,
-        may_join: impl FnOnce(UnderWay) -> bool,
+        may_join: impl FnOnce(UnderWay<'_, H>) -> bool,
         stamp: impl FnOnce() -> Stamp,
     ) -> Role<H> {
         let mut shard = self.shard(key);
@@ -170,9 +172,14 @@ fn locked<H>(shard: &Mutex<Shard<H>>) -> MutexGuard<'_, Shard<H>> {
 }
 
 impl<H> Flight<H> {
-    fn under_way(&self) -> UnderWay {
+    fn under_way(&self) -> UnderWay<'_, H> {
         let begun = self.begun.load(Ordering::Acquire);
-        UnderWay { stamp: self.stamp, progress: if begun { Progress::Begun } else { Progress::Gathering } }
+        let progress = if begun { Progress::Begun } else { Progress::Gathering };
+        let said = match self.word.said.get() {
+            Some(Announcement::Shared(said)) => Some(said),
+            Some(Announcement::Alone(_)) | None => None,
+        };
+        UnderWay { stamp: self.stamp, progress, said }
     }
 
     fn follower(&self) -> Follower<H> {
@@ -193,8 +200,8 @@ impl<H> Flight<H> {
 }
 
 impl<H> Leader<H> {
-    /// The flight that this one has taken the place of, once, if it was still under way: for a leader that must not ask
-    /// beside it.
+    /// The flight that this one has taken the place of, once, if it was still under way: for a leader that gives others
+    /// time to join while that one is answered.
     pub fn take_predecessor(&mut self) -> Option<Follower<H>> {
         self.predecessor.take()
     }

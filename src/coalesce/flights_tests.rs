@@ -168,7 +168,7 @@ async fn a_closed_flight_is_not_joined_and_still_tells_those_who_did() {
 async fn a_flight_begun_before_a_purge_is_replaced_and_goes_on_for_those_who_joined_it() {
     let flights = Texts::new();
     let (before, after) = (Stamp::local(1), Stamp::local(2));
-    let may_join = |flight: UnderWay| flight.stamp >= after;
+    let may_join = |flight: UnderWay<'_, &'static str>| flight.stamp >= after;
     let old = match flights.join(&key("/a"), may_join, || before) {
         Role::Leader(leader) => leader,
         Role::Follower(_) => panic!("no flight was under way"),
@@ -214,10 +214,25 @@ fn flights_of_different_keys_do_not_touch() {
     assert!(flights.is_empty());
 }
 
+#[test]
+fn who_might_join_learns_what_was_announced() {
+    let flights = Texts::new();
+    let leader = lead(&flights, "/a");
+    let unheard = |flight: UnderWay<'_, &'static str>| flight.said.is_none();
+    assert!(matches!(flights.join(&key("/a"), unheard, || Stamp::ZERO), Role::Follower(_)), "nothing is said yet");
+    leader.announce(Announcement::Shared("head"));
+    let heard = |flight: UnderWay<'_, &'static str>| flight.said == Some(&"head");
+    assert!(matches!(flights.join(&key("/a"), heard, || Stamp::ZERO), Role::Follower(_)), "the head is known");
+    assert!(
+        matches!(flights.join(&key("/a"), unheard, || Stamp::ZERO), Role::Leader(_)),
+        "it does not suit: a new one"
+    );
+}
+
 #[tokio::test]
 async fn a_flight_that_has_begun_can_be_followed_by_another_that_waits_for_it() {
     let flights = Texts::new();
-    let gathering = |flight: UnderWay| flight.progress == Progress::Gathering;
+    let gathering = |flight: UnderWay<'_, &'static str>| flight.progress == Progress::Gathering;
     let lead = |role| match role {
         Role::Leader(leader) => leader,
         Role::Follower(_) => panic!("it had to lead"),

@@ -4,6 +4,7 @@ use super::Engine;
 use super::body_tags;
 use super::parts;
 use super::request::{CacheableRequest, CookieStanding};
+use crate::clock::Timestamp;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::body::StoredBody;
@@ -21,6 +22,7 @@ use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::partial::{self, Part};
 use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
 use crate::semantics::reason::Reason;
+use crate::semantics::sharing::{Shareability, shareability_for_anyone};
 use crate::semantics::storable::{Exchange, Storability, fields_not_stored, post_storability, storability};
 use crate::semantics::vary::{VariantKey, Vary, parse_vary};
 use crate::stamp::Stamp;
@@ -184,6 +186,11 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 impl Draft {
+    /// What it is to the requests that wait for it.
+    pub(super) fn shareability(&self, now: Timestamp) -> Shareability {
+        shareability_for_anyone(&self.policy, &self.lifetime, now)
+    }
+
     /// What it will be filed under, for the barriers.
     pub(super) fn membership(&self) -> Membership<'_> {
         let (url, path_start) = &self.url;
@@ -230,9 +237,9 @@ impl Engine {
             CompressionRule::Gzip => coding::at_rest(pieces, &draft.headers, &draft.policy).await,
             CompressionRule::Off => StoredBody::from_pieces(pieces),
         };
-        let lifetime = draft.lifetime;
+        let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.now()));
         let entry = Arc::new(draft.into_entry(body, self));
-        let reason = self.admit_entry(&key, &entry);
+        let reason = self.admit_entry(&key, &entry, shareability);
         if reason == Reason::Stored {
             self.share(&key, &entry, &lifetime, lease);
         }
@@ -265,13 +272,16 @@ impl Engine {
     }
 
     /// Stores an entry, unless a purge has overtaken it.
-    fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>) -> Reason {
+    fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>, shareability: Shareability) -> Reason {
         if self.standing(entry) != Standing::Clear {
             return Reason::Overtaken;
         }
         match self.memory().admit(key, Arc::clone(entry)) {
             Admission::Stored => {
-                self.uncacheable().forget(key);
+                // What each must ask for on their own stays remembered as such, stored or not.
+                if shareability == Shareability::Shared {
+                    self.uncacheable().forget(key);
+                }
                 Reason::Stored
             }
             Admission::TooLarge | Admission::Gone => Reason::EntryTooLarge,

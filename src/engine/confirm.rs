@@ -10,8 +10,8 @@ use crate::entry::body::StoredBody;
 use crate::rules::route::SetCookieRule;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::policy::ExchangeTimes;
-use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
+use crate::semantics::sharing::Shareability;
 use crate::semantics::update::{self, HeadFreshening, Validation};
 use crate::stamp::Stamp;
 use http::header::SET_COOKIE;
@@ -23,8 +23,8 @@ use std::sync::Arc;
 pub(super) enum Answer {
     /// It stands for itself: to be stored or handed over.
     Final(http::Response<Body>),
-    /// With it, this entry answers the request.
-    Entry(Arc<Entry>),
+    /// With it, this entry answers the request; and what it is to those who wait.
+    Entry(Arc<Entry>, Shareability),
     /// It is an error that something stale may stand in for.
     Failure(Arc<OriginFailure>),
     /// It is about something else than what is stored: the whole must be asked for.
@@ -62,14 +62,15 @@ impl Fetch {
     ) -> Answer {
         if response.status() == StatusCode::NOT_MODIFIED {
             return match update::confirms(&stored.headers(), response.headers()) {
-                Validation::Confirmed => Answer::Entry(self.updated(stored, response.headers(), times, stamp)),
+                Validation::Confirmed => {
+                    let (entry, shareability) = self.updated(stored, response.headers(), times, stamp);
+                    Answer::Entry(entry, shareability)
+                }
                 Validation::Mismatch => Answer::AskAgain,
             };
         }
         if is_origin_error(response.status()) && on_failure == OnOriginFailure::ServeStale {
-            let failure =
-                OriginFailure { reason: Reason::UpstreamErrorStatus, status: Some(response.status()), cause: None };
-            return Answer::Failure(Arc::new(failure));
+            return Answer::Failure(Arc::new(OriginFailure::of_answer(response.status(), response.headers())));
         }
         Answer::Final(response)
     }
@@ -92,8 +93,15 @@ impl Fetch {
         }
     }
 
-    /// The stored response with the newer answer's fields, put in place of the old one where it may still be stored.
-    fn updated(&self, stored: &Arc<Entry>, newer: &HeaderMap, times: ExchangeTimes, stamp: Stamp) -> Arc<Entry> {
+    /// The stored response with the newer answer's fields, put in place of the old one where it may still be stored; and
+    /// what it is to others now.
+    fn updated(
+        &self,
+        stored: &Arc<Entry>,
+        newer: &HeaderMap,
+        times: ExchangeTimes,
+        stamp: Stamp,
+    ) -> (Arc<Entry>, Shareability) {
         let mut newer = newer.clone();
         if self.request.route.set_cookie != SetCookieRule::Store {
             newer.remove(SET_COOKIE);
@@ -109,14 +117,14 @@ impl Fetch {
                 if draft.route.body_tags.is_some() || names_no_tag(&newer) {
                     draft.add_tags(stored.membership().tags.to_tags());
                 }
-                let lifetime = draft.lifetime;
+                let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
                 let entry = Arc::new(draft.into_entry(stored.body().to_stored(), &self.engine));
-                self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.duty.lease.clone());
-                entry
+                self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.lease_for(shareability));
+                (entry, shareability)
             }
-            Verdict::Refuse(_) => {
+            Verdict::Refuse(why) => {
                 self.engine.memory().discard(&self.request.key, stored);
-                Arc::clone(stored)
+                (Arc::clone(stored), Shareability::Alone(why))
             }
         }
     }
@@ -142,10 +150,10 @@ impl Fetch {
         if draft.status != StatusCode::OK {
             return Answer::AskAgain;
         }
-        let lifetime = draft.lifetime;
+        let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
         let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
-        self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.duty.lease.clone());
-        Answer::Entry(entry)
+        self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.lease_for(shareability));
+        Answer::Entry(entry, shareability)
     }
 }
 

@@ -16,19 +16,24 @@ use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, Sha
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
-use crate::fleet::fetch_leases::{Claim, FetchLease};
+use crate::fleet::fetch_leases::{Claim, FetchLease, WhyAlone};
 use crate::invalidation::Currency;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
+use crate::semantics::sharing::Shareability;
 use crate::stamp::Stamp;
 use http::header::{IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// How long a fetch that begins beside another for the same key lets others join it before it asks.
+const GATHERING: Duration = Duration::from_millis(10);
 
 /// What is asked of the origin.
 #[derive(Debug, Clone)]
@@ -85,7 +90,7 @@ impl Fetch {
     }
 
     async fn run(mut self, reply: oneshot::Sender<Fetched>) {
-        self.wait_for_predecessor().await;
+        self.gather().await;
         let mut wanted = self.wanted.clone();
         if let Some(usable) = self.take_shared(&mut wanted).await {
             self.announce(Announcement::Shared(Flown::Stored));
@@ -113,8 +118,8 @@ impl Fetch {
                 super::confirm::Answer::Final(response) => {
                     return self.settle(response, &wanted, &sent, times, stamp, reply).await;
                 }
-                super::confirm::Answer::Entry(entry) => {
-                    self.announce(Announcement::Shared(Flown::Confirmed(Arc::clone(&entry))));
+                super::confirm::Answer::Entry(entry, shareability) => {
+                    self.tell(shareability, Flown::Confirmed(Arc::clone(&entry)));
                     return drop(reply.send(Fetched::Confirmed(entry)));
                 }
                 super::confirm::Answer::Failure(failure) => return self.fail(failure, reply),
@@ -130,29 +135,37 @@ impl Fetch {
         for round in 0..2 {
             match self.engine.find_shared(&self.request, wanted).await {
                 FoundShared::Usable(usable) => return Some(usable),
-                FoundShared::Stored(entry, on_failure) => *wanted = Wanted::Validation(entry, on_failure),
+                FoundShared::Stored(entry, on_failure) => {
+                    if let Shareability::Alone(why) = self.request.shareability_on_arrival(&entry) {
+                        self.send_alone(why);
+                    }
+                    *wanted = Wanted::Validation(entry, on_failure);
+                }
                 FoundShared::Nothing => {}
             }
             let leader = self.duty.leader.as_ref().filter(|_| round == 0)?;
             match self.engine.claim(&self.request, wanted, leader).await {
                 Some(Claim::Won(lease)) => self.duty.lease = Some(Arc::new(lease)),
                 Some(Claim::Answered) => {}
+                Some(Claim::Alone(WhyAlone::NotShareable)) => {
+                    self.send_alone(Reason::LeaderUncacheable);
+                    return None;
+                }
                 Some(Claim::Alone(_)) | None => return None,
             }
         }
         None
     }
 
-    /// Where a purge may have been missed, nobody takes what was asked for before they came; so that a key is asked for
-    /// once at a time all the same, its fetches follow one another.
-    async fn wait_for_predecessor(&mut self) {
+    /// Where a purge may have been missed, nobody takes what was asked for before they came. So that those who come
+    /// together share a fetch all the same, one that begins beside another gives them a moment to join.
+    async fn gather(&mut self) {
         let Some(leader) = &mut self.duty.leader else { return };
         let predecessor = leader.take_predecessor();
         if let Some(mut predecessor) =
             predecessor.filter(|_| self.engine.invalidation().currency() == Currency::Unproven)
         {
-            // One that takes longer than that is left alone.
-            drop(tokio::time::timeout(self.request.route.coalesce_wait, predecessor.announcement()).await);
+            drop(tokio::time::timeout(GATHERING, predecessor.announcement()).await);
         }
         leader.begin();
     }
@@ -196,6 +209,31 @@ impl Fetch {
         }
     }
 
+    /// Tells those who wait what the answer is to them.
+    fn tell(&mut self, shareability: Shareability, flown: Flown) {
+        match shareability {
+            Shareability::Shared => self.announce(Announcement::Shared(flown)),
+            Shareability::Alone(why) => self.send_alone(why),
+        }
+    }
+
+    /// Sends everyone who waits to the origin on their own, here and at other instances, and those who come soon too.
+    fn send_alone(&mut self, why: Reason) {
+        // An answer that only this request's own words kept from being stored says nothing about the key.
+        if !matches!(why, Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable) {
+            self.engine.uncacheable().remember(&self.request.flight_key(None), why, self.engine.now());
+        }
+        if let Some(lease) = self.duty.lease.take() {
+            lease.alone();
+        }
+        self.announce(Announcement::Alone(Reason::LeaderUncacheable));
+    }
+
+    /// The lease, for an answer that other instances may take from the shared tier.
+    pub(super) fn lease_for(&self, shareability: Shareability) -> Option<Arc<FetchLease>> {
+        self.duty.lease.clone().filter(|_| shareability == Shareability::Shared)
+    }
+
     // Whoever asked may have gone by the time of each `reply.send`; those who share the fetch have been told before.
 
     fn fail(self, failure: Arc<OriginFailure>, reply: oneshot::Sender<Fetched>) {
@@ -205,7 +243,7 @@ impl Fetch {
 
     /// Stores the answer while it streams, or hands it to the requester alone.
     async fn settle(
-        self,
+        mut self,
         response: http::Response<Body>,
         wanted: &Wanted,
         sent: &HeaderMap,
@@ -216,24 +254,39 @@ impl Fetch {
         let method = if matches!(wanted, Wanted::Head) { &Method::HEAD } else { &Method::GET };
         let (status, headers) = (response.status(), response.headers());
         let received = Received { method, sent, status, headers, times, stamp };
-        let draft = match admit::judge(&self.request, &received) {
-            Verdict::Refuse(why) => return self.hand_over(response, why, reply),
+        let verdict = admit::judge(&self.request, &received);
+        let shareability = match &verdict {
+            Verdict::Refuse(why) => Shareability::Alone(*why),
+            Verdict::Store(draft) => draft.shareability(self.engine.now()),
+        };
+        // A failure says nothing of what the key's answers are once the origin is well.
+        let has_failed = status.is_server_error() && shareability != Shareability::Shared;
+        if has_failed {
+            let failure = OriginFailure::of_answer(status, headers);
+            self.announce(Announcement::Shared(Flown::Failed(Arc::new(failure))));
+        }
+        let draft = match verdict {
             Verdict::Store(draft) => draft,
+            Verdict::Refuse(why) => {
+                if !has_failed {
+                    self.send_alone(why);
+                }
+                return self.hand_over(response, why, reply);
+            }
         };
         let (head, body) = response.into_parts();
         let (streaming, writer, reader) = stream_of(&draft);
-        self.announce(Announcement::Shared(Flown::Streaming(Arc::clone(&streaming))));
+        if has_failed {
+            self.duty.leader = None;
+        } else {
+            self.tell(shareability, Flown::Streaming(Arc::clone(&streaming)));
+        }
         let headers = admit::sent_headers(head.headers, self.request.route.set_cookie);
         drop(reply.send(Fetched::Streaming { response: Arc::clone(&streaming), headers, reader }));
         self.engine.fill(*draft, body, &streaming.body, writer, self.duty).await;
     }
 
     fn hand_over(mut self, response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
-        // An answer that only this request's own words kept from being stored says nothing about the key.
-        if !matches!(why, Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable) {
-            self.engine.uncacheable().remember(&self.request.flight_key(None), why, self.engine.now());
-        }
-        self.announce(Announcement::Alone(Reason::LeaderUncacheable));
         let permit = self.duty.permit.take();
         drop(reply.send(Fetched::Private(response.map(|body| holding(permit, body)), why)));
     }

@@ -9,7 +9,8 @@ use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
 use crate::semantics::vary::VariantKey;
-use http::{HeaderMap, StatusCode};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::sync::Arc;
 
 /// A response that is being stored while it streams.
@@ -38,6 +39,8 @@ pub(super) struct OriginFailure {
     pub(super) reason: Reason,
     /// The status of an error answer; none where no answer came.
     pub(super) status: Option<StatusCode>,
+    /// When an error answer asks to be asked again.
+    pub(super) retry_after: Option<HeaderValue>,
     /// What lies beneath.
     pub(super) cause: Option<Arc<OriginError>>,
 }
@@ -45,13 +48,19 @@ pub(super) struct OriginFailure {
 impl OriginFailure {
     /// A failure without an answer.
     pub(super) const fn of(reason: Reason) -> Self {
-        Self { reason, status: None, cause: None }
+        Self { reason, status: None, retry_after: None, cause: None }
+    }
+
+    /// An answer that says no more than that the origin failed.
+    pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap) -> Self {
+        let retry_after = headers.get(RETRY_AFTER).cloned();
+        Self { reason: Reason::UpstreamErrorStatus, status: Some(status), retry_after, cause: None }
     }
 }
 
 impl From<OriginError> for OriginFailure {
     fn from(error: OriginError) -> Self {
-        Self { reason: error.reason, status: None, cause: Some(Arc::new(error)) }
+        Self { reason: error.reason, status: None, retry_after: None, cause: Some(Arc::new(error)) }
     }
 }
 

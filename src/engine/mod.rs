@@ -42,7 +42,7 @@ use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
 use http::header::{CONNECTION, EXPECT, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
-use http::{Method, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
@@ -77,24 +77,33 @@ pub struct RequestContext {
 /// Why the client gets an error of Larder's own instead of a response.
 #[derive(Debug)]
 pub struct Failure {
-    /// 400, 502, 503 or 504.
+    /// 400, 502, 503 or 504; or what the origin answered to the one request that was made for several.
     pub status: StatusCode,
     /// The reason, also in the decision.
     pub reason: Reason,
+    /// The origin's Retry-After, where it failed with an answer.
+    pub retry_after: Option<HeaderValue>,
     /// What lies beneath: for the log, never for the client.
     pub cause: Option<origin::BodyError>,
 }
 
 impl Failure {
+    /// A failure that nothing lies beneath.
+    #[must_use]
+    pub const fn of(status: StatusCode, reason: Reason) -> Self {
+        Self { status, reason, retry_after: None, cause: None }
+    }
+
     fn of_origin(failure: &OriginFailure) -> Self {
         let status = match failure.reason {
+            Reason::UpstreamErrorStatus => failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
             Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Reason::UpstreamNoServer | Reason::MissLimit => StatusCode::SERVICE_UNAVAILABLE,
             Reason::ClientBody | Reason::InvalidTarget => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,
         };
         let cause = failure.cause.clone().map(|cause| Box::new(cause) as origin::BodyError);
-        Self { status, reason: failure.reason, cause }
+        Self { cause, retry_after: failure.retry_after.clone(), ..Self::of(status, failure.reason) }
     }
 }
 
@@ -320,7 +329,7 @@ fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> O
 
 fn invalid_target(cause: origin::BodyError) -> Answer {
     let reason = Reason::InvalidTarget;
-    let failure = Failure { status: StatusCode::BAD_REQUEST, reason, cause: Some(cause) };
+    let failure = Failure { cause: Some(cause), ..Failure::of(StatusCode::BAD_REQUEST, reason) };
     Answer {
         reply: Err(failure),
         decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None },

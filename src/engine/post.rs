@@ -11,6 +11,7 @@ use super::request::CacheableRequest;
 use crate::rules::{RuleSet, Verdict as RouteVerdict};
 use crate::semantics::forwarding::strip_hop_by_hop;
 use crate::semantics::policy::ExchangeTimes;
+use crate::semantics::sharing::Shareability;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, EXPECT, HOST};
@@ -51,8 +52,9 @@ impl Post<'_> {
         let (status, headers) = (response.status(), response.headers());
         let received = Received { method: &Method::POST, sent: self.headers, status, headers, times, stamp };
         match admit::judge(&request, &received) {
-            Verdict::Store(draft) => Some(draft),
-            Verdict::Refuse(_) => None,
+            // A later GET would have to ask all the same.
+            Verdict::Store(draft) if draft.shareability(times.received_at) == Shareability::Shared => Some(draft),
+            Verdict::Store(_) | Verdict::Refuse(_) => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! One request on a cacheable route, with everything that later steps ask of it.
 
+use crate::clock::Timestamp;
 use crate::coalesce::flights::Role;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
@@ -11,6 +12,7 @@ use crate::semantics::credentials::Credentials;
 use crate::semantics::lifetime::{Lifetime, LifetimeSource};
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
+use crate::semantics::sharing::{Shareability, shareability, shareability_for_anyone};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
 use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, RANGE};
@@ -129,6 +131,18 @@ impl CacheableRequest {
     /// Whether it carries cookies that might change an answer whose lifetime the rule gives.
     pub(super) fn brings_undecided_cookies(&self) -> bool {
         self.route.leaves_cookies_undecided() && self.headers.contains_key(COOKIE)
+    }
+
+    /// Whether it may take an answer that another request fetched.
+    pub(super) fn may_take(&self, answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> bool {
+        shareability(answer, lifetime, &self.directives, now) == Shareability::Shared
+    }
+
+    /// What a stored entry was to others when it came: where it is to be asked for each time, nobody waits for anybody.
+    pub(super) fn shareability_on_arrival(&self, entry: &Entry) -> Shareability {
+        let policy = entry.policy();
+        let lifetime = self.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
+        shareability_for_anyone(&policy, &lifetime, policy.received_at)
     }
 
     /// The tags that the route gives.

@@ -108,7 +108,7 @@ fn instead_of(
 /// RFC 9111 section 5.2.1.7.
 pub(super) fn only_if_cached(request: &CacheableRequest, ask: &Ask) -> Answer {
     let status = CacheStatus { forward: Some(ask.forward), detail: Some(Reason::OnlyIfCached), ..CacheStatus::HIT };
-    let failure = Failure { status: StatusCode::GATEWAY_TIMEOUT, reason: Reason::OnlyIfCached, cause: None };
+    let failure = Failure::of(StatusCode::GATEWAY_TIMEOUT, Reason::OnlyIfCached);
     Answer {
         reply: Err(failure),
         decision: decision(&request.route.name, Outcome::Error, Reason::OnlyIfCached, status),
@@ -116,7 +116,8 @@ pub(super) fn only_if_cached(request: &CacheableRequest, ask: &Ask) -> Answer {
 }
 
 fn failed(request: &CacheableRequest, failure: &OriginFailure, status: CacheStatus) -> Answer {
-    let status = CacheStatus { detail: Some(failure.reason), ..status };
+    let forward_status = failure.status.map(|status| status.as_u16());
+    let status = CacheStatus { forward_status, detail: Some(failure.reason), ..status };
     Answer {
         reply: Err(Failure::of_origin(failure)),
         decision: decision(&request.route.name, Outcome::Error, failure.reason, status),

@@ -3,7 +3,7 @@
 use super::Answer;
 use super::Engine;
 use super::fetch::{Duty, Fetch, Wanted, completing_fields};
-use super::find::{Ask, Found};
+use super::find::{Ask, Found, lifetime_of};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::request::{CacheableRequest, Sharing};
 use super::respond::{self, Sharer};
@@ -15,6 +15,7 @@ use crate::invalidation::{Currency, Standing};
 use crate::semantics::cache_status::Forward;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
+use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
 use http::Method;
@@ -79,14 +80,17 @@ async fn choose(
     variant: Option<VariantKey>,
     round: u32,
 ) -> Part {
-    let alone = matches!(request.sharing(), Sharing::Alone(_)) || engine.recall_uncacheable(request).is_some();
+    let each_alone = |(entry, _): &(Arc<Entry>, _)| request.shareability_on_arrival(entry) != Shareability::Shared;
+    let alone = matches!(request.sharing(), Sharing::Alone(_))
+        || engine.recall_uncacheable(request).is_some()
+        || ask.stored.as_ref().is_some_and(each_alone);
     if alone || round >= ROUNDS_MAX {
         return Part::Fetch(None);
     }
     let known = variant.or_else(|| ask.stored.as_ref().map(|(entry, _)| entry.variant().clone()));
     match join(engine, request, known.as_ref()) {
         Role::Leader(leader) => Part::Fetch(Some(leader)),
-        Role::Follower(follower) => follow(engine, request, ask, follower, round).await,
+        Role::Follower(follower) => follow(engine, request, follower).await,
     }
 }
 
@@ -105,7 +109,7 @@ pub(super) fn join(
 
 impl Engine {
     /// Whether what a fetch under way brings may answer this request, too.
-    pub(super) fn may_share(&self, request: &CacheableRequest, flight: UnderWay) -> bool {
+    pub(super) fn may_share(&self, request: &CacheableRequest, flight: UnderWay<'_, Flown>) -> bool {
         #[cfg(test)]
         if deliberate_fault::is_on(Fault::NobodyFollows) {
             return false;
@@ -116,16 +120,26 @@ impl Engine {
             && invalidation.standing(flight.stamp, &request.membership(&request.route_tags().unwrap_or_default())) == Standing::Clear
             // While purges may be missed, nothing is shared that was asked for before this request came.
             && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
+            && flight.said.is_none_or(|said| self.suits(request, said))
+    }
+
+    /// Whether what a leader has announced is for a request that comes only now.
+    fn suits(&self, request: &CacheableRequest, said: &Flown) -> bool {
+        match said {
+            Flown::Streaming(response) => request.may_take(&response.policy, &response.lifetime, self.now()),
+            Flown::Confirmed(entry) => self.takes_entry(request, entry),
+            Flown::Stored => true,
+            // A failure is shared with those who waited for it.
+            Flown::Failed(_) => false,
+        }
+    }
+
+    fn takes_entry(&self, request: &CacheableRequest, entry: &Entry) -> bool {
+        request.may_take(&entry.policy(), &lifetime_of(request, entry), self.now())
     }
 }
 
-async fn follow(
-    engine: &Engine,
-    request: &CacheableRequest,
-    ask: &Ask,
-    mut follower: Follower<Flown>,
-    round: u32,
-) -> Part {
+async fn follow(engine: &Engine, request: &CacheableRequest, mut follower: Follower<Flown>) -> Part {
     let stamp = follower.stamp();
     let Ok(announcement) = tokio::time::timeout(request.route.coalesce_wait, follower.announcement()).await else {
         return Part::Fetch(None);
@@ -133,20 +147,13 @@ async fn follow(
     match announcement {
         Announcement::Shared(Flown::Streaming(response)) => take_stream(engine, request, stamp, response),
         Announcement::Shared(Flown::Confirmed(entry)) => {
-            if !request.picks(&entry) || engine.standing(&entry) != Standing::Clear {
-                return Part::LookAgain(None);
-            }
-            Part::Take(Fetched::Confirmed(entry))
+            let suits = request.picks(&entry)
+                && engine.standing(&entry) == Standing::Clear
+                && engine.takes_entry(request, &entry);
+            if suits { Part::Take(Fetched::Confirmed(entry)) } else { Part::LookAgain(None) }
         }
-        // One failure may be a connection's bad luck; a second is the origin's state.
-        Announcement::Shared(Flown::Failed(failure))
-            if round > 0 || ask.stands_in(&failure) || failure.reason == Reason::MissLimit =>
-        {
-            Part::Take(Fetched::Failed(failure))
-        }
-        Announcement::Shared(Flown::Failed(_) | Flown::Stored) | Announcement::Alone(Reason::LeaderGone) => {
-            Part::LookAgain(None)
-        }
+        Announcement::Shared(Flown::Failed(failure)) => Part::Take(Fetched::Failed(failure)),
+        Announcement::Shared(Flown::Stored) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),
         Announcement::Alone(_) => Part::Fetch(None),
     }
 }
@@ -157,6 +164,9 @@ fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, respon
     }
     // Tags that only the answer names are known now: a purge of one of them may have come since the fetch began.
     if engine.invalidation().standing(stamp, &request.membership(&response.tags)) != Standing::Clear {
+        return Part::LookAgain(None);
+    }
+    if !request.may_take(&response.policy, &response.lifetime, engine.now()) {
         return Part::LookAgain(None);
     }
     match response.body.reader() {
@@ -194,7 +204,9 @@ pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
 
 /// Refreshes an entry in the background, unless someone does already.
 fn refresh(engine: &Arc<Engine>, request: &Arc<CacheableRequest>, entry: &Arc<Entry>, why: Reason) {
-    if why == Reason::RequestMaxStale || entry.part().is_some() || engine.recall_uncacheable(request).is_some() {
+    // What came past its lifetime is not shared, but no less worth refreshing than what grew old here.
+    let is_known = engine.recall_uncacheable(request).is_some_and(|known| known != Reason::Expired);
+    if why == Reason::RequestMaxStale || entry.part().is_some() || is_known {
         return;
     }
     if let Role::Leader(leader) = join(engine, request, Some(entry.variant())) {

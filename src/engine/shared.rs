@@ -110,7 +110,7 @@ impl Engine {
         if !matches!(wanted, Wanted::Whole | Wanted::Validation(..)) {
             return None;
         }
-        let may_share = |stamp| self.may_share(request, UnderWay { stamp, progress: Progress::Begun });
+        let may_share = |stamp| self.may_share(request, UnderWay { stamp, progress: Progress::Begun, said: None });
         Some(shared.leases.claim(leader.key(), leader.stamp(), request.route.coalesce_wait, may_share).await)
     }
 

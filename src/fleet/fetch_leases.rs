@@ -18,8 +18,8 @@ use crate::stamp::Stamp;
 use redis::{cmd, from_redis_value};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -61,6 +61,8 @@ pub enum Claim {
 pub enum WhyAlone {
     /// The instance that held the lease has brought nothing that can be shared.
     NothingShared,
+    /// What the instance that held the lease has brought is for nobody else: everyone asks on their own.
+    NotShareable,
     /// It takes longer than this request waits.
     Slow,
     /// Redis is away.
@@ -69,13 +71,14 @@ pub enum WhyAlone {
 
 impl WhyAlone {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NothingShared, Self::Slow, Self::Away];
+    pub const ALL: [Self; 4] = [Self::NothingShared, Self::NotShareable, Self::Slow, Self::Away];
 
     /// The stable label in metrics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::NothingShared => "nothing-shared",
+            Self::NotShareable => "not-shareable",
             Self::Slow => "slow",
             Self::Away => "away",
         }
@@ -85,7 +88,11 @@ impl WhyAlone {
 /// The word of whoever held a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word {
+    /// The answer is in Redis.
     Stored,
+    /// The answer is for nobody else.
+    Alone,
+    /// There is no answer.
     Nothing,
 }
 
@@ -93,8 +100,15 @@ impl Word {
     const fn label(self) -> &'static str {
         match self {
             Self::Stored => "stored",
+            Self::Alone => "alone",
             Self::Nothing => "nothing",
         }
+    }
+
+    /// What a label means; a label of another version of this program: that there is no answer.
+    fn parse(label: Option<&String>) -> Self {
+        let is = |word: &Self| label.is_some_and(|label| label == word.label());
+        [Self::Stored, Self::Alone].into_iter().find(is).unwrap_or(Self::Nothing)
     }
 }
 
@@ -103,7 +117,7 @@ pub struct FetchLease {
     leases: Weak<FetchLeases>,
     name: String,
     value: String,
-    stored: AtomicBool,
+    word: OnceLock<Word>,
     renewal: tokio::task::AbortHandle,
 }
 
@@ -235,6 +249,7 @@ impl FetchLeases {
             }
             match timeout(left.min(LOOK), listener.word()).await {
                 Ok(Word::Stored) => return Claim::Answered,
+                Ok(Word::Alone) => return Claim::Alone(WhyAlone::NotShareable),
                 Ok(Word::Nothing) => return Claim::Alone(WhyAlone::NothingShared),
                 Err(_) => {}
             }
@@ -267,7 +282,7 @@ impl FetchLeases {
     fn lease(self: &Arc<Self>, name: &str, value: &str, wait: Duration) -> FetchLease {
         let renewal = tokio::spawn(renew(Arc::clone(&self.background), name.to_owned(), wait)).abort_handle();
         let (name, value) = (name.to_owned(), value.to_owned());
-        FetchLease { leases: Arc::downgrade(self), name, value, stored: AtomicBool::new(false), renewal }
+        FetchLease { leases: Arc::downgrade(self), name, value, word: OnceLock::new(), renewal }
     }
 
     /// Passes words on to those who wait for them.
@@ -293,8 +308,7 @@ impl FetchLeases {
     fn heard(&self, entry: &StreamEntry) {
         let Some(name) = entry.fields.get("fetch") else { return };
         let Some(waiting) = self.waiting().remove(name) else { return };
-        let stored = entry.fields.get("word").is_some_and(|word| word == Word::Stored.label());
-        waiting.send_replace(Some(if stored { Word::Stored } else { Word::Nothing }));
+        waiting.send_replace(Some(Word::parse(entry.fields.get("word"))));
     }
 
     async fn release_ended(&self, mut ended: mpsc::UnboundedReceiver<Ended>) {
@@ -345,14 +359,19 @@ async fn renew(link: Arc<dyn Link>, name: String, wait: Duration) {
 impl FetchLease {
     /// Notes that the answer is where the others find it.
     pub fn stored(&self) {
-        self.stored.store(true, Ordering::Release);
+        let _ = self.word.set(Word::Stored);
+    }
+
+    /// Notes that the answer is for nobody else: whoever waits is to ask on their own once this is dropped.
+    pub fn alone(&self) {
+        let _ = self.word.set(Word::Alone);
     }
 }
 
 impl Drop for FetchLease {
     fn drop(&mut self) {
         self.renewal.abort();
-        let word = if self.stored.load(Ordering::Acquire) { Word::Stored } else { Word::Nothing };
+        let word = self.word.get().copied().unwrap_or(Word::Nothing);
         let ended = Ended { name: std::mem::take(&mut self.name), value: std::mem::take(&mut self.value), word };
         if let Some(leases) = self.leases.upgrade() {
             // Nobody takes it any more once the instance ends; then the lease ends by itself.

@@ -25,7 +25,7 @@ impl Handler for Echo {
                 Ok(Response::new(said))
             }
             Err(cause) => {
-                Err(Failure { status: StatusCode::BAD_REQUEST, reason: Reason::ClientBody, cause: Some(cause) })
+                Err(Failure { cause: Some(cause), ..Failure::of(StatusCode::BAD_REQUEST, Reason::ClientBody) })
             }
         };
         let decision = Decision { outcome: Outcome::Pass, reason: Reason::NoRoute, route: None, cache_status: None };

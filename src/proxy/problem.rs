@@ -29,8 +29,9 @@ struct Problem<'a> {
 pub(super) fn of_failure(failure: &Failure, id: RequestId) -> Response<Body> {
     let reason = failure.reason;
     let mut response = problem(failure.status, reason.label(), reason.explanation(), error_type(reason), id);
-    if reason == Reason::MissLimit {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    let own = (reason == Reason::MissLimit).then(|| HeaderValue::from_static("1"));
+    if let Some(retry_after) = failure.retry_after.clone().or(own) {
+        response.headers_mut().insert(RETRY_AFTER, retry_after);
     }
     response
 }
@@ -46,7 +47,7 @@ pub(super) fn of_refusal(refusal: Refusal, id: RequestId) -> Response<Body> {
 
 /// The answer to a change of protocols that the origin may not make.
 pub(super) fn of_switch(id: RequestId) -> Response<Body> {
-    of_failure(&Failure { status: StatusCode::BAD_GATEWAY, reason: Reason::UpstreamInvalid, cause: None }, id)
+    of_failure(&Failure::of(StatusCode::BAD_GATEWAY, Reason::UpstreamInvalid), id)
 }
 
 /// The answer where Larder itself is at fault.
@@ -78,11 +79,8 @@ mod tests {
 
     #[test]
     fn a_failure_says_its_reason_and_nothing_of_what_lies_beneath() {
-        let failure = Failure {
-            status: StatusCode::BAD_GATEWAY,
-            reason: Reason::UpstreamConnect,
-            cause: Some("10.0.0.7:8000 refused".into()),
-        };
+        let cause = Some("10.0.0.7:8000 refused".into());
+        let failure = Failure { cause, ..Failure::of(StatusCode::BAD_GATEWAY, Reason::UpstreamConnect) };
         let response = of_failure(&failure, RequestId::random());
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");

@@ -2,7 +2,7 @@
 //!
 //! Reading order is that of an exchange: what the request asks ([`target`], [`cache_control`], [`vary`], [`encoding`]),
 //! whether a stored response answers it ([`policy`], [`lifetime`], [`reuse`]), what is sent on ([`forwarding`],
-//! [`conditional`]), whether the answer may be stored ([`storable`]), how it changes what is stored ([`update`],
+//! [`conditional`]), whether the answer may be stored ([`storable`]) and given to others ([`sharing`]), how it changes what is stored ([`update`],
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
 pub mod age;
@@ -28,6 +28,7 @@ mod quality;
 pub mod range;
 pub mod reason;
 pub mod reuse;
+pub mod sharing;
 pub mod storable;
 pub mod target;
 pub mod targeted;

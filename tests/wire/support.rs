@@ -67,7 +67,7 @@ pub(crate) fn answer(response: Response<Body>) -> Answer {
 
 pub(crate) fn failure(status: StatusCode, reason: Reason) -> Answer {
     let cause = Some("what lies beneath".into());
-    Answer { reply: Err(Failure { status, reason, cause }), decision: decision(Outcome::Error, reason) }
+    Answer { reply: Err(Failure { cause, ..Failure::of(status, reason) }), decision: decision(Outcome::Error, reason) }
 }
 
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
