@@ -28,6 +28,7 @@ mod scenarios {
     mod ranges;
     mod stale;
     mod tags;
+    mod to_origin;
     mod undecided_cookies;
     mod unsafe_methods;
     mod users;

@@ -70,7 +70,13 @@ fn render(explanation: &Value) -> String {
             lines.push(format!("  {label} {}", sentence(why)));
         }
     }
-    let known = [("route", "route"), ("pattern", "pattern"), ("keyed as", "keyed_url"), ("key", "key")];
+    let known = [
+        ("route", "route"),
+        ("pattern", "pattern"),
+        ("keyed as", "keyed_url"),
+        ("asked for", "origin_target"),
+        ("key", "key"),
+    ];
     for (label, field) in known {
         if !explanation[field].is_null() {
             lines.push(format!("  {label:<10} {}", shown(&explanation[field])));

@@ -8,6 +8,7 @@
 
 mod event;
 mod event_sources;
+mod field_names;
 mod fleet;
 mod privacy_lint;
 pub mod problem;
@@ -17,6 +18,7 @@ mod render;
 mod resolve;
 mod route;
 mod route_key;
+mod route_origin;
 mod rules_file;
 mod rules_lint;
 pub mod schema;

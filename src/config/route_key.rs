@@ -1,20 +1,27 @@
-//! What of a request counts, from a raw `[[route]]`: `query`, `headers` and `cookies`, which are keyed, and `bypass`.
+//! What of a request counts, from a raw `[[route]]`: `query`, `headers`, `cookies` and
+//! `vary_origin`, which are keyed, and `bypass`.
 
+use super::field_names::{FieldUse, field_names};
 use super::problem::Problems;
 use super::rules_file::{RawBypass, RawQuery, RawRoute};
 use super::table::Placed;
 use super::values::Texts;
 use crate::rules::bypass::BypassRule;
 use crate::rules::key_recipe::{CookieRule, KeyRecipe, QueryRule};
-use crate::semantics::conditional::CONDITIONAL_FIELDS;
+use crate::semantics::authority::normalised_authority;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> KeyRecipe {
     KeyRecipe {
         query: raw.query.as_ref().map_or(QueryRule::AsReceived, |query| self::query(query, problems)),
-        headers: raw.headers.as_ref().map(|headers| self::headers(headers, problems)).unwrap_or_default(),
+        headers: raw
+            .headers
+            .as_ref()
+            .map(|headers| field_names(headers, FieldUse::Keyed, problems))
+            .unwrap_or_default(),
         cookies: raw.cookies.as_ref().map_or(CookieRule::AsReceived, |cookies| self::cookies(cookies, problems)),
+        origins: raw.vary_origin.as_ref().map(|origins| self::origins(origins, problems)),
     }
 }
 
@@ -106,45 +113,31 @@ fn globs(names: &Placed<Texts>, kind: Named, problems: &mut Problems) -> GlobSet
     })
 }
 
-fn headers(written: &Placed<Texts>, problems: &mut Problems) -> Vec<HeaderName> {
-    let mut names: Vec<HeaderName> = Vec::new();
-    for header in &written.value {
-        match header.value.parse::<HeaderName>() {
-            Ok(name) => match never_keyed(&name) {
-                Some(why) => problems.error(&header.place, format!("`{name}` cannot be keyed"), Some(why)),
-                None => names.push(name),
-            },
-            Err(_) => problems.error(&header.place, format!("`{}` is no header", header.value), None::<String>),
+/// The values of Origin that are keyed and sent.
+fn origins(written: &Placed<Texts>, problems: &mut Problems) -> Vec<HeaderValue> {
+    let mut origins = Vec::new();
+    for origin in &written.value {
+        match serialised_origin(&origin.value) {
+            Ok(value) if origins.contains(&value) => {}
+            Ok(value) => origins.push(value),
+            Err(hint) => problems.error(&origin.place, format!("`{}` is no origin", origin.value), Some(hint)),
         }
     }
-    names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
-    names.dedup();
-    names
+    origins
 }
 
-/// Why a header can't be part of a key, if it can't.
-fn never_keyed(name: &HeaderName) -> Option<&'static str> {
-    const HOP_BY_HOP: [&str; 9] = [
-        "connection",
-        "content-length",
-        "expect",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    let is_conditional = CONDITIONAL_FIELDS.contains(name);
-    match name.as_str() {
-        "host" => Some("host and port are part of every key; use `host` to tell routes apart"),
-        "x-forwarded-for" | "x-forwarded-proto" | "forwarded" | "via" => {
-            Some("it is replaced on the way to the origin")
-        }
-        _ if is_conditional => Some("conditional and range requests are answered from the whole response"),
-        other if HOP_BY_HOP.contains(&other) => Some("it concerns one connection only and is not sent on"),
-        _ => None,
+/// An origin as browsers send it (RFC 6454 section 6.1): scheme and host in lower case, no default port, no path.
+fn serialised_origin(text: &str) -> Result<HeaderValue, String> {
+    const EXAMPLE: &str = "write scheme, host and port as browsers send them: \"https://shop.example.com\"";
+    let Some((scheme, authority)) = text.split_once("://") else { return Err(EXAMPLE.to_owned()) };
+    let (scheme, authority) = (scheme.to_ascii_lowercase(), authority.split('/').next().unwrap_or_default());
+    let authority = normalised_authority(authority, &scheme).filter(|_| matches!(&*scheme, "http" | "https"));
+    let Some(authority) = authority else { return Err(EXAMPLE.to_owned()) };
+    let serialised = format!("{scheme}://{authority}");
+    if serialised != text {
+        return Err(format!("write `{serialised}`, as browsers send it"));
     }
+    HeaderValue::from_str(text).map_err(|_| EXAMPLE.to_owned())
 }
 
 fn cookies(written: &Placed<Texts>, problems: &mut Problems) -> CookieRule {

@@ -5,7 +5,7 @@ use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::route::resolve_route;
 use super::rules_lint;
 use super::table::{Placed, Reader, raw_table};
-use super::values::{ByStatus, DurationText, MethodText, PercentageText, SizeText, Texts, words};
+use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, words};
 use crate::rules::lifetime::OriginPrecedence;
 use crate::rules::route::SetCookieRule;
 use crate::rules::{Route, RuleSet};
@@ -65,6 +65,21 @@ raw_table! {
         cookies: Texts,
         /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
         bypass: RawBypass,
+        /// Which values of Origin count (CORS): one entry for each of these, which are sent to the origin; requests with
+        /// another or none share one, and no Origin is sent for them. Absent: Origin is sent as it came, and only Vary
+        /// makes it count.
+        vary_origin: Texts,
+        /// Taken from the front of the client's path on the way to the origin: "/shop". Location and Content-Location
+        /// are mapped back; keys and purges go by the client's path.
+        strip_prefix: String,
+        /// Put in front of the path on the way to the origin, after `strip_prefix`: "/v2".
+        add_prefix: String,
+        /// The Host that the origin is sent. Default: the client's, which is part of the key either way.
+        upstream_host: String,
+        /// Fields that the origin is sent with these values, whatever the client sent.
+        set_request_headers: FieldTable,
+        /// Fields that the origin is not sent.
+        remove_request_headers: Texts,
         /// Labels to purge by, besides those that the origin gives: "product:{id}" takes {id} from the path.
         tags: Texts,
         /// What to do with an answer that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it

@@ -65,6 +65,7 @@ fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
         place("query", raw.query.as_ref()),
         place("headers", raw.headers.as_ref()),
         place("cookies", raw.cookies.as_ref()),
+        place("vary_origin", raw.vary_origin.as_ref()),
         place("bypass", raw.bypass.as_ref()),
         place("tags", raw.tags.as_ref()),
         place("set_cookie", raw.set_cookie.as_ref()),

@@ -217,5 +217,35 @@ schema!(
     })
 );
 
+/// `{ "X-Served-By" = "larder" }`: names and values, each with its place.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FieldTable(pub(super) Vec<(Placed<String>, Placed<String>)>);
+
+impl FromToml for FieldTable {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(table) = value.get_ref().as_table() else {
+            reader.wrong_type(value, "a table such as { \"X-Served-By\" = \"larder\" }", None);
+            return None;
+        };
+        let mut fields = Vec::new();
+        for (key, value) in table {
+            let name = Placed { value: key.get_ref().to_string(), place: reader.place(key.span()) };
+            fields.extend(reader.value::<String>(value).map(|value| (name, value)));
+        }
+        // In the order of the text, which is that in which they are sent.
+        fields.sort_by_key(|(name, _)| name.place.span.start);
+        Some(Self(fields))
+    }
+}
+
+schema!(
+    FieldTable,
+    json_schema!({
+        "type": "object",
+        "additionalProperties": { "type": "string" },
+        "examples": [{ "X-Served-By": "larder" }],
+    })
+);
+
 /// A list of texts, each with its place.
 pub(super) type Texts = Vec<Placed<String>>;

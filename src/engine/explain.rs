@@ -9,12 +9,12 @@ use crate::engine::origin::empty_body;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
-use crate::rules::Verdict;
+use crate::rules::{Route, Verdict};
 use crate::semantics::credentials::carries_credentials;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
 use crate::store::tier::Lookup;
-use http::header::{AGE, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY};
+use http::header::{AGE, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, HOST, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Serialize;
@@ -105,8 +105,10 @@ pub struct Explanation {
     pub route: Option<String>,
     /// The pattern of that route.
     pub pattern: Option<String>,
-    /// The URL as keyed and sent.
+    /// The client's URL as keyed.
     pub keyed_url: Option<String>,
+    /// Path and query as the origin is asked for them; none where it would not be asked.
+    pub origin_target: Option<String>,
     /// The key's fingerprint.
     pub key: Option<String>,
     /// The headers that the origin would be sent; values of credentials are left out.
@@ -145,14 +147,16 @@ impl Engine {
             },
             Verdict::Pass { route, why } => (route, why, Outcome::Pass),
         };
+        let (origin_target, sent) = passed(route.as_deref(), &target, headers);
         Ok(Explanation {
             method: method.to_string(),
             url: target.url().to_owned(),
             route: route.as_ref().map(|route| route.name.to_string()),
             pattern: route.as_ref().map(|route| route.path.source().to_owned()),
             keyed_url: None,
+            origin_target,
             key: None,
-            fetch_headers: shown(headers, |_| true),
+            fetch_headers: shown(&sent, |_| true),
             request_directives: shown(headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
             stored: Vec::new(),
             shared: None,
@@ -187,6 +191,7 @@ impl Engine {
             route: Some(request.route.name.to_string()),
             pattern: Some(request.route.path.source().to_owned()),
             keyed_url: Some(request.target.url().to_owned()),
+            origin_target: Some(request.route.to_origin.path_and_query(request.target.path_and_query()).into_owned()),
             key: Some(request.key.to_string()),
             fetch_headers: shown(&request.fetch_headers(), |_| true),
             request_directives: shown(&request.headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
@@ -278,6 +283,18 @@ impl Engine {
             },
         }
     }
+}
+
+/// What the origin would be asked for by a request that passes through, and with which fields.
+fn passed(route: Option<&Route>, target: &Target, headers: &HeaderMap) -> (Option<String>, HeaderMap) {
+    let mut sent = headers.clone();
+    let Some(rule) = route.map(|route| &route.to_origin) else {
+        return (Some(target.path_and_query().to_owned()), sent);
+    };
+    rule.change(&mut sent);
+    sent.insert(HOST, rule.host_value(target));
+    let mapped = rule.path_and_query_passed(target.path_and_query(), target);
+    (mapped.ok().map(std::borrow::Cow::into_owned), sent)
 }
 
 /// Field lines by name, where `wanted`; credentials are named but not shown.

@@ -194,11 +194,13 @@ impl Fetch {
     ) -> Result<(http::Response<Body>, ExchangeTimes), OriginError> {
         let mut fetch = http::Request::new(empty_body());
         *fetch.method_mut() = if matches!(wanted, Wanted::Head) { Method::HEAD } else { Method::GET };
-        *fetch.uri_mut() = super::origin_form(self.request.target.path_and_query())?;
+        *fetch.uri_mut() =
+            super::origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
         *fetch.extensions_mut() = self.request.extensions.clone();
         let requested_at = self.engine.now();
-        let response = self.engine.origin().fetch(fetch).await?;
+        let mut response = self.engine.origin().fetch(fetch).await?;
+        self.request.route.to_origin.map_back(&self.request.target, response.headers_mut());
         let received_at = self.engine.now();
         Ok((response, ExchangeTimes { requested_at, received_at }))
     }

@@ -95,10 +95,23 @@ const fn may_have_acted(reason: Reason) -> bool {
 
 impl Passing {
     async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
+        let target = &self.target;
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        *request.uri_mut() = super::origin_form(path)?;
-        request.headers_mut().insert(HOST, self.target.host_value());
-        self.engine.origin().fetch(request).await
+        let Some(route) = &self.bypass.route else {
+            *request.uri_mut() = super::origin_form(path)?;
+            request.headers_mut().insert(HOST, target.host_value());
+            return self.engine.origin().fetch(request).await;
+        };
+        let rule = &route.to_origin;
+        let mapped = rule.path_and_query_passed(path, target);
+        let mapped =
+            mapped.map_err(|error| OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) })?;
+        *request.uri_mut() = super::origin_form(&mapped)?;
+        rule.change(request.headers_mut());
+        request.headers_mut().insert(HOST, rule.host_value(target));
+        let mut response = self.engine.origin().fetch(request).await?;
+        rule.map_back(target, response.headers_mut());
+        Ok(response)
     }
 
     /// An unsafe request, from its first byte to the head of its answer, with what that invalidates.

@@ -98,9 +98,14 @@ impl CacheableRequest {
         Sharing::Shared
     }
 
-    /// Whether it carries credentials that its key does not hold.
+    /// Whether it carries credentials that its key does not hold and the origin is sent.
     pub(super) fn credentials(&self) -> Credentials {
-        Credentials::of(&self.headers, &self.route.key.headers)
+        let (keyed, rule) = (&self.route.key.headers, &self.route.to_origin);
+        if rule.set.is_empty() && rule.removed.is_empty() {
+            return Credentials::of(&self.headers, keyed);
+        }
+        let replaced = rule.set.iter().map(|(name, _)| name).chain(&rule.removed);
+        Credentials::of(&self.headers, &keyed.iter().chain(replaced).cloned().collect::<Vec<_>>())
     }
 
     /// Whether a response of this policy and lifetime, varying by these fields, may be stored for others and given to
@@ -191,7 +196,7 @@ impl CacheableRequest {
     /// The headers of a fetch for this request, `Host` included.
     pub(super) fn fetch_headers(&self) -> HeaderMap {
         let mut headers = self.route.fetch_headers(&self.headers);
-        headers.insert(HOST, self.target.host_value());
+        headers.insert(HOST, self.route.to_origin.host_value(&self.target));
         headers
     }
 

@@ -10,8 +10,8 @@ use crate::semantics::forwarding::strip_hop_by_hop;
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, normalise};
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -26,6 +26,10 @@ enum Passage {
     ListedCookies,
     /// Replaced by the canonical form of what is accepted.
     Codings,
+    /// As it came where the value is listed, else never.
+    ListedOrigin,
+    /// With the route's own value.
+    Set,
 }
 
 /// Room for what a fetch's headers get later: Accept-Encoding, Host, a validator or range, and the fields of forwarding.
@@ -55,6 +59,10 @@ impl Route {
             key.part(KeyPart::Header, name.as_str().as_bytes());
             key.part(KeyPart::Value, &self.fetch_value(headers, name));
         }
+        if self.key.origins.is_some() {
+            key.part(KeyPart::Header, ORIGIN.as_str().as_bytes());
+            key.part(KeyPart::Value, &self.fetch_value(headers, &ORIGIN));
+        }
         if let CookieRule::Only(listed) = &self.key.cookies {
             for (name, value) in listed_cookies(listed, headers.get_all(COOKIE).iter()) {
                 key.part(KeyPart::Cookie, name.as_bytes());
@@ -65,7 +73,8 @@ impl Route {
     }
 
     /// The headers of the fetch: the client's without hop-by-hop, conditional and range fields, without unlisted
-    /// cookies, without headers that poison caches unless keyed, and with the canonical Accept-Encoding.
+    /// cookies and Origin, without headers that poison caches unless keyed, with the canonical Accept-Encoding, and with
+    /// what the route puts in or takes out.
     #[must_use]
     pub fn fetch_headers(&self, client: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(client.keys_len() + FIELDS_ADDED);
@@ -75,10 +84,13 @@ impl Route {
             }
         }
         strip_hop_by_hop(&mut headers);
-        for name in [COOKIE, ACCEPT_ENCODING] {
+        for name in [COOKIE, ACCEPT_ENCODING, ORIGIN] {
             if let Some(value) = self.replacement(client, &name) {
                 headers.insert(name, value);
             }
+        }
+        for (name, value) in &self.to_origin.set {
+            headers.insert(name, value.clone());
         }
         headers
     }
@@ -88,7 +100,9 @@ impl Route {
     pub fn fetch_value(&self, client: &HeaderMap, name: &HeaderName) -> Box<[u8]> {
         match self.passage(name) {
             Passage::Dropped => normalise(name, std::iter::empty()),
-            Passage::ListedCookies | Passage::Codings => normalise(name, self.replacement(client, name).iter()),
+            Passage::ListedCookies | Passage::Codings | Passage::ListedOrigin | Passage::Set => {
+                normalise(name, self.replacement(client, name).iter())
+            }
             Passage::AsReceived if may_be_hop_by_hop(client, name) => {
                 let mut alone = HeaderMap::with_capacity(2);
                 for name in [name, &CONNECTION] {
@@ -115,7 +129,13 @@ impl Route {
     }
 
     fn passage(&self, name: &HeaderName) -> Passage {
-        if *name == ACCEPT_ENCODING {
+        if self.to_origin.set_value(name).is_some() {
+            Passage::Set
+        } else if self.to_origin.removed.contains(name) {
+            Passage::Dropped
+        } else if *name == ORIGIN && self.key.origins.is_some() {
+            Passage::ListedOrigin
+        } else if *name == ACCEPT_ENCODING {
             Passage::Codings
         } else if *name == COOKIE && self.key.cookies != CookieRule::AsReceived {
             Passage::ListedCookies
@@ -136,6 +156,13 @@ impl Route {
             (Passage::ListedCookies, CookieRule::Only(listed)) => {
                 cookie_field(&listed_cookies(listed, client.get_all(COOKIE).iter()))
             }
+            (Passage::ListedOrigin, _) => {
+                let mut lines = client.get_all(name).iter();
+                let listed = self.key.origins.as_ref()?;
+                // A browser sends one line; more are nobody's.
+                lines.next().filter(|line| lines.next().is_none() && listed.contains(line)).cloned()
+            }
+            (Passage::Set, _) => self.to_origin.set_value(name).cloned(),
             _ => None,
         }
     }

@@ -106,6 +106,9 @@ pub struct KeyRecipe {
     pub headers: Vec<HeaderName>,
     /// Cookies.
     pub cookies: CookieRule,
+    /// The values of Origin that are keyed and sent, all others being neither; none: Origin is sent as it came, and only
+    /// Vary makes it count.
+    pub origins: Option<Vec<HeaderValue>>,
 }
 
 #[cfg(test)]

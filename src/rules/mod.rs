@@ -14,6 +14,7 @@ pub mod key_recipe;
 pub mod lifetime;
 pub mod literal;
 mod matcher;
+pub mod origin_request;
 pub mod pattern;
 pub mod poison;
 pub mod route;

@@ -110,6 +110,17 @@ impl PathPattern {
         &self.source
     }
 
+    /// Whether every path that it matches begins with these whole segments, e.g. `/shop`.
+    #[must_use]
+    pub fn begins_with(&self, segments: &str) -> bool {
+        match self.pieces.first() {
+            Some(Piece::Literal(text)) => text
+                .strip_prefix(segments)
+                .is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && self.pieces.len() == 1)),
+            _ => false,
+        }
+    }
+
     /// The names of its captures, in order.
     pub fn capture_names(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {

@@ -4,6 +4,7 @@ use super::body_tags::BodyTags;
 use super::bypass::BypassRule;
 use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
+use super::origin_request::OriginRequestRule;
 use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag, TagError, distinct};
@@ -60,6 +61,8 @@ pub struct Route {
     pub key: KeyRecipe,
     /// Which requests pass the cache by; none: as far as the route has a say, none does.
     pub bypass: Option<BypassRule>,
+    /// What the origin is asked instead.
+    pub to_origin: OriginRequestRule,
     /// Tags besides the origin's.
     pub tags: Vec<TagTemplate>,
     /// Answers that set cookies.
@@ -95,8 +98,14 @@ impl Route {
             host: None,
             mode: RouteMode::Cache,
             lifetime: LifetimeRule::by_origin(),
-            key: KeyRecipe { query: QueryRule::AsReceived, headers: Vec::new(), cookies: CookieRule::AsReceived },
+            key: KeyRecipe {
+                query: QueryRule::AsReceived,
+                headers: Vec::new(),
+                cookies: CookieRule::AsReceived,
+                origins: None,
+            },
             bypass: None,
+            to_origin: OriginRequestRule::default(),
             tags: Vec::new(),
             set_cookie: SetCookieRule::Refuse,
             compression: CompressionRule::Off,
@@ -122,6 +131,7 @@ impl Route {
         (self.lifetime.ttl.is_some() || !self.lifetime.ttl_by_status.is_empty())
             && self.key.cookies == CookieRule::AsReceived
             && !self.key.headers.contains(&COOKIE)
+            && !self.to_origin.replaces(&COOKIE)
     }
 
     /// The tags for a settled path that the route's pattern matches, without repeats.

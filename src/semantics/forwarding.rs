@@ -58,6 +58,21 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes those fields that are `wanted` out of what Connection names, so that [`strip_hop_by_hop`] leaves them.
+pub fn keep_from_connection(headers: &mut HeaderMap, wanted: impl Fn(&HeaderName) -> bool) {
+    if !nominated(headers).iter().any(&wanted) {
+        return;
+    }
+    let lines = headers.get_all(CONNECTION).iter();
+    let options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let kept: Vec<&[u8]> =
+        options.filter(|option| HeaderName::from_bytes(option).is_ok_and(|name| !wanted(&name))).collect();
+    match HeaderValue::from_bytes(&kept.join(&b", "[..])) {
+        Ok(value) if !value.is_empty() => drop(headers.insert(CONNECTION, value)),
+        _ => drop(headers.remove(CONNECTION)),
+    }
+}
+
 /// The fields that Connection names.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     let lines = headers.get_all(CONNECTION).iter();

@@ -6,7 +6,7 @@
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
 pub mod age;
-mod authority;
+pub mod authority;
 pub mod cache_control;
 pub mod cache_status;
 pub mod conditional;

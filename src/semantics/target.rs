@@ -2,7 +2,7 @@
 //!
 //! RFC 9110 section 7.1, RFC 3986 section 6.2, RFC 9112 section 3.2.
 
-use super::authority::Authority;
+use super::authority::{Authority, normalised_authority};
 use super::path::{Reading, settle_path};
 use super::reason::Reason;
 use http::uri::{PathAndQuery, Scheme};
@@ -323,12 +323,7 @@ fn web_scheme(uri: &Uri) -> Result<&'static str, TargetError> {
 }
 
 fn is_same_authority(one: &str, other: &str, scheme: &str) -> bool {
-    let normalised = |text| {
-        let mut out = String::new();
-        Authority::parse(text)?.append_normalised(scheme, &mut out);
-        Some(out)
-    };
-    normalised(one).is_some_and(|one| Some(one) == normalised(other))
+    normalised_authority(one, scheme).is_some_and(|one| Some(one) == normalised_authority(other, scheme))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The keys of a route that say what passes by, what is sent to the origin, and what clients are told.
 
 use super::{Expected, assert_problems, refused};
+use http::HeaderValue;
 use larder::config::{Problem, check_rules_text};
 use larder::rules::Route;
 use std::sync::Arc;
@@ -25,7 +26,24 @@ fn every_key_reaches_its_option() {
     assert!(bypass.headers.is_match("x-preview") && !bypass.headers.is_match("x-ray"));
     assert!(bypass.query.is_match("filter[a]") && !bypass.query.is_match("filtera"));
     assert!(route("").bypass.is_none());
+    let keys = "vary_origin = [\"https://a.test\"]\nstrip_prefix = \"/shop\"\nadd_prefix = \"/v2/api\"\n\
+                upstream_host = \"API.internal:8000\"\nset_request_headers = { X-Key = \"a b\", x-other = \"c\" }\n\
+                remove_request_headers = [\"X-Debug\", \"accept-encoding\"]";
+    let route = route(keys);
+    assert_eq!(route.key.origins.as_deref(), Some(&[HeaderValue::from_static("https://a.test")][..]));
+    let rule = &route.to_origin;
+    assert_eq!((rule.strip_prefix.as_str(), rule.add_prefix.as_str()), ("/shop", "/v2/api"));
+    assert_eq!(rule.host, Some(HeaderValue::from_static("api.internal:8000")));
+    let set: Vec<_> = rule.set.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    assert_eq!(set, [("x-key", "a b"), ("x-other", "c")]);
+    assert_eq!(rule.removed, ["accept-encoding", "x-debug"]);
 }
+
+const ORIGIN: &str = "write scheme, host and port as browsers send them: \"https://shop.example.com\"";
+const SEGMENTS: &str = "a prefix is made of whole segments: \"/shop\"";
+const ONE: &str = "it concerns one connection only and is not sent on";
+const VALUE: &str = "a value is visible ASCII text without white space around it";
+const KEYED: &str = "what is keyed is sent as the client said it; take it out of one of the two";
 
 /// Keys and all their problems.
 const BAD: &[(&str, &[Expected])] = &[
@@ -42,6 +60,69 @@ const BAD: &[(&str, &[Expected])] = &[
     ("bypass = { cookies = [\"a b\"] }", &[(3, 23, "`a b` is no name of a cookie", None)]),
     ("bypass = { headers = [\"*:\"] }", &[(3, 23, "`*:` is no name of a header", None)]),
     ("bypass = { query = [\"\"] }", &[(3, 21, "`` is no name of a parameter", None)]),
+    (
+        "vary_origin = [\"*\", \"https://A.test:443/x\", \"ftp://a.test\"]",
+        &[
+            (3, 16, "`*` is no origin", Some(ORIGIN)),
+            (3, 21, "`https://A.test:443/x` is no origin", Some("write `https://a.test`, as browsers send it")),
+            (3, 45, "`ftp://a.test` is no origin", Some(ORIGIN)),
+        ],
+    ),
+    ("strip_prefix = \"shop/\"", &[(3, 16, "`shop/` is no prefix of a path", Some("write `/shop`"))]),
+    (
+        "strip_prefix = \"/{id}\"",
+        &[(3, 16, "`/{id}` is no prefix of a path", Some("a prefix is made of whole segments: \"/shop\""))],
+    ),
+    ("add_prefix = \"/\"", &[(3, 14, "`/` is no prefix of a path", Some(SEGMENTS))]),
+    ("add_prefix = \"/a/../b\"", &[(3, 14, "`/a/../b` is no prefix of a path", Some(SEGMENTS))]),
+    (
+        "strip_prefix = \"/sho\"",
+        &[(
+            3,
+            16,
+            "not every path of the route begins with `/sho`",
+            Some("let `path` begin with it, e.g. path = \"/sho/**\""),
+        )],
+    ),
+    (
+        "upstream_host = \"http://api\"",
+        &[(3, 17, "`http://api` is no host", Some("write a host, with a port where it has one: \"api.internal\""))],
+    ),
+    (
+        "set_request_headers = { Host = \"a\", Connection = \"a\", Content-Length = \"0\", Range = \"a\", Via = \"a\" }",
+        &[
+            (3, 25, "`host` cannot be set", Some("say what the origin is sent with `upstream_host`")),
+            (3, 37, "`connection` cannot be set", Some(ONE)),
+            (3, 55, "`content-length` cannot be set", Some(ONE)),
+            (
+                3,
+                77,
+                "`range` cannot be set",
+                Some("conditional and range requests are answered from the whole response"),
+            ),
+            (3, 90, "`via` cannot be set", Some("it is replaced on the way to the origin")),
+        ],
+    ),
+    (
+        "set_request_headers = { X-A = \" a\", x-b = \"\\n\", X-b = \"c\" }",
+        &[(3, 31, "` a` is no value of a header", Some(VALUE)), (3, 43, "`\\n` is no value of a header", Some(VALUE))],
+    ),
+    (
+        "set_request_headers = { X-A = \"a\", x-a = \"b\" }",
+        &[(3, 36, "`x-a` is there twice", Some("names of headers have no case: keep one of them"))],
+    ),
+    (
+        "set_request_headers = [\"a\"]",
+        &[(3, 23, "expected a table such as { \"X-Served-By\" = \"larder\" }, found an array", None)],
+    ),
+    (
+        "remove_request_headers = [\"transfer-encoding\", \"a b\"]",
+        &[(3, 27, "`transfer-encoding` cannot be removed", Some(ONE)), (3, 48, "`a b` is no header", None)],
+    ),
+    (
+        "headers = [\"x-a\"]\ncookies = [\"a\"]\nremove_request_headers = [\"X-A\"]\nset_request_headers = { cookie = \"a\" }",
+        &[(5, 27, "`X-A` is part of the key", Some(KEYED)), (6, 25, "`cookie` is part of the key", Some(KEYED))],
+    ),
 ];
 
 #[test]
