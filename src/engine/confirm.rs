@@ -23,8 +23,9 @@ use std::sync::Arc;
 pub(super) enum Answer {
     /// It stands for itself: to be stored or handed over.
     Final(http::Response<Body>),
-    /// With it, this entry answers the request; and what it is to those who wait.
-    Entry(Arc<Entry>, Shareability),
+    /// With it, this entry answers the request: confirmed by a 304, or completed by a 206; and what it is to those who
+    /// wait.
+    Entry(Arc<Entry>, StatusCode, Shareability),
     /// It is an error that something stale may stand in for.
     Failure(Arc<OriginFailure>),
     /// It is about something else than what is stored: the whole must be asked for.
@@ -63,8 +64,9 @@ impl Fetch {
         if response.status() == StatusCode::NOT_MODIFIED {
             return match update::confirms(&stored.headers(), response.headers()) {
                 Validation::Confirmed => {
+                    let status = response.status();
                     let (entry, shareability) = self.updated(stored, response.headers(), times, stamp);
-                    Answer::Entry(entry, shareability)
+                    Answer::Entry(entry, status, shareability)
                 }
                 Validation::Mismatch => Answer::AskAgain,
             };
@@ -153,7 +155,7 @@ impl Fetch {
         let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
         let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
         self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.lease_for(shareability));
-        Answer::Entry(entry, shareability)
+        Answer::Entry(entry, status, shareability)
     }
 }
 

@@ -118,9 +118,9 @@ impl Fetch {
                 super::confirm::Answer::Final(response) => {
                     return self.settle(response, &wanted, &sent, times, stamp, reply).await;
                 }
-                super::confirm::Answer::Entry(entry, shareability) => {
-                    self.tell(shareability, Flown::Confirmed(Arc::clone(&entry)));
-                    return drop(reply.send(Fetched::Confirmed(entry)));
+                super::confirm::Answer::Entry(entry, status, shareability) => {
+                    self.tell(shareability, Flown::Confirmed(Arc::clone(&entry), status));
+                    return drop(reply.send(Fetched::Confirmed(entry, status)));
                 }
                 super::confirm::Answer::Failure(failure) => return self.fail(failure, reply),
                 super::confirm::Answer::AskAgain => wanted = Wanted::Whole,

@@ -69,8 +69,8 @@ impl From<OriginError> for OriginFailure {
 pub(super) enum Flown {
     /// A response to stream.
     Streaming(Arc<Streaming>),
-    /// The stored response, confirmed by the origin.
-    Confirmed(Arc<Entry>),
+    /// The stored response, confirmed or completed by an answer of this status.
+    Confirmed(Arc<Entry>, StatusCode),
     /// The shared tier had it: it is in memory now.
     Stored,
     /// No usable answer, where those who share the fetch may have something stale.
@@ -89,8 +89,8 @@ pub(super) enum Fetched {
         /// The body from its beginning.
         reader: SharedBodyReader,
     },
-    /// The stored response, confirmed or completed by the origin.
-    Confirmed(Arc<Entry>),
+    /// The stored response, confirmed or completed by an answer of this status.
+    Confirmed(Arc<Entry>, StatusCode),
     /// What the shared tier had.
     Stored(Usable),
     /// No usable answer.

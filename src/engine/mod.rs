@@ -40,7 +40,7 @@ use crate::store::uncacheable::UncacheableKeys;
 use arc_swap::ArcSwap;
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
-use http::header::{CONNECTION, EXPECT, UPGRADE};
+use http::header::{CONNECTION, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
@@ -323,6 +323,11 @@ fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> O
     }
     if request.headers().contains_key(EXPECT) {
         return Some(Reason::Expectation);
+    }
+    // RFC 9111 section 4.3.2: not for a cache to judge. What they guard (a download that is resumed) is the origin's present
+    // state, so they are forwarded, and the answer goes to this client alone.
+    if [IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| request.headers().contains_key(name)) {
+        return Some(Reason::OriginCondition);
     }
     route.bypasses(target, request.headers())
 }

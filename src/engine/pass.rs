@@ -58,7 +58,7 @@ pub(super) async fn pass(
     rules: Arc<RuleSet>,
     bypass: Bypass,
 ) -> Answer {
-    entity_tag::add_tags_without_coding(request.headers_mut());
+    entity_tag::name_tags_without_coding(request.headers_mut());
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
     let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, bypass };

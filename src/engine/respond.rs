@@ -54,11 +54,16 @@ pub(super) fn fetched(
     let collapsed = sharer == Sharer::Follower;
     let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
-        Fetched::Confirmed(entry) => {
+        Fetched::Confirmed(entry, origin_status) => {
             let ttl = ttl_secs(entry.current_age(now), &lifetime_of(request, &entry));
-            let forward_status = Some(StatusCode::NOT_MODIFIED.as_u16());
+            let forward_status = Some(origin_status.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
-            let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Revalidated };
+            let outcome = match origin_status {
+                _ if collapsed => Outcome::Collapsed,
+                StatusCode::NOT_MODIFIED => Outcome::Revalidated,
+                // The rest of a part was fetched.
+                _ => Outcome::Miss,
+            };
             from_entry(request, &entry, outcome, ask.why, status, now)
         }
         Fetched::Streaming { response, headers, reader } => {
@@ -75,8 +80,7 @@ pub(super) fn fetched(
         Fetched::Private(response, why) => {
             let forward_status = Some(response.status().as_u16());
             let status = CacheStatus { forward_status, detail: Some(why), ..status };
-            let response =
-                if response.status() == StatusCode::OK { conditioned(request, response, now) } else { response };
+            let response = conditioned(request, response, now);
             decided(request, response, Outcome::Miss, why, status)
         }
         Fetched::Stored(found) => usable(request, &found, now),
@@ -152,7 +156,8 @@ fn decision(route: &RouteName, outcome: Outcome, reason: Reason, status: CacheSt
 
 /// The client's preconditions never reach the origin on a cacheable fetch, so they are evaluated on its answer here.
 fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timestamp) -> Response<Body> {
-    if response.status() != StatusCode::OK {
+    // A precondition is judged before a range (RFC 9110 section 13.2.2): a part is a success, too.
+    if !matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         return response;
     }
     let verdict = conditional::evaluate(&request.method, &request.headers, response.headers(), now);

@@ -127,7 +127,7 @@ impl Engine {
     fn suits(&self, request: &CacheableRequest, said: &Flown) -> bool {
         match said {
             Flown::Streaming(response) => request.may_take(&response.policy, &response.lifetime, self.now()),
-            Flown::Confirmed(entry) => self.takes_entry(request, entry),
+            Flown::Confirmed(entry, _) => self.takes_entry(request, entry),
             Flown::Stored => true,
             // A failure is shared with those who waited for it.
             Flown::Failed(_) => false,
@@ -146,11 +146,11 @@ async fn follow(engine: &Engine, request: &CacheableRequest, mut follower: Follo
     };
     match announcement {
         Announcement::Shared(Flown::Streaming(response)) => take_stream(engine, request, stamp, response),
-        Announcement::Shared(Flown::Confirmed(entry)) => {
+        Announcement::Shared(Flown::Confirmed(entry, status)) => {
             let suits = request.picks(&entry)
                 && engine.standing(&entry) == Standing::Clear
                 && engine.takes_entry(request, &entry);
-            if suits { Part::Take(Fetched::Confirmed(entry)) } else { Part::LookAgain(None) }
+            if suits { Part::Take(Fetched::Confirmed(entry, status)) } else { Part::LookAgain(None) }
         }
         Announcement::Shared(Flown::Failed(failure)) => Part::Take(Fetched::Failed(failure)),
         Announcement::Shared(Flown::Stored) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),

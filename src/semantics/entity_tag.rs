@@ -131,15 +131,26 @@ impl TagList {
     }
 }
 
-/// Adds to If-Match and If-None-Match of a request that is forwarded the origin's own form of each tag that carries the
-/// mark of a coding. The marked form stays, in case it is the origin's.
-pub fn add_tags_without_coding(request: &mut HeaderMap) {
+/// Makes If-Match and If-None-Match of a request that is forwarded name the origin's own tags: one that carries the mark
+/// of a coding stands for the tag without it. A list that holds such a tag becomes one line, since there are origins that
+/// read only the first.
+pub fn name_tags_without_coding(request: &mut HeaderMap) {
     for name in [IF_MATCH, IF_NONE_MATCH] {
         let Some(TagList::Tags(tags)) = TagList::of(request, &name) else { continue };
-        for original in tags.iter().filter_map(EntityTag::without_coding) {
-            if !tags.contains(&original) {
-                request.append(&name, original.to_header_value());
+        if tags.iter().all(|tag| tag.without_coding().is_none()) {
+            continue;
+        }
+        let mut named: Vec<EntityTag> = Vec::with_capacity(tags.len());
+        for tag in tags {
+            let original = tag.without_coding().unwrap_or(tag);
+            if !named.contains(&original) {
+                named.push(original);
             }
+        }
+        let values: Vec<_> = named.iter().map(EntityTag::to_header_value).collect();
+        let line = values.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
+        if let Ok(line) = HeaderValue::from_bytes(&line) {
+            request.insert(name, line);
         }
     }
 }
@@ -259,10 +270,15 @@ mod tests {
     fn a_forwarded_request_names_the_tag_that_the_origin_knows() {
         let mut request = lines(&IF_MATCH, &["\"a+gzip\", \"b\""]);
         request.extend(lines(&IF_NONE_MATCH, &["\"c+gzip\", \"c\""]));
-        add_tags_without_coding(&mut request);
+        name_tags_without_coding(&mut request);
         let values = |name| request.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
-        assert_eq!(values(IF_MATCH), ["\"a+gzip\", \"b\"", "\"a\""]);
-        assert_eq!(values(IF_NONE_MATCH), ["\"c+gzip\", \"c\""]);
+        assert_eq!(values(IF_MATCH), ["\"a\", \"b\""]);
+        assert_eq!(values(IF_NONE_MATCH), ["\"c\""]);
+        for untouched in [&["\"a\"", "\"b\""][..], &["*"], &["W/\"a+gzip\""], &["nonsense"]] {
+            let mut request = lines(&IF_MATCH, untouched);
+            name_tags_without_coding(&mut request);
+            assert_eq!(request, lines(&IF_MATCH, untouched));
+        }
     }
 
     proptest! {
@@ -275,7 +291,7 @@ mod tests {
                 prop_assert!(!tag.matches_strongly(&tag.coded()));
             }
             if let Ok(line) = HeaderValue::from_bytes(&bytes) {
-                add_tags_without_coding(&mut HeaderMap::from_iter([(IF_MATCH, line)]));
+                name_tags_without_coding(&mut HeaderMap::from_iter([(IF_MATCH, line)]));
             }
         }
     }

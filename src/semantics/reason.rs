@@ -47,6 +47,7 @@ labelled! {
         BypassHeader "bypass-header" "The request carries a header that the route's bypass names.",
         BypassQuery "bypass-query" "The request carries a query parameter that the route's bypass names.",
         Expectation "expectation" "The request expects an interim answer of its own.",
+        OriginCondition "origin-condition" "The request has If-Match or If-Unmodified-Since, which are the origin's to judge.",
         // Lookup.
         NoEntry "no-entry" "Nothing was stored under this key.",
         NoVariant "no-variant" "Something was stored under this key, but no variant that fits the request's headers.",

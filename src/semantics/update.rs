@@ -73,24 +73,28 @@ pub enum HeadFreshening {
     Update,
     /// Another representation: the stored response is stale from now on.
     Invalidate,
-    /// Says nothing (not 200).
+    /// Says nothing: it is no 200, or it has no validator to tell representations apart by.
     Ignore,
 }
 
-/// Judges an answer to HEAD against a stored 200 to GET (RFC 9111 section 4.3.5). `stored_length` is the length of the
-/// body as the origin sent it, in bytes.
+/// Judges an answer to HEAD against a stored 200 to GET (RFC 9111 section 4.3.5): what differs in a validator or in length
+/// is another representation, and only a validator that is the same shows the same one. `stored_length` is the length of
+/// the body as the origin sent it, in bytes.
 #[must_use]
 pub fn freshen_by_head(stored: &HeaderMap, stored_length: u64, status: StatusCode, head: &HeaderMap) -> HeadFreshening {
     if status != StatusCode::OK {
         return HeadFreshening::Ignore;
     }
-    let matches = |name: HeaderName| head.get(&name).is_none_or(|value| stored.get(&name) == Some(value));
+    let differs = |name: HeaderName| head.get(&name).is_some_and(|value| stored.get(&name) != Some(value));
+    let has_validator = [ETAG, LAST_MODIFIED].iter().any(|name| head.contains_key(name));
     let length = head.get(CONTENT_LENGTH).map(|value| value.to_str().ok().and_then(|text| text.parse::<u64>().ok()));
     let has_same_length = length.is_none_or(|length| length == Some(stored_length));
-    if matches(ETAG) && matches(LAST_MODIFIED) && has_same_length {
+    if differs(ETAG) || differs(LAST_MODIFIED) || !has_same_length {
+        HeadFreshening::Invalidate
+    } else if has_validator {
         HeadFreshening::Update
     } else {
-        HeadFreshening::Invalidate
+        HeadFreshening::Ignore
     }
 }
 
@@ -190,7 +194,10 @@ mod tests {
         use HeadFreshening::{Ignore, Invalidate, Update};
         let stored = headers(&[("etag", "\"a\""), ("last-modified", EARLY)]);
         for (status, head, expected) in [
-            (200, &[][..], Update),
+            (200, &[][..], Ignore),
+            (200, &[("content-length", "5"), ("cache-control", "max-age=60")], Ignore),
+            (200, &[("etag", "\"a\"")], Update),
+            (200, &[("last-modified", EARLY)], Update),
             (200, &[("etag", "\"a\""), ("last-modified", EARLY), ("content-length", "5")], Update),
             (200, &[("etag", "\"b\"")], Invalidate),
             (200, &[("last-modified", LATER)], Invalidate),

@@ -88,7 +88,8 @@ async fn a_stored_part_is_completed_by_what_it_lacks() {
         reply(206).header("ETag", "\"1\"").header("Content-Range", range).body(body)
     });
     scenario.fetch(&get("/p").header("Range", "bytes=0-5")).await.status(206);
-    scenario.get("/p").await.status(200).body("0123456789");
+    let whole = scenario.get("/p").await;
+    whole.status(200).body("0123456789").says("fwd=partial").says("fwd-status=206");
     assert_eq!(scenario.origin.requests("/p")[1].value("If-Range"), Some("\"1\""));
     scenario.get("/p").await.hit().body("0123456789");
 }
@@ -129,4 +130,29 @@ async fn a_stale_part_never_stands_in_for_the_whole() {
     scenario.get("/p").await.status(502).not_a_hit();
     // What it holds it may still stand in for.
     scenario.fetch(&get("/p").header("Range", "bytes=1-2")).await.status(206).body("12");
+}
+
+#[tokio::test]
+async fn a_condition_is_judged_before_a_range_on_a_miss_as_on_a_hit() {
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for (name, value, status) in [
+        ("If-None-Match", "\"1\"", 304),
+        ("If-None-Match", "W/\"1\"", 304),
+        ("If-None-Match", "*", 304),
+        ("If-None-Match", "\"2\"", 206),
+        ("If-Modified-Since", date, 304),
+        ("If-Modified-Since", "Sun, 06 Nov 1994 08:49:36 GMT", 206),
+    ] {
+        for keys in ["ttl = \"1m\"", "set_cookie = \"refuse\""] {
+            let scenario = Setup::route(keys).start().await;
+            // Stored by the first rule, handed over by the second.
+            let part = reply(206).header("ETag", "\"1\"").header("Last-Modified", date);
+            let part = if keys.starts_with("ttl") { part } else { part.header("Cache-Control", "no-store") };
+            scenario.origin.on("/p", part.header("Content-Range", "bytes 0-3/10").body("0123"));
+            let request = get("/p").header("Range", "bytes=0-3").header(name, value);
+            let response = scenario.fetch(&request).await;
+            assert_eq!(response.status, status, "{name}: {value}, {keys}\n{response}");
+            response.says("fwd-status=206").body(if status == 304 { "" } else { "0123" });
+        }
+    }
 }
