@@ -5,10 +5,17 @@
 #[path = "upstream/raw_origin.rs"]
 mod raw_origin;
 
+#[path = "upstream/busy_origin.rs"]
+mod busy_origin;
+
 #[path = "upstream/bodies.rs"]
 mod bodies;
+#[path = "upstream/ejection.rs"]
+mod ejection;
 #[path = "upstream/failures.rs"]
 mod failures;
+#[path = "upstream/keeping.rs"]
+mod keeping;
 #[path = "upstream/messages.rs"]
 mod messages;
 #[path = "upstream/retries.rs"]

@@ -23,6 +23,7 @@ mod rules_file;
 mod rules_lint;
 pub mod schema;
 mod table;
+mod upstream;
 mod values;
 pub mod watch;
 

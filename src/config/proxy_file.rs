@@ -1,7 +1,7 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
 use super::table::{Placed, raw_table};
-use super::values::{DurationText, SizeText, Texts, words};
+use super::values::{DurationText, PercentageText, SizeText, Texts, words};
 use super::{LogFormat, LogLevel};
 
 raw_table! {
@@ -27,7 +27,7 @@ raw_table! {
         admin: RawAdmin,
         /// What is logged, and how.
         log: RawLog,
-        /// How large a request may be, and how many connections there may be.
+        /// How large requests and the heads of answers may be, and how many connections there may be.
         limits: RawLimits,
         /// How long clients may take.
         timeouts: RawTimeouts,
@@ -58,6 +58,35 @@ raw_table! {
         idle_timeout: DurationText,
         /// Unused connections kept for each server. Default: 128.
         idle_connections: u64,
+        /// When a server is left out for a while: for connections that it does not take or closes without an answer,
+        /// for time-outs and for answers of 502, 503 and 504. The last server is never left out.
+        eject: RawEject,
+        /// How often a GET or HEAD is sent to another server after a time-out, a broken connection or an answer of 502,
+        /// 503 or 504. A server that takes no connection does not count: the next one is asked whatever the request.
+        retries: RawRetries,
+    }
+}
+
+raw_table! {
+    /// When a server is left out for a while.
+    struct RawEject {
+        /// After so many failures, in a row or no fewer than its other answers. Default: 5.
+        failures: u64,
+        /// Within so long. Default: "10s".
+        within: DurationText,
+        /// For so long; then, once it takes connections, one request at a time tries it. Default: "10s".
+        r#for: DurationText,
+    }
+}
+
+raw_table! {
+    /// How often a request is sent to another server that the first may have received.
+    struct RawRetries {
+        /// Tries of one request after the first. 0 turns it off. Default: 2.
+        attempts: u64,
+        /// The share of such tries among the requests of the last ten seconds; ten in that time are allowed always.
+        /// Default: "20%".
+        budget: PercentageText,
     }
 }
 
@@ -158,7 +187,7 @@ raw_table! {
 }
 
 raw_table! {
-    /// How large a request may be, and how many connections there may be.
+    /// How large requests and the heads of answers may be, and how many connections there may be.
     struct RawLimits {
         /// The whole head of a request; a larger one is answered 431. Default: "64KiB".
         header_bytes: SizeText,
@@ -168,6 +197,10 @@ raw_table! {
         uri_bytes: SizeText,
         /// Connections at once; more wait in the kernel's queue. Default: 16384.
         connections: u64,
+        /// The whole head of an upstream's answer; a larger one makes a 502. Default: "256KiB".
+        upstream_header_bytes: SizeText,
+        /// Field lines of an upstream's answer, and of its trailers; more make a 502. Default: 256.
+        upstream_headers: u64,
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the raw `proxy.toml` to [`Config`]: overrides, defaults, checks.
 
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
-use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, RawUpstream, table};
+use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
 use super::table::{Placed, Reader};
 use super::values::{DurationText, SizeText, Texts};
 use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence};
@@ -9,8 +9,6 @@ use crate::admin::AdminOptions;
 use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
 use crate::store::memory::MemoryOptions;
-use crate::upstream::UpstreamOptions;
-use http::Uri;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -63,7 +61,8 @@ impl Resolver<'_> {
         let mut listen = table(raw.listen.take());
         replace(&mut listen.http, "--listen", overrides.listen.as_deref());
         let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
-        let proxy = self.proxy(http, &table(raw.limits.take()), &table(raw.timeouts.take()));
+        let limits = table(raw.limits.take());
+        let proxy = self.proxy(http, &limits, &table(raw.timeouts.take()));
         let memory = self.memory(&table(raw.memory.take()));
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
@@ -88,7 +87,7 @@ impl Resolver<'_> {
             let server = Placed { value: url.clone(), place: place.clone() };
             upstream.servers = Some(Placed { value: vec![server], place });
         }
-        let upstream = self.upstream(upstream, &upstream_place)?;
+        let upstream = self.upstream(upstream, &limits, &upstream_place)?;
         Some(Config { rules_path, rules_presence, proxy, upstream, memory, refresh, fleet, postgres, admin, log })
     }
 
@@ -183,44 +182,6 @@ impl Resolver<'_> {
         is_fit.then(|| token.to_owned())
     }
 
-    fn upstream(&mut self, raw: RawUpstream, place: &Place) -> Option<UpstreamOptions> {
-        let servers = self.servers(raw.servers, place);
-        Some(UpstreamOptions {
-            servers: servers?,
-            connect_timeout: self.timeout(raw.connect_timeout.as_ref(), Duration::from_secs(1)),
-            read_timeout: self.timeout(raw.read_timeout.as_ref(), Duration::from_secs(30)),
-            idle_timeout: self.timeout(raw.idle_timeout.as_ref(), Duration::from_secs(4)),
-            idle_connections_max: self.number(raw.idle_connections.as_ref(), 128, 0..=65_536),
-        })
-    }
-
-    fn servers(&mut self, raw: Option<Placed<Texts>>, upstream: &Place) -> Option<Vec<Uri>> {
-        const HINT: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
-        let Some(raw) = raw else {
-            if !self.problems.has_errors_within(upstream) {
-                self.problems.error(upstream, "`upstream.servers` is missing", Some(HINT));
-            }
-            return None;
-        };
-        if raw.value.is_empty() && !self.problems.has_errors_within(&raw.place) {
-            self.problems.error(&raw.place, "`servers` names no server", Some(HINT));
-        }
-        let mut servers: Vec<Uri> = Vec::new();
-        for written in raw.value {
-            match server(&written.value) {
-                Ok(uri) if servers.contains(&uri) => {
-                    self.problems.error(&written.place, format!("`{uri}` is there twice"), None::<String>);
-                }
-                Ok(uri) => servers.push(uri),
-                Err(hint) => {
-                    let message = format!("`{}` is no address of an upstream server", written.value);
-                    self.problems.error(&written.place, message, Some(hint));
-                }
-            }
-        }
-        Some(servers)
-    }
-
     fn address(&mut self, written: Option<Placed<String>>, default: ([u8; 4], u16)) -> SocketAddr {
         let default = SocketAddr::from(default);
         let Some(written) = written else { return default };
@@ -289,26 +250,5 @@ impl Resolver<'_> {
 pub(super) fn replace(value: &mut Option<Placed<String>>, argument: &str, text: Option<&str>) {
     if let Some(text) = text {
         *value = Some(Placed { value: text.to_owned(), place: Place::argument(argument, text) });
-    }
-}
-
-/// Parses the address of an upstream server, or says how it should look.
-fn server(text: &str) -> Result<Uri, String> {
-    const FORM: &str = "write \"http://host:port\"";
-    let uri: Uri = text.parse().map_err(|_| FORM.to_owned())?;
-    match (uri.scheme_str(), uri.authority()) {
-        (Some("http"), Some(authority)) if authority.as_str().contains('@') || authority.host().is_empty() => {
-            Err(FORM.to_owned())
-        }
-        (Some("http"), Some(_)) if uri.path() != "/" || uri.query().is_some() => {
-            Err(format!("{FORM}, without a path: requests keep their own"))
-        }
-        // What is there besides the host must be a port; the crate's parser takes more.
-        (Some("http"), Some(authority)) if authority.as_str() != authority.host() && authority.port_u16().is_none() => {
-            Err(FORM.to_owned())
-        }
-        (Some("http"), Some(_)) => Ok(uri),
-        (Some("https"), _) => Err(format!("only plain HTTP is spoken to the upstream: {FORM}")),
-        _ => Err(FORM.to_owned()),
     }
 }

@@ -163,6 +163,11 @@ impl<T: FromToml> FromToml for Vec<Placed<T>> {
     }
 }
 
+/// The key of a field: a key that is a word of Rust is written with `r#` there.
+pub(super) fn key(field: &'static str) -> &'static str {
+    field.strip_prefix("r#").unwrap_or(field)
+}
+
 /// Declares a raw table: its keys, their documentation (which goes into the JSON Schema) and types, and how it is read.
 macro_rules! raw_table {
     ($(#[$meta:meta])* struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)+ }) => {
@@ -178,8 +183,8 @@ macro_rules! raw_table {
                 table: &toml::de::DeTable<'_>,
                 reader: &mut $crate::config::table::Reader<'_>,
             ) -> Self {
-                reader.refuse_unknown(table, &[$(stringify!($field),)+]);
-                Self { $($field: reader.field(table, stringify!($field)),)+ }
+                reader.refuse_unknown(table, &[$($crate::config::table::key(stringify!($field)),)+]);
+                Self { $($field: reader.field(table, $crate::config::table::key(stringify!($field))),)+ }
             }
         }
 

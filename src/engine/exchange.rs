@@ -1,6 +1,9 @@
 //! What goes with a request to the origin besides the message: until when an answer is waited for, how long the origin
-//! may be silent, and where it is written down which server answered. Each is a value in the request's extensions.
+//! may be silent, and where it is written down which server answered. Each is a value in the request's extensions. And
+//! what comes back with a response that may be silent for long.
 
+use super::origin::Body;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -48,6 +51,26 @@ impl ExchangeNote {
     #[must_use]
     pub fn read(&self) -> Option<Exchanged> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// In the extensions of a response that is a stream of events: its body may be silent for as long as it likes, if
+/// whoever takes it allows that. One that is shared must not be: no client that leaves ends it.
+#[derive(Debug, Clone, Default)]
+pub struct Quiet(Arc<AtomicBool>);
+
+impl Quiet {
+    /// Whether the body may be silent.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets a response for one client alone be silent, if it is a stream of events.
+pub fn allow_quiet(response: &mut http::Response<Body>) {
+    if let Some(Quiet(allowed)) = response.extensions_mut().remove() {
+        allowed.store(true, Ordering::Relaxed);
     }
 }
 

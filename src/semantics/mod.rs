@@ -15,6 +15,7 @@ pub mod date;
 pub mod directives;
 pub mod encoding;
 pub mod entity_tag;
+pub mod event_stream;
 pub mod forwarding;
 pub mod invalidate;
 pub mod lifetime;

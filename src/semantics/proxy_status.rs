@@ -14,6 +14,7 @@ pub const fn error_type(reason: Reason) -> Option<&'static str> {
         Reason::UpstreamTimeout => "http_response_timeout",
         Reason::UpstreamClosed => "connection_terminated",
         Reason::UpstreamInvalid => "http_protocol_error",
+        Reason::UpstreamHeadTooLarge => "http_response_header_section_size",
         Reason::BodyTruncated => "http_response_incomplete",
         Reason::ClientBody => "http_request_error",
         Reason::Loop => "proxy_loop_detected",

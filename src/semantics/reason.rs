@@ -112,6 +112,7 @@ labelled! {
         UpstreamTimeout "upstream-timeout" "The upstream did not answer in time.",
         UpstreamClosed "upstream-closed" "The upstream closed the connection before its answer.",
         UpstreamInvalid "upstream-invalid" "The upstream's answer is not valid HTTP.",
+        UpstreamHeadTooLarge "upstream-head-too-large" "The upstream's answer has a larger head, or more fields, than limits.upstream_header_bytes and limits.upstream_headers allow.",
         UpstreamErrorStatus "upstream-error-status" "The upstream answered with a server error.",
         CutOff "cut-off" "The exchange was ended before its answer: its client had left and too much went on without clients, or Larder was ending.",
         ClientBody "client-body" "The client's request body failed before its end.",

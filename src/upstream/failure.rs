@@ -1,9 +1,10 @@
 //! Why a try brought no response, and whether another may be made.
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Spare};
 use crate::engine::origin::{Body, BodyError, OriginError};
 use crate::semantics::reason::Reason;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A try without a response.
@@ -20,11 +21,20 @@ pub(super) enum Again {
     NewConnection(Box<Outgoing>),
     /// Nothing was sent.
     OtherServer(Box<Outgoing>),
+    /// It may have been received, and to send it to another server does no harm.
+    Elsewhere(Box<Outgoing>),
+}
+
+impl Again {
+    pub(super) fn elsewhere(spare: Spare) -> Self {
+        spare.into_outgoing().map_or(Self::Never, |outgoing| Self::Elsewhere(Box::new(outgoing)))
+    }
 }
 
 /// What became of a try.
 pub(super) enum Attempted {
-    Answered(http::Response<Body>),
+    /// An answer, and the request again where that was to be kept.
+    Answered(http::Response<Body>, Option<Spare>),
     Failed(Failed, Again),
 }
 
@@ -32,16 +42,16 @@ pub(super) enum Attempted {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("{authority} took no connection within {timeout:?}")]
-    TimedOut { authority: Box<str>, timeout: Duration },
+    TimedOut { authority: Arc<str>, timeout: Duration },
     #[error("{authority} took no connection")]
     Refused {
-        authority: Box<str>,
+        authority: Arc<str>,
         #[source]
         cause: io::Error,
     },
     #[error("the connection to {authority} broke at once")]
     Broken {
-        authority: Box<str>,
+        authority: Arc<str>,
         #[source]
         cause: hyper::Error,
     },
@@ -54,6 +64,25 @@ pub(super) enum Silence {
     Server(Duration),
     #[error("the client sent nothing of its body for {0:?}")]
     Client(Duration),
+    #[error("the time for an answer, all tries together, is over")]
+    Deadline,
+    #[error("the server sent more than {0} interim responses")]
+    Interims(u32),
+}
+
+/// What is wrong with an answer that hyper takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Invalid {
+    #[error("the body has a transfer coding other than chunked")]
+    TransferCoding,
+    #[error("Content-Length is no single number")]
+    ContentLength,
+}
+
+impl From<Invalid> for Failed {
+    fn from(cause: Invalid) -> Self {
+        Self { reason: Reason::UpstreamInvalid, cause: Box::new(cause) }
+    }
 }
 
 /// The server switched protocols unasked.
@@ -71,6 +100,8 @@ impl Failed {
         let reason = if cause.is_user() {
             // The only part of the exchange that is a user's, in hyper's terms, is the request's body.
             Reason::ClientBody
+        } else if cause.is_parse_too_large() {
+            Reason::UpstreamHeadTooLarge
         } else if cause.is_parse() {
             Reason::UpstreamInvalid
         } else {
@@ -89,8 +120,9 @@ impl From<ConnectError> for Failed {
 impl From<Silence> for Failed {
     fn from(cause: Silence) -> Self {
         let reason = match cause {
-            Silence::Server(_) => Reason::UpstreamTimeout,
+            Silence::Server(_) | Silence::Deadline => Reason::UpstreamTimeout,
             Silence::Client(_) => Reason::ClientBody,
+            Silence::Interims(_) => Reason::UpstreamInvalid,
         };
         Self { reason, cause: Box::new(cause) }
     }

@@ -8,35 +8,45 @@
 //! Locks: one short mutex per server around its list of unused connections, never held across an await.
 
 mod balance;
+mod budget;
 mod client_side;
+mod connections;
 mod failure;
+mod framing;
 mod health;
+mod keeping;
 mod maintenance;
 mod options;
 mod outgoing;
+mod recent;
+mod replay;
 mod request_body;
 mod response;
 pub mod response_body;
+mod roster;
 mod server;
+mod socket;
 pub mod stats;
+mod terms;
+mod tries;
 mod upload;
 
 pub use client_side::InterimListener;
-pub use options::{UpstreamOptions, UpstreamOptionsError};
+pub use options::{EjectOptions, RetryOptions, UpstreamOptions, UpstreamOptionsError};
 
 use crate::engine::origin::{Body, Origin, OriginError};
 use balance::Balance;
-use failure::{Again, Attempted, Failed};
+use budget::Budget;
+use failure::Failed;
 use outgoing::Outgoing;
-use server::{Connections, Server};
-use stats::{FetchResult, ServerStats};
+use roster::Roster;
+use server::Server;
+use stats::ServerStats;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
-
-/// How often a request is tried again, at most.
-const RETRIES_MAX: usize = 2;
+use terms::Terms;
+use tries::Tries;
 
 /// The upstream servers.
 pub struct UpstreamPool {
@@ -47,9 +57,10 @@ struct Shared {
     options: UpstreamOptions,
     servers: Vec<Arc<Server>>,
     balance: Balance,
+    roster: Arc<Roster>,
+    budget: Budget,
     /// Whether the maintenance task has been started.
     maintained: AtomicBool,
-    began: Instant,
 }
 
 impl UpstreamPool {
@@ -59,9 +70,13 @@ impl UpstreamPool {
     /// Where there is no server, or one is not `http://host` or `http://host:port`.
     pub fn new(options: UpstreamOptions) -> Result<Arc<Self>, UpstreamOptionsError> {
         let addresses = options.addresses()?;
-        let servers: Vec<_> = addresses.into_iter().map(|address| Arc::new(Server::new(address, &options))).collect();
-        let balance = Balance::new(servers.len());
-        let shared = Shared { options, servers, balance, maintained: AtomicBool::new(false), began: Instant::now() };
+        let names = addresses.iter().map(|address| Arc::clone(&address.authority));
+        let roster = Arc::new(Roster::new(names, options.eject));
+        let servers = addresses.into_iter().enumerate();
+        let servers: Vec<_> =
+            servers.map(|(index, address)| Arc::new(Server::new(address, index, &roster, &options))).collect();
+        let (balance, budget) = (Balance::new(servers.len()), Budget::new(options.retries));
+        let shared = Shared { options, servers, balance, roster, budget, maintained: AtomicBool::new(false) };
         Ok(Arc::new(Self { shared: Arc::new(shared) }))
     }
 
@@ -80,62 +95,21 @@ impl fmt::Debug for UpstreamPool {
 
 #[async_trait::async_trait]
 impl Origin for UpstreamPool {
-    async fn fetch(&self, request: http::Request<Body>) -> Result<http::Response<Body>, OriginError> {
+    async fn fetch(&self, mut request: http::Request<Body>) -> Result<http::Response<Body>, OriginError> {
         maintenance::begin(&self.shared);
-        self.shared.fetch(Outgoing::new(request)).await.map_err(Failed::into_error)
+        let mut terms = Terms::take(request.extensions_mut(), self.shared.options.read_timeout);
+        let outgoing = Outgoing::new(request);
+        terms.upload = outgoing.upload();
+        Tries::new(&self.shared, &terms).run(outgoing).await.map_err(Failed::into_error)
     }
 }
 
 impl Shared {
-    /// Tries until there is an answer, or no further try is allowed: RFC 9110 section 9.2.2.
-    async fn fetch(&self, mut outgoing: Outgoing) -> Result<http::Response<Body>, Failed> {
-        let mut refused = Vec::new();
-        let mut connections = Connections::UnusedFirst;
-        let mut retries_left = RETRIES_MAX;
-        let mut chosen = self.choose(&refused);
-        loop {
-            let server = &self.servers[chosen];
-            let began = Instant::now();
-            let (failed, again) = match server.attempt(outgoing, connections, self.options.read_timeout).await {
-                Attempted::Answered(response) => {
-                    server.counters.finished(FetchResult::Answered, began.elapsed());
-                    return Ok(response);
-                }
-                Attempted::Failed(failed, again) => (failed, again),
-            };
-            server.counters.finished(FetchResult::Failed(failed.reason), began.elapsed());
-            if let Again::OtherServer(_) = again {
-                server.health.failed(self.began.elapsed());
-            }
-            if retries_left == 0 {
-                return Err(failed);
-            }
-            retries_left -= 1;
-            match again {
-                Again::Never => return Err(failed),
-                Again::NewConnection(again) => {
-                    connections = Connections::NewOnly;
-                    outgoing = *again;
-                }
-                Again::OtherServer(again) => {
-                    refused.push(chosen);
-                    if refused.len() == self.servers.len() {
-                        return Err(failed);
-                    }
-                    connections = Connections::UnusedFirst;
-                    chosen = self.choose(&refused);
-                    outgoing = *again;
-                }
-            }
-        }
-    }
-
-    /// The index of the server to ask: the next healthy one that has not refused this request yet, else any that has
-    /// not. Where all are down, asking is still better than answering with an error that the origin would not give.
-    fn choose(&self, refused: &[usize]) -> usize {
-        let now = self.began.elapsed();
-        let untried = |index: usize| !refused.contains(&index);
-        let admits = |index: usize| self.servers.get(index).is_some_and(|server| server.health.admits(now));
+    /// The index of the server to ask: the next that is in and has not been asked for this request yet, else any that has
+    /// not. Where all are out, asking is still better than answering with an error that the origin would not give.
+    fn choose(&self, asked: &[usize]) -> usize {
+        let untried = |index: usize| !asked.contains(&index);
+        let admits = |index: usize| index < self.servers.len() && self.roster.admits(index);
         self.balance.next(|index| untried(index) && admits(index)).or_else(|| self.balance.next(untried)).unwrap_or(0)
     }
 }

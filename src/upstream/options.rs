@@ -2,9 +2,10 @@
 
 use http::Uri;
 use http::uri::Scheme;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// `[upstream]`, resolved.
+/// `[upstream]`, resolved, and what `[limits]` says of answers.
 #[derive(Debug, Clone)]
 pub struct UpstreamOptions {
     /// `servers`: `http://host:port`, at least one.
@@ -17,6 +18,52 @@ pub struct UpstreamOptions {
     pub idle_timeout: Duration,
     /// `connections_max`: idle connections kept per server.
     pub idle_connections_max: usize,
+    /// `eject`
+    pub eject: EjectOptions,
+    /// `retries`
+    pub retries: RetryOptions,
+    /// `limits.upstream_headers`: field lines of one answer.
+    pub response_fields_max: usize,
+    /// `limits.upstream_header_bytes`: of one answer's whole head.
+    pub response_head_bytes_max: usize,
+}
+
+/// `upstream.eject`: when a server is taken out, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EjectOptions {
+    /// `failures`: so many, in a row or no fewer than its other answers,
+    pub failures: u32,
+    /// `within`: so long, take a server out
+    pub within: Duration,
+    /// `for`: for so long.
+    pub pause: Duration,
+}
+
+/// `upstream.retries`: how often a request is tried again that may have been received.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryOptions {
+    /// `attempts`: tries of one request after the first.
+    pub attempts: u32,
+    /// `budget`: the share of such tries among the requests of the last ten seconds.
+    pub budget: f64,
+}
+
+impl UpstreamOptions {
+    /// These servers, and everything else as it is where nothing is said.
+    #[must_use]
+    pub const fn of(servers: Vec<Uri>) -> Self {
+        Self {
+            servers,
+            connect_timeout: Duration::from_secs(1),
+            read_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(4),
+            idle_connections_max: 128,
+            eject: EjectOptions { failures: 5, within: Duration::from_secs(10), pause: Duration::from_secs(10) },
+            retries: RetryOptions { attempts: 2, budget: 0.2 },
+            response_fields_max: 256,
+            response_head_bytes_max: 256 * 1024,
+        }
+    }
 }
 
 /// Why options are refused.
@@ -46,7 +93,7 @@ pub(super) struct Address {
     pub(super) host: Box<str>,
     pub(super) port: u16,
     /// `host:port` as the URL has it.
-    pub(super) authority: Box<str>,
+    pub(super) authority: Arc<str>,
 }
 
 impl UpstreamOptions {
@@ -89,15 +136,7 @@ mod tests {
     use super::*;
 
     fn addresses(servers: &[&str]) -> Result<Vec<Address>, UpstreamOptionsError> {
-        let second = Duration::from_secs(1);
-        let options = UpstreamOptions {
-            servers: servers.iter().map(|server| server.parse().unwrap()).collect(),
-            connect_timeout: second,
-            read_timeout: second,
-            idle_timeout: second,
-            idle_connections_max: 1,
-        };
-        options.addresses()
+        UpstreamOptions::of(servers.iter().map(|server| server.parse().unwrap()).collect()).addresses()
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! From the engine's request to what is sent.
 
 use super::client_side::{ClientSide, InterimListener};
-use super::request_body::RequestBody;
-use super::upload::{Gate, Upload};
+use super::replay::{KEPT_BYTES_MAX, Replay};
+use super::request_body::{Content, RequestBody};
+use super::upload::{Gate, Interims, Upload};
 use crate::engine::origin::Body;
 use crate::semantics::forwarding::strip_hop_by_hop;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
 use std::sync::Arc;
 
@@ -18,12 +19,63 @@ pub(super) enum Upgrade {
 }
 
 /// What is kept of a request while it is under way.
-#[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) upload: Option<Arc<Upload>>,
     pub(super) upgrade: Upgrade,
-    repeatable: bool,
+    pub(super) method: Method,
+    repeat: Repeat,
     host_given: bool,
+}
+
+/// Whether a request may be sent again though it may have been received (RFC 9110 section 9.2.2), and by what.
+enum Repeat {
+    Never,
+    /// There is no body.
+    Head,
+    /// As long as its body is kept.
+    WithBody(Replay),
+}
+
+/// Which connections a request may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Any: should it be closed just then, the request is sent again.
+    Open,
+    /// One that can be expected to be open, since the request can't be sent again.
+    SureToBeOpen,
+}
+
+/// A request that may be sent again.
+pub(super) struct Spare {
+    head: Request<()>,
+    exchange: Exchange,
+}
+
+impl Spare {
+    /// The request; none where too much of its body is gone.
+    pub(super) fn into_outgoing(self) -> Option<Outgoing> {
+        let Self { head, mut exchange } = self;
+        let body = match &exchange.repeat {
+            Repeat::Never => return None,
+            Repeat::Head => RequestBody::empty(),
+            Repeat::WithBody(kept) => {
+                let again = kept.again()?;
+                exchange.repeat = Repeat::WithBody(again.handle());
+                RequestBody::new(Content::Again(again), exchange.upload.clone())
+            }
+        };
+        Some(Outgoing { request: head.map(|()| body), exchange })
+    }
+
+    /// Whether that may be done after an answer or a silence, too: it is nothing but a question.
+    pub(super) fn is_safe(&self) -> bool {
+        self.exchange.method.is_safe()
+    }
+
+    /// Whether there is nothing of a body.
+    pub(super) fn is_head_only(&self) -> bool {
+        matches!(self.exchange.repeat, Repeat::Head)
+    }
 }
 
 /// A request ready to be sent.
@@ -54,13 +106,18 @@ impl Outgoing {
         let gate = if expects { Gate::Held } else { Gate::Open };
         let watched = !empty || interim.is_some();
         let upload = watched.then(|| Arc::new(Upload::new(gate)));
+        if let Some(upload) = upload.as_ref().filter(|_| empty) {
+            upload.ended();
+        }
+        let (content, repeat) = content(body, &head.method, upgrade);
         let exchange = Exchange {
             upgrade,
-            repeatable: empty && upgrade == Upgrade::NotAsked && head.method.is_idempotent(),
+            repeat,
             host_given: head.headers.contains_key(HOST),
+            method: head.method.clone(),
             upload: upload.clone(),
         };
-        let mut request = Request::from_parts(head, RequestBody::new(body, upload.clone()));
+        let mut request = Request::from_parts(head, RequestBody::new(content, upload.clone()));
         if let Some(upload) = upload {
             listen(&mut request, interim, upload);
         }
@@ -71,23 +128,40 @@ impl Outgoing {
         (self.request, self.exchange)
     }
 
+    /// The way of its body, where there is one to be watched.
+    pub(super) fn upload(&self) -> Option<Arc<Upload>> {
+        self.exchange.upload.clone()
+    }
+
     /// The way back from [`Self::into_parts`], for a request that was not sent.
     pub(super) fn from_parts(request: Request<RequestBody>, exchange: Exchange) -> Self {
         Self { request, exchange }
     }
 
     /// The same request again, where sending it twice does no harm: RFC 9110 section 9.2.2.
-    pub(super) fn repeat(&self) -> Option<Self> {
-        if !self.exchange.repeatable {
-            return None;
-        }
-        let mut request = Request::new(RequestBody::empty());
-        request.method_mut().clone_from(self.request.method());
-        request.uri_mut().clone_from(self.request.uri());
-        request.headers_mut().clone_from(self.request.headers());
-        request.extensions_mut().clone_from(self.request.extensions());
-        let exchange = Exchange { upload: self.exchange.upload.clone(), ..self.exchange };
-        Some(Self { request, exchange })
+    pub(super) fn repeat(&self) -> Option<Spare> {
+        let repeat = match &self.exchange.repeat {
+            Repeat::Never => return None,
+            Repeat::Head => Repeat::Head,
+            Repeat::WithBody(replay) => Repeat::WithBody(replay.handle()),
+        };
+        let mut head = Request::new(());
+        head.method_mut().clone_from(self.request.method());
+        head.uri_mut().clone_from(self.request.uri());
+        head.headers_mut().clone_from(self.request.headers());
+        head.extensions_mut().clone_from(self.request.extensions());
+        let (upload, method) = (self.exchange.upload.clone(), self.exchange.method.clone());
+        Some(Spare { head, exchange: Exchange { upload, method, repeat, ..self.exchange } })
+    }
+
+    /// Which connections it may use. What is too long to be kept may turn out not to be repeatable.
+    pub(super) fn need(&self) -> Need {
+        let is_kept = match &self.exchange.repeat {
+            Repeat::Never => false,
+            Repeat::Head => true,
+            Repeat::WithBody(replay) => replay.size_hint().upper().is_some_and(|bytes| bytes <= KEPT_BYTES_MAX as u64),
+        };
+        if is_kept { Need::Open } else { Need::SureToBeOpen }
     }
 
     /// Names the server where the client named no host.
@@ -98,10 +172,25 @@ impl Outgoing {
     }
 }
 
+/// What is sent of a body, and whether it is kept to be sent again.
+fn content(body: Body, method: &Method, upgrade: Upgrade) -> (Content, Repeat) {
+    if upgrade == Upgrade::Asked || !method.is_idempotent() {
+        (Content::Once(body), Repeat::Never)
+    } else if body.is_end_stream() {
+        (Content::Once(body), Repeat::Head)
+    } else {
+        let replay = Replay::new(body);
+        let handle = replay.handle();
+        (Content::Again(replay), Repeat::WithBody(handle))
+    }
+}
+
 /// Has hyper tell of interim responses: each is a sign of life, 100 opens the gate, the others go to the client.
 fn listen(request: &mut Request<RequestBody>, interim: Option<InterimListener>, upload: Arc<Upload>) {
     hyper::ext::on_informational(request, move |response| {
-        upload.progressed();
+        if upload.interim() == Interims::TooMany {
+            return;
+        }
         if response.status() == StatusCode::CONTINUE {
             upload.open();
         } else if let Some(listener) = &interim {

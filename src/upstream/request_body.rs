@@ -1,9 +1,10 @@
 //! A request's body on its way to the origin.
 
+use super::replay::Replay;
 use super::upload::{Gate, Upload};
 use crate::engine::origin::{Body, BodyError, empty_body};
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -20,18 +21,42 @@ struct NotWanted;
 
 /// The client's body, held back until the origin wants it, and watched.
 pub(super) struct RequestBody {
-    body: Body,
+    content: Content,
     upload: Option<Arc<Upload>>,
     patience: Option<Pin<Box<Sleep>>>,
 }
 
+/// What is sent.
+pub(super) enum Content {
+    /// Once at most.
+    Once(Body),
+    /// And again, as long as it is kept.
+    Again(Replay),
+}
+
+impl Content {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Once(body) => Pin::new(body).poll_frame(context),
+            Self::Again(replay) => replay.poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Once(body) => body.is_end_stream(),
+            Self::Again(replay) => replay.is_end_stream(),
+        }
+    }
+}
+
 impl RequestBody {
-    pub(super) fn new(body: Body, upload: Option<Arc<Upload>>) -> Self {
-        Self { body, upload, patience: None }
+    pub(super) fn new(content: Content, upload: Option<Arc<Upload>>) -> Self {
+        Self { content, upload, patience: None }
     }
 
     pub(super) fn empty() -> Self {
-        Self::new(empty_body(), None)
+        Self::new(Content::Once(empty_body()), None)
     }
 
     fn poll_gate(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotWanted>> {
@@ -66,21 +91,28 @@ impl http_body::Body for RequestBody {
         if let Err(not_wanted) = ready!(self.poll_gate(context)) {
             return Poll::Ready(Some(Err(Box::new(not_wanted))));
         }
-        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let frame = self.content.poll_frame(context);
         if let Some(upload) = &self.upload {
             match frame {
                 Poll::Ready(_) => upload.progressed(),
                 Poll::Pending => upload.wait_for_client(),
+            }
+            // hyper does not ask again where nothing more will come.
+            if matches!(frame, Poll::Ready(None)) || self.content.is_end_stream() {
+                upload.ended();
             }
         }
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.content.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.content {
+            Content::Once(body) => body.size_hint(),
+            Content::Again(replay) => replay.size_hint(),
+        }
     }
 }

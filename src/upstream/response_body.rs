@@ -1,7 +1,9 @@
 //! A response's body on its way from the origin. Once it has ended, its connection can be used again.
 
-use super::server::{Sender, Server};
+use super::connections::Connection;
+use super::server::Server;
 use super::upload::Upload;
+use crate::engine::exchange::Quiet;
 use crate::engine::origin::BodyError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -26,20 +28,31 @@ pub enum ResponseBodyError {
 
 /// What a body gives back when it ends.
 pub(super) struct Loan {
-    pub(super) sender: Sender,
+    pub(super) connection: Connection,
     pub(super) server: Arc<Server>,
+    pub(super) after: After,
+}
+
+/// What is done with a connection after the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    Kept,
+    Closed,
 }
 
 impl Loan {
     /// Gives the connection back as soon as it is ready for another request, which may be after the request's body.
     fn give_back(self) {
-        let Self { mut sender, server } = self;
-        if sender.is_ready() {
-            server.keep(sender);
+        let Self { mut connection, server, after } = self;
+        if after == After::Closed {
+            return;
+        }
+        if connection.sender.is_ready() {
+            server.connections.keep(connection);
         } else if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                if sender.ready().await.is_ok() {
-                    server.keep(sender);
+                if connection.sender.ready().await.is_ok() {
+                    server.connections.keep(connection);
                 }
             });
         }
@@ -56,12 +69,21 @@ pub(super) struct ResponseBody {
     waiting_since: Option<Instant>,
     /// Goes off at some time after that; made once it is needed, and set anew only when it goes off.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// A stream of events, which may be let be silent.
+    quiet: Option<Quiet>,
     failed: bool,
 }
 
 impl ResponseBody {
-    pub(super) fn new(body: Incoming, loan: Option<Loan>, upload: Option<Arc<Upload>>, read_timeout: Duration) -> Self {
-        let mut response = Self { body, loan, upload, read_timeout, waiting_since: None, alarm: None, failed: false };
+    pub(super) fn new(
+        body: Incoming,
+        loan: Option<Loan>,
+        upload: Option<Arc<Upload>>,
+        read_timeout: Duration,
+        quiet: Option<Quiet>,
+    ) -> Self {
+        let mut response =
+            Self { body, loan, upload, read_timeout, waiting_since: None, alarm: None, quiet, failed: false };
         if response.body.is_end_stream() {
             response.finish();
         }
@@ -80,7 +102,12 @@ impl ResponseBody {
 
     fn fail(&mut self, error: ResponseBodyError) -> BodyError {
         self.failed = true;
-        self.loan = None;
+        // Where the request has a body, its client may have broken it off.
+        if let Some(loan) = self.loan.take()
+            && self.upload.is_none()
+        {
+            loan.server.broke_off();
+        }
         Box::new(error)
     }
 
@@ -90,6 +117,9 @@ impl ResponseBody {
         let deadline = since + self.read_timeout;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         while alarm.as_mut().poll(context).is_ready() {
+            if self.quiet.as_ref().is_some_and(Quiet::is_allowed) {
+                return Poll::Pending;
+            }
             if Instant::now() >= deadline {
                 return Poll::Ready(());
             }

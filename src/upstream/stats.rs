@@ -18,12 +18,13 @@ pub enum FetchResult {
 
 impl FetchResult {
     /// Every result.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Answered,
         Self::Failed(Reason::UpstreamConnect),
         Self::Failed(Reason::UpstreamTimeout),
         Self::Failed(Reason::UpstreamClosed),
         Self::Failed(Reason::UpstreamInvalid),
+        Self::Failed(Reason::UpstreamHeadTooLarge),
         Self::Failed(Reason::ClientBody),
     ];
 

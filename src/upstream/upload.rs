@@ -1,10 +1,21 @@
 //! What the two directions of one exchange tell each other: that the request's body moves on, and whether it is wanted.
 
 use futures_util::task::AtomicWaker;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// How many interim responses one request may get.
+pub(super) const INTERIMS_MAX: u32 = 256;
+
+/// Whether interim responses are still taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interims {
+    Welcome,
+    TooMany,
+}
 
 /// Whether the body may be sent: RFC 9110 section 10.1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +38,11 @@ pub(super) struct Upload {
     /// The latest sign of life in the request's direction, or an interim response, in milliseconds since the beginning.
     progressed_ms: AtomicU64,
     waits_for_client: AtomicBool,
+    /// When the request's body had been read to its end; the largest number before that.
+    ended_ms: AtomicU64,
+    interims: AtomicU32,
+    /// Told when the body has been read, and when there are too many interim responses.
+    news: Notify,
     gate: AtomicU8,
     held: AtomicWaker,
 }
@@ -37,20 +53,60 @@ impl Upload {
             began: Instant::now(),
             progressed_ms: AtomicU64::new(0),
             waits_for_client: AtomicBool::new(false),
+            ended_ms: AtomicU64::new(u64::MAX),
+            interims: AtomicU32::new(0),
+            news: Notify::new(),
             gate: AtomicU8::new(gate as u8),
             held: AtomicWaker::new(),
         }
     }
 
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(super) fn progressed(&self) {
-        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.progressed_ms.store(millis, Ordering::Relaxed);
+        self.progressed_ms.store(self.millis(), Ordering::Relaxed);
         self.waits_for_client.store(false, Ordering::Relaxed);
     }
 
     /// When there was the latest sign of life.
     pub(super) fn progressed_at(&self) -> Instant {
         self.began + Duration::from_millis(self.progressed_ms.load(Ordering::Relaxed))
+    }
+
+    /// The request's body has been read to its end.
+    pub(super) fn ended(&self) {
+        let ended = self.ended_ms.compare_exchange(u64::MAX, self.millis(), Ordering::Relaxed, Ordering::Relaxed);
+        if ended.is_ok() {
+            self.news.notify_one();
+        }
+    }
+
+    /// When that was.
+    pub(super) fn ended_at(&self) -> Option<Instant> {
+        let millis = self.ended_ms.load(Ordering::Relaxed);
+        (millis != u64::MAX).then(|| self.began + Duration::from_millis(millis))
+    }
+
+    /// An interim response has come: a sign of life, unless there are too many of them.
+    pub(super) fn interim(&self) -> Interims {
+        if self.interims.fetch_add(1, Ordering::Relaxed) >= INTERIMS_MAX {
+            self.news.notify_one();
+            return Interims::TooMany;
+        }
+        self.progressed();
+        Interims::Welcome
+    }
+
+    /// How the interim responses that have come count together.
+    pub(super) fn interims(&self) -> Interims {
+        if self.interims.load(Ordering::Relaxed) > INTERIMS_MAX { Interims::TooMany } else { Interims::Welcome }
+    }
+
+    /// Waits until the request's body has been read, or there are too many interim responses.
+    pub(super) async fn news(&self) {
+        self.news.notified().await;
     }
 
     pub(super) fn wait_for_client(&self) {

@@ -37,6 +37,10 @@ fn with_the_least_every_default_is_filled_in() {
     assert_eq!(config.upstream.read_timeout, Duration::from_secs(30));
     assert_eq!(config.upstream.idle_timeout, Duration::from_secs(4));
     assert_eq!(config.upstream.idle_connections_max, 128);
+    let (seconds, eject) = (Duration::from_secs(10), config.upstream.eject);
+    assert_eq!((eject.failures, eject.within, eject.pause), (5, seconds, seconds));
+    assert_eq!((config.upstream.retries.attempts, config.upstream.retries.budget), (2, 0.2));
+    assert_eq!((config.upstream.response_fields_max, config.upstream.response_head_bytes_max), (256, 256 * 1024));
     assert_eq!((config.memory.size_bytes, config.memory.variants_per_key_max), (256 << 20, 32));
     assert_eq!((config.admin.listen, config.admin.token), ("127.0.0.1:9180".parse().unwrap(), None));
     assert_eq!(config.log, LogOptions { format: LogFormat::Text, level: LogLevel::Info, access: AccessLog::On });
@@ -55,6 +59,8 @@ fn every_key_reaches_its_option() {
         read_timeout = "1m 30s"
         idle_timeout = "9s"
         idle_connections = 7
+        eject = { failures = 3, within = "5s", for = "20s" }
+        retries = { attempts = 0, budget = "50%" }
         [memory]
         size = 2097152
         variants_per_key = 5
@@ -71,6 +77,8 @@ fn every_key_reaches_its_option() {
         headers = 50
         uri_bytes = "2KiB"
         connections = 100
+        upstream_header_bytes = "1MiB"
+        upstream_headers = 1000
         [timeouts]
         header_read = "1s"
         idle = "2s"
@@ -91,6 +99,10 @@ fn every_key_reaches_its_option() {
     assert_eq!(config.upstream.read_timeout, Duration::from_secs(90));
     assert_eq!(config.upstream.idle_timeout, Duration::from_secs(9));
     assert_eq!(config.upstream.idle_connections_max, 7);
+    let eject = config.upstream.eject;
+    assert_eq!((eject.failures, eject.within, eject.pause), (3, Duration::from_secs(5), Duration::from_secs(20)));
+    assert_eq!((config.upstream.retries.attempts, config.upstream.retries.budget), (0, 0.5));
+    assert_eq!((config.upstream.response_fields_max, config.upstream.response_head_bytes_max), (1000, 1 << 20));
     assert_eq!((config.memory.size_bytes, config.memory.variants_per_key_max), (2 << 20, 5));
     assert_eq!(config.admin.token.as_deref(), Some("s3cret"));
     assert_eq!(config.admin.hosts, ["larder.internal"]);
@@ -197,6 +209,15 @@ const BAD: &[(&str, &[Expected])] = &[
     ("LEAST[memory]\nsize = \"1KiB\"", &[(4, 8, "too small", Some("write no less than 1.0 MiB"))]),
     ("LEAST[memory]\nsize = -1", &[(4, 8, "`-1` is out of range", None)]),
     ("LEAST[memory]\nvariants_per_key = 0", &[(4, 20, "too small", Some("write no less than 1"))]),
+    ("LEASTeject.failures = 0", &[(3, 18, "too small", Some("write no less than 1"))]),
+    ("LEASTeject = { for = \"0s\" }", &[(3, 17, "a timeout cannot be zero", None)]),
+    ("LEASTeject = { fore = \"1s\" }", &[(3, 11, "unknown key `fore`", Some("did you mean `for`?"))]),
+    (
+        "LEASTretries.budget = \"120%\"",
+        &[(3, 18, "`120%` is no percentage", Some("write a percentage from \"0%\" to \"100%\""))],
+    ),
+    ("LEASTretries.attempts = 100000", &[(3, 20, "too large", Some("write no more than 1000"))]),
+    ("LEAST[limits]\nupstream_headers = 1", &[(4, 20, "too small", Some("write no less than 8"))]),
     ("LEAST[limits]\nheaders = 100000", &[(4, 11, "too large", Some("write no more than 8192"))]),
     (
         "LEAST[log]\nformat = \"jsn\"",
@@ -236,7 +257,7 @@ const BAD: &[(&str, &[Expected])] = &[
             3,
             1,
             "unknown key `memory`",
-            Some("known here: servers, connect_timeout, read_timeout, idle_timeout, idle_connections"),
+            Some("known here: servers, connect_timeout, read_timeout, idle_timeout, idle_connections, eject, retries"),
         )],
     ),
     (

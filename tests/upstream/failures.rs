@@ -4,10 +4,11 @@ use crate::raw_origin::*;
 use http::Method;
 use http_body_util::BodyExt;
 use larder::semantics::reason::Reason;
-use larder::upstream::UpstreamPool;
 use larder::upstream::response_body::ResponseBodyError;
+use larder::upstream::{UpstreamOptions, UpstreamPool};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn what_is_no_http_response_is_invalid() {
@@ -17,9 +18,25 @@ async fn what_is_no_http_response_is_invalid() {
         ("no status", "HTTP/1.1 OK\r\n\r\n"),
         ("a status of two digits", "HTTP/1.1 20 OK\r\n\r\n"),
         ("a field without a colon", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"),
-        ("space before the colon", "HTTP/1.1 200 OK\r\nx : y\r\n\r\n"),
-        ("a folded line", "HTTP/1.1 200 OK\r\nx: y\r\n z\r\n\r\n"),
+        ("a folded line without a field", "HTTP/1.1 200 OK\r\n z\r\nx: y\r\n\r\n"),
+        ("space in a name", "HTTP/1.1 200 OK\r\nx y: z\r\n\r\n"),
+        ("no name", "HTTP/1.1 200 OK\r\n: z\r\n\r\n"),
+        ("a bare CR in a value", "HTTP/1.1 200 OK\r\nx: y\rz\r\n\r\n"),
+        ("a NUL in a value", "HTTP/1.1 200 OK\r\nx: y\0z\r\n\r\n"),
+        ("a NUL in the reason", "HTTP/1.1 200 O\0K\r\n\r\n"),
         ("two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n12"),
+        ("two lengths in one line", "HTTP/1.1 200 OK\r\ncontent-length: 1, 2\r\n\r\n12"),
+        ("a length and nothing", "HTTP/1.1 200 OK\r\ncontent-length: 2,\r\n\r\n12"),
+        ("a signed length", "HTTP/1.1 200 OK\r\ncontent-length: +2\r\n\r\n12"),
+        ("a coding before chunked", "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n12\r\n0\r\n\r\n"),
+        ("a coding of its own", "HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n2\r\n12\r\n0\r\n\r\n"),
+        ("chunked twice", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+        (
+            "chunked on two lines",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
+        ("a coding and a length", "HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\ncontent-length: 2\r\n\r\n12"),
+        ("chunked in HTTP/1.0", "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n12\r\n0\r\n\r\n"),
         ("a length that is no number", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n12"),
         ("protocols switched unasked", "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
     ];
@@ -62,6 +79,66 @@ async fn a_body_cut_short_is_an_error_and_its_connection_is_not_kept() {
         let ((), error) = tokio::join!(script, client);
         assert!(matches!(*error, ResponseBodyError::Broken(_)), "{name}: {error:?}");
         assert_eq!(stats(&pool).connections_idle, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_beyond_the_limits_is_refused_by_a_reason_of_its_own() {
+    let fields = |count: usize| "x: y\r\n".repeat(count);
+    let long = |bytes: usize| format!("x: {}\r\n", "y".repeat(bytes));
+    let rows = [
+        (fields(256), Ok(())),
+        (fields(257), Err(Reason::UpstreamHeadTooLarge)),
+        (long(200 * 1024), Ok(())),
+        (long(300 * 1024), Err(Reason::UpstreamHeadTooLarge)),
+        (long(3000 * 1024), Err(Reason::UpstreamHeadTooLarge)),
+    ];
+    for (lines, expected) in rows {
+        let origin = RawOrigin::start().await;
+        let pool = pool(&[origin.url()]);
+        let script = async {
+            let mut peer = origin.accept().await;
+            peer.head().await;
+            // It may be cut off before it has written all of that.
+            let head = format!("HTTP/1.1 204 No Content\r\n{lines}\r\n");
+            let _ = within(peer.stream.write_all(head.as_bytes())).await;
+            peer
+        };
+        let (_open, answer) = tokio::join!(script, async { fetch(&pool, get()).await.map(drop) });
+        assert_eq!(answer.map_err(|error| error.reason), expected, "{} bytes", lines.len());
+    }
+}
+
+#[tokio::test]
+async fn the_limits_of_a_head_are_the_operators() {
+    let origin = RawOrigin::start().await;
+    let options = UpstreamOptions { response_fields_max: 2000, ..options(&[origin.url()]) };
+    let pool = UpstreamPool::new(options).unwrap();
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.head().await;
+        peer.write(&format!("HTTP/1.1 204 No Content\r\n{}\r\n", "x: y\r\n".repeat(2000))).await;
+    };
+    let ((), answer) = tokio::join!(script, fetch(&pool, get()));
+    assert_eq!(answer.unwrap().headers().len(), 2000);
+}
+
+#[tokio::test]
+async fn a_flood_of_interim_responses_ends_with_an_error() {
+    for method in [Method::GET, Method::POST] {
+        let origin = RawOrigin::start().await;
+        let pool = impatient(&origin);
+        let script = async {
+            let mut peer = origin.accept().await;
+            peer.head().await;
+            let processing = "HTTP/1.1 102 Processing\r\n\r\n".repeat(100);
+            while within(peer.stream.write_all(processing.as_bytes())).await.is_ok() {}
+        };
+        let content = if method == Method::GET { empty() } else { text("body") };
+        let ((), failed) = tokio::join!(script, fetch(&pool, request(&method, &[], content)));
+        let reason = failed.unwrap_err().reason;
+        // Where nobody listens for them, they are no sign of life either.
+        assert!(matches!(reason, Reason::UpstreamInvalid | Reason::UpstreamTimeout), "{method}: {reason}");
     }
 }
 

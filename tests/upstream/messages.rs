@@ -171,6 +171,82 @@ async fn a_response_keeps_status_reason_and_repeated_lines() {
 }
 
 #[tokio::test]
+async fn what_an_origin_writes_loosely_is_passed_on_strictly() {
+    let rows = [
+        ("x : y\r\n", "x", vec!["y"]),
+        ("x\t \t: y\r\n", "x", vec!["y"]),
+        ("x: y\r\n z\r\n", "x", vec!["y z"]),
+        ("x: y\r\n\t\t z\r\n w\r\nb: c\r\n", "x", vec!["y z w"]),
+        ("x:\r\n y\r\n", "x", vec!["y"]),
+        ("x:\t y \t\r\n", "x", vec!["y"]),
+        ("content-length: 2, 2\r\n", "content-length", vec!["2"]),
+        ("content-length: 2\r\ncontent-length: 2\r\n", "content-length", vec!["2"]),
+        ("Content-Length : 2\r\n", "content-length", vec!["2"]),
+        ("transfer-encoding: chunked\r\ncontent-length: 9\r\n", "content-length", vec![]),
+        ("Transfer-Encoding : chunked\r\n", "transfer-encoding", vec![]),
+        ("transfer-encoding:\r\n Chunked\r\n", "transfer-encoding", vec![]),
+    ];
+    for (lines, name, expected) in rows {
+        let is_chunked = lines.to_ascii_lowercase().contains("chunked");
+        let body = if is_chunked { "2\r\nok\r\n0\r\n\r\n" } else { "ok" };
+        let (head, content) = received(&format!("HTTP/1.1 200 OK\r\n{lines}\r\n{body}")).await;
+        let values: Vec<_> = head.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
+        assert_eq!((values, content.as_str()), (expected, "ok"), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_follows_an_answer_unasked_is_never_taken_for_the_next() {
+    let poison = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison";
+    let rows = [
+        (Method::GET, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+        (Method::GET, "HTTP/1.1 204 No Content\r\ncontent-length: 51\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 304 Not Modified\r\ncontent-length: 51\r\n\r\n"),
+        (Method::HEAD, "HTTP/1.1 200 OK\r\ncontent-length: 51\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+        (Method::GET, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n"),
+    ];
+    for (method, answer) in rows {
+        let origin = RawOrigin::start().await;
+        let pool = pool(&[origin.url()]);
+        let script = async {
+            let mut first = origin.accept().await;
+            first.head().await;
+            first.write(&format!("{answer}{poison}")).await;
+            let mut second = origin.accept().await;
+            second.answer().await;
+        };
+        let client = async {
+            body(fetch(&pool, request(&method, &[], empty())).await.unwrap()).await.unwrap();
+            body(fetch(&pool, get()).await.unwrap()).await.unwrap()
+        };
+        let ((), content) = tokio::join!(script, client);
+        assert_eq!(content, "ok", "{method} {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_request_is_read_reaches_the_client() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    let (feed, upload) = fed_body();
+    let script = async {
+        let mut peer = origin.accept().await;
+        peer.read_until("half").await;
+        peer.write("HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig").await;
+        peer
+    };
+    let client = async {
+        feed.send(Ok(data("half"))).await.unwrap();
+        let response = fetch(&pool, request(&Method::POST, &[], upload)).await.unwrap();
+        (response.status().as_u16(), body(response).await.unwrap())
+    };
+    let (_open, answer) = tokio::join!(script, client);
+    assert_eq!(answer, (413, "big".to_owned()));
+    assert_eq!(stats(&pool).connections_idle, 0, "the rest of the request would be taken for another");
+}
+
+#[tokio::test]
 async fn fields_of_the_origins_connection_stay_there() {
     let answer = "HTTP/1.1 200 OK\r\nconnection: close, x-mine\r\nx-mine: 1\r\nkeep-alive: timeout=5\r\nupgrade: h2c\r\n\
                   proxy-connection: close\r\ntransfer-encoding: chunked\r\ncontent-length: 77\r\netag: \"e\"\r\n\r\n\

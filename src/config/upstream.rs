@@ -1,0 +1,100 @@
+//! `[upstream]`, resolved, with what `[limits]` says of its answers.
+
+use super::problem::Place;
+use super::proxy_file::{RawEject, RawLimits, RawRetries, RawUpstream, table};
+use super::resolve::Resolver;
+use super::table::Placed;
+use super::values::Texts;
+use crate::upstream::{EjectOptions, RetryOptions, UpstreamOptions};
+use http::Uri;
+
+impl Resolver<'_> {
+    pub(super) fn upstream(&mut self, raw: RawUpstream, limits: &RawLimits, place: &Place) -> Option<UpstreamOptions> {
+        let usual = UpstreamOptions::of(self.servers(raw.servers, place)?);
+        let (eject, retries) = (table(raw.eject), table(raw.retries));
+        Some(UpstreamOptions {
+            connect_timeout: self.timeout(raw.connect_timeout.as_ref(), usual.connect_timeout),
+            read_timeout: self.timeout(raw.read_timeout.as_ref(), usual.read_timeout),
+            idle_timeout: self.timeout(raw.idle_timeout.as_ref(), usual.idle_timeout),
+            idle_connections_max: self.number(raw.idle_connections.as_ref(), usual.idle_connections_max, 0..=65_536),
+            eject: self.eject(&eject, usual.eject),
+            retries: self.retries(&retries, usual.retries),
+            // The header map itself holds no more than 32,768 fields.
+            response_fields_max: self.number(limits.upstream_headers.as_ref(), usual.response_fields_max, 8..=8192),
+            response_head_bytes_max: self.size(
+                limits.upstream_header_bytes.as_ref(),
+                usual.response_head_bytes_max,
+                1024..=16 * 1024 * 1024,
+            ),
+            servers: usual.servers,
+        })
+    }
+
+    fn eject(&mut self, raw: &RawEject, usual: EjectOptions) -> EjectOptions {
+        EjectOptions {
+            failures: self.count(raw.failures.as_ref(), usual.failures, 1),
+            within: self.timeout(raw.within.as_ref(), usual.within),
+            pause: self.timeout(raw.r#for.as_ref(), usual.pause),
+        }
+    }
+
+    fn retries(&mut self, raw: &RawRetries, usual: RetryOptions) -> RetryOptions {
+        RetryOptions {
+            attempts: self.count(raw.attempts.as_ref(), usual.attempts, 0),
+            budget: raw.budget.as_ref().map_or(usual.budget, |budget| budget.value.0),
+        }
+    }
+
+    fn count(&mut self, written: Option<&Placed<u64>>, default: u32, least: usize) -> u32 {
+        let default = usize::try_from(default).unwrap_or(usize::MAX);
+        u32::try_from(self.number(written, default, least..=1000)).unwrap_or(u32::MAX)
+    }
+
+    fn servers(&mut self, raw: Option<Placed<Texts>>, upstream: &Place) -> Option<Vec<Uri>> {
+        const HINT: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
+        let Some(raw) = raw else {
+            if !self.problems.has_errors_within(upstream) {
+                self.problems.error(upstream, "`upstream.servers` is missing", Some(HINT));
+            }
+            return None;
+        };
+        if raw.value.is_empty() && !self.problems.has_errors_within(&raw.place) {
+            self.problems.error(&raw.place, "`servers` names no server", Some(HINT));
+        }
+        let mut servers: Vec<Uri> = Vec::new();
+        for written in raw.value {
+            match server(&written.value) {
+                Ok(uri) if servers.contains(&uri) => {
+                    self.problems.error(&written.place, format!("`{uri}` is there twice"), None::<String>);
+                }
+                Ok(uri) => servers.push(uri),
+                Err(hint) => {
+                    let message = format!("`{}` is no address of an upstream server", written.value);
+                    self.problems.error(&written.place, message, Some(hint));
+                }
+            }
+        }
+        Some(servers)
+    }
+}
+
+/// Parses the address of an upstream server, or says how it should look.
+fn server(text: &str) -> Result<Uri, String> {
+    const FORM: &str = "write \"http://host:port\"";
+    let uri: Uri = text.parse().map_err(|_| FORM.to_owned())?;
+    match (uri.scheme_str(), uri.authority()) {
+        (Some("http"), Some(authority)) if authority.as_str().contains('@') || authority.host().is_empty() => {
+            Err(FORM.to_owned())
+        }
+        (Some("http"), Some(_)) if uri.path() != "/" || uri.query().is_some() => {
+            Err(format!("{FORM}, without a path: requests keep their own"))
+        }
+        // What is there besides the host must be a port; the crate's parser takes more.
+        (Some("http"), Some(authority)) if authority.as_str() != authority.host() && authority.port_u16().is_none() => {
+            Err(FORM.to_owned())
+        }
+        (Some("http"), Some(_)) => Ok(uri),
+        (Some("https"), _) => Err(format!("only plain HTTP is spoken to the upstream: {FORM}")),
+        _ => Err(FORM.to_owned()),
+    }
+}

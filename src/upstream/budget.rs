@@ -1,0 +1,70 @@
+//! How many requests may be tried again: where all of them fail, tries must not multiply what the servers get.
+
+use super::options::RetryOptions;
+use super::recent::Recent;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The time that the budget is a share of.
+const WINDOW: Duration = Duration::from_secs(10);
+/// So many tries are allowed in that time whatever the share comes to: a share of few requests is no try at all.
+const TRIES_MIN: u32 = 10;
+
+const REQUESTS: usize = 0;
+const TRIES: usize = 1;
+
+/// Whether a request may be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    Granted,
+    Spent,
+}
+
+/// The budget of one pool. `now` is the time since the pool began. The mutex covers a few additions.
+#[derive(Debug)]
+pub(super) struct Budget {
+    share: f64,
+    recent: Mutex<Recent<2>>,
+}
+
+impl Budget {
+    pub(super) fn new(options: RetryOptions) -> Self {
+        Self { share: options.budget, recent: Mutex::new(Recent::new(WINDOW)) }
+    }
+
+    /// Counts a request.
+    pub(super) fn request(&self, now: Duration) {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).add(REQUESTS, now);
+    }
+
+    /// Takes one try out of the budget, if it holds any.
+    pub(super) fn take(&self, now: Duration) -> Turn {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let [requests, tries] = recent.counts(now);
+        if f64::from(tries) >= f64::from(TRIES_MIN) + f64::from(requests) * self.share {
+            return Turn::Spent;
+        }
+        recent.add(TRIES, now);
+        Turn::Granted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_are_a_share_of_the_latest_requests_and_a_few_always() {
+        let rows = [(0.2, 0, 10), (0.2, 100, 30), (0.0, 1000, 10), (1.0, 5, 15)];
+        for (share, requests, granted) in rows {
+            let budget = Budget::new(RetryOptions { attempts: 2, budget: share });
+            let now = Duration::from_secs(100);
+            for _ in 0..requests {
+                budget.request(now);
+            }
+            let count = (0..2000).filter(|_| budget.take(now) == Turn::Granted).count();
+            assert_eq!(count, granted, "{share} of {requests}");
+            assert_eq!(budget.take(now + WINDOW), Turn::Granted, "what is long ago does not count");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! On which terms a request is fetched: how long is waited, and who is told. Taken from its extensions.
+
+use super::upload::Upload;
+use crate::engine::exchange::{Deadline, ExchangeNote, ReadTimeout};
+use http::Extensions;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// How long the server may be silent.
+    pub(super) read_timeout: Duration,
+    pub(super) note: Option<ExchangeNote>,
+    deadline: Option<Deadline>,
+    /// The way of the request's body, where there is one to be watched.
+    pub(super) upload: Option<Arc<Upload>>,
+    began: Instant,
+}
+
+impl Terms {
+    pub(super) fn take(extensions: &mut Extensions, read_timeout: Duration) -> Self {
+        Self {
+            read_timeout: extensions.remove().map_or(read_timeout, |ReadTimeout(timeout)| timeout),
+            note: extensions.remove(),
+            deadline: extensions.remove(),
+            upload: None,
+            began: Instant::now(),
+        }
+    }
+
+    pub(super) fn took(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Until when the head of an answer is waited for; none as long as the request's body is under way.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.deadline? {
+            Deadline::At(at) => Some(at),
+            Deadline::AfterUpload(patience) => match &self.upload {
+                Some(upload) => upload.ended_at().map(|ended| ended + patience),
+                None => Some(self.began + patience),
+            },
+        }
+    }
+}
