@@ -93,7 +93,7 @@ impl fmt::Display for RouteName {
 }
 
 /// How deep a purge goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// What it covers becomes stale: stale windows still help.
     Soft,

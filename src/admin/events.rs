@@ -2,39 +2,56 @@
 
 use super::AdminState;
 use super::answer::{ReadBody, body_bytes};
+use super::idempotency::{self, key_of};
 use super::problem::Problem;
 use super::receipts::ShownReceipt;
 use crate::events::{EventSource, Taken};
-use crate::rules::event::Event;
+use crate::invalidation::PurgeFailure;
+use crate::rules::event::{EVENT_SCOPES_MAX, Event};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use std::sync::Arc;
 
 #[derive(Serialize)]
 pub(super) struct Answer {
-    /// `purged`, `no-rule` or `fields-missing`.
+    /// `purged`, `partly`, `no-rule` or `fields-missing`.
     result: &'static str,
     purges: Vec<ShownReceipt>,
+    /// Fields that the rules' blocks name and the event has not, or not as values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
 }
 
-pub(super) async fn take(State(state): State<AdminState>, body: ReadBody) -> Result<Json<Answer>, Problem> {
-    let event = Event::parse_json(&body_bytes(body)?);
+pub(super) async fn take(
+    State(state): State<AdminState>,
+    headers: HeaderMap,
+    body: ReadBody,
+) -> Result<Json<Answer>, Problem> {
+    let body = body_bytes(body)?;
+    let key = key_of(&headers, "/events", &body)?;
+    let event = Event::parse_json(&body);
     let events = Arc::clone(&state.events);
     // Whoever leaves has told of it all the same.
-    let taking = state.engine.unattended().finish(|_| async move { events.take(EventSource::Admin, event).await });
-    let taken = taking.await.map_err(|error| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-            .hint("this instance has purged; send the event again for the others, repeating it does no harm")
+    let taking = state.engine.unattended().finish(|_| async move { events.take(EventSource::Admin, event, key).await });
+    let taken = taking.await.map_err(|error| match error {
+        PurgeFailure::KeyReused => idempotency::reused(&error),
+        PurgeFailure::Log(error) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            .hint("this instance has purged; send the event again for the others, repeating it does no harm"),
     })?;
     let result = taken.label();
+    let answer = |purges, missing| Ok(Json(Answer { result, purges, missing }));
     match taken {
+        Taken::Purged { receipts, missing } => answer(receipts.iter().map(ShownReceipt::from).collect(), missing),
+        Taken::FieldsMissing(missing) => answer(Vec::new(), missing),
+        Taken::NoRule => answer(Vec::new(), Vec::new()),
+        Taken::TooLarge => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("nothing is purged: an event may have at most 64 fields and name {EVENT_SCOPES_MAX} things"),
+        )
+        .hint("send several events")),
         Taken::Malformed(error) => Err(Problem::new(StatusCode::BAD_REQUEST, error.to_string())
             .hint("send {\"type\": \"product.updated\", \"id\": 42}")),
-        Taken::Purged(receipts) => {
-            Ok(Json(Answer { result, purges: receipts.iter().map(ShownReceipt::from).collect() }))
-        }
-        Taken::NoRule | Taken::FieldsMissing => Ok(Json(Answer { result, purges: Vec::new() })),
     }
 }

@@ -10,6 +10,7 @@ mod events;
 mod explain;
 mod guard;
 mod health;
+mod idempotency;
 mod problem;
 mod purge;
 mod receipts;

@@ -2,10 +2,11 @@
 
 use super::AdminState;
 use super::answer::{ReadBody, body_bytes, json};
+use super::idempotency::{self, key_of};
 use super::problem::Problem;
 use super::receipts::ShownReceipt;
-use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, SCOPES_MAX, Source};
+use crate::invalidation::{PurgeFailure, PurgeOptions};
 use crate::rules::RuleSet;
 use crate::rules::url_scopes::{UrlError, hosts, prefix_scope, url_scopes};
 use crate::scope::{RouteName, Scope, Tag};
@@ -20,12 +21,6 @@ use std::time::Duration;
 
 /// The longest that a purge waits for other instances.
 const WAIT_MAX: Duration = Duration::from_mins(1);
-
-/// The field that names a purge.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-/// The longest such name, in bytes.
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// How like a name must be to be suggested, 0 to 1.
 const LIKENESS_MIN: f64 = 0.6;
@@ -55,8 +50,9 @@ pub(super) async fn purge(
     headers: HeaderMap,
     body: ReadBody,
 ) -> Result<Response, Problem> {
-    let idempotency_key = idempotency_key(&headers)?;
-    let asked: Asked = json(&body_bytes(body)?)?;
+    let body = body_bytes(body)?;
+    let idempotency_key = key_of(&headers, "/purge", &body)?;
+    let asked: Asked = json(&body)?;
     let wait = wait_of(&asked.wait)?;
     let purge = purge_of(&asked, &state.engine.rules())?;
     let engine = Arc::clone(&state.engine);
@@ -64,23 +60,17 @@ pub(super) async fn purge(
     // Whoever leaves has asked for it all the same; only the waiting is the caller's own.
     let purging =
         state.engine.unattended().finish(|_| async move { engine.invalidation().purge(purge, options).await });
-    let receipt = purging.await.map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "a purge holds on this instance alone");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-            .hint("this instance has purged; ask again for the others, repeating a purge does no harm")
+    let receipt = purging.await.map_err(|error| match error {
+        PurgeFailure::KeyReused => idempotency::reused(&error),
+        PurgeFailure::Log(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a purge holds on this instance alone");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+                .hint("this instance has purged; ask again for the others, repeating a purge does no harm")
+        }
     })?;
     let receipt = state.engine.invalidation().awaited(receipt, wait.unwrap_or_default()).await;
     let status = if wait.is_some() && !receipt.pending.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(ShownReceipt::from(&receipt))).into_response())
-}
-
-/// The name that the caller gives this purge, so that repeating it is safe.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    match key.to_str() {
-        Ok(key) if (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(Problem::input(IDEMPOTENCY_KEY.to_owned(), "it is no text of 1 to 255 visible ASCII characters")),
-    }
 }
 
 fn purge_of(asked: &Asked, rules: &RuleSet) -> Result<Purge, Problem> {

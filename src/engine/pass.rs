@@ -13,7 +13,6 @@ use super::unattended::Patience;
 use super::written::{Aftermath, WrittenBody};
 use super::{Answer, Engine, Failure};
 use crate::invalidation::PurgeOptions;
-use crate::invalidation::log::LogError;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
 use crate::scope::{Scope, Tag};
@@ -80,7 +79,7 @@ pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
     told(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
 }
 
-fn told<T>(purged: Result<T, LogError>, url: &str) -> Option<T> {
+fn told<T, E: std::fmt::Display>(purged: Result<T, E>, url: &str) -> Option<T> {
     purged
         .inspect_err(
             |error| tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only"),

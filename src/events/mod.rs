@@ -3,17 +3,18 @@
 //! Three sources hand what they get to one [`Intake`]: `POST /events` of the admin API, the Redis stream
 //! `{namespace}:events` ([`stream`]) and PostgreSQL's NOTIFY ([`postgres`]). The rules in force say what an event purges; the
 //! purge goes the way of every other. Delivery is at least once: a purge that is made twice does no harm. What is no event,
-//! or maps to nothing, is counted and told once per type, and never holds up those behind it; only a log that can't take a
-//! purge does, until it can.
+//! or maps to nothing or not to all that it should, is counted and told once per type, and never holds up those behind it; only
+//! a log that can't take a purge does, until it can. An event is taken whole or refused whole; where nobody can be told of the
+//! refusal, all that it could have named is purged.
 
 pub mod postgres;
 pub mod stream;
 
 use crate::engine::Engine;
-use crate::invalidation::PurgeOptions;
-use crate::invalidation::log::LogError;
-use crate::invalidation::purge::{Purge, SCOPES_MAX, Source};
+use crate::invalidation::idempotency::IdempotencyKey;
+use crate::invalidation::purge::{Purge, Source, distinct};
 use crate::invalidation::receipts::Receipt;
+use crate::invalidation::{PurgeFailure, PurgeOptions};
 use crate::rules::event::{Event, EventError, EventPurge, Mapped};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -53,12 +54,19 @@ impl EventSource {
 /// What became of an event.
 #[derive(Debug)]
 pub enum Taken {
-    /// These purges were made.
-    Purged(Vec<Receipt>),
+    /// Something was purged.
+    Purged {
+        /// One for each depth.
+        receipts: Vec<Receipt>,
+        /// The fields for want of which something else was not purged.
+        missing: Vec<String>,
+    },
     /// No block of the rules names its type.
     NoRule,
-    /// It lacks what the templates of its blocks need.
-    FieldsMissing,
+    /// Nothing was purged, for want of these fields.
+    FieldsMissing(Vec<String>),
+    /// Nothing was purged: it has more bytes or fields, or names more, than is taken of one event.
+    TooLarge,
     /// It is no event.
     Malformed(EventError),
 }
@@ -66,11 +74,13 @@ pub enum Taken {
 impl Taken {
     /// The stable label in metrics and answers.
     #[must_use]
-    pub const fn label(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
-            Self::Purged(_) => "purged",
+            Self::Purged { missing, .. } if missing.is_empty() => "purged",
+            Self::Purged { .. } => "partly",
             Self::NoRule => "no-rule",
-            Self::FieldsMissing => "fields-missing",
+            Self::FieldsMissing(_) => "fields-missing",
+            Self::TooLarge => "too-large",
             Self::Malformed(_) => "malformed",
         }
     }
@@ -103,45 +113,62 @@ impl Intake {
         Arc::new(Self { engine, counts: Mutex::default(), told: Mutex::default() })
     }
 
-    /// Makes the purges that the rules see in an event.
+    /// Makes the purges that the rules see in an event; under `key` once, where its teller has a name for it.
     ///
     /// # Errors
-    /// Where the log can't take one. Some may have been made; the whole may be repeated.
-    pub async fn take(&self, source: EventSource, event: Result<Event, EventError>) -> Result<Taken, LogError> {
+    /// Where the log can't take one; some may have been made, and the whole may be repeated. Where the name stands for
+    /// another event.
+    pub async fn take(
+        &self,
+        source: EventSource,
+        event: Result<Event, EventError>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Taken, PurgeFailure> {
         let kind = event.as_ref().map_or_else(|_| String::new(), |event| event.kind.clone());
         let taken = match event {
+            Err(EventError::TooLarge) => Taken::TooLarge,
             Err(error) => Taken::Malformed(error),
             Ok(event) => match self.engine.rules().purges_on(&event) {
                 Mapped::NoRule => Taken::NoRule,
-                Mapped::FieldsMissing => Taken::FieldsMissing,
-                Mapped::Purges(purges) => Taken::Purged(self.purge(purges).await.inspect_err(|error| {
-                    tracing::error!(%error, source = source.label(), kind, "an event's purge holds on this instance alone");
-                    self.count(source, &kind, "failed");
-                })?),
+                Mapped::FieldsMissing(missing) => Taken::FieldsMissing(missing),
+                Mapped::TooMany => Taken::TooLarge,
+                Mapped::Purges { purges, missing } => {
+                    let receipts =
+                        self.purge(purges, key).await.inspect_err(|error| self.failed(source, &kind, error))?;
+                    Taken::Purged { receipts, missing }
+                }
             },
         };
         self.count(source, &kind, taken.label());
-        self.tell_once(source, &kind, &taken);
+        self.tell(source, &kind, &taken);
         Ok(taken)
     }
 
-    /// As [`Self::take`], again and again until the log takes it: for a source that has its events in order.
+    /// As [`Self::take`], again and again until the log takes it: for a source that has its events in order, and can't be
+    /// answered. Of what is too large, all that it could have named is purged.
     pub async fn take_surely(&self, source: EventSource, event: Result<Event, EventError>) {
-        while self.take(source, event.clone()).await.is_err() {
-            sleep(RETRY).await;
+        loop {
+            match self.take(source, event.clone(), None).await {
+                Ok(Taken::TooLarge) => {
+                    let kind = event.as_ref().ok().map(|event| event.kind.as_str());
+                    return self.cover_gap(source, kind).await;
+                }
+                Ok(_) => return,
+                Err(_) => sleep(RETRY).await,
+            }
         }
     }
 
-    /// Purges all that an event could have named: some may have been missed.
-    pub async fn cover_gap(&self, source: EventSource) {
+    /// Purges all that events, of one type or any, could have named: some may have been missed.
+    pub async fn cover_gap(&self, source: EventSource, kind: Option<&str>) {
         loop {
-            let purges = self.engine.rules().purges_on_a_gap();
+            let purges = self.engine.rules().purges_on_a_gap(kind);
             if purges.is_empty() {
                 return;
             }
             tracing::warn!(source = source.label(), "events may have been missed: all that they could name is purged");
-            match self.purge(purges).await {
-                Ok(_) => return self.count(source, "", "gap"),
+            match self.purge(purges, None).await {
+                Ok(_) => return self.count(source, kind.unwrap_or_default(), "gap"),
                 Err(error) => tracing::error!(%error, "the log cannot take that purge now"),
             }
             sleep(RETRY).await;
@@ -161,15 +188,22 @@ impl Intake {
         counts.iter().map(row).collect()
     }
 
-    async fn purge(&self, purges: Vec<EventPurge>) -> Result<Vec<Receipt>, LogError> {
+    async fn purge(&self, purges: Vec<EventPurge>, key: Option<IdempotencyKey>) -> Result<Vec<Receipt>, PurgeFailure> {
         let mut receipts = Vec::new();
-        for EventPurge { scopes, depth } in purges {
-            for scopes in scopes.chunks(SCOPES_MAX) {
-                let Ok(purge) = Purge::new(scopes.to_vec(), depth, Source::Event) else { continue };
-                receipts.push(self.engine.invalidation().purge(purge, PurgeOptions::default()).await?);
-            }
+        for (nth, EventPurge { scopes, depth }) in purges.into_iter().enumerate() {
+            let idempotency_key = key.as_ref().map(|key| if nth == 0 { key.clone() } else { key.further(nth) });
+            let purge = Purge { scopes: distinct(scopes), depth, source: Source::Event };
+            let options = PurgeOptions { wait: None, idempotency_key };
+            receipts.push(self.engine.invalidation().purge(purge, options).await?);
         }
         Ok(receipts)
+    }
+
+    fn failed(&self, source: EventSource, kind: &str, error: &PurgeFailure) {
+        if let PurgeFailure::Log(error) = error {
+            tracing::error!(%error, source = source.label(), kind, "an event's purge holds on this instance alone");
+            self.count(source, kind, "failed");
+        }
     }
 
     /// Types that the rules do not name are one: producers must not be able to make up labels.
@@ -180,14 +214,19 @@ impl Intake {
         *counts.entry((source, kind.to_owned(), result)).or_default() += 1;
     }
 
-    fn tell_once(&self, source: EventSource, kind: &str, taken: &Taken) {
-        if let Taken::Purged(_) = taken {
-            return;
-        }
+    /// Tells of what did not purge all that it should, once for each type and each way.
+    fn tell(&self, source: EventSource, kind: &str, taken: &Taken) {
+        let missing = match taken {
+            Taken::Purged { missing, .. } if missing.is_empty() => return,
+            Taken::Purged { missing, .. } | Taken::FieldsMissing(missing) => missing.join(" "),
+            Taken::NoRule | Taken::TooLarge | Taken::Malformed(_) => String::new(),
+        };
+        let (source, result) = (source.label(), taken.label());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < TYPES_TOLD_MAX && told.insert(format!("{} {kind} {}", source.label(), taken.label())) {
-            let (source, result) = (source.label(), taken.label());
-            tracing::warn!(source, kind, result, "an event purges nothing; more of this type are only counted");
+        if told.len() < TYPES_TOLD_MAX && told.insert(format!("{source} {kind} {result} {missing}")) {
+            let message =
+                "an event purges nothing, or not all that its type's blocks name; more of this kind are only counted";
+            tracing::warn!(source, kind, result, missing, "{message}");
         }
     }
 }

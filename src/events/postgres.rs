@@ -58,7 +58,7 @@ pub async fn listen(intake: Arc<Intake>, invalidation: Arc<Invalidation>, option
                 pause = RETRY.0;
                 // In doubt there is none, and a purge too many does no harm.
                 if heard == Heard::Maybe && !has_elder(&client).await.unwrap_or(false) {
-                    intake.cover_gap(EventSource::Postgres).await;
+                    intake.cover_gap(EventSource::Postgres, None).await;
                 }
                 take_all(&intake, &client, &mut notifications).await;
                 tracing::warn!("the connection to PostgreSQL is lost");

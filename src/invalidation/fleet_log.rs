@@ -5,6 +5,7 @@
 //! the reader notes there up to when it has proved that it missed nothing.
 
 use super::purge::Purge;
+use super::purging::Mark;
 use super::record::{PurgeRecord, Record};
 use super::{Currency, LogError};
 use crate::clock::Clock;
@@ -100,14 +101,15 @@ impl FleetLog {
     }
 
     /// Appends a purge and waits until it is applied here.
-    pub(super) async fn append(&self, purge: &Purge, idempotency: Option<String>) -> Result<Appended, LogError> {
+    pub(super) async fn append(&self, purge: &Purge, mark: Mark) -> Result<Appended, LogError> {
         let number = self.appends.fetch_add(1, Ordering::Relaxed);
         let token = format!("{}-{:08x}-{number}", self.options.instance, self.run);
         let (reached, reading) = oneshot::channel();
         self.waiting().insert(token.clone(), reached);
         let waits = Waits { log: self, token: &token };
         let by = self.options.instance.clone();
-        let record = Record::Purge(PurgeRecord { purge: purge.clone(), by, token: token.clone(), idempotency });
+        let Mark { idempotency, part } = mark;
+        let record = Record::Purge(PurgeRecord { purge: purge.clone(), by, token: token.clone(), idempotency, part });
         let command = streams::append(&self.options.names.purges(), None, None, &record.fields());
         let reply = self.links.requests.call(&command, APPEND_DEADLINE).await.map_err(LogError::new)?;
         let id = streams::appended(reply).map_err(LogError::new)?;

@@ -36,6 +36,7 @@
 pub mod barriers;
 pub mod counts;
 mod fleet_log;
+pub mod idempotency;
 pub mod local_log;
 pub mod log;
 pub mod purge;
@@ -54,13 +55,14 @@ use barriers::Barriers;
 use counts::{PurgeCount, PurgeCounts};
 use fleet_log::FleetLog;
 pub use fleet_log::{FleetLinks, Progress};
+use idempotency::Turns;
 use local_log::LocalLog;
 use log::{Log, LogError};
 use purge::{Depth, Purge, Source};
-pub use purging::PurgeOptions;
+pub use purging::{PurgeFailure, PurgeOptions};
 use reader::Reader;
 use receipts::{Receipt, Receipts, SCOPES_SHOWN_MAX};
-use record::Record;
+use record::{Part, Record};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -131,8 +133,19 @@ pub struct Invalidation {
     generation: AtomicU64,
     changes: Notify,
     receipts: Mutex<Receipts>,
+    turns: Turns,
     counts: PurgeCounts,
     lags: DurationHistogram,
+}
+
+/// A purge as its receipt tells of it.
+struct Asked {
+    /// The first of its scopes, or all.
+    scopes: Vec<Scope>,
+    scopes_total: usize,
+    depth: Depth,
+    source: Source,
+    idempotency: Option<idempotency::IdempotencyKey>,
 }
 
 #[derive(Debug)]
@@ -163,6 +176,7 @@ impl Invalidation {
             generation: AtomicU64::new(0),
             changes: Notify::new(),
             receipts: Mutex::new(Receipts::new(receipts_max, RECEIPTS_TEXT_BYTES_MAX)),
+            turns: Turns::default(),
             counts: PurgeCounts::default(),
             lags: DurationHistogram::default(),
         }
@@ -230,7 +244,11 @@ impl Invalidation {
                 if written.by != self.instance {
                     self.counts.add(&written.purge.scopes, Source::Fleet);
                 }
-                self.write_receipt(written.purge.clone(), stamp, &written.by, written.idempotency.clone());
+                if let Part::Last { scopes_total } = written.part {
+                    let Purge { scopes, depth, source } = written.purge.clone();
+                    let asked = Asked { scopes, scopes_total, depth, source, idempotency: written.idempotency.clone() };
+                    self.write_receipt(asked, stamp, &written.by);
+                }
             }
             Record::Epoch { .. } => {
                 self.raise_floor(stamp);
@@ -325,15 +343,14 @@ impl Invalidation {
         seen
     }
 
-    fn write_receipt(&self, purge: Purge, stamp: Stamp, by: &str, key: Option<String>) -> Arc<Receipt> {
-        let Purge { mut scopes, depth, source } = purge;
-        let scopes_total = scopes.len();
+    fn write_receipt(&self, asked: Asked, stamp: Stamp, by: &str) -> Arc<Receipt> {
+        let Asked { mut scopes, scopes_total, depth, source, idempotency } = asked;
         scopes.truncate(SCOPES_SHOWN_MAX);
         scopes.shrink_to_fit();
         let receipt = Receipt {
             // In a fleet all instances know a purge by its place in the log.
             id: if self.fleet.is_some() { stamp.to_string() } else { format!("{:08x}-{stamp}", self.run) },
-            idempotency: key,
+            idempotency,
             stamp,
             applied: vec![self.instance.clone()],
             pending: Vec::new(),

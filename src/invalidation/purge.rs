@@ -4,7 +4,7 @@ pub use crate::scope::Depth;
 use crate::scope::Scope;
 use std::collections::HashSet;
 
-/// The most scopes that one purge may name.
+/// The most scopes that one call may name, and the most in one entry of the log.
 pub const SCOPES_MAX: usize = 10_000;
 
 /// Who asked.
@@ -63,15 +63,22 @@ impl Purge {
     ///
     /// # Errors
     /// Where there is no scope, or more than [`SCOPES_MAX`] different ones.
-    pub fn new(mut scopes: Vec<Scope>, depth: Depth, source: Source) -> Result<Self, PurgeError> {
-        let mut seen = HashSet::new();
-        scopes.retain(|scope| seen.insert(scope.clone()));
+    pub fn new(scopes: Vec<Scope>, depth: Depth, source: Source) -> Result<Self, PurgeError> {
+        let scopes = distinct(scopes);
         match scopes.len() {
             0 => Err(PurgeError::Empty),
             count if count > SCOPES_MAX => Err(PurgeError::TooMany),
             _ => Ok(Self { scopes, depth, source }),
         }
     }
+}
+
+/// Each scope once, in the order of their first places.
+#[must_use]
+pub fn distinct(mut scopes: Vec<Scope>) -> Vec<Scope> {
+    let mut seen = HashSet::new();
+    scopes.retain(|scope| seen.insert(scope.clone()));
+    scopes
 }
 
 #[cfg(test)]

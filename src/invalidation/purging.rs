@@ -1,12 +1,17 @@
 //! Asking for a purge: it is appended, applied here, and its receipt tells who else has applied it.
+//!
+//! A purge of many scopes takes as many entries of the log as it needs. The last of them stands for the whole: who has
+//! applied it has applied those before, and its stamp and id are the receipt's.
 
 use super::barriers::Barriers;
 use super::fleet_log::{Appended, FleetLog, Progress, Reached};
+use super::idempotency::IdempotencyKey;
 use super::log::LogError;
-use super::purge::Purge;
+use super::purge::{Purge, SCOPES_MAX};
 use super::receipts::Receipt;
-use super::{Invalidation, Standing};
-use crate::scope::Membership;
+use super::record::Part;
+use super::{Asked, Invalidation, Standing};
+use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +22,25 @@ pub struct PurgeOptions {
     /// How long to wait for the other instances.
     pub wait: Option<Duration>,
     /// The caller's name for this purge: a repetition under the same name is the same purge.
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// Why a purge has no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum PurgeFailure {
+    /// The log can't take it. This instance has applied it all the same.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The caller's name for it stands for another purge.
+    #[error("this Idempotency-Key stands for another call")]
+    KeyReused,
+}
+
+/// What is written beside a purge into the log.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    pub(super) idempotency: Option<IdempotencyKey>,
+    pub(super) part: Part,
 }
 
 /// The first and the longest pause between two looks at who has applied a purge.
@@ -28,15 +51,32 @@ impl Invalidation {
     /// served as a fresh hit by this instance; where its receipt has nothing pending, by no instance.
     ///
     /// # Errors
-    /// Where the log can't take it. This instance applies it all the same.
-    pub async fn purge(&self, purge: Purge, options: PurgeOptions) -> Result<Receipt, LogError> {
-        let key = options.idempotency_key.map(|key| blake3::hash(key.as_bytes()).to_hex().to_string());
-        let known = key.as_deref().and_then(|key| self.read_receipts().find_repeated(key));
-        let receipt = match known {
-            Some(receipt) => receipt,
-            None => self.append(purge, key, |_| ()).await?.0,
+    /// Where the log can't take it, or its name stands for another.
+    pub async fn purge(&self, purge: Purge, options: PurgeOptions) -> Result<Receipt, PurgeFailure> {
+        let PurgeOptions { wait, idempotency_key } = options;
+        let receipt = match idempotency_key {
+            None => self.append_all(purge, None, |_| ()).await?.0,
+            Some(key) => self.purge_once(purge, key).await?,
         };
-        Ok(self.awaited((*receipt).clone(), options.wait.unwrap_or_default()).await)
+        Ok(self.awaited((*receipt).clone(), wait.unwrap_or_default()).await)
+    }
+
+    async fn purge_once(&self, purge: Purge, key: IdempotencyKey) -> Result<Arc<Receipt>, PurgeFailure> {
+        let _turn = self.turns.wait(&key).await;
+        if let Some(known) = self.named_so(&key) {
+            return known;
+        }
+        let (receipt, _) = self.append_all(purge, Some(key.clone()), |_| ()).await?;
+        // Another instance may have been asked at the same time, and stand before this one in the log.
+        let first = self.named_so(&key).unwrap_or(Ok(receipt));
+        first.inspect_err(|_| tracing::warn!("one Idempotency-Key named two purges at once: both were made"))
+    }
+
+    /// The receipt of what was purged under this name, if it is remembered.
+    fn named_so(&self, key: &IdempotencyKey) -> Option<Result<Arc<Receipt>, PurgeFailure>> {
+        let receipt = self.read_receipts().find_named(&key.name)?;
+        let same = receipt.idempotency.as_ref().is_some_and(|known| known.asks_as(key));
+        Some(if same { Ok(receipt) } else { Err(PurgeFailure::KeyReused) })
     }
 
     /// Purges for an answer that brings the change with it and is to be stored: it is newer than the purge although its
@@ -44,75 +84,108 @@ impl Invalidation {
     /// purge has covered its `membership` before this one, or may have.
     ///
     /// # Errors
-    /// As [`Self::purge`].
+    /// Where the log can't take it.
     pub async fn purge_by_answer(
         &self,
         purge: Purge,
         began: Stamp,
         membership: &Membership<'_>,
     ) -> Result<Stamp, LogError> {
-        let (receipt, before) = self.append(purge, None, |barriers| barriers.standing(began, membership)).await?;
+        let (receipt, before) = self.append_all(purge, None, |barriers| barriers.standing(began, membership)).await?;
         Ok(if before == Some(Standing::Clear) { receipt.stamp } else { began })
     }
 
-    /// Appends and applies; `before` looks at the barriers as they stand just before they rise, where that can be told.
-    async fn append<T>(
+    /// Appends and applies the whole of a purge; `before` as in [`Self::append`], before the last entry.
+    async fn append_all<T>(
         &self,
         purge: Purge,
-        key: Option<String>,
+        key: Option<IdempotencyKey>,
         before: impl FnOnce(&Barriers) -> T,
     ) -> Result<(Arc<Receipt>, Option<T>), LogError> {
+        let (scopes_total, depth, source) = (purge.scopes.len(), purge.depth, purge.source);
+        let (last, earlier) = in_entries(purge);
+        let mut failed = None;
+        for part in earlier {
+            match failed {
+                None => {
+                    failed = self.append(&part, Mark { idempotency: None, part: Part::Earlier }, |_| ()).await.err()
+                }
+                Some(_) => self.apply_here(&part).await,
+            }
+        }
+        if let Some(error) = failed {
+            self.apply_here(&last).await;
+            return Err(error);
+        }
+        let mark = Mark { idempotency: key.clone(), part: Part::Last { scopes_total } };
+        let (stamp, seen) = self.append(&last, mark, before).await?;
+        // In a fleet the reader has written it, unless it is still on its way.
+        let written = self.fleet.as_ref().and_then(|_| self.read_receipts().find(&stamp.to_string()));
+        let asked = Asked { scopes: last.scopes, scopes_total, depth, source, idempotency: key };
+        Ok((written.unwrap_or_else(|| self.write_receipt(asked, stamp, &self.instance)), seen))
+    }
+
+    /// Applies what the log did not get, between the last entry seen and whatever the log will hold next.
+    async fn apply_here(&self, purge: &Purge) {
+        let _order = self.order.lock().await;
+        self.counts.add(&purge.scopes, purge.source);
+        self.apply(purge, self.applied().refined(), |_| ());
+    }
+
+    /// Appends and applies one entry; `before` looks at the barriers as they stand just before they rise, where that can
+    /// be told.
+    async fn append<T>(
+        &self,
+        purge: &Purge,
+        mark: Mark,
+        before: impl FnOnce(&Barriers) -> T,
+    ) -> Result<(Stamp, Option<T>), LogError> {
         match &self.fleet {
-            Some(fleet) => self.append_in_fleet(fleet, purge, key, before).await,
-            None => self.append_alone(purge, key, before).await,
+            Some(fleet) => self.append_in_fleet(fleet, purge, mark, before).await,
+            None => self.append_alone(purge, before).await,
         }
     }
 
     async fn append_alone<T>(
         &self,
-        purge: Purge,
-        key: Option<String>,
+        purge: &Purge,
         before: impl FnOnce(&Barriers) -> T,
-    ) -> Result<(Arc<Receipt>, Option<T>), LogError> {
+    ) -> Result<(Stamp, Option<T>), LogError> {
         let order = self.order.lock().await;
-        let appended = self.log.append(&purge).await;
+        let appended = self.log.append(purge).await;
         // Without the log, the purge stands between the last entry seen and whatever the log will hold next.
         let stamp = appended.as_ref().map_or_else(|_| self.applied().refined(), |stamp| *stamp);
-        let seen = self.apply(&purge, stamp, before);
+        let seen = self.apply(purge, stamp, before);
         drop(order);
         self.counts.add(&purge.scopes, purge.source);
-        appended?;
-        Ok((self.write_receipt(purge, stamp, &self.instance, key), Some(seen)))
+        Ok((appended?, Some(seen)))
     }
 
     /// The reader applies; who appends waits for it. What it saw before is known only where nothing came in between.
     async fn append_in_fleet<T>(
         &self,
         fleet: &FleetLog,
-        purge: Purge,
-        key: Option<String>,
+        purge: &Purge,
+        mark: Mark,
         before: impl FnOnce(&Barriers) -> T,
-    ) -> Result<(Arc<Receipt>, Option<T>), LogError> {
+    ) -> Result<(Stamp, Option<T>), LogError> {
         let (seen, seen_at) = {
             let ledger = self.read_ledger();
             (before(&ledger.barriers), ledger.applied)
         };
         self.counts.add(&purge.scopes, purge.source);
-        let (stamp, seen) = match fleet.append(&purge, key.clone()).await {
-            Ok(Appended::Applied(Reached { before, stamp })) => (stamp, Some(seen).filter(|_| before == seen_at)),
+        match fleet.append(purge, mark).await {
+            Ok(Appended::Applied(Reached { before, stamp })) => Ok((stamp, Some(seen).filter(|_| before == seen_at))),
             Ok(Appended::Ahead(stamp)) => {
-                self.raise_ahead(&purge, stamp);
-                (stamp, None)
+                self.raise_ahead(purge, stamp);
+                Ok((stamp, None))
             }
             Err(error) => {
                 let _order = self.order.lock().await;
-                self.apply(&purge, self.applied().refined(), |_| ());
-                return Err(error);
+                self.apply(purge, self.applied().refined(), |_| ());
+                Err(error)
             }
-        };
-        // The reader has written it, unless it is still on its way.
-        let written = self.read_receipts().find(&stamp.to_string());
-        Ok((written.unwrap_or_else(|| self.write_receipt(purge, stamp, &self.instance, key)), seen))
+        }
     }
 
     /// The receipt with who has applied it by now, once nobody is pending or `wait` is over.
@@ -151,4 +224,12 @@ impl Invalidation {
             tracing::warn!(%error, "the lease of this instance could not be ended; it ends by itself");
         }
     }
+}
+
+/// A purge as entries of the log: the last, with the first of its scopes, and those before it.
+fn in_entries(mut purge: Purge) -> (Purge, Vec<Purge>) {
+    let rest = purge.scopes.split_off(purge.scopes.len().min(SCOPES_MAX));
+    let part = |scopes: &[Scope]| Purge { scopes: scopes.to_vec(), ..purge };
+    let earlier = rest.chunks(SCOPES_MAX).map(part).collect();
+    (purge, earlier)
 }

@@ -1,5 +1,6 @@
 //! What a purge's caller gets back, and the memory of recent ones.
 
+use super::idempotency::IdempotencyKey;
 use super::purge::{Depth, Source};
 use crate::clock::Timestamp;
 use crate::scope::Scope;
@@ -15,8 +16,8 @@ pub const SCOPES_SHOWN_MAX: usize = 20;
 pub struct Receipt {
     /// Names the purge in `GET /purges/{id}`. Safe in a URL path.
     pub id: String,
-    /// A hash of the name that its caller gave it, if any.
-    pub idempotency: Option<String>,
+    /// The name that its caller gave it, if any.
+    pub idempotency: Option<IdempotencyKey>,
     /// Its place in the log.
     pub stamp: Stamp,
     /// Instances that have applied it.
@@ -78,10 +79,10 @@ impl Receipts {
         }
     }
 
-    /// The receipt of the purge that its caller gave this name, if it is remembered.
+    /// The receipt of the first purge that its caller gave this name, if it is remembered.
     #[must_use]
-    pub fn find_repeated(&self, idempotency: &str) -> Option<Arc<Receipt>> {
-        self.recent.iter().rev().find(|receipt| receipt.idempotency.as_deref() == Some(idempotency)).cloned()
+    pub fn find_named(&self, name: &str) -> Option<Arc<Receipt>> {
+        self.recent.iter().find(|receipt| receipt.idempotency.as_ref().is_some_and(|key| key.name == name)).cloned()
     }
 
     /// The receipt with this id, if it is remembered.

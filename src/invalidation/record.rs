@@ -3,6 +3,7 @@
 //! An entry is a list of names and texts. What can't be read is not skipped: it may be a purge written by a newer
 //! version, so it counts as a purge of everything.
 
+use super::idempotency::IdempotencyKey;
 use super::purge::{Depth, Purge, SCOPES_MAX, Source};
 use crate::scope::{RouteName, Scope, Tag};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,9 @@ use std::collections::HashMap;
 
 /// The longest text that is taken for a URL, a prefix or the name of a route, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// The word for an entry that others of its purge follow.
+const EARLIER: &str = "earlier";
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +38,22 @@ pub(super) struct PurgeRecord {
     pub(super) by: String,
     /// Names this attempt to append, so that its instance knows it again.
     pub(super) token: String,
-    /// A hash of the caller's Idempotency-Key.
-    pub(super) idempotency: Option<String>,
+    /// The caller's Idempotency-Key.
+    pub(super) idempotency: Option<IdempotencyKey>,
+    /// Where it stands in the purge that was asked for.
+    pub(super) part: Part,
+}
+
+/// Where an entry stands in its purge, which may be too long for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It is the only one, or the last. All of them name so many scopes.
+    Last {
+        /// How many.
+        scopes_total: usize,
+    },
+    /// More entries follow, and the receipt comes with the last.
+    Earlier,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,7 +72,7 @@ impl Record {
         match self {
             Self::Epoch { run } => vec![("kind", "epoch".to_owned()), ("run", run.clone())],
             Self::Unreadable => vec![("kind", "unreadable".to_owned())],
-            Self::Purge(PurgeRecord { purge, by, token, idempotency }) => {
+            Self::Purge(PurgeRecord { purge, by, token, idempotency, part }) => {
                 let scopes: Vec<_> = purge.scopes.iter().map(Written::from).collect();
                 let scopes = serde_json::to_string(&scopes).expect("texts and a list of them are JSON");
                 let mut fields = vec![
@@ -65,7 +83,15 @@ impl Record {
                     ("by", by.clone()),
                     ("token", token.clone()),
                 ];
-                fields.extend(idempotency.clone().map(|key| ("idem", key)));
+                if let Some(IdempotencyKey { name, asked }) = idempotency.clone() {
+                    fields.push(("idem", name));
+                    fields.extend(asked.map(|asked| ("asked", asked)));
+                }
+                match part {
+                    Part::Earlier => fields.push(("part", EARLIER.to_owned())),
+                    Part::Last { scopes_total } if *scopes_total == purge.scopes.len() => {}
+                    Part::Last { scopes_total } => fields.push(("total", scopes_total.to_string())),
+                }
                 fields
             }
         }
@@ -77,11 +103,15 @@ impl Record {
         match fields.get("kind").map(String::as_str) {
             Some("epoch") => text("run").map_or(Self::Unreadable, |run| Self::Epoch { run }),
             Some("purge") => purge_of(fields).map_or(Self::Unreadable, |purge| {
+                let total = fields.get("total").and_then(|total| total.parse().ok());
+                let last = Part::Last { scopes_total: total.unwrap_or(purge.scopes.len()) };
+                let is_earlier = fields.get("part").is_some_and(|part| part == EARLIER);
                 Self::Purge(PurgeRecord {
                     purge,
                     by: text("by").unwrap_or_default(),
                     token: text("token").unwrap_or_default(),
-                    idempotency: text("idem"),
+                    idempotency: text("idem").map(|name| IdempotencyKey { name, asked: text("asked") }),
+                    part: if is_earlier { Part::Earlier } else { last },
                 })
             }),
             _ => Self::Unreadable,
@@ -148,9 +178,11 @@ mod tests {
             Scope::Url("/a?b=\"c\"".into()),
             Scope::Prefix("http://shop/".into()),
         ];
-        for idempotency in [None, Some("abc".to_owned())] {
+        let keys = [None, Some(IdempotencyKey::new("abc", b"body"))];
+        let parts = [Part::Earlier, Part::Last { scopes_total: scopes.len() }, Part::Last { scopes_total: 12_000 }];
+        for (idempotency, part) in keys.into_iter().flat_map(|key| parts.map(|part| (key.clone(), part))) {
             let purge = Purge { scopes: scopes.clone(), depth: Depth::Soft, source: Source::UnsafeRequest };
-            let record = PurgeRecord { purge, by: "one".to_owned(), token: "one-7".to_owned(), idempotency };
+            let record = PurgeRecord { purge, by: "one".to_owned(), token: "one-7".to_owned(), idempotency, part };
             let record = Record::Purge(record);
             let fields = record.fields();
             let fields: Vec<_> = fields.iter().map(|(name, text)| (*name, text.as_str())).collect();

@@ -8,25 +8,45 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-/// The largest event taken, in bytes of JSON.
-pub const EVENT_BYTES_MAX: usize = 64 * 1024;
+/// The largest event taken, in bytes of JSON: as large as any body that the admin API takes.
+pub const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// The most fields of an event.
 const FIELDS_MAX: usize = 64;
 
+/// Below it each integer has a number of its own among those of floating point: 2^53.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
 /// The longest type of an event, in bytes.
 const TYPE_BYTES_MAX: usize = 200;
 
-/// The most scopes that one template makes of one event.
-const SCOPES_MAX: usize = 1_000;
+/// The most scopes that one event may name. One that names more is refused as a whole.
+pub const EVENT_SCOPES_MAX: usize = 100_000;
 
 /// What has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its type: `product.updated`.
     pub kind: String,
-    /// Its fields, each with its values: one, or those of a list.
-    fields: BTreeMap<String, Vec<String>>,
+    /// Its fields.
+    fields: BTreeMap<String, Field>,
+}
+
+/// A field of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Field {
+    /// Its values: one, or those of a list.
+    values: Vec<String>,
+    /// Whether all of it was values.
+    whole: Whole,
+}
+
+/// Whether a field, or what a template makes of an event, holds all that was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    /// Something was no value, or made no scope.
+    No,
 }
 
 /// Why something is no event.
@@ -72,16 +92,24 @@ pub struct EventPurge {
 /// What the rules make of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mapped {
-    /// These purges, at least one.
-    Purges(Vec<EventPurge>),
+    /// Something to purge.
+    Purges {
+        /// At least one, each with another depth.
+        purges: Vec<EventPurge>,
+        /// The fields for want of which something else that its blocks name is not purged.
+        missing: Vec<String>,
+    },
     /// No block names its type.
     NoRule,
-    /// It lacks what the templates of its blocks need.
-    FieldsMissing,
+    /// It lacks these fields, and without them its blocks name nothing.
+    FieldsMissing(Vec<String>),
+    /// It names more than [`EVENT_SCOPES_MAX`] scopes.
+    TooMany,
 }
 
 impl Event {
-    /// Reads a JSON object with a `type`. Texts, numbers and booleans are fields, and so are lists of them.
+    /// Reads a JSON object with a `type`. A field's value is a text, a number or a boolean; a list of them is several
+    /// values. A null, an object, a list in a list and an integer of more than 64 bits are none.
     ///
     /// # Errors
     /// Where it is none, or too large.
@@ -90,14 +118,7 @@ impl Event {
             return Err(EventError::TooLarge);
         }
         let Ok(Value::Object(members)) = serde_json::from_slice(text) else { return Err(EventError::Syntax) };
-        let fields = members.into_iter().map(|(name, value)| {
-            let values = match value {
-                Value::Array(items) => items.iter().filter_map(scalar).collect(),
-                value => scalar(&value).into_iter().collect(),
-            };
-            (name, values)
-        });
-        Self::of(fields.collect())
+        Self::of(members.into_iter().map(|(name, value)| (name, Field::read(&value))).collect())
     }
 
     /// From the fields of a stream's entry.
@@ -108,11 +129,12 @@ impl Event {
         if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > EVENT_BYTES_MAX {
             return Err(EventError::TooLarge);
         }
-        Self::of(fields.into_iter().map(|(name, value)| (name, vec![value])).collect())
+        let field = |value| Field { values: vec![value], whole: Whole::Yes };
+        Self::of(fields.into_iter().map(|(name, value)| (name, field(value))).collect())
     }
 
-    fn of(mut fields: BTreeMap<String, Vec<String>>) -> Result<Self, EventError> {
-        let kind = fields.remove("type").and_then(|mut values| values.pop());
+    fn of(mut fields: BTreeMap<String, Field>) -> Result<Self, EventError> {
+        let kind = fields.remove("type").and_then(|mut field| field.values.pop());
         let kind = kind.filter(|kind| (1..=TYPE_BYTES_MAX).contains(&kind.len())).ok_or(EventError::Type)?;
         if fields.len() > FIELDS_MAX {
             return Err(EventError::TooLarge);
@@ -121,21 +143,85 @@ impl Event {
     }
 
     /// What a template makes of it: one text for each combination of the values of the fields that it names.
-    fn fill(&self, template: &TagTemplate, encode: fn(&str) -> String) -> Vec<String> {
+    fn fill(&self, template: &TagTemplate, encode: fn(&str) -> String) -> Result<Filled, TooMany> {
         let names: BTreeSet<&str> = template.capture_names().collect();
+        let values = |name: &str| self.fields.get(name).map(|field| field.values.as_slice()).unwrap_or_default();
+        let counts = names.iter().map(|name| values(name).len());
+        counts.fold(Some(1_usize), |product, count| product?.checked_mul(count)).ok_or(TooMany).and_then(within)?;
         let mut combinations: Vec<BTreeMap<&str, String>> = vec![BTreeMap::new()];
-        for name in names {
-            let values = self.fields.get(name).map(Vec::as_slice).unwrap_or_default();
-            let mut longer = Vec::new();
-            for (combination, value) in combinations.iter().flat_map(|some| values.iter().map(move |v| (some, v))) {
-                if longer.len() < SCOPES_MAX {
-                    longer.push(combination.clone().into_iter().chain([(name, encode(value))]).collect());
-                }
-            }
-            combinations = longer;
+        for name in &names {
+            let longer = combinations.iter().flat_map(|some| {
+                let with = move |value: &String| some.clone().into_iter().chain([(*name, encode(value))]).collect();
+                values(name).iter().map(with)
+            });
+            combinations = longer.collect();
         }
         let text = |values: &BTreeMap<&str, String>| template.text(|name| values.get(name).map(String::as_str));
-        combinations.iter().filter_map(text).collect()
+        let lacks = |name: &&str| self.fields.get(*name).is_none_or(|field| field.whole == Whole::No);
+        Ok(Filled {
+            texts: combinations.iter().filter_map(text).collect(),
+            missing: names.into_iter().filter(lacks).map(str::to_owned).collect(),
+        })
+    }
+}
+
+impl Field {
+    fn read(value: &Value) -> Self {
+        let items = if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
+        let values: Vec<String> = items.iter().filter_map(scalar).collect();
+        // A list of nothing names nothing either.
+        let whole = if values.len() == items.len() && !values.is_empty() { Whole::Yes } else { Whole::No };
+        Self { values, whole }
+    }
+}
+
+/// What a template makes of an event.
+struct Filled {
+    texts: Vec<String>,
+    /// Fields that are not there, or not whole.
+    missing: BTreeSet<String>,
+}
+
+/// An event names more than [`EVENT_SCOPES_MAX`] scopes.
+struct TooMany;
+
+const fn within(count: usize) -> Result<usize, TooMany> {
+    if count > EVENT_SCOPES_MAX { Err(TooMany) } else { Ok(count) }
+}
+
+/// What is gathered of one event.
+#[derive(Default)]
+struct Gathered {
+    scopes: BTreeMap<Depth, Vec<Scope>>,
+    count: usize,
+    missing: BTreeSet<String>,
+}
+
+impl Gathered {
+    fn add(&mut self, depth: Depth, scopes: impl IntoIterator<Item = Scope>) -> Result<(), TooMany> {
+        let known = self.scopes.entry(depth).or_default();
+        let before = known.len();
+        known.extend(scopes);
+        self.count = within(self.count + known.len() - before)?;
+        Ok(())
+    }
+
+    /// Adds what `scopes` makes of each text of a template. What it makes nothing of counts as missing.
+    fn fill<I: IntoIterator<Item = Scope>>(
+        &mut self,
+        rule: &EventRule,
+        template: &TagTemplate,
+        filled: Filled,
+        scopes: impl Fn(&str) -> Option<I>,
+    ) -> Result<(), TooMany> {
+        self.missing.extend(filled.missing);
+        for text in filled.texts {
+            match scopes(&text) {
+                Some(scopes) => self.add(rule.depth, scopes)?,
+                None => self.missing.extend(template.capture_names().map(str::to_owned)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -143,29 +229,42 @@ impl RuleSet {
     /// What to purge on an event.
     #[must_use]
     pub fn purges_on(&self, event: &Event) -> Mapped {
-        let mut rules = self.events().iter().filter(|rule| rule.on == event.kind).peekable();
-        if rules.peek().is_none() {
+        let rules: Vec<_> = self.events().iter().filter(|rule| rule.on == event.kind).collect();
+        if rules.is_empty() {
             return Mapped::NoRule;
         }
-        let hosts = hosts(self);
-        let purge = |rule: &EventRule| {
-            let mut scopes = rule.always.clone();
-            let tags = rule.tags.iter().flat_map(|template| event.fill(template, str::to_owned));
-            scopes.extend(tags.filter_map(|text| Tag::new(&text).ok()).map(Scope::Tag));
-            let urls = rule.urls.iter().flat_map(|template| event.fill(template, encoded));
-            scopes.extend(urls.filter_map(|text| url_scopes(self, &hosts, &text).ok()).flatten());
-            let prefixes = rule.prefixes.iter().flat_map(|template| event.fill(template, encoded));
-            scopes.extend(prefixes.filter_map(|text| prefix_scope(&text).ok()));
-            EventPurge { scopes, depth: rule.depth }
-        };
-        let purges: Vec<_> = rules.map(purge).filter(|purge| !purge.scopes.is_empty()).collect();
-        if purges.is_empty() { Mapped::FieldsMissing } else { Mapped::Purges(purges) }
+        let Ok(Gathered { scopes, missing, .. }) = self.gather(event, &rules) else { return Mapped::TooMany };
+        let missing: Vec<String> = missing.into_iter().collect();
+        let purges = scopes.into_iter().map(|(depth, scopes)| EventPurge { scopes, depth });
+        let purges: Vec<_> = purges.filter(|purge| !purge.scopes.is_empty()).collect();
+        if purges.is_empty() { Mapped::FieldsMissing(missing) } else { Mapped::Purges { purges, missing } }
     }
 
-    /// What to purge where events may have been missed: all that any could have named. A tag with a field in it may be
+    fn gather(&self, event: &Event, rules: &[&EventRule]) -> Result<Gathered, TooMany> {
+        let hosts = hosts(self);
+        let mut gathered = Gathered::default();
+        for rule in rules {
+            gathered.add(rule.depth, rule.always.iter().cloned())?;
+            for template in &rule.tags {
+                let filled = event.fill(template, str::to_owned)?;
+                gathered.fill(rule, template, filled, |text| Tag::new(text).ok().map(|tag| [Scope::Tag(tag)]))?;
+            }
+            for template in &rule.urls {
+                let filled = event.fill(template, encoded)?;
+                gathered.fill(rule, template, filled, |text| url_scopes(self, &hosts, text).ok())?;
+            }
+            for template in &rule.prefixes {
+                let filled = event.fill(template, encoded)?;
+                gathered.fill(rule, template, filled, |text| prefix_scope(text).ok().map(|scope| [scope]))?;
+            }
+        }
+        Ok(gathered)
+    }
+
+    /// What to purge where events, of one type or any, may have been missed: all that they could have named. A tag with a field in it may be
     /// any tag, so it stands for everything; a URL with one for what begins as it does.
     #[must_use]
-    pub fn purges_on_a_gap(&self) -> Vec<EventPurge> {
+    pub fn purges_on_a_gap(&self, kind: Option<&str>) -> Vec<EventPurge> {
         let purge = |rule: &EventRule| {
             let mut scopes = rule.always.clone();
             for template in &rule.tags {
@@ -189,7 +288,8 @@ impl RuleSet {
             EventPurge { scopes, depth: rule.depth }
         };
         let mut purges: Vec<EventPurge> = Vec::new();
-        for purge in self.events().iter().map(purge) {
+        let could_be = |rule: &&EventRule| kind.is_none_or(|kind| rule.on == kind);
+        for purge in self.events().iter().filter(could_be).map(purge) {
             if !purge.scopes.is_empty() && !purges.contains(&purge) {
                 purges.push(purge);
             }
@@ -201,7 +301,11 @@ impl RuleSet {
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        // Beyond that, digits are lost, and another's name would be purged.
+        Value::Number(number) => {
+            let is_exact = number.as_f64().is_none_or(|value| value.abs() < EXACT_MAX);
+            (!number.is_f64() || is_exact).then(|| number.to_string())
+        }
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }

@@ -23,8 +23,8 @@ fn mapped(rules: Vec<EventRule>, json: &str) -> Mapped {
 #[track_caller]
 fn check_scopes(rule: EventRule, json: &str, expected: &[Scope]) {
     let purges = match mapped(vec![rule], json) {
-        Mapped::Purges(purges) => purges.into_iter().flat_map(|purge| purge.scopes).collect(),
-        Mapped::NoRule | Mapped::FieldsMissing => Vec::new(),
+        Mapped::Purges { purges, .. } => purges.into_iter().flat_map(|purge| purge.scopes).collect(),
+        Mapped::NoRule | Mapped::FieldsMissing(_) | Mapped::TooMany => Vec::new(),
     };
     assert_eq!(purges, expected, "{json}");
 }
@@ -63,7 +63,39 @@ fn values_in_urls_are_encoded_and_stay_within_their_segment() {
 fn an_event_that_maps_to_nothing_says_why() {
     assert_eq!(mapped(vec![], r#"{"type": "a"}"#), Mapped::NoRule);
     assert_eq!(mapped(vec![rule("b", &["x"], &[], &[])], r#"{"type": "a"}"#), Mapped::NoRule);
-    assert_eq!(mapped(vec![rule("a", &["x:{id}"], &[], &[])], r#"{"type": "a", "no": 1}"#), Mapped::FieldsMissing);
+    let missing = Mapped::FieldsMissing(vec!["id".to_owned()]);
+    assert_eq!(mapped(vec![rule("a", &["x:{id}"], &[], &[])], r#"{"type": "a", "no": 1}"#), missing);
+}
+
+#[test]
+fn what_is_not_purged_for_want_of_a_field_is_named() {
+    let both = || vec![rule("a", &["x:{id}", "x:{id}-{size}", "always"], &["/p/{id}"], &[])];
+    for (fields, expected) in [
+        (r#""id": 1, "size": "xl""#, &[][..]),
+        (r#""id": "red shoes", "size": true"#, &[]),
+        (r#""id": [1, 2], "size": 4.5"#, &[]),
+        (r#""id": 1"#, &["size"]),
+        (r#""product_id": 1, "size": 1"#, &["id"]),
+        (r#""id": null, "size": {}"#, &["id", "size"]),
+        (r#""id": [1, null], "size": 1"#, &["id"]),
+        (r#""id": [1, [2]], "size": 1"#, &["id"]),
+        (r#""id": [], "size": 1"#, &["id"]),
+        (r#""id": 123456789012345678901234567890, "size": 1"#, &["id"]),
+        (r#""id": "a\nb", "size": 1"#, &["id", "size"]),
+    ] {
+        let event = format!(r#"{{"type": "a", {fields}}}"#);
+        let Mapped::Purges { missing, .. } = mapped(both(), &event) else { panic!("{event} purges something") };
+        assert_eq!(missing, expected, "{event}");
+    }
+}
+
+#[test]
+fn blocks_of_one_depth_make_one_purge() {
+    let soft = |tag| EventRule { depth: Depth::Soft, ..rule("a", &[tag], &[], &[]) };
+    let rules = vec![rule("a", &["hard"], &[], &[]), soft("soft"), rule("a", &["hard:{id}"], &[], &[])];
+    let Mapped::Purges { purges, .. } = mapped(rules, r#"{"type": "a", "id": 1}"#) else { panic!("it maps") };
+    let soft = EventPurge { scopes: vec![tag("soft")], depth: Depth::Soft };
+    assert_eq!(purges, [soft, EventPurge { scopes: vec![tag("hard"), tag("hard:1")], depth: Depth::Hard }]);
 }
 
 #[test]
@@ -86,11 +118,21 @@ fn what_is_no_event_is_refused_with_its_reason() {
 }
 
 #[test]
-fn lists_multiply_within_bounds() {
-    let items: Vec<u32> = (0..200).collect();
-    let event = serde_json::json!({"type": "a", "b": items, "c": items}).to_string();
-    let Mapped::Purges(purges) = mapped(vec![rule("a", &["{b}-{c}"], &[], &[])], &event) else { panic!("it maps") };
-    assert_eq!(purges[0].scopes.len(), SCOPES_MAX);
+fn lists_multiply_and_what_names_too_much_is_refused_whole() {
+    let mapped_of = |count: usize, template: &str| {
+        let items = vec![1; count];
+        let event = serde_json::json!({"type": "a", "b": items, "c": items, "d": items}).to_string();
+        mapped(vec![rule("a", &["all", template], &[], &[])], &event)
+    };
+    let scopes_of = |count, template| match mapped_of(count, template) {
+        Mapped::Purges { purges, .. } => purges[0].scopes.len(),
+        other => panic!("{count} in {template}: {other:?}"),
+    };
+    assert_eq!(scopes_of(1_500, "{b}"), 1 + 1_500);
+    assert_eq!(scopes_of(200, "{b}-{c}"), 1 + 200 * 200);
+    assert_eq!(mapped_of(400, "{b}-{c}"), Mapped::TooMany);
+    assert_eq!(mapped_of(EVENT_SCOPES_MAX, "{b}"), Mapped::TooMany, "there is one more");
+    assert_eq!(mapped_of(20_000, "{b}-{c}-{d}"), Mapped::TooMany);
 }
 
 #[test]
@@ -102,7 +144,9 @@ fn a_gap_purges_all_that_an_event_could_have_named() {
         (rule("a", &[], &["/p/1"], &[]), vec![Scope::Url("/p/1".into())]),
     ] {
         let rules = RuleSet::new(Vec::new()).unwrap().with_events(vec![rule.clone()]);
-        let purges: Vec<_> = rules.purges_on_a_gap().into_iter().flat_map(|purge| purge.scopes).collect();
+        let purges: Vec<_> = rules.purges_on_a_gap(None).into_iter().flat_map(|purge| purge.scopes).collect();
         assert_eq!(purges, expected, "{rule:?}");
+        assert_eq!(rules.purges_on_a_gap(Some("a")), rules.purges_on_a_gap(None));
+        assert_eq!(rules.purges_on_a_gap(Some("b")), []);
     }
 }

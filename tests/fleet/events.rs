@@ -3,7 +3,7 @@
 use super::house::{House, shop};
 use crate::support::postgres_server::PostgresServer;
 use crate::support::redis_server::RedisServer;
-use crate::support::{Scenario, Setup, deadline, reply};
+use crate::support::{Scenario, Setup, deadline, get, post, reply};
 
 const BLOCKS: &str = "[[event]]\non = \"changed\"\npurge = { tags = [\"{tag}\"] }";
 
@@ -70,6 +70,55 @@ async fn an_event_in_the_stream_purges_at_every_instance_whatever_stands_before_
         purged += instance.metric(r#"larder_events_total{source="stream",type="changed",result="purged"}"#).await;
     }
     assert!((purged - 1.0).abs() < f64::EPSILON, "the event was taken {purged} times");
+}
+
+#[tokio::test]
+async fn an_event_too_large_to_be_taken_purges_all_that_it_could_have_named() {
+    let house = house().await;
+    stock(&house).await;
+    change(&house);
+    publish(&house, &["type", "changed", "tag", "all", "why", &"x".repeat(2 << 20)]).await;
+    until_changed(&house.one).await;
+    until_changed(&house.two).await;
+    until_acknowledged(&house).await;
+}
+
+#[tokio::test]
+async fn what_an_instance_took_and_did_not_acknowledge_before_it_died_is_taken_again() {
+    let redis = RedisServer::start().await;
+    redis.command::<String>(&["XGROUP", "CREATE", "larder:events", "larder", "0", "MKSTREAM"]).await;
+    let id: String = redis.command(&["XADD", "larder:events", "*", "type", "changed", "tag", "all"]).await;
+    let taken = ["XREADGROUP", "GROUP", "larder", "dead", "STREAMS", "larder:events", ">"];
+    redis.command::<redis::Value>(&taken).await;
+    redis.command::<redis::Value>(&["XCLAIM", "larder:events", "larder", "dead", "0", &id, "IDLE", "60000"]).await;
+    let house = House::of(redis, "", BLOCKS).await;
+    until_acknowledged(&house).await;
+    let mut purged = 0.0;
+    for instance in [&house.one, &house.two] {
+        purged += instance.metric(r#"larder_events_total{source="stream",type="changed",result="purged"}"#).await;
+    }
+    assert!((purged - 1.0).abs() < f64::EPSILON, "the event was taken {purged} times");
+}
+
+#[tokio::test]
+async fn a_long_list_is_purged_at_every_instance_under_one_receipt() {
+    let house = house().await;
+    stock(&house).await;
+    change(&house);
+    let entries: usize = house.redis.command(&["XLEN", "larder:purges"]).await;
+    let tags: Vec<String> = (0..25_000).map(|n| format!("\"t{n}\"")).chain(["\"all\"".to_owned()]).collect();
+    let event = format!(r#"{{"type": "changed", "tag": [{}]}}"#, tags.join(","));
+    let answer = house.one.admin(post("/events", &event)).await.status(200).text();
+    until_changed(&house.one).await;
+    until_changed(&house.two).await;
+    assert_eq!(house.redis.command::<usize>(&["XLEN", "larder:purges"]).await, entries + 3);
+    let id = answer.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a receipt");
+    assert_eq!(answer.matches("\"id\":").count(), 1, "{answer}");
+    for instance in [&house.one, &house.two] {
+        let found = instance.admin(get(&format!("/purges/{id}"))).await.status(200).text();
+        assert!(found.contains("\"scopes_total\":25001"), "{found}");
+        assert!(found.contains(r#""applied":["one","two"],"pending":[]"#), "{found}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,25 @@ async fn every_instance_knows_a_receipt_and_a_repeated_purge_is_one_purge() {
 }
 
 #[tokio::test]
+async fn a_key_stands_for_one_body_at_every_instance() {
+    let house = House::build().await;
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("old"));
+    house.two.fetch(&shop("/p")).await.body("old");
+    let ask = |json: &str| post("/purge", json).header("Idempotency-Key", "price-7");
+    house.one.admin(ask(r#"{"tags": ["other"], "wait": "10s"}"#)).await.status(200);
+    house.two.admin(ask(r#"{"tags": ["all"]}"#)).await.problem(422);
+    house.two.fetch(&shop("/p")).await.hit().body("old");
+}
+
+#[tokio::test]
+async fn a_call_made_at_two_instances_at_once_is_one_purge_to_its_callers() {
+    let house = House::build().await;
+    let ask = || post("/purge", r#"{"tags": ["all"], "wait": "10s"}"#).header("Idempotency-Key", "price-7");
+    let (one, two) = tokio::join!(house.one.admin(ask()), house.two.admin(ask()));
+    assert_eq!(one.status(200).text(), two.status(200).text());
+}
+
+#[tokio::test]
 async fn an_instance_that_has_left_is_waited_for_no_more() {
     let House { redis, one, two } = House::build().await;
     two.running.stop().await;

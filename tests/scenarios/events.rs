@@ -1,7 +1,7 @@
 //! Events become purges: by the admin API, and by a real PostgreSQL.
 
 use crate::support::postgres_server::PostgresServer;
-use crate::support::{Scenario, Setup, deadline, post, reply};
+use crate::support::{Scenario, Setup, deadline, get, post, reply};
 
 const RULES: &str = r#"
 [[route]]
@@ -62,6 +62,98 @@ async fn an_event_that_purges_nothing_says_why_and_is_counted() {
         assert!(scenario.metric(&metric).await >= 1.0, "{event}: {metric}");
     }
     scenario.get("/p/1").await.hit();
+}
+
+#[tokio::test]
+async fn a_list_of_any_length_is_purged_whole_under_one_receipt() {
+    for count in [1_500_usize, 25_000] {
+        let scenario = Setup::rules(RULES).start().await;
+        let paths = [1, count / 2, count].map(|id| format!("/p/{id}"));
+        for path in &paths {
+            scenario.origin.on(path, reply(200).body("one"));
+            scenario.get(path).await.status(200);
+            scenario.get(path).await.hit();
+        }
+        let ids: Vec<usize> = (1..=count).collect();
+        let event = format!(r#"{{"type": "product.updated", "id": {ids:?}}}"#);
+        let answer: serde_json::Value =
+            serde_json::from_str(&scenario.admin(post("/events", &event)).await.status(200).text()).unwrap();
+        assert_eq!(answer["result"], "purged");
+        let [receipt] = answer["purges"].as_array().unwrap().as_slice() else { panic!("one receipt: {answer}") };
+        assert_eq!(receipt["scopes_total"], count);
+        assert_eq!(receipt["scopes"][0]["name"], "product:1");
+        for path in &paths {
+            scenario.get(path).await.forwarded("uri-miss").detail("purged");
+        }
+        let found =
+            scenario.admin(get(&format!("/purges/{}", receipt["id"].as_str().unwrap()))).await.status(200).text();
+        assert!(found.contains(&format!("\"scopes_total\":{count}")), "{found}");
+        let listed = scenario.admin(get("/purges")).await.text();
+        assert_eq!(listed.matches("\"id\"").count(), 1, "{listed}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_can_not_be_taken_whole_is_refused_whole() {
+    let block = "[[event]]\non = \"pairs\"\npurge = { tags = [\"search\", \"{a}-{b}\"] }";
+    let scenario = stocked(Setup::rules(&format!("{RULES}\n{block}"))).await;
+    let ids: Vec<usize> = (0..400).collect();
+    let pairs = format!(r#"{{"type": "pairs", "a": {ids:?}, "b": {ids:?}}}"#);
+    let fields: String = (0..100).map(|n| format!(", \"f{n}\": 1")).collect();
+    let wide = format!(r#"{{"type": "search.rebuilt"{fields}}}"#);
+    let long = format!(r#"{{"type": "search.rebuilt", "why": "{}"}}"#, "x".repeat(2 << 20));
+    for event in [pairs, wide, long] {
+        scenario.admin(post("/events", &event)).await.problem(413);
+        scenario.get("/p/1").await.hit();
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_purges_only_a_part_says_what_it_lacks() {
+    let block = "[[event]]\non = \"changed\"\npurge = { tags = [\"product:{id}\", \"list\"] }";
+    let rules = format!("{RULES}\n{block}");
+    for (fields, result, missing) in [
+        (r#""product_id": 1"#, "partly", Some(r#""missing":["id"]"#)),
+        (r#""id": null"#, "partly", Some(r#""missing":["id"]"#)),
+        (r#""id": {"value": 1}"#, "partly", Some(r#""missing":["id"]"#)),
+        (r#""id": [2, {"value": 1}]"#, "partly", Some(r#""missing":["id"]"#)),
+        (r#""id": 2"#, "purged", None),
+        (r#""id": "red shoes""#, "purged", None),
+    ] {
+        let scenario = stocked(Setup::rules(&rules)).await;
+        let event = format!(r#"{{"type": "changed", {fields}}}"#);
+        let answer = scenario.admin(post("/events", &event)).await.status(200).text();
+        assert!(answer.contains(&format!(r#""result":"{result}""#)), "{event}: {answer}");
+        assert!(missing.map_or(!answer.contains("missing"), |missing| answer.contains(missing)), "{event}: {answer}");
+        let metric = format!(r#"larder_events_total{{source="admin",type="changed",result="{result}"}}"#);
+        assert!((scenario.metric(&metric).await - 1.0).abs() < f64::EPSILON, "{event}: {metric}");
+        scenario.get("/p/1").await.hit();
+    }
+    let scenario = stocked(Setup::rules(RULES)).await;
+    let answer = scenario.admin(post("/events", r#"{"type": "product.updated", "product": 1}"#)).await.text();
+    assert_eq!(answer, r#"{"result":"fields-missing","purges":[],"missing":["id"]}"#);
+}
+
+/// The texts of two answers to the same call, made twice under one key; then the status of another body under it.
+async fn repeated(path: &str, body: &str, other: &str) -> (String, String) {
+    let scenario = stocked(Setup::rules(RULES)).await;
+    let ask = |body: &str| post(path, body).header("Idempotency-Key", "price-7");
+    let (first, again) = tokio::join!(scenario.admin(ask(body)), scenario.admin(ask(body)));
+    scenario.get("/p/1").await.forwarded("uri-miss");
+    scenario.admin(ask(other)).await.problem(422);
+    scenario.get("/p/2").await.hit();
+    (first.status(200).text(), again.status(200).text())
+}
+
+#[tokio::test]
+async fn a_call_under_one_key_is_one_call_and_another_body_is_refused() {
+    for (path, body, other) in [
+        ("/purge", r#"{"tags": ["product:1"]}"#, r#"{"tags": ["product:2"]}"#),
+        ("/events", r#"{"type": "product.updated", "id": 1}"#, r#"{"type": "product.updated", "id": 2}"#),
+    ] {
+        let (first, again) = repeated(path, body, other).await;
+        assert_eq!(first, again, "{path}");
+    }
 }
 
 /// Waits until `path` is no longer answered from the cache.

@@ -1,0 +1,83 @@
+//! `Idempotency-Key`: a caller's own name for a call, so that repeating it is safe.
+//!
+//! After draft-ietf-httpapi-idempotency-key-header. A key stands for one call with one body: to the same answer, and with
+//! another body it is refused (422). How long to wait for others is no part of what is asked.
+
+use super::problem::Problem;
+use crate::invalidation::idempotency::IdempotencyKey;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+/// The field that names a call.
+const FIELD: &str = "idempotency-key";
+
+/// The longest such name, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+
+/// The name that the caller gives this call, if any. JSON that says the same is the same body.
+pub(super) fn key_of(headers: &HeaderMap, call: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut lines = headers.get_all(FIELD).iter();
+    let Some(key) = lines.next() else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()) && lines.next().is_none());
+    let Some(key) = key else {
+        return Err(Problem::input(FIELD, "it is no single text of 1 to 255 visible ASCII characters"));
+    };
+    Ok(Some(IdempotencyKey::new(key, &asked(call, body))))
+}
+
+fn asked(call: &str, body: &[u8]) -> Vec<u8> {
+    let body = match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            if let Some(fields) = value.as_object_mut() {
+                fields.remove("wait");
+            }
+            value.sort_all_objects();
+            value.to_string().into_bytes()
+        }
+        Err(_) => body.to_vec(),
+    };
+    [call.as_bytes(), &[0], &body].concat()
+}
+
+/// The key stands for another call.
+pub(super) fn reused(error: &impl std::fmt::Display) -> Problem {
+    Problem { field: Some(FIELD.to_owned()), ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()) }
+        .hint("a key names one call with one body: choose a new one for another")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn key(call: &str, body: &str) -> IdempotencyKey {
+        let headers = HeaderMap::from_iter([(FIELD.parse().unwrap(), HeaderValue::from_static("k"))]);
+        key_of(&headers, call, body.as_bytes()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_says_the_same_is_the_same_body() {
+        let first = key("/purge", r#"{"tags": ["a"], "soft": true}"#);
+        assert_eq!(key("/purge", r#"{ "soft":true,"tags":["a"],"wait":"2s" }"#), first);
+        for (call, body) in [
+            ("/purge", r#"{"tags": ["b"]}"#),
+            ("/purge", "no json"),
+            ("/purge", "[]"),
+            ("/events", r#"{"tags": ["a"]}"#),
+        ] {
+            let other = key(call, body);
+            assert_eq!(other.name, first.name);
+            assert_ne!(other.asked, first.asked, "{call} {body}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_text_of_bounded_length() {
+        for lines in [vec![""], vec!["a", "b"], vec!["\u{e9}"]] {
+            let line = |text: &str| (FIELD.parse().unwrap(), HeaderValue::from_bytes(text.as_bytes()).unwrap());
+            let headers = HeaderMap::from_iter(lines.into_iter().map(line));
+            assert_eq!(key_of(&headers, "/purge", b"").unwrap_err().field.as_deref(), Some(FIELD));
+        }
+        assert_eq!(key_of(&HeaderMap::new(), "/purge", b""), Ok(None));
+    }
+}
