@@ -76,6 +76,7 @@ fn entry(number: u64, body_bytes: usize) -> Arc<Entry> {
         part: None,
         stamp: Stamp::ZERO,
         stored_at: Timestamp::EPOCH,
+        filed_by: 0,
     };
     Arc::new(Entry::new(parts, &headers))
 }

@@ -14,6 +14,7 @@ mod scenarios {
     mod events;
     mod fetch_safety;
     mod framework;
+    mod hard_after_soft;
     mod http2;
     mod invariant_1_purge;
     mod invariant_2_coalescing;
@@ -26,6 +27,7 @@ mod scenarios {
     mod invariant_9_hostile;
     mod leaving_clients;
     mod ranges;
+    mod reloaded_rules;
     mod stale;
     mod tags;
     mod to_origin;

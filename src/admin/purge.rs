@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ pub(super) async fn purge(
     let idempotency_key = key_of(&headers, "/purge", &body)?;
     let asked: Asked = json(&body)?;
     let wait = wait_of(&asked.wait)?;
-    let purge = purge_of(&asked, &state.engine.rules())?;
+    let purge = purge_of(&asked, &state.engine.rules(), &state.engine.earlier_route_names())?;
     let engine = Arc::clone(&state.engine);
     let options = PurgeOptions { wait: None, idempotency_key };
     // Whoever leaves has asked for it all the same; only the waiting is the caller's own.
@@ -73,13 +74,13 @@ pub(super) async fn purge(
     Ok((status, Json(ShownReceipt::from(&receipt))).into_response())
 }
 
-fn purge_of(asked: &Asked, rules: &RuleSet) -> Result<Purge, Problem> {
+fn purge_of(asked: &Asked, rules: &RuleSet, earlier: &BTreeSet<RouteName>) -> Result<Purge, Problem> {
     let mut scopes = Vec::new();
     if flag("all", &asked.all)? {
         scopes.push(Scope::All);
     }
     for (field, name) in texts("routes", &asked.routes)? {
-        scopes.push(route_scope(field, name, rules)?);
+        scopes.push(route_scope(field, name, rules, earlier)?);
     }
     for (field, tag) in texts("tags", &asked.tags)? {
         scopes.push(Scope::Tag(Tag::new(tag).map_err(|error| Problem::input(field, error.to_string()))?));
@@ -98,10 +99,12 @@ fn purge_of(asked: &Asked, rules: &RuleSet) -> Result<Purge, Problem> {
     })
 }
 
-fn route_scope(field: String, name: &str, rules: &RuleSet) -> Result<Scope, Problem> {
+/// The scope of a route of these rules or of `earlier` ones, under whose name something may be stored still.
+fn route_scope(field: String, name: &str, rules: &RuleSet, earlier: &BTreeSet<RouteName>) -> Result<Scope, Problem> {
     let names = || rules.routes().iter().map(|route| route.name.as_str());
-    if names().any(|known| known == name) {
-        return Ok(Scope::Route(RouteName::new(name)));
+    let route = RouteName::new(name);
+    if names().any(|known| known == name) || earlier.contains(&route) {
+        return Ok(Scope::Route(route));
     }
     let nearest = names()
         .map(|known| (strsim::jaro_winkler(known, name), known))

@@ -9,7 +9,7 @@ fn rules() -> RuleSet {
 
 fn read(body: &Value) -> Result<(Purge, Option<Duration>), Problem> {
     let asked: Asked = json(body.to_string().as_bytes())?;
-    Ok((purge_of(&asked, &rules())?, wait_of(&asked.wait)?))
+    Ok((purge_of(&asked, &rules(), &BTreeSet::new())?, wait_of(&asked.wait)?))
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(super) struct Draft {
     pub(super) part: Option<Part>,
     /// When its fetch began, in the log's order.
     pub(super) stamp: Stamp,
+    /// The number of the rules whose tags are among its own.
+    pub(super) filed_by: u32,
 }
 
 /// Whether an answer is stored.
@@ -141,6 +143,7 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
         variant,
         part,
         stamp: received.stamp,
+        filed_by: request.rules.number(),
     }))
 }
 
@@ -216,6 +219,7 @@ impl Draft {
             part: self.part,
             stamp: self.stamp,
             stored_at: engine.now(),
+            filed_by: self.filed_by,
         };
         Entry::new(parts, &self.headers)
     }
@@ -251,7 +255,7 @@ impl Engine {
         let variants = self.memory().peek(&draft.key);
         let stored = variants.as_ref().map_or(&[][..], Variants::entries);
         match stored.iter().find(|entry| *entry.variant() == draft.variant) {
-            Some(stored) if self.standing(stored) == Standing::Clear => parts::join(stored, draft, newer),
+            Some(stored) if self.standing_as_stored(stored) == Standing::Clear => parts::join(stored, draft, newer),
             _ => newer,
         }
     }
@@ -265,7 +269,7 @@ impl Engine {
         lifetime: &Lifetime,
         lease: Option<Arc<FetchLease>>,
     ) {
-        if self.standing(newer) == Standing::Clear {
+        if self.standing_as_stored(newer) == Standing::Clear {
             self.memory().replace(key, older, Arc::clone(newer));
             self.share(key, newer, lifetime, lease);
         }
@@ -273,7 +277,7 @@ impl Engine {
 
     /// Stores an entry, unless a purge has overtaken it.
     fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>, shareability: Shareability) -> Reason {
-        if self.standing(entry) != Standing::Clear {
+        if self.standing_as_stored(entry) != Standing::Clear {
             return Reason::Overtaken;
         }
         match self.memory().admit(key, Arc::clone(entry)) {

@@ -7,6 +7,7 @@ use super::origin::Body;
 use super::parts;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
+use crate::invalidation::Standing;
 use crate::rules::route::SetCookieRule;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::policy::ExchangeTimes;
@@ -52,6 +53,11 @@ pub(super) async fn judge(
 }
 
 impl Fetch {
+    /// Whether a hard purge has come for what is stored: its validator may be what the purge was about.
+    fn is_hard_purged(&self, stored: &Entry) -> bool {
+        self.engine.standing(&self.request, stored) == Standing::Purged
+    }
+
     /// RFC 9111 section 4.3.3.
     fn validated(
         &self,
@@ -62,6 +68,9 @@ impl Fetch {
         stamp: Stamp,
     ) -> Answer {
         if response.status() == StatusCode::NOT_MODIFIED {
+            if self.is_hard_purged(stored) {
+                return Answer::AskAgain;
+            }
             return match update::confirms(&stored.headers(), response.headers()) {
                 Validation::Confirmed => {
                     let status = response.status();
@@ -83,7 +92,7 @@ impl Fetch {
         let Some(variants) = memory.peek(&self.request.key) else { return };
         let Some(stored) = variants.entries().iter().find(|entry| self.request.picks(entry)) else { return };
         // What the answer to one client's own words says is not said of what others get.
-        if stored.part().is_some() || !self.request.may_speak_for(stored) {
+        if stored.part().is_some() || !self.request.may_speak_for(stored) || self.is_hard_purged(stored) {
             return;
         }
         let length = stored.body().identity_bytes();
@@ -148,6 +157,9 @@ impl Fetch {
         let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
         let Verdict::Store(mut draft) = admit::judge(&self.request, &received) else { return Answer::AskAgain };
         let Some(rest) = parts::collect(body, self.request.route.max_body_bytes).await else { return Answer::AskAgain };
+        if self.is_hard_purged(stored) {
+            return Answer::AskAgain;
+        }
         let body = parts::join(stored, &mut draft, rest);
         if draft.status != StatusCode::OK {
             return Answer::AskAgain;

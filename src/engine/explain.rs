@@ -275,7 +275,7 @@ impl Engine {
             body_bytes: entry.body().at_rest().len(),
             weight_bytes: entry.weight_bytes(),
             stamp: entry.stamp().to_string(),
-            standing: match self.standing(entry) {
+            standing: match self.standing(request, entry) {
                 Standing::Clear => "clear",
                 Standing::SoftPurged => "soft-purged",
                 Standing::Unproven => "unproven",

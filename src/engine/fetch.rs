@@ -96,15 +96,14 @@ impl Fetch {
             self.announce(Announcement::Shared(Flown::Stored));
             return drop(reply.send(Fetched::Stored(usable)));
         }
-        let stamp = match &self.duty.leader {
-            Some(leader) => leader.stamp(),
-            None => self.engine.invalidation().applied(),
-        };
         match self.engine.turn(&self.request, &wanted).await {
             Turn::Granted(permit) => self.duty.permit = permit,
             Turn::Refused => return self.fail(Arc::new(OriginFailure::of(Reason::MissLimit)), reply),
         }
         loop {
+            // In this order: what a purge that comes in between covers is stamped below it.
+            let stamp = self.engine.invalidation().applied();
+            wanted = self.engine.allowed(&self.request, wanted);
             let sent = self.headers(&wanted);
             let exchange = self.exchange(&wanted, sent.clone()).await;
             let (response, times) = match exchange {
@@ -314,6 +313,7 @@ pub(super) fn stream_of(draft: &Draft) -> (Arc<Streaming>, SharedBodyWriter, Sha
         policy: draft.policy.clone(),
         lifetime: draft.lifetime,
         variant: draft.variant.clone(),
+        route: Arc::clone(&draft.route),
         tags: draft.tags.clone(),
         body,
     };

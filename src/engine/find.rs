@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::deliver::{self, Holding};
+use super::fetch::Wanted;
 use super::flown::OriginFailure;
 use super::request::{CacheableRequest, CookieStanding};
 use crate::clock::Timestamp;
@@ -12,6 +13,7 @@ use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
+use crate::stamp::Stamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -77,7 +79,7 @@ impl Engine {
         let Some(entry) = request.select(stored) else {
             return Ask::nothing(Forward::VaryMiss, Reason::NoVariant);
         };
-        let validity = match self.standing(entry) {
+        let validity = match self.standing(request, entry) {
             Standing::Purged => return Ask::nothing(Forward::UriMiss, Reason::Purged),
             Standing::Unproven => Validity::Unproven,
             _ if self.invalidation().currency() == Currency::Unproven => Validity::Unproven,
@@ -87,18 +89,60 @@ impl Engine {
         judge_entry(request, entry, validity, now)
     }
 
-    /// Whether a purge covers an entry. The barriers are asked only where one was raised since the last time.
-    pub(super) fn standing(&self, entry: &Entry) -> Standing {
-        let generation = self.invalidation().generation();
+    /// Whether a purge covers an entry that is stored for a request, by what it was stored with or by the rules of the
+    /// request. The barriers are asked only where one was raised, or the rules changed, since the last time.
+    pub(super) fn standing(&self, request: &CacheableRequest, entry: &Entry) -> Standing {
+        let rules = request.rules.number();
+        let generation = cleared_under(self.invalidation().generation(), rules);
         if entry.cleared_generation.load(Ordering::Relaxed) == generation {
             return Standing::Clear;
         }
-        let standing = self.invalidation().standing(entry.stamp(), &entry.membership());
+        let stored = self.standing_as_stored(entry);
+        let standing = match entry.filed_by() == rules {
+            true => stored,
+            false => stored.max(self.standing_by_rules(request, entry.stamp())),
+        };
         if standing == Standing::Clear {
             entry.cleared_generation.store(generation, Ordering::Relaxed);
         }
         standing
     }
+
+    /// What may be asked of the origin now: a hard purge may have come since it was decided. What that took is neither
+    /// confirmed nor completed, but fetched whole.
+    pub(super) fn allowed(&self, request: &CacheableRequest, wanted: Wanted) -> Wanted {
+        match &wanted {
+            Wanted::Validation(stored, _) | Wanted::Rest(stored)
+                if self.standing(request, stored) == Standing::Purged =>
+            {
+                Wanted::Whole
+            }
+            _ => wanted,
+        }
+    }
+
+    /// Whether what is stored may stand in for a failed answer, also now.
+    pub(super) fn stands_in(&self, request: &CacheableRequest, ask: &Ask, failure: &OriginFailure) -> bool {
+        let is_purged = |entry| self.standing(request, entry) == Standing::Purged;
+        ask.stands_in(failure) && !ask.stored.as_ref().is_some_and(|(entry, _)| is_purged(entry))
+    }
+
+    /// Whether a purge covers an entry by what it was stored with.
+    pub(super) fn standing_as_stored(&self, entry: &Entry) -> Standing {
+        self.invalidation().standing(entry.stamp(), &entry.membership())
+    }
+
+    /// Whether a purge covers what was fetched for a request at `stamp`, by the request's route and its tags.
+    pub(super) fn standing_by_rules(&self, request: &CacheableRequest, stamp: Stamp) -> Standing {
+        self.invalidation().standing(stamp, &request.membership(&request.known_tags()))
+    }
+}
+
+/// The generation of barriers and the number of the rules as one value, so that a hit compares once. Neither repeats within
+/// the life of an entry: that would take 2^40 purges or 2^24 reloads.
+const fn cleared_under(generation: u64, rules: u32) -> u64 {
+    const GENERATION_BITS: u32 = 40;
+    ((rules as u64) << GENERATION_BITS) | (generation & ((1 << GENERATION_BITS) - 1))
 }
 
 /// The lifetime of an entry under the rules in force.

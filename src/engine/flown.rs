@@ -4,6 +4,7 @@ use crate::coalesce::shared_body::{SharedBody, SharedBodyReader};
 use crate::engine::find::Usable;
 use crate::engine::origin::{Body, OriginError};
 use crate::entry::Entry;
+use crate::rules::Route;
 use crate::scope::Tag;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
@@ -26,6 +27,8 @@ pub(super) struct Streaming {
     pub(super) lifetime: Lifetime,
     /// Which variant it is.
     pub(super) variant: VariantKey,
+    /// The route that fetched it.
+    pub(super) route: Arc<Route>,
     /// Its tags.
     pub(super) tags: Box<[Tag]>,
     /// The growing body.

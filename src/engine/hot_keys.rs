@@ -8,6 +8,7 @@
 use super::request::{CacheableRequest, Sharing};
 use crate::entry::Entry;
 use crate::key::PrimaryKey;
+use crate::rules::RuleSet;
 use crate::rules::key_recipe::CookieRule;
 use http::header::COOKIE;
 use pingora_limits::estimator::Estimator;
@@ -88,13 +89,14 @@ impl HotKeys {
         table.insert(key, Hot { request: Arc::new(request.in_background()), hits });
     }
 
-    /// Requests for the hottest keys, hottest first.
-    pub(super) fn hottest_first(&self) -> Vec<Arc<CacheableRequest>> {
+    /// Requests for the hottest keys as these rules see them, hottest first.
+    pub(super) fn hottest_first(&self, rules: &Arc<RuleSet>) -> Vec<Arc<CacheableRequest>> {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hot: Vec<_> = table.values().map(|hot| (hot.hits, Arc::clone(&hot.request))).collect();
         drop(table);
         hot.sort_by_key(|(hits, _)| std::cmp::Reverse(*hits));
-        hot.into_iter().map(|(_, request)| request).collect()
+        let in_force = hot.into_iter().filter_map(|(_, request)| request.under(rules));
+        in_force.filter(|request| may_be_repeated(request)).collect()
     }
 }
 

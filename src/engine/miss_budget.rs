@@ -60,7 +60,7 @@ impl Engine {
         if let Ok(permit) = Arc::clone(&budget).try_acquire_owned() {
             return Turn::Granted(Some(permit));
         }
-        if self.stands_in_at_once(wanted) {
+        if self.stands_in_at_once(request, wanted) {
             return Turn::Refused;
         }
         match timeout(request.route.coalesce_wait, budget.acquire_owned()).await {
@@ -71,11 +71,12 @@ impl Engine {
 
     /// Whether what is stored may be served stale rather than to wait: not where a purge may have been missed, for then
     /// it may be wrong, and not merely old.
-    fn stands_in_at_once(&self, wanted: &Wanted) -> bool {
+    fn stands_in_at_once(&self, request: &CacheableRequest, wanted: &Wanted) -> bool {
         match wanted {
             Wanted::Validation(_, OnOriginFailure::Fail(_)) => false,
             Wanted::Validation(stored, _) => {
-                self.invalidation().currency() == Currency::Proven && self.standing(stored) < Standing::Unproven
+                self.invalidation().currency() == Currency::Proven
+                    && self.standing(request, stored) < Standing::Unproven
             }
             _ => false,
         }

@@ -33,6 +33,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
 use crate::invalidation::Invalidation;
 use crate::rules::{Route, RuleSet, Verdict};
+use crate::scope::RouteName;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
@@ -52,9 +53,10 @@ use ready::{PlainRequest, ReadyHit};
 use refresh::RefreshOptions;
 use request::CacheableRequest;
 use shared::Shared;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 use unattended::Unattended;
@@ -169,6 +171,8 @@ pub struct Engine {
     shared: Option<Shared>,
     invalidation: Arc<Invalidation>,
     rules: ArcSwap<RuleSet>,
+    /// Locked while rules are replaced, and by calls of the admin API.
+    earlier_routes: Mutex<BTreeSet<RouteName>>,
     flights: Arc<Flights<Flown>>,
     uncacheable: UncacheableKeys,
     miss_budgets: MissBudgets,
@@ -188,7 +192,8 @@ impl Engine {
             memory: parts.memory,
             shared: parts.shared,
             invalidation: parts.invalidation,
-            rules: ArcSwap::from_pointee(parts.rules),
+            rules: ArcSwap::from_pointee(parts.rules.numbered(1)),
+            earlier_routes: Mutex::default(),
             flights: Flights::new(),
             uncacheable: UncacheableKeys::new(UNCACHEABLE_KEYS_MAX),
             miss_budgets: MissBudgets::default(),
@@ -205,9 +210,23 @@ impl Engine {
         self.rules.load_full()
     }
 
-    /// Puts other rules in force, atomically; what is stored stays.
+    /// Puts other rules in force, atomically; what is stored stays, and is judged by the routes and tags of these rules as
+    /// well as by those that it was stored under.
     pub fn replace_rules(&self, rules: RuleSet) {
-        self.rules.store(Arc::new(rules));
+        let mut earlier = self.earlier_routes();
+        let before = self.rules();
+        earlier.extend(before.routes().iter().map(|route| route.name.clone()));
+        self.rules.store(Arc::new(rules.numbered(before.number().wrapping_add(1).max(1))));
+    }
+
+    /// The names that routes have had since the start: what is stored may carry them still.
+    #[must_use]
+    pub fn earlier_route_names(&self) -> BTreeSet<RouteName> {
+        self.earlier_routes().clone()
+    }
+
+    fn earlier_routes(&self) -> MutexGuard<'_, BTreeSet<RouteName>> {
+        self.earlier_routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The memory tier.

@@ -59,7 +59,7 @@ impl Engine {
         let wanted = |request: Arc<CacheableRequest>| {
             let variants = self.memory().peek(&request.key)?;
             let entry = request.select(&variants).filter(|entry| entry.part().is_none())?;
-            let wanted = match self.standing(entry) {
+            let wanted = match self.standing(&request, entry) {
                 Standing::Clear => return None,
                 Standing::Purged => Wanted::Whole,
                 // Nobody waits for this fetch, so nothing stands in for a failed one.
@@ -69,7 +69,7 @@ impl Engine {
             };
             Some((request, wanted))
         };
-        self.hot_keys().hottest_first().into_iter().filter_map(wanted).collect()
+        self.hot_keys().hottest_first(&self.rules()).into_iter().filter_map(wanted).collect()
     }
 
     async fn refresh_all(self: &Arc<Self>, taken: Vec<(Arc<CacheableRequest>, Wanted)>) {

@@ -5,7 +5,7 @@ use crate::coalesce::flights::Role;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
-use crate::rules::{Route, RuleSet};
+use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::{Membership, Tag, TagError, Tags};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::credentials::Credentials;
@@ -156,6 +156,25 @@ impl CacheableRequest {
     /// Where it makes no tag of the path. What a fetch brings is not stored then, nor shared.
     pub(super) fn route_tags(&self) -> Result<Vec<Tag>, TagError> {
         self.rules.tags(&self.route, &self.target)
+    }
+
+    /// The route's tags as far as they are tags: what is stored for the request is judged by them, whatever it was stored
+    /// with.
+    pub(super) fn known_tags(&self) -> Vec<Tag> {
+        self.route.tags_known_for(self.target.path())
+    }
+
+    /// The same request under these rules; none where they don't answer it from the cache.
+    pub(super) fn under(self: Arc<Self>, rules: &Arc<RuleSet>) -> Option<Arc<Self>> {
+        if self.rules.number() == rules.number() {
+            return Some(self);
+        }
+        let Verdict::Cache(route) = rules.decide(&self.method, &self.target) else { return None };
+        if route.bypasses(&self.target, &self.headers).is_some() {
+            return None;
+        }
+        let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
+        Some(Arc::new(Self::plain(headers, target, route, Arc::clone(rules))))
     }
 
     /// What the answer will be filed under, as far as `tags` are known.

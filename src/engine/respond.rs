@@ -84,7 +84,9 @@ pub(super) fn fetched(
             decided(request, response, Outcome::Miss, why, status)
         }
         Fetched::Stored(found) => usable(request, &found, now),
-        Fetched::Failed(failure) if ask.stands_in(&failure) => instead_of(request, ask, &failure, status, now),
+        Fetched::Failed(failure) if engine.stands_in(request, ask, &failure) => {
+            instead_of(request, ask, &failure, status, now)
+        }
         Fetched::Failed(failure) => failed(request, &failure, status),
     }
 }

@@ -12,6 +12,7 @@ use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, U
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::invalidation::{Currency, Standing};
+use crate::scope::{Membership, Tags};
 use crate::semantics::cache_status::Forward;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
@@ -117,7 +118,7 @@ impl Engine {
         let invalidation = self.invalidation();
         // What tags a body holds is not known before its end: then any purge may be one of it.
         (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
-            && invalidation.standing(flight.stamp, &request.membership(&request.route_tags().unwrap_or_default())) == Standing::Clear
+            && self.standing_by_rules(request, flight.stamp) == Standing::Clear
             // While purges may be missed, nothing is shared that was asked for before this request came.
             && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
             && flight.said.is_none_or(|said| self.suits(request, said))
@@ -139,6 +140,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// What purges make of an answer that streams. Tags that only the answer names are known now, and so is the route that
+    /// fetched it, which may be one of earlier rules: a purge of one of them may have come since the fetch began.
+    fn standing_of_stream(&self, request: &CacheableRequest, stamp: Stamp, response: &Streaming) -> Standing {
+        let invalidation = self.invalidation();
+        let other_rules = !Arc::ptr_eq(&response.route, &request.route);
+        if other_rules && response.route.body_tags.is_some() && stamp < invalidation.applied() {
+            return Standing::Unproven;
+        }
+        let filed =
+            Membership { route: &response.route.name, tags: Tags::Listed(&response.tags), ..request.membership(&[]) };
+        invalidation.standing(stamp, &filed).max(self.standing_by_rules(request, stamp))
+    }
+}
+
 async fn follow(engine: &Engine, request: &CacheableRequest, mut follower: Follower<Flown>) -> Part {
     let stamp = follower.stamp();
     let Ok(announcement) = tokio::time::timeout(request.route.coalesce_wait, follower.announcement()).await else {
@@ -148,7 +164,7 @@ async fn follow(engine: &Engine, request: &CacheableRequest, mut follower: Follo
         Announcement::Shared(Flown::Streaming(response)) => take_stream(engine, request, stamp, response),
         Announcement::Shared(Flown::Confirmed(entry, status)) => {
             let suits = request.picks(&entry)
-                && engine.standing(&entry) == Standing::Clear
+                && engine.standing(request, &entry) == Standing::Clear
                 && engine.takes_entry(request, &entry);
             if suits { Part::Take(Fetched::Confirmed(entry, status)) } else { Part::LookAgain(None) }
         }
@@ -162,8 +178,7 @@ fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, respon
     if !request.picks_variant(&response.variant) {
         return Part::LookAgain(request.own_variant(&response.variant));
     }
-    // Tags that only the answer names are known now: a purge of one of them may have come since the fetch began.
-    if engine.invalidation().standing(stamp, &request.membership(&response.tags)) != Standing::Clear {
+    if engine.standing_of_stream(request, stamp, &response) != Standing::Clear {
         return Part::LookAgain(None);
     }
     if !request.may_take(&response.policy, &response.lifetime, engine.now()) {

@@ -56,7 +56,7 @@ impl Engine {
         let Lookup::Found(variants) = shared.tier.lookup(&request.key).await else { return FoundShared::Nothing };
         let known = self.memory().peek(&request.key);
         for entry in variants.entries() {
-            if self.standing(entry) == Standing::Clear && is_newer(entry, known.as_ref()) {
+            if self.standing(request, entry) == Standing::Clear && is_newer(entry, known.as_ref()) {
                 self.memory().admit(&request.key, Arc::clone(entry));
             }
         }

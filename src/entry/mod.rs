@@ -55,6 +55,8 @@ pub struct EntryParts {
     pub stamp: Stamp,
     /// When it was stored.
     pub stored_at: Timestamp,
+    /// The number of the rules in force whose route and tags are those above; 0 where that is not known.
+    pub filed_by: u32,
 }
 
 /// A stored response.
@@ -69,7 +71,9 @@ pub struct Entry {
     variant: Option<Box<VariantKey>>,
     stamp: Stamp,
     stored_at: Timestamp,
-    /// The barrier generation up to which no purge is known to cover it: spares the barrier look-up on most hits.
+    filed_by: u32,
+    /// The generation of barriers and rules up to which no purge is known to cover it: spares the barrier look-up on most
+    /// hits.
     pub cleared_generation: AtomicU64,
 }
 
@@ -119,6 +123,7 @@ impl Entry {
             variant: (!variant.0.is_empty()).then(|| Box::new(variant)),
             stamp: parts.stamp,
             stored_at: parts.stored_at,
+            filed_by: parts.filed_by,
             cleared_generation: AtomicU64::new(0),
         }
     }
@@ -210,6 +215,12 @@ impl Entry {
     #[must_use]
     pub const fn stamp(&self) -> Stamp {
         self.stamp
+    }
+
+    /// See [`EntryParts::filed_by`].
+    #[must_use]
+    pub const fn filed_by(&self) -> u32 {
+        self.filed_by
     }
 
     /// See [`EntryParts::stored_at`].

@@ -89,6 +89,7 @@ impl Sample {
             part: self.part,
             stamp: Stamp::ZERO,
             stored_at: Timestamp::EPOCH,
+            filed_by: 0,
         }
     }
 }

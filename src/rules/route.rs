@@ -142,6 +142,12 @@ impl Route {
         self.filled(&self.tags, path).into_iter().collect::<Result<Vec<_>, _>>().map(distinct)
     }
 
+    /// As [`Self::tags_for`], without what is no tag: by these an answer is purged that was stored under other rules.
+    #[must_use]
+    pub fn tags_known_for(&self, path: &str) -> Vec<Tag> {
+        distinct(self.filled(&self.tags, path).into_iter().flatten())
+    }
+
     /// The tags that a successful unsafe request for a settled path purges, without repeats. What a template makes that is
     /// no tag is left out, since nothing stored has it.
     #[must_use]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 /// The rules in force.
 #[derive(Debug)]
 pub struct RuleSet {
+    number: u32,
     routes: Vec<Arc<Route>>,
     events: Vec<EventRule>,
     /// For each method that a route names.
@@ -71,13 +72,25 @@ impl RuleSet {
                 by_method.push((method.clone(), matcher(&|route| route.names_method(method))?));
             }
         }
-        Ok(Self { routes, events: Vec::new(), by_method, other_methods, all })
+        Ok(Self { number: 0, routes, events: Vec::new(), by_method, other_methods, all })
     }
 
     /// The same with these `[[event]]` blocks.
     #[must_use]
     pub fn with_events(self, events: Vec<EventRule>) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same as the rules that an engine puts in force as its `number`th, from 1.
+    #[must_use]
+    pub fn numbered(self, number: u32) -> Self {
+        Self { number, ..self }
+    }
+
+    /// Tells these rules from those that were in force before; 0 for rules that never were.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
     }
 
     /// The `[[event]]` blocks in order.

@@ -168,6 +168,7 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
         part: None,
         stamp: Stamp::parse(&head.stamp)?,
         stored_at: Timestamp::from_millis(head.stored_at_ms).min(now),
+        filed_by: 0,
     };
     Some(Entry::new(parts, &headers))
 }
