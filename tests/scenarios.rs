@@ -26,6 +26,7 @@ mod scenarios {
     mod invariant_8_pass_through;
     mod invariant_9_hostile;
     mod leaving_clients;
+    mod quiet_streams;
     mod ranges;
     mod reloaded_rules;
     mod stale;

@@ -20,3 +20,5 @@ mod keeping;
 mod messages;
 #[path = "upstream/retries.rs"]
 mod retries;
+#[path = "upstream/terms.rs"]
+mod terms;

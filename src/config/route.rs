@@ -69,6 +69,12 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     if let Some(wait) = &raw.coalesce_wait {
         route.coalesce_wait = wait.value.0;
     }
+    if let Some(timeout) = &raw.read_timeout {
+        route.read_timeout = Some(timeout.value.0);
+        if timeout.value.0.is_zero() {
+            problems.error(&timeout.place, "a timeout cannot be zero", None::<String>);
+        }
+    }
     Some(route)
 }
 

@@ -97,6 +97,10 @@ raw_table! {
         purge_on_write: Texts,
         /// How long a request waits for another's fetch of the same thing before it asks on its own. Default: "5s".
         coalesce_wait: DurationText,
+        /// How long the upstream may be silent between two reads, the head of its answer included: long polls need more
+        /// than others. A stream of events that nobody shares may be silent for as long as it likes. Default:
+        /// `upstream.read_timeout`.
+        read_timeout: DurationText,
         /// How many fetches of this route may be under way at once, each until its body has ended. Over it: something
         /// stale if there is something, else a wait of up to `coalesce_wait`, else 503 with Retry-After. Absent: any number.
         miss_limit: u64,

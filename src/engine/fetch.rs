@@ -5,6 +5,7 @@
 
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
+use super::exchange::{ReadTimeout, allow_quiet};
 use super::find::Usable;
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::miss_budget::Turn;
@@ -197,6 +198,9 @@ impl Fetch {
             super::origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
         *fetch.extensions_mut() = self.request.extensions.clone();
+        if let Some(timeout) = self.request.route.read_timeout {
+            fetch.extensions_mut().insert(ReadTimeout(timeout));
+        }
         let requested_at = self.engine.now();
         let mut response = self.engine.origin().fetch(fetch).await?;
         self.request.route.to_origin.map_back(&self.request.target, response.headers_mut());
@@ -287,8 +291,9 @@ impl Fetch {
         self.engine.fill(*draft, body, &streaming.body, writer, self.duty).await;
     }
 
-    fn hand_over(mut self, response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
+    fn hand_over(mut self, mut response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
         let permit = self.duty.permit.take();
+        allow_quiet(&mut response);
         drop(reply.send(Fetched::Private(response.map(|body| holding(permit, body)), why)));
     }
 }

@@ -5,6 +5,7 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::admit::Draft;
+use super::exchange::{ReadTimeout, allow_quiet};
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
 use super::outcome::{Decision, Outcome};
@@ -63,7 +64,10 @@ pub(super) async fn pass(
     let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, bypass };
     if is_safe(&passing.method) {
         return match Box::pin(passing.forward(request)).await {
-            Ok(response) => passing.answered(response),
+            Ok(mut response) => {
+                allow_quiet(&mut response);
+                passing.answered(response)
+            }
             Err(error) => passing.failed(error),
         };
     }
@@ -108,6 +112,9 @@ impl Passing {
         *request.uri_mut() = super::origin_form(&mapped)?;
         rule.change(request.headers_mut());
         request.headers_mut().insert(HOST, rule.host_value(target));
+        if let Some(timeout) = route.read_timeout {
+            request.extensions_mut().insert(ReadTimeout(timeout));
+        }
         let mut response = self.engine.origin().fetch(request).await?;
         rule.map_back(target, response.headers_mut());
         Ok(response)
@@ -122,7 +129,7 @@ impl Passing {
             forwarded = self.forward(request) => forwarded,
             () = patience.over() => Err(OriginError { reason: Reason::CutOff, cause: None }),
         };
-        let response = match forwarded {
+        let mut response = match forwarded {
             Ok(response) => response,
             Err(error) => {
                 // RFC 9111 section 4.4 speaks of answers. Here nobody knows what the origin has done, so it may have.
@@ -144,6 +151,7 @@ impl Passing {
             None => {
                 invalidate(&self.engine, changed.clone(), self.target.url()).await;
                 let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
+                allow_quiet(&mut response);
                 response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }))
             }
         };

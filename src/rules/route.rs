@@ -73,6 +73,8 @@ pub struct Route {
     pub max_body_bytes: u64,
     /// How long a follower waits for a shared fetch's head before it asks on its own.
     pub coalesce_wait: Duration,
+    /// How long the origin may be silent between two reads; none: as long as `upstream.read_timeout` says.
+    pub read_timeout: Option<Duration>,
     /// How many fetches of this route may be under way at once; none: any number.
     pub miss_limit: Option<NonZeroUsize>,
     /// Where in a JSON body further tags stand.
@@ -111,6 +113,7 @@ impl Route {
             compression: CompressionRule::Off,
             max_body_bytes: MAX_BODY_BYTES_DEFAULT,
             coalesce_wait: COALESCE_WAIT_DEFAULT,
+            read_timeout: None,
             miss_limit: None,
             body_tags: None,
             purge_on_write: Vec::new(),

@@ -120,6 +120,7 @@ impl Server {
             }
             None => match self.connect(terms).await {
                 Ok(connection) => connection,
+                Err(_) if !terms.may_go_on() => return Attempted::Failed(Silence::Deadline.into(), Again::Never),
                 Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
             },
         };

@@ -33,6 +33,11 @@ impl Terms {
         self.began.elapsed()
     }
 
+    /// Whether there is time left.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.deadline().is_none_or(|deadline| Instant::now() < deadline)
+    }
+
     /// Until when the head of an answer is waited for; none as long as the request's body is under way.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.deadline? {

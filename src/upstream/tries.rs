@@ -6,7 +6,7 @@
 
 use super::Shared;
 use super::budget::Turn;
-use super::failure::{Again, Attempted, Failed};
+use super::failure::{Again, Attempted, Failed, Silence};
 use super::outgoing::{Outgoing, Spare};
 use super::server::{Allowed, Server, Spares};
 use super::stats::FetchResult;
@@ -48,6 +48,9 @@ impl<'a> Tries<'a> {
 
     /// Tries until there is an answer, or no further try is allowed.
     pub(super) async fn run(mut self, mut outgoing: Outgoing) -> Result<Response<Body>, Failed> {
+        if !self.terms.may_go_on() {
+            return Err(Silence::Deadline.into());
+        }
         let mut allowed = Allowed::UnusedFirst;
         let mut chosen = self.shared.choose(&self.asked);
         let spares = if self.shared.servers.len() > 1 { Spares::Always } else { Spares::OfUsedConnections };
@@ -100,7 +103,7 @@ impl<'a> Tries<'a> {
                 match (failed.reason, &again) {
                     (Reason::UpstreamConnect, _) => roster.failed(index, "it takes no connections"),
                     // A deadline that other servers have used up says nothing of this one.
-                    (Reason::UpstreamTimeout, _) if self.tries == 1 || self.may_go_on() => {
+                    (Reason::UpstreamTimeout, _) if self.tries == 1 || self.terms.may_go_on() => {
                         roster.failed(index, "it does not answer in time");
                     }
                     // What was closed while it waited is no failure.
@@ -127,8 +130,10 @@ impl<'a> Tries<'a> {
 
     fn after_failure(&mut self, failed: Failed, again: Again, index: usize) -> Next {
         match again {
-            Again::NewConnection(outgoing) if self.may_go_on() => Next::SameServer(outgoing),
-            Again::OtherServer(outgoing) if self.has_other(index) && self.may_go_on() => Next::OtherServer(outgoing),
+            Again::NewConnection(outgoing) if self.terms.may_go_on() => Next::SameServer(outgoing),
+            Again::OtherServer(outgoing) if self.has_other(index) && self.terms.may_go_on() => {
+                Next::OtherServer(outgoing)
+            }
             Again::Elsewhere(outgoing) if self.has_other(index) && self.may_try_again() => Next::OtherServer(outgoing),
             _ => Next::Done(self.unwilling.take().map_or(Err(failed), Ok)),
         }
@@ -138,14 +143,10 @@ impl<'a> Tries<'a> {
         (0..self.shared.servers.len()).any(|other| other != index && !self.asked.contains(&other))
     }
 
-    /// Whether there is time left.
-    fn may_go_on(&self) -> bool {
-        self.terms.deadline().is_none_or(|deadline| Instant::now() < deadline)
-    }
-
     /// Whether another server may be sent what this one may have received. Where that is so, it counts.
     fn may_try_again(&mut self) -> bool {
-        if self.left == 0 || !self.may_go_on() || self.shared.budget.take(self.shared.roster.now()) == Turn::Spent {
+        if self.left == 0 || !self.terms.may_go_on() || self.shared.budget.take(self.shared.roster.now()) == Turn::Spent
+        {
             return false;
         }
         self.left -= 1;

@@ -123,6 +123,7 @@ const BAD: &[(&str, &[Expected])] = &[
         "headers = [\"x-a\"]\ncookies = [\"a\"]\nremove_request_headers = [\"X-A\"]\nset_request_headers = { cookie = \"a\" }",
         &[(5, 27, "`X-A` is part of the key", Some(KEYED)), (6, 25, "`cookie` is part of the key", Some(KEYED))],
     ),
+    ("read_timeout = \"0s\"", &[(3, 16, "a timeout cannot be zero", None)]),
 ];
 
 #[test]

@@ -33,6 +33,7 @@ fn a_route_with_only_a_path_is_a_plain_shared_cache() {
     assert!(route.tags.is_empty());
     assert_eq!((route.set_cookie, route.compression), (SetCookieRule::Refuse, CompressionRule::Off));
     assert_eq!((route.max_body_bytes, route.coalesce_wait), (8 << 20, Duration::from_secs(5)));
+    assert_eq!(route.read_timeout, None);
 }
 
 #[test]
@@ -60,6 +61,7 @@ fn every_key_reaches_its_option() {
         compress = true
         max_body = "2MiB"
         coalesce_wait = "0s"
+        read_timeout = "5m"
         "#,
     );
     let route = &routes[0];
@@ -87,6 +89,7 @@ fn every_key_reaches_its_option() {
     assert_eq!(route.tags.iter().map(TagTemplate::source).collect::<Vec<_>>(), ["product:{id}", "catalog"]);
     assert_eq!((route.set_cookie, route.compression), (SetCookieRule::Store, CompressionRule::Gzip));
     assert_eq!((route.max_body_bytes, route.coalesce_wait), (2 << 20, Duration::ZERO));
+    assert_eq!(route.read_timeout, Some(Duration::from_mins(5)));
 }
 
 #[test]
