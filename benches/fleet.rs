@@ -128,7 +128,7 @@ async fn ask(engine: &Arc<Engine>, n: usize) -> Reason {
     let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *request.uri_mut() = format!("/api/products/{n}").parse().expect("it is a path");
     *request.headers_mut() = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("shop.example.com"))]);
-    let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP, client: None }).await;
+    let answer = engine.handle(request, RequestContext::direct(Scheme::HTTP, None)).await;
     answer.reply.expect("a response").into_body().collect().await.expect("a whole body");
     answer.decision.reason
 }
@@ -158,6 +158,7 @@ fn engine(invalidation: Arc<Invalidation>, shared: Option<Shared>) -> Arc<Engine
         invalidation,
         rules: rules(),
         refresh: RefreshOptions::default(),
+        front: larder::engine::arrival::Front::default(),
     })
 }
 

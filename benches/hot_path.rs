@@ -112,13 +112,14 @@ fn whole_hit(bench: &mut Criterion) {
         invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::default()))),
         rules: rules(),
         refresh: larder::engine::refresh::RefreshOptions::default(),
+        front: larder::engine::arrival::Front::default(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let ask = || async {
         let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
         *request.uri_mut() = Uri::from_static(PATH);
         *request.headers_mut() = headers();
-        let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP, client: None }).await;
+        let answer = engine.handle(request, RequestContext::direct(Scheme::HTTP, None)).await;
         let body = answer.reply.expect("a response").into_body().collect().await.expect("a whole body");
         (answer.decision.outcome, body)
     };

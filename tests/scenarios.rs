@@ -6,6 +6,7 @@ mod support;
 
 mod scenarios {
     mod after_purge;
+    mod behind_balancer;
     mod binary;
     mod body_tags;
     mod bypass;
@@ -26,6 +27,7 @@ mod scenarios {
     mod invariant_8_pass_through;
     mod invariant_9_hostile;
     mod leaving_clients;
+    mod loops;
     mod quiet_streams;
     mod ranges;
     mod reloaded_rules;

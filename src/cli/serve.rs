@@ -9,6 +9,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::reload::RulesReloader;
 use crate::config::watch::{RulesWatch, watch_rules};
 use crate::config::{Config, LoadedRules};
+use crate::engine::arrival::{Front, Schemes};
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
 use crate::invalidation::local_log::LocalLog;
@@ -17,6 +18,8 @@ use crate::metrics::Metrics;
 use crate::metrics::sources::{MetricSources, ServerUsage, TierUsage};
 use crate::proxy;
 use crate::proxy::observer::{Observer, Observers};
+use crate::semantics::forwarding::LoopToken;
+use crate::semantics::trust::Trust;
 use crate::store::memory::MemoryTier;
 use crate::upstream::UpstreamPool;
 use anyhow::Context as _;
@@ -134,6 +137,7 @@ impl Parts {
             invalidation: Arc::clone(&invalidation),
             rules: rule_set,
             refresh: config.refresh,
+            front: front(config),
         });
         tasks.push(Box::pin(Arc::clone(&engine).refresh_after_purges()));
         let events = Intake::new(Arc::clone(&engine));
@@ -155,6 +159,15 @@ impl Parts {
         };
         Ok(Self { rules, state, tasks })
     }
+}
+
+/// What the instance is to its requests. Its name in CDN-Loop is its own in all the world, not only in its fleet: two
+/// tiers of Larder may be set up alike.
+fn front(config: &Config) -> Front {
+    let name = config.fleet.as_ref().map_or("", |fleet| &fleet.instance);
+    let Trust { proxies, scheme, .. } = &config.proxy.entrance.trust;
+    let schemes = if proxies.is_empty() { Schemes::Only(scheme.clone()) } else { Schemes::Told };
+    Front { here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())), schemes }
 }
 
 /// Ends once the instance is to stop, or is gone.

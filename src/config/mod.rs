@@ -10,6 +10,7 @@ mod event;
 mod event_sources;
 mod field_names;
 mod fleet;
+mod listen;
 mod privacy_lint;
 pub mod problem;
 mod proxy_file;

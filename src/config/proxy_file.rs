@@ -1,8 +1,10 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
+use super::listen::WebScheme;
 use super::table::{Placed, raw_table};
 use super::values::{DurationText, PercentageText, SizeText, Texts, words};
 use super::{LogFormat, LogLevel};
+use crate::semantics::trust::Family;
 
 raw_table! {
     /// Larder's configuration: where it listens, what it stands in front of, and how much it may use.
@@ -40,6 +42,20 @@ raw_table! {
         /// Address and port for HTTP/1.1, and HTTP/2 with prior knowledge. Port 0 picks a free one.
         /// Default: "127.0.0.1:8080".
         http: String,
+        /// The balancers and proxies in front, as addresses and networks: "10.0.0.0/8", "2001:db8::/32", "10.1.2.3". They
+        /// are believed about a request's scheme, its client's address and its id; what anyone else says of them is
+        /// removed and replaced. Default: none.
+        trusted_proxies: Texts,
+        /// The fields that the trusted proxies set: "x-forwarded" (X-Forwarded-For, -Proto, -Host) or "forwarded" (RFC
+        /// 7239). Those of the other family are removed. Default: "x-forwarded".
+        forwarded: FamilyWord,
+        /// Whether the host that trusted proxies name there takes the place of Host. Default: false.
+        trust_host: bool,
+        /// The scheme of the requests about which no trusted proxy says otherwise; "https" behind a terminator of TLS
+        /// that says nothing. Default: "http".
+        scheme: SchemeWord,
+        /// The host of an HTTP/1.0 request that names none. Absent: such a request is answered 400.
+        default_host: String,
     }
 }
 
@@ -216,6 +232,22 @@ raw_table! {
         /// How long a client may neither send the next piece of its body nor read the next of a response.
         /// Default: "30s".
         stall: DurationText,
+    }
+}
+
+words! {
+    /// `listen.forwarded`
+    enum FamilyWord => Family {
+        x_forwarded as "x-forwarded" = Family::XForwarded,
+        forwarded = Family::Forwarded,
+    }
+}
+
+words! {
+    /// `listen.scheme`
+    enum SchemeWord => WebScheme {
+        http = WebScheme::Http,
+        https = WebScheme::Https,
     }
 }
 

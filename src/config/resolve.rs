@@ -8,6 +8,7 @@ use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOpt
 use crate::admin::AdminOptions;
 use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
+use crate::proxy::entrance::Entrance;
 use crate::store::memory::MemoryOptions;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -60,9 +61,10 @@ impl Resolver<'_> {
         };
         let mut listen = table(raw.listen.take());
         replace(&mut listen.http, "--listen", overrides.listen.as_deref());
+        let entrance = self.entrance(&listen);
         let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
         let limits = table(raw.limits.take());
-        let proxy = self.proxy(http, &limits, &table(raw.timeouts.take()));
+        let proxy = self.proxy((http, entrance), &limits, &table(raw.timeouts.take()));
         let memory = self.memory(&table(raw.memory.take()));
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
@@ -91,9 +93,15 @@ impl Resolver<'_> {
         Some(Config { rules_path, rules_presence, proxy, upstream, memory, refresh, fleet, postgres, admin, log })
     }
 
-    fn proxy(&mut self, http: SocketAddr, limits: &RawLimits, timeouts: &RawTimeouts) -> ProxyOptions {
+    fn proxy(
+        &mut self,
+        (http, entrance): (SocketAddr, Entrance),
+        limits: &RawLimits,
+        timeouts: &RawTimeouts,
+    ) -> ProxyOptions {
         ProxyOptions {
             http,
+            entrance,
             header_bytes_max: self.size(limits.header_bytes.as_ref(), 64 * 1024, 1024..=16 * 1024 * 1024),
             // The header map itself holds no more than 32,768 fields.
             headers_max: self.number(limits.headers.as_ref(), 100, 8..=8192),

@@ -151,9 +151,13 @@ pub(super) fn word<T: Copy>(
     found
 }
 
-/// Declares a type whose values are words.
+/// Declares a type whose values are words; one that is no identifier is written out, `round_robin as "round-robin"`.
 macro_rules! words {
-    ($(#[$meta:meta])* enum $name:ident => $target:ty { $($(#[$word_meta:meta])* $word:ident = $choice:expr,)+ }) => {
+    (@text $word:ident) => { stringify!($word) };
+    (@text $word:ident $text:literal) => { $text };
+    ($(#[$meta:meta])* enum $name:ident => $target:ty {
+        $($(#[$word_meta:meta])* $word:ident $(as $text:literal)? = $choice:expr,)+
+    }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) struct $name(pub(super) $target);
@@ -163,7 +167,7 @@ macro_rules! words {
                 value: &toml::Spanned<toml::de::DeValue<'_>>,
                 reader: &mut $crate::config::table::Reader<'_>,
             ) -> Option<Self> {
-                $crate::config::values::word(value, reader, &[$((stringify!($word), $choice),)+]).map(Self)
+                $crate::config::values::word(value, reader, &[$((words!(@text $word $($text)?), $choice),)+]).map(Self)
             }
         }
 
@@ -177,7 +181,7 @@ macro_rules! words {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "enum": [$(stringify!($word),)+] })
+                schemars::json_schema!({ "type": "string", "enum": [$(words!(@text $word $($text)?),)+] })
             }
         }
     };

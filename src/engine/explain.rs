@@ -3,7 +3,7 @@
 use super::find::{Found, lifetime_of};
 use super::request::{CacheableRequest, Sharing};
 use super::shared::FoundShared;
-use super::{Engine, outcome::Outcome, passes_by, serve};
+use super::{Engine, RequestContext, arrival, outcome::Outcome, passes_by, serve};
 use crate::clock::Timestamp;
 use crate::engine::origin::empty_body;
 use crate::entry::Entry;
@@ -11,12 +11,13 @@ use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::rules::{Route, Verdict};
 use crate::semantics::credentials::carries_credentials;
+use crate::semantics::forwarding;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
 use crate::store::tier::Lookup;
 use http::header::{AGE, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, HOST, LAST_MODIFIED, PRAGMA, SET_COOKIE, VARY};
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri, Version};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -131,11 +132,16 @@ impl Engine {
     /// # Errors
     /// Where the URL is not one that a request can name.
     pub async fn explain(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Result<Explanation, TargetError> {
-        let target = Target::settle(url, headers, url.scheme().unwrap_or(&Scheme::HTTP))?;
+        let scheme = self.front.schemes.of_live(url.scheme().unwrap_or(&Scheme::HTTP)).clone();
+        let target = Target::settle(url, headers, &scheme)?;
         let rules = self.rules();
         let mut request = http::Request::new(empty_body());
         *request.method_mut() = method.clone();
         *request.headers_mut() = headers.clone();
+        // The explained request is one of the client that the call names, if it names one.
+        let context = RequestContext::direct(scheme, forwarding::named_client(headers));
+        arrival::mark(request.headers_mut(), Version::HTTP_11, &target, &context, &self.front.here);
+        let headers = &request.headers().clone();
         let (route, why, outcome) = match rules.decide(method, &target) {
             Verdict::Cache(route) => match passes_by(&request, &target, &route) {
                 None => {

@@ -123,6 +123,7 @@ impl Instance {
             invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::new()))),
             rules: RuleSet::new(vec![route]).unwrap(),
             refresh: RefreshOptions::default(),
+            front: crate::engine::arrival::Front::default(),
         });
         Self { engine, tier, leases }
     }
@@ -130,7 +131,7 @@ impl Instance {
     async fn get(&self) -> Outcome {
         let mut request = http::Request::new(empty_body());
         *request.uri_mut() = URL.parse().unwrap();
-        let answer = self.engine.handle(request, RequestContext { scheme: Scheme::HTTP, client: None }).await;
+        let answer = self.engine.handle(request, RequestContext::direct(Scheme::HTTP, None)).await;
         answer.reply.unwrap().into_body().collect().await.unwrap();
         answer.decision.outcome
     }

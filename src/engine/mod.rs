@@ -5,6 +5,7 @@
 //! a task of its own ([`fetch`]), so that a client that leaves harms nobody else.
 
 mod admit;
+pub mod arrival;
 mod body_tags;
 mod confirm;
 pub mod deliver;
@@ -34,11 +35,13 @@ use crate::coalesce::flights::Flights;
 use crate::invalidation::Invalidation;
 use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::RouteName;
+use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
 use crate::store::uncacheable::UncacheableKeys;
 use arc_swap::ArcSwap;
+use arrival::Front;
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
 use http::header::{CONNECTION, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
@@ -49,7 +52,7 @@ use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
 use pass::Bypass;
-use ready::{PlainRequest, ReadyHit};
+use ready::{PlainHeaders, PlainRequest, ReadyHit};
 use refresh::RefreshOptions;
 use request::CacheableRequest;
 use shared::Shared;
@@ -70,16 +73,26 @@ const CUT_OFF_MAX: Duration = Duration::from_secs(2);
 /// What the connection tells of a request besides its head.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
-    /// The scheme that the client used.
+    /// The scheme that the client used, as far as is known.
     pub scheme: Scheme,
-    /// The address that the request came from; none for a request that Larder makes up itself.
+    /// The client's address; none for a request that Larder makes up itself.
     pub client: Option<IpAddr>,
+    /// The trusted proxies between the client and this instance, the nearest to the client first.
+    pub proxies: Vec<IpAddr>,
+}
+
+impl RequestContext {
+    /// Of a request that came without a proxy in between.
+    #[must_use]
+    pub const fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
+        Self { scheme, client, proxies: Vec::new() }
+    }
 }
 
 /// Why the client gets an error of Larder's own instead of a response.
 #[derive(Debug)]
 pub struct Failure {
-    /// 400, 502, 503 or 504; or what the origin answered to the one request that was made for several.
+    /// 400, 502, 503, 504 or 508; or what the origin answered to the one request that was made for several.
     pub status: StatusCode,
     /// The reason, also in the decision.
     pub reason: Reason,
@@ -127,6 +140,13 @@ pub trait Handler: Send + Sync + 'static {
         context: RequestContext,
     ) -> impl Future<Output = Answer> + Send;
 
+    /// The fields of a request, as it has them once its way is written into them, where they are plain; none where they are
+    /// not, or where nothing is answered by [`Self::ready_hit`].
+    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
+        let _ = (headers, context);
+        None
+    }
+
     /// Answers a plain request from what is stored and fresh, at once and without a task: the same answer that
     /// [`Self::handle`] would give. None where that takes more.
     fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
@@ -161,6 +181,8 @@ pub struct EngineParts {
     pub rules: RuleSet,
     /// What is done after purges.
     pub refresh: RefreshOptions,
+    /// What the instance is to its requests.
+    pub front: Front,
 }
 
 /// The engine: one per instance.
@@ -180,6 +202,7 @@ pub struct Engine {
     refresh: RefreshOptions,
     refreshed: AtomicU64,
     unattended: Arc<Unattended>,
+    front: Front,
 }
 
 impl Engine {
@@ -201,6 +224,7 @@ impl Engine {
             refresh: parts.refresh,
             refreshed: AtomicU64::new(0),
             unattended: Unattended::new(),
+            front: parts.front,
         })
     }
 
@@ -290,11 +314,15 @@ impl Engine {
 }
 
 impl Handler for Engine {
-    async fn handle(self: &Arc<Self>, request: http::Request<Body>, context: RequestContext) -> Answer {
+    async fn handle(self: &Arc<Self>, mut request: http::Request<Body>, context: RequestContext) -> Answer {
         let target = match Target::of(&request, &context.scheme) {
             Ok(target) => target,
-            Err(error) => return invalid_target(error.into()),
+            Err(error) => return refused(StatusCode::BAD_REQUEST, Reason::InvalidTarget, Some(error.into())),
         };
+        let version = request.version();
+        if arrival::mark(request.headers_mut(), version, &target, &context, &self.front.here) == Passage::Again {
+            return refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
+        }
         let rules = self.rules();
         let (route, why, outcome) = match rules.decide(request.method(), &target) {
             Verdict::Cache(route) => match passes_by(&request, &target, &route) {
@@ -311,6 +339,10 @@ impl Handler for Engine {
             Verdict::Pass { route, why } => (route, why, Outcome::Pass),
         };
         pass::pass(self, request, target, rules, Bypass { route, why, outcome }).await
+    }
+
+    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
+        PlainHeaders::of(headers, context, &self.front.here)
     }
 
     fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
@@ -351,11 +383,10 @@ fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> O
     route.bypasses(target, request.headers())
 }
 
-fn invalid_target(cause: origin::BodyError) -> Answer {
-    let reason = Reason::InvalidTarget;
-    let failure = Failure { cause: Some(cause), ..Failure::of(StatusCode::BAD_REQUEST, reason) };
+/// The answer to a request of which nothing more is to be known.
+fn refused(status: StatusCode, reason: Reason, cause: Option<origin::BodyError>) -> Answer {
     Answer {
-        reply: Err(failure),
+        reply: Err(Failure { cause, ..Failure::of(status, reason) }),
         decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None },
     }
 }

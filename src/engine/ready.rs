@@ -4,25 +4,25 @@
 //! the head as it was prepared and the body as it is kept, or a 304 made from that head. Whatever is not plain, not
 //! stored or not fresh is not for here: the long road begins anew with it.
 
-use super::Engine;
 use super::deliver::{self, AtRest, Conditions};
 use super::find::Found;
 use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
 use super::respond::ttl_secs;
+use super::{Engine, RequestContext, arrival};
 use crate::entry::Entry;
 use crate::entry::body::BodyView;
 use crate::rules::Verdict;
 use crate::semantics::cache_status::{CacheStatus, put_decimal};
+use crate::semantics::forwarding::{LoopToken, Passage};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use bytes::BufMut;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
-use http::uri::Scheme;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use std::sync::Arc;
 
 /// Fields that make a request more than plain: they change what is answered, or how the connection goes on.
@@ -53,22 +53,29 @@ pub struct PlainHeaders {
 }
 
 impl PlainHeaders {
-    /// These headers, if they are plain, on a connection of this scheme.
-    #[must_use]
-    pub fn of(headers: HeaderMap, scheme: &Scheme) -> Option<Self> {
-        let root = Target::settle(&Uri::from_static("/"), &headers, scheme).ok()?;
+    /// These headers, if they are plain, with the way of their requests written into them.
+    pub(super) fn of(mut headers: HeaderMap, context: &RequestContext, here: &LoopToken) -> Option<Self> {
+        let root = Target::settle(&Uri::from_static("/"), &headers, &context.scheme).ok()?;
         let keeps_alive =
             headers.get_all(CONNECTION).iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
         let is_plain = keeps_alive && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
         let is_conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| headers.contains_key(name));
         let conditions = if is_conditional { Conditions::IfChanged } else { Conditions::None };
-        is_plain.then(|| Self { headers: Arc::new(headers), conditions, root })
+        let is_first =
+            is_plain && arrival::mark(&mut headers, Version::HTTP_11, &root, context, here) == Passage::First;
+        is_first.then(|| Self { headers: Arc::new(headers), conditions, root })
     }
 
     /// The Host field.
     #[must_use]
     pub fn host(&self) -> Option<&HeaderValue> {
         self.headers.get(HOST)
+    }
+
+    /// The User-Agent field.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&HeaderValue> {
+        self.headers.get(USER_AGENT)
     }
 }
 
@@ -86,7 +93,8 @@ pub struct PlainRequest<'a> {
 pub struct ReadyHit {
     entry: Arc<Entry>,
     form: AtRest,
-    age_secs: u64,
+    /// The Age that it is sent with, in seconds.
+    pub age_secs: u64,
     /// How it was decided.
     pub decision: Decision,
 }
@@ -101,8 +109,8 @@ impl ReadyHit {
         }
     }
 
-    /// Writes the whole head, the empty line that ends it included, as HTTP/1.1 has it.
-    pub fn write_head(&self, out: &mut Vec<u8>) {
+    /// Writes status line and fields, as HTTP/1.1 has them, without the empty line that ends a head.
+    pub fn write_fields(&self, out: &mut Vec<u8>) {
         match self.form {
             AtRest::Whole => out.put_slice(self.entry.head_at_rest()),
             AtRest::NotModified => self.entry.write_not_modified(out),
@@ -115,7 +123,6 @@ impl ReadyHit {
             cache_status.write_into(out);
             out.put_slice(b"\r\n");
         }
-        out.put_slice(b"\r\n");
     }
 
     /// The body; none where there is none to be sent.

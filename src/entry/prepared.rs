@@ -70,7 +70,7 @@ const LINE_END: &[u8] = b"\r\n";
 const NOT_MODIFIED_LINE: &[u8] = b"HTTP/1.1 304 Not Modified\r\n";
 
 /// Fields that concern one connection or are made anew for each answer.
-static NOT_KEPT: [HeaderName; 12] = [
+static NOT_KEPT: [HeaderName; 13] = [
     AGE,
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -78,6 +78,7 @@ static NOT_KEPT: [HeaderName; 12] = [
     PROXY_AUTHENTICATE,
     HeaderName::from_static("proxy-authentication-info"),
     HeaderName::from_static("proxy-authorization"),
+    HeaderName::from_static("x-request-id"),
     TE,
     TRAILER,
     TRANSFER_ENCODING,

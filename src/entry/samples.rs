@@ -56,7 +56,7 @@ impl Sample {
                 ("etag", "\"0f3c9a77b1\""),
                 ("last-modified", "Sat, 21 Nov 2026 18:00:00 GMT"),
                 ("server", "gunicorn"),
-                ("x-request-id", "6f1f2c9e"),
+                ("x-powered-by", "6f1f2c9e"),
             ],
             ..Self::sized(1024)
         }

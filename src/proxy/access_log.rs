@@ -1,7 +1,9 @@
 //! One line per request, as text or JSON.
 
+use super::client::RequestId;
 use super::observer::{Finished, Observer};
 use crate::clock::{Clock, Timestamp};
+use http::HeaderValue;
 use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,6 +62,18 @@ fn labels(finished: &Finished) -> (&'static str, &'static str, Option<&str>) {
     }
 }
 
+/// What was told by others, by name: the id that the sender gave the request where that is not the one it has, the id that
+/// the origin gave it, the client's software.
+fn more(finished: &Finished) -> impl Iterator<Item = (&'static str, &HeaderValue)> {
+    let is_other = |said: &&HeaderValue| finished.request_id != RequestId::Given((*said).clone());
+    let all = [
+        ("request_id_in", finished.said_id.as_ref().filter(is_other)),
+        ("request_id_upstream", finished.upstream_id.as_ref()),
+        ("user_agent", finished.user_agent.as_ref()),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
 fn text(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
     let (outcome, reason, route) = labels(finished);
     write!(line, "{} {} ", Time(now), finished.client)?;
@@ -82,6 +96,13 @@ fn text(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
         write!(line, " host=\"{}\"", Escaped(host.as_bytes()))?;
     }
     write!(line, " ending={} id={}", finished.ending.label(), finished.request_id)?;
+    for (name, value) in more(finished) {
+        write!(line, " {name}=\"{}\"", Escaped(value.as_bytes()))?;
+    }
+    if let Some(age_secs) = finished.age_secs {
+        write!(line, " age={age_secs}")?;
+    }
+    write!(line, " peer={}", finished.peer)?;
     if let Some(cause) = &finished.cause {
         write!(line, " cause=\"{}\"", Escaped(causes(cause.as_ref()).as_bytes()))?;
     }
@@ -112,6 +133,13 @@ fn json(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
         member(line, "host", &String::from_utf8_lossy(host.as_bytes()))?;
     }
     write!(line, ",\"ending\":\"{}\",\"request_id\":\"{}\"", finished.ending.label(), finished.request_id)?;
+    for (name, value) in more(finished) {
+        member(line, name, &String::from_utf8_lossy(value.as_bytes()))?;
+    }
+    if let Some(age_secs) = finished.age_secs {
+        write!(line, ",\"age\":{age_secs}")?;
+    }
+    write!(line, ",\"peer\":\"{}\"", finished.peer)?;
     if let Some(cause) = &finished.cause {
         member(line, "cause", &causes(cause.as_ref()))?;
     }

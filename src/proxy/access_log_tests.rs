@@ -28,7 +28,10 @@ impl Write for Lines {
 fn finished() -> Finished {
     Finished {
         request_id: RequestId::random(),
-        client: "192.0.2.7:5000".parse().unwrap(),
+        client: "192.0.2.7".parse().unwrap(),
+        peer: "10.0.0.1:5000".parse().unwrap(),
+        said_id: Some(HeaderValue::from_static("theirs")),
+        user_agent: Some(HeaderValue::from_static("curl/8 \"x\"")),
         method: Method::GET,
         target: "/api/products/42?currency=EUR".parse().unwrap(),
         host: Some(HeaderValue::from_static("shop.example")),
@@ -42,6 +45,8 @@ fn finished() -> Finished {
         }),
         refused: None,
         cause: None,
+        age_secs: Some(7),
+        upstream_id: Some(HeaderValue::from_static("inner")),
         body_bytes: 1024,
         duration: Duration::from_micros(42),
         ending: Ending::Complete,
@@ -60,8 +65,9 @@ fn logged(format: LogFormat, finished: &Finished) -> String {
 fn a_text_line_says_who_asked_what_and_how_it_was_decided() {
     let finished = finished();
     let expected = format!(
-        "2024-02-29T12:34:56.789Z 192.0.2.7:5000 \"GET /api/products/42?currency=EUR HTTP/1.1\" 200 1024 42us \
-         outcome=hit reason=fresh route=product host=\"shop.example\" ending=complete id={}\n",
+        "2024-02-29T12:34:56.789Z 192.0.2.7 \"GET /api/products/42?currency=EUR HTTP/1.1\" 200 1024 42us \
+         outcome=hit reason=fresh route=product host=\"shop.example\" ending=complete id={} \
+         request_id_in=\"theirs\" request_id_upstream=\"inner\" user_agent=\"curl/8 \\\"x\\\"\" age=7 peer=10.0.0.1:5000\n",
         finished.request_id
     );
     assert_eq!(logged(LogFormat::Text, &finished), expected);
@@ -74,10 +80,12 @@ fn a_json_line_is_one_object_with_the_same_facts() {
     assert_eq!(line.matches('\n').count(), 1);
     let object: serde_json::Value = serde_json::from_str(&line).unwrap();
     let expected = serde_json::json!({
-        "time": "2024-02-29T12:34:56.789Z", "client": "192.0.2.7:5000", "method": "GET",
+        "time": "2024-02-29T12:34:56.789Z", "client": "192.0.2.7", "method": "GET",
         "target": "/api/products/42?currency=EUR", "version": "HTTP/1.1", "status": 200, "body_bytes": 1024,
         "duration_us": 42, "outcome": "hit", "reason": "fresh", "route": "product", "host": "shop.example",
         "ending": "complete", "request_id": finished.request_id.to_string(),
+        "request_id_in": "theirs", "request_id_upstream": "inner", "user_agent": "curl/8 \"x\"", "age": 7,
+        "peer": "10.0.0.1:5000",
     });
     assert_eq!(object, expected);
 }

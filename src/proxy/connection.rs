@@ -107,7 +107,7 @@ async fn converse_http1<H: Handler, T: Socket>(
     read: BytesMut,
 ) -> Result<(), ConversationError> {
     let server = context.server.clone();
-    let fast_path = FastPath::new(server.handler.clone(), context.client);
+    let fast_path = FastPath::new(server.clone(), context.client);
     let mut wire = Wire::guarded(socket, read, context.conversation.clone(), server.wire_limits(), fast_path);
     let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
     drive(hits, &server.shutdown, None, |mut hits| hits.turn = Turn::Hyper).await?;

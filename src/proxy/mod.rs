@@ -13,6 +13,7 @@ mod alarm;
 pub mod client;
 mod connection;
 mod conversation;
+pub mod entrance;
 mod fast_path;
 mod guard;
 pub mod interim;
@@ -32,6 +33,7 @@ mod wire;
 pub use guard::fuzzing;
 pub use listener::{Sharing, bind, serve};
 
+use entrance::Entrance;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ use std::time::Duration;
 pub struct ProxyOptions {
     /// `listen.http`
     pub http: SocketAddr,
+    /// `listen.trusted_proxies`, `forwarded`, `trust_host`, `scheme` and `default_host`.
+    pub entrance: Entrance,
     /// `limits.header_bytes`: of one request's whole head; more: 431.
     pub header_bytes_max: usize,
     /// `limits.headers`: field lines of one request; more: 431.

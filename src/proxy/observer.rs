@@ -7,8 +7,9 @@ use super::refusal::Refusal;
 use crate::engine::origin::BodyError;
 use crate::engine::outcome::Decision;
 use crate::engine::ready::PlainHeaders;
+use crate::semantics::trust::Way;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,16 +64,20 @@ impl Ending {
 /// One request that a plain hit answered, seen without what only a log would keep.
 #[derive(Debug, Clone, Copy)]
 pub struct PlainHit<'a> {
-    /// Where the client's connection comes from.
-    pub client: SocketAddr,
+    /// The client, and where the connection comes from.
+    pub sender: Sender<'a>,
+    /// What names the request.
+    pub request_id: &'a RequestId,
     /// The request, as bytes that begin with its valid request line.
     pub request: &'a [u8],
     /// Its headers.
-    pub headers: Option<&'a PlainHeaders>,
+    pub headers: &'a PlainHeaders,
     /// The status of the answer.
     pub status: StatusCode,
     /// How it was decided.
     pub decision: &'a Decision,
+    /// The Age of the answer in seconds.
+    pub age_secs: u64,
     /// Bytes of the response's body.
     pub body_bytes: u64,
     /// From the request's head to the end of the answer.
@@ -86,16 +91,21 @@ impl PlainHit<'_> {
     #[must_use]
     pub fn finished(&self) -> Finished {
         Finished {
-            request_id: RequestId::random(),
-            client: self.client,
+            request_id: self.request_id.clone(),
+            client: self.sender.way.client,
+            peer: self.sender.peer,
+            said_id: self.sender.way.said_id.clone(),
+            user_agent: self.headers.user_agent().cloned(),
             method: Method::GET,
             target: request_line::target(self.request).and_then(|target| target.parse().ok()).unwrap_or_default(),
-            host: self.headers.and_then(PlainHeaders::host).cloned(),
+            host: self.headers.host().cloned(),
             version: Version::HTTP_11,
             status: Some(self.status),
             decision: Some(self.decision.clone()),
             refused: None,
             cause: None,
+            age_secs: Some(self.age_secs),
+            upstream_id: None,
             body_bytes: self.body_bytes,
             duration: self.duration,
             ending: self.ending,
@@ -103,13 +113,28 @@ impl PlainHit<'_> {
     }
 }
 
+/// Who sent a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
+    /// Where the connection comes from.
+    pub peer: SocketAddr,
+    /// Which way the request came before that.
+    pub way: &'a Way,
+}
+
 /// One request that is over.
 #[derive(Debug)]
 pub struct Finished {
-    /// The request's id.
+    /// The request's id: that of a trusted proxy, else one made here.
     pub request_id: RequestId,
-    /// Where the client's connection comes from.
-    pub client: SocketAddr,
+    /// The client's address, behind trusted proxies.
+    pub client: IpAddr,
+    /// Where the connection comes from.
+    pub peer: SocketAddr,
+    /// The id that the sender gave the request, believed or not.
+    pub said_id: Option<HeaderValue>,
+    /// The User-Agent field.
+    pub user_agent: Option<HeaderValue>,
     /// The method; GET for a refused request, whose method nobody read.
     pub method: Method,
     /// The target as the client sent it.
@@ -126,6 +151,10 @@ pub struct Finished {
     pub refused: Option<(Refusal, Box<str>)>,
     /// What lies beneath a failure of Larder's own.
     pub cause: Option<BodyError>,
+    /// The Age of the answer in seconds, where it has one.
+    pub age_secs: Option<u64>,
+    /// The id that the origin's answer gave the request.
+    pub upstream_id: Option<HeaderValue>,
     /// Bytes of the response's body, without its framing.
     pub body_bytes: u64,
     /// From the request's head to the end of the answer.
@@ -167,13 +196,16 @@ impl Record {
     /// A record of a request that began at `started`. Until told otherwise its client is gone.
     pub(super) fn new<B>(
         request: &http::Request<B>,
-        client: SocketAddr,
+        sender: Sender<'_>,
         started: Instant,
         conversation: Arc<Conversation>,
     ) -> Self {
         let finished = Finished {
-            request_id: RequestId::random(),
-            client,
+            request_id: sender.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given),
+            client: sender.way.client,
+            peer: sender.peer,
+            said_id: sender.way.said_id.clone(),
+            user_agent: request.headers().get(http::header::USER_AGENT).cloned(),
             method: request.method().clone(),
             target: request.uri().clone(),
             host: request.headers().get(http::header::HOST).cloned(),
@@ -182,6 +214,8 @@ impl Record {
             decision: None,
             refused: None,
             cause: None,
+            age_secs: None,
+            upstream_id: None,
             body_bytes: 0,
             duration: Duration::ZERO,
             ending: Ending::ClientGone,

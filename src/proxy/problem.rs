@@ -26,7 +26,7 @@ struct Problem<'a> {
 }
 
 /// The answer to a request that the engine could not answer.
-pub(super) fn of_failure(failure: &Failure, id: RequestId) -> Response<Body> {
+pub(super) fn of_failure(failure: &Failure, id: &RequestId) -> Response<Body> {
     let reason = failure.reason;
     let mut response = problem(failure.status, reason.label(), reason.explanation(), error_type(reason), id);
     let own = (reason == Reason::MissLimit).then(|| HeaderValue::from_static("1"));
@@ -37,7 +37,7 @@ pub(super) fn of_failure(failure: &Failure, id: RequestId) -> Response<Body> {
 }
 
 /// The answer to a request that was refused.
-pub(super) fn of_refusal(refusal: Refusal, id: RequestId) -> Response<Body> {
+pub(super) fn of_refusal(refusal: Refusal, id: &RequestId) -> Response<Body> {
     let error = match refusal {
         Refusal::HeadTooLarge | Refusal::TooManyFields | Refusal::TargetTooLong => "http_request_denied",
         _ => "http_request_error",
@@ -46,17 +46,23 @@ pub(super) fn of_refusal(refusal: Refusal, id: RequestId) -> Response<Body> {
 }
 
 /// The answer to a change of protocols that the origin may not make.
-pub(super) fn of_switch(id: RequestId) -> Response<Body> {
+pub(super) fn of_switch(id: &RequestId) -> Response<Body> {
     of_failure(&Failure::of(StatusCode::BAD_GATEWAY, Reason::UpstreamInvalid), id)
 }
 
 /// The answer where Larder itself is at fault.
-pub(super) fn of_panic(id: RequestId) -> Response<Body> {
+pub(super) fn of_panic(id: &RequestId) -> Response<Body> {
     let detail = "Something is wrong with this proxy. Its log says more under the request id.";
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail, Some("proxy_internal_error"), id)
 }
 
-fn problem(status: StatusCode, reason: &str, detail: &str, proxy_error: Option<&str>, id: RequestId) -> Response<Body> {
+fn problem(
+    status: StatusCode,
+    reason: &str,
+    detail: &str,
+    proxy_error: Option<&str>,
+    id: &RequestId,
+) -> Response<Body> {
     let title = status.canonical_reason().unwrap_or("Error");
     let request_id = id.to_string();
     let problem = Problem { kind: "about:blank", title, status: status.as_u16(), detail, reason, request_id };
@@ -81,7 +87,7 @@ mod tests {
     fn a_failure_says_its_reason_and_nothing_of_what_lies_beneath() {
         let cause = Some("10.0.0.7:8000 refused".into());
         let failure = Failure { cause, ..Failure::of(StatusCode::BAD_GATEWAY, Reason::UpstreamConnect) };
-        let response = of_failure(&failure, RequestId::random());
+        let response = of_failure(&failure, &RequestId::random());
         assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(response.headers()[PROXY_STATUS], "larder; error=connection_refused; details=\"upstream-connect\"");

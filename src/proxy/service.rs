@@ -1,9 +1,9 @@
 //! One request: from hyper to the handler, and its answer back.
 
-use super::client::Client;
+use super::client::{Client, UpgradeAbility};
 use super::conversation::Conversation;
 use super::interim::InterimSender;
-use super::observer::Record;
+use super::observer::{Record, Sender};
 use super::problem;
 use super::refusal::Refusal;
 use super::request_body::request_body;
@@ -12,9 +12,9 @@ use super::server::Server;
 use super::upgrade::UpgradeRequest;
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
+use crate::semantics::trust::X_REQUEST_ID;
 use futures_util::FutureExt;
-use http::header::{CACHE_STATUS, CONNECTION, VIA};
-use http::uri::Scheme;
+use http::header::{AGE, CACHE_STATUS, CONNECTION, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -45,26 +45,28 @@ pub(super) async fn answer<H: Handler>(
     let started = Instant::now();
     let conversation = &context.conversation;
     let number = conversation.request_begun(started);
-    let mut record = Record::new(&request, context.client, started, conversation.clone());
+    let entrance = &context.server.options.entrance;
+    let way = entrance.trust.way(context.client.ip(), request.headers());
+    let mut record = Record::new(&request, Sender { peer: context.client, way: &way }, started, conversation.clone());
     if let Some(response) = refusal(&context, &request, number, &mut record) {
         return Ok(finish(response, record));
     }
+    entrance.let_in(&mut request, &way, &record.finished.request_id);
     let upgrade = UpgradeRequest::take(&mut request, conversation, number);
     let client = client(&context, number, &record, upgrade.as_ref());
     request.extensions_mut().insert(client);
     let request = request.map(|body| request_body(body, number, conversation));
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
-    // A dual-stack socket shows IPv4 clients as mapped addresses.
-    let client = Some(context.client.ip().to_canonical());
-    let handled = context.server.handler.handle(request, RequestContext { scheme: Scheme::HTTP, client });
+    let way = RequestContext { scheme: way.scheme, client: Some(way.client), proxies: way.proxies };
+    let handled = context.server.handler.handle(request, way);
     let handled = with_task_known(conversation, AssertUnwindSafe(handled).catch_unwind()).await;
     interims_written(conversation).await;
     let mut response = match handled {
         Ok(answer) => response_of(answer, number, &mut record),
         Err(_panic) => {
             tracing::error!(request_id = %record.finished.request_id, "the handler of a request panicked");
-            problem::of_panic(record.finished.request_id)
+            problem::of_panic(&record.finished.request_id)
         }
     };
     if conversation.is_body_given_up(number) && record.finished.version != Version::HTTP_2 {
@@ -85,13 +87,7 @@ fn client<H>(context: &ConnectionContext<H>, number: u64, record: &Record, upgra
         context.conversation.interims.open(number);
         InterimSender::new(context.conversation.clone(), number)
     });
-    Client {
-        address: context.client,
-        version: record.finished.version,
-        request_id: record.finished.request_id,
-        interim,
-        upgrade: upgrade.map(UpgradeRequest::protocol),
-    }
+    Client { interim, upgrade: upgrade.map_or(UpgradeAbility::Unable, |_| UpgradeAbility::Able) }
 }
 
 /// The response that an answer of the handler comes to, with what a proxy and a cache say of themselves (RFC 9110
@@ -124,7 +120,7 @@ fn refusal<H>(
         None => return None,
     };
     record.finished.refused = Some((refusal, first_line));
-    Some(problem::of_refusal(refusal, record.finished.request_id))
+    Some(problem::of_refusal(refusal, &record.finished.request_id))
 }
 
 /// What the guard does for HTTP/1, as far as HTTP/2's own framing leaves it to do.
@@ -166,13 +162,12 @@ async fn interims_written(conversation: &Conversation) {
 
 /// The answer to a failure, or to what was wrong with the request's body where that is known to lie beneath it.
 fn fail(failure: Failure, number: u64, record: &mut Record) -> Response<Body> {
-    let id = record.finished.request_id;
     let response = match record.conversation.refusal_of(number) {
         Some(refused) => {
             record.finished.refused = Some((refused.refusal, refused.first_line.clone()));
-            problem::of_refusal(refused.refusal, id)
+            problem::of_refusal(refused.refusal, &record.finished.request_id)
         }
-        None => problem::of_failure(&failure, id),
+        None => problem::of_failure(&failure, &record.finished.request_id),
     };
     record.finished.cause = failure.cause;
     response
@@ -181,7 +176,7 @@ fn fail(failure: Failure, number: u64, record: &mut Record) -> Response<Body> {
 /// A 101 that nobody asked for would make hyper leave HTTP: it is an invalid answer.
 fn without_switch(response: Response<Body>, record: &Record) -> Response<Body> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return problem::of_switch(record.finished.request_id);
+        return problem::of_switch(&record.finished.request_id);
     }
     response
 }
@@ -191,6 +186,10 @@ fn finish(mut response: Response<Body>, mut record: Record) -> Response<Response
     if record.finished.version != Version::HTTP_2 {
         *response.version_mut() = Version::HTTP_11;
     }
+    // An origin that answers with an id of its own means the same request.
+    let id = record.finished.request_id.to_header_value();
+    record.finished.upstream_id = response.headers_mut().insert(X_REQUEST_ID, id);
+    record.finished.age_secs = response.headers().get(AGE).and_then(|age| age.to_str().ok()?.parse().ok());
     record.finished.status = Some(response.status());
     ResponseBody::wrap(response, record)
 }

@@ -5,6 +5,7 @@ use super::conversation::{Conversation, UpgradeState};
 use super::observer::{Ending, Record};
 use super::problem;
 use crate::engine::origin::Body;
+use crate::semantics::trust::X_REQUEST_ID;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -29,11 +30,6 @@ impl UpgradeRequest {
         (*conversation.upgrade() == UpgradeState::Asked(number)).then_some(Self { protocol, client })
     }
 
-    /// The Upgrade field.
-    pub(super) fn protocol(&self) -> HeaderValue {
-        self.protocol.clone()
-    }
-
     /// A 101 with the origin's end hands both ends to a tunnel, and the record with them; anything else is an ordinary
     /// answer.
     pub(super) async fn settle(
@@ -47,12 +43,14 @@ impl UpgradeRequest {
         let settled = match origin {
             Some(origin) if switches => {
                 record.finished.status = Some(StatusCode::SWITCHING_PROTOCOLS);
+                let request_id = record.finished.request_id.to_header_value();
                 *conversation.tunnel() = Some(Tunnel { client: self.client, origin, record });
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 response.headers_mut().entry(UPGRADE).or_insert(self.protocol);
+                response.headers_mut().insert(X_REQUEST_ID, request_id);
                 (response, None)
             }
-            None if switches => (problem::of_switch(record.finished.request_id), Some(record)),
+            None if switches => (problem::of_switch(&record.finished.request_id), Some(record)),
             _ => (response, Some(record)),
         };
         *conversation.upgrade() = if settled.1.is_none() { UpgradeState::Switched } else { UpgradeState::NotAsked };

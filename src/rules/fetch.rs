@@ -6,7 +6,7 @@ use super::route::Route;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::semantics::conditional::CONDITIONAL_FIELDS;
 use crate::semantics::encoding::AcceptedCodings;
-use crate::semantics::forwarding::strip_hop_by_hop;
+use crate::semantics::forwarding::{is_set_here, strip_hop_by_hop};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, normalise};
 use http::header::{
@@ -141,7 +141,8 @@ impl Route {
             Passage::ListedCookies
         } else if [EXPECT, CONTENT_LENGTH, TE].contains(name)
             || CONDITIONAL_FIELDS.contains(name)
-            || (is_poison(name) && !self.key.headers.contains(name))
+            // What Larder itself has written into a request's fields is no client's to choose.
+            || (is_poison(name) && !is_set_here(name) && !self.key.headers.contains(name))
         {
             Passage::Dropped
         } else {

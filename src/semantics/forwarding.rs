@@ -1,10 +1,10 @@
 //! What a proxy drops and adds when it forwards a message: RFC 9110 section 7.6, RFC 7239, RFC 8586.
 
+use super::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, address};
 use http::header::{
     CONNECTION, Entry, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
     VIA,
 };
-use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Version};
 use std::net::IpAddr;
 
@@ -12,9 +12,6 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
 /// The fields that concern one connection whether Connection names them or not (RFC 9110 section 7.6.1), and those of
@@ -132,51 +129,51 @@ pub fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     if has_token(headers, &CONNECTION, b"upgrade") { headers.get(UPGRADE).cloned() } else { None }
 }
 
-/// Whether what the client's own proxies told is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chain {
-    /// This hop is added to what the client sent: pass-through.
-    Keep,
-    /// The fields tell of this hop only: a cacheable fetch, which no client may colour.
-    Replace,
+/// Whether a field is one that [`set_forwarding`] sets: what stands in it was written here.
+#[must_use]
+pub fn is_set_here(name: &HeaderName) -> bool {
+    [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST].contains(name)
+}
+
+/// The client that a request's X-Forwarded-For names, where that is one address.
+#[must_use]
+pub fn named_client(headers: &HeaderMap) -> Option<IpAddr> {
+    address(headers.get(X_FORWARDED_FOR)?.to_str().ok()?)
 }
 
 /// What forwarding tells the origin of the request's way.
 #[derive(Debug, Clone, Copy)]
 pub struct ForwardingContext<'a> {
-    /// The address that the request came from.
-    pub client: IpAddr,
+    /// The client's address; none where it is not known.
+    pub client: Option<IpAddr>,
+    /// The trusted proxies between the client and this one, the nearest to the client first.
+    pub proxies: &'a [IpAddr],
     /// The scheme that the client used.
-    pub scheme: &'a Scheme,
+    pub scheme: &'a str,
     /// The authority that the client asked, see [`super::target::Target::authority`].
     pub host: &'a str,
-    /// The version of HTTP that the request came in.
-    pub version: Version,
-    /// Whether to add to the client's fields or to replace them.
-    pub chain: Chain,
 }
 
-/// Sets Via (RFC 9110 section 7.6.3), Forwarded (RFC 7239), X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host of a
-/// request. With [`Chain::Keep`] the scheme and host that a proxy in front has told stay, as it knows better.
-pub fn append_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
-    append_via(headers, context.version);
-    if context.chain == Chain::Replace {
-        for name in [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST] {
-            headers.remove(name);
+/// Sets Forwarded (RFC 7239), X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host of a request, in place of what is
+/// there. They say what is believed and nothing else.
+pub fn set_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
+    let ForwardingContext { client, proxies, scheme, host } = context;
+    let addresses: Vec<(IpAddr, String)> =
+        client.iter().chain(proxies).map(|address| (*address, address.to_string())).collect();
+    let forwarded = forwarded_elements(&addresses, scheme, host);
+    let x_forwarded_for: Vec<&str> = addresses.iter().map(|(_, text)| text.as_str()).collect();
+    let x_forwarded_for = x_forwarded_for.join(", ");
+    for (name, value) in [
+        (FORWARDED, forwarded.as_str()),
+        (X_FORWARDED_FOR, &x_forwarded_for),
+        (X_FORWARDED_PROTO, scheme),
+        (X_FORWARDED_HOST, host),
+    ] {
+        match HeaderValue::from_str(value) {
+            Ok(value) if !value.is_empty() => drop(headers.insert(name, value)),
+            _ => drop(headers.remove(name)),
         }
     }
-    // A dual-stack socket shows IPv4 clients as mapped addresses.
-    let client = context.client.to_canonical();
-    let address = client.to_string();
-    let scheme = context.scheme.as_str();
-    if let Ok(element) = HeaderValue::try_from(forwarded_element(client, &address, scheme, context.host)) {
-        append_to_list(headers, FORWARDED, element);
-    }
-    if let Ok(address) = HeaderValue::try_from(address) {
-        append_to_list(headers, X_FORWARDED_FOR, address);
-    }
-    set_if_absent(headers, X_FORWARDED_PROTO, scheme);
-    set_if_absent(headers, X_FORWARDED_HOST, context.host);
 }
 
 /// Appends this hop to Via, of requests and responses alike: `1.1 larder`.
@@ -191,13 +188,25 @@ pub fn append_via(headers: &mut HeaderMap, received: Version) {
     append_to_list(headers, VIA, HeaderValue::from_static(hop));
 }
 
-/// RFC 7239 section 4 and 6: an IPv6 address stands in brackets, and what is no token in quotes. `address` is the
-/// client's as text.
-fn forwarded_element(client: IpAddr, address: &str, scheme: &str, host: &str) -> String {
-    let (before, after) = if client.is_ipv6() { ("\"[", "]\"") } else { ("", "") };
+/// RFC 7239 section 4 and 6: one element for each address, the first of which says what the client asked. An IPv6
+/// address stands in brackets, and what is no token in quotes.
+fn forwarded_elements(addresses: &[(IpAddr, String)], scheme: &str, host: &str) -> String {
     let is_token = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
     let quote = if is_token { "" } else { "\"" };
-    ["for=", before, address, after, ";host=", quote, host, quote, ";proto=", scheme].concat()
+    let asked = ["host=", quote, host, quote, ";proto=", scheme].concat();
+    let mut elements = String::with_capacity(asked.len() + 24 * addresses.len());
+    for (place, (address, text)) in addresses.iter().enumerate() {
+        let (before, after) = if address.is_ipv6() { ("\"[", "]\"") } else { ("", "") };
+        let separator = if place == 0 { "" } else { ", " };
+        for part in [separator, "for=", before, text, after] {
+            elements.push_str(part);
+        }
+        if place == 0 {
+            elements.push(';');
+            elements.push_str(&asked);
+        }
+    }
+    if addresses.is_empty() { asked } else { elements }
 }
 
 /// Adds a member to a list field; all its lines become one, as many a server reads but the first or the last.
@@ -213,14 +222,6 @@ fn append_to_list(headers: &mut HeaderMap, name: HeaderName, member: HeaderValue
                 present.insert(value);
             }
         }
-    }
-}
-
-fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if !headers.contains_key(&name)
-        && let Ok(value) = HeaderValue::from_str(value)
-    {
-        headers.insert(name, value);
     }
 }
 

@@ -23,8 +23,9 @@ pub fn invalidated_targets(method: &Method, target: &Target, status: StatusCode,
         for line in headers.get_all(field) {
             let Ok(reference) = line.to_str() else { continue };
             let Ok(named) = target.join(reference) else { continue };
-            // "MUST NOT trigger an invalidation [...] if the origin of the URI to be invalidated differs".
-            if named.is_same_origin(target) && !invalidated.contains(&named) {
+            // "MUST NOT trigger an invalidation [...] if the origin of the URI to be invalidated differs": its host and
+            // port, since one server answers for both schemes.
+            if named.is_same_authority(target) && !invalidated.contains(&named) {
                 invalidated.push(named);
             }
         }
@@ -97,8 +98,9 @@ mod tests {
             ("", None),
             ("#top", None),
             (OWN, None),
+            // The same server, as it is asked in front of a terminator of TLS or behind it.
+            ("http://shop.example.com/a", Some("http://shop.example.com/a")),
             // Another origin.
-            ("http://shop.example.com/a", None),
             ("https://shop.example.com:8443/a", None),
             ("https://www.shop.example.com/a", None),
             ("https://evil.example/a", None),
@@ -131,7 +133,7 @@ mod tests {
             if let Ok(value) = HeaderValue::from_bytes(&line) {
                 let headers = HeaderMap::from_iter([(LOCATION, value)]);
                 for named in invalidated_targets(&Method::POST, &target(), StatusCode::OK, &headers) {
-                    prop_assert!(named.is_same_origin(&target()));
+                    prop_assert!(named.is_same_authority(&target()));
                 }
             }
         }

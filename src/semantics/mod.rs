@@ -1,7 +1,7 @@
 //! RFC 9110, 9111, 5861, 9211, 9213 and 9875, clause by clause. Pure: no I/O, no clock, no async; `now` is passed in.
 //!
 //! Reading order is that of an exchange: what the request asks ([`target`], [`cache_control`], [`vary`], [`encoding`]),
-//! whether a stored response answers it ([`policy`], [`lifetime`], [`reuse`]), what is sent on ([`forwarding`],
+//! who sent it ([`trust`]), whether a stored response answers it ([`policy`], [`lifetime`], [`reuse`]), what is sent on ([`forwarding`],
 //! [`conditional`]), whether the answer may be stored ([`storable`]) and given to others ([`sharing`]), how it changes what is stored ([`update`],
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
@@ -16,6 +16,7 @@ pub mod directives;
 pub mod encoding;
 pub mod entity_tag;
 pub mod event_stream;
+mod forwarded;
 pub mod forwarding;
 pub mod invalidate;
 pub mod lifetime;
@@ -33,5 +34,6 @@ pub mod sharing;
 pub mod storable;
 pub mod target;
 pub mod targeted;
+pub mod trust;
 pub mod update;
 pub mod vary;

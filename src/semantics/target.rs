@@ -239,10 +239,11 @@ impl Target {
         target
     }
 
-    /// Whether both have one scheme, host and port: RFC 9110 section 4.3.1.
+    /// Whether both have one host and port. Their schemes may differ: where TLS ends in front of Larder, an origin names as
+    /// `https` what reaches it as `http`.
     #[must_use]
-    pub fn is_same_origin(&self, other: &Self) -> bool {
-        self.url[..self.path_start] == other.url[..other.path_start]
+    pub fn is_same_authority(&self, other: &Self) -> bool {
+        self.authority() == other.authority()
     }
 
     /// Why the path can be read in more than one way, if it can: encoded delimiters (`%2F`, `%5C`, `%3B`, `%00`…),

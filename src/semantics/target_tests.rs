@@ -113,8 +113,9 @@ fn rfc_3986_5_4_references_resolve_against_the_target() {
         let joined = base().join(reference);
         assert_eq!(joined.as_ref().map(Target::url).map_err(|error| *error), expected, "{reference}");
     }
-    assert!(base().is_same_origin(&base().join("/x").unwrap()));
-    assert!(!base().is_same_origin(&base().join("http://shop.example.com/api").unwrap()));
+    assert!(base().is_same_authority(&base().join("/x").unwrap()));
+    assert!(base().is_same_authority(&base().join("http://shop.example.com/api").unwrap()));
+    assert!(!base().is_same_authority(&base().join("https://shop.example.com:8443/api").unwrap()));
 }
 
 #[test]

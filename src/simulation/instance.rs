@@ -77,6 +77,7 @@ impl Nursery {
             rules: rules(),
             // Which keys are hot is told by hashes with seeds of their own, which no seed of ours decides.
             refresh: RefreshOptions { hot_keys: 0, ..RefreshOptions::default() },
+            front: crate::engine::arrival::Front::default(),
         });
         Instance { engine, weather, clock, life, _tasks: tasks }
     }

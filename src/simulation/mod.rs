@@ -147,7 +147,7 @@ impl World {
         request.headers_mut().insert(HeaderName::from_static(USER), user);
         self.under_way.spawn(async move {
             let exchange = async {
-                let answer = engine.handle(request, RequestContext { scheme: Scheme::HTTP, client: None }).await;
+                let answer = engine.handle(request, RequestContext::direct(Scheme::HTTP, None)).await;
                 let outcome = answer.decision.outcome;
                 let Ok(response) = answer.reply else { return (outcome, None) };
                 let body = response.into_body().collect().await.ok().map(http_body_util::Collected::to_bytes);

@@ -1,10 +1,8 @@
 //! What the request's extensions tell of the client that it came from.
 
-use crate::proxy::client::Client;
-use crate::semantics::forwarding::{Chain, ForwardingContext, append_forwarding, append_via, requested_upgrade};
-use http::header::HOST;
-use http::uri::Scheme;
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
+use crate::proxy::client::{Client, UpgradeAbility};
+use crate::semantics::forwarding::requested_upgrade;
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,26 +35,21 @@ impl fmt::Debug for InterimListener {
 pub(super) struct ClientSide {
     client: Option<Client>,
     listener: Option<InterimListener>,
-    chain: Chain,
 }
 
 impl ClientSide {
     /// Takes it from the extensions. What else is in there concerns the client's connection and is let go.
     pub(super) fn take(extensions: &mut Extensions) -> Self {
         let mut extensions = std::mem::take(extensions);
-        Self {
-            client: extensions.remove(),
-            listener: extensions.remove(),
-            chain: extensions.remove().unwrap_or(Chain::Keep),
-        }
+        Self { client: extensions.remove(), listener: extensions.remove() }
     }
 
     /// The protocols that the client asks to change to, where its connection can. HTTP/2 in clear text is left out:
     /// through it a client could speak to the origin past the rules.
     pub(super) fn protocols(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let protocols = match &self.client {
-            Some(client) => client.upgrade.clone(),
-            None => requested_upgrade(headers),
+            Some(Client { upgrade: UpgradeAbility::Unable, .. }) => None,
+            _ => requested_upgrade(headers),
         };
         protocols.filter(|protocols| {
             let mut names = protocols.as_bytes().split(|byte| *byte == b',');
@@ -73,23 +66,5 @@ impl ClientSide {
             // What becomes of it is the sender's to decide; the origin need not know.
             let _ = sender.send(status, headers);
         }))
-    }
-
-    /// Sets the fields that tell the origin which way the request came.
-    pub(super) fn forward(&self, headers: &mut HeaderMap) {
-        let Some(client) = &self.client else {
-            return append_via(headers, Version::HTTP_11);
-        };
-        let host = headers.get(HOST).cloned();
-        let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let context = ForwardingContext {
-            client: client.address.ip(),
-            // The data port speaks no TLS.
-            scheme: &Scheme::HTTP,
-            host,
-            version: client.version,
-            chain: self.chain,
-        };
-        append_forwarding(headers, context);
     }
 }

@@ -99,7 +99,6 @@ impl Outgoing {
             head.headers.append(CONNECTION, HeaderValue::from_static("te"));
         }
         allow_upgrade(&mut head.headers, protocols);
-        client.forward(&mut head.headers);
         frame(&mut head.headers, &body);
         head.version = Version::HTTP_11;
 

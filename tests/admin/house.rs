@@ -140,6 +140,7 @@ fn engine(clock: Arc<dyn Clock>, log: Arc<dyn Log>) -> Arc<Engine> {
         invalidation: Arc::new(Invalidation::with_options(log, options)),
         rules: rules(),
         refresh: larder::engine::refresh::RefreshOptions::default(),
+        front: larder::engine::arrival::Front::default(),
     })
 }
 
@@ -235,7 +236,7 @@ impl House {
         let host = uri.authority().unwrap().as_str().to_owned();
         let path = uri.path_and_query().unwrap().as_str().to_owned();
         let request = Request::builder().uri(path).header(HOST, host).body(empty_body()).unwrap();
-        let answer = self.engine.handle(request, RequestContext { scheme, client: None }).await;
+        let answer = self.engine.handle(request, RequestContext::direct(scheme, None)).await;
         answer.reply.expect("the shop always answers").into_body().collect().await.unwrap();
         answer.decision.outcome.label()
     }

@@ -98,7 +98,8 @@ async fn a_posts_answer_is_kept_only_if_a_fetch_would_have_asked_for_the_same() 
         ("Accept-Language", "de", true),
         ("Cookie", "currency=EUR", true),
         ("Cookie", "session=1", false),
-        ("X-Forwarded-Host", "evil.test", false),
+        ("X-Forwarded-Host", "evil.test", true),
+        ("X-Original-Host", "evil.test", false),
         ("If-Match", "\"1\"", false),
     ] {
         let scenario = Setup::route("cookies = [\"currency\"]").start().await;

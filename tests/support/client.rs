@@ -4,8 +4,8 @@ use super::deadline::within;
 use super::expect::{Ending, Response};
 use super::request::Request;
 use super::wire::{Framing, Head, Piece, Wire};
-use std::net::SocketAddr;
-use tokio::net::TcpStream;
+use std::net::{IpAddr, SocketAddr};
+use tokio::net::{TcpSocket, TcpStream};
 
 /// A connection with at most one request under way.
 #[derive(Debug)]
@@ -24,6 +24,17 @@ impl Client {
     /// Connects.
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = within("a connection", TcpStream::connect(address)).await.expect("the listener accepts");
+        Self::over(stream)
+    }
+
+    /// Connects from another address of this machine, such as `127.0.0.2`.
+    pub async fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a process may open sockets");
+        socket.bind(SocketAddr::new(source, 0)).expect("loopback is all of 127.0.0.0/8");
+        Self::over(within("a connection", socket.connect(address)).await.expect("the listener accepts"))
+    }
+
+    fn over(stream: TcpStream) -> Self {
         Self {
             wire: Wire::new(stream),
             asked: String::new(),

@@ -16,6 +16,7 @@ pub struct Setup {
     rules: String,
     memory: &'static str,
     upstream: String,
+    listen: String,
     sections: String,
     before: Option<SocketAddr>,
 }
@@ -24,8 +25,8 @@ impl Setup {
     /// These rules, everything else as it comes.
     #[must_use]
     pub fn rules(rules: &str) -> Self {
-        let (upstream, sections) = (String::new(), String::new());
-        Self { rules: rules.to_owned(), memory: "64MiB", upstream, sections, before: None }
+        let (upstream, listen, sections) = (String::new(), String::new(), String::new());
+        Self { rules: rules.to_owned(), memory: "64MiB", upstream, listen, sections, before: None }
     }
 
     /// One route over everything, with these further keys.
@@ -45,6 +46,13 @@ impl Setup {
     #[must_use]
     pub fn upstream(mut self, keys: &str) -> Self {
         keys.clone_into(&mut self.upstream);
+        self
+    }
+
+    /// Further keys of `[listen]`.
+    #[must_use]
+    pub fn listen(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.listen);
         self
     }
 
@@ -93,9 +101,9 @@ impl Setup {
     }
 
     fn to_toml(&self, address: SocketAddr) -> String {
-        let Self { memory, upstream, sections, .. } = self;
+        let Self { memory, upstream, listen, sections, .. } = self;
         format!(
-            "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n\n[upstream]\nservers = [\"http://{address}\"]\n\
+            "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n{listen}\n\n[upstream]\nservers = [\"http://{address}\"]\n\
              {upstream}\n\n[memory]\nsize = \"{memory}\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{sections}"
         )
     }

@@ -42,15 +42,13 @@ async fn requests_may_come_byte_by_byte() {
 async fn the_handler_learns_of_the_client() {
     let server = TestServer::start(|request| async move {
         let client = request.extensions().get::<Client>().unwrap();
-        let facts = format!("{:?} {} {}", client.version, client.interim.is_some(), client.upgrade.is_some());
-        answer(Response::new(full(format!("{} {facts}", client.address))))
+        let facts = format!("{:?} {} {:?}", request.version(), client.interim.is_some(), client.upgrade);
+        answer(Response::new(full(facts)))
     });
-    for (version, expected) in [("1.1", "HTTP/1.1 true false"), ("1.0", "HTTP/1.0 false false")] {
+    for (version, expected) in [("1.1", "HTTP/1.1 true Unable"), ("1.0", "HTTP/1.0 false Unable")] {
         let mut client = server.client().await;
-        let address = client.socket.local_addr().unwrap();
         client.send(format!("GET / HTTP/{version}\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")).await;
-        let text = client.until(expected).await;
-        assert!(text.ends_with(&format!("{address} {expected}")), "{text}");
+        client.until(expected).await;
     }
 }
 

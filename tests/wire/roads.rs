@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use larder::clock::{ManualClock, Timestamp};
 use larder::config::check_rules_text;
 use larder::engine::origin::{Body, Origin, OriginError};
-use larder::engine::ready::{PlainRequest, ReadyHit};
+use larder::engine::ready::{PlainHeaders, PlainRequest, ReadyHit};
 use larder::engine::refresh::RefreshOptions;
 use larder::engine::{Answer, Engine, EngineParts, Handler, RequestContext};
 use larder::invalidation::Invalidation;
@@ -93,6 +93,10 @@ impl Handler for Short {
         self.0.handle(request, context).await
     }
 
+    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
+        self.0.plain_headers(headers, context)
+    }
+
     fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
         let hit = self.0.ready_hit(request)?;
         self.1.fetch_add(1, Ordering::Relaxed);
@@ -128,6 +132,7 @@ impl Roads {
             invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::new()))),
             rules: check_rules_text(RULES).unwrap().rule_set,
             refresh: RefreshOptions::default(),
+            front: larder::engine::arrival::Front::default(),
         });
         let handler = Arc::new(Short(Arc::clone(&engine), AtomicUsize::new(0)));
         let short = TestServer::of(options(), Arc::clone(&handler));
@@ -154,7 +159,9 @@ impl Roads {
 
 /// All of an answer, in an order of its own.
 fn shown(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
-    let fields = reply.headers.iter();
+    // Each request has an id of its own.
+    assert_eq!(reply.headers.get_all("x-request-id").iter().count(), 1, "{reply:?}");
+    let fields = reply.headers.iter().filter(|(name, _)| *name != "x-request-id");
     let mut fields: Vec<_> =
         fields.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     // Of several lines of one name the order counts, of different names it does not (RFC 9110 section 5.3).

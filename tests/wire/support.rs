@@ -24,6 +24,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) fn options() -> ProxyOptions {
     ProxyOptions {
         http: "127.0.0.1:0".parse().unwrap(),
+        entrance: larder::proxy::entrance::Entrance::default(),
         header_bytes_max: 4096,
         headers_max: 16,
         uri_bytes_max: 512,

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use larder::engine::Answer;
 use larder::engine::origin::Body;
-use larder::proxy::client::Client;
+use larder::proxy::client::{Client, UpgradeAbility};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,8 +31,10 @@ async fn echo_origin() -> SocketAddr {
 
 /// What the upstream client does: asks the origin, and hands on its 101 with its end of the connection.
 async fn pass_upgrade(origin: SocketAddr, request: Request<Body>) -> Answer {
-    let upgrade = request.extensions().get::<Client>().unwrap().upgrade.clone();
-    let Some(protocol) = upgrade else { return tell_target(request).await };
+    if request.extensions().get::<Client>().unwrap().upgrade == UpgradeAbility::Unable {
+        return tell_target(request).await;
+    }
+    let protocol = request.headers()["upgrade"].clone();
     let socket = TcpStream::connect(origin).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.unwrap();
     tokio::spawn(connection.with_upgrades());

@@ -4,9 +4,12 @@
 //! compared as bytes after that.
 
 use crate::engine::ready::PlainHeaders;
+use crate::engine::{Handler, RequestContext};
+use crate::proxy::entrance::Entrance;
 use crate::proxy::guard::head::{self, Framing, HeadLimits, MinorVersion, Next};
-use http::uri::Scheme;
+use crate::semantics::trust::{Way, X_REQUEST_ID};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::net::IpAddr;
 
 /// Longer ones are never plain: what a connection remembers stays small.
 const BYTES_MAX: usize = 4096;
@@ -19,48 +22,80 @@ const END: &[u8] = b"\r\n\r\n";
 pub(super) struct KnownFields {
     /// The lines with the empty line that ends them; empty where none is known.
     bytes: Box<[u8]>,
-    headers: Option<PlainHeaders>,
+    plain: Option<Plain>,
+}
+
+/// What plain lines came to.
+#[derive(Debug)]
+pub(super) struct Plain {
+    pub(super) headers: PlainHeaders,
+    pub(super) way: Way,
+}
+
+/// Who reads the lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a, H> {
+    pub(super) handler: &'a H,
+    pub(super) entrance: &'a Entrance,
+    pub(super) limits: &'a HeadLimits,
+    /// Where the connection comes from.
+    pub(super) peer: IpAddr,
 }
 
 /// Plain field lines.
 pub(super) struct Fields<'a> {
     /// Their length, with the empty line that ends them.
     pub(super) bytes: usize,
-    pub(super) headers: &'a PlainHeaders,
+    pub(super) plain: &'a Plain,
 }
 
 impl KnownFields {
-    /// The headers of the last request, where they are plain.
-    pub(super) const fn headers(&self) -> Option<&PlainHeaders> {
-        self.headers.as_ref()
+    /// The lines of the last request, where they are plain.
+    pub(super) const fn plain(&self) -> Option<&Plain> {
+        self.plain.as_ref()
     }
 
     /// The field lines that begin at `start` in `buffer`, behind a valid request line; none where they are not whole,
     /// not valid or not plain.
-    pub(super) fn fields(&mut self, buffer: &[u8], start: usize, limits: &HeadLimits) -> Option<Fields<'_>> {
+    pub(super) fn fields<H: Handler>(
+        &mut self,
+        buffer: &[u8],
+        start: usize,
+        reader: Reader<'_, H>,
+    ) -> Option<Fields<'_>> {
         let rest = buffer.get(start..)?;
         if self.bytes.is_empty() || !rest.starts_with(&self.bytes) {
-            self.read(buffer, rest, limits)?;
+            self.read(buffer, rest, reader)?;
         }
-        Some(Fields { bytes: self.bytes.len(), headers: self.headers.as_ref()? })
+        Some(Fields { bytes: self.bytes.len(), plain: self.plain.as_ref()? })
     }
 
     /// Reads and remembers the lines; none where they are not whole or may not be remembered.
-    fn read(&mut self, buffer: &[u8], rest: &[u8], limits: &HeadLimits) -> Option<()> {
+    fn read<H: Handler>(&mut self, buffer: &[u8], rest: &[u8], reader: Reader<'_, H>) -> Option<()> {
         let within = rest.get(..rest.len().min(BYTES_MAX))?;
         // A request line without fields has no Host.
         let bytes = memchr::memmem::find(within, END)? + END.len();
         let lines = within.get(..bytes)?;
-        let head = head::read_head(buffer, limits).ok()??;
+        let head = head::read_head(buffer, reader.limits).ok()??;
         let is_simple =
             head.framing == Framing::None && head.next == Next::Request && head.version == MinorVersion::One;
-        self.headers = if is_simple {
-            headers(lines, limits).and_then(|headers| PlainHeaders::of(headers, &Scheme::HTTP))
-        } else {
-            None
-        };
+        self.plain =
+            if is_simple { headers(lines, reader.limits).and_then(|headers| reader.plain(headers)) } else { None };
         self.bytes = lines.into();
         Some(())
+    }
+}
+
+impl<H: Handler> Reader<'_, H> {
+    /// What these fields come to behind the door, as [`Entrance::let_in`] has it, where they are plain.
+    fn plain(&self, mut headers: HeaderMap) -> Option<Plain> {
+        let way = self.entrance.trust.way(self.peer, &headers);
+        self.entrance.clean(&mut headers, &way);
+        // An id is one request's own; these fields may be those of many.
+        headers.remove(X_REQUEST_ID);
+        let context =
+            RequestContext { scheme: way.scheme.clone(), client: Some(way.client), proxies: way.proxies.clone() };
+        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way })
     }
 }
 

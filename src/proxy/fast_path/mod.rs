@@ -8,15 +8,18 @@
 
 mod known_fields;
 mod outgoing;
+mod request_ids;
 pub(super) mod request_line;
 
 use super::conversation::Conversation;
 use super::guard::head::HeadLimits;
-use super::observer::{Ending, PlainHit};
+use super::observer::{Ending, PlainHit, Sender};
+use super::server::Server;
 use crate::engine::Handler;
 use crate::engine::ready::PlainRequest;
-use known_fields::KnownFields;
+use known_fields::{KnownFields, Reader};
 pub(super) use outgoing::{Outgoing, Parts};
+use request_ids::RequestIds;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,15 +28,16 @@ use tokio::time::Instant;
 /// The fast path of one connection.
 #[derive(Debug)]
 pub(super) struct FastPath<H> {
-    handler: Arc<H>,
-    client: SocketAddr,
+    server: Arc<Server<H>>,
+    peer: SocketAddr,
     known: KnownFields,
+    ids: RequestIds,
 }
 
 impl<H: Handler> FastPath<H> {
-    /// For a connection of this client.
-    pub(super) fn new(handler: Arc<H>, client: SocketAddr) -> Self {
-        Self { handler, client, known: KnownFields::default() }
+    /// For a connection that comes from there.
+    pub(super) fn new(server: Arc<Server<H>>, peer: SocketAddr) -> Self {
+        Self { server, peer, known: KnownFields::default(), ids: RequestIds::default() }
     }
 
     /// The answer to the request that `buffer` begins with, if that is whole, plain, and a hit.
@@ -44,29 +48,35 @@ impl<H: Handler> FastPath<H> {
         conversation: &Conversation,
     ) -> Option<Outgoing> {
         let line = request_line::read(buffer, limits)?;
-        let fields = self.known.fields(buffer, line.bytes, limits)?;
+        let Server { handler, options, .. } = &*self.server;
+        let reader = Reader { handler: &**handler, entrance: &options.entrance, limits, peer: self.peer.ip() };
+        let fields = self.known.fields(buffer, line.bytes, reader)?;
         let request_bytes = line.bytes + fields.bytes;
         if request_bytes > limits.head_bytes {
             return None;
         }
         let started = Instant::now();
-        let request = PlainRequest { path_and_query: line.target, headers: fields.headers };
+        let request = PlainRequest { path_and_query: line.target, headers: &fields.plain.headers };
         // A panic is for the other road to tell of: it meets the same one and answers 500.
-        let hit = catch_unwind(AssertUnwindSafe(|| self.handler.ready_hit(request))).ok()??;
+        let hit = catch_unwind(AssertUnwindSafe(|| handler.ready_hit(request))).ok()??;
         conversation.answered_below();
-        Some(Outgoing::new(hit, request_bytes, started))
+        let id = self.ids.next(fields.plain.way.request_id());
+        Some(Outgoing::new(hit, id, request_bytes, started))
     }
 
     /// Tells of an answer that is over. `buffer` still begins with its request.
     pub(super) fn end(&self, outgoing: &Outgoing, buffer: &[u8], ending: Ending, conversation: &Conversation) {
         let now = Instant::now();
         conversation.request_ended(now);
+        let Some(plain) = self.known.plain() else { return };
         let hit = PlainHit {
-            client: self.client,
+            sender: Sender { peer: self.peer, way: &plain.way },
+            request_id: outgoing.request_id(),
             request: buffer,
-            headers: self.known.headers(),
+            headers: &plain.headers,
             status: outgoing.status(),
             decision: outgoing.decision(),
+            age_secs: outgoing.age_secs(),
             body_bytes: outgoing.body_bytes_sent(),
             duration: now.saturating_duration_since(outgoing.started()),
             ending,

@@ -2,6 +2,7 @@
 
 use crate::engine::outcome::Decision;
 use crate::engine::ready::ReadyHit;
+use crate::proxy::client::RequestId;
 use bytes::{Buf, Bytes};
 use http::StatusCode;
 use std::cell::Cell;
@@ -37,6 +38,7 @@ pub(in crate::proxy) enum Parts<'a> {
 #[derive(Debug)]
 pub(in crate::proxy) struct Outgoing {
     hit: ReadyHit,
+    request_id: RequestId,
     request_bytes: usize,
     started: Instant,
     /// The head, with the body behind it where that is short.
@@ -49,11 +51,12 @@ pub(in crate::proxy) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The answer to a request of so many bytes, whose head was complete at `started`.
-    pub(super) fn new(hit: ReadyHit, request_bytes: usize, started: Instant) -> Self {
+    /// The answer to a request of this id and so many bytes, whose head was complete at `started`.
+    pub(super) fn new(hit: ReadyHit, request_id: RequestId, request_bytes: usize, started: Instant) -> Self {
         let mut head = HEAD.take();
         head.clear();
-        hit.write_head(&mut head);
+        hit.write_fields(&mut head);
+        write_id(&request_id, &mut head);
         let head_bytes = head.len();
         let mut body = Bytes::new();
         match hit.body() {
@@ -61,7 +64,7 @@ impl Outgoing {
             Some(long) => body = long.to_bytes(),
             None => {}
         }
-        Self { hit, request_bytes, started, head, head_sent: 0, body, sent: 0, head_bytes }
+        Self { hit, request_id, request_bytes, started, head, head_sent: 0, body, sent: 0, head_bytes }
     }
 
     /// Writes what is left.
@@ -94,12 +97,20 @@ impl Outgoing {
         self.request_bytes
     }
 
+    pub(super) const fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         self.hit.status()
     }
 
     pub(super) const fn decision(&self) -> &Decision {
         &self.hit.decision
+    }
+
+    pub(super) const fn age_secs(&self) -> u64 {
+        self.hit.age_secs
     }
 
     pub(super) const fn started(&self) -> Instant {
@@ -112,10 +123,43 @@ impl Outgoing {
     }
 }
 
+/// Writes the id as a field, and the empty line that ends the head.
+fn write_id(id: &RequestId, head: &mut Vec<u8>) {
+    head.extend_from_slice(b"x-request-id: ");
+    match id {
+        RequestId::Given(id) => head.extend_from_slice(id.as_bytes()),
+        RequestId::Made(bits) => head.extend_from_slice(&hexadecimal(*bits)),
+    }
+    head.extend_from_slice(b"\r\n\r\n");
+}
+
+fn hexadecimal(bits: u128) -> [u8; 32] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bits.to_be_bytes()) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    text
+}
+
 impl Drop for Outgoing {
     fn drop(&mut self) {
         if self.head.capacity() <= KEPT_BYTES_MAX {
             HEAD.set(std::mem::take(&mut self.head));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_as_it_is_shown() {
+        for bits in [0, 1, 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, u128::MAX] {
+            let mut head = Vec::new();
+            write_id(&RequestId::Made(bits), &mut head);
+            assert_eq!(head, format!("x-request-id: {}\r\n\r\n", RequestId::Made(bits)).as_bytes());
         }
     }
 }

@@ -1,0 +1,65 @@
+//! What Larder says of a request's way, written into its fields once, before anything judges the request: what is sent to
+//! the origin is then what keys, Vary and explain see, on every road.
+
+use super::RequestContext;
+use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append_via, set_forwarding};
+use crate::semantics::target::Target;
+use http::uri::Scheme;
+use http::{HeaderMap, Version};
+
+/// What an instance is to the requests that come to it.
+#[derive(Debug, Clone)]
+pub struct Front {
+    /// Its name in CDN-Loop.
+    pub here: LoopToken,
+    /// Which schemes its requests have.
+    pub schemes: Schemes,
+}
+
+/// Which schemes the requests of an instance have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schemes {
+    /// This one, whatever a URL says.
+    Only(Scheme),
+    /// Either: there are proxies in front that tell.
+    Told,
+}
+
+impl Schemes {
+    /// The scheme of a live request for a URL of this one.
+    #[must_use]
+    pub fn of_live<'a>(&'a self, url: &'a Scheme) -> &'a Scheme {
+        match self {
+            Self::Only(scheme) => scheme,
+            Self::Told => url,
+        }
+    }
+}
+
+impl Default for Front {
+    fn default() -> Self {
+        Self { here: LoopToken::new("unnamed"), schemes: Schemes::Told }
+    }
+}
+
+/// Whether a request with these fields has passed this instance before (RFC 8586); where not, writes into them which way
+/// it came: Via, CDN-Loop, and both families of forwarding fields in place of whatever is there.
+pub(super) fn mark(
+    headers: &mut HeaderMap,
+    version: Version,
+    target: &Target,
+    context: &RequestContext,
+    here: &LoopToken,
+) -> Passage {
+    if here.passage(headers) == Passage::Again {
+        return Passage::Again;
+    }
+    here.append_to(headers);
+    append_via(headers, version);
+    let RequestContext { client, proxies, .. } = context;
+    set_forwarding(
+        headers,
+        ForwardingContext { client: *client, proxies, scheme: target.scheme(), host: target.authority() },
+    );
+    Passage::First
+}

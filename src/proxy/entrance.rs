@@ -1,0 +1,81 @@
+//! What a request is made into at the door, before the handler sees it: what nobody believes is removed, what trusted
+//! proxies tell takes its place, and what only one version of HTTP writes in its own way is written as all others do.
+
+use super::client::RequestId;
+use crate::semantics::trust::{Trust, Way, X_REQUEST_ID};
+use http::header::{COOKIE, HOST};
+use http::{HeaderMap, HeaderValue, Request, Uri, Version};
+
+/// Who is believed, and whom a request is for that does not say.
+#[derive(Debug, Clone, Default)]
+pub struct Entrance {
+    /// `listen.trusted_proxies`, `forwarded`, `trust_host` and `scheme`.
+    pub trust: Trust,
+    /// `listen.default_host`: of an HTTP/1.0 request without Host; none: such a request is refused.
+    pub default_host: Option<HeaderValue>,
+}
+
+impl Entrance {
+    /// Lets a request in that came this way, under this id.
+    pub(super) fn let_in<B>(&self, request: &mut Request<B>, way: &Way, id: &RequestId) {
+        if request.version() == Version::HTTP_2 {
+            join_cookies(request.headers_mut());
+        }
+        if request.version() == Version::HTTP_10
+            && request.uri().authority().is_none()
+            && !request.headers().contains_key(HOST)
+            && let Some(host) = &self.default_host
+        {
+            request.headers_mut().insert(HOST, host.clone());
+        }
+        self.clean(request.headers_mut(), way);
+        if way.host.is_some() {
+            *request.uri_mut() = without_authority(request.uri());
+        }
+        request.headers_mut().insert(X_REQUEST_ID, id.to_header_value());
+    }
+
+    /// Replaces what the fields of a request say of its way by what is believed.
+    pub(super) fn clean(&self, headers: &mut HeaderMap, way: &Way) {
+        self.trust.remove_the_unbelieved(headers, way.peer);
+        if let Some(host) = &way.host {
+            headers.insert(HOST, host.clone());
+        }
+    }
+}
+
+/// Over HTTP/2 a client may split its cookies over several lines, which mean nothing to anyone else: RFC 9113 section
+/// 8.2.3.
+fn join_cookies(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+/// The target in origin form, where another host than the one that it names is meant.
+fn without_authority(uri: &Uri) -> Uri {
+    uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_9113_8_2_3_cookie_lines_become_one() {
+        for (lines, expected) in
+            [(&[][..], None), (&["a=1"], Some("a=1")), (&["a=1", "b=2", "c=3; d=4"], Some("a=1; b=2; c=3; d=4"))]
+        {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(COOKIE, HeaderValue::from_static(line));
+            }
+            join_cookies(&mut headers);
+            assert_eq!(headers.get_all(COOKIE).iter().count(), usize::from(expected.is_some()));
+            assert_eq!(headers.get(COOKIE).map(|line| line.to_str().unwrap()), expected, "{lines:?}");
+        }
+    }
+}
