@@ -11,6 +11,7 @@ use crate::invalidation::Standing;
 use crate::rules::route::SetCookieRule;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::policy::ExchangeTimes;
+use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::sharing::Shareability;
 use crate::semantics::update::{self, HeadFreshening, Validation};
@@ -91,8 +92,11 @@ impl Fetch {
         let memory = self.engine.memory();
         let Some(variants) = memory.peek(&self.request.key) else { return };
         let Some(stored) = variants.entries().iter().find(|entry| self.request.picks(entry)) else { return };
+        let sets_cookie =
+            self.request.route.set_cookie == SetCookieRule::Refuse && response.headers().contains_key(SET_COOKIE);
         // What the answer to one client's own words says is not said of what others get.
-        if stored.part().is_some() || !self.request.may_speak_for(stored) || self.is_hard_purged(stored) {
+        let speaks_for_others = !sets_cookie && self.request.may_speak_for(stored);
+        if stored.part().is_some() || !speaks_for_others || self.is_hard_purged(stored) {
             return;
         }
         let length = stored.body().identity_bytes();
@@ -114,8 +118,14 @@ impl Fetch {
         stamp: Stamp,
     ) -> (Arc<Entry>, Shareability) {
         let mut newer = newer.clone();
-        if self.request.route.set_cookie != SetCookieRule::Store {
-            newer.remove(SET_COOKIE);
+        match self.request.route.set_cookie {
+            // As a whole answer with the field would be: what it says of freshness is said to one user.
+            SetCookieRule::Refuse if newer.contains_key(SET_COOKIE) => {
+                self.engine.memory().discard(&self.request.key, stored);
+                return (Arc::clone(stored), Shareability::Alone(Reason::SetCookie));
+            }
+            SetCookieRule::Refuse | SetCookieRule::Store => {}
+            SetCookieRule::Strip => drop(newer.remove(SET_COOKIE)),
         }
         let headers = update::merged(&stored.headers(), &newer);
         let sent = self.request.fetch_headers();

@@ -319,16 +319,21 @@ impl FetchLeases {
         }
     }
 
-    /// First the lease, then the word: who hears it and asks for the lease finds it free.
+    /// First the lease, then the word: who hears it and asks for the lease finds it free. Where another has taken it over,
+    /// whoever waits now waits for that one's word.
     async fn release(&self, ended: &Ended) -> Result<(), LinkError> {
         let mut get = cmd("GET");
         get.arg(&ended.name);
         let held = self.background.call(&get, BACKGROUND_DEADLINE).await?;
         // Between this look and the next command another may get the lease; losing it costs a fetch, nothing else.
-        if from_redis_value::<Option<String>>(held).ok().flatten().as_ref() == Some(&ended.value) {
-            let mut del = cmd("DEL");
-            del.arg(&ended.name);
-            self.background.call(&del, BACKGROUND_DEADLINE).await?;
+        match from_redis_value::<Option<String>>(held).ok().flatten() {
+            Some(held) if held != ended.value => return Ok(()),
+            Some(_) => {
+                let mut del = cmd("DEL");
+                del.arg(&ended.name);
+                self.background.call(&del, BACKGROUND_DEADLINE).await?;
+            }
+            None => {}
         }
         let fields = [("fetch", ended.name.clone()), ("word", ended.word.label().to_owned())];
         let word = streams::append(&self.options.names.fetched(), None::<EntryId>, Some(WORDS_MAX), &fields);

@@ -124,3 +124,14 @@ async fn invariant_4_a_field_that_is_private_is_not_stored_with_the_rest() {
     let other = scenario.get("/p").await;
     other.body("shared").without("X-Account");
 }
+
+#[tokio::test]
+async fn invariant_4_a_304_that_sets_a_cookie_makes_nobodys_page_fresh_for_others() {
+    let scenario = Setup::route("").start().await;
+    let page = |user: &str| reply(200).header("Cache-Control", "no-cache").header("ETag", "\"1\"").body(user);
+    let told = reply(304).header("ETag", "\"1\"").header("Cache-Control", "max-age=60").header("Set-Cookie", "seen=1");
+    scenario.origin.on_each("/p", [page("one's"), told, page("the other's")]);
+    scenario.get("/p").await.body("one's");
+    scenario.get("/p").await.body("one's").says("fwd-status=304");
+    scenario.get("/p").await.body("the other's").not_a_hit();
+}
