@@ -10,6 +10,7 @@ mod scenarios {
     mod binary;
     mod body_tags;
     mod bypass;
+    mod client_directives;
     mod compression;
     mod demo;
     mod events;

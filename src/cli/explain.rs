@@ -83,6 +83,9 @@ fn render(explanation: &Value) -> String {
         }
     }
     section(&mut lines, "directives of the request", &explanation["request_directives"]);
+    if explanation["client_directives"] == "ignore" {
+        lines.push("  client_directives = \"ignore\": its no-cache, max-age=0 and Pragma count for nothing".to_owned());
+    }
     for stored in explanation["stored"].as_array().into_iter().flatten() {
         lines.extend(render_stored("stored", stored));
     }

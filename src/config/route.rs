@@ -47,6 +47,9 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     if let Some(set_cookie) = &raw.set_cookie {
         route.set_cookie = set_cookie.value.0;
     }
+    if let Some(directives) = &raw.client_directives {
+        route.client_directives = directives.value.0;
+    }
     if let Some(Placed { value: true, .. }) = raw.compress {
         route.compression = CompressionRule::Gzip;
     }

@@ -7,7 +7,7 @@ use super::rules_lint;
 use super::table::{Placed, Reader, raw_table};
 use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, words};
 use crate::rules::lifetime::OriginPrecedence;
-use crate::rules::route::SetCookieRule;
+use crate::rules::route::{ClientDirectives, SetCookieRule};
 use crate::rules::{Route, RuleSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,6 +85,10 @@ raw_table! {
         /// What to do with an answer that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it
         /// is. Default: "refuse".
         set_cookie: SetCookieWord,
+        /// What a client's no-cache, max-age=0 and Pragma do: "obey": each asks the origin; "collapse": those who come
+        /// together share one validation; "ignore": nothing. no-store and only-if-cached are obeyed always. Default:
+        /// "collapse".
+        client_directives: ClientDirectivesWord,
         /// Whether compressible bodies of 1 KiB and more are kept gzip-coded. Default: false.
         compress: bool,
         /// The largest body stored. Default: "8MiB".
@@ -164,6 +168,15 @@ words! {
     enum OriginWord => OriginPrecedence {
         respect = OriginPrecedence::Respect,
         override = OriginPrecedence::Override,
+    }
+}
+
+words! {
+    /// `client_directives`
+    enum ClientDirectivesWord => ClientDirectives {
+        obey = ClientDirectives::Obey,
+        collapse = ClientDirectives::Collapse,
+        ignore = ClientDirectives::Ignore,
     }
 }
 

@@ -69,6 +69,7 @@ fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
         place("bypass", raw.bypass.as_ref()),
         place("tags", raw.tags.as_ref()),
         place("set_cookie", raw.set_cookie.as_ref()),
+        place("client_directives", raw.client_directives.as_ref()),
         place("compress", raw.compress.as_ref()),
         place("max_body", raw.max_body.as_ref()),
         place("coalesce_wait", raw.coalesce_wait.as_ref()),

@@ -116,6 +116,9 @@ pub struct Explanation {
     pub fetch_headers: BTreeMap<String, Vec<String>>,
     /// The request's cache directives.
     pub request_directives: BTreeMap<String, Vec<String>>,
+    /// What the route does about a client's no-cache, max-age=0 and Pragma: `obey`, `collapse` or `ignore`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_directives: Option<&'static str>,
     /// What is stored under the key in this instance's memory.
     pub stored: Vec<StoredExplained>,
     /// What the shared tier holds; none where there is no such tier, or nothing is looked up.
@@ -164,6 +167,7 @@ impl Engine {
             key: None,
             fetch_headers: shown(&sent, |_| true),
             request_directives: shown(headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
+            client_directives: None,
             stored: Vec::new(),
             shared: None,
             would: Would { outcome: outcome.label(), because: why.into(), alone: None, known_uncacheable: None },
@@ -201,6 +205,7 @@ impl Engine {
             key: Some(request.key.to_string()),
             fetch_headers: shown(&request.fetch_headers(), |_| true),
             request_directives: shown(&request.headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
+            client_directives: Some(request.route.client_directives.label()),
             stored: self.explain_variants(request, variants.as_ref(), now),
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
             would: Would { outcome: outcome.label(), because: why.into(), alone, known_uncacheable },

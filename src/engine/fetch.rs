@@ -18,7 +18,6 @@ use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, Sha
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::fleet::fetch_leases::{Claim, FetchLease, WhyAlone};
-use crate::invalidation::Currency;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::policy::ExchangeTimes;
@@ -101,6 +100,9 @@ impl Fetch {
             Turn::Granted(permit) => self.duty.permit = permit,
             Turn::Refused => return self.fail(Arc::new(OriginFailure::of(Reason::MissLimit)), reply),
         }
+        if let Some(leader) = &self.duty.leader {
+            leader.begin();
+        }
         loop {
             // In this order: what a purge that comes in between covers is stamped below it.
             let stamp = self.engine.invalidation().applied();
@@ -157,17 +159,14 @@ impl Fetch {
         None
     }
 
-    /// Where a purge may have been missed, nobody takes what was asked for before they came. So that those who come
-    /// together share a fetch all the same, one that begins beside another gives them a moment to join.
+    /// Who wants an answer newer than their request does not join a fetch under way: the next begins at once. So that
+    /// those who come together share one all the same, one that begins beside another gives them a moment to join.
     async fn gather(&mut self) {
         let Some(leader) = &mut self.duty.leader else { return };
         let predecessor = leader.take_predecessor();
-        if let Some(mut predecessor) =
-            predecessor.filter(|_| self.engine.invalidation().currency() == Currency::Unproven)
-        {
+        if let Some(mut predecessor) = predecessor.filter(|_| self.engine.wants_newer(&self.request)) {
             drop(tokio::time::timeout(GATHERING, predecessor.announcement()).await);
         }
-        leader.begin();
     }
 
     fn headers(&self, wanted: &Wanted) -> HeaderMap {

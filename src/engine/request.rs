@@ -5,6 +5,7 @@ use crate::coalesce::flights::Role;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
+use crate::rules::route::ClientDirectives;
 use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::{Membership, Tag, TagError, Tags};
 use crate::semantics::cache_control::RequestDirectives;
@@ -18,13 +19,14 @@ use crate::semantics::vary::{VariantKey, Vary, is_best_language};
 use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, RANGE};
 use http::{Extensions, HeaderMap, HeaderName, Method};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Whether a request may share a fetch with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sharing {
     /// It may lead or follow.
     Shared,
+    /// It may lead, or follow one that has not asked the origin yet: it wants an answer newer than itself, and why.
+    Gathered(Reason),
     /// It fetches on its own, and why.
     Alone(Reason),
 }
@@ -62,7 +64,10 @@ pub(super) struct CacheableRequest {
 impl CacheableRequest {
     /// Settles key and directives of a request that `route` may answer from the cache.
     pub(super) fn new(head: http::request::Parts, target: Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
-        let directives = RequestDirectives::parse(&head.headers);
+        let directives = match (RequestDirectives::parse(&head.headers), route.client_directives) {
+            (said, ClientDirectives::Ignore) => said.without_validation(),
+            (said, ClientDirectives::Obey | ClientDirectives::Collapse) => said,
+        };
         let (method, extensions) = (head.method, head.extensions);
         Self { method, directives, extensions, ..Self::plain(Arc::new(head.headers), target, route, rules) }
     }
@@ -83,19 +88,14 @@ impl CacheableRequest {
         if self.directives.no_store {
             return Sharing::Alone(Reason::RequestNoStore);
         }
-        if self.directives.no_cache {
-            return Sharing::Alone(Reason::RequestNoCache);
-        }
-        if self.directives.pragma_no_cache {
-            return Sharing::Alone(Reason::RequestPragma);
-        }
-        if self.directives.max_age == Some(Duration::ZERO) {
-            return Sharing::Alone(Reason::RequestMaxAge);
-        }
         if self.method == Method::HEAD || self.headers.contains_key(RANGE) {
             return Sharing::Alone(Reason::HeadOrRange);
         }
-        Sharing::Shared
+        match (self.directives.wants_validation(), self.route.client_directives) {
+            (None, _) | (_, ClientDirectives::Ignore) => Sharing::Shared,
+            (Some(why), ClientDirectives::Collapse) => Sharing::Gathered(why),
+            (Some(why), ClientDirectives::Obey) => Sharing::Alone(why),
+        }
     }
 
     /// Whether it carries credentials that its key does not hold and the origin is sent.
@@ -138,9 +138,11 @@ impl CacheableRequest {
         self.route.leaves_cookies_undecided() && self.headers.contains_key(COOKIE)
     }
 
-    /// Whether it may take an answer that another request fetched.
+    /// Whether it may take an answer that another request fetched, one that [`Self::sharing`] lets it wait for.
     pub(super) fn may_take(&self, answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> bool {
-        shareability(answer, lifetime, &self.directives, now) == Shareability::Shared
+        // An answer that was asked for after it came is the origin's word that it wants.
+        let others = self.directives.clone().without_validation();
+        shareability(answer, lifetime, &others, now) == Shareability::Shared
     }
 
     /// What a stored entry was to others when it came: where it is to be asked for each time, nobody waits for anybody.

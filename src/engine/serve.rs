@@ -119,9 +119,14 @@ impl Engine {
         // What tags a body holds is not known before its end: then any purge may be one of it.
         (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
             && self.standing_by_rules(request, flight.stamp) == Standing::Clear
-            // While purges may be missed, nothing is shared that was asked for before this request came.
-            && (flight.progress == Progress::Gathering || invalidation.currency() == Currency::Proven)
+            && (flight.progress == Progress::Gathering || !self.wants_newer(request))
             && flight.said.is_none_or(|said| self.suits(request, said))
+    }
+
+    /// Whether only what is asked for after it came answers this request: where purges may be missed, and where its client
+    /// wants the origin's own word.
+    pub(super) fn wants_newer(&self, request: &CacheableRequest) -> bool {
+        self.invalidation().currency() == Currency::Unproven || matches!(request.sharing(), Sharing::Gathered(_))
     }
 
     /// Whether what a leader has announced is for a request that comes only now.

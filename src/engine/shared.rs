@@ -134,6 +134,7 @@ impl Engine {
 fn may_be_shared(request: &CacheableRequest) -> bool {
     match request.sharing() {
         Sharing::Shared => true,
+        Sharing::Gathered(_) => false,
         Sharing::Alone(why) => matches!(why, Reason::Authorized | Reason::HeadOrRange),
     }
 }

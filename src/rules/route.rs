@@ -33,6 +33,29 @@ pub enum SetCookieRule {
     Store,
 }
 
+/// What a client's `no-cache`, `max-age=0` and Pragma do. Its `no-store` and `only-if-cached` are obeyed always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientDirectives {
+    /// Each such request asks the origin on its own.
+    Obey,
+    /// Those who come together share one validation.
+    Collapse,
+    /// As if they were not said.
+    Ignore,
+}
+
+impl ClientDirectives {
+    /// The word that rules use.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Obey => "obey",
+            Self::Collapse => "collapse",
+            Self::Ignore => "ignore",
+        }
+    }
+}
+
 /// Whether stored bodies are kept gzip-coded where that helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompressionRule {
@@ -69,6 +92,8 @@ pub struct Route {
     pub set_cookie: SetCookieRule,
     /// Gzip at rest.
     pub compression: CompressionRule,
+    /// What clients may ask of the cache.
+    pub client_directives: ClientDirectives,
     /// The largest body stored, in bytes.
     pub max_body_bytes: u64,
     /// How long a follower waits for a shared fetch's head before it asks on its own.
@@ -111,6 +136,7 @@ impl Route {
             tags: Vec::new(),
             set_cookie: SetCookieRule::Refuse,
             compression: CompressionRule::Off,
+            client_directives: ClientDirectives::Collapse,
             max_body_bytes: MAX_BODY_BYTES_DEFAULT,
             coalesce_wait: COALESCE_WAIT_DEFAULT,
             read_timeout: None,

@@ -4,6 +4,7 @@ use super::{Expected, assert_problems, refused};
 use http::HeaderValue;
 use larder::config::{Problem, check_rules_text};
 use larder::rules::Route;
+use larder::rules::route::ClientDirectives;
 use std::sync::Arc;
 
 fn route(keys: &str) -> Arc<Route> {
@@ -26,6 +27,10 @@ fn every_key_reaches_its_option() {
     assert!(bypass.headers.is_match("x-preview") && !bypass.headers.is_match("x-ray"));
     assert!(bypass.query.is_match("filter[a]") && !bypass.query.is_match("filtera"));
     assert!(route("").bypass.is_none());
+    assert_eq!(route("").client_directives, ClientDirectives::Collapse);
+    for word in [ClientDirectives::Obey, ClientDirectives::Collapse, ClientDirectives::Ignore] {
+        assert_eq!(route(&format!("client_directives = \"{}\"", word.label())).client_directives, word);
+    }
     let keys = "vary_origin = [\"https://a.test\"]\nstrip_prefix = \"/shop\"\nadd_prefix = \"/v2/api\"\n\
                 upstream_host = \"API.internal:8000\"\nset_request_headers = { X-Key = \"a b\", x-other = \"c\" }\n\
                 remove_request_headers = [\"X-Debug\", \"accept-encoding\"]";
@@ -59,6 +64,10 @@ const BAD: &[(&str, &[Expected])] = &[
     ("bypass = { cookie = [\"a\"] }", &[(3, 12, "unknown key `cookie`", Some("did you mean `cookies`?"))]),
     ("bypass = { cookies = [\"a b\"] }", &[(3, 23, "`a b` is no name of a cookie", None)]),
     ("bypass = { headers = [\"*:\"] }", &[(3, 23, "`*:` is no name of a header", None)]),
+    (
+        "client_directives = \"ignored\"",
+        &[(3, 21, "`ignored` is none of the values that this key can have", Some("did you mean `ignore`?"))],
+    ),
     ("bypass = { query = [\"\"] }", &[(3, 21, "`` is no name of a parameter", None)]),
     (
         "vary_origin = [\"*\", \"https://A.test:443/x\", \"ftp://a.test\"]",

@@ -120,3 +120,30 @@ async fn invariant_2_without_redis_each_instance_fetches_once() {
     house.one.origin.saw("/p", 2);
     house.redis.resume();
 }
+
+#[tokio::test]
+async fn invariant_2_validations_while_redis_is_away_do_not_wait_for_one_another() {
+    let mut house = House::with("partition_grace = \"1s\"").await;
+    let answer = reply(200).header("Cache-Control", "max-age=60").header("ETag", "\"1\"");
+    house.one.origin.on("/p", answer.clone().body("hot"));
+    house.one.fetch(&shop("/p")).await.body("hot");
+    house.redis.kill();
+    let validated = |answer: &crate::support::expect::Response| answer.cache_status().contains("detail=unproven");
+    house.one.until("hits being validated", &shop("/p"), validated).await;
+    let before = house.one.origin.requests("/p").len();
+    let gate = Barrier::new();
+    house.one.origin.on("/p", reply(304).header("ETag", "\"1\"").hold(&gate));
+    let mut waiting = vec![house.one.begin(&shop("/p")).await];
+    gate.reached_by(1).await;
+    // The next begins at once, for all who come together.
+    for _ in 0..19 {
+        waiting.push(house.one.begin(&shop("/p")).await);
+    }
+    gate.reached_by(2).await;
+    gate.open();
+    for client in &mut waiting {
+        client.response().await.status(200).body("hot");
+    }
+    let fetches = house.one.origin.requests("/p").len() - before;
+    assert!(fetches < 20, "{fetches} validations for 20 clients");
+}

@@ -24,6 +24,7 @@ pub(super) struct User {
     pub(super) name: String,
     method: String,
     range: Option<String>,
+    field: Option<(String, String)>,
 }
 
 /// Users who are not Alice.
@@ -34,7 +35,7 @@ pub(super) fn others(count: usize) -> impl Iterator<Item = User> {
 impl User {
     /// A GET of the user with this cookie.
     pub(super) fn of(name: &str) -> Self {
-        Self { name: name.to_owned(), method: "GET".to_owned(), range: None }
+        Self { name: name.to_owned(), method: "GET".to_owned(), range: None, field: None }
     }
 
     /// With this method and range.
@@ -44,10 +45,16 @@ impl User {
         self
     }
 
+    /// With this field.
+    pub(super) fn saying(mut self, name: &str, value: &str) -> Self {
+        self.field = Some((name.to_owned(), value.to_owned()));
+        self
+    }
+
     fn lines(&self) -> Vec<(String, String)> {
         let cookie = ("Cookie".to_owned(), self.name.clone());
         let range = self.range.clone().map(|range| ("Range".to_owned(), range));
-        std::iter::once(cookie).chain(range).collect()
+        std::iter::once(cookie).chain(range).chain(self.field.clone()).collect()
     }
 
     /// Sends the request on a connection of its own; the answer is still to come.
