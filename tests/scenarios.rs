@@ -14,6 +14,7 @@ mod scenarios {
     mod compression;
     mod demo;
     mod events;
+    mod failing_servers;
     mod fetch_safety;
     mod framework;
     mod hard_after_soft;
@@ -29,6 +30,7 @@ mod scenarios {
     mod invariant_9_hostile;
     mod leaving_clients;
     mod loops;
+    mod origin_messages;
     mod quiet_streams;
     mod ranges;
     mod reloaded_rules;

@@ -26,7 +26,7 @@ pub(super) enum Again {
 }
 
 impl Again {
-    pub(super) fn elsewhere(spare: Spare) -> Self {
+    pub(super) fn elsewhere(spare: Box<Spare>) -> Self {
         spare.into_outgoing().map_or(Self::Never, |outgoing| Self::Elsewhere(Box::new(outgoing)))
     }
 }
@@ -34,7 +34,7 @@ impl Again {
 /// What became of a try.
 pub(super) enum Attempted {
     /// An answer, and the request again where that was to be kept.
-    Answered(http::Response<Body>, Option<Spare>),
+    Answered(http::Response<Body>, Option<Box<Spare>>),
     Failed(Failed, Again),
 }
 

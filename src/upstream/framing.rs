@@ -59,7 +59,9 @@ fn number(member: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn fields(lines: &[(&str, &str)]) -> HeaderMap {
+    type Lines<'a> = &'a [(&'a str, &'a str)];
+
+    fn fields(lines: Lines<'_>) -> HeaderMap {
         let name = |name: &str| match name {
             "te" => TRANSFER_ENCODING,
             _ => CONTENT_LENGTH,
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn rfc_9112_6_3_a_length_is_one_number() {
-        let rows: [(&[(&str, &str)], Option<&str>); 13] = [
+        let rows: [(Lines, Option<&str>); 13] = [
             (&[("cl", "2")], Some("2")),
             (&[("cl", "2, 2")], Some("2")),
             (&[("cl", "2,2 ,2")], Some("2")),
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn rfc_9112_6_1_only_chunked_is_decoded_and_whatever_else_is_refused() {
-        let refused: [&[(&str, &str)]; 8] = [
+        let refused: [Lines; 8] = [
             &[("te", "gzip, chunked")],
             &[("te", "gzip"), ("te", "chunked")],
             &[("te", "xchunked")],

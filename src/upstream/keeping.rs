@@ -98,7 +98,7 @@ pub(super) fn said(headers: &HeaderMap) -> Option<Duration> {
         name.trim().eq_ignore_ascii_case("timeout").then(|| value.trim().parse::<u32>().ok())?
     })?;
     let timeout = Duration::from_secs(seconds.into());
-    Some(timeout - MARGIN.min(timeout / 2))
+    Some(timeout.saturating_sub(MARGIN.min(timeout / 2)))
 }
 
 #[cfg(test)]

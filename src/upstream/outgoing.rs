@@ -53,8 +53,8 @@ pub(super) struct Spare {
 
 impl Spare {
     /// The request; none where too much of its body is gone.
-    pub(super) fn into_outgoing(self) -> Option<Outgoing> {
-        let Self { head, mut exchange } = self;
+    pub(super) fn into_outgoing(self: Box<Self>) -> Option<Outgoing> {
+        let Self { head, mut exchange } = *self;
         let body = match &exchange.repeat {
             Repeat::Never => return None,
             Repeat::Head => RequestBody::empty(),
@@ -138,7 +138,7 @@ impl Outgoing {
     }
 
     /// The same request again, where sending it twice does no harm: RFC 9110 section 9.2.2.
-    pub(super) fn repeat(&self) -> Option<Spare> {
+    pub(super) fn repeat(&self) -> Option<Box<Spare>> {
         let repeat = match &self.exchange.repeat {
             Repeat::Never => return None,
             Repeat::Head => Repeat::Head,
@@ -150,7 +150,7 @@ impl Outgoing {
         head.headers_mut().clone_from(self.request.headers());
         head.extensions_mut().clone_from(self.request.extensions());
         let (upload, method) = (self.exchange.upload.clone(), self.exchange.method.clone());
-        Some(Spare { head, exchange: Exchange { upload, method, repeat, ..self.exchange } })
+        Some(Box::new(Spare { head, exchange: Exchange { upload, method, repeat, ..self.exchange } }))
     }
 
     /// Which connections it may use. What is too long to be kept may turn out not to be repeatable.

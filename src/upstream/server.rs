@@ -194,7 +194,7 @@ impl Server {
         mut error: TrySendError<http::Request<RequestBody>>,
         usage: Usage,
         exchange: Exchange,
-        spare: Option<Spare>,
+        spare: Option<Box<Spare>>,
     ) -> Attempted {
         if let Usage::Used(waited) = usage {
             self.connections.keeping.closed(waited, Instant::now());

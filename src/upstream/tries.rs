@@ -25,7 +25,8 @@ pub(super) struct Tries<'a> {
     terms: &'a Terms,
     /// Those that have been asked, by index.
     asked: Vec<usize>,
-    tries: u32,
+    /// How many there have been.
+    count: u32,
     /// Tries left of a request that may have been received.
     left: u32,
     /// The answer of a server that would rather not, while another is asked.
@@ -43,7 +44,7 @@ impl<'a> Tries<'a> {
     pub(super) fn new(shared: &'a Shared, terms: &'a Terms) -> Self {
         shared.budget.request(shared.roster.now());
         let left = shared.options.retries.attempts;
-        Self { shared, terms, asked: Vec::new(), tries: 0, left, unwilling: None }
+        Self { shared, terms, asked: Vec::new(), count: 0, left, unwilling: None }
     }
 
     /// Tries until there is an answer, or no further try is allowed.
@@ -57,7 +58,7 @@ impl<'a> Tries<'a> {
         loop {
             let server = &self.shared.servers[chosen];
             let (began, began_at) = (self.shared.roster.now(), Instant::now());
-            self.tries += 1;
+            self.count += 1;
             let attempted = server.attempt(outgoing, allowed, spares, self.terms).await;
             match self.judge(attempted, chosen, began, began_at) {
                 Next::Done(result) => {
@@ -81,7 +82,7 @@ impl<'a> Tries<'a> {
     /// Writes down who was asked last.
     fn note(&self, server: &Server) {
         if let Some(note) = &self.terms.note {
-            note.add(Exchanged { server: Arc::clone(server.name()), took: self.terms.took(), tries: self.tries });
+            note.add(Exchanged { server: Arc::clone(server.name()), took: self.terms.took(), tries: self.count });
         }
     }
 
@@ -103,7 +104,7 @@ impl<'a> Tries<'a> {
                 match (failed.reason, &again) {
                     (Reason::UpstreamConnect, _) => roster.failed(index, "it takes no connections"),
                     // A deadline that other servers have used up says nothing of this one.
-                    (Reason::UpstreamTimeout, _) if self.tries == 1 || self.terms.may_go_on() => {
+                    (Reason::UpstreamTimeout, _) if self.count == 1 || self.terms.may_go_on() => {
                         roster.failed(index, "it does not answer in time");
                     }
                     // What was closed while it waited is no failure.
@@ -117,9 +118,9 @@ impl<'a> Tries<'a> {
     }
 
     /// 502, 503 and 504 of one server are not the answer as long as another may have one.
-    fn after_unwilling(&mut self, response: Response<Body>, spare: Option<Spare>, index: usize) -> Next {
+    fn after_unwilling(&mut self, response: Response<Body>, spare: Option<Box<Spare>>, index: usize) -> Next {
         let spare = spare.filter(|spare| spare.is_safe() && spare.is_head_only());
-        match spare.filter(|_| self.has_other(index) && self.may_try_again()).and_then(Spare::into_outgoing) {
+        match spare.filter(|_| self.has_other(index) && self.may_try_again()).and_then(|spare| spare.into_outgoing()) {
             Some(outgoing) => {
                 self.unwilling = Some(response);
                 Next::OtherServer(Box::new(outgoing))
@@ -135,7 +136,7 @@ impl<'a> Tries<'a> {
                 Next::OtherServer(outgoing)
             }
             Again::Elsewhere(outgoing) if self.has_other(index) && self.may_try_again() => Next::OtherServer(outgoing),
-            _ => Next::Done(self.unwilling.take().map_or(Err(failed), Ok)),
+            _ => Next::Done(self.unwilling.take().ok_or(failed)),
         }
     }
 
