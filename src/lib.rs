@@ -16,6 +16,7 @@ pub mod histogram;
 pub mod semantics;
 
 pub mod entry;
+pub mod in_flight;
 pub mod key;
 pub mod rules;
 pub mod scope;

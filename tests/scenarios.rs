@@ -24,6 +24,7 @@ mod scenarios {
     mod invariant_3_truncation;
     mod invariant_4_privacy;
     mod invariant_4_sharing;
+    mod invariant_6_in_flight;
     mod invariant_6_memory;
     mod invariant_7_rules;
     mod invariant_8_pass_through;

@@ -12,10 +12,11 @@ use crate::config::{Config, LoadedRules};
 use crate::engine::arrival::{Front, Schemes};
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
+use crate::in_flight::InFlight;
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::metrics::Metrics;
-use crate::metrics::sources::{MetricSources, ServerUsage, TierUsage};
+use crate::metrics::sources::{InFlightUsage, MetricSources, ServerUsage, TierUsage};
 use crate::proxy;
 use crate::proxy::observer::{Observer, Observers};
 use crate::semantics::forwarding::LoopToken;
@@ -118,7 +119,7 @@ impl Parts {
         let LoadedRules { rule_set, warnings, sources } =
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
-        let memory = Arc::new(MemoryTier::new(config.memory));
+        let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
         let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };
         let (invalidation, shared, mut tasks, usage) = if let Some(fleet) = fleet {
@@ -197,9 +198,14 @@ fn metric_sources(
 ) -> MetricSources {
     let (engine, events) = (Arc::clone(engine), Arc::clone(events));
     let invalidation = Arc::clone(engine.invalidation());
+    let in_flight = Arc::clone(engine.in_flight());
     let (memory, upstream, rules) = (Arc::clone(memory), Arc::clone(upstream), Arc::clone(rules));
     MetricSources {
         tiers: Box::new(move || vec![TierUsage::of_memory(&memory.usage())]),
+        in_flight: Box::new(move || InFlightUsage {
+            held_bytes: in_flight.held_bytes(),
+            cut_off: in_flight.cut_off_total(),
+        }),
         servers: Box::new(move || upstream.stats().iter().map(ServerUsage::of).collect()),
         rules: Box::new(move || rules.usage()),
         refreshes: Box::new(move || engine.refreshes()),

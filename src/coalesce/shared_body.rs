@@ -1,8 +1,10 @@
 //! A body that one task writes and many read while it grows.
 //!
-//! The writer never waits for readers up to the retained size, and goes on without any. Past it the body can't be
-//! stored any more, so no new reader may come, the part that all readers have passed is dropped, and the writer waits
-//! for the slowest of them to come within a window; once all are gone it is told to stop.
+//! The writer never waits for readers up to the retained size, and goes on without any. Past it, and where bodies under
+//! way hold too much in all, the body can't be stored any more: no new reader may come, the part that all readers have
+//! passed is dropped, and the writer waits for the slowest of them to come within a window; once all are gone it is told
+//! to stop. A reader that is furthest behind when there is no room is cut off, so a slow one holds up neither the others
+//! nor the memory for long.
 //!
 //! Objects: one [`SharedBodyWriter`], any number of [`SharedBody`] handles and [`SharedBodyReader`]s over one state
 //! under one short mutex, never held across an await. Wakers are taken out under the lock and woken after it. Pieces
@@ -13,18 +15,20 @@ mod state;
 
 pub use reader::SharedBodyReader;
 
+use crate::in_flight::{Behind, HeldBody, InFlight, Room as Space};
 use bytes::Bytes;
 use http::HeaderMap;
 use state::{End, Room, State};
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How far the writer may be ahead of the slowest reader once a body is past its retained size.
-pub const WINDOW_BYTES: usize = 1024 * 1024;
+/// How long a reader may take nothing while the writer waits for it and others wait for the writer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a body ended before its end. Reaches every reader, so that each client sees a truncated message.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,9 +60,9 @@ pub enum Incomplete {
     /// It was cut short.
     #[error(transparent)]
     Truncated(Truncated),
-    /// It grew past the retained size.
-    #[error("the body is larger than what is retained of it")]
-    Overrun,
+    /// Its beginning is not held any more: it grew past the retained size, or there was no room for it.
+    #[error("the beginning of the body is not held any more")]
+    NotRetained,
 }
 
 /// A complete body.
@@ -77,6 +81,10 @@ pub enum Retention {
     Retained,
     /// The body grew past the retained size.
     Overrun,
+    /// Bodies under way held too much in all.
+    NoRoom,
+    /// It is complete, and whoever wants it now finds it elsewhere.
+    Closed,
 }
 
 /// What a shared body is told at its beginning.
@@ -103,6 +111,9 @@ struct Shared {
     state: Mutex<State>,
     // Told when the body has ended or is no longer retained.
     settled: Notify,
+    in_flight: Arc<InFlight>,
+    /// Its number among the bodies in flight.
+    number: u64,
 }
 
 impl Shared {
@@ -112,18 +123,53 @@ impl Shared {
     }
 }
 
-impl SharedBody {
-    /// An empty body and the writer that fills it.
-    #[must_use]
-    pub fn new(options: SharedBodyOptions) -> (SharedBodyWriter, Self) {
-        Self::with_window(options, WINDOW_BYTES)
+impl HeldBody for Shared {
+    fn behind(&self) -> Vec<Behind> {
+        self.state().behind()
     }
 
-    /// The same with another window than [`WINDOW_BYTES`].
+    fn cut_off(&self, reader: usize) {
+        let woken = self.state().cut_off(reader);
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.in_flight.forget(self.number);
+    }
+}
+
+impl SharedBody {
+    /// An empty body and the writer that fills it. What it holds is charged to `in_flight` by who pushes it; here it
+    /// is only told of, so that its readers can be cut off.
     #[must_use]
-    pub fn with_window(options: SharedBodyOptions, window_bytes: usize) -> (SharedBodyWriter, Self) {
-        let shared = Arc::new(Shared { state: Mutex::new(State::new(options, window_bytes)), settled: Notify::new() });
+    pub fn new(options: SharedBodyOptions, in_flight: &Arc<InFlight>) -> (SharedBodyWriter, Self) {
+        Self::with_window(options, in_flight, usize::MAX)
+    }
+
+    /// The same with a window of at most so many bytes.
+    #[must_use]
+    pub fn with_window(
+        options: SharedBodyOptions,
+        in_flight: &Arc<InFlight>,
+        window_bytes: usize,
+    ) -> (SharedBodyWriter, Self) {
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
+            state: Mutex::new(State::new(options, Arc::clone(in_flight), window_bytes)),
+            settled: Notify::new(),
+            in_flight: Arc::clone(in_flight),
+            number: in_flight.note(shared.clone()),
+        });
         (SharedBodyWriter { shared: Arc::clone(&shared), woken: Vec::new() }, Self { shared })
+    }
+
+    /// Ends what is kept for new readers, once the body is complete and stored or known not to be: those there are read
+    /// on, and what all of them have passed is dropped. Where `stored` is the same body elsewhere in memory, they read
+    /// that one.
+    pub fn close(&self, stored: Option<Bytes>) {
+        self.shared.state().close(stored);
+        self.shared.settled.notify_waiters();
     }
 
     /// A reader from the beginning; `None` where the beginning is not held any more or the body was cut short already:
@@ -151,7 +197,7 @@ impl SharedBody {
     /// Waits until the body is complete.
     ///
     /// # Errors
-    /// Where it was cut short, or, as soon as that is known, where it grew past the retained size.
+    /// Where it was cut short, or, as soon as that is known, where its beginning is not held any more.
     pub async fn complete(&self) -> Result<CompleteBody, Incomplete> {
         loop {
             // A `Notified` hears every `notify_waiters` after its creation, so nothing is lost between look and wait.
@@ -182,25 +228,41 @@ impl SharedBodyWriter {
         self.shared.state().announce_length(length);
     }
 
-    /// Appends a piece and, past the retained size, waits until the slowest reader has come within the window. Where
-    /// the future is dropped while it waits, the piece has been appended all the same.
+    /// Appends a piece and, where the body is not retained, waits until the slowest reader has come within the window.
+    /// One that takes nothing for seconds while others wait for more is cut off. Where the future is dropped while it
+    /// waits, the piece has been appended all the same.
     ///
     /// # Errors
-    /// Where the body is past its retained size and all its readers are gone.
+    /// Where the body is not retained and all its readers are gone.
     pub async fn push(&mut self, piece: Bytes) -> Result<(), AllReadersGone> {
         let before = self.retained();
-        let appended = self.shared.state().append(piece, &mut self.woken);
+        let mut appended = self.shared.state().append(piece, &mut self.woken);
+        if self.shared.in_flight.room() == Space::Taken {
+            appended = self.shared.state().give_up();
+        }
         if before != self.retained() {
             self.shared.settled.notify_waiters();
         }
         self.woken.drain(..).for_each(Waker::wake);
         appended?;
-        poll_fn(|context| match self.shared.state().room(context.waker()) {
-            Room::Now => Poll::Ready(Ok(())),
-            Room::Later => Poll::Pending,
-            Room::Never => Poll::Ready(Err(AllReadersGone)),
-        })
-        .await
+        loop {
+            let room = poll_fn(|context| match self.shared.state().room(context.waker()) {
+                Room::Now => Poll::Ready(Ok(())),
+                Room::Later => Poll::Pending,
+                Room::Never => Poll::Ready(Err(AllReadersGone)),
+            });
+            match tokio::time::timeout(PATIENCE, room).await {
+                Ok(outcome) => return outcome,
+                Err(_) => self.cut_off_stalled(),
+            }
+        }
+    }
+
+    fn cut_off_stalled(&self) {
+        let stalled = self.shared.state().stalled();
+        for reader in stalled {
+            self.shared.cut_off(reader);
+        }
     }
 
     /// Whether all that was pushed is held.

@@ -56,6 +56,8 @@ pub struct Config {
     pub upstream: UpstreamOptions,
     /// `[memory]`
     pub memory: MemoryOptions,
+    /// `limits.in_flight_bytes`, in bytes.
+    pub in_flight_bytes: u64,
     /// `[refresh]`
     pub refresh: RefreshOptions,
     /// `[redis]`; none where this instance stands alone.

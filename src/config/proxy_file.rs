@@ -2,7 +2,7 @@
 
 use super::listen::WebScheme;
 use super::table::{Placed, raw_table};
-use super::values::{DurationText, PercentageText, SizeText, Texts, words};
+use super::values::{DurationText, PercentageText, ShareOrSize, SizeText, Texts, words};
 use super::{LogFormat, LogLevel};
 use crate::semantics::trust::Family;
 
@@ -217,6 +217,10 @@ raw_table! {
         upstream_header_bytes: SizeText,
         /// Field lines of an upstream's answer, and of its trailers; more make a 502. Default: 256.
         upstream_headers: u64,
+        /// What bodies under way may hold that their readers have not taken: a share of `memory.size`, or a size. It
+        /// comes on top of that. Over it the readers furthest behind are cut off, and what begins is neither shared
+        /// nor stored. Half of it is the most that one body may take to be stored. Default: "25%".
+        in_flight_bytes: ShareOrSize,
     }
 }
 

@@ -3,18 +3,21 @@
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
 use super::table::{Placed, Reader};
-use super::values::{DurationText, SizeText, Texts};
+use super::values::{DurationText, ShareOrSize, SizeText, Texts};
 use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence};
 use crate::admin::AdminOptions;
 use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
 use crate::proxy::entrance::Entrance;
-use crate::store::memory::MemoryOptions;
+use crate::store::memory::{IN_FLIGHT_SHARE, MemoryOptions};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The least that bodies under way must be let hold: a buffer for each of a few.
+const IN_FLIGHT_BYTES_MIN: usize = 256 * 1024;
 
 /// Resolves the text of a `proxy.toml` that lies at `path`.
 pub(super) fn resolve(
@@ -66,6 +69,7 @@ impl Resolver<'_> {
         let limits = table(raw.limits.take());
         let proxy = self.proxy((http, entrance), &limits, &table(raw.timeouts.take()));
         let memory = self.memory(&table(raw.memory.take()));
+        let in_flight_bytes = self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory);
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
         let postgres = table(raw.events.take()).postgres.and_then(|postgres| self.postgres(&postgres, fleet.as_ref()));
@@ -90,7 +94,19 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let upstream = self.upstream(upstream, &limits, &upstream_place)?;
-        Some(Config { rules_path, rules_presence, proxy, upstream, memory, refresh, fleet, postgres, admin, log })
+        Some(Config {
+            rules_path,
+            rules_presence,
+            proxy,
+            upstream,
+            memory,
+            in_flight_bytes,
+            refresh,
+            fleet,
+            postgres,
+            admin,
+            log,
+        })
     }
 
     fn proxy(
@@ -120,6 +136,21 @@ impl Resolver<'_> {
             size_bytes: u64::try_from(size).unwrap_or(u64::MAX),
             variants_per_key_max: self.number(raw.variants_per_key.as_ref(), 32, 1..=65_536),
         }
+    }
+
+    fn in_flight_bytes(&mut self, written: Option<&Placed<ShareOrSize>>, memory: MemoryOptions) -> u64 {
+        let default = memory.size_bytes / IN_FLIGHT_SHARE;
+        let Some(written) = written else { return default };
+        #[expect(clippy::cast_precision_loss, reason = "a share of a size need not be exact to the byte")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
+        let bytes = match written.value {
+            ShareOrSize::Share(share) => (memory.size_bytes as f64 * share) as u64,
+            ShareOrSize::Bytes(bytes) => bytes,
+        };
+        let allowed = IN_FLIGHT_BYTES_MIN..=1 << 50;
+        let show = |bytes: usize| bytesize::ByteSize::b(bytes as u64).to_string();
+        let default = usize::try_from(default).unwrap_or(usize::MAX);
+        self.within(Some((bytes, &written.place)), default, &allowed, show) as u64
     }
 
     fn refresh(&mut self, raw: &RawRefresh) -> RefreshOptions {

@@ -88,6 +88,22 @@ impl FromToml for PercentageText {
     }
 }
 
+/// `"25%"`, as a share from 0 to 1, or a size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum ShareOrSize {
+    Share(f64),
+    Bytes(u64),
+}
+
+impl FromToml for ShareOrSize {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        if value.get_ref().as_str().is_some_and(|text| text.trim_end().ends_with('%')) {
+            return PercentageText::from_toml(value, reader).map(|share| Self::Share(share.0));
+        }
+        SizeText::from_toml(value, reader).map(|size| Self::Bytes(size.0))
+    }
+}
+
 /// A request method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MethodText(pub(super) Method);
@@ -210,6 +226,10 @@ macro_rules! schema {
 schema!(DurationText, json_schema!({ "type": "string", "examples": ["500ms", "30s", "5m", "1h", "7d"] }));
 schema!(SizeText, json_schema!({ "type": ["string", "integer"], "minimum": 0, "examples": ["64KiB", "2MiB", "1GiB"] }));
 schema!(PercentageText, json_schema!({ "type": "string", "pattern": "^[0-9]+([.][0-9]+)? *%$", "examples": ["10%"] }));
+schema!(
+    ShareOrSize,
+    json_schema!({ "type": ["string", "integer"], "minimum": 0, "examples": ["25%", "64MiB", "1GiB"] })
+);
 schema!(MethodText, json_schema!({ "type": "string", "examples": ["GET", "POST", "QUERY"] }));
 schema!(
     ByStatus,

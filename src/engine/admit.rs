@@ -5,6 +5,7 @@ use super::body_tags;
 use super::parts;
 use super::request::{CacheableRequest, CookieStanding};
 use crate::clock::Timestamp;
+use crate::coalesce::shared_body::SharedBody;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::body::StoredBody;
@@ -12,6 +13,7 @@ use crate::entry::coding;
 use crate::entry::variants::Variants;
 use crate::entry::{Entry, EntryParts};
 use crate::fleet::fetch_leases::FetchLease;
+use crate::in_flight::Charge;
 use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
 use crate::rules::Route;
@@ -31,6 +33,10 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
+use tokio::sync::SemaphorePermit;
+
+/// Bodies up to this size are coded and searched at once.
+const WORK_BYTES_SMALL: usize = 16 * 1024;
 
 /// The head of an answer that is to be stored, once its body is complete.
 #[derive(Debug)]
@@ -184,7 +190,7 @@ pub(super) fn sent_headers(mut headers: HeaderMap, set_cookie: SetCookieRule) ->
     headers
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -228,8 +234,17 @@ impl Draft {
 impl Engine {
     /// Stores a complete answer, unless a purge has overtaken it; gzip-codes its body first where the route says so
     /// and it helps. Returns the reason: `Stored`, or why not.
-    pub(super) async fn admit(&self, mut draft: Draft, pieces: Vec<Bytes>, lease: Option<Arc<FetchLease>>) -> Reason {
+    ///
+    /// Those who are still reading `shared`, which holds the same body, go on reading it where it is stored.
+    pub(super) async fn admit(
+        &self,
+        mut draft: Draft,
+        pieces: Vec<Bytes>,
+        lease: Option<Arc<FetchLease>>,
+        shared: &SharedBody,
+    ) -> Reason {
         let key = draft.key.clone();
+        let _work = self.work_on(pieces.iter().map(Bytes::len).sum()).await;
         if let Some(body_tags) = draft.route.body_tags.clone() {
             let Some(found) = body_tags::read(body_tags, &draft, &pieces).await else {
                 return Reason::BodyTagsUnreadable;
@@ -245,9 +260,20 @@ impl Engine {
         let entry = Arc::new(draft.into_entry(body, self));
         let reason = self.admit_entry(&key, &entry, shareability);
         if reason == Reason::Stored {
+            if entry.part().is_none() && !entry.body().is_gzipped() {
+                shared.close(entry.body().shared().cloned());
+            }
             self.share(&key, &entry, &lifetime, lease);
         }
         reason
+    }
+
+    /// A turn to code or search a body of so many bytes, with what that holds meanwhile charged: a copy, and what is
+    /// made of it. Few large ones have their turn at a time; short ones need none.
+    async fn work_on(&self, body_bytes: usize) -> (Option<SemaphorePermit<'_>>, Charge) {
+        // The semaphore is never closed.
+        let turn = if body_bytes > WORK_BYTES_SMALL { self.coders().acquire().await.ok() } else { None };
+        (turn, self.in_flight().charge(2 * body_bytes as u64))
     }
 
     fn joined_to_stored(&self, draft: &mut Draft, pieces: Vec<Bytes>) -> Bytes {

@@ -18,6 +18,7 @@ use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, Sha
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::fleet::fetch_leases::{Claim, FetchLease, WhyAlone};
+use crate::in_flight::{InFlight, Room};
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::policy::ExchangeTimes;
@@ -223,8 +224,11 @@ impl Fetch {
 
     /// Sends everyone who waits to the origin on their own, here and at other instances, and those who come soon too.
     fn send_alone(&mut self, why: Reason) {
-        // An answer that only this request's own words kept from being stored says nothing about the key.
-        if !matches!(why, Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable) {
+        // What only this request's own words, or want of room, kept from being stored says nothing about the key.
+        if !matches!(
+            why,
+            Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable | Reason::InFlightFull
+        ) {
             self.engine.uncacheable().remember(&self.request.flight_key(None), why, self.engine.now());
         }
         if let Some(lease) = self.duty.lease.take() {
@@ -278,8 +282,14 @@ impl Fetch {
                 return self.hand_over(response, why, reply);
             }
         };
+        if let Some(why) = self.engine.lacks_room(&draft) {
+            if !has_failed {
+                self.send_alone(why);
+            }
+            return self.hand_over(response, why, reply);
+        }
         let (head, body) = response.into_parts();
-        let (streaming, writer, reader) = stream_of(&draft);
+        let (streaming, writer, reader) = stream_of(&draft, self.engine.in_flight());
         if has_failed {
             self.duty.leader = None;
         } else {
@@ -308,8 +318,12 @@ pub(super) fn completing_fields(stored: &Entry) -> Option<Vec<(HeaderName, Heade
 }
 
 /// The stream that those who ask now will read, and the end to write it by.
-pub(super) fn stream_of(draft: &Draft) -> (Arc<Streaming>, SharedBodyWriter, SharedBodyReader) {
-    let (writer, body) = SharedBody::new(SharedBodyOptions { retained_bytes_max: draft.route.max_body_bytes });
+pub(super) fn stream_of(
+    draft: &Draft,
+    in_flight: &Arc<InFlight>,
+) -> (Arc<Streaming>, SharedBodyWriter, SharedBodyReader) {
+    let retained_bytes_max = draft.route.max_body_bytes.min(in_flight.retained_bytes_max());
+    let (writer, body) = SharedBody::new(SharedBodyOptions { retained_bytes_max }, in_flight);
     let reader = body.first_reader();
     let streaming = Streaming {
         status: draft.status,
@@ -343,10 +357,10 @@ impl Engine {
                         return;
                     }
                     if retention != writer.retained() {
-                        retention = Retention::Overrun;
+                        retention = writer.retained();
                         // The origin works on it all the same: only its turn is not over.
                         duty = Duty { permit: duty.permit.take(), ..Duty::default() };
-                        self.uncacheable().remember(&draft.key, Reason::BodyTooLarge, self.now());
+                        self.not_retained(&draft, retention);
                     }
                 }
                 Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
@@ -355,10 +369,31 @@ impl Engine {
         }
         writer.finish(trailers);
         if let Some(complete) = shared.completed() {
-            self.admit(draft, complete.pieces, duty.lease.clone()).await;
+            self.admit(draft, complete.pieces, duty.lease.clone(), shared).await;
+            // Who comes now finds the entry, or nothing.
+            shared.close(None);
         }
         // The flight is open until the entry is there: no request in between asks the origin again.
         drop(duty);
+    }
+}
+
+impl Engine {
+    /// Why an answer is not kept for want of room, if so; one that is too large for what there may ever be, too.
+    fn lacks_room(&self, draft: &Draft) -> Option<Reason> {
+        let in_flight = self.in_flight();
+        let announced = admit::announced_length(&draft.headers).unwrap_or(0);
+        let has_room = announced <= in_flight.retained_bytes_max() && in_flight.room_for(announced) == Room::Free;
+        (!has_room).then_some(Reason::InFlightFull)
+    }
+
+    /// Notes that a body grew past what is kept of it. That there was no room at the moment says nothing of the key.
+    fn not_retained(&self, draft: &Draft, retention: Retention) {
+        if retention == Retention::Overrun {
+            let too_large = draft.route.max_body_bytes <= self.in_flight().retained_bytes_max();
+            let why = if too_large { Reason::BodyTooLarge } else { Reason::InFlightFull };
+            self.uncacheable().remember(&draft.key, why, self.now());
+        }
     }
 }
 

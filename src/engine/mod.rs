@@ -15,6 +15,7 @@ mod fetch;
 mod find;
 mod flown;
 mod hot_keys;
+mod metered_origin;
 mod miss_budget;
 pub mod origin;
 pub mod outcome;
@@ -32,6 +33,7 @@ mod written;
 
 use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
+use crate::in_flight::InFlight;
 use crate::invalidation::Invalidation;
 use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::RouteName;
@@ -48,6 +50,7 @@ use http::header::{CONNECTION, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
+use metered_origin::MeteredOrigin;
 use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
@@ -61,6 +64,7 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use unattended::Unattended;
 
@@ -163,6 +167,11 @@ pub trait Handler: Send + Sync + 'static {
     fn cut_off(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
         async {}
     }
+
+    /// The account of what bodies under way hold; none where nobody keeps one.
+    fn in_flight(&self) -> Option<Arc<InFlight>> {
+        None
+    }
 }
 
 /// What the engine is made of.
@@ -203,15 +212,17 @@ pub struct Engine {
     refreshed: AtomicU64,
     unattended: Arc<Unattended>,
     front: Front,
+    coders: Semaphore,
 }
 
 impl Engine {
     /// An engine of these parts.
     #[must_use]
     pub fn new(parts: EngineParts) -> Arc<Self> {
+        let in_flight = Arc::clone(parts.memory.in_flight());
         Arc::new(Self {
             clock: parts.clock,
-            origin: parts.origin,
+            origin: Arc::new(MeteredOrigin { origin: parts.origin, in_flight }),
             memory: parts.memory,
             shared: parts.shared,
             invalidation: parts.invalidation,
@@ -225,6 +236,7 @@ impl Engine {
             refreshed: AtomicU64::new(0),
             unattended: Unattended::new(),
             front: parts.front,
+            coders: Semaphore::new(coders_max()),
         })
     }
 
@@ -269,6 +281,16 @@ impl Engine {
     #[must_use]
     pub const fn unattended(&self) -> &Arc<Unattended> {
         &self.unattended
+    }
+
+    /// What bodies under way hold.
+    #[must_use]
+    pub fn in_flight(&self) -> &Arc<InFlight> {
+        self.memory.in_flight()
+    }
+
+    const fn coders(&self) -> &Semaphore {
+        &self.coders
     }
 
     fn now(&self) -> Timestamp {
@@ -358,6 +380,15 @@ impl Handler for Engine {
         // What the log has not taken by then holds on this instance, which ends.
         let _ = timeout(CUT_OFF_MAX, self.unattended.settled()).await;
     }
+
+    fn in_flight(&self) -> Option<Arc<InFlight>> {
+        Some(Arc::clone(self.memory.in_flight()))
+    }
+}
+
+/// How many large bodies are coded or searched at a time: as many as there are processors.
+fn coders_max() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
 /// Why a request on a cacheable route is forwarded as it is, if so.

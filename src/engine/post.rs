@@ -73,7 +73,7 @@ impl Post<'_> {
 /// Stores an answer while it streams to the client.
 pub(super) fn keep(engine: &Arc<Engine>, draft: Box<Draft>, response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
-    let (streaming, writer, reader) = stream_of(&draft);
+    let (streaming, writer, reader) = stream_of(&draft, engine.in_flight());
     let engine = Arc::clone(engine);
     tokio::spawn(async move { engine.fill(*draft, body, &streaming.body, writer, Duty::default()).await });
     Response::from_parts(head, reader.boxed_unsync())

@@ -191,7 +191,8 @@ fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, respon
     }
     match response.body.reader() {
         Some(reader) => Part::Take(Fetched::Streaming { headers: response.headers.clone(), response, reader }),
-        None => Part::Fetch(None),
+        // Its beginning is gone: what came of it is found, or fetched anew.
+        None => Part::LookAgain(None),
     }
 }
 

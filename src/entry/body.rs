@@ -95,6 +95,12 @@ impl<'a> BodyView<'a> {
         self.bytes
     }
 
+    /// The bytes as they are kept, where they are an allocation of their own.
+    #[must_use]
+    pub const fn shared(&self) -> Option<&'a Bytes> {
+        self.shared
+    }
+
     /// The bytes as they are kept, to be held on to: shared, or copied where they are few.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {

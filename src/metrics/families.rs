@@ -14,6 +14,9 @@ pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     let mut families = of_requests(&requests).to_vec();
     families.push(of_lookups(metrics, &requests));
     families.extend(of_tiers(metrics));
+    let in_flight = (metrics.sources.in_flight)();
+    families.push(family(&table::IN_FLIGHT, [number(&table::IN_FLIGHT, &[], in_flight.held_bytes)]));
+    families.push(family(&table::CUT_OFF, [number(&table::CUT_OFF, &[], in_flight.cut_off)]));
     families.extend(of_servers(metrics));
     families.extend(of_invalidation(metrics));
     families.push(family(&table::REFRESHES, [number(&table::REFRESHES, &[], (metrics.sources.refreshes)())]));

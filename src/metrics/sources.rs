@@ -26,6 +26,15 @@ pub struct TierUsage {
     pub evictions: Vec<(&'static str, u64)>,
 }
 
+/// What bodies under way hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InFlightUsage {
+    /// Bytes charged.
+    pub held_bytes: u64,
+    /// Readers cut off since the start.
+    pub cut_off: u64,
+}
+
 /// What one upstream server was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerUsage {
@@ -72,6 +81,8 @@ pub type Ask<T> = Box<dyn Fn() -> T + Send + Sync>;
 pub struct MetricSources {
     /// The tiers.
     pub tiers: Ask<Vec<TierUsage>>,
+    /// The account of bodies under way.
+    pub in_flight: Ask<InFlightUsage>,
     /// The upstream pool.
     pub servers: Ask<Vec<ServerUsage>>,
     /// The rules' keeper.
@@ -92,6 +103,7 @@ impl MetricSources {
     pub fn new(invalidation: Arc<Invalidation>) -> Self {
         Self {
             tiers: Box::new(Vec::new),
+            in_flight: Box::new(InFlightUsage::default),
             servers: Box::new(Vec::new),
             rules: Box::new(RulesUsage::default),
             fleet: Box::new(|| None),

@@ -35,6 +35,8 @@ metrics! {
     LOOKUPS COUNTER "larder_cache_lookups_total" ["tier", "result"], "Look-ups in a tier by cacheable requests that were answered.";
     ENTRIES GAUGE "larder_cache_entries" ["tier"], "Responses stored in a tier.";
     BYTES GAUGE "larder_cache_bytes" ["tier"], "Bytes charged to a tier: heads, bodies, keys, tags, bookkeeping.";
+    IN_FLIGHT GAUGE "larder_in_flight_bytes" [], "Bytes that bodies under way hold and that their readers have not taken; what the tiers hold is not among them.";
+    CUT_OFF COUNTER "larder_in_flight_cut_off_total" [], "Readers cut off because bodies under way had reached in_flight_bytes.";
     EVICTIONS COUNTER "larder_cache_evictions_total" ["tier", "reason"], "Responses that left a tier.";
     PURGES COUNTER "larder_purges_total" ["scope", "source"], "Scopes purged.";
     PURGE_LAG HISTOGRAM "larder_purge_lag_seconds" [], "How long after a purge was appended to the fleet's log this instance applied it, by Redis's clock; a histogram, so that a quantile over all purges and instances can be alerted on.";

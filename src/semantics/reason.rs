@@ -92,6 +92,7 @@ labelled! {
         NoLifetime "no-lifetime" "Neither the response nor the route gives a lifetime, and there is no validator.",
         PartNotStorable "part-not-storable" "The partial response has no strong validator or no single valid Content-Range.",
         BodyTooLarge "body-too-large" "The body is larger than the route's max_body.",
+        InFlightFull "in-flight-full" "What bodies under way hold has reached in_flight_bytes, or this one alone would take more than half of it.",
         BodyTruncated "body-truncated" "The body was cut short.",
         Overtaken "overtaken-by-purge" "A purge came while the response was being fetched.",
         TagsUnreadable "tags-unreadable" "A tag of the response (in a field, or from the route's template) cannot be taken as it is, so no purge could be sure to reach it.",

@@ -10,8 +10,10 @@
 
 use crate::entry::variants::Variants;
 use crate::entry::{ALLOCATION_OVERHEAD_BYTES, ARC_HEADER_BYTES, Entry};
+use crate::in_flight::InFlight;
 use crate::key::PrimaryKey;
 use ahash::RandomState;
+use bytes::Bytes;
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,12 +66,15 @@ pub struct MemoryTier {
     counts: Arc<Counts>,
     table_charged: AtomicU64,
     options: MemoryOptions,
+    in_flight: Arc<InFlight>,
 }
 
 /// A shard is at least this large, so that it can hold any entry worth holding: the bound is shared out evenly.
 const SHARD_BYTES_MIN: u64 = 32 << 20;
 const SHARDS_MAX: u64 = 64;
 const WRITER_LOCKS: usize = 64;
+/// Bodies under way may hold this share of the tier's size besides: a quarter.
+pub const IN_FLIGHT_SHARE: u64 = 4;
 /// A slot of the cache's table: the key, the value, its state, two links.
 const SLOT_BYTES: u64 = 48;
 /// The guess at the mean weight of a key: it sizes the memory of keys lately evicted.
@@ -80,9 +85,15 @@ const TABLE_STEPS: u64 = 256;
 const ENTRY_SHARE_PERCENT: u64 = 96;
 
 impl MemoryTier {
-    /// An empty tier.
+    /// An empty tier, with the usual bound on what bodies under way hold besides.
     #[must_use]
     pub fn new(options: MemoryOptions) -> Self {
+        Self::beside(InFlight::new(options.size_bytes / IN_FLIGHT_SHARE), options)
+    }
+
+    /// An empty tier. What leaves it while somebody reads it is charged to `in_flight`.
+    #[must_use]
+    pub fn beside(in_flight: Arc<InFlight>, options: MemoryOptions) -> Self {
         let shards = (options.size_bytes / SHARD_BYTES_MIN).clamp(1, SHARDS_MAX);
         let shards = if shards.is_power_of_two() { shards } else { shards.next_power_of_two() / 2 };
         let keys = usize::try_from(options.size_bytes / KEY_BYTES_TYPICAL).unwrap_or(usize::MAX);
@@ -101,9 +112,16 @@ impl MemoryTier {
             counts,
             table_charged: AtomicU64::new(0),
             options,
+            in_flight,
         };
         tier.charge_table();
         tier
+    }
+
+    /// What bodies under way hold besides the tier.
+    #[must_use]
+    pub const fn in_flight(&self) -> &Arc<InFlight> {
+        &self.in_flight
     }
 
     /// What is stored under a key. Counts as a use.
@@ -166,6 +184,7 @@ impl MemoryTier {
             let entries = gone.entries().len() as u64;
             self.counts.entries.fetch_sub(entries, Ordering::Relaxed);
             self.counts.removed.fetch_add(entries, Ordering::Relaxed);
+            self.linger(&gone, &Variants::default());
         }
     }
 
@@ -209,12 +228,29 @@ impl MemoryTier {
         if changed.entries().is_empty() {
             if let Some((_, gone)) = self.cache.remove(key) {
                 self.counts.entries.fetch_sub(gone.entries().len() as u64, Ordering::Relaxed);
+                self.linger(&gone, &changed);
             }
             return;
         }
+        let stays = changed.clone();
         // Counted before it can be evicted, so that the count never falls below zero.
         self.counts.entries.fetch_add(changed.entries().len() as u64, Ordering::Relaxed);
         self.cache.insert_with_lifecycle(key.clone(), changed, &mut request);
+        for gone in &request.gone {
+            self.linger(gone, &stays);
+        }
+    }
+
+    /// Charges what somebody still reads of what has left the tier, but for what `stays` in it.
+    fn linger(&self, gone: &Variants, stays: &Variants) {
+        let is_kept = |body: &Bytes| {
+            !gone.is_same(stays) && stays.entries().iter().any(|entry| entry.body().at_rest().as_ptr() == body.as_ptr())
+        };
+        for entry in gone.entries() {
+            if let Some(body) = entry.body().shared().filter(|body| !is_kept(body)) {
+                self.in_flight.linger(body);
+            }
+        }
     }
 
     /// What the cache's own table holds, in bytes. A shard's row of slots grows by doubling: its length is told, its

@@ -11,6 +11,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+/// The most that is read at a time: hyper's buffer grows with what it is given, and of a body that nobody takes a whole
+/// buffer is held.
+const READ_BYTES_MAX: usize = 64 * 1024;
+
 /// How long a connection is quiet before the kernel asks whether the other end is still there: an event stream or an
 /// upgraded connection may be quiet for as long as it likes.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -60,9 +64,15 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.0.poll_read_ready(context))?;
-            match self.0.try_read_buf(buffer) {
+            let read = if buffer.remaining() > READ_BYTES_MAX {
+                let read = self.0.try_read(buffer.initialize_unfilled_to(READ_BYTES_MAX));
+                read.map(|read| buffer.advance(read))
+            } else {
+                self.0.try_read_buf(buffer).map(drop)
+            };
+            match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read.map(drop)),
+                read => return Poll::Ready(read),
             }
         }
     }

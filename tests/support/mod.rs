@@ -18,6 +18,7 @@ pub mod barrier;
 pub mod client;
 pub mod deadline;
 pub mod expect;
+pub mod h2_frames;
 pub mod origin;
 pub mod postgres_server;
 pub mod redis_server;

@@ -60,6 +60,26 @@ impl Served {
         rustix::process::kill_process(id.expect("it runs"), signal).expect("it runs");
     }
 
+    /// The most memory that it has held so far, in bytes, as the kernel counts it.
+    #[must_use]
+    pub fn peak_resident_bytes(&self) -> u64 {
+        let id = self.process.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("the kernel tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel tells the peak");
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kibibytes * 1024
+    }
+
+    /// The value of a metric, labels and all as it is shown.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let mut client = Client::connect(self.admin_address).await;
+        client.send(&get("/metrics").header("Host", &self.admin_address.to_string())).await;
+        let response = client.response().await;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no metric {name}:\n{text}")).parse().expect("a number")
+    }
+
     /// Waits for its end.
     pub async fn ended(&mut self) -> ExitStatus {
         within("the end of the process", self.process.wait()).await.expect("it is our own process")

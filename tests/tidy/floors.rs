@@ -4,7 +4,7 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("clock", 0),
     ("deliberate_fault", 0),
     ("histogram", 0),
@@ -12,6 +12,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("rules", 1),
     ("key", 1),
     ("entry", 1),
+    ("in_flight", 1),
     ("scope", 1),
     ("stamp", 1),
     ("fleet", 2),

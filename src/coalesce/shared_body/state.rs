@@ -1,6 +1,7 @@
 //! What the writer and the readers of a shared body see of each other. Synchronous: the owner locks and wakes.
 
 use super::{AllReadersGone, CompleteBody, Incomplete, LengthDiffers, Retention, SharedBodyOptions, Truncated};
+use crate::in_flight::{Behind, CutOff, InFlight};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use std::collections::VecDeque;
@@ -42,7 +43,7 @@ struct Piece {
     bytes: Bytes,
     /// The offset in the body where it ends.
     end: u64,
-    /// Past the retained size: how many readers have yet to take it. Not counted before.
+    /// Once the body is not retained: how many readers have yet to take it. Not counted before.
     unread: usize,
 }
 
@@ -50,10 +51,24 @@ struct Piece {
 struct Place {
     offset: u64,
     waker: Option<Waker>,
+    /// When it last took something, by the clock of what is in flight.
+    took_at: u64,
+    /// Whether it has taken something since it was last asked whether it has.
+    took: bool,
+    standing: Standing,
+}
+
+/// Whether a reader gets what is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Reads,
+    CutOff,
 }
 
 pub(super) struct State {
     options: SharedBodyOptions,
+    in_flight: Arc<InFlight>,
+    /// The most that the window may be, in bytes.
     window_bytes: usize,
     announced: Option<u64>,
     pieces: VecDeque<Piece>,
@@ -66,13 +81,16 @@ pub(super) struct State {
     /// Readers by number; a number is used again once its reader has left.
     places: Vec<Option<Place>>,
     vacant: Vec<usize>,
+    /// How many of those in `places` were cut off.
+    cut_off: usize,
     writer: Option<Waker>,
 }
 
 impl State {
-    pub(super) fn new(options: SharedBodyOptions, window_bytes: usize) -> Self {
+    pub(super) fn new(options: SharedBodyOptions, in_flight: Arc<InFlight>, window_bytes: usize) -> Self {
         Self {
             options,
+            in_flight,
             window_bytes,
             announced: None,
             pieces: VecDeque::new(),
@@ -83,6 +101,7 @@ impl State {
             end: None,
             places: Vec::new(),
             vacant: Vec::new(),
+            cut_off: 0,
             writer: None,
         }
     }
@@ -112,14 +131,14 @@ impl State {
     }
 
     fn readers(&self) -> usize {
-        self.places.len() - self.vacant.len()
+        self.places.len() - self.vacant.len() - self.cut_off
     }
 
     /// What became of the body, once that is known.
     pub(super) fn outcome(&self) -> Option<Result<CompleteBody, Incomplete>> {
         match (&self.end, self.retention) {
             (Some(End::Cut(truncated)), _) => Some(Err(Incomplete::Truncated(truncated.clone()))),
-            (_, Retention::Overrun) => Some(Err(Incomplete::Overrun)),
+            (_, Retention::Overrun | Retention::NoRoom | Retention::Closed) => Some(Err(Incomplete::NotRetained)),
             (Some(End::Whole(trailers)), Retention::Retained) => {
                 let pieces = self.pieces.iter().map(|piece| piece.bytes.clone()).collect();
                 Some(Ok(CompleteBody { pieces, trailers: trailers.clone() }))
@@ -135,21 +154,45 @@ impl State {
         }
         self.arrived = self.arrived.saturating_add(bytes.len() as u64);
         self.held += bytes.len();
-        let overran = self.retention == Retention::Overrun;
         self.tiny = if bytes.len() < TINY_BYTES { self.tiny + 1 } else { 0 };
         self.pieces.push_back(Piece { bytes, end: self.arrived, unread: self.readers() });
-        if self.tiny >= TINY_RUN && !overran {
+        if self.tiny >= TINY_RUN && self.is_retained() {
             self.join_tiny();
         }
-        if self.arrived > self.options.retained_bytes_max && !overran {
-            self.overrun();
-        }
-        if self.retention == Retention::Overrun && self.readers() == 0 {
-            self.drop_passed();
-            return Err(AllReadersGone);
+        if self.arrived > self.options.retained_bytes_max {
+            self.let_go(Retention::Overrun);
         }
         self.wake_readers(woken);
-        Ok(())
+        self.wanted()
+    }
+
+    /// Keeps no more than what readers have yet to take, because there is no room.
+    pub(super) fn give_up(&mut self) -> Result<(), AllReadersGone> {
+        self.let_go(Retention::NoRoom);
+        self.wanted()
+    }
+
+    /// Keeps no more than what readers have yet to take, because the body is complete; of `stored`, where that is the
+    /// same body.
+    pub(super) fn close(&mut self, stored: Option<Bytes>) {
+        if let Some(stored) = stored.filter(|stored| self.is_retained() && stored.len() as u64 == self.arrived) {
+            self.held = stored.len();
+            self.pieces = VecDeque::from([Piece { bytes: stored, end: self.arrived, unread: 0 }]);
+        }
+        self.let_go(Retention::Closed);
+    }
+
+    fn is_retained(&self) -> bool {
+        self.retention == Retention::Retained
+    }
+
+    /// Whether the body is of use to anybody.
+    fn wanted(&mut self) -> Result<(), AllReadersGone> {
+        if self.is_retained() || self.readers() > 0 {
+            return Ok(());
+        }
+        self.drop_passed();
+        Err(AllReadersGone)
     }
 
     /// Ends the body, unless it has ended.
@@ -179,16 +222,73 @@ impl State {
             joined.extend_from_slice(&piece.bytes);
         }
         self.tiny = usize::from(joined.len() < TINY_BYTES);
-        self.pieces.push_back(Piece { bytes: joined.freeze(), end: self.arrived, unread: 0 });
+        let bytes = self.in_flight.hold_whole(joined.freeze());
+        self.pieces.push_back(Piece { bytes, end: self.arrived, unread: 0 });
     }
 
     /// Goes from retaining all to keeping what readers have yet to take.
-    fn overrun(&mut self) {
-        self.retention = Retention::Overrun;
+    fn let_go(&mut self, why: Retention) {
+        if !self.is_retained() {
+            return;
+        }
+        self.retention = why;
         for piece in &mut self.pieces {
-            piece.unread = self.places.iter().flatten().filter(|place| place.offset < piece.end).count();
+            let reading = self.places.iter().flatten().filter(|place| place.standing == Standing::Reads);
+            piece.unread = reading.filter(|place| place.offset < piece.end).count();
         }
         self.drop_passed();
+    }
+
+    /// The readers for whom something is kept that nobody else needs: none while the body is retained in any case.
+    pub(super) fn behind(&self) -> Vec<Behind> {
+        if self.is_retained() {
+            return Vec::new();
+        }
+        let reading = self.places.iter().enumerate().filter_map(|(reader, place)| Some((reader, place.as_ref()?)));
+        reading
+            .filter(|(_, place)| place.standing == Standing::Reads && place.offset < self.arrived)
+            .map(|(reader, place)| Behind { reader, bytes: self.arrived - place.offset, took_at: place.took_at })
+            .collect()
+    }
+
+    /// The readers that have taken nothing since this was last asked, though there was something to take; none where
+    /// nobody waits for them.
+    pub(super) fn stalled(&mut self) -> Vec<usize> {
+        let arrived = self.arrived;
+        let others_wait = self.places.iter().flatten().any(|place| place.offset == arrived);
+        let mut stalled = Vec::new();
+        for (reader, place) in self.places.iter_mut().enumerate() {
+            let Some(place) = place else { continue };
+            if others_wait && !place.took && place.offset < arrived {
+                stalled.push(reader);
+            }
+            place.took = false;
+        }
+        stalled
+    }
+
+    /// Cuts a reader off; returns its waker, and the writer's where that lets it go on.
+    pub(super) fn cut_off(&mut self, number: usize) -> [Option<Waker>; 2] {
+        let Some(place) = self.places.get_mut(number).and_then(Option::as_mut) else { return [None, None] };
+        if place.standing == Standing::CutOff {
+            return [None, None];
+        }
+        place.standing = Standing::CutOff;
+        self.cut_off += 1;
+        let (offset, waker) = (place.offset, place.waker.take());
+        [waker, self.passed_by_one(offset)]
+    }
+
+    /// One reader less has yet to take what is past `offset`; the writer's waker, where that lets it go on.
+    fn passed_by_one(&mut self, offset: u64) -> Option<Waker> {
+        if self.is_retained() {
+            return None;
+        }
+        for piece in self.pieces.iter_mut().filter(|piece| piece.end > offset) {
+            piece.unread -= 1;
+        }
+        self.drop_passed();
+        self.writer_to_wake()
     }
 
     fn drop_passed(&mut self) {
@@ -198,21 +298,23 @@ impl State {
     }
 
     fn within_window(&self) -> bool {
-        self.held + self.pieces.len() * PIECE_OVERHEAD_BYTES <= self.window_bytes
+        self.held + self.pieces.len() * PIECE_OVERHEAD_BYTES <= self.in_flight.window_bytes().min(self.window_bytes)
     }
 
     /// Whether the writer may go on; keeps its waker where not yet.
     pub(super) fn room(&mut self, waker: &Waker) -> Room {
-        match self.retention {
-            Retention::Retained => Room::Now,
-            Retention::Overrun if self.readers() == 0 => Room::Never,
-            // An empty window still lets one piece through at a time.
-            Retention::Overrun if self.pieces.is_empty() || self.within_window() => Room::Now,
-            Retention::Overrun => {
-                self.writer = Some(waker.clone());
-                Room::Later
-            }
+        if self.is_retained() {
+            return Room::Now;
         }
+        if self.readers() == 0 {
+            return Room::Never;
+        }
+        // An empty window still lets one piece through at a time.
+        if self.pieces.is_empty() || self.within_window() {
+            return Room::Now;
+        }
+        self.writer = Some(waker.clone());
+        Room::Later
     }
 
     /// The writer's waker, where it waits for room that there is now.
@@ -223,10 +325,11 @@ impl State {
 
     /// A place at the beginning, where that is still held.
     pub(super) fn enter(&mut self) -> Option<usize> {
-        if self.retention == Retention::Overrun || matches!(self.end, Some(End::Cut(_))) {
+        if !self.is_retained() || matches!(self.end, Some(End::Cut(_))) {
             return None;
         }
-        let place = Some(Place { offset: 0, waker: None });
+        let took_at = self.in_flight.clock();
+        let place = Some(Place { offset: 0, waker: None, took_at, took: true, standing: Standing::Reads });
         if let Some(number) = self.vacant.pop()
             && let Some(slot) = self.places.get_mut(number)
         {
@@ -241,14 +344,13 @@ impl State {
     pub(super) fn leave(&mut self, number: usize) -> Option<Waker> {
         let place = self.places.get_mut(number)?.take()?;
         self.vacant.push(number);
-        if self.retention == Retention::Retained {
-            return None;
+        match place.standing {
+            Standing::Reads => self.passed_by_one(place.offset),
+            Standing::CutOff => {
+                self.cut_off -= 1;
+                None
+            }
         }
-        for piece in self.pieces.iter_mut().filter(|piece| piece.end > place.offset) {
-            piece.unread -= 1;
-        }
-        self.drop_passed();
-        self.writer_to_wake()
     }
 
     /// What the reader at this place gets next, and the writer's waker where that lets it go on.
@@ -256,6 +358,9 @@ impl State {
         let Some(place) = self.places.get_mut(number).and_then(Option::as_mut) else {
             return (Next::End(End::Cut(Truncated { cause: None })), None);
         };
+        if place.standing == Standing::CutOff {
+            return (Next::End(End::Cut(Truncated { cause: Some(Arc::new(CutOff)) })), None);
+        }
         let index = self.pieces.partition_point(|piece| piece.end <= place.offset);
         let Some(piece) = self.pieces.get_mut(index) else {
             if let Some(end) = &self.end {
@@ -271,6 +376,8 @@ impl State {
         let left = usize::try_from(piece.end - place.offset).unwrap_or(usize::MAX).min(piece.bytes.len());
         let data = piece.bytes.slice(piece.bytes.len() - left..);
         place.offset = piece.end;
+        place.took_at = self.in_flight.clock();
+        place.took = true;
         if self.retention == Retention::Retained {
             return (Next::Data(data), None);
         }

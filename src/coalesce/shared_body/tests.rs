@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake};
 
 fn body(retained_bytes_max: u64) -> (SharedBodyWriter, SharedBody) {
-    SharedBody::new(SharedBodyOptions { retained_bytes_max })
+    SharedBody::new(SharedBodyOptions { retained_bytes_max }, &InFlight::new(1 << 30))
 }
 
 fn windowed(retained_bytes_max: u64, window_bytes: usize) -> (SharedBodyWriter, SharedBody) {
-    SharedBody::with_window(SharedBodyOptions { retained_bytes_max }, window_bytes)
+    SharedBody::with_window(SharedBodyOptions { retained_bytes_max }, &InFlight::new(1 << 30), window_bytes)
 }
 
 /// Counts how often it is woken.
@@ -186,7 +186,7 @@ async fn past_the_retained_size_the_writer_waits_for_the_slowest_reader() {
     }
     assert_eq!(writer.retained(), Retention::Overrun);
     assert!(shared.reader().is_none(), "the beginning is gone");
-    assert!(matches!(shared.complete().await, Err(Incomplete::Overrun)));
+    assert!(matches!(shared.complete().await, Err(Incomplete::NotRetained)));
     writer.finish(None);
     assert!(shared.completed().is_none());
     let (bytes, end) = all(slow).await;
@@ -297,4 +297,97 @@ async fn a_thousand_readers_of_a_large_body_hold_no_more_than_the_window() {
         assert_eq!(reader.await.unwrap().0.len(), 500_000);
     }
     assert_eq!(shared.held_bytes(), 0);
+}
+
+/// A body whose pieces are charged, as they are on their way from the origin.
+fn charged(in_flight: &Arc<InFlight>) -> (SharedBodyWriter, SharedBody) {
+    SharedBody::new(SharedBodyOptions { retained_bytes_max: in_flight.retained_bytes_max() }, in_flight)
+}
+
+async fn fill(writer: &mut SharedBodyWriter, in_flight: &Arc<InFlight>, pieces: usize) -> Result<(), AllReadersGone> {
+    for _ in 0..pieces {
+        writer.push(in_flight.hold(Bytes::from(vec![1; 10_000]))).await?;
+    }
+    Ok(())
+}
+
+fn is_cut_off(end: &Result<Option<HeaderMap>, Truncated>) -> bool {
+    matches!(end, Err(Truncated { cause: Some(cause) }) if cause.is::<crate::in_flight::CutOff>())
+}
+
+#[tokio::test]
+async fn over_the_bound_the_reader_furthest_behind_is_cut_off_and_the_body_under_way_is_kept() {
+    let in_flight = InFlight::new(1_000_000);
+    let mut done = Vec::new();
+    for _ in 0..3 {
+        let (mut writer, shared) = charged(&in_flight);
+        let reader = shared.reader().unwrap();
+        fill(&mut writer, &in_flight, 30).await.unwrap();
+        writer.finish(None);
+        shared.close(None);
+        done.push((shared, reader));
+    }
+    let (mut writer, shared) = charged(&in_flight);
+    fill(&mut writer, &in_flight, 30).await.unwrap();
+    assert_eq!(writer.retained(), Retention::Retained, "who is slow elsewhere harms no body under way");
+    assert!(in_flight.held_bytes() <= in_flight.limit_bytes());
+    let mut ends = Vec::new();
+    for (_, reader) in done {
+        ends.push(is_cut_off(&all(reader).await.1));
+    }
+    assert_eq!(ends, [true, false, false], "the one that has waited longest");
+    writer.finish(None);
+    drop(shared);
+    assert_eq!(in_flight.held_bytes(), 0);
+}
+
+#[tokio::test]
+async fn over_the_bound_with_nobody_behind_a_body_is_no_longer_kept_and_goes_on() {
+    let in_flight = InFlight::new(1_000_000);
+    let ballast = in_flight.charge(900_000);
+    let (mut writer, shared) = charged(&in_flight);
+    let reader = shared.reader().unwrap();
+    let reading = tokio::spawn(all(reader));
+    fill(&mut writer, &in_flight, 40).await.unwrap();
+    assert_eq!(writer.retained(), Retention::NoRoom);
+    assert!(shared.reader().is_none(), "its beginning is gone");
+    writer.finish(None);
+    let (bytes, end) = reading.await.unwrap();
+    assert_eq!((bytes.len(), end.is_ok()), (400_000, true), "who keeps up gets all of it");
+    drop((ballast, shared));
+    assert_eq!(in_flight.held_bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_closed_body_keeps_what_its_readers_have_yet_to_take_or_reads_on_from_what_is_stored() {
+    for stored in [false, true] {
+        let in_flight = InFlight::new(1_000_000);
+        let (mut writer, shared) = charged(&in_flight);
+        let mut slow = shared.reader().unwrap();
+        fill(&mut writer, &in_flight, 10).await.unwrap();
+        writer.finish(None);
+        let complete = shared.completed().unwrap().pieces.concat();
+        assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), 10_000);
+        let held = in_flight.held_bytes();
+        shared.close(stored.then(|| Bytes::from(complete)));
+        assert!(shared.reader().is_none() && shared.completed().is_none(), "it is found elsewhere");
+        let left = in_flight.held_bytes();
+        assert!(if stored { left == 0 } else { left == held / 10 * 9 }, "{left} of {held} bytes are left");
+        let (bytes, end) = all(slow).await;
+        assert_eq!((bytes.len(), end.is_ok()), (90_000, true));
+        assert_eq!(in_flight.held_bytes(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_nothing_does_not_hold_the_others_of_a_large_body_for_long() {
+    let (mut writer, shared) = windowed(100, 1000);
+    let (stuck, alone) = (shared.reader().unwrap(), shared.reader().unwrap());
+    let reading = tokio::spawn(all(alone));
+    for _ in 0..50 {
+        writer.push(Bytes::from(vec![1; 100])).await.unwrap();
+    }
+    writer.finish(None);
+    assert_eq!(reading.await.unwrap().0.len(), 5000);
+    assert!(is_cut_off(&all(stuck).await.1));
 }

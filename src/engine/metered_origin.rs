@@ -1,0 +1,32 @@
+//! The origin, with the bodies to and from it charged to what is in flight.
+
+use super::origin::{Body, Origin, OriginError};
+use crate::in_flight::{InFlight, Metered, Way};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use std::sync::Arc;
+
+/// An origin behind the account.
+pub(super) struct MeteredOrigin {
+    /// Where responses come from.
+    pub(super) origin: Arc<dyn Origin>,
+    /// What pieces of bodies are charged to.
+    pub(super) in_flight: Arc<InFlight>,
+}
+
+impl MeteredOrigin {
+    fn metered(&self, body: Body, way: Way) -> Body {
+        if body.is_end_stream() {
+            return body;
+        }
+        Metered::new(body, Arc::clone(&self.in_flight), way).boxed_unsync()
+    }
+}
+
+#[async_trait::async_trait]
+impl Origin for MeteredOrigin {
+    async fn fetch(&self, request: http::Request<Body>) -> Result<http::Response<Body>, OriginError> {
+        let response = self.origin.fetch(request.map(|body| self.metered(body, Way::Up))).await?;
+        Ok(response.map(|body| self.metered(body, Way::Down)))
+    }
+}
