@@ -3,7 +3,8 @@
 use super::ledger::Ledger;
 use super::network::{Dice, SimulatedClock, Weather};
 use super::origin::{Shop, ShopSeenFrom};
-use super::{COALESCE_WAIT, watch};
+use super::rules::Edition;
+use super::watch;
 use crate::engine::refresh::RefreshOptions;
 use crate::engine::shared::Shared;
 use crate::engine::{Engine, EngineParts};
@@ -13,10 +14,6 @@ use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::simulated_redis::SimulatedRedis;
 use crate::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions};
-use crate::rules::pattern::PathPattern;
-use crate::rules::tag_template::TagTemplate;
-use crate::rules::{Route, RuleSet};
-use crate::scope::RouteName;
 use crate::store::memory::{MemoryOptions, MemoryTier};
 use crate::store::redis::RedisTier;
 use crate::store::write_behind::WriteBehind;
@@ -40,17 +37,21 @@ pub(super) struct Nursery {
     pub(super) ledger: Arc<Ledger>,
     pub(super) dice: Dice,
     pub(super) born: tokio::time::Instant,
+    /// How much memory barriers may take.
+    pub(super) barriers_bytes_max: usize,
 }
 
 impl Nursery {
     /// An instance with nothing in memory.
-    pub(super) fn instance(&self, number: usize, life: u32) -> Instance {
+    pub(super) fn instance(&self, number: usize, life: u32, edition: Edition) -> Instance {
         let (weather, clock) = (Weather::fair(self.dice.clone()), SimulatedClock::new(self.born));
         let options = fleet_options(number);
         let link = || -> Arc<dyn Link> { self.redis.link(weather.clone()) };
         let requests = watch::guarded(link(), Arc::clone(&self.ledger), number);
         let run = u32::try_from(number).expect("few instances") * 1000 + life;
-        let about = InvalidationOptions { clock: clock.clone(), run, ..InvalidationOptions::default() };
+        let barriers_bytes_max = self.barriers_bytes_max;
+        let about =
+            InvalidationOptions { clock: clock.clone(), run, barriers_bytes_max, ..InvalidationOptions::default() };
         let links = FleetLinks { requests: Arc::clone(&requests), reader: link() };
         let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
         let writes = link();
@@ -74,7 +75,7 @@ impl Nursery {
             memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 64 << 20, variants_per_key_max: 4 })),
             shared: Some(Shared { tier, writes: behind, leases, answered: Arc::default() }),
             invalidation,
-            rules: rules(),
+            rules: edition.rules(),
             // Which keys are hot is told by hashes with seeds of their own, which no seed of ours decides.
             refresh: RefreshOptions { hot_keys: 0, ..RefreshOptions::default() },
             front: crate::engine::arrival::Front::default(),
@@ -95,13 +96,4 @@ fn fleet_options(number: usize) -> FleetOptions {
         queue_bytes_max: 1 << 20,
         log_retention: Duration::from_hours(24),
     }
-}
-
-fn rules() -> RuleSet {
-    let path = PathPattern::parse("/{kind}/{id}").expect("it is a pattern");
-    let mut route = Route::plain(RouteName::new("all"), path);
-    route.tags = vec![TagTemplate::parse("{kind}:{id}").expect("it is a template")];
-    route.coalesce_wait = COALESCE_WAIT;
-    route.lifetime.stale_if_error = Some(Duration::from_hours(1));
-    RuleSet::new(vec![route]).expect("one route compiles")
 }

@@ -1,6 +1,7 @@
 //! What is true, what was promised, and every answer that breaks a promise.
 
 use super::COALESCE_WAIT;
+use super::private_pages::MINE;
 use crate::engine::outcome::Outcome;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,6 +25,12 @@ struct State {
     /// The version that each instance has acknowledged, or all of them.
     promised: BTreeMap<(usize, String), u64>,
     promised_everywhere: BTreeMap<String, u64>,
+    /// The version that each life of an instance alone has promised: of writes through it.
+    promised_in_life: BTreeMap<((usize, u32), String), u64>,
+    /// The version that each write has made, by its number.
+    committed: BTreeMap<u64, u64>,
+    /// Until when fetches of a path may follow one another at any distance: something was written through Larder.
+    restless: BTreeMap<String, Instant>,
     /// Purges asked for so far, by path.
     purges: BTreeMap<String, u64>,
     fetches: Vec<UnderWay>,
@@ -135,12 +142,31 @@ impl Ledger {
         *self.state().purges.entry(path.to_owned()).or_default() += 1;
     }
 
-    pub(super) fn asked(&self, instance: usize, path: &str, user: &str) -> Asked {
+    /// The shop has done a write that came through an instance.
+    pub(super) fn commit(&self, path: &str, number: u64) {
+        let version = self.write(path);
+        self.note(&format!("write {number}: {path} is {version} now"));
+        let mut state = self.state();
+        state.committed.insert(number, version);
+        state.restless.insert(path.to_owned(), Instant::now() + AFTERMATH);
+    }
+
+    /// A write through an instance has come to its end, whether or not its client waited for it.
+    pub(super) fn write_ended(&self, instance: (usize, u32), path: &str, number: u64) {
+        let mut state = self.state();
+        let Some(version) = state.committed.get(&number).copied() else { return };
+        let promised = state.promised_in_life.entry((instance, path.to_owned())).or_default();
+        *promised = version.max(*promised);
+    }
+
+    pub(super) fn asked(&self, instance: (usize, u32), path: &str, user: &str) -> Asked {
         let state = self.state();
-        let here = state.promised.get(&(instance, path.to_owned())).copied().unwrap_or_default();
+        let here = state.promised.get(&(instance.0, path.to_owned())).copied().unwrap_or_default();
         let everywhere = state.promised_everywhere.get(path).copied().unwrap_or_default();
+        let in_life = state.promised_in_life.get(&(instance, path.to_owned())).copied().unwrap_or_default();
+        let least = here.max(everywhere).max(in_life);
         let (path, user, at) = (path.to_owned(), user.to_owned(), Instant::now());
-        Asked { instance, path, user, least: here.max(everywhere), at, origin_failures: state.origin_failures }
+        Asked { instance: instance.0, path, user, least, at, origin_failures: state.origin_failures }
     }
 
     pub(super) fn origin_failed(&self) {
@@ -158,7 +184,7 @@ impl Ledger {
             }
             return;
         };
-        if path.starts_with("/mine/") {
+        if path.starts_with(MINE) {
             if body != user {
                 self.violated(4, &format!("{path} at {instance}: {user} was given what is {body}'s"));
             }
@@ -198,7 +224,8 @@ impl Ledger {
         let purges = state.purges.get(path).copied().unwrap_or_default();
         let is_calm = state.calm_from.is_some_and(|from| from < Instant::now());
         // What is each user's own is asked for by each.
-        let others = state.fetches.iter().filter(|other| other.path == path && !path.starts_with("/mine/"));
+        let others = state.fetches.iter().filter(|other| other.path == path && !path.starts_with(MINE));
+        let is_calm = is_calm && state.restless.get(path).is_none_or(|until| *until < Instant::now());
         for other in others {
             let is_separate = other.purges != purges || other.began.elapsed() >= COALESCE_WAIT;
             let is_here = other.instance == instance;

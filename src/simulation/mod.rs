@@ -1,32 +1,35 @@
 //! A whole fleet in one thread and in virtual time: three engines, Redis, an origin, the network and the clocks.
 //!
-//! Everything that happens by chance comes from one seed: what is asked and written, how long each message takes and
-//! whether it arrives, who dies, which clock jumps, when Redis is started anew with or without its data. After every
-//! step the invariants 1, 2, 4 and 5 are checked by what clients saw ([`ledger`]) and, for the breaker's part of 5, by what
+//! Everything that happens by chance comes from one seed: what is asked and written, which clients leave before their
+//! answer, how long each message takes and whether it arrives, who dies, which clock jumps, when the rules are reloaded and
+//! when Redis is started anew with or without its data. After every step the invariants 1, 2, 4 and 5 are checked by what clients saw ([`ledger`]) and, for the breaker's part of 5, by what
 //! requests waited for ([`watch`]). A seed that breaks one is printed and
 //! makes the same run again, step by step.
 //!
 //! `LARDER_SEEDS=1000` runs so many; `make simulate SEEDS=1000` does, too.
 
+mod changes;
 mod instance;
 mod ledger;
 mod network;
 mod origin;
+mod private_pages;
+mod rules;
 mod tests;
 mod watch;
 
+use crate::engine::origin::{Body, empty_body};
 use crate::engine::{Handler, RequestContext};
 use crate::fleet::simulated_redis::SimulatedRedis;
-use crate::invalidation::PurgeOptions;
-use crate::invalidation::purge::{Depth, Purge, Source};
-use crate::scope::{Scope, Tag};
-use http::header::{HOST, HeaderName};
+use http::header::{COOKIE, HOST};
 use http::uri::Scheme;
+use http::{HeaderValue, Method};
 use http_body_util::BodyExt;
 use instance::{Instance, Nursery};
 use ledger::Ledger;
 use network::Dice;
-use origin::{Shop, USER};
+use origin::{LYING, Shop};
+use rules::Edition;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -37,7 +40,13 @@ const COALESCE_WAIT: Duration = Duration::from_secs(2);
 
 const INSTANCES: usize = 3;
 const STEPS: u32 = 120;
-const PATHS: [&str; 4] = ["/product/1", "/product/2", "/listing/1", "/mine/cart"];
+const PATHS: [&str; 5] = ["/product/1", "/product/2", LYING, "/mine/cart", "/mine/page"];
+
+/// How many of them have a version that is written and purged.
+const VERSIONED: u64 = 3;
+
+/// Room for all barriers; in every other run for so few that they are forgotten or merged all the time.
+const BARRIERS_BYTES: [usize; 2] = [64 << 20, 6 << 10];
 
 /// The slowest half of an exchange with the origin, usually and when it is slow.
 const ORIGIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(1500));
@@ -75,6 +84,8 @@ struct World {
     nursery: Nursery,
     instances: Vec<Instance>,
     under_way: JoinSet<()>,
+    edition: Edition,
+    writes: u64,
 }
 
 impl World {
@@ -88,16 +99,21 @@ impl World {
             ledger: Arc::clone(&ledger),
             dice: dice.clone(),
             born,
+            barriers_bytes_max: BARRIERS_BYTES[usize::try_from(seed % 2).expect("it is 0 or 1")],
         };
-        let instances = (0..INSTANCES).map(|number| nursery.instance(number, 0)).collect();
-        Self { dice, ledger, redis, shop, nursery, instances, under_way: JoinSet::new() }
+        let edition = Edition::First;
+        let instances = (0..INSTANCES).map(|number| nursery.instance(number, 0, edition)).collect();
+        Self { dice, ledger, redis, shop, nursery, instances, under_way: JoinSet::new(), edition, writes: 0 }
     }
 
     async fn step(&mut self) {
         match self.dice.below(100) {
-            0..55 => self.read(),
-            55..70 => self.crowd(),
-            70..82 => self.write_and_purge(),
+            0..47 => self.read(),
+            47..62 => self.crowd(),
+            62..72 => self.write_and_purge(),
+            72..76 => self.write_through(),
+            76..79 => self.write_many(),
+            79..82 => self.reload_rules(),
             82..88 => self.make_trouble(),
             88..94 => self.mend(),
             _ => sleep(self.dice.up_to(Duration::from_secs(8))).await,
@@ -138,50 +154,31 @@ impl World {
 
     fn ask(&mut self, number: usize, path: &str) {
         let user = format!("user-{}", self.dice.below(5));
-        let asked = self.ledger.asked(number, path, &user);
+        let instance = &self.instances[number];
+        let asked = self.ledger.asked((number, instance.life), path, &user);
+        let patience = self.patience();
         let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
-        let mut request = http::Request::new(crate::engine::origin::empty_body());
-        *request.uri_mut() = path.parse().expect("it is a path");
-        request.headers_mut().insert(HOST, http::HeaderValue::from_static("shop.example.com"));
-        let user = http::HeaderValue::try_from(user).expect("it is a field value");
-        request.headers_mut().insert(HeaderName::from_static(USER), user);
+        let mut request = request(Method::GET, path);
+        request.headers_mut().insert(COOKIE, HeaderValue::try_from(user).expect("it is a field value"));
         self.under_way.spawn(async move {
             let exchange = async {
-                let answer = engine.handle(request, RequestContext::direct(Scheme::HTTP, None)).await;
+                let answer = engine.handle(request, context()).await;
                 let outcome = answer.decision.outcome;
                 let Ok(response) = answer.reply else { return (outcome, None) };
                 let body = response.into_body().collect().await.ok().map(http_body_util::Collected::to_bytes);
                 (outcome, body.map(|body| String::from_utf8_lossy(&body).into_owned()))
             };
-            match timeout(END, exchange).await {
+            match timeout(patience, exchange).await {
                 Ok((outcome, body)) => ledger.answered(&asked, outcome, body.as_deref(), ORIGIN.1),
+                Err(_) if patience < END => ledger.note(&format!("{} leaves {}", asked.user, asked.path)),
                 Err(_) => ledger.stranded(&asked),
             }
         });
     }
 
-    /// The shop changes a product, and then has it purged.
-    fn write_and_purge(&mut self) {
-        let path = PATHS[usize::try_from(self.dice.below(3)).expect("few paths")];
-        let number = self.any();
-        let version = self.ledger.write(path);
-        let depth = if self.dice.below(3) == 0 { Depth::Soft } else { Depth::Hard };
-        self.ledger.note(&format!("{path} is {version} now; {} purge at {number}", depth.label()));
-        let tag = Tag::new(&path[1..].replace('/', ":")).expect("it is a tag");
-        let purge = Purge { scopes: vec![Scope::Tag(tag)], depth, source: Source::Admin };
-        let wait = Some(self.dice.up_to(Duration::from_secs(8)));
-        let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
-        self.under_way.spawn(async move {
-            let asked = engine.invalidation().purge(purge, PurgeOptions { wait, idempotency_key: None }).await;
-            if let Ok(receipt) = asked {
-                ledger.promise(number, path, version);
-                if receipt.pending.is_empty() {
-                    ledger.promise_everywhere(path, version);
-                }
-                ledger.note(&format!("{path} {version}: applied {:?}, pending {:?}", receipt.applied, receipt.pending));
-            }
-            ledger.purge_ends(path);
-        });
+    /// How long a client waits: most to the end, some leave before the origin can have answered.
+    fn patience(&self) -> Duration {
+        if self.dice.below(8) == 0 { self.dice.up_to(ORIGIN.1) } else { END }
     }
 
     fn make_trouble(&mut self) {
@@ -195,7 +192,7 @@ impl World {
             1 => instance.weather.turn_rough(),
             2 => self.redis.restart_empty(),
             3 => self.redis.restart_keeping(),
-            4 => self.instances[number] = self.nursery.instance(number, instance.life + 1),
+            4 => self.instances[number] = self.nursery.instance(number, instance.life + 1, self.edition),
             5 => instance.clock.jump(i64::try_from(self.dice.below(20_000)).expect("it is small") - 10_000),
             6 => {
                 let offset = i64::try_from(self.dice.below(20_000)).expect("it is small") - 10_000;
@@ -215,4 +212,16 @@ impl World {
         self.shop.fail(false);
         self.shop.slow_down(ORIGIN.0);
     }
+}
+
+fn request(method: Method, path: &str) -> http::Request<Body> {
+    let mut request = http::Request::new(empty_body());
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().expect("it is a path");
+    request.headers_mut().insert(HOST, HeaderValue::from_static("shop.example.com"));
+    request
+}
+
+fn context() -> RequestContext {
+    RequestContext::direct(Scheme::HTTP, None)
 }

@@ -1,14 +1,15 @@
-//! The shop behind the fleet: products whose version grows with every write, and one page that is each user's own.
+//! The shop behind the fleet: products whose version grows with every write, and pages that are each user's own.
 //!
 //! It answers slowly, reads its data somewhere in between, and fails when told to. It notes who asks for what at once.
 
 use super::ledger::Ledger;
 use super::network::Dice;
+use super::private_pages::{MINE, Ways};
 use crate::engine::origin::{Body, Origin, OriginError};
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +17,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// The field that names a user.
-pub(super) const USER: &str = "x-user";
+/// The field that numbers a write, so that the ledger knows which version it made.
+pub(super) const WRITE: HeaderName = HeaderName::from_static("x-write");
+
+/// A page whose validator stays the same whatever changes: only a hard purge brings its change about.
+pub(super) const LYING: &str = "/listing/1";
 
 /// What all instances ask.
 #[derive(Debug)]
@@ -26,11 +30,13 @@ pub(super) struct Shop {
     ledger: Arc<Ledger>,
     is_failing: AtomicBool,
     slowest_ms: AtomicU64,
+    ways: Ways,
 }
 
 impl Shop {
     pub(super) fn new(dice: Dice, ledger: Arc<Ledger>) -> Arc<Self> {
-        Arc::new(Self { dice, ledger, is_failing: AtomicBool::new(false), slowest_ms: AtomicU64::new(100) })
+        let ways = Ways::pick(&dice);
+        Arc::new(Self { dice, ledger, is_failing: AtomicBool::new(false), slowest_ms: AtomicU64::new(100), ways })
     }
 
     pub(super) fn fail(&self, is_failing: bool) {
@@ -39,6 +45,34 @@ impl Shop {
 
     pub(super) fn slow_down(&self, slowest: Duration) {
         self.slowest_ms.store(u64::try_from(slowest.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    async fn work(&self) {
+        let slowest = Duration::from_millis(self.slowest_ms.load(Ordering::Relaxed));
+        sleep(self.dice.up_to(slowest)).await;
+    }
+
+    fn check_reachable(&self) -> Result<(), OriginError> {
+        if self.is_failing.load(Ordering::Relaxed) {
+            self.ledger.origin_failed();
+            return Err(OriginError { reason: Reason::UpstreamConnect, cause: None });
+        }
+        Ok(())
+    }
+
+    /// A write is done somewhere between its first byte and its answer, which may be lost.
+    async fn write(&self, path: &str, number: u64) -> Result<Response<Body>, OriginError> {
+        self.check_reachable()?;
+        self.work().await;
+        self.ledger.commit(path, number);
+        self.work().await;
+        if self.dice.below(4) == 0 {
+            self.ledger.origin_failed();
+            return Err(OriginError { reason: Reason::UpstreamClosed, cause: None });
+        }
+        let mut done = answer(String::new(), "no-store", None);
+        *done.status_mut() = StatusCode::NO_CONTENT;
+        Ok(done)
     }
 }
 
@@ -62,21 +96,20 @@ impl Origin for ShopSeenFrom {
     async fn fetch(&self, request: Request<Body>) -> Result<Response<Body>, OriginError> {
         let shop = &self.shop;
         let path = request.uri().path().to_owned();
+        if *request.method() == Method::PUT {
+            let number = request.headers().get(WRITE).and_then(|number| number.to_str().ok()?.parse().ok());
+            return shop.write(&path, number.expect("every write is numbered")).await;
+        }
         let under_way = shop.ledger.fetch_begins(self.instance, &path, (self.is_current)());
-        let slowest = Duration::from_millis(shop.slowest_ms.load(Ordering::Relaxed));
-        sleep(shop.dice.up_to(slowest)).await;
+        shop.work().await;
         let version = shop.ledger.version(&path);
-        sleep(shop.dice.up_to(slowest)).await;
+        shop.work().await;
         drop(under_way);
-        if shop.is_failing.load(Ordering::Relaxed) {
-            shop.ledger.origin_failed();
-            return Err(OriginError { reason: Reason::UpstreamConnect, cause: None });
+        shop.check_reachable()?;
+        if path.starts_with(MINE) {
+            return Ok(shop.ways.page(&path, request.headers()));
         }
-        if path.starts_with("/mine/") {
-            let user = request.headers().get(USER).map_or("nobody", |user| user.to_str().unwrap_or("nobody"));
-            return Ok(answer(user.to_owned(), "private, max-age=3600", None));
-        }
-        let tag = format!("\"{version}\"");
+        let tag = if path == LYING { "\"same\"".to_owned() } else { format!("\"{version}\"") };
         if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
             let mut unchanged = answer(String::new(), "max-age=3600", Some(&tag));
             *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
@@ -86,7 +119,8 @@ impl Origin for ShopSeenFrom {
     }
 }
 
-fn answer(body: String, cache_control: &'static str, tag: Option<&str>) -> Response<Body> {
+/// An answer with this body, which is fresh as said.
+pub(super) fn answer(body: String, cache_control: &'static str, tag: Option<&str>) -> Response<Body> {
     let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));

@@ -1,0 +1,108 @@
+//! What changes in the shop and in the fleet's rules, and how Larder hears of it.
+
+use super::origin::{LYING, WRITE};
+use super::rules::CHANGED;
+use super::{END, PATHS, VERSIONED, World, context, request};
+use crate::engine::Handler;
+use crate::events::{EventSource, Intake, Taken};
+use crate::invalidation::PurgeOptions;
+use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::rules::event::Event;
+use http::{HeaderValue, Method};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// How many products an event of many names.
+const MANY: u64 = 1_500;
+
+/// After so long, an exchange whose client has left is over, and so are the waits for the log that follow it.
+const ABANDONED_ENDS: Duration = Duration::from_secs(30);
+
+impl World {
+    fn versioned_path(&self) -> &'static str {
+        PATHS[usize::try_from(self.dice.below(VERSIONED)).expect("few paths")]
+    }
+
+    /// The shop changes something, and then has it purged: by the tag or the route that the rules in force give it.
+    pub(super) fn write_and_purge(&mut self) {
+        let (path, number) = (self.versioned_path(), self.any());
+        let version = self.ledger.write(path);
+        let depth = if self.dice.below(3) == 0 { Depth::Soft } else { Depth::Hard };
+        self.ledger.note(&format!("{path} is {version} now; {} purge at {number}", depth.label()));
+        let scope = if self.dice.below(5) == 0 { self.edition.route() } else { self.edition.tag(path) };
+        let purge = Purge { scopes: vec![scope], depth, source: Source::Admin };
+        let wait = Some(self.dice.up_to(Duration::from_secs(8)));
+        let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
+        // A soft purge lets the origin confirm what is stored, and this origin confirms whatever it is asked about.
+        let is_promise = path != LYING || depth == Depth::Hard;
+        self.under_way.spawn(async move {
+            let asked = engine.invalidation().purge(purge, PurgeOptions { wait, idempotency_key: None }).await;
+            if let Ok(receipt) = asked
+                && is_promise
+            {
+                ledger.promise(number, path, version);
+                if receipt.pending.is_empty() {
+                    ledger.promise_everywhere(path, version);
+                }
+                ledger.note(&format!("{path} {version}: applied {:?}, pending {:?}", receipt.applied, receipt.pending));
+            }
+            ledger.purge_ends(path);
+        });
+    }
+
+    /// A client writes through Larder, and may leave before the answer.
+    pub(super) fn write_through(&mut self) {
+        let (path, at) = (self.versioned_path(), self.any());
+        let instance = &self.instances[at];
+        let (engine, ledger, life) = (Arc::clone(&instance.engine), Arc::clone(&self.ledger), instance.life);
+        let number = self.writes;
+        self.writes += 1;
+        let patience = self.patience().min(self.patience());
+        ledger.note(&format!("write {number} of {path} through {at}"));
+        let mut request = request(Method::PUT, path);
+        request.headers_mut().insert(WRITE, HeaderValue::from(number));
+        self.under_way.spawn(async move {
+            let exchange = async {
+                let answer = engine.handle(request, context()).await;
+                if let Ok(response) = answer.reply {
+                    drop(response.into_body().collect().await);
+                }
+            };
+            if timeout(patience, exchange).await.is_err() {
+                ledger.note(&format!("the client of write {number} leaves"));
+                assert!(patience < END, "a write has no end");
+                sleep(ABANDONED_ENDS).await;
+            }
+            ledger.write_ended((at, life), path, number);
+        });
+    }
+
+    /// One event says of very many products that they have changed; one of them is a real one.
+    pub(super) fn write_many(&mut self) {
+        let (id, at, place) = (1 + self.dice.below(2), self.any(), self.dice.below(MANY));
+        let path = PATHS[usize::try_from(id - 1).expect("it is 0 or 1")];
+        let version = self.ledger.write(path);
+        self.ledger.note(&format!("{path} is {version} now; an event of many names it as number {place}, at {at}"));
+        let ids: Vec<u64> = (0..MANY).map(|other| if other == place { id } else { 10_000 + other }).collect();
+        let event = serde_json::json!({ "type": CHANGED, "id": ids }).to_string();
+        let (engine, ledger) = (Arc::clone(&self.instances[at].engine), Arc::clone(&self.ledger));
+        self.under_way.spawn(async move {
+            let taken = Intake::new(engine).take(EventSource::Admin, Event::parse_json(event.as_bytes()), None).await;
+            if let Ok(Taken::Purged { .. }) = taken {
+                ledger.promise(at, path, version);
+            }
+            ledger.purge_ends(path);
+        });
+    }
+
+    /// Someone edits the rules file that all instances read.
+    pub(super) fn reload_rules(&mut self) {
+        self.edition = self.edition.other();
+        self.ledger.note(&format!("the rules are {:?} now", self.edition));
+        for instance in &self.instances {
+            instance.engine.replace_rules(self.edition.rules());
+        }
+    }
+}
