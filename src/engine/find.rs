@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::{Currency, Standing};
+use crate::scope::{Membership, RouteName, Tag, Tags};
 use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
@@ -98,10 +99,8 @@ impl Engine {
             return Standing::Clear;
         }
         let stored = self.standing_as_stored(entry);
-        let standing = match entry.filed_by() == rules {
-            true => stored,
-            false => stored.max(self.standing_by_rules(request, entry.stamp())),
-        };
+        let standing =
+            if entry.filed_by() == rules { stored } else { stored.max(self.standing_by_rules(request, entry.stamp())) };
         if standing == Standing::Clear {
             entry.cleared_generation.store(generation, Ordering::Relaxed);
         }
@@ -132,9 +131,18 @@ impl Engine {
         self.invalidation().standing(entry.stamp(), &entry.membership())
     }
 
-    /// Whether a purge covers what was fetched for a request at `stamp`, by the request's route and its tags.
+    /// Whether a purge covers what was fetched for a request at `stamp`, by the route and the tags that the request's rules
+    /// give it, and all rules that were in force since then.
     pub(super) fn standing_by_rules(&self, request: &CacheableRequest, stamp: Stamp) -> Standing {
-        self.invalidation().standing(stamp, &request.membership(&request.known_tags()))
+        let by = |route: &RouteName, tags: &[Tag]| {
+            let membership = Membership { route, tags: Tags::Listed(tags), ..request.membership(&[]) };
+            self.invalidation().standing(stamp, &membership)
+        };
+        let standing = by(&request.route.name, &request.known_tags());
+        let earlier = self.earlier_rules.load();
+        let forgotten = if earlier.has_forgotten_since(stamp) { Standing::Unproven } else { Standing::Clear };
+        let others = earlier.since(stamp).filter_map(|rules| rules.filing(&request.target));
+        others.map(|(route, tags)| by(&route.name, &tags)).fold(standing.max(forgotten), Standing::max)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod arrival;
 mod body_tags;
 mod confirm;
 pub mod deliver;
+mod earlier_rules;
 pub mod exchange;
 pub mod explain;
 mod fetch;
@@ -44,6 +45,7 @@ use crate::store::memory::MemoryTier;
 use crate::store::uncacheable::UncacheableKeys;
 use arc_swap::ArcSwap;
 use arrival::Front;
+use earlier_rules::EarlierRules;
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
 use http::header::{CONNECTION, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
@@ -61,8 +63,8 @@ use request::CacheableRequest;
 use shared::Shared;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -203,7 +205,7 @@ pub struct Engine {
     invalidation: Arc<Invalidation>,
     rules: ArcSwap<RuleSet>,
     /// Locked while rules are replaced, and by calls of the admin API.
-    earlier_routes: Mutex<BTreeSet<RouteName>>,
+    earlier_rules: ArcSwap<EarlierRules>,
     flights: Arc<Flights<Flown>>,
     uncacheable: UncacheableKeys,
     miss_budgets: MissBudgets,
@@ -227,7 +229,7 @@ impl Engine {
             shared: parts.shared,
             invalidation: parts.invalidation,
             rules: ArcSwap::from_pointee(parts.rules.numbered(1)),
-            earlier_routes: Mutex::default(),
+            earlier_rules: ArcSwap::default(),
             flights: Flights::new(),
             uncacheable: UncacheableKeys::new(UNCACHEABLE_KEYS_MAX),
             miss_budgets: MissBudgets::default(),
@@ -249,20 +251,18 @@ impl Engine {
     /// Puts other rules in force, atomically; what is stored stays, and is judged by the routes and tags of these rules as
     /// well as by those that it was stored under.
     pub fn replace_rules(&self, rules: RuleSet) {
-        let mut earlier = self.earlier_routes();
         let before = self.rules();
-        earlier.extend(before.routes().iter().map(|route| route.name.clone()));
-        self.rules.store(Arc::new(rules.numbered(before.number().wrapping_add(1).max(1))));
+        let number = before.number().wrapping_add(1).max(1);
+        let earlier = self.earlier_rules.load().and(before, self.invalidation.applied());
+        // In this order: whoever judges by the new rules judges by the old ones, too.
+        self.earlier_rules.store(Arc::new(earlier));
+        self.rules.store(Arc::new(rules.numbered(number)));
     }
 
     /// The names that routes have had since the start: what is stored may carry them still.
     #[must_use]
     pub fn earlier_route_names(&self) -> BTreeSet<RouteName> {
-        self.earlier_routes().clone()
-    }
-
-    fn earlier_routes(&self) -> MutexGuard<'_, BTreeSet<RouteName>> {
-        self.earlier_routes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.earlier_rules.load().route_names().clone()
     }
 
     /// The memory tier.

@@ -93,6 +93,14 @@ impl RuleSet {
         self.number
     }
 
+    /// The route and the tags under which these rules would file an answer for `target`; none where they cache none.
+    #[must_use]
+    pub fn filing(&self, target: &Target) -> Option<(Arc<Route>, Vec<Tag>)> {
+        let Verdict::Cache(route) = self.decide(&Method::GET, target) else { return None };
+        let tags = route.tags_known_for(target.path());
+        Some((route, tags))
+    }
+
     /// The `[[event]]` blocks in order.
     #[must_use]
     pub fn events(&self) -> &[EventRule] {
