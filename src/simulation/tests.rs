@@ -87,23 +87,3 @@ fn invariant_5_a_look_up_without_a_deadline_is_found() {
 fn invariant_5_a_breaker_that_never_opens_is_found() {
     check_found(Fault::BreakerStaysClosed, 5);
 }
-
-#[test]
-fn explore() {
-    let mut kinds = std::collections::BTreeMap::<String, (u32, u64)>::new();
-    for seed in 0..seeds() {
-        for violation in run(seed).violations {
-            let kind: String = violation.chars().filter(|c| !c.is_ascii_digit()).take(48).collect();
-            let entry = kinds.entry(kind).or_insert((0, seed));
-            entry.0 += 1;
-        }
-    }
-    panic!("{kinds:?}");
-}
-
-#[test]
-fn one() {
-    let seed = std::env::var("SEED").unwrap().parse().unwrap();
-    let run = run(seed);
-    panic!("{:?}\n{}", run.violations, run.trace);
-}
