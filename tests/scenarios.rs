@@ -38,6 +38,7 @@ mod scenarios {
     mod stale;
     mod tags;
     mod to_origin;
+    mod told_clients;
     mod undecided_cookies;
     mod unsafe_methods;
     mod users;

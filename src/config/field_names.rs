@@ -19,6 +19,8 @@ pub(super) enum FieldUse {
     SetOnAnswer,
     /// `remove_headers`
     RemovedFromAnswer,
+    /// `tag_fields`
+    Tagging,
 }
 
 /// Fields that concern one connection, or frame a message.
@@ -58,7 +60,7 @@ pub(super) fn objection(name: &HeaderName, used: FieldUse) -> Option<&'static st
         return Some(match used {
             FieldUse::Keyed => "host and port are part of every key; use `host` to tell routes apart",
             FieldUse::SetOnRequest | FieldUse::RemovedFromRequest => "say what the origin is sent with `upstream_host`",
-            FieldUse::SetOnAnswer | FieldUse::RemovedFromAnswer => "it is a field of requests",
+            FieldUse::SetOnAnswer | FieldUse::RemovedFromAnswer | FieldUse::Tagging => "it is a field of requests",
         });
     }
     if ONE_CONNECTION.contains(&text) {
@@ -78,7 +80,7 @@ pub(super) fn objection(name: &HeaderName, used: FieldUse) -> Option<&'static st
                 None
             }
         }
-        FieldUse::SetOnAnswer | FieldUse::RemovedFromAnswer => {
+        FieldUse::SetOnAnswer | FieldUse::RemovedFromAnswer | FieldUse::Tagging => {
             if OWN_IN_ANSWERS.contains(&text) {
                 Some("Larder says it of each answer")
             } else if FRAMING_OF_ANSWERS.contains(&text) {
@@ -96,6 +98,7 @@ impl FieldUse {
             Self::Keyed => "keyed",
             Self::SetOnRequest | Self::SetOnAnswer => "set",
             Self::RemovedFromRequest | Self::RemovedFromAnswer => "removed",
+            Self::Tagging => "read for tags",
         }
     }
 }

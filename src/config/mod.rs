@@ -18,6 +18,7 @@ pub mod reload;
 mod render;
 mod resolve;
 mod route;
+mod route_answer;
 mod route_key;
 mod route_origin;
 mod rules_file;

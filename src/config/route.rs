@@ -4,7 +4,7 @@ use super::problem::{Place, Problems};
 use super::rules_file::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
-use super::{route_key, route_origin};
+use super::{route_answer, route_key, route_origin};
 use crate::rules::Route;
 use crate::rules::body_tags::BodyTags;
 use crate::rules::lifetime::{LifetimeRule, OriginPrecedence};
@@ -39,6 +39,7 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     route.lifetime = lifetime(raw, problems);
     route.key = route_key::resolve(raw, problems);
     route.to_origin = route_origin::resolve(raw, &route, problems);
+    route_answer::resolve(raw, &mut route, problems);
     route.bypass = raw.bypass.as_ref().and_then(|bypass| route_key::bypass(bypass, problems));
     route.tags = raw.tags.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
     route.purge_on_write =

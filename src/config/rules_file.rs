@@ -80,6 +80,17 @@ raw_table! {
         set_request_headers: FieldTable,
         /// Fields that the origin is not sent.
         remove_request_headers: Texts,
+        /// What clients are told in place of the origin's Cache-Control and Expires: "max-age=60", where Larder keeps an
+        /// answer for longer; Age begins anew. Purges don't reach browsers. Only answers that are stored are changed.
+        browser_cache_control: String,
+        /// Fields that clients are sent with these values, whatever the origin sent; hits too.
+        set_headers: FieldTable,
+        /// Fields that clients are not sent; hits too.
+        remove_headers: Texts,
+        /// In which fields the origin tags its answers. Default: ["Surrogate-Key", "xkey", "Cache-Tag", "Cache-Groups"].
+        tag_fields: Texts,
+        /// Whether clients are sent those fields. Default: true.
+        send_tags: bool,
         /// Labels to purge by, besides those that the origin gives: "product:{id}" takes {id} from the path.
         tags: Texts,
         /// What to do with an answer that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it

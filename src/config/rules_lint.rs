@@ -66,6 +66,7 @@ fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
         place("headers", raw.headers.as_ref()),
         place("cookies", raw.cookies.as_ref()),
         place("vary_origin", raw.vary_origin.as_ref()),
+        place("browser_cache_control", raw.browser_cache_control.as_ref()),
         place("bypass", raw.bypass.as_ref()),
         place("tags", raw.tags.as_ref()),
         place("set_cookie", raw.set_cookie.as_ref()),

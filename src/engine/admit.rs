@@ -156,7 +156,7 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
 /// The route's tags and the origin's, also from fields that may not be stored; none where one can't be taken as it is.
 fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> {
     let mut tags = request.route_tags().ok()?;
-    for text in origin_tags(received).ok()? {
+    for text in origin_tags(received, &request.route.tag_fields).ok()? {
         tags.push(Tag::new(&text).ok()?);
     }
     Some(distinct(tags).into())

@@ -17,7 +17,7 @@ use crate::semantics::sharing::Shareability;
 use crate::semantics::update::{self, HeadFreshening, Validation};
 use crate::stamp::Stamp;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use std::sync::Arc;
 
 /// What becomes of an answer.
@@ -135,7 +135,7 @@ impl Fetch {
             Verdict::Store(mut draft) => {
                 // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
                 // labels, also those of fields that may not be stored.
-                if draft.route.body_tags.is_some() || names_no_tag(&newer) {
+                if draft.route.body_tags.is_some() || names_no_tag(&newer, &self.request.route.tag_fields) {
                     draft.add_tags(stored.membership().tags.to_tags());
                 }
                 let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
@@ -181,6 +181,6 @@ impl Fetch {
     }
 }
 
-fn names_no_tag(newer: &HeaderMap) -> bool {
-    origin_tags(newer).is_ok_and(|tags| tags.is_empty())
+fn names_no_tag(newer: &HeaderMap, fields: &[HeaderName]) -> bool {
+    origin_tags(newer, fields).is_ok_and(|tags| tags.is_empty())
 }

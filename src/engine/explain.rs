@@ -95,6 +95,29 @@ pub struct Would {
     pub known_uncacheable: Option<Because>,
 }
 
+/// What a route has clients told.
+#[derive(Debug, Clone, Serialize)]
+pub struct AnswerChanges {
+    /// In place of Cache-Control and Expires of what is stored.
+    pub cache_control: Option<String>,
+    /// Fields with these values.
+    pub set: BTreeMap<String, Vec<String>>,
+    /// Fields that are left out.
+    pub removed: Vec<String>,
+}
+
+impl AnswerChanges {
+    fn of(route: Option<&Route>) -> Option<Self> {
+        let rule = route?.answer.as_ref()?;
+        let told = rule.cache_control.as_ref();
+        Some(Self {
+            cache_control: told.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            set: shown(&rule.set.iter().cloned().collect(), |_| true),
+            removed: rule.removed.iter().map(HeaderName::to_string).collect(),
+        })
+    }
+}
+
 /// The answer of `GET /explain`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation {
@@ -110,6 +133,8 @@ pub struct Explanation {
     pub keyed_url: Option<String>,
     /// Path and query as the origin is asked for them; none where it would not be asked.
     pub origin_target: Option<String>,
+    /// What the route has clients told instead of what the origin said, if anything.
+    pub answer_changes: Option<AnswerChanges>,
     /// The key's fingerprint.
     pub key: Option<String>,
     /// The headers that the origin would be sent; values of credentials are left out.
@@ -164,6 +189,7 @@ impl Engine {
             pattern: route.as_ref().map(|route| route.path.source().to_owned()),
             keyed_url: None,
             origin_target,
+            answer_changes: AnswerChanges::of(route.as_deref()),
             key: None,
             fetch_headers: shown(&sent, |_| true),
             request_directives: shown(headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
@@ -202,6 +228,7 @@ impl Engine {
             pattern: Some(request.route.path.source().to_owned()),
             keyed_url: Some(request.target.url().to_owned()),
             origin_target: Some(request.route.to_origin.path_and_query(request.target.path_and_query()).into_owned()),
+            answer_changes: AnswerChanges::of(Some(&request.route)),
             key: Some(request.key.to_string()),
             fetch_headers: shown(&request.fetch_headers(), |_| true),
             request_directives: shown(&request.headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),

@@ -15,6 +15,7 @@ use super::written::{Aftermath, WrittenBody};
 use super::{Answer, Engine, Failure};
 use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::rules::answer::Kept;
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
 use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::{CacheStatus, Forward};
@@ -164,7 +165,11 @@ impl Passing {
         Answer { reply: Err(Failure::of_origin(&failure)), decision }
     }
 
-    fn answered(self, response: Response<Body>) -> Answer {
+    fn answered(self, mut response: Response<Body>) -> Answer {
+        let status = response.status();
+        if let Some(rule) = self.bypass.route.as_ref().and_then(|route| route.answer.as_ref()) {
+            rule.change(status, Kept::Nowhere, self.engine.now(), response.headers_mut());
+        }
         let decision = self.decision(self.bypass.outcome, self.bypass.why, Some(response.status()));
         Answer { reply: Ok(response), decision }
     }

@@ -10,9 +10,11 @@ use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
 use super::respond::ttl_secs;
 use super::{Engine, RequestContext, arrival};
+use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::body::BodyView;
 use crate::rules::Verdict;
+use crate::rules::answer::{AnswerRule, Kept};
 use crate::semantics::cache_status::{CacheStatus, put_decimal};
 use crate::semantics::forwarding::{LoopToken, Passage};
 use crate::semantics::reason::Reason;
@@ -95,6 +97,8 @@ pub struct ReadyHit {
     form: AtRest,
     /// The Age that it is sent with, in seconds.
     pub age_secs: u64,
+    /// What the route has clients told instead, as of when.
+    changes: Option<(Arc<AnswerRule>, Timestamp)>,
     /// How it was decided.
     pub decision: Decision,
 }
@@ -111,9 +115,22 @@ impl ReadyHit {
 
     /// Writes status line and fields, as HTTP/1.1 has them, without the empty line that ends a head.
     pub fn write_fields(&self, out: &mut Vec<u8>) {
-        match self.form {
-            AtRest::Whole => out.put_slice(self.entry.head_at_rest()),
-            AtRest::NotModified => self.entry.write_not_modified(out),
+        match (&self.changes, self.form) {
+            (None, AtRest::Whole) => out.put_slice(self.entry.head_at_rest()),
+            (None, AtRest::NotModified) => self.entry.write_not_modified(|_| false, out),
+            (Some((rule, now)), form) => {
+                let status = self.status();
+                let drops = |name: &str| rule.drops(name, status, Kept::Here);
+                match form {
+                    AtRest::Whole => self.entry.write_head_without(drops, out),
+                    AtRest::NotModified => self.entry.write_not_modified(drops, out),
+                }
+                for (name, value) in rule.adds(status, Kept::Here, *now) {
+                    for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                        out.put_slice(part);
+                    }
+                }
+            }
         }
         out.put_slice(b"age: ");
         put_decimal(out, self.age_secs);
@@ -153,8 +170,11 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     let ttl_secs = Some(ttl_secs(age, &usable.lifetime));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });
     let route = Some(request.route.name.clone());
+    let changes = request.route.answer.as_ref().map(|rule| (Arc::clone(rule), now));
+    let starts_anew = changes.as_ref().is_some_and(|(rule, _)| rule.cache_control.is_some());
     Some(ReadyHit {
-        age_secs: deliver::told_age_secs(age),
+        age_secs: if starts_anew { 0 } else { deliver::told_age_secs(age) },
+        changes,
         entry: usable.entry,
         form,
         decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status },

@@ -1,5 +1,6 @@
 //! Answers: the response that a client gets, and the decision that Cache-Status, log and metrics tell of.
 
+use super::admit::{self, Received, Verdict};
 use super::deliver;
 use super::find::{Ask, Usable, lifetime_of};
 use super::flown::{Fetched, OriginFailure};
@@ -9,12 +10,14 @@ use super::request::CacheableRequest;
 use super::{Answer, Engine, Failure};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::rules::answer::Kept;
 use crate::scope::RouteName;
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::conditional::{self, Precondition};
 use crate::semantics::lifetime::Lifetime;
+use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,12 +78,14 @@ pub(super) fn fetched(
             let mut answer = Response::new(reader.boxed_unsync());
             *answer.status_mut() = response.status;
             *answer.headers_mut() = headers;
-            decided(request, conditioned(request, answer, now), outcome, ask.why, status)
+            let answer = told(request, conditioned(request, answer, now), Kept::Here, now);
+            decided(request, answer, outcome, ask.why, status)
         }
         Fetched::Private(response, why) => {
             let forward_status = Some(response.status().as_u16());
             let status = CacheStatus { forward_status, detail: Some(why), ..status };
-            let response = conditioned(request, response, now);
+            let kept = kept_of(engine, request, why, &response, now);
+            let response = told(request, conditioned(request, response, now), kept, now);
             decided(request, response, Outcome::Miss, why, status)
         }
         Fetched::Stored(found) => usable(request, &found, now),
@@ -139,7 +144,31 @@ fn from_entry(
     now: Timestamp,
 ) -> Answer {
     let response = deliver::deliver(entry, &request.method, &request.headers, now);
-    decided(request, response, outcome, reason, status)
+    decided(request, told(request, response, Kept::Here, now), outcome, reason, status)
+}
+
+/// The answer as the route has clients told.
+fn told(request: &CacheableRequest, mut response: Response<Body>, kept: Kept, now: Timestamp) -> Response<Body> {
+    if let Some(rule) = &request.route.answer {
+        rule.change(response.status(), kept, now, response.headers_mut());
+    }
+    response
+}
+
+/// Whether an answer that is handed over is about one that is kept here: the head that a GET would be answered with.
+fn kept_of(engine: &Engine, request: &CacheableRequest, why: Reason, head: &Response<Body>, now: Timestamp) -> Kept {
+    let speaks = request.route.answer.as_ref().is_some_and(|rule| rule.cache_control.is_some());
+    if !speaks || request.method != Method::HEAD || why != Reason::MethodNotStorable {
+        return Kept::Nowhere;
+    }
+    let times = ExchangeTimes { requested_at: now, received_at: now };
+    let (sent, stamp) = (request.fetch_headers(), engine.invalidation().applied());
+    let (status, headers) = (head.status(), head.headers());
+    let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
+    match admit::judge(request, &received) {
+        Verdict::Store(_) => Kept::Here,
+        Verdict::Refuse(_) => Kept::Nowhere,
+    }
 }
 
 fn decided(

@@ -155,9 +155,16 @@ impl Entry {
         self.record.head_lines().fields_where(View::AtRest, is_validator, VALIDATOR_FIELDS.len())
     }
 
-    /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the empty line that closes a head.
-    pub fn write_not_modified(&self, out: &mut Vec<u8>) {
-        self.record.head_lines().write_not_modified(out);
+    /// Writes the HTTP/1.1 head for the body at rest without the lines whose name is dropped, and without the empty line
+    /// that closes a head.
+    pub fn write_head_without(&self, drops: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
+        self.record.head_lines().write_without(drops, out);
+    }
+
+    /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the lines whose name is dropped, and
+    /// without the empty line that closes a head.
+    pub fn write_not_modified(&self, drops: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
+        self.record.head_lines().write_not_modified(drops, out);
     }
 
     /// The body.

@@ -162,16 +162,29 @@ pub(super) struct HeadLines<'a> {
 }
 
 impl HeadLines<'_> {
-    /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the empty line that closes a head.
-    pub(super) fn write_not_modified(self, out: &mut Vec<u8>) {
-        let has_tag = self.lines_of(View::AtRest).any(|line| self.name_of(&line) == ETAG.as_str());
-        out.extend_from_slice(NOT_MODIFIED_LINE);
+    /// Writes the HTTP/1.1 head at rest without the lines whose name is dropped, and without the empty line that closes
+    /// a head.
+    pub(super) fn write_without(self, drops: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
+        let first = memchr::memchr(b'\n', self.bytes).map_or(self.bytes.len(), |end| end + 1);
+        out.extend_from_slice(self.bytes.get(..first).unwrap_or_default());
+        self.write_lines(|name| !drops(name), out);
+    }
+
+    fn write_lines(self, is_wanted: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
         for line in self.lines_of(View::AtRest) {
-            if belongs_in_not_modified(self.name_of(&line), has_tag) {
+            if is_wanted(self.name_of(&line)) {
                 let whole = line.name.start..line.value.end + LINE_END.len();
                 out.extend_from_slice(self.bytes.get(whole).unwrap_or_default());
             }
         }
+    }
+
+    /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the lines whose name is dropped, and
+    /// without the empty line that closes a head.
+    pub(super) fn write_not_modified(self, drops: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
+        let has_tag = self.lines_of(View::AtRest).any(|line| self.name_of(&line) == ETAG.as_str());
+        out.extend_from_slice(NOT_MODIFIED_LINE);
+        self.write_lines(|name| belongs_in_not_modified(name, has_tag) && !drops(name), out);
     }
 
     /// The fields of one view, with room for `more` without growing.

@@ -4,6 +4,7 @@
 //! that matches path, host and method decides. What is not in the key is not in the fetch: [`fetch`] is the one place
 //! that says how a request reaches the origin, and both key and `Vary` are computed from its view.
 
+pub mod answer;
 pub mod body_tags;
 pub mod bypass;
 mod coverage;

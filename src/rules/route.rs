@@ -1,5 +1,6 @@
 //! One route, resolved.
 
+use super::answer::AnswerRule;
 use super::body_tags::BodyTags;
 use super::bypass::BypassRule;
 use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
@@ -8,9 +9,11 @@ use super::origin_request::OriginRequestRule;
 use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag, TagError, distinct};
-use http::Method;
+use crate::semantics::origin_tags::TAG_FIELDS;
 use http::header::COOKIE;
+use http::{HeaderName, Method};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether a route caches or is an exception that passes through.
@@ -86,6 +89,10 @@ pub struct Route {
     pub bypass: Option<BypassRule>,
     /// What the origin is asked instead.
     pub to_origin: OriginRequestRule,
+    /// What clients are told instead; none: what the origin said.
+    pub answer: Option<Arc<AnswerRule>>,
+    /// In which fields the origin tags its answers.
+    pub tag_fields: Arc<[HeaderName]>,
     /// Tags besides the origin's.
     pub tags: Vec<TagTemplate>,
     /// Answers that set cookies.
@@ -133,6 +140,8 @@ impl Route {
             },
             bypass: None,
             to_origin: OriginRequestRule::default(),
+            answer: None,
+            tag_fields: Arc::new(TAG_FIELDS),
             tags: Vec::new(),
             set_cookie: SetCookieRule::Refuse,
             compression: CompressionRule::Off,

@@ -44,10 +44,25 @@ fn every_key_reaches_its_option() {
     assert_eq!(rule.removed, ["accept-encoding", "x-debug"]);
 }
 
+#[test]
+fn what_clients_are_told_reaches_its_option() {
+    assert!(self::route("").answer.is_none());
+    let keys = "browser_cache_control = \"public, max-age=60\"\nset_headers = { X-Served-By = \"larder\" }\n\
+                remove_headers = [\"Server\"]\ntag_fields = [\"Edge-Cache-Tag\"]\nsend_tags = false";
+    let route = route(keys);
+    let rule = route.answer.as_ref().expect("the route changes answers");
+    assert_eq!(rule.cache_control, Some(HeaderValue::from_static("public, max-age=60")));
+    assert_eq!(rule.set.len(), 1);
+    assert_eq!(rule.removed, ["server", "edge-cache-tag"]);
+    assert_eq!(route.tag_fields[..], ["edge-cache-tag"]);
+    assert_eq!(self::route("send_tags = false").answer.as_ref().unwrap().removed.len(), 4);
+}
+
 const ORIGIN: &str = "write scheme, host and port as browsers send them: \"https://shop.example.com\"";
 const SEGMENTS: &str = "a prefix is made of whole segments: \"/shop\"";
 const ONE: &str = "it concerns one connection only and is not sent on";
 const VALUE: &str = "a value is visible ASCII text without white space around it";
+const TOLD: &str = "it says what clients are told in place of Cache-Control, Expires and Pragma; keep one of them";
 const KEYED: &str = "what is keyed is sent as the client said it; take it out of one of the two";
 
 /// Keys and all their problems.
@@ -128,6 +143,41 @@ const BAD: &[(&str, &[Expected])] = &[
         "remove_request_headers = [\"transfer-encoding\", \"a b\"]",
         &[(3, 27, "`transfer-encoding` cannot be removed", Some(ONE)), (3, 48, "`a b` is no header", None)],
     ),
+    (
+        "set_headers = { Age = \"0\", Content-Length = \"0\", Content-Encoding = \"br\", Host = \"a\" }",
+        &[
+            (3, 17, "`age` cannot be set", Some("Larder says it of each answer")),
+            (3, 28, "`content-length` cannot be set", Some(ONE)),
+            (3, 50, "`content-encoding` cannot be set", Some("it says how the body is to be read")),
+            (3, 75, "`host` cannot be set", Some("it is a field of requests")),
+        ],
+    ),
+    (
+        "remove_headers = [\"Via\", \"Trailer\"]",
+        &[
+            (3, 19, "`via` cannot be removed", Some("Larder says it of each answer")),
+            (3, 26, "`trailer` cannot be removed", Some(ONE)),
+        ],
+    ),
+    (
+        "browser_cache_control = \"max age\"",
+        &[(3, 25, "`max age` is no list of directives", Some("write what Cache-Control is to say: \"max-age=60\""))],
+    ),
+    ("browser_cache_control = \"\"", &[(3, 25, "`` is no value of a header", Some(VALUE))]),
+    (
+        "browser_cache_control = \"no-cache\"\nset_headers = { cache-control = \"a\", X-A = \"b\" }\nremove_headers = [\"Expires\", \"x-a\"]",
+        &[
+            (4, 17, "`cache-control` beside `browser_cache_control`", Some(TOLD)),
+            (
+                4,
+                38,
+                "`X-A` is removed as well",
+                Some("what is set takes the place of what the origin sent; keep it in one of the two"),
+            ),
+            (5, 19, "`Expires` beside `browser_cache_control`", Some(TOLD)),
+        ],
+    ),
+    ("tag_fields = [\"Connection\"]", &[(3, 15, "`connection` cannot be read for tags", Some(ONE))]),
     (
         "headers = [\"x-a\"]\ncookies = [\"a\"]\nremove_request_headers = [\"X-A\"]\nset_request_headers = { cookie = \"a\" }",
         &[(5, 27, "`X-A` is part of the key", Some(KEYED)), (6, 25, "`cookie` is part of the key", Some(KEYED))],

@@ -33,6 +33,15 @@ headers = ["x-shop"]
 cookies = ["currency"]
 
 [[route]]
+path = "/changed/**"
+compress = true
+browser_cache_control = "max-age=5"
+set_headers = { "X-Served-By" = "larder", "X-Colour" = "blue", "Content-Language" = "en" }
+remove_headers = ["link"]
+tag_fields = ["Edge-Cache-Tag"]
+send_tags = false
+
+[[route]]
 path = "/**"
 stale_while_revalidate = "1m"
 max_body = "32MiB"
@@ -62,6 +71,11 @@ impl Origin for Shop {
             }
             "described" => {
                 answer = answer.header("etag", "\"a\"").header("content-language", "en").header("x-colour", "red");
+                body = Bytes::from("all work and no play ".repeat(1_000));
+            }
+            "changed" => {
+                answer = answer.header("etag", "\"a\"").header("x-colour", "red").header("link", "<a>");
+                answer = answer.header("edge-cache-tag", "a").header("expires", "0").header("age", "2");
                 body = Bytes::from("all work and no play ".repeat(1_000));
             }
             "gone" => answer = answer.status(StatusCode::GONE),
@@ -178,7 +192,7 @@ enum Road {
 use Road::{Long as ByHyper, Short as AtOnce};
 
 /// Target, what it is primed with, the fields of the request, the road it takes.
-const REQUESTS: [(&str, &str, &str, Road); 56] = [
+const REQUESTS: [(&str, &str, &str, Road); 61] = [
     ("/a", "", "", AtOnce),
     ("/a?b=c&d", "", "", AtOnce),
     ("/a/../b", "", "", AtOnce),
@@ -206,6 +220,11 @@ const REQUESTS: [(&str, &str, &str, Road); 56] = [
     ("/keyed/a", "Cookie: currency=EUR\r\n", "Cookie: sid=2; currency=EUR\r\n", AtOnce),
     ("/pass/a", "", "", ByHyper),
     ("/private", "", "", ByHyper),
+    ("/changed/a", "", "Accept-Encoding: gzip\r\n", AtOnce),
+    ("/changed/a", "", "", ByHyper),
+    ("/changed/a", "", "Accept-Encoding: gzip\r\nIf-None-Match: *\r\n", AtOnce),
+    ("/changed/a", "", "If-None-Match: *\r\n", ByHyper),
+    ("/changed/a", "", "Range: bytes=0-1\r\n", ByHyper),
     ("/tagged", "", "If-None-Match: \"a\"\r\n", AtOnce),
     ("/tagged", "", "If-None-Match: \"b\", W/\"a\"\r\n", AtOnce),
     ("/tagged", "", "If-None-Match: \"b\"\r\n", AtOnce),

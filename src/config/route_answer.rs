@@ -1,0 +1,60 @@
+//! What clients are told and by which fields an answer is tagged, from a raw `[[route]]`.
+
+use super::field_names::{FieldUse, field_names, field_value, field_values};
+use super::problem::Problems;
+use super::rules_file::RawRoute;
+use super::table::Placed;
+use crate::rules::Route;
+use crate::rules::answer::AnswerRule;
+use http::header::{CACHE_CONTROL, EXPIRES, PRAGMA};
+use http::{HeaderName, HeaderValue};
+use std::sync::Arc;
+
+/// Resolves the keys into `route`.
+pub(super) fn resolve(raw: &RawRoute, route: &mut Route, problems: &mut Problems) {
+    if let Some(fields) = &raw.tag_fields {
+        route.tag_fields = field_names(fields, FieldUse::Tagging, problems).into();
+    }
+    let set = raw.set_headers.as_ref().map(|written| field_values(written, FieldUse::SetOnAnswer, problems));
+    let removed = raw.remove_headers.as_ref().map(|names| field_names(names, FieldUse::RemovedFromAnswer, problems));
+    let mut rule = AnswerRule {
+        cache_control: raw.browser_cache_control.as_ref().and_then(|written| cache_control(written, problems)),
+        set: set.unwrap_or_default(),
+        removed: removed.unwrap_or_default(),
+    };
+    if let Some(Placed { value: false, .. }) = raw.send_tags {
+        rule.removed.extend(route.tag_fields.iter().cloned());
+    }
+    refuse_contradictions(raw, &rule, problems);
+    if !rule.is_empty() {
+        route.answer = Some(Arc::new(rule));
+    }
+}
+
+fn cache_control(written: &Placed<String>, problems: &mut Problems) -> Option<HeaderValue> {
+    let value = field_value(written, problems)?;
+    let is_token = |text: &str| text.trim().parse::<HeaderName>().is_ok();
+    let is_directive = |directive: &str| is_token(directive.split('=').next().unwrap_or_default());
+    if !written.value.split(',').all(is_directive) {
+        let hint = "write what Cache-Control is to say: \"max-age=60\"";
+        problems.error(&written.place, format!("`{}` is no list of directives", written.value), Some(hint));
+        return None;
+    }
+    Some(value)
+}
+
+fn refuse_contradictions(raw: &RawRoute, rule: &AnswerRule, problems: &mut Problems) {
+    let set = raw.set_headers.iter().flat_map(|written| written.value.0.iter().map(|(name, _)| name));
+    let removed: Vec<_> = raw.remove_headers.iter().flat_map(|written| &written.value).collect();
+    for (name, is_set) in set.map(|name| (name, true)).chain(removed.iter().map(|name| (*name, false))) {
+        let Ok(parsed) = name.value.parse::<HeaderName>() else { continue };
+        if rule.cache_control.is_some() && [CACHE_CONTROL, EXPIRES, PRAGMA].contains(&parsed) {
+            let hint = "it says what clients are told in place of Cache-Control, Expires and Pragma; keep one of them";
+            problems.error(&name.place, format!("`{}` beside `browser_cache_control`", name.value), Some(hint));
+        }
+        if is_set && rule.removed.contains(&parsed) {
+            let hint = "what is set takes the place of what the origin sent; keep it in one of the two";
+            problems.error(&name.place, format!("`{}` is removed as well", name.value), Some(hint));
+        }
+    }
+}
