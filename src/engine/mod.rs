@@ -30,6 +30,7 @@ mod respond;
 mod serve;
 pub mod shared;
 pub mod unattended;
+mod write_budget;
 mod written;
 
 use crate::clock::{Clock, Timestamp};
@@ -69,6 +70,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use unattended::Unattended;
+use write_budget::WriteBudgets;
 
 /// How many uncacheable keys are remembered.
 const UNCACHEABLE_KEYS_MAX: usize = 65_536;
@@ -215,6 +217,7 @@ pub struct Engine {
     unattended: Arc<Unattended>,
     front: Front,
     coders: Semaphore,
+    write_budgets: WriteBudgets,
 }
 
 impl Engine {
@@ -239,6 +242,7 @@ impl Engine {
             unattended: Unattended::new(),
             front: parts.front,
             coders: Semaphore::new(coders_max()),
+            write_budgets: WriteBudgets::default(),
         })
     }
 
@@ -360,7 +364,7 @@ impl Handler for Engine {
             }
             Verdict::Pass { route, why } => (route, why, Outcome::Pass),
         };
-        pass::pass(self, request, target, rules, Bypass { route, why, outcome }).await
+        pass::pass(self, request, target, rules, Bypass { route, why, outcome, client: context.client }).await
     }
 
     fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {

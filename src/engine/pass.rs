@@ -11,6 +11,7 @@ use super::origin::{Body, OriginError};
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::unattended::Patience;
+use super::write_budget::Named;
 use super::written::{Aftermath, WrittenBody};
 use super::{Answer, Engine, Failure};
 use crate::invalidation::PurgeOptions;
@@ -28,6 +29,7 @@ use crate::semantics::target::Target;
 use crate::stamp::Stamp;
 use http::header::HOST;
 use http::{HeaderMap, Method, Response, StatusCode};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Why a request passes by, and the route that said so.
@@ -39,6 +41,8 @@ pub(super) struct Bypass {
     pub(super) why: Reason,
     /// `Bypass` on a cacheable route, else `Pass`.
     pub(super) outcome: Outcome,
+    /// Whose request it is.
+    pub(super) client: Option<IpAddr>,
 }
 
 /// What is known of a request while its answer is awaited.
@@ -191,14 +195,29 @@ impl Passing {
         if targets.is_empty() {
             return Vec::new();
         }
+        // What a GET can't have stored needs no barrier, and a client must not have it raise one.
         let keyed = targets.into_iter().filter_map(|target| match self.rules.decide(&Method::GET, &target) {
-            RouteVerdict::Cache(route) => Some(Scope::Url(route.keyed_target(target).url().into())),
+            RouteVerdict::Cache(route) => Some(route.keyed_target(target)),
             RouteVerdict::Pass { .. } => None,
         });
+        let keyed = keyed.flat_map(|target| self.named(&target));
         let route = self.rules.route_through(&self.target);
         let written = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();
         let tags = written.into_iter().chain(self.groups_invalidated_by(answered));
         keyed.chain(tags.map(Scope::Tag)).collect()
+    }
+
+    /// A URL that was written to, within its client's budget.
+    fn named(&self, target: &Target) -> Vec<Scope> {
+        let over = self.bypass.client.filter(|_| target.query().is_some()).is_some_and(|client| {
+            let now = self.engine.clock.monotonic();
+            self.engine.write_budgets.charge(client, target.url(), now) == Named::ByPath
+        });
+        if !over {
+            return vec![Scope::Url(target.url().into())];
+        }
+        let path = target.with_query(None);
+        vec![Scope::Url(path.url().into()), Scope::Prefix(format!("{}?", path.url()).into())]
     }
 
     /// The groups that Cache-Group-Invalidation names; all that it may mean, where it is not what RFC 9875 asks for.

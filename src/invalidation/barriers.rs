@@ -59,6 +59,8 @@ enum Kind {
     Tag,
     Url,
     Prefix,
+    /// A prefix that ends where the query begins.
+    Path,
 }
 
 /// The standard library's hash is seeded at random for each table: names come from clients too.
@@ -73,6 +75,8 @@ pub struct Barriers {
     tags: Table,
     urls: Table,
     prefixes: Table,
+    /// Prefixes that end where the query begins, without their `?`: writes make many of them, of all lengths.
+    paths: Table,
     /// How many prefixes there are of each length in bytes: only these lengths are looked up.
     prefix_lengths: BTreeMap<usize, usize>,
     /// Every barrier but `all`, lowest first, by the higher of its two stamps.
@@ -92,6 +96,7 @@ impl Barriers {
             tags: Table::new(),
             urls: Table::new(),
             prefixes: Table::new(),
+            paths: Table::new(),
             prefix_lengths: BTreeMap::new(),
             ages: BTreeSet::new(),
             bytes: 0,
@@ -106,7 +111,7 @@ impl Barriers {
             Scope::Route(route) => (Kind::Route, route.as_str()),
             Scope::Tag(tag) => (Kind::Tag, tag.as_str()),
             Scope::Url(url) => (Kind::Url, without_scheme(url)),
-            Scope::Prefix(prefix) => (Kind::Prefix, without_scheme(prefix)),
+            Scope::Prefix(prefix) => prefix_or_path(without_scheme(prefix)),
         };
         self.raise_named(kind, name, stamp, depth);
         while self.bytes > self.bytes_max {
@@ -140,8 +145,10 @@ impl Barriers {
             .flat_map(|(&length, _)| [url.get(..length), path.get(..length)])
             .flatten()
             .map(|prefix| self.prefixes.get(prefix));
+        let with_any_query = [url, path].map(|text| text.split_once('?').and_then(|(path, _)| self.paths.get(path)));
         [self.routes.get(membership.route.as_str()), self.urls.get(url), self.urls.get(path)]
             .into_iter()
+            .chain(with_any_query)
             .chain(tags)
             .chain(prefixes)
             .flatten()
@@ -212,7 +219,16 @@ impl Barriers {
             Kind::Tag => &mut self.tags,
             Kind::Url => &mut self.urls,
             Kind::Prefix => &mut self.prefixes,
+            Kind::Path => &mut self.paths,
         }
+    }
+}
+
+/// What is looked up as a whole rather than by its length, where a prefix is that.
+fn prefix_or_path(prefix: &str) -> (Kind, &str) {
+    match prefix.split_once('?') {
+        Some((path, "")) => (Kind::Path, path),
+        _ => (Kind::Prefix, prefix),
     }
 }
 

@@ -46,6 +46,25 @@ fn prefix(text: &str) -> Scope {
 }
 
 #[test]
+fn a_path_with_whatever_query_is_not_the_path_without_one() {
+    let mut barriers = Barriers::new(PLENTY);
+    barriers.raise(&prefix("http://shop/p?"), Stamp::local(1), Depth::Hard);
+    for (url, covered) in [
+        ("http://shop/p?a", true),
+        ("https://shop/p?", true),
+        ("http://shop/p", false),
+        ("http://shop/p/q?a", false),
+        ("http://shop/pp?a", false),
+        ("http://shop/q?a=/p?", false),
+    ] {
+        let standing = barriers.standing(Stamp::ZERO, &response(url, "r", &[]).membership());
+        assert_eq!(standing == Standing::Purged, covered, "{url}");
+    }
+    barriers.expire(Stamp::local(2));
+    assert!(barriers.is_empty());
+}
+
+#[test]
 fn a_scope_covers_what_it_names_and_nothing_else() {
     let covers = |scope: Scope, expected: bool| {
         let mut barriers = Barriers::new(PLENTY);
@@ -57,6 +76,11 @@ fn a_scope_covers_what_it_names_and_nothing_else() {
     covers(route("product"), true);
     covers(route("products"), false);
     covers(tag("catalog"), true);
+    covers(prefix("http://shop/api/products/42?"), true);
+    covers(prefix("/api/products/42?"), true);
+    covers(prefix("/api/products/42?l"), true);
+    covers(prefix("/api/products/4?"), false);
+    covers(prefix("/api/products/42?lang=de?"), false);
     covers(tag("product:4"), false);
     covers(tag("product"), false);
     covers(url("http://shop/api/products/42?lang=de"), true);

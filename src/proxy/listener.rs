@@ -5,7 +5,7 @@ use super::connection;
 use super::observer::Observers;
 use super::server::Server;
 use crate::engine::Handler;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -44,6 +44,7 @@ pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<TcpListener> {
         socket.set_reuse_port(true)?;
     }
     socket.set_nonblocking(true)?;
+    prepare(&socket);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
@@ -62,7 +63,6 @@ pub async fn serve<H: Handler>(
     let slots = Arc::new(Semaphore::new(options.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     let server = Arc::new(Server::new(handler, options, observers));
     let mut connections = JoinSet::new();
-    prepare(&listener);
     let accepting = async {
         loop {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
@@ -93,9 +93,9 @@ pub async fn serve<H: Handler>(
     }
 }
 
-/// Sets what accepted sockets inherit, once instead of for each.
-fn prepare(listener: &TcpListener) {
-    let socket = SockRef::from(listener);
+/// Sets what accepted sockets inherit, once instead of for each, and before the first can come: without it a body that is
+/// written after its head waits for the client's delayed acknowledgement.
+fn prepare(socket: &Socket) {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
     if let Err(error) = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive)) {
         tracing::debug!(error = %error, "the listener's socket options could not be set");

@@ -160,3 +160,67 @@ async fn the_answer_to_a_write_invalidates_the_groups_that_it_names() {
     scenario.get("/a").await.not_a_hit();
     scenario.get("/b").await.hit();
 }
+
+/// A shop whose search takes what is asked for in its query, and a client that writes there under queries that it makes up.
+async fn after_many_writes(targets: impl Iterator<Item = String>) -> (Scenario, f64) {
+    let rules = "[[route]]\npath = \"/ignored\"\nttl = \"1m\"\nquery = { allow = [\"q\"] }\n\
+                 [[route]]\npath = \"/private/**\"\ncache = false\n[[route]]\npath = \"/**\"\nttl = \"1m\"";
+    let scenario = Setup::rules(rules).start().await;
+    let mut writer = scenario.connect().await;
+    for path in ["/search", "/search/more", "/searching", "/", "/ignored", "/private/a"] {
+        scenario.origin.on(path, reply(200).body("x"));
+    }
+    for path in ["/search?q=tea", "/search/more?q=tea", "/searching?q=tea", "/?q=tea"] {
+        scenario.get(path).await.status(200);
+        scenario.get(path).await.hit();
+    }
+    for target in targets {
+        writer.send(&request("POST", &target)).await;
+        writer.response().await.status(200);
+    }
+    let barriers = scenario.metric("larder_invalidation_barriers").await;
+    (scenario, barriers)
+}
+
+#[tokio::test]
+async fn a_client_that_makes_up_queries_costs_no_more_than_a_path_and_takes_nothing_beside_it() {
+    let padding = "x".repeat(800);
+    let made_up = |path: &'static str| {
+        let padding = padding.clone();
+        (0..500).map(move |n| format!("{path}?q={n}{padding}"))
+    };
+    let (scenario, barriers) = after_many_writes(made_up("/search")).await;
+    assert!(barriers < 400.0, "{barriers} barriers");
+    for path in ["/search/more?q=tea", "/searching?q=tea", "/?q=tea"] {
+        scenario.get(path).await.hit();
+    }
+    // What was written to is gone, and so is what can't be told apart from it any more.
+    scenario.get("/search?q=tea").await.not_a_hit();
+    let (scenario, _) = after_many_writes(made_up("/")).await;
+    for path in ["/search?q=tea", "/search/more?q=tea"] {
+        scenario.get(path).await.hit();
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_keyed_or_can_not_be_stored_raises_no_barrier_of_its_own() {
+    let dropped = (0..100).map(|n| format!("/ignored?utm={n}"));
+    let private = (0..100).map(|n| format!("/private/a?q={n}"));
+    let (_, barriers) = after_many_writes(dropped.chain(private)).await;
+    assert!((barriers - 1.0).abs() < f64::EPSILON, "{barriers} barriers");
+}
+
+#[tokio::test]
+async fn a_client_that_varies_paths_takes_what_it_wrote_to_and_nothing_else() {
+    let paths = (0..400).map(|n| format!("/made/up/{n}"));
+    let scenario = Setup::route("ttl = \"1m\"").start().await;
+    scenario.origin.on("/made/up", reply(200).body("x"));
+    scenario.get("/made/up").await.status(200);
+    let mut writer = scenario.connect().await;
+    for path in paths {
+        scenario.origin.on(&path, reply(200));
+        writer.send(&request("PUT", &path).body("x")).await;
+        writer.response().await.status(200);
+    }
+    scenario.get("/made/up").await.hit();
+}
