@@ -31,6 +31,7 @@ mod scenarios {
     mod invariant_9_hostile;
     mod leaving_clients;
     mod loops;
+    mod operators_word;
     mod origin_messages;
     mod quiet_streams;
     mod ranges;

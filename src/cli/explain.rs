@@ -70,6 +70,9 @@ fn render(explanation: &Value) -> String {
             lines.push(format!("  {label} {}", sentence(why)));
         }
     }
+    for hint in explanation["hints"].as_array().into_iter().flatten() {
+        lines.push(format!("  {:<10} {}", "hint", shown(hint)));
+    }
     let known = [
         ("route", "route"),
         ("pattern", "pattern"),
@@ -175,6 +178,7 @@ mod tests {
             "method": "GET", "url": "http://shop/p/1", "route": "product", "pattern": "/p/{id}",
             "keyed_url": "http://shop/p/1", "key": "ab", "request_directives": {}, "fetch_headers": {"host": ["shop"]},
             "would": {"outcome": "hit", "reason": "fresh", "explanation": "It is fresh."},
+            "hints": ["Write it down."],
             "stored": [{
                 "picked": true, "status": 200, "body_bytes": 12, "stamp": "0-0", "standing": "clear", "age_secs": 3,
                 "fresh_for_secs": 60, "lifetime_source": "max-age", "tags": ["a", "b"], "fields": {"etag": ["\"x\""]},
@@ -182,6 +186,7 @@ mod tests {
         });
         let expected = "GET http://shop/p/1\n  \
             would be   hit: It is fresh. (fresh)\n  \
+            hint       Write it down.\n  \
             route      product\n  \
             pattern    /p/{id}\n  \
             keyed as   http://shop/p/1\n  \

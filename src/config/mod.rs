@@ -20,6 +20,7 @@ mod resolve;
 mod route;
 mod route_answer;
 mod route_key;
+mod route_lifetime;
 mod route_origin;
 mod rules_file;
 mod rules_lint;

@@ -4,10 +4,9 @@ use super::problem::{Place, Problems};
 use super::rules_file::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
-use super::{route_answer, route_key, route_origin};
+use super::{route_answer, route_key, route_lifetime, route_origin};
 use crate::rules::Route;
 use crate::rules::body_tags::BodyTags;
-use crate::rules::lifetime::{LifetimeRule, OriginPrecedence};
 use crate::rules::pattern::{HostPattern, PathPattern};
 use crate::rules::route::{CompressionRule, RouteMode};
 use crate::rules::tag_template::TagTemplate;
@@ -15,7 +14,6 @@ use crate::scope::{RouteName, Tag};
 use http::Method;
 use serde_json_path::JsonPath;
 use std::num::NonZeroUsize;
-use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Resolves a route. What is wrong is noted; none where there is no path to go by.
@@ -36,7 +34,7 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
             None
         }
     });
-    route.lifetime = lifetime(raw, problems);
+    route.lifetime = route_lifetime::resolve(raw, problems);
     route.key = route_key::resolve(raw, problems);
     route.to_origin = route_origin::resolve(raw, &route, problems);
     route_answer::resolve(raw, &mut route, problems);
@@ -160,25 +158,6 @@ fn methods(written: &Placed<Vec<Placed<super::values::MethodText>>>, problems: &
         }
     }
     methods
-}
-
-fn lifetime(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
-    if let Some(ttl) = raw.ttl.as_ref().filter(|ttl| ttl.value.0.is_zero()) {
-        let hint = "write `cache = false` to store nothing, or leave `ttl` out to go by what the origin says";
-        problems.error(&ttl.place, "a `ttl` of zero keeps nothing fresh", Some(hint));
-    }
-    let duration = |written: &Option<Placed<super::values::DurationText>>| -> Option<Duration> {
-        written.as_ref().map(|duration| duration.value.0)
-    };
-    LifetimeRule {
-        ttl: duration(&raw.ttl),
-        origin: raw.origin.as_ref().map_or(OriginPrecedence::Respect, |origin| origin.value.0),
-        ttl_by_status: raw.ttl_by_status.as_ref().map(|by_status| by_status.value.0.clone()).unwrap_or_default(),
-        jitter: raw.jitter.as_ref().map_or(0.0, |jitter| jitter.value.0),
-        stale_while_revalidate: duration(&raw.stale_while_revalidate),
-        stale_if_error: duration(&raw.stale_if_error),
-        refresh_ahead: raw.refresh_ahead.as_ref().map(|share| share.value.0),
-    }
 }
 
 fn tags(written: &Placed<Texts>, path: &PathPattern, problems: &mut Problems) -> Vec<TagTemplate> {

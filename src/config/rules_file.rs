@@ -3,6 +3,7 @@
 use super::event::resolve_event;
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::route::resolve_route;
+use super::route_lifetime::{IgnoreWord, LifetimeFieldWord};
 use super::rules_lint;
 use super::table::{Placed, Reader, raw_table};
 use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, words};
@@ -39,20 +40,31 @@ raw_table! {
         host: String,
         /// false: what matches passes through, as an exception before a wider route. Default: true.
         cache: bool,
-        /// How long an answer that is no error is fresh. Absent: only what the origin says.
+        /// How long an answer of status 200, 203, 204, 206, 300, 301 or 308 is fresh, from when it was received; for others
+        /// see `ttl_by_status`. Say with `cookies` whom it is for. Absent: only what the origin says.
         ttl: DurationText,
         /// "respect": the origin's explicit freshness goes before `ttl`; "override": `ttl` goes first.
         /// Default: "respect".
         origin: OriginWord,
-        /// Lifetimes of answers with these statuses, errors included.
+        /// Of the origin's directives, with `origin = "override"`, those that do not count for requests without
+        /// credentials: "no-cache", "private", "no-store". Needs `cookies`.
+        ignore: Vec<Placed<IgnoreWord>>,
+        /// The longest lifetime that the origin may give. Absent: any.
+        max_ttl: DurationText,
+        /// Fields of the origin's that go before CDN-Cache-Control, Cache-Control and Expires, in this order:
+        /// "surrogate-control", "x-accel-expires". Default: none.
+        lifetime_fields: Vec<Placed<LifetimeFieldWord>>,
+        /// Lifetimes of answers with these statuses, errors and temporary redirects included.
         ttl_by_status: ByStatus,
         /// The share by which lifetimes given by this route are shortened at random, so that not all end at once.
         /// Default: "0%".
         jitter: PercentageText,
-        /// How long past its lifetime an answer may be served while a fresh one is fetched.
+        /// How long past its lifetime an answer may be served while a fresh one is fetched; also under the origin's s-maxage.
         stale_while_revalidate: DurationText,
         /// How long past its lifetime an answer may be served when the origin fails.
         stale_if_error: DurationText,
+        /// The statuses that count as such a failure. Default: [500, 502, 503, 504].
+        stale_if_error_on: Vec<Placed<u64>>,
         /// A hit past this share of the lifetime refreshes in the background.
         refresh_ahead: PercentageText,
         /// Which query parameters count; they are sorted, and the others are not sent to the origin. Absent: the query

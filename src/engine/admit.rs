@@ -95,9 +95,11 @@ pub(super) struct Received<'a> {
 
 /// Judges an answer by RFC 9111 section 3 and by the route.
 pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verdict {
-    let policy = ResponsePolicy::parse(received.status, received.headers, received.times);
+    let rule = &request.route.lifetime;
+    let said = ResponsePolicy::parse_with(received.status, received.headers, received.times, &rule.fields);
+    let policy = request.seen(said.clone());
     let spread = received.times.received_at.as_millis();
-    let lifetime = request.route.lifetime.lifetime(&policy, spread);
+    let lifetime = rule.lifetime(&policy, spread);
     let exchange = Exchange {
         method: received.method,
         request_headers: received.sent,
@@ -117,8 +119,12 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
         }
         storability => storability,
     };
-    if let Storability::Refused(why) = storability {
-        return Verdict::Refuse(why);
+    match storability {
+        Storability::Refused(Reason::NoLifetime) if rule.leaves_out(received.status) => {
+            return Verdict::Refuse(Reason::StatusWithoutTtl);
+        }
+        Storability::Refused(why) => return Verdict::Refuse(why),
+        Storability::Storable => {}
     }
     let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
@@ -144,7 +150,7 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
         tags,
         status: received.status,
         headers,
-        policy,
+        policy: said,
         lifetime,
         variant,
         part,
@@ -197,7 +203,7 @@ pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
 impl Draft {
     /// What it is to the requests that wait for it.
     pub(super) fn shareability(&self, now: Timestamp) -> Shareability {
-        shareability_for_anyone(&self.policy, &self.lifetime, now)
+        shareability_for_anyone(&self.route.lifetime.without_ignored(self.policy.clone()), &self.lifetime, now)
     }
 
     /// What it will be filed under, for the barriers.

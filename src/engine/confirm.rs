@@ -1,7 +1,7 @@
 //! What the origin's answer means for what is stored: confirmed, completed, replaced, or nothing.
 
 use super::admit::{self, Received, Verdict};
-use super::fetch::{Fetch, Wanted, is_origin_error};
+use super::fetch::{Fetch, Wanted};
 use super::flown::OriginFailure;
 use super::origin::Body;
 use super::parts;
@@ -81,7 +81,7 @@ impl Fetch {
                 Validation::Mismatch => Answer::AskAgain,
             };
         }
-        if is_origin_error(response.status()) && on_failure == OnOriginFailure::ServeStale {
+        if self.request.route.lifetime.is_failure(response.status()) && on_failure == OnOriginFailure::ServeStale {
             return Answer::Failure(Arc::new(OriginFailure::of_answer(response.status(), response.headers())));
         }
         Answer::Final(response)

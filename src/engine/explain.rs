@@ -3,7 +3,7 @@
 use super::find::{Found, lifetime_of};
 use super::request::{CacheableRequest, Sharing};
 use super::shared::FoundShared;
-use super::{Engine, RequestContext, arrival, outcome::Outcome, passes_by, serve};
+use super::{Engine, RequestContext, arrival, explain_hints, outcome::Outcome, passes_by, serve};
 use crate::clock::Timestamp;
 use crate::engine::origin::empty_body;
 use crate::entry::Entry;
@@ -151,6 +151,9 @@ pub struct Explanation {
     pub shared: Option<SharedExplained>,
     /// What would happen.
     pub would: Would,
+    /// Why an answer that is asked for may not be kept, and what to write in the rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
 }
 
 impl Engine {
@@ -197,6 +200,7 @@ impl Engine {
             stored: Vec::new(),
             shared: None,
             would: Would { outcome: outcome.label(), because: why.into(), alone: None, known_uncacheable: None },
+            hints: Vec::new(),
         })
     }
 
@@ -236,6 +240,7 @@ impl Engine {
             stored: self.explain_variants(request, variants.as_ref(), now),
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
             would: Would { outcome: outcome.label(), because: why.into(), alone, known_uncacheable },
+            hints: if asks { explain_hints::hints(request, why) } else { Vec::new() },
         }
     }
 
@@ -306,7 +311,10 @@ impl Engine {
             variant: entry.variant().0.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             route: entry.membership().route.to_string(),
             tags: entry.membership().tags.iter().map(str::to_owned).collect(),
-            fields: shown(&entry.headers(), |name| weighed.contains(name) || name == "cdn-cache-control"),
+            fields: shown(&entry.headers(), |name| {
+                let is_asked_for = request.route.lifetime.fields.iter().any(|field| field.name() == *name);
+                weighed.contains(name) || name == "cdn-cache-control" || is_asked_for
+            }),
             age_secs: entry.current_age(now).as_secs(),
             fresh_for_secs: lifetime.fresh_for.as_secs(),
             lifetime_source: lifetime.source.label(),

@@ -27,7 +27,7 @@ use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::sharing::Shareability;
 use crate::stamp::Stamp;
 use http::header::{IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -410,9 +410,4 @@ fn holding(permit: Option<OwnedSemaphorePermit>, body: Body) -> Body {
 /// The readers of a body learn why it ends early.
 fn cut_short(writer: SharedBodyWriter, cause: BodyError) {
     writer.fail(cause);
-}
-
-/// Whether a status is a failure of the origin that a stale answer may stand in for: RFC 5861 section 4.
-pub(super) fn is_origin_error(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }

@@ -14,6 +14,7 @@ use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
+use crate::semantics::storable::withheld_by;
 use crate::stamp::Stamp;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -159,7 +160,10 @@ pub(super) fn lifetime_of(request: &CacheableRequest, entry: &Entry) -> Lifetime
 }
 
 fn judge_entry(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Found {
-    let policy = entry.policy();
+    let policy = request.seen(entry.policy());
+    if let Some(why) = withheld_by(&policy) {
+        return Ask::nothing(Forward::UriMiss, why);
+    }
     let lifetime = request.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
     if request.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Undecided {
         return Ask::nothing(Forward::Request, Reason::CookieUndecided);

@@ -12,6 +12,7 @@ pub mod deliver;
 mod earlier_rules;
 pub mod exchange;
 pub mod explain;
+mod explain_hints;
 mod fetch;
 mod find;
 mod flown;

@@ -167,7 +167,7 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now)?;
     engine.hot_keys().note(&request, &usable.entry);
     let age = usable.entry.current_age(now);
-    let ttl_secs = Some(ttl_secs(age, &usable.lifetime));
+    let ttl_secs = Some(ttl_secs(usable.entry.spent(&usable.lifetime, now), &usable.lifetime));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });
     let route = Some(request.route.name.clone());
     let changes = request.route.answer.as_ref().map(|rule| (Arc::clone(rule), now));

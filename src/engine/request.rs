@@ -108,6 +108,16 @@ impl CacheableRequest {
         Credentials::of(&self.headers, &keyed.iter().chain(replaced).cloned().collect::<Vec<_>>())
     }
 
+    /// What the origin says of caching as it counts for this request: without what the rule ignores, which it does for
+    /// nobody's own credentials.
+    pub(super) fn seen(&self, policy: ResponsePolicy) -> ResponsePolicy {
+        let rule = &self.route.lifetime;
+        if rule.ignore.is_empty() || self.credentials() == Credentials::Carried {
+            return policy;
+        }
+        rule.without_ignored(policy)
+    }
+
     /// Whether a response of this policy and lifetime, varying by these fields, may be stored for others and given to
     /// this request, as far as cookies go. A lifetime that only the rule gives says nothing about cookies; the origin
     /// says with `public` or `s-maxage` that the answer is for everyone, and with `Vary: Cookie` whom it is for.
@@ -142,14 +152,14 @@ impl CacheableRequest {
     pub(super) fn may_take(&self, answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> bool {
         // An answer that was asked for after it came is the origin's word that it wants.
         let others = self.directives.clone().without_validation();
-        shareability(answer, lifetime, &others, now) == Shareability::Shared
+        shareability(&self.seen(answer.clone()), lifetime, &others, now) == Shareability::Shared
     }
 
     /// What a stored entry was to others when it came: where it is to be asked for each time, nobody waits for anybody.
     pub(super) fn shareability_on_arrival(&self, entry: &Entry) -> Shareability {
         let policy = entry.policy();
         let lifetime = self.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
-        shareability_for_anyone(&policy, &lifetime, policy.received_at)
+        shareability_for_anyone(&self.seen(policy), &lifetime, entry.policy().received_at)
     }
 
     /// The tags that the route gives.

@@ -38,7 +38,7 @@ pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp
         _ => Outcome::Stale,
     };
     let detail = (usable.why != Reason::Fresh).then_some(usable.why);
-    let left = ttl_secs(usable.entry.current_age(now), &usable.lifetime);
+    let left = ttl_secs(usable.entry.spent(&usable.lifetime, now), &usable.lifetime);
     // What a soft purge made stale has time left by its age, but none that counts.
     let ttl_secs = Some(if outcome == Outcome::Stale { left.min(0) } else { left });
     let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };
@@ -58,7 +58,8 @@ pub(super) fn fetched(
     let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
         Fetched::Confirmed(entry, origin_status) => {
-            let ttl = ttl_secs(entry.current_age(now), &lifetime_of(request, &entry));
+            let lifetime = lifetime_of(request, &entry);
+            let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
             let forward_status = Some(origin_status.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
             let outcome = match origin_status {
@@ -70,7 +71,7 @@ pub(super) fn fetched(
             from_entry(request, &entry, outcome, ask.why, status, now)
         }
         Fetched::Streaming { response, headers, reader } => {
-            let ttl = ttl_secs(response.policy.current_age(now), &response.lifetime);
+            let ttl = ttl_secs(response.policy.spent(&response.lifetime, now), &response.lifetime);
             let forward_status = Some(response.status.as_u16());
             let detail = Some(ask.why);
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), stored: true, detail, ..status };
@@ -110,7 +111,8 @@ fn instead_of(
         OriginFailure { status: Some(_), .. } => Reason::StaleIfError,
         _ => Reason::StaleOnDisconnect,
     };
-    let ttl = ttl_secs(entry.current_age(now), &lifetime_of(request, entry));
+    let lifetime = lifetime_of(request, entry);
+    let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
     let forward_status = failure.status.map(|status| status.as_u16());
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
     from_entry(request, entry, Outcome::Stale, why, status, now)
@@ -203,8 +205,9 @@ fn conditioned(request: &CacheableRequest, response: Response<Body>, now: Timest
     answer
 }
 
-/// What is left of a lifetime in whole seconds, negative where it is over: the lifetime less the Age that is sent.
-pub(super) fn ttl_secs(age: Duration, lifetime: &Lifetime) -> i64 {
+/// What is left of a lifetime in whole seconds, negative where it is over: the lifetime less what is spent of it, which is
+/// the Age that is sent, but for a lifetime that the route gives.
+pub(super) fn ttl_secs(spent: Duration, lifetime: &Lifetime) -> i64 {
     let signed = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    signed(lifetime.fresh_for).saturating_sub(signed(age))
+    signed(lifetime.fresh_for).saturating_sub(signed(spent))
 }

@@ -150,7 +150,7 @@ fn keep_for(entry: &Entry, lifetime: &Lifetime, now: Timestamp) -> Duration {
     let headers = entry.headers();
     let has_validator = headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED);
     let for_validation = if has_validator { lifetime.fresh_for.min(KEPT_FOR_VALIDATION_MAX) } else { Duration::ZERO };
-    let windows = [lifetime.stale_while_revalidate, lifetime.stale_if_error, Some(for_validation)];
-    let longest = windows.into_iter().flatten().max().unwrap_or_default();
-    lifetime.fresh_for.saturating_add(longest).saturating_sub(entry.current_age(now))
+    let windows = [lifetime.stale_while_revalidate, lifetime.stale_if_error];
+    let longest = windows.into_iter().flatten().map(|window| window.length).max().unwrap_or_default();
+    lifetime.fresh_for.saturating_add(longest.max(for_validation)).saturating_sub(entry.spent(lifetime, now))
 }

@@ -5,7 +5,7 @@
 
 use crate::clock::Timestamp;
 use crate::semantics::cache_control::{Qualified, ResponseDirectives};
-use crate::semantics::lifetime::{LifetimeSource, OriginLifetime};
+use crate::semantics::lifetime::{Lifetime, LifetimeSource, OriginLifetime};
 use crate::semantics::policy::ResponsePolicy;
 use http::StatusCode;
 use std::num::NonZeroU32;
@@ -134,6 +134,14 @@ impl KeptPolicy {
     /// See [`ResponsePolicy::current_age`].
     pub(super) fn current_age(&self, now: Timestamp) -> Duration {
         self.initial_age.duration().saturating_add(now.since(self.received_at))
+    }
+
+    /// See [`ResponsePolicy::spent`].
+    pub(super) fn spent(&self, lifetime: &Lifetime, now: Timestamp) -> Duration {
+        match lifetime.source {
+            LifetimeSource::Route => now.since(self.received_at),
+            _ => self.current_age(now),
+        }
     }
 
     /// The policy; of fields that `private` and `no-cache` name, only that there are some.

@@ -17,6 +17,7 @@ pub mod variants;
 use crate::clock::Timestamp;
 use crate::scope::{Membership, RouteName, Tag, Tags};
 use crate::semantics::conditional::VALIDATOR_FIELDS;
+use crate::semantics::lifetime::Lifetime;
 use crate::semantics::partial::Part;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::vary::VariantKey;
@@ -204,6 +205,12 @@ impl Entry {
     #[must_use]
     pub fn current_age(&self, now: Timestamp) -> Duration {
         self.policy.current_age(now)
+    }
+
+    /// How much of a lifetime is over, see [`ResponsePolicy::spent`].
+    #[must_use]
+    pub fn spent(&self, lifetime: &Lifetime, now: Timestamp) -> Duration {
+        self.policy.spent(lifetime, now)
     }
 
     /// See [`EntryParts::variant`].

@@ -1,6 +1,7 @@
 //! How a route's lifetime keys and the origin's word make one [`Lifetime`].
 
-use crate::semantics::lifetime::{Lifetime, LifetimeSource, OriginLifetime};
+use crate::semantics::lifetime::{Asker, Lifetime, LifetimeSource, OriginLifetime, StaleWindow};
+use crate::semantics::lifetime_fields::LifetimeField;
 use crate::semantics::policy::ResponsePolicy;
 use http::StatusCode;
 use std::time::Duration;
@@ -31,12 +32,39 @@ pub struct LifetimeRule {
     pub stale_if_error: Option<Duration>,
     /// `refresh_ahead`: share of the lifetime past which a hit refreshes in the background, 0 to 1.
     pub refresh_ahead: Option<f64>,
+    /// `max_ttl`: bounds the lifetimes that the origin gives.
+    pub max_ttl: Option<Duration>,
+    /// `ignore`: what of the origin's directives does not count, for requests without credentials.
+    pub ignore: Vec<IgnoredDirective>,
+    /// `stale_if_error_on`: the statuses that something stale may stand in for.
+    pub stale_if_error_on: Vec<StatusCode>,
+    /// `lifetime_fields`: the fields that go before the standard ones, in order.
+    pub fields: Vec<LifetimeField>,
 }
+
+/// A directive of the origin's that a route may ignore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IgnoredDirective {
+    /// `no-cache`
+    NoCache,
+    /// `private`
+    Private,
+    /// `no-store`
+    NoStore,
+}
+
+/// `stale_if_error_on` where a route does not say: the statuses of RFC 5861 section 4.
+const ERRORS_DEFAULT: [StatusCode; 4] = [
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
 
 impl LifetimeRule {
     /// Only what the origin says.
     #[must_use]
-    pub const fn by_origin() -> Self {
+    pub fn by_origin() -> Self {
         Self {
             ttl: None,
             origin: OriginPrecedence::Respect,
@@ -45,6 +73,10 @@ impl LifetimeRule {
             stale_while_revalidate: None,
             stale_if_error: None,
             refresh_ahead: None,
+            max_ttl: None,
+            ignore: Vec::new(),
+            stale_if_error_on: ERRORS_DEFAULT.to_vec(),
+            fields: Vec::new(),
         }
     }
 
@@ -69,11 +101,15 @@ impl LifetimeRule {
         let was_fresh = !fresh_for.is_zero();
         let fresh_for = match source {
             LifetimeSource::Route => shortened(fresh_for, self.jitter, spread),
-            _ => fresh_for,
+            _ => self.max_ttl.map_or(fresh_for, |most| fresh_for.min(most)),
         };
-        let window = |route: Option<Duration>, origin: Option<Duration>| match self.origin {
-            OriginPrecedence::Respect => origin.or(route.filter(|_| was_fresh)),
-            OriginPrecedence::Override => route.or(origin),
+        let window = |route: Option<Duration>, origin: Option<Duration>| {
+            let length = match self.origin {
+                OriginPrecedence::Respect => origin.or(route.filter(|_| was_fresh)),
+                OriginPrecedence::Override => route.or(origin),
+            };
+            let asked_by = if route.is_some() { Asker::Operator } else { Asker::Origin };
+            length.map(|length| StaleWindow { length, asked_by })
         };
         Lifetime {
             fresh_for,
@@ -81,6 +117,33 @@ impl LifetimeRule {
             stale_while_revalidate: window(self.stale_while_revalidate, policy.directives.stale_while_revalidate),
             stale_if_error: window(self.stale_if_error, policy.directives.stale_if_error),
         }
+    }
+
+    /// The policy as the route has it seen: without the directives that it ignores. Fields that `private` and `no-cache`
+    /// name stay unstored.
+    #[must_use]
+    pub fn without_ignored(&self, mut policy: ResponsePolicy) -> ResponsePolicy {
+        let directives = &mut policy.directives;
+        for ignored in &self.ignore {
+            match ignored {
+                IgnoredDirective::NoCache => directives.no_cache.forget_if_whole(),
+                IgnoredDirective::Private => directives.private.forget_if_whole(),
+                IgnoredDirective::NoStore => directives.no_store = false,
+            }
+        }
+        policy
+    }
+
+    /// Whether an answer of this status is a failure that something stale may stand in for.
+    #[must_use]
+    pub fn is_failure(&self, status: StatusCode) -> bool {
+        self.stale_if_error_on.contains(&status)
+    }
+
+    /// Whether `ttl` is given, but not for answers of this status.
+    #[must_use]
+    pub fn leaves_out(&self, status: StatusCode) -> bool {
+        self.ttl.is_some() && !is_lasting(status) && self.ttl_by_status.iter().all(|(named, _)| *named != status)
     }
 }
 

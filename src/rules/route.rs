@@ -169,6 +169,8 @@ impl Route {
         (self.lifetime.ttl.is_some() || !self.lifetime.ttl_by_status.is_empty())
             && self.key.cookies == CookieRule::AsReceived
             && !self.key.headers.contains(&COOKIE)
+            && !self.to_origin.removed.contains(&COOKIE)
+            && self.to_origin.set.iter().all(|(name, _)| *name != COOKIE)
             && !self.to_origin.replaces(&COOKIE)
     }
 

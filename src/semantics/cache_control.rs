@@ -68,6 +68,13 @@ impl Qualified {
         }
     }
 
+    /// As if the directive were absent, where it covers the whole response.
+    pub fn forget_if_whole(&mut self) {
+        if *self == Self::Whole {
+            *self = Self::Absent;
+        }
+    }
+
     fn of_argument(argument: &Argument<'_>) -> Self {
         match argument {
             Argument::Value(list) => Self::from_field_list(list),

@@ -8,6 +8,10 @@ use std::time::Duration;
 pub enum LifetimeSource {
     /// A targeted field, RFC 9213.
     Targeted,
+    /// `Surrogate-Control`, where a rule asks for it.
+    SurrogateControl,
+    /// `X-Accel-Expires`, where a rule asks for it.
+    XAccelExpires,
     /// `s-maxage`
     SharedMaxAge,
     /// `max-age`
@@ -30,6 +34,8 @@ impl LifetimeSource {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Targeted => "targeted",
+            Self::SurrogateControl => "surrogate-control",
+            Self::XAccelExpires => "x-accel-expires",
             Self::SharedMaxAge => "s-maxage",
             Self::MaxAge => "max-age",
             Self::Expires => "expires",
@@ -70,15 +76,41 @@ impl OriginLifetime {
     }
 }
 
+/// Who asks for a stale window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// The origin, in the response.
+    Origin,
+    /// The operator, in the route.
+    Operator,
+}
+
+/// How long past its lifetime a response may be served, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StaleWindow {
+    /// How long.
+    pub length: Duration,
+    /// The operator's window holds even under `s-maxage`, the origin's own does not.
+    pub asked_by: Asker,
+}
+
+impl StaleWindow {
+    /// The origin's, where it names one.
+    #[must_use]
+    pub fn of_origin(length: Option<Duration>) -> Option<Self> {
+        length.map(|length| Self { length, asked_by: Asker::Origin })
+    }
+}
+
 /// The lifetime in force for a response: the origin's and the route's together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
-    /// How long it is fresh, counted as age.
+    /// How long it is fresh; what counts against it is [`super::policy::ResponsePolicy::spent`].
     pub fresh_for: Duration,
     /// Where that comes from.
     pub source: LifetimeSource,
     /// How long past that it may be served while a refresh runs.
-    pub stale_while_revalidate: Option<Duration>,
+    pub stale_while_revalidate: Option<StaleWindow>,
     /// How long past that it may be served when the origin fails.
-    pub stale_if_error: Option<Duration>,
+    pub stale_if_error: Option<StaleWindow>,
 }

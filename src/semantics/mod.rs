@@ -20,6 +20,7 @@ mod forwarded;
 pub mod forwarding;
 pub mod invalidate;
 pub mod lifetime;
+pub mod lifetime_fields;
 pub mod multipart;
 pub mod origin_tags;
 pub mod partial;

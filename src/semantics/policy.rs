@@ -4,7 +4,8 @@ use super::age::age_of;
 use super::cache_control::ResponseDirectives;
 use super::date::parse_http_date;
 use super::directives::directives;
-use super::lifetime::{Lifetime, LifetimeSource, OriginLifetime};
+use super::lifetime::{Lifetime, LifetimeSource, OriginLifetime, StaleWindow};
+use super::lifetime_fields::{self, LifetimeField};
 use super::targeted::targeted_directives;
 use crate::clock::Timestamp;
 use http::header::{CACHE_CONTROL, DATE, EXPIRES, HeaderName, LAST_MODIFIED, PRAGMA};
@@ -53,18 +54,29 @@ impl ResponsePolicy {
     /// Reads the policy from a response's head.
     #[must_use]
     pub fn parse(status: StatusCode, headers: &HeaderMap, times: ExchangeTimes) -> Self {
+        Self::parse_with(status, headers, times, &[])
+    }
+
+    /// As [`Self::parse`], where a rule asks for these fields to be understood: the first of them that says how to cache
+    /// the response goes before the targeted fields, and these before Cache-Control and Expires.
+    #[must_use]
+    pub fn parse_with(status: StatusCode, headers: &HeaderMap, times: ExchangeTimes, fields: &[LifetimeField]) -> Self {
+        let initial_age = corrected_initial_age(age_of(headers), date_of(headers, &DATE, times.received_at), times);
+        let received_at = times.received_at;
+        if let Some(said) = lifetime_fields::governing(headers, fields, received_at) {
+            return Self { lifetime: said.lifetime, directives: said.directives, status, received_at, initial_age };
+        }
         // RFC 9213 section 2.2: a targeted field replaces Cache-Control and Expires.
         let (directives, governing) = targeted_directives(headers).map_or_else(
             || (ResponseDirectives::parse(headers), Governing::CacheControl),
             |targeted| (targeted, Governing::TargetedField),
         );
-        let date = date_of(headers, &DATE, times.received_at);
         Self {
-            lifetime: origin_lifetime(status, headers, &directives, governing, times.received_at),
+            lifetime: origin_lifetime(status, headers, &directives, governing, received_at),
             directives,
             status,
-            received_at: times.received_at,
-            initial_age: corrected_initial_age(age_of(headers), date, times),
+            received_at,
+            initial_age,
         }
     }
 
@@ -74,6 +86,16 @@ impl ResponsePolicy {
         self.initial_age.saturating_add(now.since(self.received_at))
     }
 
+    /// How much of a lifetime is over. The origin's is counted as age; the route's from receipt, so that neither a wrong
+    /// clock of the origin nor the Age that a cache behind Larder reports ends what the operator has given.
+    #[must_use]
+    pub fn spent(&self, lifetime: &Lifetime, now: Timestamp) -> Duration {
+        match lifetime.source {
+            LifetimeSource::Route => now.since(self.received_at),
+            _ => self.current_age(now),
+        }
+    }
+
     /// The lifetime where no route has a say: the origin's own, stale windows included.
     #[must_use]
     pub fn lifetime_by_origin(&self) -> Lifetime {
@@ -81,8 +103,8 @@ impl ResponsePolicy {
         Lifetime {
             fresh_for,
             source,
-            stale_while_revalidate: self.directives.stale_while_revalidate,
-            stale_if_error: self.directives.stale_if_error,
+            stale_while_revalidate: StaleWindow::of_origin(self.directives.stale_while_revalidate),
+            stale_if_error: StaleWindow::of_origin(self.directives.stale_if_error),
         }
     }
 }

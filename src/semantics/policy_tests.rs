@@ -139,8 +139,8 @@ fn the_lifetime_by_origin_carries_its_stale_windows() {
     let expected = Lifetime {
         fresh_for: secs(1),
         source: MaxAge,
-        stale_while_revalidate: Some(secs(2)),
-        stale_if_error: Some(secs(3)),
+        stale_while_revalidate: StaleWindow::of_origin(Some(secs(2))),
+        stale_if_error: StaleWindow::of_origin(Some(secs(3))),
     };
     assert_eq!(policy.lifetime_by_origin(), expected);
 }

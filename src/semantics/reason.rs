@@ -90,6 +90,7 @@ labelled! {
         StatusNotUnderstood "status-not-understood" "must-understand is set and the status is not one that Larder understands.",
         StatusNotStorable "status-not-storable" "This status is never stored.",
         NoLifetime "no-lifetime" "Neither the response nor the route gives a lifetime, and there is no validator.",
+        StatusWithoutTtl "status-without-ttl" "The route's `ttl` does not cover this status (it does 200, 203, 204, 206, 300, 301 and 308), and the origin gives no lifetime: name the status in `ttl_by_status` to keep such answers.",
         PartNotStorable "part-not-storable" "The partial response has no strong validator or no single valid Content-Range.",
         BodyTooLarge "body-too-large" "The body is larger than the route's max_body.",
         InFlightFull "in-flight-full" "What bodies under way hold has reached in_flight_bytes, or this one alone would take more than half of it.",

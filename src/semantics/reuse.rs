@@ -4,7 +4,7 @@
 //! already, and only-if-cached is the caller's: it turns a verdict to revalidate into 504.
 
 use super::cache_control::{MaxStale, Qualified, RequestDirectives};
-use super::lifetime::Lifetime;
+use super::lifetime::{Asker, Lifetime, StaleWindow};
 use super::policy::ResponsePolicy;
 use super::reason::Reason;
 use crate::clock::Timestamp;
@@ -68,7 +68,8 @@ pub fn judge(
     presented: &RequestDirectives,
     now: Timestamp,
 ) -> Judgement {
-    let case = Case { stored, lifetime, validity, presented, age: stored.current_age(now) };
+    let (age, spent) = (stored.current_age(now), stored.spent(lifetime, now));
+    let case = Case { stored, lifetime, validity, presented, age, spent };
     // RFC 9111 section 5.2.2.4: "MUST NOT be used to satisfy any other request without [...] validating it".
     if stored.directives.no_cache == Qualified::Whole {
         return revalidate_or_fail(Reason::ResponseNoCache);
@@ -122,6 +123,8 @@ struct Case<'a> {
     validity: Validity,
     presented: &'a RequestDirectives,
     age: Duration,
+    /// How much of the lifetime is over.
+    spent: Duration,
 }
 
 impl Case<'_> {
@@ -131,14 +134,14 @@ impl Case<'_> {
         match self.validity {
             Validity::SoftPurged => None,
             Validity::ByAge | Validity::Unproven => {
-                self.lifetime.fresh_for.checked_sub(self.age).filter(|ttl| !ttl.is_zero())
+                self.lifetime.fresh_for.checked_sub(self.spent).filter(|ttl| !ttl.is_zero())
             }
         }
     }
 
     /// How far past its lifetime it is. Zero for one that only a soft purge made stale; a purge makes nothing younger.
     fn staleness(&self) -> Duration {
-        self.age.saturating_sub(self.lifetime.fresh_for)
+        self.spent.saturating_sub(self.lifetime.fresh_for)
     }
 
     fn judge_fresh(&self, ttl: Duration) -> Judgement {
@@ -155,20 +158,15 @@ impl Case<'_> {
 
     /// The origin is asked. Only where it fails may what is stored be served: as fresh as its age says, or as stale.
     fn judge_unproven(&self) -> Judgement {
-        let on_failure = match (self.remaining(), stale_forbidden_by(self.stored)) {
-            (Some(_), _) => OnOriginFailure::ServeStale,
-            (None, Some(forbidden_by)) => OnOriginFailure::Fail(forbidden_by),
-            (None, None) => self.on_failure_when_stale(),
+        let on_failure = match self.remaining() {
+            Some(_) => OnOriginFailure::ServeStale,
+            None => self.on_failure_when_stale(),
         };
         Judgement::Revalidate { why: Reason::Unproven, on_failure }
     }
 
     fn judge_stale(&self) -> Judgement {
         let why = if self.validity == Validity::SoftPurged { Reason::SoftPurged } else { Reason::Expired };
-        // RFC 9111 section 4.2.4: no stale answer where a directive forbids it, not even one that the client accepts.
-        if let Some(forbidden_by) = stale_forbidden_by(self.stored) {
-            return Judgement::Revalidate { why, on_failure: OnOriginFailure::Fail(forbidden_by) };
-        }
         let revalidate = Judgement::Revalidate { why, on_failure: self.on_failure_when_stale() };
         // RFC 9111 section 5.2.1.1 and 5.2.1.3: with max-age or min-fresh the client asks for a fresh response, unless
         // max-stale goes with a max-age that is kept.
@@ -180,11 +178,11 @@ impl Case<'_> {
         }
         let staleness = self.staleness();
         // RFC 5861 section 3. Before max-stale: both serve it now, this one also has it refreshed.
-        if within(staleness, self.lifetime.stale_while_revalidate) {
+        if self.holds(self.lifetime.stale_while_revalidate) {
             return Judgement::StaleWhileRevalidate { staleness };
         }
-        // RFC 9111 section 5.2.1.2
-        if self.accepted_by_max_stale(staleness) {
+        // RFC 9111 section 5.2.1.2, and 4.2.4: not where a directive forbids stale answers.
+        if stale_forbidden_by(self.stored).is_none() && self.accepted_by_max_stale(staleness) {
             return Judgement::StaleAccepted { staleness };
         }
         revalidate
@@ -218,7 +216,7 @@ impl Case<'_> {
     }
 
     fn has_stale_if_error(&self) -> bool {
-        self.lifetime.stale_if_error.or(self.presented.stale_if_error).is_some()
+        self.lifetime.stale_if_error.is_some() || self.presented.stale_if_error.is_some()
     }
 
     /// What never was fresh is served stale only where its own window says so: neither a client nor a lost connection
@@ -227,20 +225,36 @@ impl Case<'_> {
     /// RFC 5861 section 4: a window given by the response, the route or the request. Past all of them the response is
     /// too old; where nobody gives one, RFC 9111 section 4.2.4 lets a cache serve stale while it is disconnected.
     fn on_failure_when_stale(&self) -> OnOriginFailure {
-        let staleness = self.staleness();
-        if self.lifetime.fresh_for.is_zero() {
-            return match within(staleness, self.lifetime.stale_if_error) {
-                true => OnOriginFailure::ServeStale,
-                false => OnOriginFailure::Fail(Reason::NeverFresh),
-            };
-        }
-        if !self.has_stale_if_error() {
-            return OnOriginFailure::ServeStaleWhenUnreachable;
-        }
-        if within(staleness, self.lifetime.stale_if_error) || within(staleness, self.presented.stale_if_error) {
+        if self.holds(self.lifetime.stale_if_error) {
             return OnOriginFailure::ServeStale;
         }
-        OnOriginFailure::Fail(Reason::StaleTooOld)
+        // RFC 9111 section 4.2.4: no stale answer where a directive forbids it.
+        if let Some(forbidden_by) = stale_forbidden_by(self.stored) {
+            return OnOriginFailure::Fail(forbidden_by);
+        }
+        if self.lifetime.fresh_for.is_zero() {
+            return OnOriginFailure::Fail(Reason::NeverFresh);
+        }
+        if within(self.staleness(), self.presented.stale_if_error) {
+            return OnOriginFailure::ServeStale;
+        }
+        if self.has_stale_if_error() {
+            return OnOriginFailure::Fail(Reason::StaleTooOld);
+        }
+        OnOriginFailure::ServeStaleWhenUnreachable
+    }
+
+    /// Whether a stale window covers the response now. `s-maxage` speaks against every stale answer (RFC 9111 section
+    /// 5.2.2.10), so under it a window is one that the operator has asked for; what says must-revalidate,
+    /// proxy-revalidate or no-cache is never served stale.
+    fn holds(&self, window: Option<StaleWindow>) -> bool {
+        let Some(window) = window else { return false };
+        let is_allowed = match stale_forbidden_by(self.stored) {
+            None => true,
+            Some(Reason::SharedMaxAge) => window.asked_by == Asker::Operator,
+            Some(_) => false,
+        };
+        is_allowed && within(self.staleness(), Some(window.length))
     }
 }
 

@@ -115,6 +115,18 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
     Storability::Storable
 }
 
+/// Why a stored response may be given to nobody else, if so: the directives that keep one from being stored. Asked at each
+/// look-up, since a rule that ignored them may have changed.
+#[must_use]
+pub fn withheld_by(policy: &ResponsePolicy) -> Option<Reason> {
+    let directives = &policy.directives;
+    // "The no-store cache directive is not present in the response", or is overruled by must-understand: section 5.2.2.3.
+    if directives.no_store && !(directives.must_understand && is_understood_status(policy.status)) {
+        return Some(Reason::ResponseNoStore);
+    }
+    (directives.private == Qualified::Whole).then_some(Reason::ResponsePrivate)
+}
+
 /// Statuses that are stored whatever else holds. Not 1xx, which are not final (RFC 9110 section 15.2); not 304, which
 /// updates what is stored (RFC 9111 section 4.3.3); not 412 and 416, which answer one request's own conditions and
 /// ranges; not 428, 429, 431 and 511, which RFC 6585 keeps out of caches.

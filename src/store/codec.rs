@@ -10,6 +10,8 @@ use crate::entry::coding::{self, Compressibility};
 use crate::entry::{Entry, EntryParts};
 use crate::key::PrimaryKey;
 use crate::scope::{RouteName, Tag};
+use crate::semantics::lifetime::OriginLifetime;
+use crate::semantics::lifetime_fields::LifetimeField;
 use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
 use crate::semantics::reason::labelled;
 use crate::semantics::vary::VariantKey;
@@ -22,7 +24,7 @@ use std::time::Duration;
 const MAGIC: &[u8; 4] = b"LRDR";
 
 /// Grows with every change of what follows.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 const CHECKSUM_BYTES: usize = 16;
 
@@ -68,6 +70,8 @@ struct Head {
     variant: Vec<(String, String)>,
     received_at_ms: u64,
     initial_age_ms: u64,
+    /// The field that governs its caching, where it is one that only some rules have understood.
+    lifetime_field: Option<String>,
     stored_at_ms: u64,
     stamp: String,
     body: BodyForm,
@@ -94,6 +98,7 @@ pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
         variant: entry.variant().0.iter().map(|(name, value)| pair(name, value)).collect(),
         received_at_ms: policy.received_at.as_millis(),
         initial_age_ms: u64::try_from(policy.initial_age.as_millis()).unwrap_or(u64::MAX),
+        lifetime_field: lifetime_field(&policy).map(|field| field.label().to_owned()),
         stored_at_ms: entry.stored_at().as_millis(),
         stamp: entry.stamp().to_string(),
         body: form,
@@ -154,7 +159,11 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
     let variant = head.variant.iter().map(variant).collect::<Option<Vec<_>>>()?;
     let received_at = Timestamp::from_millis(head.received_at_ms).min(now);
     let times = ExchangeTimes { requested_at: received_at, received_at };
-    let mut policy = ResponsePolicy::parse(status, &headers, times);
+    let field = match head.lifetime_field.as_deref() {
+        Some(label) => Some(LifetimeField::labelled(label)?),
+        None => None,
+    };
+    let mut policy = ResponsePolicy::parse_with(status, &headers, times, field.as_slice());
     policy.initial_age = Duration::from_millis(head.initial_age_ms);
     let parts = EntryParts {
         url: head.url.into(),
@@ -171,6 +180,13 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
         filed_by: 0,
     };
     Some(Entry::new(parts, &headers))
+}
+
+fn lifetime_field(policy: &ResponsePolicy) -> Option<LifetimeField> {
+    match policy.lifetime {
+        OriginLifetime::Explicit(_, source) => LifetimeField::of(source),
+        OriginLifetime::Heuristic(_) | OriginLifetime::Absent => None,
+    }
 }
 
 /// The body as it is best kept in the value: gzip-coded where that helps.

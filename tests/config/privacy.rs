@@ -1,7 +1,11 @@
 //! Warnings of rules that may give one visitor what was made for another.
 
-use super::{Expected, assert_problems};
+use super::{Expected, assert_problems, refused};
+use http::StatusCode;
 use larder::config::{Problem, check_rules_text};
+use larder::rules::lifetime::IgnoredDirective;
+use larder::semantics::lifetime_fields::LifetimeField;
+use std::time::Duration;
 
 #[test]
 fn what_may_share_between_visitors_what_was_made_for_one_is_told() {
@@ -34,4 +38,86 @@ fn what_may_share_between_visitors_what_was_made_for_one_is_told() {
         let found: Vec<_> = rules.warnings.iter().map(Problem::report).collect();
         assert_problems(text, &found, expected);
     }
+}
+
+#[test]
+fn what_an_operator_may_ignore_needs_what_protects_visitors_in_its_place() {
+    const OVERRIDE: &str = "add origin = \"override\": it says that the rule goes before the origin";
+    const COOKIES: &str = "the origin keeps these answers apart; say what of a visitor changes them: cookies = [\"currency\"], or \
+                           cookies = [] for nothing";
+    let cases: &[(&str, &[Expected])] = &[
+        (
+            "R\nttl = \"1m\"\nignore = [\"private\"]",
+            &[
+                (4, 10, "`ignore` needs `origin = \"override\"`", Some(OVERRIDE)),
+                (4, 10, "`ignore` without `cookies`", Some(COOKIES)),
+            ],
+        ),
+        (
+            "R\nttl = \"1m\"\norigin = \"override\"\ncookies = []\nset_cookie = \"store\"\nignore = [\"no-store\"]",
+            &[(
+                6,
+                14,
+                "with `ignore`, an answer is never stored with its cookie",
+                Some("write set_cookie = \"strip\" to leave the cookie out of what is stored and sent"),
+            )],
+        ),
+        (
+            "R\nttl = \"1m\"\norigin = \"override\"\ncookies = []\nignore = [\"no_store\"]",
+            &[(6, 11, "`no_store` is none of the values that this key can have", Some("did you mean `no-store`?"))],
+        ),
+        (
+            "R\nmax_ttl = \"0s\"",
+            &[(
+                3,
+                11,
+                "a `max_ttl` of zero keeps nothing fresh",
+                Some("write `cache = false` to store nothing, or leave `max_ttl` out to go by what the origin says"),
+            )],
+        ),
+        (
+            "R\nstale_if_error_on = [200, 500, 99999]",
+            &[
+                (
+                    3,
+                    22,
+                    "`200` is no status of an error",
+                    Some("list statuses from 400 to 599: [429, 500, 502, 503, 504]"),
+                ),
+                (
+                    3,
+                    32,
+                    "`99999` is no status of an error",
+                    Some("list statuses from 400 to 599: [429, 500, 502, 503, 504]"),
+                ),
+            ],
+        ),
+        (
+            "R\nlifetime_fields = [\"x-accel-expire\"]",
+            &[(
+                3,
+                20,
+                "`x-accel-expire` is none of the values that this key can have",
+                Some("did you mean `x-accel-expires`?"),
+            )],
+        ),
+    ];
+    for (text, expected) in cases {
+        let text = text.replace("R\n", "[[route]]\npath = \"/a\"\n");
+        assert_problems(&text, &refused(&text, check_rules_text(&text)), expected);
+    }
+}
+
+#[test]
+fn what_an_operator_says_of_lifetimes_is_resolved() {
+    let text = "[[route]]\npath = \"/a\"\nttl = \"1m\"\norigin = \"override\"\ncookies = []\nmax_ttl = \"1h\"\n\
+                ignore = [\"no-cache\", \"private\", \"no-cache\"]\nstale_if_error_on = [429, 500]\n\
+                lifetime_fields = [\"x-accel-expires\", \"surrogate-control\"]";
+    let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(rules.warnings.is_empty());
+    let rule = &rules.rule_set.routes()[0].lifetime;
+    assert_eq!(rule.max_ttl, Some(Duration::from_secs(3600)));
+    assert_eq!(rule.ignore, [IgnoredDirective::NoCache, IgnoredDirective::Private]);
+    assert_eq!(rule.stale_if_error_on, [StatusCode::TOO_MANY_REQUESTS, StatusCode::INTERNAL_SERVER_ERROR]);
+    assert_eq!(rule.fields, [LifetimeField::XAccelExpires, LifetimeField::SurrogateControl]);
 }

@@ -78,6 +78,7 @@ fn every_key_reaches_its_option() {
             stale_while_revalidate: Some(secs(30)),
             stale_if_error: Some(secs(3600)),
             refresh_ahead: Some(0.8),
+            ..LifetimeRule::by_origin()
         }
     );
     assert_eq!(

@@ -124,7 +124,8 @@ async fn a_stored_part_without_a_validator_is_replaced_by_the_whole() {
 #[tokio::test]
 async fn a_stale_part_never_stands_in_for_the_whole() {
     let scenario = Setup::route("ttl = \"1m\"\nstale_if_error = \"1h\"").start().await;
-    let part = reply(206).header("ETag", "\"1\"").header("Age", "70").header("Content-Range", "bytes 0-3/10");
+    let part = reply(206).header("ETag", "\"1\"").header("Cache-Control", "max-age=60").header("Age", "70");
+    let part = part.header("Content-Range", "bytes 0-3/10");
     scenario.origin.on_each("/p", [part.body("0123"), raw("")]);
     scenario.fetch(&get("/p").header("Range", "bytes=0-3")).await.status(206);
     scenario.get("/p").await.status(502).not_a_hit();

@@ -151,3 +151,22 @@ async fn invariant_4_a_refresh_made_with_a_cookie_does_not_become_everyones() {
     // The stored page still stands: what came for Alice's cookie was not put in its place.
     scenario.get("/p").await.hit().body("for all");
 }
+
+#[tokio::test]
+async fn explain_says_what_to_write_where_an_answer_may_not_be_kept() {
+    let scenario = Setup::route(TTL).start().await;
+    scenario.origin.on("/p", reply(200).body("nobody"));
+    scenario.origin.on("/gone", reply(404));
+    let explained = async |path: &str, cookie: &str| {
+        let call = get(&format!("/explain?url=http://shop.test{path}")).header("X-Explain-Cookie", cookie);
+        scenario.admin(call).await.status(200).text()
+    };
+    let told = explained("/p", "session=1").await;
+    assert!(told.contains("cookies = []") && told.contains("ttl_by_status"), "{told}");
+    scenario.get("/p").await.says("stored");
+    let told = explained("/p", "session=1").await;
+    assert!(told.contains("cookie-undecided") && told.contains("cookies = []"), "{told}");
+    scenario.get("/gone").await.detail("status-without-ttl");
+    let told = explained("/gone", "").await;
+    assert!(told.contains("status-without-ttl") && told.contains("ttl_by_status"), "{told}");
+}

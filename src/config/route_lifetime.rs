@@ -1,0 +1,141 @@
+//! The lifetime keys of a `[[route]]`: for how long, whose word counts, and what may be ignored.
+
+use super::problem::Problems;
+use super::rules_file::RawRoute;
+use super::table::{FromToml, Placed, Reader};
+use super::values::{DurationText, word};
+use crate::rules::lifetime::{IgnoredDirective, LifetimeRule, OriginPrecedence};
+use crate::rules::route::SetCookieRule;
+use crate::semantics::lifetime_fields::LifetimeField;
+use http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// Declares a type whose values are words with hyphens.
+macro_rules! hyphenated_words {
+    ($(#[$about:meta])* $name:ident => $target:ty { $($word:literal = $choice:expr,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) struct $name(pub(super) $target);
+
+        impl FromToml for $name {
+            fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+                word(value, reader, &[$(($word, $choice),)+]).map(Self)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "enum": [$($word,)+] })
+            }
+        }
+    };
+}
+
+hyphenated_words! {
+    /// One of `ignore`.
+    IgnoreWord => IgnoredDirective {
+        "no-cache" = IgnoredDirective::NoCache,
+        "private" = IgnoredDirective::Private,
+        "no-store" = IgnoredDirective::NoStore,
+    }
+}
+
+hyphenated_words! {
+    /// One of `lifetime_fields`.
+    LifetimeFieldWord => LifetimeField {
+        "surrogate-control" = LifetimeField::SurrogateControl,
+        "x-accel-expires" = LifetimeField::XAccelExpires,
+    }
+}
+
+/// Resolves the lifetime keys.
+pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
+    refuse_zero("ttl", raw.ttl.as_ref(), problems);
+    refuse_zero("max_ttl", raw.max_ttl.as_ref(), problems);
+    let duration = |written: &Option<Placed<DurationText>>| -> Option<Duration> {
+        written.as_ref().map(|duration| duration.value.0)
+    };
+    let default = LifetimeRule::by_origin();
+    LifetimeRule {
+        ttl: duration(&raw.ttl),
+        origin: raw.origin.as_ref().map_or(OriginPrecedence::Respect, |origin| origin.value.0),
+        ttl_by_status: raw.ttl_by_status.as_ref().map(|by_status| by_status.value.0.clone()).unwrap_or_default(),
+        jitter: raw.jitter.as_ref().map_or(0.0, |jitter| jitter.value.0),
+        stale_while_revalidate: duration(&raw.stale_while_revalidate),
+        stale_if_error: duration(&raw.stale_if_error),
+        refresh_ahead: raw.refresh_ahead.as_ref().map(|share| share.value.0),
+        max_ttl: duration(&raw.max_ttl),
+        ignore: ignore(raw, problems),
+        stale_if_error_on: raw
+            .stale_if_error_on
+            .as_ref()
+            .map_or(default.stale_if_error_on, |statuses| failures(statuses, problems)),
+        fields: raw.lifetime_fields.as_ref().map(|fields| distinct(fields, |word| word.0)).unwrap_or_default(),
+    }
+}
+
+fn refuse_zero(key: &str, written: Option<&Placed<DurationText>>, problems: &mut Problems) {
+    if let Some(zero) = written.filter(|written| written.value.0.is_zero()) {
+        let hint =
+            format!("write `cache = false` to store nothing, or leave `{key}` out to go by what the origin says");
+        problems.error(&zero.place, format!("a `{key}` of zero keeps nothing fresh"), Some(hint));
+    }
+}
+
+/// What is ignored of an origin's directives was said to protect someone, so the rule must say all that protects them
+/// in its place.
+fn ignore(raw: &RawRoute, problems: &mut Problems) -> Vec<IgnoredDirective> {
+    let Some(written) = &raw.ignore else { return Vec::new() };
+    if raw.origin.as_ref().is_none_or(|origin| origin.value.0 != OriginPrecedence::Override) {
+        let hint = "add origin = \"override\": it says that the rule goes before the origin";
+        problems.error(&written.place, "`ignore` needs `origin = \"override\"`", Some(hint));
+    }
+    if raw.cookies.is_none() {
+        let hint = "the origin keeps these answers apart; say what of a visitor changes them: cookies = [\"currency\"], or \
+                    cookies = [] for nothing";
+        problems.error(&written.place, "`ignore` without `cookies`", Some(hint));
+    }
+    if let Some(set_cookie) = raw.set_cookie.as_ref().filter(|word| word.value.0 == SetCookieRule::Store) {
+        let hint = "write set_cookie = \"strip\" to leave the cookie out of what is stored and sent";
+        problems.error(&set_cookie.place, "with `ignore`, an answer is never stored with its cookie", Some(hint));
+    }
+    distinct(written, |word| word.0)
+}
+
+fn failures(written: &Placed<Vec<Placed<u64>>>, problems: &mut Problems) -> Vec<StatusCode> {
+    let mut statuses = Vec::new();
+    for number in &written.value {
+        let status = u16::try_from(number.value).ok().filter(|number| (400..600).contains(number));
+        match status.and_then(|number| StatusCode::from_u16(number).ok()) {
+            Some(status) => statuses.push(status),
+            None => {
+                let hint = "list statuses from 400 to 599: [429, 500, 502, 503, 504]";
+                problems.error(&number.place, format!("`{}` is no status of an error", number.value), Some(hint));
+            }
+        }
+    }
+    statuses
+}
+
+fn distinct<W, T: PartialEq>(written: &Placed<Vec<Placed<W>>>, value: impl Fn(&W) -> T) -> Vec<T> {
+    let mut values = Vec::new();
+    for word in &written.value {
+        let value = value(&word.value);
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values
+}

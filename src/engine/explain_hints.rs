@@ -1,0 +1,22 @@
+//! What an operator may want to know beside an explanation: why an answer that is asked for may not be kept.
+
+use super::request::CacheableRequest;
+use crate::semantics::reason::Reason;
+
+/// Hints for a request that asks the origin, for `why`.
+pub(super) fn hints(request: &CacheableRequest, why: Reason) -> Vec<String> {
+    let mut hints = Vec::new();
+    if request.brings_undecided_cookies() && why != Reason::CookieUndecided {
+        hints.push(format!("Its answer may not be kept: {}", Reason::CookieUndecided.explanation()));
+    }
+    let rule = &request.route.lifetime;
+    if rule.ttl.is_some() && why == Reason::NoEntry {
+        let named: Vec<_> = rule.ttl_by_status.iter().map(|(status, _)| status.as_str()).collect();
+        let named = if named.is_empty() { "none is".to_owned() } else { format!("{} are", named.join(", ")) };
+        hints.push(format!(
+            "`ttl` covers answers of 200, 203, 204, 206, 300, 301 and 308; one of another status, such as 404 or 302, is kept \
+             only where `ttl_by_status` names it ({named} here) or the origin gives a lifetime."
+        ));
+    }
+    hints
+}
