@@ -30,6 +30,7 @@ demo: prerequisites ## Run the sample shop API with Larder in front of it
 test: ## Pass every test: unit, scenario, real upstream, documentation, conformance, fuzz
 	@scripts/install-prerequisites.sh build test
 	@scripts/install-datasette.sh
+	@scripts/install-django.sh
 	cargo nextest run --locked --lib --bins --tests --no-fail-fast
 	cargo test --locked --doc --quiet
 	$(MAKE) --no-print-directory conformance
