@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 /// The most that is read at a time: hyper's buffer grows with what it is given, and of a body that nobody takes a whole
 /// buffer is held.
@@ -19,9 +20,23 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 /// upgraded connection may be quiet for as long as it likes.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
+/// How long after a failed write the other end's last words are read. It may have answered before it closed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// A connection to a server.
 #[derive(Debug)]
-pub(super) struct Socket(Arc<TcpStream>);
+pub(super) struct Socket {
+    stream: Arc<TcpStream>,
+    broken: Option<Broken>,
+}
+
+/// Nothing more can be written, which is not told as long as something may be there to be read: told of a failed write,
+/// hyper would read no more, and an answer that came before the end of the request would be lost.
+#[derive(Debug)]
+struct Broken {
+    kind: io::ErrorKind,
+    patience: Pin<Box<Sleep>>,
+}
 
 /// A look at a connection, which does not keep it open.
 #[derive(Debug)]
@@ -41,11 +56,11 @@ impl Socket {
         stream.set_nodelay(true)?;
         let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE / 3);
         SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
-        Ok(Self(Arc::new(stream)))
+        Ok(Self { stream: Arc::new(stream), broken: None })
     }
 
     pub(super) fn glance(&self) -> Glance {
-        Glance(Arc::downgrade(&self.0))
+        Glance(Arc::downgrade(&self.stream))
     }
 }
 
@@ -63,12 +78,12 @@ impl Glance {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.0.poll_read_ready(context))?;
+            ready!(self.stream.poll_read_ready(context))?;
             let read = if buffer.remaining() > READ_BYTES_MAX {
-                let read = self.0.try_read(buffer.initialize_unfilled_to(READ_BYTES_MAX));
+                let read = self.stream.try_read(buffer.initialize_unfilled_to(READ_BYTES_MAX));
                 read.map(|read| buffer.advance(read))
             } else {
-                self.0.try_read_buf(buffer).map(drop)
+                self.stream.try_read_buf(buffer).map(drop)
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -80,27 +95,34 @@ impl AsyncRead for Socket {
 
 impl Socket {
     fn poll_writing(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.0.poll_write_ready(context))?;
-            match write(&self.0) {
+        while self.broken.is_none() {
+            ready!(self.stream.poll_write_ready(context))?;
+            match write(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                    self.broken = Some(Broken { kind: error.kind(), patience: Box::pin(sleep(LAST_WORDS)) });
+                    // Whoever reads has perhaps looked before the other end closed.
+                    context.waker().wake_by_ref();
+                }
                 written => return Poll::Ready(written),
             }
         }
+        let Some(broken) = &mut self.broken else { return Poll::Pending };
+        broken.patience.as_mut().poll(context).map(|()| Err(broken.kind.into()))
     }
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_writing(context, |stream| stream.try_write(bytes))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -117,7 +139,7 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Whoever has been told that the other end is gone need not hear it again.
-        let _ = SockRef::from(&*self.0).shutdown(Shutdown::Write);
+        let _ = SockRef::from(&*self.stream).shutdown(Shutdown::Write);
         Poll::Ready(Ok(()))
     }
 }

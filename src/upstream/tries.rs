@@ -120,7 +120,7 @@ impl<'a> Tries<'a> {
     /// 502, 503 and 504 of one server are not the answer as long as another may have one.
     fn after_unwilling(&mut self, response: Response<Body>, spare: Option<Box<Spare>>, index: usize) -> Next {
         let spare = spare.filter(|spare| spare.is_safe() && spare.is_head_only());
-        match spare.filter(|_| self.has_other(index) && self.may_try_again()).and_then(|spare| spare.into_outgoing()) {
+        match spare.filter(|_| self.has_other(index) && self.may_try_again()).and_then(Spare::into_outgoing) {
             Some(outgoing) => {
                 self.unwilling = Some(response);
                 Next::OtherServer(Box::new(outgoing))

@@ -210,6 +210,27 @@ async fn an_answer_that_comes_before_the_request_is_read_reaches_the_client() {
     assert_eq!(stats(&pool).connections_idle, 0, "the rest of the request would be taken for another");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_an_origin_gives_before_it_closes_on_the_rest_of_the_request_reaches_the_client() {
+    let piece: &'static str = "x".repeat(16 * 1024).leak();
+    for _ in 0..50 {
+        let origin = RawOrigin::start().await;
+        let pool = pool(&[origin.url()]);
+        let script = tokio::spawn(async move {
+            let mut peer = origin.accept().await;
+            peer.head().await;
+            peer.write("HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig").await;
+            // With the rest unread, this resets the connection.
+            drop(peer);
+        });
+        let upload = frames((0..400).map(|_| Ok(data(piece))).collect());
+        let response = fetch(&pool, request(&Method::POST, &[], upload)).await.unwrap();
+        assert_eq!(response.status(), 413);
+        assert_eq!(body(response).await.unwrap(), "big");
+        script.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn fields_of_the_origins_connection_stay_there() {
     let answer = "HTTP/1.1 200 OK\r\nconnection: close, x-mine\r\nx-mine: 1\r\nkeep-alive: timeout=5\r\nupgrade: h2c\r\n\
