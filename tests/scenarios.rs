@@ -42,6 +42,7 @@ mod scenarios {
     mod told_clients;
     mod undecided_cookies;
     mod unsafe_methods;
+    mod upgrades;
     mod users;
     mod validation;
     mod variants;

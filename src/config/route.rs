@@ -39,6 +39,9 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     route.to_origin = route_origin::resolve(raw, &route, problems);
     route_answer::resolve(raw, &mut route, problems);
     route.bypass = raw.bypass.as_ref().and_then(|bypass| route_key::bypass(bypass, problems));
+    if let Some(protocols) = &raw.upgrade {
+        route.upgrade = upgrade(&protocols.value, problems);
+    }
     route.tags = raw.tags.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
     route.purge_on_write =
         raw.purge_on_write.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
@@ -78,6 +81,24 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
         }
     }
     Some(route)
+}
+
+/// Names of protocols. Another version of HTTP, or TLS, would carry requests past every rule.
+fn upgrade(written: &Texts, problems: &mut Problems) -> Vec<String> {
+    let mut protocols = Vec::new();
+    for protocol in written {
+        let name = protocol.value.to_ascii_lowercase();
+        if matches!(name.as_str(), "h2c" | "h2" | "http" | "tls") {
+            let message = format!("`{}` would carry requests to the origin past every rule", protocol.value);
+            problems.error(&protocol.place, message, Some("leave it out: clients go on in HTTP/1.1"));
+        } else if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            let hint = "write the name alone, without a version: \"websocket\"";
+            problems.error(&protocol.place, format!("`{}` is no name of a protocol", protocol.value), Some(hint));
+        } else {
+            protocols.push(name);
+        }
+    }
+    protocols
 }
 
 fn body_tags(raw: &RawRoute, problems: &mut Problems) -> Option<BodyTags> {

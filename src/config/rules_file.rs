@@ -77,6 +77,9 @@ raw_table! {
         cookies: Texts,
         /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
         bypass: RawBypass,
+        /// The protocols that clients may change to (Upgrade): ["websocket"]. An upgrade to any other is ignored, and the
+        /// request is one like any other. Default: ["websocket"].
+        upgrade: Texts,
         /// Which values of Origin count (CORS): one entry for each of these, which are sent to the origin; requests with
         /// another or none share one, and no Origin is sent for them. Absent: Origin is sent as it came, and only Vary
         /// makes it count.

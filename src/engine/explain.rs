@@ -3,7 +3,9 @@
 use super::find::{Found, lifetime_of};
 use super::request::{CacheableRequest, Sharing};
 use super::shared::FoundShared;
-use super::{Engine, RequestContext, arrival, explain_hints, outcome::Outcome, passes_by, serve};
+use super::{
+    Engine, RequestContext, arrival, explain_hints, ignore_other_upgrades, outcome::Outcome, passes_by, serve,
+};
 use crate::clock::Timestamp;
 use crate::engine::origin::empty_body;
 use crate::entry::Entry;
@@ -172,8 +174,10 @@ impl Engine {
         // The explained request is one of the client that the call names, if it names one.
         let context = RequestContext::direct(scheme, forwarding::named_client(headers));
         arrival::mark(request.headers_mut(), Version::HTTP_11, &target, &context, &self.front.here);
+        let verdict = rules.decide(method, &target);
+        ignore_other_upgrades(&mut request, &verdict);
         let headers = &request.headers().clone();
-        let (route, why, outcome) = match rules.decide(method, &target) {
+        let (route, why, outcome) = match verdict {
             Verdict::Cache(route) => match passes_by(&request, &target, &route) {
                 None => {
                     let (head, _) = request.into_parts();

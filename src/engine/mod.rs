@@ -38,9 +38,10 @@ use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
 use crate::in_flight::InFlight;
 use crate::invalidation::Invalidation;
+use crate::rules::route::UPGRADE_DEFAULT;
 use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::RouteName;
-use crate::semantics::forwarding::Passage;
+use crate::semantics::forwarding::{Passage, keep_upgrade};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
@@ -50,7 +51,7 @@ use arrival::Front;
 use earlier_rules::EarlierRules;
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
-use http::header::{CONNECTION, EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
+use http::header::{EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
@@ -351,7 +352,9 @@ impl Handler for Engine {
             return refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
         }
         let rules = self.rules();
-        let (route, why, outcome) = match rules.decide(request.method(), &target) {
+        let verdict = rules.decide(request.method(), &target);
+        ignore_other_upgrades(&mut request, &verdict);
+        let (route, why, outcome) = match verdict {
             Verdict::Cache(route) => match passes_by(&request, &target, &route) {
                 None => {
                     let (head, _) = request.into_parts();
@@ -396,6 +399,15 @@ fn coders_max() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
+/// Leaves of a request's Upgrade what its route passes on.
+fn ignore_other_upgrades(request: &mut http::Request<Body>, verdict: &Verdict) {
+    let version = request.version();
+    match verdict.route() {
+        Some(route) => keep_upgrade(request.headers_mut(), version, &route.upgrade),
+        None => keep_upgrade(request.headers_mut(), version, &UPGRADE_DEFAULT),
+    }
+}
+
 /// Why a request on a cacheable route is forwarded as it is, if so.
 fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> Option<Reason> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -405,7 +417,7 @@ fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> O
     if !request.body().is_end_stream() {
         return Some(Reason::RequestBody);
     }
-    if request.headers().contains_key(UPGRADE) && request.headers().contains_key(CONNECTION) {
+    if request.headers().contains_key(UPGRADE) {
         return Some(Reason::Upgrade);
     }
     if request.headers().contains_key(EXPECT) {

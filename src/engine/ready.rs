@@ -16,13 +16,13 @@ use crate::entry::body::BodyView;
 use crate::rules::Verdict;
 use crate::rules::answer::{AnswerRule, Kept};
 use crate::semantics::cache_status::{CacheStatus, put_decimal};
-use crate::semantics::forwarding::{LoopToken, Passage};
+use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use bytes::BufMut;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use std::sync::Arc;
@@ -58,9 +58,11 @@ impl PlainHeaders {
     /// These headers, if they are plain, with the way of their requests written into them.
     pub(super) fn of(mut headers: HeaderMap, context: &RequestContext, here: &LoopToken) -> Option<Self> {
         let root = Target::settle(&Uri::from_static("/"), &headers, &context.scheme).ok()?;
-        let keeps_alive =
-            headers.get_all(CONNECTION).iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
-        let is_plain = keeps_alive && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
+        // A whole family of clients offers h2c with each request.
+        if headers.get_all(UPGRADE).iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"h2c")) {
+            headers.remove(UPGRADE);
+        }
+        let is_plain = keeps_alive_plainly(&headers) && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
         let is_conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| headers.contains_key(name));
         let conditions = if is_conditional { Conditions::IfChanged } else { Conditions::None };
         let is_first =

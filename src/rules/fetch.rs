@@ -1,7 +1,7 @@
 //! A cacheable request as the origin sees it: only what the key holds or what is harmless goes through.
 
 use super::key_recipe::{CookieRule, QueryRule, cookie_field, listed_cookies};
-use super::poison::is_poison;
+use super::poison::{has_two_readings, is_poison};
 use super::route::Route;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::semantics::conditional::CONDITIONAL_FIELDS;
@@ -142,7 +142,8 @@ impl Route {
         } else if [EXPECT, CONTENT_LENGTH, TE].contains(name)
             || CONDITIONAL_FIELDS.contains(name)
             // What Larder itself has written into a request's fields is no client's to choose.
-            || (is_poison(name) && !is_set_here(name) && !self.key.headers.contains(name))
+            || ((has_two_readings(name) || (is_poison(name) && !is_set_here(name)))
+                && !self.key.headers.contains(name))
         {
             Passage::Dropped
         } else {

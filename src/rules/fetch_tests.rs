@@ -51,6 +51,10 @@ fn what_is_not_keyed_is_not_fetched() {
         ("expect", "100-continue"),
         ("content-length", "0"),
         ("x-forwarded-port", "6666"),
+        ("x_forwarded_host", "evil"),
+        ("x_shop", "1"),
+        ("x.shop", "1"),
+        ("max-forwards", "0"),
         ("x-original-url", "/admin"),
         ("x-http-method-override", "DELETE"),
     ]);

@@ -1,55 +1,152 @@
 //! Request fields that change an answer without being part of its key: dropped from a cacheable fetch unless keyed.
 //!
-//! Frameworks take host, path, method or client address from these fields where a proxy is expected in front. Whoever
-//! can set one could make the origin answer something else under the same key. Via and CDN-Loop stay: they end loops.
+//! Frameworks and servers take host, path, method, scheme or client address from these fields where a proxy is expected in
+//! front, and storage services take from them how to answer. Whoever can set one could make the origin answer something else
+//! under the same key. Via and CDN-Loop stay: they end loops.
 
 use http::HeaderName;
 
 /// Fields by name, sorted.
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 108] = [
     "base-url",
     "cf-connecting-ip",
+    "cf-visitor",
     "client-ip",
     "cloudfront-forwarded-proto",
+    "fastly-client",
     "fastly-client-ip",
+    "fastly-host",
+    "fastly-orig-accept-encoding",
+    "fastly-orig-host",
+    "fastly-ssl",
     "forwarded",
+    "forwarded-for",
+    "forwarded-host",
+    "forwarded-proto",
     "front-end-https",
+    "host-override",
+    "http-client-ip",
+    "http-host",
+    "max-forwards",
+    "original-host",
+    "original-url",
     "profile",
     "proxy",
+    "proxy-client-ip",
+    "proxy-host",
+    "proxy-url",
+    "real-ip",
+    "remote-addr",
+    "remote-host",
+    "request-range",
     "request-uri",
     "script-name",
+    "surrogate-capability",
     "true-client-ip",
+    "url",
     "wap-profile",
+    "wl-proxy-client-ip",
+    "wl-proxy-ssl",
+    "x-amz-website-redirect-location",
+    "x-arr-ssl",
+    "x-azure-clientip",
+    "x-azure-socketip",
     "x-backend-host",
+    "x-backend-server",
+    "x-cdn-src-ip",
+    "x-client-host",
     "x-client-ip",
+    "x-client-scheme",
     "x-cluster-client-ip",
+    "x-cos-website-redirect-location",
+    "x-custom-ip-authorization",
+    "x-destination-url",
+    "x-dispatch-url",
     "x-env-path-info",
-    "x-forward-for",
+    "x-esi",
+    "x-goog-website-redirect-location",
+    "x-hidden-host",
     "x-host",
+    "x-host-name",
+    "x-host-override",
     "x-http-destinationurl",
+    "x-http-host",
     "x-http-host-override",
     "x-http-method",
     "x-http-method-override",
+    "x-http-path-override",
+    "x-http-scheme",
+    "x-http-url",
+    "x-https",
+    "x-internal-host",
+    "x-ip",
+    "x-lighttpd-send-file",
+    "x-matched-path",
+    "x-method",
     "x-method-override",
+    "x-ms-website-redirect-location",
+    "x-now-route-matches",
+    "x-obs-website-redirect-location",
     "x-originating-ip",
+    "x-oss-website-redirect-location",
+    "x-override-url",
+    "x-path-info",
+    "x-path-override",
+    "x-port",
+    "x-protocol",
+    "x-proxy-host",
     "x-proxy-url",
+    "x-proxyuser-ip",
     "x-real-ip",
+    "x-redirect-to",
     "x-remote-addr",
+    "x-remote-host",
     "x-remote-ip",
+    "x-reproxy-url",
     "x-request-uri",
+    "x-request-url",
     "x-scheme",
+    "x-server-name",
+    "x-ssl",
+    "x-true-client-ip",
+    "x-true-ip",
+    "x-uri",
+    "x-url",
+    "x-url-override",
     "x-url-scheme",
     "x-wap-profile",
+    "x-website-redirect-location",
 ];
 
 /// Families of such fields by the beginning of their names.
-const PREFIXES: [&str; 5] = ["x-envoy-", "x-forwarded", "x-middleware-", "x-original-", "x-rewrite-"];
+const PREFIXES: [&str; 9] = [
+    "x-accel-",
+    "x-amz-server-side-encryption",
+    "x-envoy-",
+    "x-forward",
+    "x-invoke-",
+    "x-middleware-",
+    "x-original-",
+    "x-rewrite-",
+    "x-sendfile",
+];
 
-/// Whether a field is known to change answers without being keyed.
+/// Whether a field is known to change answers without being keyed, however it is spelt.
 #[must_use]
 pub fn is_poison(name: &HeaderName) -> bool {
     let name = name.as_str();
+    if name.contains('_') { is_known(&name.replace('_', "-")) } else { is_known(name) }
+}
+
+fn is_known(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok() || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a name is more than words joined by hyphens. CGI, WSGI, PHP and their kin know fields by names in which all
+/// that is no letter or digit is `_`: to them such a name is that of another field, perhaps one that was to be dropped.
+#[must_use]
+pub fn has_two_readings(name: &HeaderName) -> bool {
+    !name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -73,12 +170,43 @@ mod tests {
             "Forwarded",
             "True-Client-IP",
             "X-Host",
+            "X_Forwarded_Host",
+            "x_http-method_override",
+            "X-Forwarder-For",
+            "Max-Forwards",
+            "X-Amz-Website-Redirect-Location",
+            "X-Amz-Server-Side-Encryption",
+            "X-Accel-Mapping",
+            "X-Sendfile-Type",
+            "X-Rewrite-URL",
+            "X-Invoke-Path",
+            "Surrogate-Capability",
+            "Request-Range",
         ] {
             assert!(is_poison(&name.parse().unwrap()), "{name}");
         }
-        for name in ["Accept", "Accept-Language", "Authorization", "Cookie", "Host", "User-Agent", "Via", "X-Currency"]
-        {
+        for name in [
+            "Accept",
+            "Accept-Language",
+            "Authorization",
+            "Cookie",
+            "Host",
+            "User-Agent",
+            "Via",
+            "X-Currency",
+            "X-Forth",
+            "X-Request-Id",
+        ] {
             assert!(!is_poison(&name.parse().unwrap()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_more_than_words_and_hyphens_has_two_readings() {
+        for (name, expected) in
+            [("X-Shop", false), ("X_Shop", true), ("x.shop", true), ("x!shop", true), ("DNT", false), ("1-a", false)]
+        {
+            assert_eq!(has_two_readings(&name.parse().unwrap()), expected, "{name}");
         }
     }
 }

@@ -93,6 +93,8 @@ pub struct Route {
     pub answer: Option<Arc<AnswerRule>>,
     /// In which fields the origin tags its answers.
     pub tag_fields: Arc<[HeaderName]>,
+    /// The protocols that its clients may change to, by name and in lower case; others are ignored.
+    pub upgrade: Vec<String>,
     /// Tags besides the origin's.
     pub tags: Vec<TagTemplate>,
     /// Answers that set cookies.
@@ -114,6 +116,9 @@ pub struct Route {
     /// What a successful unsafe request through this path purges, besides RFC 9111 section 4.4.
     pub purge_on_write: Vec<TagTemplate>,
 }
+
+/// `upgrade` where a route does not say, and where there is no route.
+pub const UPGRADE_DEFAULT: [&str; 1] = ["websocket"];
 
 /// `max_body` where a route does not say.
 pub const MAX_BODY_BYTES_DEFAULT: u64 = 8 * 1024 * 1024;
@@ -142,6 +147,7 @@ impl Route {
             to_origin: OriginRequestRule::default(),
             answer: None,
             tag_fields: Arc::new(TAG_FIELDS),
+            upgrade: UPGRADE_DEFAULT.map(str::to_owned).to_vec(),
             tags: Vec::new(),
             set_cookie: SetCookieRule::Refuse,
             compression: CompressionRule::Off,

@@ -129,6 +129,37 @@ pub fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     if has_token(headers, &CONNECTION, b"upgrade") { headers.get(UPGRADE).cloned() } else { None }
 }
 
+/// Leaves of the protocols that a request asks to change to those that are `passed` on, by their names without a version.
+/// All others are ignored, and so is all of it in HTTP/1.0: where nothing is left, the request is one like any other (RFC
+/// 9110 section 7.8).
+pub fn keep_upgrade<N: AsRef<str>>(headers: &mut HeaderMap, version: Version, passed: &[N]) {
+    if !headers.contains_key(UPGRADE) {
+        return;
+    }
+    let is_asked = version == Version::HTTP_11 && has_token(headers, &CONNECTION, b"upgrade");
+    let lines = headers.get_all(UPGRADE).iter().filter(|_| is_asked);
+    let members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let is_passed = |member: &&[u8]| {
+        let name = member.split(|byte| *byte == b'/').next().unwrap_or_default();
+        passed.iter().any(|passed| passed.as_ref().as_bytes().eq_ignore_ascii_case(name))
+    };
+    let kept = members.filter(is_passed).collect::<Vec<_>>().join(&b", "[..]);
+    headers.remove(UPGRADE);
+    if let (false, Ok(kept)) = (kept.is_empty(), HeaderValue::from_bytes(&kept)) {
+        headers.insert(UPGRADE, kept);
+    }
+}
+
+/// Whether all that Connection names is what goes without saying, or goes with an upgrade that is ignored.
+#[must_use]
+pub fn keeps_alive_plainly(headers: &HeaderMap) -> bool {
+    let mut options = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    options.all(|option| {
+        let is = |name: &str| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
+        is("keep-alive") || is("upgrade") || is("http2-settings")
+    })
+}
+
 /// Whether a field is one that [`set_forwarding`] sets: what stands in it was written here.
 #[must_use]
 pub fn is_set_here(name: &HeaderName) -> bool {

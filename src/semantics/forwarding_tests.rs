@@ -68,6 +68,27 @@ fn rfc_9110_7_8_an_upgrade_must_be_named_by_connection() {
     }
 }
 
+#[test]
+fn rfc_9110_7_8_an_upgrade_that_is_not_passed_on_is_ignored() {
+    for (version, connection, offered, kept) in [
+        (Version::HTTP_11, "Upgrade, HTTP2-Settings", &["h2c"][..], None),
+        (Version::HTTP_11, "upgrade", &["websocket"], Some("websocket")),
+        (Version::HTTP_11, "upgrade", &["WebSocket/13, h2c"], Some("WebSocket/13")),
+        (Version::HTTP_11, "upgrade", &["TLS/1.2", "websocket", "h2c,, websocket"], Some("websocket, websocket")),
+        (Version::HTTP_11, "upgrade", &["TLS/1.0, HTTP/2.0"], None),
+        (Version::HTTP_11, "keep-alive", &["websocket"], None),
+        (Version::HTTP_10, "upgrade", &["websocket"], None),
+    ] {
+        let mut request = headers(&[("connection", connection)]);
+        for line in offered {
+            request.append(UPGRADE, line.parse().unwrap());
+        }
+        keep_upgrade(&mut request, version, &["websocket"]);
+        assert_eq!(request.get(UPGRADE).map(|line| line.to_str().unwrap()), kept, "{version:?} {offered:?}");
+        assert!(request.get_all(UPGRADE).iter().count() <= 1);
+    }
+}
+
 fn forwarded(client: Option<&str>, proxies: &[&str], host: &str, given: &[(&str, &str)]) -> HeaderMap {
     let mut request = headers(given);
     let client = client.map(|client| client.parse().unwrap());

@@ -46,6 +46,14 @@ async fn headers_that_poison_caches_are_not_sent_on_a_cacheable_fetch() {
         "X-Forwarded-Scheme",
         "X-Forwarded-Prefix",
         "X-Original-Host",
+        "X_Forwarded_Host",
+        "X_Tenant",
+        "x.tenant",
+        "X-HTTP_Method-Override",
+        "X-Amz-Website-Redirect-Location",
+        "X-Accel-Mapping",
+        "X-Sendfile-Type",
+        "Surrogate-Capability",
     ];
     for name in poison {
         let scenario = Setup::route("ttl = \"1m\"").start().await;
@@ -160,4 +168,25 @@ async fn nothing_on_the_data_port_purges_anything() {
         scenario.fetch(&crate::support::request(method, "/p")).await.status(405);
     }
     scenario.get("/p").await.hit().body("p");
+}
+
+#[tokio::test]
+async fn a_clients_max_forwards_does_not_reach_the_origin_of_a_cacheable_fetch() {
+    let scenario = Setup::route("ttl = \"1m\"").start().await;
+    scenario.origin.on("/p", reply(200).body("p"));
+    scenario.fetch(&get("/p").header("Max-Forwards", "0")).await.status(200);
+    assert_eq!(scenario.origin.only_request("/p").value("Max-Forwards"), None);
+}
+
+#[tokio::test]
+async fn a_name_with_two_readings_is_sent_where_the_rule_keys_on_it_and_where_nothing_is_stored() {
+    for (rule, other_is_a_hit) in [("ttl = \"1m\"\nheaders = [\"x_tenant\"]", false), ("cache = false", false)] {
+        let scenario = Setup::route(rule).start().await;
+        scenario.origin.on_request("/p", |seen| reply(200).body(seen.value("X_Tenant").unwrap_or("none")));
+        for tenant in ["a", "b"] {
+            let response = scenario.fetch(&get("/p").header("X_Tenant", tenant)).await;
+            response.body(tenant);
+            assert_eq!(response.is_hit(), other_is_a_hit, "{rule}");
+        }
+    }
 }
