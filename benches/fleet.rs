@@ -173,6 +173,7 @@ fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
         value_bytes_max: 1 << 20,
         queue_bytes_max: 16 << 20,
         log_retention: Duration::from_hours(24),
+        join_wait: Duration::from_secs(2),
     };
     let background = || -> Arc<dyn Link> { RedisLink::open(&options).expect("it is an address") };
     let requests: Arc<dyn Link> = GuardedLink::over(background());

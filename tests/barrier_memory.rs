@@ -1,10 +1,10 @@
 //! Barriers for a million distinct tags stay under 100 MB, whatever that takes: beyond their bound the oldest are
-//! forgotten and the floor rises, which costs validations and no promise.
+//! forgotten and the hard floor rises, which costs fetches and no promise.
 //!
 //! One test in a process of its own, so that nothing else allocates meanwhile.
 
 use larder::invalidation::barriers::Barriers;
-use larder::invalidation::purge::Depth;
+use larder::invalidation::purge::{Depth, Source};
 use larder::invalidation::{InvalidationOptions, Standing};
 use larder::scope::{Membership, RouteName, Scope, Tag, Tags};
 use larder::stamp::Stamp;
@@ -22,7 +22,7 @@ fn barriers_for_a_million_tags_stay_under_a_hundred_megabytes_and_the_latest_hol
     ALLOCATOR.reset_peak_usage();
     let mut barriers = Barriers::new(InvalidationOptions::default().barriers_bytes_max);
     for nth in 1..=TAGS {
-        barriers.raise(&Scope::Tag(tag(nth)), Stamp::local(nth), Depth::Hard);
+        barriers.raise(&Scope::Tag(tag(nth)), Stamp::local(nth), Depth::Hard, Source::Admin);
     }
     let peak = ALLOCATOR.peak_usage() - before;
     println!(
@@ -35,7 +35,7 @@ fn barriers_for_a_million_tags_stay_under_a_hundred_megabytes_and_the_latest_hol
     // The latest is exact; what is older than the floor is never clear.
     assert_eq!(standing(&barriers, TAGS, Stamp::local(TAGS - 1)), Standing::Purged);
     assert_eq!(standing(&barriers, TAGS, Stamp::local(TAGS)), Standing::Clear);
-    assert_eq!(standing(&barriers, 1, Stamp::ZERO), Standing::Unproven);
+    assert_eq!(standing(&barriers, 1, Stamp::ZERO), Standing::Purged);
 }
 
 fn tag(nth: u64) -> Tag {

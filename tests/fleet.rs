@@ -11,6 +11,7 @@ mod fleet {
     mod invariant_2_coalescing;
     mod invariant_4_sharing;
     mod invariant_5_redis_fails;
+    mod joining;
     mod kinds_of_redis;
     mod leaving_clients;
     mod prices_under_load;

@@ -67,6 +67,10 @@ fn render(receipt: &Value) -> String {
         let (kind, name) = (scope["kind"].as_str().unwrap_or("?"), scope["name"].as_str().unwrap_or_default());
         lines.push(printable(&format!("  {kind} {name}")).trim_end().to_owned());
     }
+    let shown = receipt["scopes"].as_array().map_or(0, Vec::len) as u64;
+    if scopes > shown {
+        lines.push(format!("  and {} more", scopes - shown));
+    }
     lines.push(format!("applied by {}", names(&receipt["applied"])));
     lines.join("\n")
 }

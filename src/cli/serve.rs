@@ -27,9 +27,11 @@ use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing_appender::non_blocking::WorkerGuard;
 
 /// A running instance. Dropping it stops it without draining.
@@ -85,13 +87,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     }
     let (stop, stopping) = watch::channel(false);
     let mut servers = JoinSet::new();
-    servers.spawn(proxy::serve(data, parts.state.engine.clone(), config.proxy, observers, stopped(stopping.clone())));
     let (state, readiness) = (parts.state.clone(), Arc::clone(&parts.state.readiness));
+    let until_stopped = stopped(stopping.clone());
     servers.spawn(async move {
-        if let Err(error) = admin::serve(admin_listener, state, config.admin, stopped(stopping)).await {
+        if let Err(error) = admin::serve(admin_listener, state, config.admin, until_stopped).await {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
+    if let Some(fleet) = &config.fleet {
+        join(parts.state.engine.invalidation(), fleet.join_wait).await;
+    }
+    servers.spawn(proxy::serve(data, parts.state.engine.clone(), config.proxy, observers, stopped(stopping)));
     readiness.set(true);
     Ok(Running {
         data_address,
@@ -105,6 +111,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         servers,
         _access_log: access_guard,
     })
+}
+
+/// Waits until the instance has read the fleet's log of purges to its end. Until then nothing stored is served unasked, and
+/// who connects meanwhile would send the origin all that Redis has; so they wait to be accepted.
+async fn join(invalidation: &Invalidation, join_wait: Duration) {
+    if timeout(join_wait, invalidation.current()).await.is_err() {
+        tracing::warn!(
+            ?join_wait,
+            "the log of purges has not been read yet: what is stored is validated until it has been"
+        );
+    }
 }
 
 /// What an instance is made of, before anything runs.

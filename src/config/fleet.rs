@@ -5,6 +5,7 @@ use super::problem::{Place, Problems};
 use super::proxy_file::{RawRedis, table};
 use super::resolve::{Resolver, replace};
 use super::table::Placed;
+use super::values::DurationText;
 use crate::fleet::address::Address;
 use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
@@ -16,6 +17,10 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(10);
 
 /// Partition grace within which leases are renewed often enough and still end in a useful time.
 const GRACE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
+
+/// How long a start waits for the log of purges where nothing is said, and at most.
+const JOIN_WAIT_DEFAULT: Duration = Duration::from_secs(2);
+const JOIN_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// The shortest time for which purges are remembered.
 const RETENTION_MIN: Duration = Duration::from_mins(1);
@@ -73,7 +78,17 @@ impl Resolver<'_> {
             value_bytes_max: self.size(raw.max_value.as_ref(), 1024 * 1024, 1024..=256 * 1024 * 1024),
             queue_bytes_max: self.size(raw.write_queue.as_ref(), 16 * 1024 * 1024, 64 * 1024..=1 << 40),
             log_retention,
+            join_wait: self.join_wait(raw.join_wait.as_ref()),
         })
+    }
+
+    /// No wait at all is a choice, too.
+    fn join_wait(&mut self, written: Option<&Placed<DurationText>>) -> Duration {
+        if let Some(written) = written.filter(|written| written.value.0 > JOIN_WAIT_MAX) {
+            let hint = "nothing is served meanwhile: write no more than 1m";
+            self.problems.error(&written.place, "too long for a start", Some(hint));
+        }
+        written.map_or(JOIN_WAIT_DEFAULT, |wait| wait.value.0)
     }
 }
 

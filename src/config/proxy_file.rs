@@ -154,6 +154,9 @@ raw_table! {
         /// How long purges are remembered, and with them the longest that anything stored is used without asking the
         /// origin. Default: "24h".
         log_retention: DurationText,
+        /// How long a start waits until this instance has read the log of purges to its end, before it is ready and serves;
+        /// then it goes on without, and validates what is stored until it has. Default: "2s".
+        join_wait: DurationText,
     }
 }
 

@@ -107,6 +107,7 @@ impl Instance {
             value_bytes_max: 1 << 20,
             queue_bytes_max: 1 << 20,
             log_retention: Duration::from_hours(24),
+            join_wait: Duration::from_secs(2),
         };
         let (writes, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: link(), background: link(), listening: link() };

@@ -25,6 +25,8 @@ pub struct FleetOptions {
     pub queue_bytes_max: usize,
     /// `log_retention`: how long purges are remembered, and so the longest that a response may live.
     pub log_retention: Duration,
+    /// `join_wait`: how long a start waits until this instance is current; then it goes on without.
+    pub join_wait: Duration,
 }
 
 impl FleetOptions {

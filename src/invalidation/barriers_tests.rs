@@ -1,5 +1,6 @@
 //! Barriers row by row, and against a model that keeps every purge and looks at each.
 
+use super::super::barrier_table::BOOKKEEPING_BYTES;
 use super::*;
 use crate::scope::{RouteName, Tag, Tags};
 use proptest::prelude::*;
@@ -48,7 +49,7 @@ fn prefix(text: &str) -> Scope {
 #[test]
 fn a_path_with_whatever_query_is_not_the_path_without_one() {
     let mut barriers = Barriers::new(PLENTY);
-    barriers.raise(&prefix("http://shop/p?"), Stamp::local(1), Depth::Hard);
+    barriers.raise(&prefix("http://shop/p?"), Stamp::local(1), Depth::Hard, Source::Admin);
     for (url, covered) in [
         ("http://shop/p?a", true),
         ("https://shop/p?", true),
@@ -68,7 +69,7 @@ fn a_path_with_whatever_query_is_not_the_path_without_one() {
 fn a_scope_covers_what_it_names_and_nothing_else() {
     let covers = |scope: Scope, expected: bool| {
         let mut barriers = Barriers::new(PLENTY);
-        barriers.raise(&scope, Stamp::local(1), Depth::Hard);
+        barriers.raise(&scope, Stamp::local(1), Depth::Hard, Source::Admin);
         let standing = barriers.standing(Stamp::ZERO, &product().membership());
         assert_eq!(standing == Standing::Purged, expected, "{scope:?}");
     };
@@ -109,7 +110,7 @@ fn the_deeper_purge_decides_whatever_the_order() {
     let check = |purges: &[(u64, Depth)], stamp: u64, expected: Standing| {
         let mut barriers = Barriers::new(PLENTY);
         for (at, depth) in purges {
-            barriers.raise(&tag("catalog"), Stamp::local(*at), *depth);
+            barriers.raise(&tag("catalog"), Stamp::local(*at), *depth, Source::Admin);
         }
         assert_eq!(barriers.standing(Stamp::local(stamp), &product().membership()), expected, "{purges:?} {stamp}");
     };
@@ -122,29 +123,76 @@ fn the_deeper_purge_decides_whatever_the_order() {
     check(&[(2, Depth::Hard), (1, Depth::Hard)], 1, Standing::Purged);
 }
 
-#[test]
-fn over_the_bound_the_oldest_barrier_goes_and_the_floor_rises() {
-    let mut barriers = Barriers::new(3 * (BOOKKEEPING_BYTES + 2));
-    for (at, name) in [(1, "/a"), (2, "/b"), (3, "/c"), (4, "/a"), (5, "/d")] {
-        barriers.raise(&url(name), Stamp::local(at), Depth::Hard);
-    }
-    // `/b` was the oldest, since `/a` was purged again.
-    assert_eq!((barriers.len(), barriers.floor()), (3, Stamp::local(2)));
-    assert_eq!(barriers.standing(Stamp::local(1), &product().membership()), Standing::Unproven);
-    assert_eq!(barriers.standing(Stamp::local(2), &product().membership()), Standing::Clear);
+/// Room for so many short barriers besides the share of clients.
+fn room(count: usize) -> usize {
+    count * (BOOKKEEPING_BYTES + 8) * CLIENTS_SHARE / (CLIENTS_SHARE - 1)
 }
 
 #[test]
-fn forgotten_prefixes_leave_no_length_behind() {
-    let mut barriers = Barriers::new(PLENTY);
-    barriers.raise(&prefix("/a"), Stamp::local(1), Depth::Hard);
-    barriers.raise(&prefix("/b"), Stamp::local(2), Depth::Hard);
-    barriers.raise(&prefix("/long"), Stamp::local(3), Depth::Hard);
-    barriers.expire(Stamp::local(2));
-    assert_eq!(barriers.prefix_lengths, BTreeMap::from([(2, 1), (5, 1)]));
-    barriers.expire(Stamp::local(9));
-    assert_eq!((barriers.prefix_lengths.len(), barriers.bytes), (0, 0));
-    assert!(barriers.is_empty() && barriers.prefixes.is_empty());
+fn over_the_bound_the_oldest_urls_become_their_folders_prefix_one_by_one() {
+    let mut barriers = Barriers::new(room(3));
+    for (at, name) in [(1, "/f/a"), (2, "/f/b"), (3, "/f/c"), (4, "/f/d")] {
+        barriers.raise(&url(name), Stamp::local(at), Depth::Hard, Source::Admin);
+    }
+    let standing = |path: &'static str, stamp| {
+        let response = response(path, "f", &[]);
+        barriers.standing(Stamp::local(stamp), &response.membership())
+    };
+    // The two oldest have made room, and what they covered they cover still; the others cover themselves alone.
+    assert_eq!(barriers.floor(), Stamp::ZERO);
+    assert_eq!(standing("http://s/f/a", 0), Standing::Purged);
+    assert_eq!(standing("http://s/f/b", 1), Standing::Purged);
+    assert_eq!(standing("http://s/f/b", 2), Standing::Clear);
+    assert_eq!(standing("http://s/f/d", 3), Standing::Purged);
+    assert_eq!(standing("http://s/f/e", 2), Standing::Clear);
+    assert_eq!(standing("http://s/g", 0), Standing::Clear);
+}
+
+#[test]
+fn a_forgotten_tag_raises_the_floor_of_its_depth() {
+    for (depth, expected) in [(Depth::Hard, Standing::Purged), (Depth::Soft, Standing::Unproven)] {
+        let mut barriers = Barriers::new(room(3));
+        for (at, name) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
+            barriers.raise(&tag(name), Stamp::local(at), depth, Source::Admin);
+        }
+        assert_eq!((barriers.len(), barriers.floor()), (3, Stamp::local(1)));
+        assert_eq!(barriers.standing(Stamp::ZERO, &product().membership()), expected);
+        assert_eq!(barriers.standing(Stamp::local(1), &product().membership()), Standing::Clear);
+        barriers.expire(Stamp::local(4));
+        assert_eq!((barriers.len(), barriers.floor()), (1, Stamp::local(3)));
+        assert_eq!(barriers.standing(Stamp::local(2), &product().membership()), expected);
+        assert_eq!(barriers.standing(Stamp::local(3), &product().membership()), Standing::Clear);
+    }
+}
+
+#[test]
+fn what_clients_raise_forgets_no_purge_of_an_operators() {
+    let mut barriers = Barriers::new(room(20));
+    barriers.raise(&tag("product:42"), Stamp::local(1), Depth::Hard, Source::Admin);
+    for at in 2..2_000 {
+        let scope = url(&format!("http://shop/search?q={at}"));
+        barriers.raise(&scope, Stamp::local(at), Depth::Hard, Source::UnsafeRequest);
+    }
+    assert_eq!(barriers.floor(), Stamp::ZERO);
+    assert_eq!(barriers.standing(Stamp::ZERO, &product().membership()), Standing::Purged);
+    assert_eq!(barriers.standing(Stamp::local(1), &product().membership()), Standing::Clear);
+    // What they wrote to is covered by its path, and nothing else is.
+    let search = response("http://shop/search?q=7", "search", &[]);
+    assert_eq!(barriers.standing(Stamp::local(2), &search.membership()), Standing::Purged);
+    let elsewhere = response("http://shop/searches", "search", &[]);
+    assert_eq!(barriers.standing(Stamp::ZERO, &elsewhere.membership()), Standing::Clear);
+}
+
+#[test]
+fn many_hosts_and_paths_take_no_more_than_their_room() {
+    let mut barriers = Barriers::new(room(10));
+    for at in 1..500 {
+        let scope = url(&format!("http://host-{at}/a/{at}/b?c={at}"));
+        barriers.raise(&scope, Stamp::local(at), Depth::Hard, Source::UnsafeRequest);
+        let written = response("http://host-1/a/1/b?c=1", "a", &[]);
+        assert_eq!(barriers.standing(Stamp::ZERO, &written.membership()), Standing::Purged);
+    }
+    assert!(barriers.len() <= 10 && barriers.floor() == Stamp::ZERO, "{} {}", barriers.len(), barriers.floor());
 }
 
 fn responses() -> Vec<Response> {
@@ -215,7 +263,7 @@ fn any_history() -> impl Strategy<Value = History> {
 fn raised(history: &History, bytes_max: usize) -> Barriers {
     let mut barriers = Barriers::new(bytes_max);
     for (n, (scope, depth)) in history.iter().enumerate() {
-        barriers.raise(scope, Stamp::local(n as u64 + 1), *depth);
+        barriers.raise(scope, Stamp::local(n as u64 + 1), *depth, Source::Admin);
     }
     barriers
 }
@@ -236,17 +284,12 @@ proptest! {
     fn forgetting_only_ever_purges_more(history in any_history(), room in 0_usize..6, expired in 0_u64..40) {
         let mut barriers = raised(&history, room * (BOOKKEEPING_BYTES + 4));
         barriers.expire(Stamp::local(expired));
-        prop_assert!(barriers.bytes <= barriers.bytes_max);
         for stamp in 0..=history.len() as u64 {
             for response in responses() {
                 let found = barriers.standing(Stamp::local(stamp), &response.membership());
                 let expected = model(&history, stamp, &response);
-                let forgotten = Stamp::local(stamp) < barriers.floor();
-                if forgotten {
-                    prop_assert!(found == Standing::Unproven || (found, expected) == (Standing::Purged, Standing::Purged));
-                } else {
-                    prop_assert_eq!(found, expected);
-                }
+                // What a hard purge covers stays purged; what a soft one covers is stale, unproven or purged.
+                prop_assert!(found >= expected, "{found:?} where {expected:?} was, {} at {stamp}", response.url);
             }
         }
     }

@@ -18,10 +18,11 @@ use crate::stamp::Stamp;
 use redis::{cmd, from_redis_value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 /// How long the log may take to take a purge.
@@ -82,6 +83,7 @@ pub(super) struct FleetLog {
     waiting: Mutex<HashMap<String, oneshot::Sender<Reached>>>,
     /// In milliseconds of the monotonic clock.
     proven_until_ms: AtomicU64,
+    proved: Notify,
     /// When each other instance was last seen alive, by the monotonic clock here.
     known: Mutex<BTreeMap<String, Duration>>,
 }
@@ -96,6 +98,7 @@ impl FleetLog {
             appends: AtomicU64::new(0),
             waiting: Mutex::default(),
             proven_until_ms: AtomicU64::new(0),
+            proved: Notify::new(),
             known: Mutex::default(),
         }
     }
@@ -132,6 +135,20 @@ impl FleetLog {
     /// Notes that this instance was current at `at`, by the monotonic clock.
     pub(super) fn prove(&self, at: Duration) {
         self.proven_until_ms.fetch_max(millis(at + self.options.partition_grace), Ordering::AcqRel);
+        self.proved.notify_waiters();
+    }
+
+    /// Waits until what it has proved counts.
+    pub(super) async fn current(&self) {
+        loop {
+            let mut proved = pin!(self.proved.notified());
+            // Before the look: a proof that comes in between is not missed.
+            proved.as_mut().enable();
+            if self.currency() == Currency::Proven {
+                return;
+            }
+            proved.await;
+        }
     }
 
     /// Whether what it proved last still counts.

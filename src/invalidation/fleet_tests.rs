@@ -47,6 +47,7 @@ async fn instance(redis: &Arc<SimulatedRedis>, name: &str) -> Arc<Invalidation> 
         value_bytes_max: 1 << 20,
         queue_bytes_max: 1 << 20,
         log_retention: Duration::from_hours(24),
+        join_wait: Duration::from_secs(2),
     };
     let options = InvalidationOptions { clock: Arc::new(VirtualClock(Instant::now())), ..Default::default() };
     let (invalidation, reading) = Invalidation::in_fleet(links, fleet, options);

@@ -179,6 +179,6 @@ async fn expiry_covers_what_is_older_and_moves_the_generation() {
     invalidation.expire(Stamp::local(3));
     assert!(invalidation.generation() > generation);
     assert_eq!(invalidation.barriers(), 2);
-    assert_eq!(standing(&invalidation, Stamp::local(1)), Standing::Unproven);
+    assert_eq!(standing(&invalidation, Stamp::local(1)), Standing::Purged, "hard purges were forgotten");
     assert_eq!(standing(&invalidation, Stamp::local(2)), Standing::Clear);
 }

@@ -33,6 +33,7 @@
 //! moved since the entry was last found clear. A panic under it leaves barriers raised and `applied` behind, which is
 //! the safe side, so a poisoned lock is used on. `order` is held while one purge is appended and applied.
 
+mod barrier_table;
 pub mod barriers;
 pub mod counts;
 mod fleet_log;
@@ -235,6 +236,13 @@ impl Invalidation {
         self.fleet.as_ref().map_or(Currency::Proven, |fleet| fleet.currency())
     }
 
+    /// Waits until this instance has proved that it knows of every purge; at once where it stands alone.
+    pub async fn current(&self) {
+        if let Some(fleet) = &self.fleet {
+            fleet.current().await;
+        }
+    }
+
     /// Applies what the fleet's log holds at `stamp`. Returns what was applied just before.
     fn apply_record(&self, record: &Record, stamp: Stamp) -> Stamp {
         let before = self.applied();
@@ -269,7 +277,7 @@ impl Invalidation {
     fn raise_ahead(&self, purge: &Purge, stamp: Stamp) {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
         for scope in &purge.scopes {
-            ledger.barriers.raise(scope, stamp, purge.depth);
+            ledger.barriers.raise(scope, stamp, purge.depth, purge.source);
         }
         self.mark_changed();
     }
@@ -283,7 +291,7 @@ impl Invalidation {
     }
 
     /// Forgets barriers below `older_than`, a stamp that no stored response can still be below: whatever is, counts
-    /// as purged from now on.
+    /// as purged or, where only soft purges were forgotten, as unproven from now on.
     pub fn expire(&self, older_than: Stamp) {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
         ledger.barriers.expire(older_than);
@@ -336,7 +344,7 @@ impl Invalidation {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
         let seen = before(&ledger.barriers);
         for scope in &purge.scopes {
-            ledger.barriers.raise(scope, stamp, purge.depth);
+            ledger.barriers.raise(scope, stamp, purge.depth, purge.source);
         }
         ledger.applied = stamp.max(ledger.applied);
         self.mark_changed();

@@ -82,15 +82,22 @@ impl Reader {
 
     async fn turn(&mut self) -> Result<(), LinkError> {
         let link = Arc::clone(&self.log.links.reader);
-        if self.greeted != Greeted::On(link.generation()) {
+        let is_known = self.greeted == Greeted::On(link.generation());
+        if !is_known {
             self.greet().await?;
             self.greeted = Greeted::On(link.generation());
         }
         let (began, beat) = (self.invalidation.clock.monotonic(), self.beat());
         self.log.renew(self.invalidation.applied(), DEADLINE).await?;
         let stream = self.log.options.names.purges();
-        let command = streams::read_after(&stream, &self.position.to_string(), PAGE, beat);
-        let entries = streams::read(link.call(&command, beat + DEADLINE).await?)?;
+        let entries = if is_known {
+            let command = streams::read_after(&stream, &self.position.to_string(), PAGE, beat);
+            streams::read(link.call(&command, beat + DEADLINE).await?)?
+        } else {
+            // Without a wait for news: until the first proof, nothing stored is served unasked.
+            let next = EntryId(self.position.0, self.position.1.saturating_add(1));
+            streams::ranged(link.call(&streams::range_from(&stream, next, PAGE), DEADLINE).await?)?
+        };
         let count = entries.len();
         self.apply(entries);
         if count == PAGE {

@@ -95,5 +95,6 @@ fn fleet_options(number: usize) -> FleetOptions {
         value_bytes_max: 1 << 20,
         queue_bytes_max: 1 << 20,
         log_retention: Duration::from_hours(24),
+        join_wait: Duration::from_secs(2),
     }
 }

@@ -37,6 +37,7 @@ fn tier(wire: &Arc<Cut>) -> Arc<RedisTier> {
         value_bytes_max: 1 << 20,
         queue_bytes_max: 1 << 20,
         log_retention: Duration::from_hours(24),
+        join_wait: Duration::from_secs(2),
     };
     let lookups = GuardedLink::over(redis.link(wire.clone()));
     RedisTier::new(lookups, redis.link(wire.clone()), options, Arc::new(SystemClock::default()))

@@ -91,6 +91,7 @@ fn options(url: String) -> FleetOptions {
         value_bytes_max: BODY_BYTES_TOO_LARGE,
         queue_bytes_max: BODY_BYTES_TOO_LARGE,
         log_retention: Duration::from_hours(24),
+        join_wait: Duration::from_secs(2),
     }
 }
 
