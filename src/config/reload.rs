@@ -133,7 +133,8 @@ impl RulesReloader {
         sources: Result<Vec<(PathBuf, String)>, ConfigErrors>,
     ) -> Result<(), ConfigErrors> {
         state.seen = sources.as_ref().ok().map(|sources| sources.clone().into());
-        match sources.and_then(|sources| resolve_rules(&self.path, sources)) {
+        let resolved = sources.and_then(|sources| resolve_rules(&self.path, sources));
+        match resolved.and_then(|rules| self.not_emptied(state, rules)) {
             Ok(LoadedRules { rule_set, warnings, sources }) => {
                 (self.apply)(rule_set);
                 state.status = RulesStatus {
@@ -149,6 +150,21 @@ impl RulesReloader {
                 Err(errors)
             }
         }
+    }
+
+    /// Rules without a route in place of rules with some are no rules: a file that was truncated, or the last one of a
+    /// folder that was deleted, must not switch the cache off.
+    fn not_emptied(&self, state: &State, rules: LoadedRules) -> Result<LoadedRules, ConfigErrors> {
+        let had_routes = || {
+            let before = state.status.sources.to_vec();
+            resolve_rules(&self.path, before).is_ok_and(|before| !before.rule_set.routes().is_empty())
+        };
+        if !rules.rule_set.routes().is_empty() || !had_routes() {
+            return Ok(rules);
+        }
+        let message = format!("there is no route left in `{}`", self.path.display());
+        let hint = "to cache nothing, say so: `[[route]]` with `path = \"/**\"` and `cache = false`";
+        Err(ConfigErrors::one(Problem::without_place(&message, Some(hint))))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

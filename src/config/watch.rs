@@ -1,12 +1,15 @@
 //! Tells when the rules may have changed on disk.
 //!
 //! The folder that holds the rules is watched as well as the rules themselves, because editors and deployments rename a
-//! new file or folder into place of the old one. Events come in bursts: one thread waits for a quiet moment and then
+//! new file or folder into place of the old one; and so are the folders of all links on the way to them, which deployments
+//! swap to put another release in place. Events come in bursts: one thread waits for a quiet moment and then
 //! calls back once. It ends when the watch is dropped.
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,42 +57,99 @@ pub fn watch_rules(path: &Path, on_change: impl Fn() + Send + 'static) -> Result
     let path = std::path::absolute(path).map_err(|error| failed(error.into()))?;
     let (sender, messages) = channel();
     let handle = sender.clone();
+    let places = Arc::new(Mutex::new(Places::of(&path)));
+    let known = Arc::clone(&places);
     let rules = path.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // An error (a queue that ran over, say) may hide a change.
-        if event.as_ref().map_or(true, |event| concerns(event, &rules)) {
+        if event.as_ref().map_or(true, |event| concerns(event, &rules, &lock(&known).links)) {
             // Nobody listens once the watch is dropped.
             let _ = sender.send(Message::Changed);
         }
     })
     .map_err(failed)?;
     watcher.watch(path.parent().unwrap_or(&path), RecursiveMode::NonRecursive).map_err(failed)?;
-    watch_again(&mut watcher, &path);
+    let mut watching = Watching { watcher, path, places };
+    watching.begin_again();
     let spawned = thread::Builder::new().name("larder-rules".to_owned());
-    let run = move || call_back(&messages, &mut watcher, &path, &on_change);
+    let run = move || call_back(&messages, &mut watching, &on_change);
     spawned.spawn(run).map_err(|error| failed(error.into()))?;
     Ok(RulesWatch { messages: handle })
 }
 
-fn concerns(event: &Event, path: &Path) -> bool {
+fn concerns(event: &Event, path: &Path, links: &BTreeSet<PathBuf>) -> bool {
     let is_change = !matches!(event.kind, EventKind::Access(_));
     // A mounted configuration map changes by a renamed link named `..data`.
     let is_link =
         |changed: &PathBuf| changed.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
-    is_change
-        && (event.paths.is_empty() || event.paths.iter().any(|changed| changed.starts_with(path) || is_link(changed)))
+    let concerns = |changed: &PathBuf| changed.starts_with(path) || is_link(changed) || links.contains(changed);
+    is_change && (event.paths.is_empty() || event.paths.iter().any(concerns))
 }
 
-/// Watches the folder itself, which may be another one than before under the same name.
-fn watch_again(watcher: &mut RecommendedWatcher, path: &Path) {
-    if path.is_dir() {
-        // The folder may vanish at this moment; the one above it tells when it is back.
-        let _ = watcher.unwatch(path);
-        let _ = watcher.watch(path, RecursiveMode::NonRecursive);
+/// The links between the root and the rules, and the folders in which a change can put other rules in place.
+#[derive(Debug, Default)]
+struct Places {
+    links: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
+}
+
+/// More links than this on the way are a circle.
+const LINKS_MAX: usize = 40;
+
+impl Places {
+    fn of(path: &Path) -> Self {
+        let mut places = Self::default();
+        places.folders.extend(path.parent().map(Path::to_owned));
+        if path.is_dir() {
+            places.folders.insert(path.to_owned());
+        }
+        places.follow(path);
+        places
+    }
+
+    /// Notes each link that a look-up of `path` goes through, those behind links too.
+    fn follow(&mut self, path: &Path) {
+        let mut way = PathBuf::new();
+        for part in path.components() {
+            way.push(part);
+            let Ok(to) = std::fs::read_link(&way) else { continue };
+            let Some(folder) = way.parent().map(Path::to_owned) else { continue };
+            self.folders.insert(folder.clone());
+            if self.links.len() < LINKS_MAX && self.links.insert(way.clone()) {
+                self.follow(&folder.join(to));
+            }
+        }
     }
 }
 
-fn call_back(messages: &Receiver<Message>, watcher: &mut RecommendedWatcher, path: &Path, on_change: &impl Fn()) {
+fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
+    // It is replaced as a whole, so a panic elsewhere does not spoil it.
+    places.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Watching {
+    watcher: RecommendedWatcher,
+    path: PathBuf,
+    places: Arc<Mutex<Places>>,
+}
+
+impl Watching {
+    /// Watches the folders themselves, which may be other ones than before under the same names.
+    fn begin_again(&mut self) {
+        let next = Places::of(&self.path);
+        let before = std::mem::replace(&mut *lock(&self.places), Places::of(&self.path));
+        for folder in &before.folders {
+            // It may have gone, and the watch with it.
+            let _ = self.watcher.unwatch(folder);
+        }
+        for folder in &next.folders {
+            // One may vanish at this moment; the one above it tells when it is back.
+            let _ = self.watcher.watch(folder, RecursiveMode::NonRecursive);
+        }
+    }
+}
+
+fn call_back(messages: &Receiver<Message>, watching: &mut Watching, on_change: &impl Fn()) {
     while let Ok(Message::Changed) = messages.recv() {
         let started = Instant::now();
         while started.elapsed() < BURST_MAX {
@@ -99,7 +159,7 @@ fn call_back(messages: &Receiver<Message>, watcher: &mut RecommendedWatcher, pat
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        watch_again(watcher, path);
+        watching.begin_again();
         on_change();
     }
 }

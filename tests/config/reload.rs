@@ -92,6 +92,30 @@ fn rules_that_vanish_stay_in_force() {
 }
 
 #[test]
+fn rules_that_were_emptied_or_deleted_stay_in_force() {
+    for emptied in ["", "# nothing\n", "[[event]]\non = \"a\"\npurge = { all = true }\n"] {
+        let fixture = Fixture::new();
+        fixture.write(emptied);
+        fixture.reloader.reload_if_changed().unwrap_err();
+        assert_eq!(fixture.names(), ["a"], "{emptied:?}");
+        let rejected = fixture.reloader.status().rejected.expect("the refusal is told");
+        assert!(rejected.errors.to_string().contains("there is no route left in"), "{}", rejected.errors);
+        fixture.write("[[route]]\npath = \"/**\"\ncache = false\n");
+        fixture.reloader.reload_if_changed().unwrap();
+        assert_eq!(fixture.names(), ["all"], "nothing is cached where the rules say so");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.toml"), GOOD).unwrap();
+    let rules = load_rules(folder.path()).unwrap();
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(100)));
+    let reloader =
+        RulesReloader::new(folder.path(), &rules.warnings, rules.sources, clock, |_| panic!("nothing is put in force"));
+    std::fs::remove_file(folder.path().join("a.toml")).unwrap();
+    reloader.reload().unwrap_err();
+    assert!(reloader.status().rejected.is_some());
+}
+
+#[test]
 fn what_was_read_before_is_not_judged_again() {
     let fixture = Fixture::new();
     assert_eq!(fixture.reloader.reload_if_changed().unwrap(), Change::None);
@@ -134,6 +158,33 @@ fn changes_of_a_file_are_noticed_however_they_are_made() {
     assert_noticed(&changes, "a second renamed file", replace);
     assert_noticed(&changes, "a removal", || std::fs::remove_file(&path).unwrap());
     assert_noticed(&changes, "a return", || std::fs::write(&path, GOOD).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_anywhere_above_the_rules_that_is_swapped_is_noticed() {
+    use std::os::unix::fs::symlink;
+    let swap = |link: &Path, to: &str| {
+        let next = link.with_extension("next");
+        symlink(to, &next).unwrap();
+        std::fs::rename(&next, link).unwrap();
+    };
+    let root = tempfile::tempdir().unwrap();
+    for version in ["v1", "v2"] {
+        std::fs::create_dir_all(root.path().join(format!("releases/{version}/etc/rules"))).unwrap();
+        let file = root.path().join(format!("releases/{version}/etc/rules/a.toml"));
+        std::fs::write(file, if version == "v1" { GOOD } else { OTHER }).unwrap();
+    }
+    // current -> channel -> releases/v1, and the rules lie two levels below.
+    symlink("releases/v1", root.path().join("channel")).unwrap();
+    symlink("channel", root.path().join("current")).unwrap();
+    let (_watch, changes) = watched(&root.path().join("current/etc/rules"));
+    for to in ["releases/v2", "releases/v1"] {
+        assert_noticed(&changes, "a link behind a link", || swap(&root.path().join("channel"), to));
+    }
+    assert_noticed(&changes, "the first link", || swap(&root.path().join("current"), "releases/v2"));
+    let file = root.path().join("releases/v2/etc/rules/a.toml");
+    assert_noticed(&changes, "a file behind the new link", || std::fs::write(&file, GOOD).unwrap());
 }
 
 #[test]
