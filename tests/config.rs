@@ -1,5 +1,7 @@
 //! Configuration and rules, from files to what they resolve to or to every problem in them.
 
+#[path = "config/addresses.rs"]
+mod addresses;
 #[path = "config/events.rs"]
 mod events;
 #[path = "config/fleet.rs"]

@@ -10,7 +10,8 @@ use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
 use crate::proxy::entrance::Entrance;
 use crate::store::memory::{IN_FLIGHT_SHARE, MemoryOptions};
-use std::net::SocketAddr;
+use http::Uri;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -94,6 +95,7 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let upstream = self.upstream(upstream, &limits, &upstream_place)?;
+        self.distinct_addresses(proxy.http, admin.listen, &upstream.servers, &upstream_place);
         Some(Config {
             rules_path,
             rules_presence,
@@ -151,6 +153,39 @@ impl Resolver<'_> {
         let show = |bytes: usize| bytesize::ByteSize::b(bytes as u64).to_string();
         let default = usize::try_from(default).unwrap_or(usize::MAX);
         self.within(Some((bytes, &written.place)), default, &allowed, show) as u64
+    }
+
+    /// Two listeners can't have one address, and a proxy that asks itself answers nothing.
+    fn distinct_addresses(&mut self, http: SocketAddr, admin: SocketAddr, servers: &[Uri], upstream: &Place) {
+        let meets = |one: SocketAddr, other: SocketAddr| {
+            let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
+            one.port() != 0 && one.port() == other.port() && (is_any || one.ip() == other.ip())
+        };
+        if meets(http, admin) {
+            let message = format!("both listeners have the address {http}: `listen.http` and `admin.listen`");
+            self.problems.error(
+                upstream,
+                message,
+                Some("give the admin API a port of its own: listen = \"127.0.0.1:9180\""),
+            );
+        }
+        for server in servers {
+            let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+            let ip = if host.eq_ignore_ascii_case("localhost") {
+                Some(http.ip()).filter(|ip| ip.is_loopback() || ip.is_unspecified())
+            } else {
+                host.parse().ok()
+            };
+            let port = server.port_u16().unwrap_or(80);
+            let is_here = |ip: IpAddr| {
+                (ip.is_loopback() || ip == http.ip())
+                    && [http, admin].iter().any(|own| meets(*own, SocketAddr::new(ip, port)))
+            };
+            if ip.is_some_and(is_here) {
+                let hint = "name the address of the API that stands behind Larder";
+                self.problems.error(upstream, format!("the upstream `{server}` is Larder itself"), Some(hint));
+            }
+        }
     }
 
     fn refresh(&mut self, raw: &RawRefresh) -> RefreshOptions {

@@ -1,16 +1,14 @@
 //! Warnings: rules that can be used but hardly mean what they say.
 
-use super::privacy_lint;
 use super::problem::{Place, Problem, Problems};
 use super::rules_file::{RawRoute, WrittenRoute};
 use super::table::Placed;
+use super::{privacy_lint, shape_lint};
 use crate::rules::RuleSet;
 use crate::rules::key_recipe::CookieRule;
 use crate::rules::route::RouteMode;
+use http::Method;
 use std::path::Path;
-
-/// The methods whose answers may be stored.
-const STORABLE_METHODS: [&str; 4] = ["GET", "HEAD", "POST", "QUERY"];
 
 pub(super) fn lint(written: &[WrittenRoute], rule_set: &RuleSet, path: &Path, problems: &mut Problems) {
     if written.is_empty() {
@@ -34,7 +32,9 @@ pub(super) fn lint(written: &[WrittenRoute], rule_set: &RuleSet, path: &Path, pr
             problems.push(Problem::warning(&place_of_route, message, hint));
         }
     }
+    shape_lint::lint_folder(path, problems);
     for written in written {
+        shape_lint::lint(written, problems);
         match written.route.mode {
             RouteMode::PassThrough => lint_exception(&written.raw, problems),
             RouteMode::Cache => {
@@ -88,9 +88,10 @@ fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
 fn lint_caching(written: &WrittenRoute, problems: &mut Problems) {
     let WrittenRoute { route, raw, .. } = written;
     if let Some(methods) = &raw.methods
-        && !route.methods.iter().any(|method| STORABLE_METHODS.contains(&method.as_str()))
+        && !route.names_method(&Method::GET)
     {
-        let hint = "answers to GET, HEAD, POST and QUERY can be stored; for an exception, write `cache = false`";
+        let hint =
+            "answers to GET can be stored, and HEAD is answered from them; for an exception, write `cache = false`";
         problems.push(Problem::warning(&methods.place, "nothing that this route matches can be stored", hint));
     }
     let gives_lifetimes = raw.ttl.is_some() || raw.ttl_by_status.is_some();

@@ -44,6 +44,21 @@ impl Outcome {
             Self::Error => "error",
         }
     }
+
+    /// One sentence for people.
+    #[must_use]
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::Hit => "Answered from the cache, fresh.",
+            Self::Stale => "Answered from the cache, stale.",
+            Self::Revalidated => "Answered from the cache after the origin confirmed it.",
+            Self::Miss => "Fetched.",
+            Self::Collapsed => "Shared another request's fetch.",
+            Self::Bypass => "A cacheable route, passed by.",
+            Self::Pass => "No cacheable route.",
+            Self::Error => "Larder's own error.",
+        }
+    }
 }
 
 /// How a request was decided: one value for Cache-Status, log, metric and explain.

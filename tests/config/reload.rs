@@ -178,7 +178,8 @@ fn a_link_anywhere_above_the_rules_that_is_swapped_is_noticed() {
     // current -> channel -> releases/v1, and the rules lie two levels below.
     symlink("releases/v1", root.path().join("channel")).unwrap();
     symlink("channel", root.path().join("current")).unwrap();
-    let (_watch, changes) = watched(&root.path().join("current/etc/rules"));
+    let rules = root.path().join("current/etc/rules");
+    let (_watch, changes) = watched(&rules);
     for to in ["releases/v2", "releases/v1"] {
         assert_noticed(&changes, "a link behind a link", || swap(&root.path().join("channel"), to));
     }

@@ -194,11 +194,65 @@ fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
 
 #[test]
 fn warnings_tell_what_hardly_means_what_it_says() {
+    const LETTERS: &str = "write `{name}` for a segment, `*` within one, `**` for any number of them";
+    const NAME: &str = "write the name alone, decoded: `page`, `filter[*]`";
     const IDLE: &str = "what passes through is neither keyed nor stored nor changed";
     let cases: &[(&str, &[Expected])] = &[(
         "cache = false\nbypass = { query = [\"a\"] }",
         &[(4, 10, "`bypass` means nothing where `cache = false`", Some(IDLE))],
     )];
+    for (text, expected) in [
+        (
+            "path = \"/a/[0-9]+\"",
+            (2, 8, "`[` is matched letter by letter: a path is no regular expression", Some(LETTERS)),
+        ),
+        (
+            "path = \"/a/.*\"",
+            (2, 8, "`.*` is matched letter by letter: a path is no regular expression", Some(LETTERS)),
+        ),
+        ("path = \"/a/:id/b\"", (2, 8, "`:id` is matched letter by letter", Some("write `{id}`"))),
+        (
+            "path = \"/a\"\nmethods = [\"GET\", \"PSOT\"]",
+            (3, 19, "`PSOT` is no method that is known", Some("did you mean `POST`?")),
+        ),
+        (
+            "path = \"/a\"\nttl = \"1m\"\ncookies = []\nmethods = [\"POST\"]",
+            (
+                5,
+                11,
+                "nothing that this route matches can be stored",
+                Some(
+                    "answers to GET can be stored, and HEAD is answered from them; for an exception, write `cache = false`",
+                ),
+            ),
+        ),
+        (
+            "path = \"/a\"\nquery = { allow = [\"page=*\"] }",
+            (3, 20, "`page=*` matches no parameter's name", Some(NAME)),
+        ),
+        (
+            "path = \"/a\"\nquery = { deny = [\"utm%5F*\"] }",
+            (3, 19, "`utm%5F*` matches no parameter's name", Some(NAME)),
+        ),
+        (
+            "path = \"/a\"\nheaders = [\"Cookie\"]\ncookies = [\"a\"]",
+            (
+                3,
+                12,
+                "`Cookie` is keyed beside `cookies`",
+                Some("`cookies` says which cookies count; leave `Cookie` out of `headers`"),
+            ),
+        ),
+        (
+            "path = \"/a\"\nmax_body = 8",
+            (3, 12, "a body of up to 8 bytes is hardly what is meant", Some("a size has a unit: \"64KiB\", \"2MiB\"")),
+        ),
+    ] {
+        let text = format!("[[route]]\n{text}");
+        let rules = check_rules_text(&text).unwrap_or_else(|errors| panic!("{errors}"));
+        let found: Vec<_> = rules.warnings.iter().map(Problem::report).collect();
+        assert_problems(&text, &found, &[expected]);
+    }
     for (keys, expected) in cases {
         let rules = check_rules_text(&text(keys)).unwrap_or_else(|errors| panic!("{errors}"));
         let found: Vec<_> = rules.warnings.iter().map(Problem::report).collect();

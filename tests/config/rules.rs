@@ -328,7 +328,9 @@ fn warnings_tell_what_hardly_means_what_it_says() {
                 3,
                 11,
                 "nothing that this route matches can be stored",
-                Some("answers to GET, HEAD, POST and QUERY can be stored; for an exception, write `cache = false`"),
+                Some(
+                    "answers to GET can be stored, and HEAD is answered from them; for an exception, write `cache = false`",
+                ),
             )],
         ),
         (
@@ -368,13 +370,22 @@ fn a_folder_is_read_in_name_order_without_hidden_and_other_files() {
         ("10-a.toml", "[[route]]\npath = \"/a\"\n"),
         (".30-c.toml", "nonsense"),
         ("notes.txt", "nonsense"),
+        ("40-d.yaml", "nonsense"),
+        ("50-e.TOML", "nonsense"),
     ] {
         std::fs::write(folder.path().join(file), text).unwrap();
     }
+    std::fs::create_dir(folder.path().join("more")).unwrap();
+    std::fs::write(folder.path().join("more/60-f.toml"), "nonsense").unwrap();
     let rules = load_rules(folder.path()).unwrap_or_else(|errors| panic!("{errors}"));
     let names: Vec<_> = rules.rule_set.routes().iter().map(|route| route.name.to_string()).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(rules.sources.len(), 2);
+    let warned: Vec<_> = rules.warnings.iter().map(|warning| warning.report().message).collect();
+    assert_eq!(warned.len(), 3, "{warned:?}");
+    for (warning, name) in warned.iter().zip(["40-d.yaml", "50-e.TOML", "more"]) {
+        assert!(warning.ends_with(&format!("{name}` is not read")), "{warning}");
+    }
 }
 
 #[test]

@@ -1,14 +1,19 @@
 //! The committed JSON Schemas, and that they say what the readers do.
 
+use larder::config::reference::reference;
 use larder::config::schema::{proxy_schema, rules_schema};
 use serde_json::Value;
 use std::path::Path;
 
 /// With `LARDER_BLESS=1` the files are written anew instead.
 #[test]
-fn the_committed_schemas_are_current() {
-    for (file, current) in [("proxy.schema.json", proxy_schema()), ("rules.schema.json", rules_schema())] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(file);
+fn the_committed_schemas_and_the_reference_are_current() {
+    for (file, current) in [
+        ("schema/proxy.schema.json", proxy_schema()),
+        ("schema/rules.schema.json", rules_schema()),
+        ("docs/reference.md", reference()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         if std::env::var_os("LARDER_BLESS").is_some() {
             std::fs::write(&path, &current).unwrap();
         }
