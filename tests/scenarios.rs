@@ -13,6 +13,7 @@ mod scenarios {
     mod client_directives;
     mod compression;
     mod demo;
+    mod ending;
     mod events;
     mod failing_servers;
     mod fetch_safety;

@@ -1,9 +1,9 @@
 //! An instance in the foreground: started, announced, told to reload and to stop by signals.
 
 use super::config_file::ConfigFile;
-use super::logging;
 use super::restart_notice::RestartNotice;
 use super::serve::{Running, start};
+use super::{logging, open_files};
 use crate::config::Overrides;
 use anyhow::Context as _;
 use std::io::Write as _;
@@ -21,6 +21,7 @@ pub(super) fn run(file: &ConfigFile, overrides: &Overrides) -> anyhow::Result<()
     let notice = Arc::new(RestartNotice::new(file, overrides));
     let config = file.load(overrides)?;
     logging::init(config.log);
+    open_files::make_room(config.proxy.connections_max);
     let runtime = runtime().context("cannot start the runtime")?;
     runtime.block_on(async {
         // Before the listeners are announced: whoever reads of them may send a signal at once.

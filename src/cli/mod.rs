@@ -11,6 +11,7 @@ mod explain;
 mod fleet;
 mod foreground;
 mod logging;
+mod open_files;
 mod purge;
 mod restart_notice;
 mod rules_control;

@@ -43,20 +43,38 @@ pub struct Running {
     pub(super) rules: Arc<RulesKeeper>,
     readiness: Arc<Readiness>,
     invalidation: Arc<Invalidation>,
-    stop: watch::Sender<bool>,
-    servers: JoinSet<()>,
+    stop: watch::Sender<Stage>,
+    drain_delay: Duration,
+    data_port: JoinSet<()>,
+    admin_port: JoinSet<()>,
     /// Ended with the instance, whatever they do at the moment.
     tasks: JoinSet<()>,
     _watch: Option<RulesWatch>,
     _access_log: Option<WorkerGuard>,
 }
 
+/// How far an instance is on its way to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Both ports are open.
+    Open,
+    /// The data port takes no more connections, and ends with the requests under way.
+    Draining,
+    /// So does the admin port.
+    Ended,
+}
+
 impl Running {
-    /// Accepts no more, lets requests under way finish, and returns once all is quiet.
+    /// Says that it is not ready, so that whoever balances takes it out while it still answers; after `timeouts.drain_delay`
+    /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
+    /// end can be watched.
     pub async fn stop(mut self) {
         self.readiness.set(false);
-        self.stop.send_replace(true);
-        while self.servers.join_next().await.is_some() {}
+        tokio::time::sleep(self.drain_delay).await;
+        self.stop.send_replace(Stage::Draining);
+        while self.data_port.join_next().await.is_some() {}
+        self.stop.send_replace(Stage::Ended);
+        while self.admin_port.join_next().await.is_some() {}
         // First the reader, which would renew the lease.
         self.tasks.shutdown().await;
         self.invalidation.leave().await;
@@ -85,19 +103,20 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     for task in parts.tasks {
         tasks.spawn(task);
     }
-    let (stop, stopping) = watch::channel(false);
-    let mut servers = JoinSet::new();
+    let (stop, stopping) = watch::channel(Stage::Open);
+    let (mut data_port, mut admin_port) = (JoinSet::new(), JoinSet::new());
     let (state, readiness) = (parts.state.clone(), Arc::clone(&parts.state.readiness));
-    let until_stopped = stopped(stopping.clone());
-    servers.spawn(async move {
-        if let Err(error) = admin::serve(admin_listener, state, config.admin, until_stopped).await {
+    let ended = reached(stopping.clone(), Stage::Ended);
+    admin_port.spawn(async move {
+        if let Err(error) = admin::serve(admin_listener, state, config.admin, ended).await {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
     if let Some(fleet) = &config.fleet {
         join(parts.state.engine.invalidation(), fleet.join_wait).await;
     }
-    servers.spawn(proxy::serve(data, parts.state.engine.clone(), config.proxy, observers, stopped(stopping)));
+    let (draining, drain_delay) = (reached(stopping, Stage::Draining), config.proxy.drain_delay);
+    data_port.spawn(proxy::serve(data, parts.state.engine.clone(), config.proxy, observers, draining));
     readiness.set(true);
     Ok(Running {
         data_address,
@@ -108,7 +127,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         invalidation: Arc::clone(parts.state.engine.invalidation()),
         tasks,
         stop,
-        servers,
+        drain_delay,
+        data_port,
+        admin_port,
         _access_log: access_guard,
     })
 }
@@ -188,9 +209,9 @@ fn front(config: &Config) -> Front {
     Front { here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())), schemes }
 }
 
-/// Ends once the instance is to stop, or is gone.
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|stop| *stop).await;
+/// Ends once the instance has come so far, or is gone.
+async fn reached(mut stopping: watch::Receiver<Stage>, stage: Stage) {
+    let _ = stopping.wait_for(|reached| *reached >= stage).await;
 }
 
 /// Watches the rules. Where the system gives no watch, reloading by signal and by the admin API remains.

@@ -236,6 +236,9 @@ raw_table! {
         idle: DurationText,
         /// How long requests under way may take once Larder is asked to stop. Default: "30s".
         drain: DurationText,
+        /// How long both ports stay open once Larder is asked to stop, while /readyz says that it is not ready: the time
+        /// that a balancer takes to notice. Default: "0s".
+        drain_delay: DurationText,
         /// How long a client may neither send the next piece of its body nor read the next of a response.
         /// Default: "30s".
         stall: DurationText,

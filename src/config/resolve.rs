@@ -128,6 +128,7 @@ impl Resolver<'_> {
             header_read_timeout: self.timeout(timeouts.header_read.as_ref(), Duration::from_secs(10)),
             idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_mins(1)),
             stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_secs(30)),
+            drain_delay: timeouts.drain_delay.as_ref().map_or(Duration::ZERO, |delay| delay.value.0),
             drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
         }
     }

@@ -44,6 +44,7 @@ fn options() -> ProxyOptions {
         connections_max: 1,
         header_read_timeout: long,
         idle_timeout: long,
+        drain_delay: Duration::ZERO,
         drain_timeout: long,
         stall_timeout: long,
     }

@@ -56,6 +56,8 @@ pub struct ProxyOptions {
     pub header_read_timeout: Duration,
     /// `timeouts.idle`: between two requests on a connection.
     pub idle_timeout: Duration,
+    /// `timeouts.drain_delay`: how long connections are still accepted once asked to stop.
+    pub drain_delay: Duration,
     /// `timeouts.drain`: how long requests under way may take once asked to stop.
     pub drain_timeout: Duration,
     /// `timeouts.stall`: how long a client may neither send the next piece of its body nor read the next of a response.

@@ -31,6 +31,7 @@ pub(crate) fn options() -> ProxyOptions {
         connections_max: 64,
         header_read_timeout: DEADLINE,
         idle_timeout: DEADLINE,
+        drain_delay: Duration::ZERO,
         drain_timeout: DEADLINE,
         stall_timeout: DEADLINE,
     }
