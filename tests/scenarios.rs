@@ -20,6 +20,7 @@ mod scenarios {
     mod framework;
     mod hard_after_soft;
     mod http2;
+    mod http2_stalls;
     mod invariant_1_purge;
     mod invariant_2_coalescing;
     mod invariant_3_truncation;

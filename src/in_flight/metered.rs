@@ -1,6 +1,6 @@
 //! A body whose pieces are charged as they enter.
 
-use super::{InFlight, Room};
+use super::InFlight;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 pub enum Way {
     /// From the origin: several may read it.
     Down,
-    /// To the origin: where there is no room, the next piece is taken only once the last one is gone.
+    /// To the origin: where half the room is taken, the next piece is taken only once the last one is gone.
     Up,
 }
 
@@ -35,7 +35,7 @@ impl<B> Metered<B> {
     /// Ready where the next piece may be taken.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(last) = &self.last else { return Poll::Ready(()) };
-        if self.in_flight.room() == Room::Taken {
+        if self.in_flight.is_crowded() {
             ready!(last.poll_gone(cx));
         }
         self.last = None;

@@ -160,7 +160,7 @@ impl InFlight {
     /// How far a body that is not kept for the cache may now be ahead of its slowest reader, in bytes.
     #[must_use]
     pub fn window_bytes(&self) -> usize {
-        let bytes = if self.charged() > self.limit_bytes / 2 {
+        let bytes = if self.is_crowded() {
             SMALL_BUFFER_BYTES
         } else {
             (self.limit_bytes / 64).clamp(SMALL_BUFFER_BYTES, WINDOW_BYTES_MAX)
@@ -247,6 +247,11 @@ impl InFlight {
 
     fn charged(&self) -> u64 {
         self.charged.load(Ordering::Relaxed).saturating_add(self.lingering.bytes())
+    }
+
+    /// Whether half the room is taken: what can wait takes a piece at a time from then on.
+    fn is_crowded(&self) -> bool {
+        self.charged() > self.limit_bytes / 2
     }
 
     fn lacks(&self, wanted: u64) -> bool {

@@ -153,7 +153,7 @@ fn member(line: &mut String, name: &str, value: &str) -> fmt::Result {
 }
 
 /// An error and what lies beneath it, on one line.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

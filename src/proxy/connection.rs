@@ -17,7 +17,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
@@ -38,7 +38,8 @@ enum Protocol {
 
 /// Serves one connection until it ends or the server does.
 pub(super) async fn serve<H: Handler, T: Socket>(server: Arc<Server<H>>, socket: T, client: SocketAddr) {
-    let conversation = Arc::new(Conversation::new(Instant::now(), server.observers.clone()));
+    let conversation = Conversation::new(Instant::now(), server.observers.clone()).charging(server.in_flight.clone());
+    let conversation = Arc::new(conversation);
     for observer in conversation.observers.iter() {
         observer.opened(client);
     }
@@ -126,8 +127,9 @@ async fn converse_http2<H: Handler, T: Socket>(
     let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), server.wire_limits());
     let service = service_fn(move |request| answer(context.clone(), request));
     let connection = pin!(server.http2.serve_connection(wire, service));
-    let idle = Some((&*conversation, server.options.idle_timeout));
-    Ok(drive(connection, &server.shutdown, idle, http2::Connection::graceful_shutdown).await?)
+    let options = &server.options;
+    let idle = Idle { conversation: &conversation, timeout: options.idle_timeout, patience: options.stall_timeout };
+    Ok(drive(connection, &server.shutdown, Some(idle), http2::Connection::graceful_shutdown).await?)
 }
 
 /// Reads until it is clear what the client speaks; none where it leaves before that.
@@ -146,17 +148,34 @@ async fn sniff<T: Socket>(socket: &mut T, read: &mut BytesMut) -> std::io::Resul
     }
 }
 
+/// When a connection counts as idle.
+struct Idle<'a> {
+    conversation: &'a Conversation,
+    /// After the last request.
+    timeout: Duration,
+    /// How long it may take to end once asked to: what its client does not take would keep it for ever.
+    patience: Duration,
+}
+
+/// How far a connection is on its way to its end.
+enum Drive {
+    Goes,
+    Told,
+    /// It was idle: it has until then.
+    MustEndBy(Instant),
+}
+
 /// Polls a connection to its end, and asks it to end once the server does, or once it was idle for too long (which
 /// HTTP/1 sees to by itself, in its wrapper).
-async fn drive<C: Future>(
+async fn drive<C: Future<Output = Result<(), E>>, E>(
     mut connection: Pin<&mut C>,
     shutdown: &Shutdown,
-    idle: Option<(&Conversation, Duration)>,
+    idle: Option<Idle<'_>>,
     end: impl Fn(Pin<&mut C>),
 ) -> C::Output {
     let mut begun = pin!(shutdown.begun());
     let mut is_registered = false;
-    let mut is_told = false;
+    let mut drive = Drive::Goes;
     let mut alarm = Alarm::default();
     poll_fn(|cx| {
         if !is_registered {
@@ -164,26 +183,42 @@ async fn drive<C: Future>(
             let _ = begun.as_mut().poll(cx);
         }
         let polled = connection.as_mut().poll(cx);
-        if polled.is_ready() || is_told {
+        if polled.is_ready() {
             return polled;
         }
-        let is_idle =
-            idle.is_some_and(|(conversation, timeout)| match alarm.poll(cx, conversation.last_event() + timeout) {
-                Poll::Ready(()) if conversation.is_busy() => {
-                    let _ = alarm.poll(cx, Instant::now() + timeout);
-                    false
-                }
-                Poll::Ready(()) => true,
-                Poll::Pending => false,
-            });
-        if is_idle || shutdown.has_begun() {
-            is_told = true;
-            end(connection.as_mut());
-            return connection.as_mut().poll(cx);
+        match drive {
+            Drive::Goes => {}
+            Drive::Told => return Poll::Pending,
+            Drive::MustEndBy(deadline) => return alarm.poll(cx, deadline).map(Ok),
         }
-        Poll::Pending
+        let is_idle = idle.as_ref().is_some_and(|idle| idle.poll(cx, &mut alarm).is_ready());
+        if !is_idle && !shutdown.has_begun() {
+            return Poll::Pending;
+        }
+        end(connection.as_mut());
+        drive = Drive::Told;
+        if let Some(idle) = idle.as_ref().filter(|_| is_idle) {
+            let deadline = Instant::now() + idle.patience;
+            drive = Drive::MustEndBy(deadline);
+            let _ = alarm.poll(cx, deadline);
+        }
+        connection.as_mut().poll(cx)
     })
     .await
+}
+
+impl Idle<'_> {
+    /// Ready once the connection was idle for too long.
+    fn poll(&self, cx: &mut Context<'_>, alarm: &mut Alarm) -> Poll<()> {
+        if alarm.poll(cx, self.conversation.last_event() + self.timeout).is_pending() {
+            return Poll::Pending;
+        }
+        if self.conversation.is_busy() {
+            let _ = alarm.poll(cx, Instant::now() + self.timeout);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use super::interim::InterimQueue;
 use super::observer::Observers;
 use super::refusal::Refusal;
 use super::upgrade::Tunnel;
+use crate::in_flight::InFlight;
 use futures_util::task::AtomicWaker;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -55,6 +56,9 @@ pub(super) struct Conversation {
     tunnel: Mutex<Option<Tunnel>>,
     body_given_up: AtomicU64,
     reset_on_close: AtomicBool,
+    let_go: AtomicBool,
+    /// What bodies under way hold; none where nobody keeps an account.
+    pub(super) in_flight: Option<Arc<InFlight>>,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     /// Interim responses under way.
@@ -78,11 +82,19 @@ impl Conversation {
             tunnel: Mutex::new(None),
             body_given_up: AtomicU64::new(0),
             reset_on_close: AtomicBool::new(false),
+            let_go: AtomicBool::new(false),
+            in_flight: None,
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
             interims: InterimQueue::default(),
             task: AtomicWaker::new(),
         }
+    }
+
+    /// The same, with the account of what bodies under way hold.
+    #[must_use]
+    pub(super) fn charging(self, in_flight: Option<Arc<InFlight>>) -> Self {
+        Self { in_flight, ..self }
     }
 
     /// The guard handed up one more head; returns its number.
@@ -162,6 +174,16 @@ impl Conversation {
     /// Whether the body of the request with this number was given up.
     pub(super) fn is_body_given_up(&self, number: u64) -> bool {
         self.body_given_up.load(Ordering::Relaxed) == number
+    }
+
+    /// The client is let go for want of room.
+    pub(super) fn let_go(&self) {
+        self.let_go.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client was let go for want of room.
+    pub(super) fn was_let_go(&self) -> bool {
+        self.let_go.load(Ordering::Relaxed)
     }
 
     /// The connection must end with a reset: an orderly end would make a body cut short look complete.

@@ -25,6 +25,7 @@ mod request_body;
 mod response_body;
 mod server;
 mod service;
+mod stream;
 mod upgrade;
 mod wire;
 

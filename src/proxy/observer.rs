@@ -47,6 +47,8 @@ pub enum Ending {
     ClientGone,
     /// The body failed before its end, so the client got a truncated message.
     Truncated,
+    /// Larder cut the client off: bodies under way had reached `in_flight_bytes`, and it was furthest behind.
+    CutOff,
 }
 
 impl Ending {
@@ -57,6 +59,7 @@ impl Ending {
             Self::Complete => "complete",
             Self::ClientGone => "client-gone",
             Self::Truncated => "truncated",
+            Self::CutOff => "cut-off",
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The body of a request on its way to the handler.
 
 use super::conversation::Conversation;
+use super::server::STREAM_WINDOW_BYTES;
+use super::stream::Progress;
 use crate::engine::origin::{Body, BodyError};
+use crate::in_flight::Charge;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty};
@@ -13,19 +16,42 @@ use std::task::{Context, Poll, ready};
 /// A request's body that tells, when it is given up before its end, that the connection can't be used again: what is
 /// left of the body stands before the next request, and reading it to throw it away could take for ever.
 struct RequestBody {
-    inner: Incoming,
+    /// None once its stream is over without it.
+    inner: Option<Incoming>,
     number: u64,
     conversation: Arc<Conversation>,
     is_over: bool,
+    /// Of the stream that it is the body of.
+    progress: Option<Arc<Progress>>,
+    /// For what h2 may hold of it while it is not taken.
+    _charge: Option<Charge>,
 }
+
+/// Why a body ends early.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream was ended, because its client made no progress on it")]
+struct StreamOver;
 
 /// The body of the request with this number, as the handler gets it. One that is empty costs nothing, because its box
 /// has no size.
-pub(super) fn request_body(inner: Incoming, number: u64, conversation: &Arc<Conversation>) -> Body {
+pub(super) fn request_body(
+    inner: Incoming,
+    number: u64,
+    conversation: &Arc<Conversation>,
+    progress: Option<Arc<Progress>>,
+) -> Body {
     if inner.is_end_stream() {
         return Empty::new().map_err(|never| match never {}).boxed_unsync();
     }
-    RequestBody { inner, number, conversation: conversation.clone(), is_over: false }.boxed_unsync()
+    if let Some(progress) = &progress {
+        progress.upload_begins();
+    }
+    let window = u64::from(STREAM_WINDOW_BYTES);
+    let held_bytes = inner.size_hint().exact().map_or(window, |length| length.min(window));
+    let in_flight = conversation.in_flight.as_ref().filter(|_| progress.is_some());
+    let charge = in_flight.map(|in_flight| in_flight.charge(held_bytes));
+    let conversation = conversation.clone();
+    RequestBody { inner: Some(inner), number, conversation, is_over: false, progress, _charge: charge }.boxed_unsync()
 }
 
 impl http_body::Body for RequestBody {
@@ -33,23 +59,35 @@ impl http_body::Body for RequestBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        // Whoever reads it may outlive the stream, and would keep it open.
+        if self.progress.as_ref().is_some_and(|progress| progress.poll_over(cx).is_ready()) {
+            self.inner = None;
+        }
+        let Some(inner) = &mut self.inner else { return Poll::Ready(Some(Err(Box::new(StreamOver)))) };
+        let polled = Pin::new(inner).poll_frame(cx);
+        if let Some(progress) = &self.progress {
+            if polled.is_ready() { progress.given() } else { progress.awaits_giving() }
+        }
+        let frame = ready!(polled);
         self.is_over = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_some_and(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(SizeHint::default, Incoming::size_hint)
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if !self.is_over && !self.inner.is_end_stream() {
+        if let Some(progress) = &self.progress {
+            progress.upload_ends();
+        }
+        if !self.is_over && !self.is_end_stream() {
             self.conversation.body_given_up(self.number);
         }
     }

@@ -1,12 +1,20 @@
 //! The body of a response on its way to the client: counted, and known to be complete, given up or truncated.
 
+use super::access_log::causes;
 use super::observer::{Ending, Record};
+use super::stream::{self, Progress};
+use crate::coalesce::shared_body::Truncated;
 use crate::engine::origin::{Body, BodyError};
+use crate::in_flight::CutOff;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+
+/// What a stream gets at a time: h2 keeps what it was given until there is a window for it.
+const STREAM_PIECE_BYTES: usize = 16 * 1024;
 
 /// A response's body as hyper gets it.
 ///
@@ -25,6 +33,8 @@ struct ToldBody {
     held: Option<BodyError>,
     record: Record,
     length: Length,
+    /// Of the stream that it is the body of, with what was taken from `inner` and not given yet.
+    stream: Option<(Arc<Progress>, Bytes)>,
 }
 
 /// How the client knows where the body ends.
@@ -44,7 +54,8 @@ impl ResponseBody {
     /// Wraps the body of `response`, which answers the request of `record`.
     pub(super) fn wrap(response: Response<Body>, record: Record) -> Response<Self> {
         let length = Length::of(&response, &record);
-        response.map(|inner| Self { told: Some(ToldBody { inner, held: None, record, length }) })
+        let stream = stream::current().map(|progress| (progress, Bytes::new()));
+        response.map(|inner| Self { told: Some(ToldBody { inner, held: None, record, length, stream }) })
     }
 
     /// No body, and nothing to tell.
@@ -62,13 +73,64 @@ impl ToldBody {
         match self.length {
             Length::NoBody => true,
             Length::Known(bytes) => self.record.finished.body_bytes >= bytes,
-            Length::Framed | Length::UntilClose => self.inner.is_end_stream(),
+            Length::Framed | Length::UntilClose => self.is_end_stream(),
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_none() && self.kept_bytes() == 0 && self.inner.is_end_stream()
+    }
+
+    fn kept_bytes(&self) -> usize {
+        self.stream.as_ref().map_or(0, |(_, kept)| kept.len())
+    }
+
+    /// Asks for the next frame, and notes what the stream waits for then.
+    fn poll_noted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some((progress, _)) = &self.stream else { return self.poll_frame(cx) };
+        let progress = Arc::clone(progress);
+        progress.taken();
+        let polled = match self.next_kept() {
+            Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+            None => self.poll_frame(cx),
+        };
+        if let Poll::Ready(Some(Ok(_))) = polled {
+            progress.awaits_taking();
+        }
+        polled
+    }
+
+    /// The next piece of what is kept. The last one of a body is copied: its stream's task ends with it, while h2 may
+    /// wait for a window still, and a view would keep the whole alive.
+    fn next_kept(&mut self) -> Option<Bytes> {
+        let (_, kept) = self.stream.as_mut().filter(|(_, kept)| !kept.is_empty())?;
+        let piece = kept.split_to(kept.len().min(STREAM_PIECE_BYTES));
+        self.record.finished.body_bytes += piece.len() as u64;
+        if !self.is_end_stream() {
+            return Some(piece);
+        }
+        let copy = Bytes::copy_from_slice(&piece);
+        Some(match &self.record.conversation.in_flight {
+            Some(in_flight) => in_flight.hold_whole(copy),
+            None => copy,
+        })
+    }
+
+    /// What of a frame goes to hyper now: of a long one that a stream gets, the first piece.
+    fn first_of(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        let Some((_, kept)) = self.stream.as_mut().filter(|_| bytes > STREAM_PIECE_BYTES) else {
+            self.record.finished.body_bytes += bytes as u64;
+            return frame;
+        };
+        *kept = frame.into_data().unwrap_or_default();
+        Frame::data(self.next_kept().unwrap_or_default())
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(error) = self.held.take() {
-            self.end(Ending::Truncated);
+            self.end(if is_cut_off(&error) { Ending::CutOff } else { Ending::Truncated });
+            self.record.finished.cause = Some(causes(error.as_ref()).into());
             if self.length == Length::UntilClose {
                 self.record.conversation.reset_on_close();
             }
@@ -76,8 +138,7 @@ impl ToldBody {
         }
         match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
             Some(Ok(frame)) => {
-                let bytes = frame.data_ref().map_or(0, Bytes::len);
-                self.record.finished.body_bytes += bytes as u64;
+                let frame = self.first_of(frame);
                 Poll::Ready(Some(Ok(frame)))
             }
             // At an error hyper drops what it has not written yet. Held back for one turn, the error lets the client
@@ -120,15 +181,22 @@ impl http_body::Body for ResponseBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.get_mut().told.as_mut().map_or(Poll::Ready(None), |body| body.poll_frame(cx))
+        self.get_mut().told.as_mut().map_or(Poll::Ready(None), |body| body.poll_noted(cx))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.told.as_ref().is_none_or(|body| body.held.is_none() && body.inner.is_end_stream())
+        self.told.as_ref().is_none_or(ToldBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.told.as_ref().map_or(SizeHint::with_exact(0), |body| body.inner.size_hint())
+        let Some(body) = &self.told else { return SizeHint::with_exact(0) };
+        let (inner, kept) = (body.inner.size_hint(), body.kept_bytes() as u64);
+        if let Some(exact) = inner.exact() {
+            return SizeHint::with_exact(exact + kept);
+        }
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + kept);
+        hint
     }
 }
 
@@ -137,5 +205,15 @@ impl Drop for ToldBody {
         if self.record.finished.ending == Ending::ClientGone && self.is_complete() {
             self.end(Ending::Complete);
         }
+        let let_go = self.stream.as_ref().is_some_and(|(progress, _)| progress.was_let_go());
+        if self.record.finished.ending == Ending::ClientGone && (let_go || self.record.conversation.was_let_go()) {
+            self.end(Ending::CutOff);
+        }
     }
+}
+
+/// Whether a body ended early because there was no room for what its reader had yet to take.
+fn is_cut_off(error: &BodyError) -> bool {
+    let truncated = error.downcast_ref::<Truncated>();
+    truncated.and_then(|truncated| truncated.cause.as_ref()).is_some_and(|cause| cause.is::<CutOff>())
 }

@@ -3,9 +3,12 @@
 use super::ProxyOptions;
 use super::guard::head::HeadLimits;
 use super::observer::Observers;
+use super::stream::StreamExecutor;
 use super::wire::WireLimits;
+use crate::engine::Handler;
+use crate::in_flight::InFlight;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,6 +22,13 @@ const HYPER_HEADERS_MAX: usize = 100;
 const STREAMS_MAX: u32 = 128;
 /// Bytes of one HTTP/2 stream's response that wait for the client.
 const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one stream's request that may wait for whoever takes them, and of all streams of a connection.
+pub(super) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
+/// Streams that a client may open and reset before they were looked at: more ends the connection.
+const RESET_STREAMS_MAX: usize = 20;
+/// Streams that may be reset for what their client did wrong: more ends the connection.
+const ERROR_RESETS_MAX: usize = 128;
 /// How often, and for how long, a silent HTTP/2 client is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,12 +47,14 @@ pub(super) struct Server<H> {
     /// HTTP/1 connections.
     pub(super) http1: http1::Builder,
     /// HTTP/2 connections.
-    pub(super) http2: http2::Builder<TokioExecutor>,
+    pub(super) http2: http2::Builder<StreamExecutor>,
+    /// What bodies under way hold; none where nobody keeps an account.
+    pub(super) in_flight: Option<Arc<InFlight>>,
     /// The end.
     pub(super) shutdown: Shutdown,
 }
 
-impl<H> Server<H> {
+impl<H: Handler> Server<H> {
     /// A server that has not begun to end.
     pub(super) fn new(handler: Arc<H>, mut options: ProxyOptions, observers: Observers) -> Self {
         options.uri_bytes_max = options.uri_bytes_max.min(URI_BYTES_MAX);
@@ -51,15 +63,21 @@ impl<H> Server<H> {
         if options.headers_max > HYPER_HEADERS_MAX {
             http1.max_headers(options.headers_max);
         }
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let in_flight = handler.in_flight();
+        let executor = StreamExecutor { stall_timeout: options.stall_timeout, in_flight: in_flight.clone() };
+        let mut http2 = http2::Builder::new(executor);
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(options.header_bytes_max).unwrap_or(u32::MAX))
             .max_send_buf_size(STREAM_SEND_BYTES_MAX)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+            .max_local_error_reset_streams(ERROR_RESETS_MAX)
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
-        Self { handler, options, observers, http1, http2, shutdown: Shutdown::default() }
+        Self { handler, options, observers, http1, http2, in_flight, shutdown: Shutdown::default() }
     }
 
     /// The limits of the wrapper around each socket.

@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::request_body::request_body;
 use super::response_body::ResponseBody;
 use super::server::Server;
+use super::stream;
 use super::upgrade::UpgradeRequest;
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
@@ -55,7 +56,7 @@ pub(super) async fn answer<H: Handler>(
     let upgrade = UpgradeRequest::take(&mut request, conversation, number);
     let client = client(&context, number, &record, upgrade.as_ref());
     request.extensions_mut().insert(client);
-    let request = request.map(|body| request_body(body, number, conversation));
+    let request = request.map(|body| request_body(body, number, conversation, stream::current()));
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
     let way = RequestContext { scheme: way.scheme, client: Some(way.client), proxies: way.proxies };

@@ -134,7 +134,6 @@ impl<T: Socket, H: Handler> Wire<T, H> {
             fast_path: None,
             outgoing: None,
             hyper: Hyper::Idle,
-            conversation,
             limits,
             gate,
             guard: Guard::new(limits.head),
@@ -144,10 +143,22 @@ impl<T: Socket, H: Handler> Wire<T, H> {
             hold_after_message: false,
             read_alarm: Alarm::default(),
             read_deadline: None,
-            written: Written::new(limits.stall_timeout),
+            written: Written::new(limits.stall_timeout, conversation.in_flight.clone()),
+            conversation,
             interim: Bytes::new(),
             linger_deadline: None,
         }
+    }
+
+    /// Notes what a write came to.
+    fn noted(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let noted = self.written.note(cx, write);
+        if let Poll::Ready(Err(error)) = &noted
+            && written::is_cut_off(error)
+        {
+            self.conversation.let_go();
+        }
+        noted
     }
 
     /// Finishes an interim response that was begun.
@@ -182,7 +193,7 @@ impl<T: Socket, H: Handler> Write for Wire<T, H> {
         let this = self.get_mut();
         ready!(this.poll_begun_interim(cx))?;
         let polled = Pin::new(&mut this.socket).poll_write(cx, bytes);
-        this.written.note(cx, polled)
+        this.noted(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -193,7 +204,7 @@ impl<T: Socket, H: Handler> Write for Wire<T, H> {
         let this = self.get_mut();
         ready!(this.poll_begun_interim(cx))?;
         let polled = Pin::new(&mut this.socket).poll_write_vectored(cx, parts);
-        this.written.note(cx, polled)
+        this.noted(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The answering half of the wrapper: plain hits, from the buffer to the socket.
 
 use super::reading::Filled;
+use super::written::is_cut_off;
 use super::{Gate, Hyper, Socket, Wire};
 use crate::engine::Handler;
 use crate::proxy::fast_path::Parts;
@@ -78,7 +79,11 @@ impl<T: Socket, H: Handler> Wire<T, H> {
             };
             self.written.note(cx, polled)
         }));
-        self.end_outgoing(if sent.is_ok() { Ending::Complete } else { Ending::ClientGone });
+        self.end_outgoing(match &sent {
+            Ok(()) => Ending::Complete,
+            Err(error) if is_cut_off(error) => Ending::CutOff,
+            Err(_) => Ending::ClientGone,
+        });
         Poll::Ready(sent)
     }
 
