@@ -58,9 +58,10 @@ fn prefix(written: &Placed<String>, problems: &mut Problems) -> Option<String> {
     let is_prefix = text.strip_prefix('/').is_some_and(|segments| segments.split('/').all(is_segment));
     if !is_prefix {
         let trimmed = text.trim_matches('/');
-        let hint = match trimmed.split('/').all(is_segment) {
-            true => format!("write `/{trimmed}`"),
-            false => "a prefix is made of whole segments: \"/shop\"".to_owned(),
+        let hint = if trimmed.split('/').all(is_segment) {
+            format!("write `/{trimmed}`")
+        } else {
+            "a prefix is made of whole segments: \"/shop\"".to_owned()
         };
         problems.error(&written.place, format!("`{text}` is no prefix of a path"), Some(hint));
     }

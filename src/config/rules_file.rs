@@ -102,7 +102,7 @@ raw_table! {
         set_headers: FieldTable,
         /// Fields that clients are not sent; hits too.
         remove_headers: Texts,
-        /// In which fields the origin tags its answers. Default: ["Surrogate-Key", "xkey", "Cache-Tag", "Cache-Groups"].
+        /// In which fields the origin tags its answers. Default: "Surrogate-Key", "xkey", "Cache-Tag" and "Cache-Groups".
         tag_fields: Texts,
         /// Whether clients are sent those fields. Default: true.
         send_tags: bool,
@@ -182,9 +182,9 @@ raw_table! {
     struct RawBypass {
         /// Names of cookies: ["wp_logged_in_*"].
         cookies: Texts,
-        /// Names of headers: ["authorization"].
+        /// Names of headers: "authorization".
         headers: Texts,
-        /// Names of query parameters: ["preview"].
+        /// Names of query parameters: "preview".
         query: Texts,
     }
 }
