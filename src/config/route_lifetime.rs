@@ -118,12 +118,11 @@ fn failures(written: &Placed<Vec<Placed<u64>>>, problems: &mut Problems) -> Vec<
     let mut statuses = Vec::new();
     for number in &written.value {
         let status = u16::try_from(number.value).ok().filter(|number| (400..600).contains(number));
-        match status.and_then(|number| StatusCode::from_u16(number).ok()) {
-            Some(status) => statuses.push(status),
-            None => {
-                let hint = "list statuses from 400 to 599: [429, 500, 502, 503, 504]";
-                problems.error(&number.place, format!("`{}` is no status of an error", number.value), Some(hint));
-            }
+        if let Some(status) = status.and_then(|number| StatusCode::from_u16(number).ok()) {
+            statuses.push(status);
+        } else {
+            let hint = "list statuses from 400 to 599: [429, 500, 502, 503, 504]";
+            problems.error(&number.place, format!("`{}` is no status of an error", number.value), Some(hint));
         }
     }
     statuses

@@ -334,10 +334,8 @@ impl Engine {
     fn recall_uncacheable(&self, request: &CacheableRequest) -> Option<Reason> {
         let now = self.now();
         let among_all = self.uncacheable.recall(&request.key, now);
-        among_all.or_else(|| match request.brings_undecided_cookies() {
-            true => self.uncacheable.recall(&request.flight_key(None), now),
-            false => None,
-        })
+        let among_undecided = || self.uncacheable.recall(&request.flight_key(None), now);
+        among_all.or_else(|| if request.brings_undecided_cookies() { among_undecided() } else { None })
     }
 }
 

@@ -46,6 +46,26 @@ async fn what_is_private_is_not_shared() {
 }
 
 #[tokio::test]
+async fn what_a_rule_says_of_cookies_and_lifetimes_holds_for_what_another_instance_fetched() {
+    let house = House::routed("ttl = \"1m\"\nlifetime_fields = [\"x-accel-expires\"]").await;
+    let origin = &house.one.origin;
+    origin.on_request("/undecided", |seen| reply(200).body(seen.value("Cookie").unwrap_or("nobody")));
+    origin.on("/public", reply(200).header("Cache-Control", "public").body("for all"));
+    let told = reply(200).header("Cache-Control", "private, max-age=0").header("X-Accel-Expires", "90");
+    origin.on("/told", told.body("for nginx"));
+    for path in ["/undecided", "/public", "/told"] {
+        house.one.fetch(&shop(path)).await.says("stored");
+    }
+    until_written(&house.one, 3.0).await;
+    let with_cookie = |path| shop(path).header("Cookie", "session=bob");
+    let undecided = house.two.fetch(&with_cookie("/undecided")).await;
+    undecided.not_a_hit().detail("cookie-undecided").body("session=bob");
+    house.two.fetch(&shop("/undecided")).await.hit().body("nobody");
+    house.two.fetch(&with_cookie("/public")).await.hit().detail("shared-tier").body("for all");
+    house.two.fetch(&with_cookie("/told")).await.hit().detail("shared-tier").body("for nginx");
+}
+
+#[tokio::test]
 async fn what_is_no_value_of_ours_is_a_miss() {
     let house = House::build().await;
     for (nth, (path, what)) in
