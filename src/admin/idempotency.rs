@@ -75,7 +75,7 @@ mod tests {
     fn a_key_is_one_text_of_bounded_length() {
         for lines in [vec![""], vec!["a", "b"], vec!["\u{e9}"]] {
             let line = |text: &str| (FIELD.parse().unwrap(), HeaderValue::from_bytes(text.as_bytes()).unwrap());
-            let headers = HeaderMap::from_iter(lines.into_iter().map(line));
+            let headers: HeaderMap = lines.into_iter().map(line).collect();
             assert_eq!(key_of(&headers, "/purge", b"").unwrap_err().field.as_deref(), Some(FIELD));
         }
         assert_eq!(key_of(&HeaderMap::new(), "/purge", b""), Ok(None));

@@ -148,17 +148,14 @@ impl Passing {
         let times = ExchangeTimes { requested_at, received_at: self.engine.now() };
         let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
         let changed = self.changed_by(targets, response.headers());
-        let response = match self.draft_for_get(&response, times, stamp) {
-            Some(mut draft) => {
-                self.invalidate_by_answer(changed, &mut draft).await;
-                post::keep(&self.engine, draft, response)
-            }
-            None => {
-                invalidate(&self.engine, changed.clone(), self.target.url()).await;
-                let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
-                allow_quiet(&mut response);
-                response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }))
-            }
+        let response = if let Some(mut draft) = self.draft_for_get(&response, times, stamp) {
+            self.invalidate_by_answer(changed, &mut draft).await;
+            post::keep(&self.engine, draft, response)
+        } else {
+            invalidate(&self.engine, changed.clone(), self.target.url()).await;
+            let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
+            allow_quiet(&mut response);
+            response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }))
         };
         self.answered(response)
     }

@@ -78,7 +78,7 @@ mod tests {
 
     fn exhaust(budgets: &WriteBudgets, client: &str, now: Duration) -> usize {
         let client = client.parse().unwrap();
-        (0..).take_while(|n| budgets.charge(client, &format!("http://shop/?q={n}"), now) == Named::ByUrl).count()
+        (0..10_000).take_while(|n| budgets.charge(client, &format!("http://shop/?q={n}"), now) == Named::ByUrl).count()
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
         let budgets = WriteBudgets::default();
         let first = exhaust(&budgets, "192.0.2.1", Duration::ZERO);
         assert!((1_000..1_310).contains(&first), "{first}");
-        assert_eq!(exhaust(&budgets, "192.0.2.1", WINDOW - Duration::from_secs(1)), 0);
+        assert_eq!(exhaust(&budgets, "192.0.2.1", Duration::from_mins(9)), 0);
         assert_eq!(exhaust(&budgets, "192.0.2.1", WINDOW), first);
         let long = "x".repeat(300_000);
         assert_eq!(budgets.charge("192.0.2.9".parse().unwrap(), &long, Duration::ZERO), Named::ByPath);

@@ -106,12 +106,12 @@ impl Invalidation {
         let (last, earlier) = in_entries(purge);
         let mut failed = None;
         for part in earlier {
-            match failed {
-                None => {
-                    failed = self.append(&part, Mark { idempotency: None, part: Part::Earlier }, |_| ()).await.err()
-                }
-                Some(_) => self.apply_here(&part).await,
+            if failed.is_some() {
+                self.apply_here(&part).await;
+                continue;
             }
+            let mark = Mark { idempotency: None, part: Part::Earlier };
+            failed = self.append(&part, mark, |_| ()).await.err();
         }
         if let Some(error) = failed {
             self.apply_here(&last).await;

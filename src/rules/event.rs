@@ -146,8 +146,8 @@ impl Event {
     fn fill(&self, template: &TagTemplate, encode: fn(&str) -> String) -> Result<Filled, TooMany> {
         let names: BTreeSet<&str> = template.capture_names().collect();
         let values = |name: &str| self.fields.get(name).map(|field| field.values.as_slice()).unwrap_or_default();
-        let counts = names.iter().map(|name| values(name).len());
-        counts.fold(Some(1_usize), |product, count| product?.checked_mul(count)).ok_or(TooMany).and_then(within)?;
+        let mut counts = names.iter().map(|name| values(name).len());
+        counts.try_fold(1_usize, usize::checked_mul).ok_or(TooMany).and_then(within)?;
         let mut combinations: Vec<BTreeMap<&str, String>> = vec![BTreeMap::new()];
         for name in &names {
             let longer = combinations.iter().flat_map(|some| {
