@@ -35,6 +35,15 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// As RFC 3339 writes it, in milliseconds.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        // The years that the format can write; a clock beyond them is broken and shown as the last.
+        let last_millis = 253_402_300_799_000;
+        let since_epoch = Duration::from_millis(self.0.min(last_millis));
+        humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
+    }
+
     /// The instant `duration` later; saturates.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
@@ -121,6 +130,12 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_for_people() {
+        assert_eq!(Timestamp::from_millis(1_234).to_rfc3339(), "1970-01-01T00:00:01.234Z");
+        assert_eq!(Timestamp::from_millis(u64::MAX).to_rfc3339(), "9999-12-31T23:59:59.000Z");
+    }
 
     #[test]
     fn the_system_clock_never_runs_backwards() {

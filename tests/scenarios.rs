@@ -15,6 +15,7 @@ mod scenarios {
     mod demo;
     mod ending;
     mod events;
+    mod explaining;
     mod failing_servers;
     mod fetch_safety;
     mod framework;

@@ -1,14 +1,13 @@
 //! JSON in and out.
 
 use super::problem::Problem;
-use crate::clock::Timestamp;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
 use serde::de::DeserializeOwned;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 /// The most bytes of a call's body.
 pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
@@ -44,14 +43,6 @@ pub(super) fn seal(mut response: Response) -> Response {
     response
 }
 
-/// A timestamp as RFC 3339 writes it, in milliseconds.
-pub(super) fn rfc3339(timestamp: Timestamp) -> String {
-    // The years that the format can write; a clock beyond them is broken and shown as the last.
-    let last_millis = 253_402_300_799_000;
-    let since_epoch = Duration::from_millis(timestamp.as_millis().min(last_millis));
-    humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
-}
-
 /// A duration in milliseconds, for people and dashboards.
 pub(super) fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
@@ -62,9 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_for_people() {
-        assert_eq!(rfc3339(Timestamp::from_millis(1_234)), "1970-01-01T00:00:01.234Z");
-        assert_eq!(rfc3339(Timestamp::from_millis(u64::MAX)), "9999-12-31T23:59:59.000Z");
+    fn durations_are_written_for_people() {
         assert!((millis(Duration::from_nanos(1_234_567)) - 1.235).abs() < 1e-9);
     }
 }

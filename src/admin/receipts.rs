@@ -1,7 +1,6 @@
 //! `GET /purges`, `GET /purges/{id}`.
 
 use super::AdminState;
-use super::answer::rfc3339;
 use super::problem::Problem;
 use crate::invalidation::Progress;
 use crate::invalidation::receipts::Receipt;
@@ -42,7 +41,7 @@ impl From<&Receipt> for ShownReceipt {
             stamp: receipt.stamp.to_string(),
             applied: receipt.applied.clone(),
             pending: receipt.pending.clone(),
-            requested_at: rfc3339(receipt.requested_at),
+            requested_at: receipt.requested_at.to_rfc3339(),
             depth: receipt.depth.label(),
             source: receipt.source.label(),
             by: receipt.by.clone(),

@@ -1,7 +1,7 @@
 //! `GET /rules`, `POST /rules/check`, `POST /reload`.
 
 use super::AdminState;
-use super::answer::{ReadBody, body_bytes, json, rfc3339};
+use super::answer::{ReadBody, body_bytes, json};
 use super::problem::Problem;
 use super::rules_control::{RulesDiagnostic, Severity};
 use crate::rules::Route;
@@ -40,10 +40,11 @@ impl<'a> From<&'a Route> for ShownRoute<'a> {
 pub(super) async fn show(State(state): State<AdminState>) -> Response {
     let rules = state.engine.rules();
     let in_force = state.rules.in_force();
-    let rejected =
-        in_force.rejected.map(|rejected| object!({ "at": rfc3339(rejected.at), "diagnostics": rejected.diagnostics }));
+    let rejected = in_force
+        .rejected
+        .map(|rejected| object!({ "at": rejected.at.to_rfc3339(), "diagnostics": rejected.diagnostics }));
     Json(object!({
-        "loaded_at": rfc3339(in_force.loaded_at),
+        "loaded_at": in_force.loaded_at.to_rfc3339(),
         "routes": rules.routes().iter().map(|route| ShownRoute::from(&**route)).collect::<Vec<_>>(),
         "files": in_force.files,
         "rejected": rejected,

@@ -1,7 +1,7 @@
 //! `GET /stats`: the numbers per route and overall, for people and scripts.
 
 use super::AdminState;
-use super::answer::{millis, rfc3339};
+use super::answer::millis;
 use crate::engine::outcome::Outcome;
 use crate::histogram::DurationCounts;
 use crate::metrics::requests::RequestCounts;
@@ -111,7 +111,7 @@ pub(super) fn gather(state: &AdminState) -> Stats {
     Stats {
         version: env!("CARGO_PKG_VERSION"),
         instance: invalidation.instance().to_owned(),
-        started_at: rfc3339(state.started_at),
+        started_at: state.started_at.to_rfc3339(),
         uptime_secs: state.clock.now().since(state.started_at).as_secs(),
         overall: Traffic::of(counts.iter()),
         routes: by_route.into_iter().map(|(route, counts)| (route, Traffic::of(counts.into_iter()))).collect(),

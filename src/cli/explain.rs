@@ -70,8 +70,10 @@ fn render(explanation: &Value) -> String {
             lines.push(format!("  {label} {}", sentence(why)));
         }
     }
-    for hint in explanation["hints"].as_array().into_iter().flatten() {
-        lines.push(format!("  {:<10} {}", "hint", shown(hint)));
+    for (label, list) in [("hint", "hints"), ("note", "notes")] {
+        for text in explanation[list].as_array().into_iter().flatten() {
+            lines.push(format!("  {label:<10} {}", shown(text)));
+        }
     }
     let known = [
         ("route", "route"),
@@ -124,6 +126,9 @@ fn render_stored(place: &str, stored: &Value) -> Vec<String> {
         shown(&stored["fresh_for_secs"]),
         shown(&stored["lifetime_source"]),
     ));
+    if stored["purge"].is_object() {
+        lines.push(format!("    {}", purged(&stored["purge"])));
+    }
     if stored["tags"].as_array().is_some_and(|tags| !tags.is_empty()) {
         lines.push(format!("    tags {}", shown(&stored["tags"])));
     }
@@ -131,6 +136,21 @@ fn render_stored(place: &str, stored: &Value) -> Vec<String> {
         lines.push(format!("    {}: {}", printable(name), shown(values)));
     }
     lines
+}
+
+/// What a purge covered, in one line.
+fn purged(purge: &Value) -> String {
+    let scope = &purge["scope"];
+    let scope = match (scope["kind"].as_str(), scope["name"].as_str()) {
+        (Some(kind), Some(name)) => format!(" of {kind} {}", printable(name)),
+        (Some(kind), None) => format!(" of {kind}"),
+        (None, _) => " whose scope is no longer remembered".to_owned(),
+    };
+    let receipt = match purge["id"].as_str() {
+        Some(id) => format!("id {}, at {}", printable(id), shown(&purge["requested_at"])),
+        None => format!("stamp {}, its receipt is not remembered", shown(&purge["stamp"])),
+    };
+    format!("covered by a {} purge{scope}: {receipt}", shown(&purge["depth"]))
 }
 
 fn section(lines: &mut Vec<String>, title: &str, fields: &Value) {
@@ -178,7 +198,7 @@ mod tests {
             "method": "GET", "url": "http://shop/p/1", "route": "product", "pattern": "/p/{id}",
             "keyed_url": "http://shop/p/1", "key": "ab", "request_directives": {}, "fetch_headers": {"host": ["shop"]},
             "would": {"outcome": "hit", "reason": "fresh", "explanation": "It is fresh."},
-            "hints": ["Write it down."],
+            "hints": ["Write it down."], "notes": ["It is elsewhere."],
             "stored": [{
                 "picked": true, "status": 200, "body_bytes": 12, "stamp": "0-0", "standing": "clear", "age_secs": 3,
                 "fresh_for_secs": 60, "lifetime_source": "max-age", "tags": ["a", "b"], "fields": {"etag": ["\"x\""]},
@@ -187,6 +207,7 @@ mod tests {
         let expected = "GET http://shop/p/1\n  \
             would be   hit: It is fresh. (fresh)\n  \
             hint       Write it down.\n  \
+            note       It is elsewhere.\n  \
             route      product\n  \
             pattern    /p/{id}\n  \
             keyed as   http://shop/p/1\n  \
@@ -198,6 +219,24 @@ mod tests {
             fields sent to the origin\n    \
             host: shop";
         assert_eq!(render(&explanation), expected);
+    }
+
+    #[test]
+    fn a_purge_is_told_in_one_line() {
+        let receipt = json!({
+            "stamp": "7-0", "depth": "hard", "scope": {"kind": "tag", "name": "a"}, "id": "x-7-0",
+            "requested_at": "2026-01-01T00:00:00.000Z",
+        });
+        let forgotten = json!({"stamp": "7-0", "depth": "soft", "scope": null, "id": null, "requested_at": null});
+        for (purge, expected) in [
+            (receipt, "covered by a hard purge of tag a: id x-7-0, at 2026-01-01T00:00:00.000Z"),
+            (
+                forgotten,
+                "covered by a soft purge whose scope is no longer remembered: stamp 7-0, its receipt is not remembered",
+            ),
+        ] {
+            assert_eq!(purged(&purge), expected);
+        }
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::engine::origin::{Body, Origin, OriginError};
+use crate::engine::origin::{Body, Origin, OriginError, empty_body};
 use crate::engine::refresh::RefreshOptions;
 use crate::engine::shared::Shared;
 use crate::engine::{EngineParts, Handler, RequestContext};
+use crate::entry::Entry;
 use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
 use crate::fleet::link::Link;
 use crate::fleet::names::Names;
@@ -25,8 +26,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http_body_util::{BodyExt, Full};
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::advance;
 

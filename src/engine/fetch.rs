@@ -108,7 +108,7 @@ impl Fetch {
             // In this order: what a purge that comes in between covers is stamped below it.
             let stamp = self.engine.invalidation().applied();
             wanted = self.engine.allowed(&self.request, wanted);
-            let sent = self.headers(&wanted);
+            let sent = asking_fields(&self.request, &wanted);
             let exchange = self.exchange(&wanted, sent.clone()).await;
             let (response, times) = match exchange {
                 Ok(exchange) => exchange,
@@ -168,23 +168,6 @@ impl Fetch {
         if let Some(mut predecessor) = predecessor.filter(|_| self.engine.wants_newer(&self.request)) {
             drop(tokio::time::timeout(GATHERING, predecessor.announcement()).await);
         }
-    }
-
-    fn headers(&self, wanted: &Wanted) -> HeaderMap {
-        let mut headers = self.request.fetch_headers();
-        match wanted {
-            Wanted::Whole | Wanted::Head => {}
-            Wanted::Validation(stored, _) => headers.extend(validation_fields(&stored.headers())),
-            Wanted::ClientRange => {
-                for name in [RANGE, IF_RANGE] {
-                    if let Some(value) = self.request.headers.get(&name) {
-                        headers.insert(name, value.clone());
-                    }
-                }
-            }
-            Wanted::Rest(stored) => headers.extend(completing_fields(stored).into_iter().flatten()),
-        }
-        headers
     }
 
     async fn exchange(
@@ -305,6 +288,24 @@ impl Fetch {
         allow_quiet(&mut response);
         drop(reply.send(Fetched::Private(response.map(|body| holding(permit, body)), why)));
     }
+}
+
+/// The fields of a fetch for a request that asks for this.
+pub(super) fn asking_fields(request: &CacheableRequest, wanted: &Wanted) -> HeaderMap {
+    let mut headers = request.fetch_headers();
+    match wanted {
+        Wanted::Whole | Wanted::Head => {}
+        Wanted::Validation(stored, _) => headers.extend(validation_fields(&stored.headers())),
+        Wanted::ClientRange => {
+            for name in [RANGE, IF_RANGE] {
+                if let Some(value) = request.headers.get(&name) {
+                    headers.insert(name, value.clone());
+                }
+            }
+        }
+        Wanted::Rest(stored) => headers.extend(completing_fields(stored).into_iter().flatten()),
+    }
+    headers
 }
 
 /// The fields that ask for what a stored part misses; none where it can't be completed at once.

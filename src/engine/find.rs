@@ -8,6 +8,7 @@ use super::request::{CacheableRequest, CookieStanding};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
+use crate::invalidation::barriers::Covering;
 use crate::invalidation::{Currency, Standing};
 use crate::scope::{Membership, RouteName, Tag, Tags};
 use crate::semantics::cache_status::Forward;
@@ -135,15 +136,29 @@ impl Engine {
     /// Whether a purge covers what was fetched for a request at `stamp`, by the route and the tags that the request's rules
     /// give it, and all rules that were in force since then.
     pub(super) fn standing_by_rules(&self, request: &CacheableRequest, stamp: Stamp) -> Standing {
+        let by = |membership: &Membership<'_>| self.invalidation().standing(stamp, membership);
+        let standing = self.by_rules(request, stamp, by).into_iter().fold(Standing::Clear, Standing::max);
+        // Read after the sets: one that is forgotten in between has been asked.
+        let has_forgotten = self.earlier_rules.load().has_forgotten_since(stamp);
+        if has_forgotten { standing.max(Standing::Unproven) } else { standing }
+    }
+
+    /// What comes of each way in which the request's rules, and all that were in force since `stamp`, file its answer.
+    fn by_rules<T>(&self, request: &CacheableRequest, stamp: Stamp, make: impl Fn(&Membership<'_>) -> T) -> Vec<T> {
         let by = |route: &RouteName, tags: &[Tag]| {
-            let membership = Membership { route, tags: Tags::Listed(tags), ..request.membership(&[]) };
-            self.invalidation().standing(stamp, &membership)
+            make(&Membership { route, tags: Tags::Listed(tags), ..request.membership(&[]) })
         };
-        let standing = by(&request.route.name, &request.known_tags());
         let earlier = self.earlier_rules.load();
-        let forgotten = if earlier.has_forgotten_since(stamp) { Standing::Unproven } else { Standing::Clear };
         let others = earlier.since(stamp).filter_map(|rules| rules.filing(&request.target));
-        others.map(|(route, tags)| by(&route.name, &tags)).fold(standing.max(forgotten), Standing::max)
+        let others = others.map(|(route, tags)| by(&route.name, &tags));
+        std::iter::once(by(&request.route.name, &request.known_tags())).chain(others).collect()
+    }
+
+    /// The purge that [`Self::standing`] finds to cover an entry, if it is one.
+    pub(super) fn covering(&self, request: &CacheableRequest, entry: &Entry) -> Option<Covering> {
+        let by = |membership: &Membership<'_>| self.invalidation().covering(entry.stamp(), membership);
+        let by_rules = self.by_rules(request, entry.stamp(), by).into_iter().flatten();
+        by_rules.chain(by(&entry.membership())).max_by_key(|covering| (covering.depth, covering.stamp))
     }
 }
 

@@ -8,11 +8,15 @@ mod admit;
 pub mod arrival;
 mod body_tags;
 mod confirm;
+mod course;
 pub mod deliver;
 mod earlier_rules;
 pub mod exchange;
 pub mod explain;
+mod explain_elsewhere;
 mod explain_hints;
+mod explain_sent;
+mod explain_stored;
 mod fetch;
 mod find;
 mod flown;
@@ -38,23 +42,21 @@ use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
 use crate::in_flight::InFlight;
 use crate::invalidation::Invalidation;
-use crate::rules::route::UPGRADE_DEFAULT;
-use crate::rules::{Route, RuleSet, Verdict};
+use crate::rules::RuleSet;
 use crate::scope::RouteName;
-use crate::semantics::forwarding::{Passage, keep_upgrade};
+use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
 use crate::store::uncacheable::UncacheableKeys;
 use arc_swap::ArcSwap;
 use arrival::Front;
+use course::Course;
 use earlier_rules::EarlierRules;
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
-use http::header::{EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Method, StatusCode, Uri};
-use http_body::Body as _;
+use http::{HeaderValue, StatusCode, Uri};
 use metered_origin::MeteredOrigin;
 use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
@@ -350,23 +352,15 @@ impl Handler for Engine {
             return refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
         }
         let rules = self.rules();
-        let verdict = rules.decide(request.method(), &target);
-        ignore_other_upgrades(&mut request, &verdict);
-        let (route, why, outcome) = match verdict {
-            Verdict::Cache(route) => match passes_by(&request, &target, &route) {
-                None => {
-                    let (head, _) = request.into_parts();
-                    return serve::serve(self, CacheableRequest::new(head, target, route, rules)).await;
-                }
-                Some(why) => (Some(route), why, Outcome::Bypass),
-            },
-            Verdict::Pass { route, why: why @ (Reason::MethodNotNamed | Reason::AmbiguousPath) } => {
-                let outcome = if route.is_some() { Outcome::Bypass } else { Outcome::Pass };
-                (route, why, outcome)
+        match course::of(&mut request, &target, &rules) {
+            Course::Cached(route) => {
+                let (head, _) = request.into_parts();
+                serve::serve(self, CacheableRequest::new(head, target, route, rules)).await
             }
-            Verdict::Pass { route, why } => (route, why, Outcome::Pass),
-        };
-        pass::pass(self, request, target, rules, Bypass { route, why, outcome, client: context.client }).await
+            Course::Past { route, why, outcome } => {
+                pass::pass(self, request, target, rules, Bypass { route, why, outcome, client: context.client }).await
+            }
+        }
     }
 
     fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
@@ -395,38 +389,6 @@ impl Handler for Engine {
 /// How many large bodies are coded or searched at a time: as many as there are processors.
 fn coders_max() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-}
-
-/// Leaves of a request's Upgrade what its route passes on.
-fn ignore_other_upgrades(request: &mut http::Request<Body>, verdict: &Verdict) {
-    let version = request.version();
-    match verdict.route() {
-        Some(route) => keep_upgrade(request.headers_mut(), version, &route.upgrade),
-        None => keep_upgrade(request.headers_mut(), version, &UPGRADE_DEFAULT),
-    }
-}
-
-/// Why a request on a cacheable route is forwarded as it is, if so.
-fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> Option<Reason> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Some(Reason::MethodNotStorable);
-    }
-    // What a body says is in no key, so an answer to it must not be stored or taken from the store.
-    if !request.body().is_end_stream() {
-        return Some(Reason::RequestBody);
-    }
-    if request.headers().contains_key(UPGRADE) {
-        return Some(Reason::Upgrade);
-    }
-    if request.headers().contains_key(EXPECT) {
-        return Some(Reason::Expectation);
-    }
-    // RFC 9111 section 4.3.2: not for a cache to judge. What they guard (a download that is resumed) is the origin's present
-    // state, so they are forwarded, and the answer goes to this client alone.
-    if [IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| request.headers().contains_key(name)) {
-        return Some(Reason::OriginCondition);
-    }
-    route.bypasses(target, request.headers())
 }
 
 /// The answer to a request of which nothing more is to be known.

@@ -6,7 +6,7 @@
 
 use super::Standing;
 use super::purge::Depth;
-use crate::scope::Membership;
+use crate::scope::{Membership, RouteName, Scope, Tag};
 use crate::stamp::Stamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -41,6 +41,12 @@ impl Heights {
         self.hard.max(self.soft)
     }
 
+    /// The deepest purge that covers a response of this stamp in their scope, and its stamp.
+    pub(super) fn covering(self, stamp: Stamp) -> Option<(Depth, Stamp)> {
+        let purges = [(Depth::Hard, self.hard), (Depth::Soft, self.soft)];
+        purges.into_iter().find(|(_, purged)| stamp < *purged)
+    }
+
     /// What they make of a response of this stamp in their scope.
     pub(super) fn standing(self, stamp: Stamp) -> Standing {
         if stamp < self.hard {
@@ -66,6 +72,20 @@ pub(super) enum Kind {
     Prefix,
     /// A prefix that ends where the query begins, without its `?`.
     Path,
+}
+
+impl Kind {
+    /// The scope of this kind and name; a URL begins with `//` where it has an authority. None for what is no tag.
+    pub(super) fn scope(self, name: &str) -> Option<Scope> {
+        let url = name.strip_prefix(':').unwrap_or(name);
+        Some(match self {
+            Self::Route => Scope::Route(RouteName::new(name)),
+            Self::Tag => Scope::Tag(Tag::new(name).ok()?),
+            Self::Url => Scope::Url(url.into()),
+            Self::Prefix => Scope::Prefix(url.into()),
+            Self::Path => Scope::Prefix(format!("{url}?").into()),
+        })
+    }
 }
 
 /// How many merges a barrier has been through; what can't be merged any more has the highest.
@@ -153,25 +173,34 @@ impl Table {
 
     /// What the barriers make of a response whose URL is this without its scheme.
     pub(super) fn standing(&self, stamp: Stamp, url: &str, membership: &Membership<'_>) -> Standing {
+        self.over(url, membership).map(|(_, _, heights)| heights.standing(stamp)).max().unwrap_or(Standing::Clear)
+    }
+
+    /// The barriers of a response whose URL is this without its scheme, by kind and name.
+    pub(super) fn over<'a>(
+        &'a self,
+        url: &'a str,
+        membership: &Membership<'a>,
+    ) -> impl Iterator<Item = (Kind, &'a str, Heights)> {
         let path = membership.url.get(membership.path_start..).unwrap_or_default();
-        let tags = membership.tags.iter().map(|tag| self.tags.get(tag));
+        let named = |kind: Kind, name: &str| {
+            let (name, (heights, _)) = self.map(kind).get_key_value(name)?;
+            Some((kind, &**name, *heights))
+        };
+        let tags = membership.tags.iter().map(move |tag| named(Kind::Tag, tag));
         let prefixes = self
             .prefix_lengths
             .range(..=url.len())
-            .flat_map(|(&length, _)| [url.get(..length), path.get(..length)])
+            .flat_map(move |(&length, _)| [url.get(..length), path.get(..length)])
             .flatten()
-            .map(|prefix| self.prefixes.get(prefix));
-        let with_any_query =
-            [url, path].map(|text| text.split_once('?').and_then(|(path, _)| self.with_any_query.get(path)));
-        [self.routes.get(membership.route.as_str()), self.urls.get(url), self.urls.get(path)]
+            .map(move |prefix| named(Kind::Prefix, prefix));
+        let with_any_query = [url, path].map(|text| text.split_once('?').and_then(|(path, _)| named(Kind::Path, path)));
+        [named(Kind::Route, membership.route.as_str()), named(Kind::Url, url), named(Kind::Url, path)]
             .into_iter()
             .chain(with_any_query)
             .chain(tags)
             .chain(prefixes)
             .flatten()
-            .map(|(heights, _)| heights.standing(stamp))
-            .max()
-            .unwrap_or(Standing::Clear)
     }
 
     /// How many barriers there are.

@@ -24,6 +24,18 @@ use crate::stamp::Stamp;
 /// The share of the memory that is for what clients' unsafe requests raise: one part in so many.
 const CLIENTS_SHARE: usize = 4;
 
+/// The purge that covers a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covering {
+    /// How deep it went.
+    pub depth: Depth,
+    /// Its place in the log.
+    pub stamp: Stamp,
+    /// Which of its scopes it is, a URL without its scheme (`//shop/p`) since it covers both; none where only the height
+    /// of the purge is remembered.
+    pub scope: Option<Scope>,
+}
+
 /// All barriers. Not synchronised: the owner holds it under a lock.
 #[derive(Debug)]
 pub struct Barriers {
@@ -91,6 +103,22 @@ impl Barriers {
         let tables = [&self.operators, &self.clients].into_iter().filter(|table| !table.is_empty());
         let named = tables.map(|table| table.standing(stamp, url, membership));
         named.fold(forgotten.max(self.all.standing(stamp)), Standing::max)
+    }
+
+    /// The purge that covers a response whose fetch began at `stamp`: the deepest, of those one whose scope is
+    /// remembered, of those the last.
+    #[must_use]
+    pub fn covering(&self, stamp: Stamp, membership: &Membership<'_>) -> Option<Covering> {
+        let covering = |scope: Option<Scope>, heights: Heights| {
+            heights.covering(stamp).map(|(depth, stamp)| Covering { depth, stamp, scope })
+        };
+        let url = without_scheme(membership.url);
+        let named = [&self.operators, &self.clients].into_iter().flat_map(|table| table.over(url, membership));
+        named
+            .filter_map(|(kind, name, heights)| covering(Some(kind.scope(name)?), heights))
+            .chain(covering(Some(Scope::All), self.all))
+            .chain(covering(None, self.floors))
+            .max_by_key(|covering| (covering.depth, covering.scope.is_some(), covering.stamp))
     }
 
     /// The stamp below which everything counts as purged or unproven.

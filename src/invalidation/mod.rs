@@ -52,7 +52,7 @@ use crate::fleet::options::FleetOptions;
 use crate::histogram::{DurationCounts, DurationHistogram};
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
-use barriers::Barriers;
+use barriers::{Barriers, Covering};
 use counts::{PurgeCount, PurgeCounts};
 use fleet_log::FleetLog;
 pub use fleet_log::{FleetLinks, Progress};
@@ -230,6 +230,12 @@ impl Invalidation {
         self.read_ledger().barriers.standing(stamp, membership)
     }
 
+    /// The purge that covers a response whose fetch began at `stamp`, if one does.
+    #[must_use]
+    pub fn covering(&self, stamp: Stamp, membership: &Membership<'_>) -> Option<Covering> {
+        self.read_ledger().barriers.covering(stamp, membership)
+    }
+
     /// Whether this instance may serve hits without asking the origin. Cheap: for every hit.
     #[must_use]
     pub fn currency(&self) -> Currency {
@@ -302,6 +308,12 @@ impl Invalidation {
     #[must_use]
     pub fn receipt(&self, id: &str) -> Option<Arc<Receipt>> {
         self.read_receipts().find(id)
+    }
+
+    /// The receipt of the purge at this place in the log, if it is remembered.
+    #[must_use]
+    pub fn receipt_at(&self, stamp: Stamp) -> Option<Arc<Receipt>> {
+        self.read_receipts().find_at(stamp)
     }
 
     /// The receipts that are remembered, newest first.

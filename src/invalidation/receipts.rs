@@ -91,6 +91,12 @@ impl Receipts {
         self.recent.iter().rev().find(|receipt| receipt.id == id).cloned()
     }
 
+    /// The receipt of the purge at this place in the log, if it is remembered.
+    #[must_use]
+    pub fn find_at(&self, stamp: Stamp) -> Option<Arc<Receipt>> {
+        self.recent.iter().rev().find(|receipt| receipt.stamp == stamp).cloned()
+    }
+
     /// All that are remembered, newest first.
     #[must_use]
     pub fn recent(&self) -> Vec<Arc<Receipt>> {

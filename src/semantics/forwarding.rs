@@ -55,6 +55,23 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// As [`strip_hop_by_hop`], of a request that is sent on: where trailers are welcome, the next hop is told so.
+pub fn set_for_next_hop(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    if headers.contains_key(TE) {
+        // What is left of it is meant for the next hop only.
+        headers.append(CONNECTION, HeaderValue::from_static("te"));
+    }
+}
+
+/// Puts the fields of an upgrade back in, where there is one.
+pub fn allow_upgrade(headers: &mut HeaderMap, protocols: Option<HeaderValue>) {
+    if let Some(protocols) = protocols {
+        headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocols);
+    }
+}
+
 /// Takes those fields that are `wanted` out of what Connection names, so that [`strip_hop_by_hop`] leaves them.
 pub fn keep_from_connection(headers: &mut HeaderMap, wanted: impl Fn(&HeaderName) -> bool) {
     if !nominated(headers).iter().any(&wanted) {

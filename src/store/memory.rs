@@ -136,6 +136,11 @@ impl MemoryTier {
         self.cache.peek(key)
     }
 
+    /// What is stored under the first `keys_max` keys, in no order, without counting as a use. Each step locks briefly.
+    pub fn scan(&self, keys_max: usize) -> impl Iterator<Item = Variants> {
+        self.cache.iter().take(keys_max).map(|(_, variants)| variants)
+    }
+
     /// Stores an entry in place of those of the same variant key. One that is too large still removes those.
     pub fn admit(&self, key: &PrimaryKey, entry: Arc<Entry>) -> Admission {
         let _writing = self.writer(key);

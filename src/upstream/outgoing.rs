@@ -5,8 +5,8 @@ use super::replay::{KEPT_BYTES_MAX, Replay};
 use super::request_body::{Content, RequestBody};
 use super::upload::{Gate, Interims, Upload};
 use crate::engine::origin::Body;
-use crate::semantics::forwarding::strip_hop_by_hop;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use crate::semantics::forwarding::{allow_upgrade, set_for_next_hop};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
 use std::sync::Arc;
@@ -93,11 +93,7 @@ impl Outgoing {
         let empty = body.is_end_stream();
         let expects = !empty && expects_continue(&head.headers);
 
-        strip_hop_by_hop(&mut head.headers);
-        if head.headers.contains_key(TE) {
-            // What is left of it says that trailers are welcome, and is meant for the next hop only.
-            head.headers.append(CONNECTION, HeaderValue::from_static("te"));
-        }
+        set_for_next_hop(&mut head.headers);
         allow_upgrade(&mut head.headers, protocols);
         frame(&mut head.headers, &body);
         head.version = Version::HTTP_11;
@@ -200,14 +196,6 @@ fn listen(request: &mut Request<RequestBody>, interim: Option<InterimListener>, 
 
 fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get_all(EXPECT).iter().any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue"))
-}
-
-/// Puts the fields of an upgrade back in, where there is one.
-pub(super) fn allow_upgrade(headers: &mut HeaderMap, protocols: Option<HeaderValue>) {
-    if let Some(protocols) = protocols {
-        headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocols);
-    }
 }
 
 /// Makes the fields that frame the body say what the body is.

@@ -1,0 +1,112 @@
+//! Where else what is explained may be stored: under the other scheme, or under other hosts.
+
+use super::arrival::Schemes;
+use super::course::{self, Course};
+use super::request::CacheableRequest;
+use super::{Engine, explain_sent};
+use crate::semantics::target::Target;
+use crate::store::memory::MemoryTier;
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, Method, Uri};
+use std::sync::Arc;
+
+/// How many keys are looked through for the hosts of a path.
+const KEYS_MAX: usize = 100_000;
+
+/// How many hosts are named.
+const HOSTS_MAX: usize = 10;
+
+/// A URL under another scheme, as a client writes it: without the port where it was the default of its own.
+pub(super) fn under(url: &Uri, scheme: &Scheme) -> Uri {
+    let mut parts = url.clone().into_parts();
+    let default_port = if parts.scheme == Some(Scheme::HTTPS) { 443 } else { 80 };
+    if parts.scheme.replace(scheme.clone()).is_some_and(|own| own != *scheme)
+        && let Some(authority) = &parts.authority
+        && authority.port_u16() == Some(default_port)
+        && let Some(bare) = authority.as_str().rsplit_once(':').and_then(|(host, _)| host.parse::<Authority>().ok())
+    {
+        parts.authority = Some(bare);
+    }
+    Uri::from_parts(parts).unwrap_or_else(|_| url.clone())
+}
+
+impl Engine {
+    /// What there is to be said of the scheme, if anything: that no request comes with it, or what is stored under the
+    /// other one.
+    pub(super) fn scheme_notes(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Option<String> {
+        let asked = url.scheme().unwrap_or(&Scheme::HTTP);
+        match &self.front.schemes {
+            Schemes::Only(live) if live != asked => Some(format!(
+                "No request comes here with `{asked}`: without `listen.trusted_proxies`, all have the scheme that \
+                 `listen.scheme` says, which is `{live}`. This is explained for `{live}`."
+            )),
+            Schemes::Only(_) => None,
+            Schemes::Told => {
+                let other = if *asked == Scheme::HTTPS { Scheme::HTTP } else { Scheme::HTTPS };
+                let target = Target::settle(&under(url, &other), headers, &other).ok()?;
+                let stored = self.stored_for(method, &target, headers)?;
+                Some(format!("{} has a key of its own; stored under it here: {stored}.", target.url()))
+            }
+        }
+    }
+
+    /// How many responses are stored for a request, if any.
+    fn stored_for(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Option<usize> {
+        let rules = self.rules();
+        let mut request = explain_sent::arriving(&self.front, method, headers, target)?;
+        let Course::Cached(route) = course::of(&mut request, target, &rules) else { return None };
+        let request = CacheableRequest::new(request.into_parts().0, target.clone(), route, rules);
+        self.memory().peek(&request.key).map(|variants| variants.entries().len())
+    }
+
+    /// Under which hosts the path of a target is stored, where it is not under its own.
+    pub(super) async fn hosts_note(&self, target: &Target) -> Option<String> {
+        let authority = target.authority();
+        let (memory, own, path) = (Arc::clone(self.memory()), authority.to_owned(), target.path().to_owned());
+        // Off the threads that answer requests: there may be many keys.
+        let found = tokio::task::spawn_blocking(move || hosts_with(&memory, &own, &path)).await.ok()?;
+        let Hosts { mut named, scanned } = found;
+        if named.is_empty() || named.iter().any(|named| named == authority) {
+            return None;
+        }
+        let more = if named.len() > HOSTS_MAX { " and others" } else { "" };
+        named.truncate(HOSTS_MAX);
+        let named = named.join(", ");
+        let within = if scanned == KEYS_MAX { format!(" (of the first {KEYS_MAX} keys)") } else { String::new() };
+        Some(format!("Nothing of this path is stored under `{authority}`, but under: {named}{more}{within}."))
+    }
+}
+
+/// Hosts under which a path is stored.
+struct Hosts {
+    /// The one that is asked for first, if it is among them; at most one more than are named.
+    named: Vec<String>,
+    scanned: usize,
+}
+
+fn hosts_with(memory: &MemoryTier, own: &str, path: &str) -> Hosts {
+    let mut hosts = Hosts { named: Vec::new(), scanned: 0 };
+    for variants in memory.scan(KEYS_MAX) {
+        hosts.scanned += 1;
+        for entry in variants.entries() {
+            let membership = entry.membership();
+            let (Some(before), Some(rest)) =
+                (membership.url.get(..membership.path_start), membership.url.get(membership.path_start..))
+            else {
+                continue;
+            };
+            if rest.split('?').next() == Some(path)
+                && let Some((_, authority)) = before.split_once("://")
+            {
+                if authority == own {
+                    hosts.named.insert(0, authority.to_owned());
+                    return hosts;
+                }
+                if hosts.named.len() <= HOSTS_MAX && !hosts.named.iter().any(|known| known == authority) {
+                    hosts.named.push(authority.to_owned());
+                }
+            }
+        }
+    }
+    hosts
+}

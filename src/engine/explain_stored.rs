@@ -1,0 +1,162 @@
+//! What is stored under a key, as `explain` tells it: age and lifetime, and the purge that covers it.
+
+use super::Engine;
+use super::find::lifetime_of;
+use super::request::CacheableRequest;
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::entry::variants::Variants;
+use crate::invalidation::Standing;
+use crate::invalidation::barriers::Covering;
+use crate::scope::Scope;
+use crate::semantics::credentials::carries_credentials;
+use http::header::{AGE, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One stored response under the request's key.
+#[derive(Debug, Clone, Serialize)]
+pub struct StoredExplained {
+    /// Whether the request picks this variant.
+    pub picked: bool,
+    /// The status.
+    pub status: u16,
+    /// The normalised request fields that pick it.
+    pub variant: BTreeMap<String, String>,
+    /// The route that stored it.
+    pub route: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The response's fields that were weighed.
+    pub fields: BTreeMap<String, Vec<String>>,
+    /// Its age in seconds.
+    pub age_secs: u64,
+    /// For how many seconds it is fresh.
+    pub fresh_for_secs: u64,
+    /// Where that comes from.
+    pub lifetime_source: &'static str,
+    /// The length of the body as kept, in bytes.
+    pub body_bytes: usize,
+    /// What it weighs in memory, or would, in bytes.
+    pub weight_bytes: usize,
+    /// Its place in the invalidation log.
+    pub stamp: String,
+    /// What purges make of it: `clear`, `soft-purged`, `unproven` or `purged`.
+    pub standing: &'static str,
+    /// The purge that covers it, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purge: Option<PurgeExplained>,
+}
+
+/// The purge that covers a stored response. Where several do, the deepest; of those the last.
+#[derive(Debug, Clone, Serialize)]
+pub struct PurgeExplained {
+    /// Its place in the log.
+    pub stamp: String,
+    /// `hard` or `soft`.
+    pub depth: &'static str,
+    /// Which of its scopes covers the response; none where only the height of the purge is remembered.
+    pub scope: Option<ScopeExplained>,
+    /// The id of its receipt; none where no receipt of this stamp is remembered.
+    pub id: Option<String>,
+    /// When it was asked for, from the receipt.
+    pub requested_at: Option<String>,
+    /// Who asked, from the receipt.
+    pub source: Option<&'static str>,
+}
+
+/// What a purge covers.
+#[derive(Debug, Clone, Serialize)]
+pub struct ScopeExplained {
+    /// `all`, `route`, `tag`, `url` or `prefix`.
+    pub kind: &'static str,
+    /// Its name; a URL begins with `//` where it has a host, since it covers both schemes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl From<&Scope> for ScopeExplained {
+    fn from(scope: &Scope) -> Self {
+        let name = match scope {
+            Scope::All => None,
+            Scope::Route(route) => Some(route.to_string()),
+            Scope::Tag(tag) => Some(tag.to_string()),
+            Scope::Url(text) | Scope::Prefix(text) => Some(text.to_string()),
+        };
+        Self { kind: scope.label(), name }
+    }
+}
+
+impl Engine {
+    pub(super) fn explain_variants(
+        &self,
+        request: &CacheableRequest,
+        variants: Option<&Variants>,
+        now: Timestamp,
+    ) -> Vec<StoredExplained> {
+        let Some(variants) = variants else { return Vec::new() };
+        let picked = request.select(variants);
+        variants.entries().iter().map(|entry| self.explain_entry(request, entry, picked, now)).collect()
+    }
+
+    fn explain_entry(
+        &self,
+        request: &CacheableRequest,
+        entry: &Arc<Entry>,
+        picked: Option<&Arc<Entry>>,
+        now: Timestamp,
+    ) -> StoredExplained {
+        let lifetime = lifetime_of(request, entry);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let weighed = [CACHE_CONTROL, EXPIRES, DATE, AGE, VARY, ETAG, LAST_MODIFIED];
+        StoredExplained {
+            picked: picked.is_some_and(|picked| Arc::ptr_eq(picked, entry)),
+            status: entry.status().as_u16(),
+            variant: entry.variant().0.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            route: entry.membership().route.to_string(),
+            tags: entry.membership().tags.iter().map(str::to_owned).collect(),
+            fields: shown(&entry.headers(), |name| {
+                let is_asked_for = request.route.lifetime.fields.iter().any(|field| field.name() == *name);
+                weighed.contains(name) || name == "cdn-cache-control" || is_asked_for
+            }),
+            age_secs: entry.current_age(now).as_secs(),
+            fresh_for_secs: lifetime.fresh_for.as_secs(),
+            lifetime_source: lifetime.source.label(),
+            body_bytes: entry.body().at_rest().len(),
+            weight_bytes: entry.weight_bytes(),
+            stamp: entry.stamp().to_string(),
+            standing: match self.standing(request, entry) {
+                Standing::Clear => "clear",
+                Standing::SoftPurged => "soft-purged",
+                Standing::Unproven => "unproven",
+                Standing::Purged => "purged",
+            },
+            purge: self.covering(request, entry).map(|covering| self.explain_purge(&covering)),
+        }
+    }
+
+    fn explain_purge(&self, covering: &Covering) -> PurgeExplained {
+        let receipt = self.invalidation().receipt_at(covering.stamp);
+        PurgeExplained {
+            stamp: covering.stamp.to_string(),
+            depth: covering.depth.label(),
+            scope: covering.scope.as_ref().map(ScopeExplained::from),
+            id: receipt.as_ref().map(|receipt| receipt.id.clone()),
+            requested_at: receipt.as_ref().map(|receipt| receipt.requested_at.to_rfc3339()),
+            source: receipt.as_ref().map(|receipt| receipt.source.label()),
+        }
+    }
+}
+
+/// Field lines by name, where `wanted`; credentials are named but not shown.
+pub(super) fn shown(headers: &HeaderMap, wanted: impl Fn(&HeaderName) -> bool) -> BTreeMap<String, Vec<String>> {
+    let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| wanted(name)) {
+        let secret = [COOKIE, SET_COOKIE].contains(name) || carries_credentials(name);
+        let text = if secret { "(not shown)".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        fields.entry(name.to_string()).or_default().push(text.into_owned());
+    }
+    fields
+}
