@@ -49,4 +49,5 @@ mod scenarios {
     mod users;
     mod validation;
     mod variants;
+    mod waiting;
 }

@@ -206,7 +206,11 @@ fn front(config: &Config) -> Front {
     let name = config.fleet.as_ref().map_or("", |fleet| &fleet.instance);
     let Trust { proxies, scheme, .. } = &config.proxy.entrance.trust;
     let schemes = if proxies.is_empty() { Schemes::Only(scheme.clone()) } else { Schemes::Told };
-    Front { here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())), schemes }
+    Front {
+        here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())),
+        schemes,
+        request_timeout: config.request_timeout,
+    }
 }
 
 /// Ends once the instance has come so far, or is gone.

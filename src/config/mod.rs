@@ -43,6 +43,7 @@ use crate::proxy::ProxyOptions;
 use crate::store::memory::MemoryOptions;
 use crate::upstream::UpstreamOptions;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The environment variable that holds the admin token.
 pub const ADMIN_TOKEN_VARIABLE: &str = "LARDER_ADMIN_TOKEN";
@@ -58,6 +59,8 @@ pub struct Config {
     pub proxy: ProxyOptions,
     /// `[upstream]`
     pub upstream: UpstreamOptions,
+    /// `upstream.request_timeout`
+    pub request_timeout: Duration,
     /// `[memory]`
     pub memory: MemoryOptions,
     /// `limits.in_flight_bytes`, in bytes.

@@ -69,6 +69,10 @@ raw_table! {
         connect_timeout: DurationText,
         /// How long the upstream may be silent between two reads, the head of its answer included. Default: "30s".
         read_timeout: DurationText,
+        /// How long a request waits for the head of its answer, from its last byte on: tries, waits for others and for
+        /// a turn included. Then the client gets 504, or something stale that may stand in. A route's own longer
+        /// read_timeout goes before. Default: "60s".
+        request_timeout: DurationText,
         /// How long an unused connection is kept. Keep it below the upstream's own keep-alive time, or requests run
         /// into connections that are just being closed. Default: "4s".
         idle_timeout: DurationText,

@@ -6,6 +6,7 @@ use super::table::{Placed, Reader};
 use super::values::{DurationText, ShareOrSize, SizeText, Texts};
 use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence};
 use crate::admin::AdminOptions;
+use crate::engine::arrival::REQUEST_TIMEOUT_DEFAULT;
 use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
 use crate::proxy::entrance::Entrance;
@@ -94,6 +95,7 @@ impl Resolver<'_> {
             let server = Placed { value: url.clone(), place: place.clone() };
             upstream.servers = Some(Placed { value: vec![server], place });
         }
+        let request_timeout = self.timeout(upstream.request_timeout.as_ref(), REQUEST_TIMEOUT_DEFAULT);
         let upstream = self.upstream(upstream, &limits, &upstream_place)?;
         self.distinct_addresses(proxy.http, admin.listen, &upstream.servers, &upstream_place);
         Some(Config {
@@ -101,6 +103,7 @@ impl Resolver<'_> {
             rules_presence,
             proxy,
             upstream,
+            request_timeout,
             memory,
             in_flight_bytes,
             refresh,

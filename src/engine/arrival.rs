@@ -6,6 +6,7 @@ use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append
 use crate::semantics::target::Target;
 use http::uri::Scheme;
 use http::{HeaderMap, Version};
+use std::time::Duration;
 
 /// What an instance is to the requests that come to it.
 #[derive(Debug, Clone)]
@@ -14,7 +15,12 @@ pub struct Front {
     pub here: LoopToken,
     /// Which schemes its requests have.
     pub schemes: Schemes,
+    /// `upstream.request_timeout`: how long one may wait for the head of its answer.
+    pub request_timeout: Duration,
 }
+
+/// `upstream.request_timeout` where the operator does not say.
+pub const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
 
 /// Which schemes the requests of an instance have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +44,7 @@ impl Schemes {
 
 impl Default for Front {
     fn default() -> Self {
-        Self { here: LoopToken::new("unnamed"), schemes: Schemes::Told }
+        Self { here: LoopToken::new("unnamed"), schemes: Schemes::Told, request_timeout: REQUEST_TIMEOUT_DEFAULT }
     }
 }
 

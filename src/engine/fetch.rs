@@ -5,7 +5,7 @@
 
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
-use super::exchange::{ReadTimeout, allow_quiet};
+use super::exchange::{Deadline, ReadTimeout, allow_quiet};
 use super::find::Usable;
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::miss_budget::Turn;
@@ -99,7 +99,10 @@ impl Fetch {
         }
         match self.engine.turn(&self.request, &wanted).await {
             Turn::Granted(permit) => self.duty.permit = permit,
-            Turn::Refused => return self.fail(Arc::new(OriginFailure::of(Reason::MissLimit)), reply),
+            Turn::Refused => {
+                let why = self.request.over_for(Reason::MissLimit);
+                return self.fail(Arc::new(OriginFailure::of(why)), reply);
+            }
         }
         if let Some(leader) = &self.duty.leader {
             leader.begin();
@@ -114,6 +117,9 @@ impl Fetch {
                 Ok(exchange) => exchange,
                 Err(error) => return self.fail(Arc::new(OriginFailure::from(error)), reply),
             };
+            if !response.status().is_server_error() && !self.request.route.lifetime.is_failure(response.status()) {
+                self.engine.has_answered(&self.request);
+            }
             #[cfg(test)]
             let stamp =
                 if deliberate_fault::is_on(Fault::LateStamp) { self.engine.invalidation().applied() } else { stamp };
@@ -184,6 +190,9 @@ impl Fetch {
         if let Some(timeout) = self.request.route.read_timeout {
             fetch.extensions_mut().insert(ReadTimeout(timeout));
         }
+        let deadline = self.request.deadline.map(Deadline::At);
+        let patience = Deadline::AfterUpload(self.engine.patience(Some(&self.request.route)));
+        fetch.extensions_mut().insert(deadline.unwrap_or(patience));
         let requested_at = self.engine.now();
         let mut response = self.engine.origin().fetch(fetch).await?;
         self.request.route.to_origin.map_back(&self.request.target, response.headers_mut());
@@ -228,6 +237,7 @@ impl Fetch {
     // Whoever asked may have gone by the time of each `reply.send`; those who share the fetch have been told before.
 
     fn fail(self, failure: Arc<OriginFailure>, reply: oneshot::Sender<Fetched>) {
+        self.engine.has_failed(&self.request, &failure);
         self.announce(Announcement::Shared(Flown::Failed(Arc::clone(&failure))));
         drop(reply.send(Fetched::Failed(failure)));
     }
@@ -253,8 +263,9 @@ impl Fetch {
         // A failure says nothing of what the key's answers are once the origin is well.
         let has_failed = status.is_server_error() && shareability != Shareability::Shared;
         if has_failed {
-            let failure = OriginFailure::of_answer(status, headers);
-            self.announce(Announcement::Shared(Flown::Failed(Arc::new(failure))));
+            let failure = Arc::new(OriginFailure::of_answer(status, headers));
+            self.engine.has_failed(&self.request, &failure);
+            self.announce(Announcement::Shared(Flown::Failed(failure)));
         }
         let draft = match verdict {
             Verdict::Store(draft) => draft,

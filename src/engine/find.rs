@@ -57,7 +57,10 @@ impl Ask {
     pub(super) fn stands_in(&self, failure: &OriginFailure) -> bool {
         match &self.stored {
             Some((_, OnOriginFailure::ServeStale)) => true,
-            Some((_, OnOriginFailure::ServeStaleWhenUnreachable)) => failure.status.is_none(),
+            // An origin that is slow can be reached.
+            Some((_, OnOriginFailure::ServeStaleWhenUnreachable)) => {
+                failure.status.is_none() && failure.reason != Reason::CoalesceWaitOver
+            }
             Some((_, OnOriginFailure::Fail(_))) | None => false,
         }
     }

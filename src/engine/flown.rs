@@ -54,6 +54,15 @@ impl OriginFailure {
         Self { reason, status: None, retry_after: None, cause: None }
     }
 
+    /// Why something stale is served in its place.
+    pub(super) fn stands_in_as(&self) -> Reason {
+        match self.reason {
+            Reason::MissLimit | Reason::CoalesceWaitOver => self.reason,
+            _ if self.status.is_some() => Reason::StaleIfError,
+            _ => Reason::StaleOnDisconnect,
+        }
+    }
+
     /// An answer that says no more than that the origin failed.
     pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap) -> Self {
         let retry_after = headers.get(RETRY_AFTER).cloned();

@@ -63,7 +63,7 @@ impl Engine {
         if self.stands_in_at_once(request, wanted) {
             return Turn::Refused;
         }
-        match timeout(request.route.coalesce_wait, budget.acquire_owned()).await {
+        match timeout(request.at_most(request.route.coalesce_wait), budget.acquire_owned()).await {
             Ok(Ok(permit)) => Turn::Granted(Some(permit)),
             Ok(Err(_)) | Err(_) => Turn::Refused,
         }

@@ -35,6 +35,7 @@ mod respond;
 mod serve;
 pub mod shared;
 pub mod unattended;
+mod waiting;
 mod write_budget;
 mod written;
 
@@ -47,8 +48,8 @@ use crate::scope::RouteName;
 use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
+use crate::store::key_memory::KeyMemory;
 use crate::store::memory::MemoryTier;
-use crate::store::uncacheable::UncacheableKeys;
 use arc_swap::ArcSwap;
 use arrival::Front;
 use course::Course;
@@ -76,8 +77,8 @@ use tokio::time::timeout;
 use unattended::Unattended;
 use write_budget::WriteBudgets;
 
-/// How many uncacheable keys are remembered.
-const UNCACHEABLE_KEYS_MAX: usize = 65_536;
+/// How many uncacheable keys are remembered, and how many whose origin fails.
+const REMEMBERED_KEYS_MAX: usize = 65_536;
 
 /// How long what was cut off may take to invalidate what it may have changed.
 const CUT_OFF_MAX: Duration = Duration::from_secs(2);
@@ -213,7 +214,8 @@ pub struct Engine {
     /// Locked while rules are replaced, and by calls of the admin API.
     earlier_rules: ArcSwap<EarlierRules>,
     flights: Arc<Flights<Flown>>,
-    uncacheable: UncacheableKeys,
+    uncacheable: KeyMemory<Reason>,
+    failing: KeyMemory<Arc<OriginFailure>>,
     miss_budgets: MissBudgets,
     hot_keys: HotKeys,
     refresh: RefreshOptions,
@@ -238,7 +240,8 @@ impl Engine {
             rules: ArcSwap::from_pointee(parts.rules.numbered(1)),
             earlier_rules: ArcSwap::default(),
             flights: Flights::new(),
-            uncacheable: UncacheableKeys::new(UNCACHEABLE_KEYS_MAX),
+            uncacheable: KeyMemory::new(REMEMBERED_KEYS_MAX),
+            failing: KeyMemory::new(REMEMBERED_KEYS_MAX),
             miss_budgets: MissBudgets::default(),
             hot_keys: HotKeys::new(parts.refresh.hot_keys),
             refresh: parts.refresh,
@@ -313,7 +316,7 @@ impl Engine {
         &self.flights
     }
 
-    fn uncacheable(&self) -> &UncacheableKeys {
+    fn uncacheable(&self) -> &KeyMemory<Reason> {
         &self.uncacheable
     }
 

@@ -5,7 +5,7 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::admit::Draft;
-use super::exchange::{ReadTimeout, allow_quiet};
+use super::exchange::{Deadline, ReadTimeout, allow_quiet};
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
 use super::outcome::{Decision, Outcome};
@@ -27,7 +27,7 @@ use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
-use http::header::HOST;
+use http::header::{HOST, UPGRADE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -104,6 +104,11 @@ const fn may_have_acted(reason: Reason) -> bool {
 impl Passing {
     async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
         let target = &self.target;
+        // Another protocol has no head of an answer that would be worth waiting for.
+        if !request.headers().contains_key(UPGRADE) {
+            let patience = self.engine.patience(self.bypass.route.as_deref());
+            request.extensions_mut().insert(Deadline::AfterUpload(patience));
+        }
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let Some(route) = &self.bypass.route else {
             *request.uri_mut() = super::origin_form(path)?;

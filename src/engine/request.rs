@@ -19,6 +19,7 @@ use crate::semantics::vary::{VariantKey, Vary, is_best_language};
 use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, RANGE};
 use http::{Extensions, HeaderMap, HeaderName, Method};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Whether a request may share a fetch with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub(super) struct CacheableRequest {
     pub(super) directives: RequestDirectives,
     /// What the connection attached; passed on to the origin's client.
     pub(super) extensions: Extensions,
+    /// Until when the head of its answer is waited for; none as long as nothing is waited for.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl CacheableRequest {
@@ -77,7 +80,7 @@ impl CacheableRequest {
         let target = route.keyed_target(target);
         let key = route.primary_key(&target, &headers);
         let (method, directives) = (Method::GET, RequestDirectives::default());
-        Self { method, target, route, rules, key, headers, directives, extensions: Extensions::new() }
+        Self { method, target, route, rules, key, headers, directives, extensions: Extensions::new(), deadline: None }
     }
 
     /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
@@ -274,6 +277,7 @@ impl CacheableRequest {
             headers: Arc::clone(&self.headers),
             directives: RequestDirectives::default(),
             extensions: Extensions::new(),
+            deadline: None,
         }
     }
 }

@@ -106,11 +106,7 @@ fn instead_of(
     now: Timestamp,
 ) -> Answer {
     let Some((entry, _)) = &ask.stored else { return failed(request, failure, status) };
-    let why = match failure {
-        OriginFailure { reason: Reason::MissLimit, .. } => Reason::MissLimit,
-        OriginFailure { status: Some(_), .. } => Reason::StaleIfError,
-        _ => Reason::StaleOnDisconnect,
-    };
+    let why = failure.stands_in_as();
     let lifetime = lifetime_of(request, entry);
     let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
     let forward_status = failure.status.map(|status| status.as_u16());

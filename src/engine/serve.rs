@@ -22,6 +22,8 @@ use crate::stamp::Stamp;
 use http::Method;
 use http::header::RANGE;
 use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
 
 /// How often a request joins a shared fetch before it goes on its own.
 const ROUNDS_MAX: u32 = 3;
@@ -45,11 +47,13 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> An
             respond::usable(&request, &usable, now)
         }
         // Boxed, so that a hit does not carry the room that a miss needs.
-        found => Box::pin(serve_or_ask(engine, Arc::new(request), found)).await,
+        found => Box::pin(serve_or_ask(engine, request, found)).await,
     }
 }
 
-async fn serve_or_ask(engine: &Arc<Engine>, request: Arc<CacheableRequest>, mut found: Found) -> Answer {
+async fn serve_or_ask(engine: &Arc<Engine>, mut request: CacheableRequest, mut found: Found) -> Answer {
+    request.deadline = Some(Instant::now() + engine.patience(Some(&request.route)));
+    let request = Arc::new(request);
     let mut variant = None;
     for round in 0.. {
         let ask = match found {
@@ -63,6 +67,10 @@ async fn serve_or_ask(engine: &Arc<Engine>, request: Arc<CacheableRequest>, mut 
         };
         if request.directives.only_if_cached {
             return respond::only_if_cached(&request, &ask);
+        }
+        if let Some(usable) = engine.stand_in_for_failing(&request, &ask) {
+            refresh(engine, &request, &usable.entry, usable.why);
+            return respond::usable(&request, &usable, engine.now());
         }
         match choose(engine, &request, &ask, variant.take(), round).await {
             Part::Fetch(leader) => return fetch(engine, &request, ask, leader).await,
@@ -91,7 +99,7 @@ async fn choose(
     let known = variant.or_else(|| ask.stored.as_ref().map(|(entry, _)| entry.variant().clone()));
     match join(engine, request, known.as_ref()) {
         Role::Leader(leader) => Part::Fetch(Some(leader)),
-        Role::Follower(follower) => follow(engine, request, follower).await,
+        Role::Follower(follower) => follow(engine, request, ask, follower).await,
     }
 }
 
@@ -160,10 +168,17 @@ impl Engine {
     }
 }
 
-async fn follow(engine: &Engine, request: &CacheableRequest, mut follower: Follower<Flown>) -> Part {
+async fn follow(engine: &Engine, request: &CacheableRequest, ask: &Ask, mut follower: Follower<Flown>) -> Part {
     let stamp = follower.stamp();
-    let Ok(announcement) = tokio::time::timeout(request.route.coalesce_wait, follower.announcement()).await else {
-        return Part::Fetch(None);
+    let wait = request.at_most(request.route.coalesce_wait);
+    let Ok(announcement) = timeout(wait, follower.announcement()).await else {
+        let failure = Arc::new(OriginFailure::of(request.over_for(Reason::CoalesceWaitOver)));
+        let ends = failure.reason == Reason::UpstreamTimeout || engine.stands_in_at_once_for(request, ask, &failure);
+        if !ends {
+            return Part::Fetch(None);
+        }
+        engine.has_failed(request, &failure);
+        return Part::Take(Fetched::Failed(failure));
     };
     match announcement {
         Announcement::Shared(Flown::Streaming(response)) => take_stream(engine, request, stamp, response),
@@ -204,10 +219,31 @@ async fn fetch(
 ) -> Answer {
     let wanted = wanted(request, &ask);
     let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, duty: Duty::of(leader) };
-    let fetched = fetch.begin().await;
+    let fetched = match wait(engine, request, &ask, fetch.begin()).await {
+        Ok(fetched) => fetched,
+        Err(failure) => return respond::fetched(engine, request, &ask, Fetched::Failed(failure), Sharer::Leader),
+    };
     // A task that ended without a word has panicked, and the panic is in the log.
     let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::of(Reason::LeaderGone))));
     respond::fetched(engine, request, &ask, fetched, Sharer::Leader)
+}
+
+/// Waits for a fetch; only so long as a follower would where something stale may stand in. The fetch goes on.
+async fn wait(
+    engine: &Engine,
+    request: &CacheableRequest,
+    ask: &Ask,
+    fetched: oneshot::Receiver<Fetched>,
+) -> Result<Result<Fetched, oneshot::error::RecvError>, Arc<OriginFailure>> {
+    let slow = OriginFailure::of(Reason::CoalesceWaitOver);
+    if !engine.stands_in_at_once_for(request, ask, &slow) {
+        return Ok(fetched.await);
+    }
+    timeout(request.at_most(request.route.coalesce_wait), fetched).await.map_err(|_| {
+        let slow = Arc::new(slow);
+        engine.has_failed(request, &slow);
+        slow
+    })
 }
 
 pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {

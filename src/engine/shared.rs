@@ -111,7 +111,12 @@ impl Engine {
             return None;
         }
         let may_share = |stamp| self.may_share(request, UnderWay { stamp, progress: Progress::Begun, said: None });
-        Some(shared.leases.claim(leader.key(), leader.stamp(), request.route.coalesce_wait, may_share).await)
+        Some(
+            shared
+                .leases
+                .claim(leader.key(), leader.stamp(), request.at_most(request.route.coalesce_wait), may_share)
+                .await,
+        )
     }
 
     /// Has an entry written to the shared tier, for as long as it can be of use.

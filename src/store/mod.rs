@@ -1,11 +1,11 @@
 //! Where entries are kept: in the memory of this process, and in the Redis that all instances share.
 
 pub mod codec;
+pub mod key_memory;
 pub mod memory;
 mod memory_as_tier;
 pub mod redis;
 pub mod tier;
 #[cfg(test)]
 mod tier_contract;
-pub mod uncacheable;
 pub mod write_behind;

@@ -1,11 +1,10 @@
-//! Keys lately found uncacheable: their requests go on at once instead of waiting for one another.
+//! What was found out about keys a short while ago: that their answers are for one user each, or that the origin fails.
 //!
 //! Bounded in bytes, since keys are as long as clients make them; what is forgotten early costs some waiting, never a
 //! wrong answer.
 
 use crate::clock::Timestamp;
 use crate::key::PrimaryKey;
-use crate::semantics::reason::Reason;
 use ahash::RandomState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
@@ -17,27 +16,27 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 /// What a key of usual length takes; a longer one counts for several.
 const KEY_BYTES_TYPICAL: u64 = 256;
 
-/// A bounded memory of uncacheable keys.
-pub struct UncacheableKeys {
-    keys: Cache<PrimaryKey, Remembered, ByKeyBytes, RandomState>,
+/// A bounded memory of something small about keys.
+pub struct KeyMemory<V> {
+    keys: Cache<PrimaryKey, Remembered<V>, ByKeyBytes, RandomState>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Remembered {
-    why: Reason,
+#[derive(Debug, Clone)]
+struct Remembered<V> {
+    what: V,
     until: Timestamp,
 }
 
 #[derive(Debug, Clone)]
 struct ByKeyBytes;
 
-impl Weighter<PrimaryKey, Remembered> for ByKeyBytes {
-    fn weight(&self, key: &PrimaryKey, _: &Remembered) -> u64 {
+impl<V> Weighter<PrimaryKey, Remembered<V>> for ByKeyBytes {
+    fn weight(&self, key: &PrimaryKey, _: &Remembered<V>) -> u64 {
         (key.as_bytes().len() as u64).max(KEY_BYTES_TYPICAL)
     }
 }
 
-impl UncacheableKeys {
+impl<V: Clone> KeyMemory<V> {
     /// An empty memory of at most `keys_max` keys of usual length (256 bytes and fewer).
     #[must_use]
     pub fn new(keys_max: usize) -> Self {
@@ -52,31 +51,31 @@ impl UncacheableKeys {
         Self { keys: Cache::with_options(options, ByKeyBytes, RandomState::new(), DefaultLifecycle::default()) }
     }
 
-    /// Remembers a key and why.
-    pub fn remember(&self, key: &PrimaryKey, why: Reason, now: Timestamp) {
-        self.keys.insert(key.clone(), Remembered { why, until: now.saturating_add(REMEMBERED_FOR) });
+    /// Remembers this about a key, in place of what was.
+    pub fn remember(&self, key: &PrimaryKey, what: V, now: Timestamp) {
+        self.keys.insert(key.clone(), Remembered { what, until: now.saturating_add(REMEMBERED_FOR) });
     }
 
-    /// Forgets a key: it was stored after all.
+    /// Forgets a key: it is so no more.
     pub fn forget(&self, key: &PrimaryKey) {
         self.keys.remove(key);
     }
 
-    /// Why a key was found uncacheable, if it was lately.
+    /// What was found out about a key, if anything was lately.
     #[must_use]
-    pub fn recall(&self, key: &PrimaryKey, now: Timestamp) -> Option<Reason> {
+    pub fn recall(&self, key: &PrimaryKey, now: Timestamp) -> Option<V> {
         let remembered = self.keys.get(key)?;
         if now < remembered.until {
-            return Some(remembered.why);
+            return Some(remembered.what);
         }
         self.keys.remove_if(key, |found| found.until <= now);
         None
     }
 }
 
-impl std::fmt::Debug for UncacheableKeys {
+impl<V> std::fmt::Debug for KeyMemory<V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UncacheableKeys").field("keys", &self.keys.len()).finish()
+        f.debug_struct("KeyMemory").finish_non_exhaustive()
     }
 }
 
@@ -84,6 +83,7 @@ impl std::fmt::Debug for UncacheableKeys {
 mod tests {
     use super::*;
     use crate::key::{KeyBuilder, KeyPart};
+    use crate::semantics::reason::Reason;
 
     const NOW: Timestamp = Timestamp::from_secs(1000);
 
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_key_is_recalled_with_its_reason_until_its_time_is_over() {
-        let keys = UncacheableKeys::new(100);
+        let keys = KeyMemory::new(100);
         keys.remember(&key("/cart"), Reason::ResponsePrivate, NOW);
         assert_eq!(keys.recall(&key("/cart"), NOW), Some(Reason::ResponsePrivate));
         assert_eq!(keys.recall(&key("/other"), NOW), None);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_key_that_was_stored_after_all_is_forgotten() {
-        let keys = UncacheableKeys::new(100);
+        let keys = KeyMemory::new(100);
         keys.remember(&key("/cart"), Reason::SetCookie, NOW);
         keys.forget(&key("/cart"));
         assert_eq!(keys.recall(&key("/cart"), NOW), None);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn any_number_of_keys_of_any_length_stays_within_the_bound() {
-        let keys = UncacheableKeys::new(64);
+        let keys = KeyMemory::new(64);
         for number in 0..10_000 {
             let length = 1 + number * 7 % 9000;
             keys.remember(&key(&format!("/{number}/{}", "x".repeat(length))), Reason::ResponseNoStore, NOW);
