@@ -168,6 +168,21 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// What a fetch that began at `stamp` and brought this response, or a later one, has stored, where the request may
+    /// take it.
+    fn stored_of(&self, request: &CacheableRequest, stamp: Stamp, response: &Streaming) -> Option<Arc<Entry>> {
+        let variants = self.memory().peek(&request.key)?;
+        let entry = request.select(&variants)?;
+        let suits = entry.stamp() >= stamp
+            && entry.policy().received_at >= response.policy.received_at
+            && entry.part().is_none()
+            && self.standing(request, entry) == Standing::Clear
+            && self.takes_entry(request, entry);
+        suits.then(|| Arc::clone(entry))
+    }
+}
+
 async fn follow(engine: &Engine, request: &CacheableRequest, ask: &Ask, mut follower: Follower<Flown>) -> Part {
     let stamp = follower.stamp();
     let wait = request.at_most(request.route.coalesce_wait);
@@ -206,8 +221,12 @@ fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, respon
     }
     match response.body.reader() {
         Some(reader) => Part::Take(Fetched::Streaming { headers: response.headers.clone(), response, reader }),
-        // Its beginning is gone: what came of it is found, or fetched anew.
-        None => Part::LookAgain(None),
+        // Its beginning is gone. What came of it is taken from where it was stored, also by those who would not take
+        // just any stored answer but wait for this one; else it is fetched anew.
+        None => match engine.stored_of(request, stamp, &response) {
+            Some(entry) => Part::Take(Fetched::Confirmed(entry, response.status)),
+            None => Part::LookAgain(None),
+        },
     }
 }
 
