@@ -13,12 +13,20 @@ pub(crate) enum Fault {
     EpochIgnored,
     /// Invariant 1: an instance that is cut off goes on as if it were not.
     AlwaysCurrent,
+    /// Invariant 1: what is stored is judged by what it was stored with alone, whatever the rules say since.
+    RulesForgotten,
+    /// Invariant 1: the exchange of a write ends with its client, and invalidates nothing.
+    WriteEndsWithClient,
+    /// Invariant 1: of an event that names many, the last are not purged.
+    ListIsCut,
     /// Invariant 2: every request leads a fetch of its own.
     NobodyFollows,
     /// Invariant 2: every instance's claim to a fetch succeeds.
     EveryClaimWins,
     /// Invariant 4: an answer that is private is stored like any other.
     PrivateIsStored,
+    /// Invariant 4: who waits for a fetch gets its answer, though the origin wants to be asked each time.
+    UnaskedIsShared,
     /// Invariant 5: a look-up in Redis has no deadline worth the name.
     NoDeadline,
     /// Invariant 5: however often Redis fails, requests go on waiting for it.

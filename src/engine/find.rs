@@ -6,6 +6,8 @@ use super::fetch::Wanted;
 use super::flown::OriginFailure;
 use super::request::{CacheableRequest, CookieStanding};
 use crate::clock::Timestamp;
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::barriers::Covering;
@@ -139,6 +141,10 @@ impl Engine {
     /// Whether a purge covers what was fetched for a request at `stamp`, by the route and the tags that the request's rules
     /// give it, and all rules that were in force since then.
     pub(super) fn standing_by_rules(&self, request: &CacheableRequest, stamp: Stamp) -> Standing {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::RulesForgotten) {
+            return Standing::Clear;
+        }
         let by = |membership: &Membership<'_>| self.invalidation().standing(stamp, membership);
         let standing = self.by_rules(request, stamp, by).into_iter().fold(Standing::Clear, Standing::max);
         // Read after the sets: one that is forgotten in between has been asked.

@@ -5,6 +5,8 @@
 //! and at the end of the instance it is waited for no longer than what is under way. Work that may not go on is told so,
 //! and then does what its unknown outcome asks for.
 
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -41,6 +43,10 @@ impl Unattended {
         let patience = Patience { unattended: Arc::clone(self), client: Some(client), place: None };
         let under_way = UnderWay::begun(Arc::clone(self));
         let work = work(patience);
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::WriteEndsWithClient) {
+            return work.await;
+        }
         // Boxed, since a task moves its future more than once, and this one is large.
         let task = tokio::spawn(Box::pin(async move {
             let done = work.await;

@@ -3,6 +3,8 @@
 use super::RuleSet;
 use super::tag_template::TagTemplate;
 use super::url_scopes::{hosts, prefix_scope, url_scopes};
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Depth, Scope, Tag};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -157,6 +159,10 @@ impl Event {
             combinations = longer.collect();
         }
         let text = |values: &BTreeMap<&str, String>| template.text(|name| values.get(name).map(String::as_str));
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::ListIsCut) {
+            combinations.truncate(1_000);
+        }
         let lacks = |name: &&str| self.fields.get(*name).is_none_or(|field| field.whole == Whole::No);
         Ok(Filled {
             texts: combinations.iter().filter_map(text).collect(),

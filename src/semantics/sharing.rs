@@ -7,6 +7,8 @@ use super::policy::ResponsePolicy;
 use super::reason::Reason;
 use super::reuse::{Judgement, Validity, judge};
 use crate::clock::Timestamp;
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 
 /// Whether a request may take what another one fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,10 @@ pub fn shareability(
     presented: &RequestDirectives,
     now: Timestamp,
 ) -> Shareability {
+    #[cfg(test)]
+    if deliberate_fault::is_on(Fault::UnaskedIsShared) {
+        return Shareability::Shared;
+    }
     match judge(answer, lifetime, Validity::ByAge, presented, now) {
         Judgement::Fresh { .. } => Shareability::Shared,
         Judgement::StaleAccepted { .. } | Judgement::StaleWhileRevalidate { .. } => {

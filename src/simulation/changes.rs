@@ -18,7 +18,10 @@ use tokio::time::{sleep, timeout};
 const MANY: u64 = 1_500;
 
 /// After so long, an exchange whose client has left is over, and so are the waits for the log that follow it.
-const ABANDONED_ENDS: Duration = Duration::from_secs(30);
+const ABANDONED_ENDS: Duration = Duration::from_secs(10);
+
+/// Writers who leave do so within this time, most of them before their answer.
+const WRITERS_STAY: Duration = Duration::from_millis(200);
 
 impl World {
     fn versioned_path(&self) -> &'static str {
@@ -59,7 +62,7 @@ impl World {
         let (engine, ledger, life) = (Arc::clone(&instance.engine), Arc::clone(&self.ledger), instance.life);
         let number = self.writes;
         self.writes += 1;
-        let patience = self.patience().min(self.patience());
+        let patience = if self.dice.below(2) == 0 { self.dice.up_to(WRITERS_STAY) } else { END };
         ledger.note(&format!("write {number} of {path} through {at}"));
         let mut request = request(Method::PUT, path);
         request.headers_mut().insert(WRITE, HeaderValue::from(number));
@@ -76,6 +79,8 @@ impl World {
                 sleep(ABANDONED_ENDS).await;
             }
             ledger.write_ended((at, life), path, number);
+            let asked = ledger.asked((at, life), path, "user-0");
+            super::read(&engine, &ledger, &asked, END).await;
         });
     }
 
