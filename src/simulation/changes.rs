@@ -2,7 +2,7 @@
 
 use super::origin::{LYING, WRITE};
 use super::rules::CHANGED;
-use super::{END, PATHS, VERSIONED, World, context, request};
+use super::{END, PATHS, PRODUCTS, World, context, request};
 use crate::engine::Handler;
 use crate::events::{EventSource, Intake, Taken};
 use crate::invalidation::PurgeOptions;
@@ -25,7 +25,8 @@ const WRITERS_STAY: Duration = Duration::from_millis(200);
 
 impl World {
     fn versioned_path(&self) -> &'static str {
-        PATHS[usize::try_from(self.dice.below(VERSIONED)).expect("few paths")]
+        let versioned = if self.has_losses { PRODUCTS } else { PRODUCTS + 1 };
+        PATHS[usize::try_from(self.dice.below(versioned)).expect("few paths")]
     }
 
     /// The shop changes something, and then has it purged: by the tag or the route that the rules in force give it.
@@ -57,7 +58,8 @@ impl World {
 
     /// A client writes through Larder, and may leave before the answer.
     pub(super) fn write_through(&mut self) {
-        let (path, at) = (self.versioned_path(), self.any());
+        let path = PATHS[usize::try_from(self.dice.below(PRODUCTS)).expect("few paths")];
+        let at = self.any();
         let instance = &self.instances[at];
         let (engine, ledger, life) = (Arc::clone(&instance.engine), Arc::clone(&self.ledger), instance.life);
         let number = self.writes;

@@ -147,7 +147,10 @@ impl Ledger {
         let version = self.write(path);
         self.note(&format!("write {number}: {path} is {version} now"));
         let mut state = self.state();
-        state.committed.insert(number, version);
+        // Where the log can't be reached, what a write invalidates is only as good as its instance's own memory.
+        if state.calm_from.is_some() {
+            state.committed.insert(number, version);
+        }
         state.restless.insert(path.to_owned(), Instant::now() + AFTERMATH);
     }
 
