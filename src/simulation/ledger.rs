@@ -12,6 +12,9 @@ use tokio::time::Instant;
 /// After trouble it takes so long at most until every lease and every wait of before is over.
 const AFTERMATH: Duration = Duration::from_secs(20);
 
+/// How long a purge takes to reach every instance, while nothing is wrong.
+const PURGE_SPREADS: Duration = Duration::from_millis(500);
+
 /// The truth of one simulation.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -120,7 +123,12 @@ impl Ledger {
         *state.purges.entry(path.to_owned()).or_default() += 1;
         let version = state.versions.entry(path.to_owned()).or_default();
         *version += 1;
-        *version
+        let version = *version;
+        // Until all have applied the purge that follows, who has asks beside who has not.
+        let until = Instant::now() + PURGE_SPREADS;
+        let restless = state.restless.entry(path.to_owned()).or_insert(until);
+        *restless = until.max(*restless);
+        version
     }
 
     /// An instance has acknowledged the purge for a version.
