@@ -73,7 +73,8 @@ const RULES: &str = "[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1h\"\nor
                      ttl_by_status = { \"302\" = \"1h\", \"404\" = \"1h\" }\ncompress = false\n";
 
 /// Fields that Larder may add or change on any answer, and those that describe one connection's framing.
-const MAY_DIFFER: [&str; 6] = ["age", "cache-status", "via", "connection", "transfer-encoding", "content-length"];
+const MAY_DIFFER: [&str; 7] =
+    ["age", "cache-status", "via", "x-request-id", "connection", "transfer-encoding", "content-length"];
 
 /// As [`ask`], but asks again while the answer is shared with the request before, whose own is still being stored.
 async fn ask_once_stored(address: SocketAddr, request: &Request) -> Response {

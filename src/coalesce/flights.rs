@@ -42,7 +42,7 @@ struct Word<H> {
 }
 
 /// A flight under way, as who might join it sees it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct UnderWay<'a, H> {
     /// The log position when it was called for.
     pub stamp: Stamp,

@@ -111,14 +111,14 @@ pub(super) fn join(
 ) -> super::request::FlightRole {
     engine.flights().join(
         &request.flight_key(variant),
-        |flight| engine.may_share(request, flight),
+        |flight| engine.may_share(request, &flight),
         || engine.invalidation().applied(),
     )
 }
 
 impl Engine {
     /// Whether what a fetch under way brings may answer this request, too.
-    pub(super) fn may_share(&self, request: &CacheableRequest, flight: UnderWay<'_, Flown>) -> bool {
+    pub(super) fn may_share(&self, request: &CacheableRequest, flight: &UnderWay<'_, Flown>) -> bool {
         #[cfg(test)]
         if deliberate_fault::is_on(Fault::NobodyFollows) {
             return false;

@@ -110,7 +110,7 @@ impl Engine {
         if !matches!(wanted, Wanted::Whole | Wanted::Validation(..)) {
             return None;
         }
-        let may_share = |stamp| self.may_share(request, UnderWay { stamp, progress: Progress::Begun, said: None });
+        let may_share = |stamp| self.may_share(request, &UnderWay { stamp, progress: Progress::Begun, said: None });
         Some(
             shared
                 .leases

@@ -47,7 +47,8 @@ impl World {
                 && is_promise
             {
                 ledger.promise(number, path, version);
-                if receipt.pending.is_empty() {
+                // An instance that is cut off asks the origin, and this origin confirms what the purge was about.
+                if receipt.pending.is_empty() && path != LYING {
                     ledger.promise_everywhere(path, version);
                 }
                 ledger.note(&format!("{path} {version}: applied {:?}, pending {:?}", receipt.applied, receipt.pending));

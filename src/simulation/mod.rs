@@ -131,13 +131,12 @@ impl World {
 
     async fn step(&mut self) {
         match self.dice.below(100) {
-            0..47 => self.read(),
             47..62 => self.crowd(),
             62..72 => self.write_and_purge(),
             72..77 if self.is_eventful => self.write_through(),
             77..79 if self.is_eventful => self.write_many(),
-            79..82 if self.is_eventful => self.reload_rules(),
-            72..82 => self.read(),
+            79..82 if self.is_eventful && !self.has_rebirths => self.reload_rules(),
+            0..47 | 72..82 => self.read(),
             82..88 => self.make_trouble(),
             88..94 => self.mend(),
             _ => sleep(self.dice.up_to(Duration::from_secs(8))).await,
@@ -202,7 +201,7 @@ impl World {
             2 if self.has_losses => self.redis.restart_empty(),
             3 if self.has_losses => self.redis.restart_keeping(),
             4 if self.has_rebirths => {
-                self.instances[number] = self.nursery.instance(number, instance.life + 1, self.edition)
+                self.instances[number] = self.nursery.instance(number, instance.life + 1, self.edition);
             }
             5 => instance.clock.jump(i64::try_from(self.dice.below(20_000)).expect("it is small") - 10_000),
             6 => {

@@ -116,7 +116,7 @@ fn what_an_operator_says_of_lifetimes_is_resolved() {
     let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(rules.warnings.is_empty());
     let rule = &rules.rule_set.routes()[0].lifetime;
-    assert_eq!(rule.max_ttl, Some(Duration::from_secs(3600)));
+    assert_eq!(rule.max_ttl, Some(Duration::from_hours(1)));
     assert_eq!(rule.ignore, [IgnoredDirective::NoCache, IgnoredDirective::Private]);
     assert_eq!(rule.stale_if_error_on, [StatusCode::TOO_MANY_REQUESTS, StatusCode::INTERNAL_SERVER_ERROR]);
     assert_eq!(rule.fields, [LifetimeField::XAccelExpires, LifetimeField::SurrogateControl]);

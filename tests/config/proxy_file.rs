@@ -35,7 +35,7 @@ fn with_the_least_every_default_is_filled_in() {
     assert_eq!(config.upstream.servers, ["http://127.0.0.1:8000/"]);
     assert_eq!(config.upstream.connect_timeout, Duration::from_secs(1));
     assert_eq!(config.upstream.read_timeout, Duration::from_secs(30));
-    assert_eq!(config.request_timeout, Duration::from_secs(60));
+    assert_eq!(config.request_timeout, Duration::from_mins(1));
     assert_eq!(config.upstream.idle_timeout, Duration::from_secs(4));
     assert_eq!(config.upstream.idle_connections_max, 128);
     let (seconds, eject) = (Duration::from_secs(10), config.upstream.eject);
@@ -99,7 +99,7 @@ fn every_key_reaches_its_option() {
     assert_eq!(config.upstream.servers, ["http://a:1/", "http://b.example/"]);
     assert_eq!(config.upstream.connect_timeout, Duration::from_millis(250));
     assert_eq!(config.upstream.read_timeout, Duration::from_secs(90));
-    assert_eq!(config.request_timeout, Duration::from_secs(120));
+    assert_eq!(config.request_timeout, Duration::from_mins(2));
     assert_eq!(config.upstream.idle_timeout, Duration::from_secs(9));
     assert_eq!(config.upstream.idle_connections_max, 7);
     let eject = config.upstream.eject;

@@ -192,6 +192,13 @@ pub(crate) const KNOWN: &[Known] = &[
         example: || Case { expires: vec![DateText::imf(60)], others: vec![("pragma", "no-cache")], ..Case::with(&[]) },
     },
     Known {
+        name: "response-pragma-alone",
+        clause: "RFC 9111 section 5.4 leaves it open: where nothing else says how long, it is a lifetime of zero here",
+        applies: |case| case.has("pragma") && case.members.is_empty() && case.expires.is_empty(),
+        effects: &[OnlyLarderStores, LarderLess],
+        example: || Case { status: 302, others: vec![("pragma", "no-cache")], ..Case::with(&[]) },
+    },
+    Known {
         name: "heuristic-bound",
         clause: "RFC 9111 section 4.2.2 leaves the bound of a heuristic to the cache: here a day",
         applies: |case| {

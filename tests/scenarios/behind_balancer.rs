@@ -33,25 +33,26 @@ fn force_https(scenario: &Scenario, path: &str) {
 
 /// A GET over HTTP/2, as status, Cache-Status and X-Request-Id.
 async fn over_http2(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
-    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let stream = tokio::net::TcpStream::connect(address).await.expect("Larder listens");
     let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-    let (mut sender, connection) = within("the HTTP/2 handshake", handshake).await.unwrap();
+    let (mut sender, connection) = within("the HTTP/2 handshake", handshake).await.expect("a handshake");
     tokio::spawn(connection);
     let mut request = hyper::Request::get(format!("http://shop.test{path}"));
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    let sent = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap());
-    let response = within("the answer", sent).await.unwrap();
-    let value = |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let sent = sender.send_request(request.body(Empty::<Bytes>::new()).expect("a request"));
+    let response = within("the answer", sent).await.expect("an answer");
+    let value =
+        |name: &str| response.headers().get(name).map_or("", |value| value.to_str().expect("it is text")).to_owned();
     let facts = (response.status().as_u16(), value("cache-status"), value("x-request-id"));
-    within("the body", response.into_body().collect()).await.unwrap();
+    within("the body", response.into_body().collect()).await.expect("a body");
     facts
 }
 
 /// A GET from another loopback address.
 async fn get_from(scenario: &Scenario, source: &str, path: &str) -> Response {
-    let mut client = Client::connect_from(source.parse().unwrap(), scenario.running.data_address).await;
+    let mut client = Client::connect_from(source.parse().expect("an address"), scenario.running.data_address).await;
     client.send(&get(path)).await;
     client.response().await
 }
@@ -205,7 +206,7 @@ async fn waiters_of_one_fetch_share_no_answer_that_varies_by_their_address() {
     let sources = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
     let mut clients = Vec::new();
     for source in sources {
-        let mut client = Client::connect_from(source.parse().unwrap(), scenario.running.data_address).await;
+        let mut client = Client::connect_from(source.parse().expect("an address"), scenario.running.data_address).await;
         client.send(&get("/x")).await;
         clients.push(client);
     }

@@ -117,7 +117,7 @@ async fn serve_logs_what_check_warns_of_at_the_start_and_at_each_reload() {
     served.signal(rustix::process::Signal::HUP);
     within("the warning after a reload", async {
         while !warned(2) {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await;
@@ -132,7 +132,7 @@ async fn sighup_says_which_keys_of_proxy_toml_wait_for_a_restart_and_refuses_a_b
     let logged = async |part: &str| {
         within(part, async {
             while !served.log().contains(part) {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         })
         .await;

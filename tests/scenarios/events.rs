@@ -99,7 +99,7 @@ async fn an_event_that_can_not_be_taken_whole_is_refused_whole() {
     let scenario = stocked(Setup::rules(&format!("{RULES}\n{block}"))).await;
     let ids: Vec<usize> = (0..400).collect();
     let pairs = format!(r#"{{"type": "pairs", "a": {ids:?}, "b": {ids:?}}}"#);
-    let fields: String = (0..100).map(|n| format!(", \"f{n}\": 1")).collect();
+    let fields = (0..100).map(|n| format!(", \"f{n}\": 1")).collect::<Vec<_>>().concat();
     let wide = format!(r#"{{"type": "search.rebuilt"{fields}}}"#);
     let long = format!(r#"{{"type": "search.rebuilt", "why": "{}"}}"#, "x".repeat(2 << 20));
     for event in [pairs, wide, long] {

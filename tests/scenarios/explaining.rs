@@ -63,7 +63,7 @@ async fn explained_url(scenario: &Scenario, asked: &Asked, url: &str) -> Value {
     let call = get(&format!("/explain?method={}&url={url}", asked.method));
     let fields = asked.fields.iter();
     let call = fields.fold(call, |call, (name, value)| call.header(&format!("X-Explain-{name}"), value));
-    serde_json::from_str(&scenario.admin(call).await.status(200).text()).unwrap()
+    serde_json::from_str(&scenario.admin(call).await.status(200).text()).expect("it is JSON")
 }
 
 async fn ask(scenario: &Scenario, asked: &Asked) {
@@ -142,6 +142,13 @@ async fn what_it_foretells_of_what_is_stored_comes_true() {
     for (row, outcome, reason) in rows {
         comes_true(&scenario, &row, outcome, reason).await;
     }
+    for path in ["/a/soft", "/a/hard"] {
+        comes_true(&scenario, &asked("GET", path, &[]), "miss", "no-entry").await;
+    }
+    scenario.purge(r#"{"urls": ["/a/soft"], "soft": true}"#).await;
+    comes_true(&scenario, &asked("GET", "/a/soft", &[]), "revalidated", "soft-purged").await;
+    scenario.purge(r#"{"urls": ["/a/hard"]}"#).await;
+    comes_true(&scenario, &asked("GET", "/a/hard", &[]), "miss", "purged").await;
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ async fn refreshes_that_wait_their_turn_after_a_soft_purge_fetch_whole_what_a_ha
     scenario.purge(HARD).await;
     gate.open();
     for path in ["/a", "/b", "/c"] {
-        scenario.until("a whole answer", &get(path), |answer| answer.is_hit()).await.body("whole");
+        scenario.until("a whole answer", &get(path), crate::support::expect::Response::is_hit).await.body("whole");
     }
     for path in ["/a", "/b"] {
         for seen in &scenario.origin.requests(path)[1..] {

@@ -21,7 +21,7 @@ async fn scenario() -> Scenario {
 async fn all_reset(frames: &mut Frames, mut streams: Vec<u32>) {
     while !streams.is_empty() {
         let reset = frames.next_of(kind::RST_STREAM).await.expect("the connection goes on");
-        assert_eq!(u32::from_be_bytes(reset.payload[..4].try_into().unwrap()), CANCEL, "{reset:?}");
+        assert_eq!(u32::from_be_bytes(reset.payload[..4].try_into().expect("four bytes")), CANCEL, "{reset:?}");
         streams.retain(|stream| *stream != reset.stream);
     }
 }
@@ -133,7 +133,7 @@ async fn floods_end_the_connection() {
             }
         }
         if let Some(goaway) = frames.next_of(kind::GOAWAY).await {
-            let code = u32::from_be_bytes(goaway.payload[4..8].try_into().unwrap());
+            let code = u32::from_be_bytes(goaway.payload[4..8].try_into().expect("four bytes"));
             assert_ne!(code, 0, "{name}: ended in order");
         }
         frames.ended().await;

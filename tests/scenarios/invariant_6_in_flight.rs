@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 const MEBIBYTE: u64 = 1 << 20;
 /// Of the cache, of bodies under way, of the program itself with its threads and sockets.
 const BOUND: u64 = (32 + 8 + 110) * MEBIBYTE;
+/// The bound of what may be in flight, as its metric has it.
+const IN_FLIGHT_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 const BODY_BYTES: usize = 4_000_000;
 
 /// A process with 32 MiB of memory before an origin whose every answer under /large is large, and under /small small.
@@ -43,7 +45,7 @@ async fn others_are_served(served: &Served, name: &str) {
     let peak = served.peak_resident_bytes();
     assert!(peak < BOUND, "{name}: {} MiB resident at the peak", peak / MEBIBYTE);
     // Clients that take nothing are seen as such after a second; then they make room.
-    let bound = (8 * MEBIBYTE) as f64;
+    let bound = IN_FLIGHT_BYTES;
     within(format_args!("{name}: no more in flight than the bound, and room to store"), async {
         while served.metric("larder_in_flight_bytes").await > bound || !served.get("/small/7").await.is_hit() {}
     })
@@ -134,8 +136,9 @@ async fn invariant_6_uploads_to_an_origin_that_reads_none_hold_no_more_than_the_
             let mut client = Client::connect(address).await;
             let head = format!("POST /upload/{number} HTTP/1.1\r\nHost: a\r\nContent-Length: 90000000\r\n\r\n");
             client.send_raw(head.as_bytes()).await;
+            let piece = vec![b'x'; 100_000];
             for turn in 0..900 {
-                client.send_raw(&[b'x'; 100_000]).await;
+                client.send_raw(&piece).await;
                 if turn == 5 {
                     stuck.add_permits(1);
                 }
@@ -148,5 +151,5 @@ async fn invariant_6_uploads_to_an_origin_that_reads_none_hold_no_more_than_the_
     let peak = served.peak_resident_bytes();
     assert!(peak < BOUND, "{} MiB resident at the peak", peak / MEBIBYTE);
     let held = served.metric("larder_in_flight_bytes").await;
-    assert!(held <= (8 * MEBIBYTE) as f64, "{held} bytes in flight");
+    assert!(held <= IN_FLIGHT_BYTES, "{held} bytes in flight");
 }

@@ -25,10 +25,13 @@ fn event_stream(gate: &Barrier) -> Reply {
     events.body("data: 1\n\n").wait(gate).body("data: 2\n\n")
 }
 
+/// Further rules, a request, and the stream that answers it.
+type Row = (&'static str, Request, fn(&Barrier) -> Reply);
+
 #[tokio::test]
 async fn an_event_stream_that_nobody_shares_is_not_cut_for_being_silent() {
     let cached = "[[route]]\npath = \"/events\"\nttl = \"1m\"\ncookies = []";
-    let rows: [(&str, Request, fn(&Barrier) -> Reply); 5] = [
+    let rows: [Row; 5] = [
         ("", get("/events"), event_stream),
         ("", post("/events", "question"), event_stream),
         ("[[route]]\npath = \"/events\"\ncache = false", get("/events"), event_stream),

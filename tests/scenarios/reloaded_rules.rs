@@ -9,7 +9,7 @@ const PURGES: [&str; 4] =
     [r#"{"routes": ["new"]}"#, r#"{"routes": ["old"]}"#, r#"{"tags": ["new-tag"]}"#, r#"{"tags": ["old-tag"]}"#];
 
 async fn reload(scenario: &Scenario, rules: &str) {
-    std::fs::write(scenario.rules_file(), rules).unwrap();
+    std::fs::write(scenario.rules_file(), rules).expect("the file is there");
     scenario.admin(post("/reload", "")).await.status(200);
 }
 

@@ -63,8 +63,8 @@ async fn a_cookied_request_shares_what_its_rule_or_its_origin_has_decided() {
         let scenario = pages(keys, said).await;
         let first = scenario.fetch(&with_cookie("alice")).await;
         first.says("stored");
-        scenario.fetch(&with_cookie("bob")).await.hit().body(&first.text());
-        scenario.get("/p").await.hit().body(&first.text());
+        scenario.fetch(&with_cookie("bob")).await.hit().body(first.text());
+        scenario.get("/p").await.hit().body(first.text());
     }
 }
 
@@ -73,8 +73,8 @@ async fn vary_on_cookie_gives_each_visitor_an_entry() {
     for keys in [TTL, "ttl = \"1m\"\norigin = \"override\""] {
         let scenario = pages(keys, &[("Vary", "Accept, cookie")]).await;
         for user in ["alice", "bob"] {
-            scenario.fetch(&with_cookie(user)).await.body(&format!("session={user}")).says("stored");
-            scenario.fetch(&with_cookie(user)).await.hit().body(&format!("session={user}"));
+            scenario.fetch(&with_cookie(user)).await.body(format!("session={user}")).says("stored");
+            scenario.fetch(&with_cookie(user)).await.hit().body(format!("session={user}"));
         }
         scenario.get("/p").await.body("nobody");
     }
@@ -84,8 +84,8 @@ async fn vary_on_cookie_gives_each_visitor_an_entry() {
 async fn a_rule_that_keys_the_cookie_field_has_decided() {
     let scenario = pages("ttl = \"1m\"\nheaders = [\"cookie\"]", &[]).await;
     for user in ["alice", "bob"] {
-        scenario.fetch(&with_cookie(user)).await.body(&format!("session={user}")).says("stored");
-        scenario.fetch(&with_cookie(user)).await.hit().body(&format!("session={user}"));
+        scenario.fetch(&with_cookie(user)).await.body(format!("session={user}")).says("stored");
+        scenario.fetch(&with_cookie(user)).await.hit().body(format!("session={user}"));
     }
 }
 
@@ -118,7 +118,7 @@ async fn invariant_4_nobody_waits_for_or_shares_what_an_undecided_cookie_fetches
     gate.reached_by(3).await;
     gate.open();
     for (user, client) in &mut clients {
-        client.response().await.body(&format!("session={user}"));
+        client.response().await.body(format!("session={user}"));
     }
 }
 

@@ -65,7 +65,7 @@ impl User {
                 let lines = self.lines();
                 let asked =
                     lines.iter().fold(request(&method, target), |asked, (name, value)| asked.header(name, value));
-                Asked::Http1(scenario.begin(&asked).await)
+                Asked::Http1(Box::new(scenario.begin(&asked).await))
             }
             Protocol::Http2 => {
                 Asked::Http2(tokio::spawn(self.over_http2(scenario.running.data_address, target.to_owned())))
@@ -74,16 +74,16 @@ impl User {
     }
 
     async fn over_http2(self, address: std::net::SocketAddr, target: String) -> Answered {
-        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let stream = tokio::net::TcpStream::connect(address).await.expect("Larder listens");
         let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-        let (mut sender, connection) = within("the HTTP/2 handshake", handshake).await.unwrap();
+        let (mut sender, connection) = within("the HTTP/2 handshake", handshake).await.expect("a handshake");
         tokio::spawn(connection);
         let asked = hyper::Request::builder().method(self.method.as_str()).uri(format!("http://shop.test{target}"));
         let asked = self.lines().iter().fold(asked, |asked, (name, value)| asked.header(name, value));
-        let response = within("the answer", sender.send_request(asked.body(Empty::<Bytes>::new()).unwrap()));
-        let (head, body) = response.await.unwrap().into_parts();
+        let response = within("the answer", sender.send_request(asked.body(Empty::<Bytes>::new()).expect("a request")));
+        let (head, body) = response.await.expect("an answer").into_parts();
         let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let body = within("the body", body.collect()).await.unwrap().to_bytes();
+        let body = within("the body", body.collect()).await.expect("a body").to_bytes();
         Answered {
             status: head.status.as_u16(),
             cache_status: head.headers.get("cache-status").map(text).unwrap_or_default(),
@@ -95,7 +95,7 @@ impl User {
 
 /// An answer that is still to come.
 pub(super) enum Asked {
-    Http1(Client),
+    Http1(Box<Client>),
     Http2(JoinHandle<Answered>),
 }
 

@@ -61,7 +61,7 @@ impl KnownFields {
         &mut self,
         buffer: &[u8],
         start: usize,
-        reader: Reader<'_, H>,
+        reader: &Reader<'_, H>,
     ) -> Option<Fields<'_>> {
         let rest = buffer.get(start..)?;
         if self.bytes.is_empty() || !rest.starts_with(&self.bytes) {
@@ -71,7 +71,7 @@ impl KnownFields {
     }
 
     /// Reads and remembers the lines; none where they are not whole or may not be remembered.
-    fn read<H: Handler>(&mut self, buffer: &[u8], rest: &[u8], reader: Reader<'_, H>) -> Option<()> {
+    fn read<H: Handler>(&mut self, buffer: &[u8], rest: &[u8], reader: &Reader<'_, H>) -> Option<()> {
         let within = rest.get(..rest.len().min(BYTES_MAX))?;
         // A request line without fields has no Host.
         let bytes = memchr::memmem::find(within, END)? + END.len();

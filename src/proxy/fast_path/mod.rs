@@ -50,7 +50,7 @@ impl<H: Handler> FastPath<H> {
         let line = request_line::read(buffer, limits)?;
         let Server { handler, options, .. } = &*self.server;
         let reader = Reader { handler: &**handler, entrance: &options.entrance, limits, peer: self.peer.ip() };
-        let fields = self.known.fields(buffer, line.bytes, reader)?;
+        let fields = self.known.fields(buffer, line.bytes, &reader)?;
         let request_bytes = line.bytes + fields.bytes;
         if request_bytes > limits.head_bytes {
             return None;

@@ -65,5 +65,5 @@ impl Written {
 
 /// Whether a write failed because its client was let go for want of room.
 pub(super) fn is_cut_off(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|cause| cause.is::<CutOff>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<CutOff>)
 }
