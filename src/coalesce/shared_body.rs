@@ -83,7 +83,7 @@ pub enum Retention {
     Overrun,
     /// Bodies under way held too much in all.
     NoRoom,
-    /// It is complete, and whoever wants it now finds it elsewhere.
+    /// Nobody is left who could give it to another reader.
     Closed,
 }
 
@@ -94,10 +94,21 @@ pub struct SharedBodyOptions {
     pub retained_bytes_max: u64,
 }
 
-/// The growing body; clone it to read it elsewhere.
+/// The growing body; clone it to read it elsewhere. Once the last clone is dropped there are no new readers, and what
+/// those there are have passed is dropped too.
 #[derive(Clone)]
 pub struct SharedBody {
     shared: Arc<Shared>,
+    _entrance: Arc<Entrance>,
+}
+
+/// The way in for new readers.
+struct Entrance(Arc<Shared>);
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        self.0.state().close();
+    }
 }
 
 /// Fills a [`SharedBody`]. Dropping it before [`Self::finish`] cuts the body short.
@@ -161,15 +172,15 @@ impl SharedBody {
             in_flight: Arc::clone(in_flight),
             number: in_flight.note(shared.clone()),
         });
-        (SharedBodyWriter { shared: Arc::clone(&shared), woken: Vec::new() }, Self { shared })
+        let entrance = Arc::new(Entrance(Arc::clone(&shared)));
+        (SharedBodyWriter { shared: Arc::clone(&shared), woken: Vec::new() }, Self { shared, _entrance: entrance })
     }
 
-    /// Ends what is kept for new readers, once the body is complete and stored or known not to be: those there are read
-    /// on, and what all of them have passed is dropped. Where `stored` is the same body elsewhere in memory, they read
-    /// that one.
-    pub fn close(&self, stored: Option<Bytes>) {
-        self.shared.state().close(stored);
-        self.shared.settled.notify_waiters();
+    /// The complete body lies there in memory, too: its readers go on with that one.
+    pub fn is_stored_as(&self, stored: Option<&Bytes>) {
+        if let Some(stored) = stored {
+            self.shared.state().is_stored_as(stored);
+        }
     }
 
     /// A reader from the beginning; `None` where the beginning is not held any more or the body was cut short already:

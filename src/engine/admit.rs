@@ -267,7 +267,7 @@ impl Engine {
         let reason = self.admit_entry(&key, &entry, shareability);
         if reason == Reason::Stored {
             if entry.part().is_none() && !entry.body().is_gzipped() {
-                shared.close(entry.body().shared().cloned());
+                shared.is_stored_as(entry.body().shared());
             }
             self.share(&key, &entry, &lifetime, lease);
         }

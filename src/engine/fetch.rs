@@ -382,8 +382,6 @@ impl Engine {
         writer.finish(trailers);
         if let Some(complete) = shared.completed() {
             self.admit(draft, complete.pieces, duty.lease.clone(), shared).await;
-            // Who comes now finds the entry, or nothing.
-            shared.close(None);
         }
         // The flight is open until the entry is there: no request in between asks the origin again.
         drop(duty);

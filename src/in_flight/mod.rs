@@ -43,7 +43,7 @@ pub struct InFlight {
     charged: AtomicU64,
     /// Every byte ever charged: the clock by which readers fall behind.
     entered: AtomicU64,
-    /// When, by that clock, nothing more was found to let go of.
+    /// When, by that clock, nothing more was found to let go of; 0: it may be looked for.
     exhausted_at: AtomicU64,
     cut_off: AtomicU64,
     bodies: Mutex<Bodies>,
@@ -249,6 +249,14 @@ impl InFlight {
         self.charged.load(Ordering::Relaxed).saturating_add(self.lingering.bytes())
     }
 
+    /// Somebody has stalled, or all are gone who were let go: looks again for whom to let go of, where there is no room.
+    fn look_again(&self) {
+        self.exhausted_at.store(0, Ordering::Relaxed);
+        if self.lacks(0) {
+            self.relieve(0);
+        }
+    }
+
     /// Whether half the room is taken: what can wait takes a piece at a time from then on.
     fn is_crowded(&self) -> bool {
         self.charged() > self.limit_bytes / 2
@@ -262,8 +270,9 @@ impl InFlight {
     /// still, it is not tried again before something worth it has come in.
     fn relieve(&self, wanted: u64) {
         self.lingering.let_go();
-        let since = self.clock().saturating_sub(self.exhausted_at.load(Ordering::Relaxed));
-        if !self.lacks(wanted) || since < self.limit_bytes / 64 {
+        let exhausted_at = self.exhausted_at.load(Ordering::Relaxed);
+        let is_exhausted = exhausted_at > 0 && self.clock().saturating_sub(exhausted_at) < self.limit_bytes / 64;
+        if is_exhausted || !self.lacks(wanted) {
             return;
         }
         // Asked and let go of outside the lock: a body that is dropped here forgets itself.
@@ -271,6 +280,8 @@ impl InFlight {
         let now = self.clock();
         let mut behind: Vec<_> =
             bodies.iter().flat_map(|body| body.behind().into_iter().map(move |behind| (body, behind))).collect();
+        // One small buffer is everybody's: who has just come is not far behind.
+        behind.retain(|(_, reader)| reader.bytes > SMALL_BUFFER_BYTES);
         behind.sort_by_key(|(_, reader)| {
             Reverse(u128::from(reader.bytes) * u128::from(now.saturating_sub(reader.took_at)))
         });
@@ -282,8 +293,8 @@ impl InFlight {
             cut += 1;
         }
         if self.lacks(wanted) {
+            self.exhausted_at.store(now.max(1), Ordering::Relaxed);
             cut += self.stalled.let_go_longest();
-            self.exhausted_at.store(now, Ordering::Relaxed);
         }
         if cut > 0 {
             self.cut_off.fetch_add(cut, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use super::InFlight;
 use futures_util::task::AtomicWaker;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +15,11 @@ pub const STALL_NOTED_AFTER: Duration = Duration::from_secs(1);
 const LET_GO_AT_A_TIME: usize = 8;
 
 #[derive(Default)]
-pub(super) struct Stalled(Mutex<Row>);
+pub(super) struct Stalled {
+    row: Mutex<Row>,
+    /// How many were told to go and are not gone yet.
+    going: AtomicU64,
+}
 
 #[derive(Default)]
 struct Row {
@@ -44,28 +48,35 @@ impl Stalled {
         let number = row.next;
         row.next += 1;
         row.by_age.insert(number, Arc::clone(&told));
+        drop(row);
+        in_flight.look_again();
         Stall { in_flight: Arc::clone(in_flight), number, told }
     }
 
-    /// Tells those that have stalled longest to go; returns how many.
+    /// Tells those that have stalled longest to go, unless such are still going; returns how many.
     pub(super) fn let_go_longest(&self) -> u64 {
         let mut gone = Vec::new();
         {
             let mut row = self.row();
+            if self.going.load(Ordering::Acquire) > 0 {
+                return 0;
+            }
             while gone.len() < LET_GO_AT_A_TIME {
                 let Some((_, told)) = row.by_age.pop_first() else { break };
+                // Told under the lock, so that one who leaves by itself just now is not waited for.
+                told.let_go.store(true, Ordering::Release);
                 gone.push(told);
             }
+            self.going.store(gone.len() as u64, Ordering::Release);
         }
         for told in &gone {
-            told.let_go.store(true, Ordering::Release);
             told.waker.wake();
         }
         gone.len() as u64
     }
 
     fn row(&self) -> MutexGuard<'_, Row> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,6 +90,15 @@ impl Stall {
 
 impl Drop for Stall {
     fn drop(&mut self) {
-        self.in_flight.stalled.row().by_age.remove(&self.number);
+        let stalled = &self.in_flight.stalled;
+        let was_told = {
+            let mut row = stalled.row();
+            row.by_age.remove(&self.number);
+            self.told.let_go.load(Ordering::Acquire)
+        };
+        // Only once what all of them held is given back is it known whether others must go.
+        if was_told && stalled.going.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.in_flight.look_again();
+        }
     }
 }

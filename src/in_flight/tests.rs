@@ -70,6 +70,14 @@ fn clients_that_take_nothing_are_let_go_the_longest_first_and_only_where_there_i
     assert_eq!(in_flight.cut_off_total(), 8);
     assert_eq!(in_flight.room(), Room::Taken);
     assert_eq!(in_flight.cut_off_total(), 8, "what those held is waited for before others go");
+    let mut stalls = stalls;
+    drop(stalls.drain(..7));
+    assert_eq!(in_flight.cut_off_total(), 8, "one of them still holds something");
+    drop(stalls.remove(0));
+    assert_eq!(in_flight.cut_off_total(), 16, "they are gone, and that did not make room enough");
+    drop(stalls);
+    let _other = in_flight.stalled();
+    assert_eq!(in_flight.cut_off_total(), 21, "who newly stalls goes too");
 }
 
 /// A body that never ends, and how much was taken of it.

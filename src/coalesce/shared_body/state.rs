@@ -172,14 +172,18 @@ impl State {
         self.wanted()
     }
 
-    /// Keeps no more than what readers have yet to take, because the body is complete; of `stored`, where that is the
-    /// same body.
-    pub(super) fn close(&mut self, stored: Option<Bytes>) {
-        if let Some(stored) = stored.filter(|stored| self.is_retained() && stored.len() as u64 == self.arrived) {
-            self.held = stored.len();
-            self.pieces = VecDeque::from([Piece { bytes: stored, end: self.arrived, unread: 0 }]);
-        }
+    /// Keeps no more than what readers have yet to take, because there will be no others.
+    pub(super) fn close(&mut self) {
         self.let_go(Retention::Closed);
+    }
+
+    /// Keeps `stored` instead of its own pieces, where that is the same complete body.
+    pub(super) fn is_stored_as(&mut self, stored: &Bytes) {
+        let is_complete = matches!(self.end, Some(End::Whole(_))) && stored.len() as u64 == self.arrived;
+        if self.is_retained() && is_complete {
+            self.held = stored.len();
+            self.pieces = VecDeque::from([Piece { bytes: stored.clone(), end: self.arrived, unread: 0 }]);
+        }
     }
 
     fn is_retained(&self) -> bool {

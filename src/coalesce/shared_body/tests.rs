@@ -324,15 +324,15 @@ async fn over_the_bound_the_reader_furthest_behind_is_cut_off_and_the_body_under
         let reader = shared.reader().unwrap();
         fill(&mut writer, &in_flight, 30).await.unwrap();
         writer.finish(None);
-        shared.close(None);
-        done.push((shared, reader));
+        drop(shared);
+        done.push(reader);
     }
     let (mut writer, shared) = charged(&in_flight);
     fill(&mut writer, &in_flight, 30).await.unwrap();
     assert_eq!(writer.retained(), Retention::Retained, "who is slow elsewhere harms no body under way");
     assert!(in_flight.held_bytes() <= in_flight.limit_bytes());
     let mut ends = Vec::new();
-    for (_, reader) in done {
+    for reader in done {
         ends.push(is_cut_off(&all(reader).await.1));
     }
     assert_eq!(ends, [true, false, false], "the one that has waited longest");
@@ -359,7 +359,7 @@ async fn over_the_bound_with_nobody_behind_a_body_is_no_longer_kept_and_goes_on(
 }
 
 #[tokio::test]
-async fn a_closed_body_keeps_what_its_readers_have_yet_to_take_or_reads_on_from_what_is_stored() {
+async fn a_body_that_nobody_hands_on_keeps_what_is_yet_to_be_read_or_is_read_where_it_is_stored() {
     for stored in [false, true] {
         let in_flight = InFlight::new(1_000_000);
         let (mut writer, shared) = charged(&in_flight);
@@ -369,8 +369,10 @@ async fn a_closed_body_keeps_what_its_readers_have_yet_to_take_or_reads_on_from_
         let complete = shared.completed().unwrap().pieces.concat();
         assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), 10_000);
         let held = in_flight.held_bytes();
-        shared.close(stored.then(|| Bytes::from(complete)));
-        assert!(shared.reader().is_none() && shared.completed().is_none(), "it is found elsewhere");
+        shared.is_stored_as(stored.then(|| Bytes::from(complete)).as_ref());
+        let late = shared.reader().expect("whoever was told of it may still read it");
+        assert_eq!(all(late).await.0.len(), 100_000);
+        drop(shared);
         let left = in_flight.held_bytes();
         assert!(if stored { left == 0 } else { left == held / 10 * 9 }, "{left} of {held} bytes are left");
         let (bytes, end) = all(slow).await;
@@ -390,4 +392,18 @@ async fn a_reader_that_takes_nothing_does_not_hold_the_others_of_a_large_body_fo
     writer.finish(None);
     assert_eq!(reading.await.unwrap().0.len(), 5000);
     assert!(is_cut_off(&all(stuck).await.1));
+}
+
+#[tokio::test]
+async fn a_reader_that_has_a_small_buffer_to_take_is_not_cut_off_for_want_of_room() {
+    let in_flight = InFlight::new(1_000_000);
+    let (mut writer, shared) = charged(&in_flight);
+    let reader = shared.reader().unwrap();
+    fill(&mut writer, &in_flight, 3).await.unwrap();
+    writer.finish(None);
+    drop(shared);
+    let _ballast = in_flight.charge(2_000_000);
+    assert_eq!(in_flight.room(), Space::Taken);
+    let (bytes, end) = all(reader).await;
+    assert_eq!((bytes.len(), end.is_ok()), (30_000, true));
 }
