@@ -187,7 +187,7 @@ pub(crate) const KNOWN: &[Known] = &[
     Known {
         name: "response-pragma",
         clause: "RFC 9111 section 5.4: Pragma has no meaning in responses",
-        applies: |case| case.has("pragma") && case.members.is_empty(),
+        applies: |case| case.has("pragma") && case.members.is_empty() && !case.expires.is_empty(),
         effects: &[LarderMore],
         example: || Case { expires: vec![DateText::imf(60)], others: vec![("pragma", "no-cache")], ..Case::with(&[]) },
     },
@@ -196,7 +196,7 @@ pub(crate) const KNOWN: &[Known] = &[
         clause: "RFC 9111 section 5.4 leaves it open: where nothing else says how long, it is a lifetime of zero here",
         applies: |case| case.has("pragma") && case.members.is_empty() && case.expires.is_empty(),
         effects: &[OnlyLarderStores, LarderLess],
-        example: || Case { status: 302, others: vec![("pragma", "no-cache")], ..Case::with(&[]) },
+        example: || Case { status: 302, others: vec![("pragma", "no-cache")], ..Case::with(&[]) }.with_tag(),
     },
     Known {
         name: "heuristic-bound",
