@@ -33,6 +33,7 @@ mod scenarios {
     mod invariant_8_pass_through;
     mod invariant_9_hostile;
     mod leaving_clients;
+    mod logs;
     mod loops;
     mod operators_word;
     mod origin_messages;

@@ -4,9 +4,11 @@ use super::client::RequestId;
 use super::observer::{Finished, Observer};
 use crate::clock::{Clock, Timestamp};
 use http::HeaderValue;
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// `log.format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,21 +64,56 @@ fn labels(finished: &Finished) -> (&'static str, &'static str, Option<&str>) {
     }
 }
 
-/// What was told by others, by name: the id that the sender gave the request where that is not the one it has, the id that
-/// the origin gave it, the client's software.
-fn more(finished: &Finished) -> impl Iterator<Item = (&'static str, &HeaderValue)> {
+/// What stands behind a name in a line.
+enum Value<'a> {
+    Number(u64),
+    /// One word.
+    Label(&'a str),
+    /// Needs no escaping.
+    Shown(&'a dyn fmt::Display),
+    /// Whatever others have made it.
+    Bytes(Cow<'a, [u8]>),
+}
+
+impl<'a> Value<'a> {
+    fn field(value: Option<&'a HeaderValue>) -> Option<Self> {
+        value.map(|value| Self::Bytes(value.as_bytes().into()))
+    }
+}
+
+/// How a request ended and why: what follows its first facts in both formats, by name.
+fn facts(finished: &Finished) -> impl Iterator<Item = (&'static str, Value<'_>)> {
+    let (outcome, reason, route) = labels(finished);
+    // The id that the sender gave the request is told where it is not the one that the request has.
     let is_other = |said: &&HeaderValue| finished.request_id != RequestId::Given((*said).clone());
-    let all = [
-        ("request_id_in", finished.said_id.as_ref().filter(is_other)),
-        ("request_id_upstream", finished.upstream_id.as_ref()),
-        ("user_agent", finished.user_agent.as_ref()),
-    ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    let exchanged = finished.exchanged.as_ref();
+    let cause = finished.cause.as_ref().map(|cause| Value::Bytes(causes(cause.as_ref()).into_bytes().into()));
+    [
+        ("outcome", Some(Value::Label(outcome))),
+        ("reason", Some(Value::Label(reason))),
+        ("route", route.map(Value::Label)),
+        ("host", Value::field(finished.host.as_ref())),
+        ("ending", Some(Value::Label(finished.ending.label()))),
+        ("request_id_in", Value::field(finished.said_id.as_ref().filter(is_other))),
+        ("request_id_upstream", Value::field(finished.upstream_id.as_ref())),
+        ("user_agent", Value::field(finished.user_agent.as_ref())),
+        ("age", finished.age_secs.map(Value::Number)),
+        ("upstream", exchanged.map(|exchanged| Value::Label(&exchanged.server))),
+        ("upstream_us", exchanged.map(|exchanged| Value::Number(micros(exchanged.took)))),
+        ("upstream_tries", exchanged.map(|exchanged| Value::Number(exchanged.tries.into()))),
+        ("peer", Some(Value::Shown(&finished.peer))),
+        ("cause", cause),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn text(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
-    let (outcome, reason, route) = labels(finished);
-    write!(line, "{} {} ", Time(now), finished.client)?;
+    write!(line, "{} {} ", now.to_rfc3339(), finished.client)?;
     if let Some((_, first_line)) = &finished.refused {
         write!(line, "\"{}\"", Escaped(first_line.as_bytes()))?;
     } else {
@@ -87,32 +124,23 @@ fn text(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
         Some(status) => write!(line, " {}", status.as_u16())?,
         None => line.push_str(" -"),
     }
-    write!(line, " {} {}us", finished.body_bytes, finished.duration.as_micros())?;
-    write!(line, " outcome={outcome} reason={reason}")?;
-    if let Some(route) = route {
-        write!(line, " route={}", Escaped(route.as_bytes()))?;
-    }
-    if let Some(host) = &finished.host {
-        write!(line, " host=\"{}\"", Escaped(host.as_bytes()))?;
-    }
-    write!(line, " ending={} id={}", finished.ending.label(), finished.request_id)?;
-    for (name, value) in more(finished) {
-        write!(line, " {name}=\"{}\"", Escaped(value.as_bytes()))?;
-    }
-    if let Some(age_secs) = finished.age_secs {
-        write!(line, " age={age_secs}")?;
-    }
-    write!(line, " peer={}", finished.peer)?;
-    if let Some(cause) = &finished.cause {
-        write!(line, " cause=\"{}\"", Escaped(causes(cause.as_ref()).as_bytes()))?;
+    write!(line, " {} {}us id={}", finished.body_bytes, micros(finished.duration), finished.request_id)?;
+    for (name, value) in facts(finished) {
+        match value {
+            Value::Number(number) => write!(line, " {name}={number}"),
+            Value::Label(label) => write!(line, " {name}={}", Escaped(label.as_bytes())),
+            Value::Shown(shown) => write!(line, " {name}={shown}"),
+            Value::Bytes(bytes) => write!(line, " {name}=\"{}\"", Escaped(&bytes)),
+        }?;
     }
     line.push('\n');
     Ok(())
 }
 
+/// Begins as the lines do that an instance logs of itself.
 fn json(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
-    let (outcome, reason, route) = labels(finished);
-    write!(line, "{{\"time\":\"{}\",\"client\":\"{}\"", Time(now), finished.client)?;
+    write!(line, "{{\"time\":\"{}\",\"level\":\"INFO\",\"message\":\"request\"", now.to_rfc3339())?;
+    write!(line, ",\"request_id\":\"{}\",\"client\":\"{}\"", finished.request_id, finished.client)?;
     if let Some((_, first_line)) = &finished.refused {
         member(line, "first_line", first_line)?;
     } else {
@@ -124,24 +152,14 @@ fn json(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
         Some(status) => write!(line, ",\"status\":{}", status.as_u16())?,
         None => line.push_str(",\"status\":null"),
     }
-    write!(line, ",\"body_bytes\":{},\"duration_us\":{}", finished.body_bytes, finished.duration.as_micros())?;
-    write!(line, ",\"outcome\":\"{outcome}\",\"reason\":\"{reason}\"")?;
-    if let Some(route) = route {
-        member(line, "route", route)?;
-    }
-    if let Some(host) = &finished.host {
-        member(line, "host", &String::from_utf8_lossy(host.as_bytes()))?;
-    }
-    write!(line, ",\"ending\":\"{}\",\"request_id\":\"{}\"", finished.ending.label(), finished.request_id)?;
-    for (name, value) in more(finished) {
-        member(line, name, &String::from_utf8_lossy(value.as_bytes()))?;
-    }
-    if let Some(age_secs) = finished.age_secs {
-        write!(line, ",\"age\":{age_secs}")?;
-    }
-    write!(line, ",\"peer\":\"{}\"", finished.peer)?;
-    if let Some(cause) = &finished.cause {
-        member(line, "cause", &causes(cause.as_ref()))?;
+    write!(line, ",\"body_bytes\":{},\"duration_us\":{}", finished.body_bytes, micros(finished.duration))?;
+    for (name, value) in facts(finished) {
+        match value {
+            Value::Number(number) => write!(line, ",\"{name}\":{number}"),
+            Value::Label(label) => member(line, name, label),
+            Value::Shown(shown) => write!(line, ",\"{name}\":\"{shown}\""),
+            Value::Bytes(bytes) => member(line, name, &String::from_utf8_lossy(&bytes)),
+        }?;
     }
     line.push_str("}\n");
     Ok(())
@@ -171,27 +189,6 @@ impl fmt::Display for Escaped<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// A time as RFC 3339 writes it, in UTC with milliseconds.
-struct Time(Timestamp);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, millis) = (self.0.as_secs(), self.0.as_millis() % 1000);
-        let (days, second) = (seconds / 86_400, seconds % 86_400);
-        // Counted in eras of 400 years that begin on 1 March, so that a leap day is the last of its year.
-        let shifted = days + 719_468;
-        let (era, day) = (shifted / 146_097, shifted % 146_097);
-        let year_of_era = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-        let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = era * 400 + year_of_era + u64::from(month <= 2);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{day_of_month:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
     }
 }
 

@@ -4,6 +4,7 @@ use super::client::RequestId;
 use super::conversation::Conversation;
 use super::fast_path::request_line;
 use super::refusal::Refusal;
+use crate::engine::exchange::{ExchangeNote, Exchanged};
 use crate::engine::origin::BodyError;
 use crate::engine::outcome::Decision;
 use crate::engine::ready::PlainHeaders;
@@ -109,6 +110,7 @@ impl PlainHit<'_> {
             cause: None,
             age_secs: Some(self.age_secs),
             upstream_id: None,
+            exchanged: None,
             body_bytes: self.body_bytes,
             duration: self.duration,
             ending: self.ending,
@@ -158,6 +160,8 @@ pub struct Finished {
     pub age_secs: Option<u64>,
     /// The id that the origin's answer gave the request.
     pub upstream_id: Option<HeaderValue>,
+    /// The origin's part; none where nobody was asked for this request.
+    pub exchanged: Option<Exchanged>,
     /// Bytes of the response's body, without its framing.
     pub body_bytes: u64,
     /// From the request's head to the end of the answer.
@@ -184,6 +188,8 @@ pub struct Closed {
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) finished: Finished,
+    /// What is written down of the origin's part meanwhile.
+    pub(super) note: ExchangeNote,
     started: Instant,
     /// The connection that the request came on.
     pub(super) conversation: Arc<Conversation>,
@@ -219,11 +225,12 @@ impl Record {
             cause: None,
             age_secs: None,
             upstream_id: None,
+            exchanged: None,
             body_bytes: 0,
             duration: Duration::ZERO,
             ending: Ending::ClientGone,
         };
-        Self { finished, started, conversation }
+        Self { finished, note: ExchangeNote::default(), started, conversation }
     }
 }
 
@@ -231,6 +238,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
         self.finished.duration = now.saturating_duration_since(self.started);
+        self.finished.exchanged = self.note.read();
         self.conversation.request_ended(now);
         for observer in self.conversation.observers.iter() {
             observer.finished(&self.finished);

@@ -56,6 +56,7 @@ pub(super) async fn answer<H: Handler>(
     let upgrade = UpgradeRequest::take(&mut request, conversation, number);
     let client = client(&context, number, &record, upgrade.as_ref());
     request.extensions_mut().insert(client);
+    request.extensions_mut().insert(record.note.clone());
     let request = request.map(|body| request_body(body, number, conversation, stream::current()));
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.

@@ -22,7 +22,7 @@ pub struct Served {
     pub admin_address: SocketAddr,
     process: Child,
     folder: TempDir,
-    _printed: Lines<BufReader<ChildStdout>>,
+    printed: Lines<BufReader<ChildStdout>>,
 }
 
 impl Served {
@@ -51,7 +51,12 @@ impl Served {
             address.unwrap_or_else(|| panic!("no address: {line:?}"))
         };
         let (data_address, admin_address) = (address().await, address().await);
-        Self { data_address, admin_address, process, folder, _printed: printed }
+        Self { data_address, admin_address, process, folder, printed }
+    }
+
+    /// The next line that it prints after those of its listeners: one for each request.
+    pub async fn next_printed(&mut self) -> String {
+        within("a printed line", self.printed.next_line()).await.expect("text").expect("a line")
     }
 
     /// Sends it a signal.
