@@ -50,7 +50,7 @@ async fn every_waiter_ends_whatever_happens_to_the_leader() {
         ("announces an answer", |leader| leader.announce(Announcement::Shared("yes")), "shared yes"),
         (
             "announces that it fails",
-            |leader| leader.announce(Announcement::Alone(Reason::LeaderFailed)),
+            |leader| leader.announce(Announcement::Alone(Reason::LeaderUncacheable)),
             "alone leader-failed",
         ),
         (

@@ -20,6 +20,7 @@ use crate::entry::Entry;
 use crate::fleet::fetch_leases::{Claim, FetchLease, WhyAlone};
 use crate::in_flight::{InFlight, Room};
 use crate::semantics::conditional::validation_fields;
+use crate::semantics::date::record_receipt;
 use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
@@ -197,6 +198,7 @@ impl Fetch {
         let mut response = self.engine.origin().fetch(fetch).await?;
         self.request.route.to_origin.map_back(&self.request.target, response.headers_mut());
         let received_at = self.engine.now();
+        record_receipt(&mut response, received_at);
         Ok((response, ExchangeTimes { requested_at, received_at }))
     }
 

@@ -20,6 +20,7 @@ use crate::rules::answer::Kept;
 use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
 use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::{CacheStatus, Forward};
+use crate::semantics::date::record_receipt;
 use crate::semantics::entity_tag;
 use crate::semantics::invalidate::{invalidated_targets, is_safe};
 use crate::semantics::origin_tags::{Reading, invalidated_groups};
@@ -102,7 +103,13 @@ const fn may_have_acted(reason: Reason) -> bool {
 }
 
 impl Passing {
-    async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
+    async fn forward(&self, request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
+        let mut response = self.exchange(request).await?;
+        record_receipt(&mut response, self.engine.now());
+        Ok(response)
+    }
+
+    async fn exchange(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
         let target = &self.target;
         // Another protocol has no head of an answer that would be worth waiting for.
         if !request.headers().contains_key(UPGRADE) {

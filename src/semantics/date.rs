@@ -4,7 +4,8 @@
 //! and clocks that are right about the date and wrong about the day do exist.
 
 use crate::clock::Timestamp;
-use http::HeaderValue;
+use http::header::DATE;
+use http::{HeaderValue, Response};
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -17,6 +18,14 @@ const LAST_SECOND: u64 = 253_402_300_799;
 #[must_use]
 pub fn parse_http_date(text: &[u8], now: Timestamp) -> Option<Timestamp> {
     imf_fixdate(text).or_else(|| rfc850_date(text, now)).or_else(|| asctime_date(text))
+}
+
+/// Records when a final response without Date was received, for whoever gets it later, from wherever it is kept:
+/// RFC 9110 section 6.6.1.
+pub fn record_receipt<B>(response: &mut Response<B>, received_at: Timestamp) {
+    if !response.status().is_informational() {
+        response.headers_mut().entry(DATE).or_insert_with(|| format_http_date(received_at));
+    }
 }
 
 /// Writes `at` as an IMF-fixdate.

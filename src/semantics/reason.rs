@@ -57,7 +57,6 @@ labelled! {
         SoftPurged "soft-purged" "A soft purge made what was stored stale.",
         Unproven "unproven" "This instance cannot prove that it knows of every purge, so what is stored must be validated.",
         SharedTier "shared-tier" "A fresh response was stored in the tier that all instances share.",
-        KnownUncacheable "known-uncacheable" "An answer for this key was found uncacheable a short while ago.",
         // Reuse, RFC 9111 section 4.
         Fresh "fresh" "The stored response is fresh.",
         Expired "expired" "The stored response is older than its freshness lifetime.",
@@ -69,7 +68,6 @@ labelled! {
         RequestMinFresh "request-min-fresh" "The stored response is not fresh for as long as the request's min-fresh.",
         RequestMaxStale "request-max-stale" "The request accepts this staleness with max-stale.",
         OnlyIfCached "only-if-cached" "The request says only-if-cached and nothing stored fits.",
-        Revalidated "revalidated" "The origin confirmed the stored response.",
         RefreshAhead "refresh-ahead" "The hit is late in the lifetime, so a refresh runs in the background.",
         StaleWhileRevalidate "stale-while-revalidate" "Stale, within stale-while-revalidate: served while a refresh runs.",
         StaleIfError "stale-if-error" "Stale, within stale-if-error: the origin failed.",
@@ -101,12 +99,9 @@ labelled! {
         EntryTooLarge "entry-too-large" "The response is larger than the tier can hold.",
         // Coalescing.
         HeadOrRange "head-or-range" "A HEAD or a range is asked for on its own.",
-        Collapsed "collapsed" "The request shared another request's fetch.",
         CoalesceWaitOver "coalesce-wait-over" "The shared fetch took longer than coalesce_wait.",
         LeaderGone "leader-gone" "The shared fetch ended without an answer.",
-        LeaderFailed "leader-failed" "The shared fetch failed.",
         LeaderUncacheable "leader-uncacheable" "The shared fetch's answer may not be shared.",
-        VariantDiffers "variant-differs" "The shared fetch's answer is another variant.",
         // The origin.
         MissLimit "miss-limit" "As many fetches of this route are under way as its miss_limit allows.",
         UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",

@@ -1,6 +1,6 @@
 //! What origins write that is not quite HTTP: mended where a proxy is to mend it, else a 502 that is not stored.
 
-use crate::support::{Setup, get, raw};
+use crate::support::{Setup, get, raw, reply};
 
 const ROUTE: &str = "[[route]]\npath = \"/cached/**\"\nttl = \"1m\"\ncookies = []";
 
@@ -70,4 +70,17 @@ async fn an_operator_may_take_larger_heads() {
     let response = scenario.fetch(&get("/p")).await;
     response.status(200).body("ok").header("X-Long", &long);
     assert_eq!(response.head.values("X-Field").len(), 1900);
+}
+
+#[tokio::test]
+async fn rfc_9110_6_6_1_what_an_undated_answer_confirms_is_dated_anew() {
+    let scenario = Setup::route("").start().await;
+    let old = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let first = reply(200).header("ETag", "\"a\"").header("Cache-Control", "max-age=60").header("Date", old).body("p");
+    scenario.origin.on_each("/p", [first, reply(304).header("ETag", "\"a\"")]);
+    scenario.get("/p").await.header("Date", old);
+    let confirmed = scenario.get("/p").await;
+    let date = confirmed.says("fwd-status=304").value("Date").expect("a Date").to_owned();
+    assert_ne!(date, old);
+    scenario.get("/p").await.hit().header("Date", &date).header("Age", "0");
 }

@@ -17,6 +17,7 @@ use larder::proxy::observer::Ending;
 use larder::store::memory::{MemoryOptions, MemoryTier};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// More than the kernel takes at once.
 const LARGE_BYTES: usize = 16 << 20;
@@ -78,6 +79,7 @@ impl Origin for Shop {
                 answer = answer.header("edge-cache-tag", "a").header("expires", "0").header("age", "2");
                 body = Bytes::from("all work and no play ".repeat(1_000));
             }
+            "undated" => drop(answer.headers_mut().and_then(|headers| headers.remove("date"))),
             "gone" => answer = answer.status(StatusCode::GONE),
             "empty" => (answer, body) = (answer.status(StatusCode::NO_CONTENT), Bytes::new()),
             "nothing" => body = Bytes::new(),
@@ -192,13 +194,15 @@ enum Road {
 use Road::{Long as ByHyper, Short as AtOnce};
 
 /// Target, what it is primed with, the fields of the request, the road it takes.
-const REQUESTS: [(&str, &str, &str, Road); 61] = [
+const REQUESTS: [(&str, &str, &str, Road); 63] = [
     ("/a", "", "", AtOnce),
     ("/a?b=c&d", "", "", AtOnce),
     ("/a/../b", "", "", AtOnce),
     ("/%7Ea", "", "", AtOnce),
     ("/a%2Fb", "", "", ByHyper),
     ("//a", "", "", ByHyper),
+    ("/undated", "", "", AtOnce),
+    ("/undated", "", "Range: bytes=0-1\r\n", ByHyper),
     ("/gone", "", "", AtOnce),
     ("/empty", "", "", AtOnce),
     ("/nothing", "", "", AtOnce),
@@ -261,7 +265,7 @@ async fn every_kind_of_request_comes_to_the_same_on_both_roads() {
     for (target, primed, fields, road) in REQUESTS {
         let roads = Roads::build();
         let asked = roads.prime(target, primed).await;
-        roads.clock.advance(std::time::Duration::from_secs(7));
+        roads.clock.advance(Duration::from_secs(7));
         let request = format!("GET {target} HTTP/1.1\r\nHost: shop\r\n{fields}\r\n");
         let (mut short, mut long) = (roads.short.client().await, roads.long.client().await);
         short.send(&request).await;
@@ -328,6 +332,29 @@ async fn answers_of_both_roads_keep_the_order_of_their_requests() {
     assert_eq!(targets, ["/a", "/pass/x", "/large", "/b", "/pass/p", "/a", "/pass/y", "/b"]);
     assert!(told.iter().all(|told| told.ending == Ending::Complete && told.status == Some(200)), "{told:?}");
     assert!(roads.took_short() >= 1, "the first one at the least");
+}
+
+#[tokio::test]
+async fn rfc_9110_6_6_1_an_answer_without_date_is_given_the_time_of_receipt_and_no_age_by_it() {
+    let roads = Roads::build();
+    // Late in a second, which Date does not tell.
+    roads.clock.advance(Duration::from_millis(900));
+    let (mut short, mut long) = (roads.short.client().await, roads.long.client().await);
+    let mut ask = async |after: u64, expected: [&str; 3]| {
+        roads.clock.advance(Duration::from_millis(after));
+        for client in [&mut long, &mut short] {
+            client.send("GET /undated HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+            let reply = client.reply().await;
+            let told = ["date", "age", "cache-status"]
+                .map(|name| reply.headers.get(name).map_or("-", |value| value.to_str().unwrap()));
+            assert!(told[0] == expected[0] && told[1] == expected[1] && told[2].contains(expected[2]), "{told:?}");
+        }
+    };
+    roads.prime("/undated", "").await;
+    let received = "Thu, 01 Jan 1970 00:16:40 GMT";
+    ask(0, [received, "0", "hit; ttl=60"]).await;
+    ask(200, [received, "0", "hit; ttl=60"]).await;
+    ask(59_700, [received, "59", "hit; ttl=1"]).await;
 }
 
 #[tokio::test]
@@ -409,7 +436,7 @@ async fn what_is_stale_or_purged_is_not_for_the_short_road() {
     assert!(ask().await.starts_with("larder; fwd=uri-miss"));
     assert_eq!(ask().await, "larder; hit; ttl=60");
     assert_eq!(roads.took_short(), 2);
-    roads.clock.advance(std::time::Duration::from_secs(61));
+    roads.clock.advance(Duration::from_secs(61));
     assert_eq!(ask().await, "larder; hit; ttl=-1; detail=stale-while-revalidate");
     assert_eq!(roads.took_short(), 2);
 }
