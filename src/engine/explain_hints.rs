@@ -6,7 +6,8 @@ use crate::semantics::reason::Reason;
 /// Hints for a request that asks the origin, for `why`.
 pub(super) fn hints(request: &CacheableRequest, why: Reason) -> Vec<String> {
     let mut hints = Vec::new();
-    if request.brings_undecided_cookies() && why != Reason::CookieUndecided {
+    if request.route.lifetime.gives_lifetimes() && request.brings_undecided_cookies() && why != Reason::CookieUndecided
+    {
         hints.push(format!("Its answer may not be kept: {}", Reason::CookieUndecided.explanation()));
     }
     let rule = &request.route.lifetime;

@@ -223,7 +223,7 @@ impl Fetch {
             why,
             Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable | Reason::InFlightFull
         ) {
-            self.engine.uncacheable().remember(&self.request.flight_key(None), why, self.engine.now());
+            self.engine.uncacheable().remember(&self.request.uncacheable_key(why), why, self.engine.now());
         }
         if let Some(lease) = self.duty.lease.take() {
             lease.alone();

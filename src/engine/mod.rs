@@ -338,9 +338,7 @@ impl Engine {
 
     fn recall_uncacheable(&self, request: &CacheableRequest) -> Option<Reason> {
         let now = self.now();
-        let among_all = self.uncacheable.recall(&request.key, now);
-        let among_undecided = || self.uncacheable.recall(&request.flight_key(None), now);
-        among_all.or_else(|| if request.brings_undecided_cookies() { among_undecided() } else { None })
+        request.uncacheable_keys().find_map(|key| self.uncacheable.recall(&key, now))
     }
 }
 

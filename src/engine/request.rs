@@ -10,7 +10,7 @@ use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::{Membership, Tag, TagError, Tags};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::credentials::Credentials;
-use crate::semantics::lifetime::{Lifetime, LifetimeSource};
+use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
 use crate::semantics::sharing::{Shareability, shareability, shareability_for_anyone};
@@ -18,6 +18,7 @@ use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
 use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, RANGE};
 use http::{Extensions, HeaderMap, HeaderName, Method};
+use std::iter;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -122,15 +123,16 @@ impl CacheableRequest {
     }
 
     /// Whether a response of this policy and lifetime, varying by these fields, may be stored for others and given to
-    /// this request, as far as cookies go. A lifetime that only the rule gives says nothing about cookies; the origin
-    /// says with `public` or `s-maxage` that the answer is for everyone, and with `Vary: Cookie` whom it is for.
+    /// this request, as far as cookies go. A lifetime that the rule gives, or a guess from Last-Modified, says nothing
+    /// about cookies; the origin says with `public` or `s-maxage` that the answer is for everyone, and with
+    /// `Vary: Cookie` whom it is for.
     pub(super) fn cookie_standing(
         &self,
         policy: &ResponsePolicy,
         lifetime: &Lifetime,
         varies_by: &[(HeaderName, Box<[u8]>)],
     ) -> CookieStanding {
-        let is_decided = lifetime.source != LifetimeSource::Route
+        let is_decided = !lifetime.source.is_assumed()
             || policy.directives.public
             || policy.directives.s_maxage.is_some()
             || !self.brings_undecided_cookies()
@@ -146,7 +148,7 @@ impl CacheableRequest {
             && self.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Decided
     }
 
-    /// Whether it carries cookies that might change an answer whose lifetime the rule gives.
+    /// Whether it carries cookies of which its rule does not say whether they change the answer.
     pub(super) fn brings_undecided_cookies(&self) -> bool {
         self.route.leaves_cookies_undecided() && self.headers.contains_key(COOKIE)
     }
@@ -206,12 +208,18 @@ impl CacheableRequest {
     /// those who bring some keep to themselves: what one of them finds uncacheable is news for the others alone.
     pub(super) fn flight_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
         let key = self.representation_key(variant);
-        if !self.brings_undecided_cookies() {
-            return key;
-        }
-        let mut builder = KeyBuilder::default();
-        builder.part(KeyPart::Path, key.as_bytes()).part(KeyPart::Cookie, b"undecided");
-        builder.finish()
+        if self.route.lifetime.gives_lifetimes() && self.brings_undecided_cookies() { undecided(&key) } else { key }
+    }
+
+    /// Where it is remembered that answers for this key are not to be shared, for `why`.
+    pub(super) fn uncacheable_key(&self, why: Reason) -> PrimaryKey {
+        if why == Reason::CookieUndecided { undecided(&self.key) } else { self.flight_key(None) }
+    }
+
+    /// Where it may be remembered that this request's answer is not to be shared.
+    pub(super) fn uncacheable_keys(&self) -> impl Iterator<Item = PrimaryKey> {
+        let among_undecided = self.brings_undecided_cookies().then(|| undecided(&self.key));
+        iter::once(self.key.clone()).chain(among_undecided)
     }
 
     /// The primary key, and the variant where it is known what picks one.
@@ -280,6 +288,13 @@ impl CacheableRequest {
             deadline: None,
         }
     }
+}
+
+/// The key of what concerns only those requests for a key that bring undecided cookies.
+fn undecided(key: &PrimaryKey) -> PrimaryKey {
+    let mut builder = KeyBuilder::default();
+    builder.part(KeyPart::Path, key.as_bytes()).part(KeyPart::Cookie, b"undecided");
+    builder.finish()
 }
 
 /// The role of a request in a shared fetch, with what the flight announces.

@@ -62,6 +62,12 @@ const ERRORS_DEFAULT: [StatusCode; 4] = [
 ];
 
 impl LifetimeRule {
+    /// Whether it gives a lifetime to any answer.
+    #[must_use]
+    pub fn gives_lifetimes(&self) -> bool {
+        self.ttl.is_some() || !self.ttl_by_status.is_empty()
+    }
+
     /// Only what the origin says.
     #[must_use]
     pub fn by_origin() -> Self {

@@ -169,11 +169,10 @@ impl Route {
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    /// Whether it gives lifetimes, sends every cookie on and does not say which of them change an answer.
+    /// Whether it sends every cookie on and does not say which of them change an answer.
     #[must_use]
     pub fn leaves_cookies_undecided(&self) -> bool {
-        (self.lifetime.ttl.is_some() || !self.lifetime.ttl_by_status.is_empty())
-            && self.key.cookies == CookieRule::AsReceived
+        self.key.cookies == CookieRule::AsReceived
             && !self.key.headers.contains(&COOKIE)
             && !self.to_origin.removed.contains(&COOKIE)
             && self.to_origin.set.iter().all(|(name, _)| *name != COOKIE)

@@ -29,6 +29,12 @@ pub enum LifetimeSource {
 }
 
 impl LifetimeSource {
+    /// Whether a rule or a guess lets a response be reused of whose lifetime the origin says nothing.
+    #[must_use]
+    pub const fn is_assumed(self) -> bool {
+        matches!(self, Self::Heuristic | Self::Route)
+    }
+
     /// The stable label that explain shows.
     #[must_use]
     pub const fn label(self) -> &'static str {

@@ -52,7 +52,7 @@ labelled! {
         NoEntry "no-entry" "Nothing was stored under this key.",
         NoVariant "no-variant" "Something was stored under this key, but no variant that fits the request's headers.",
         PartStored "part-stored" "Only a part is stored, and the request asks for more.",
-        CookieUndecided "cookie-undecided" "The request carries cookies, the lifetime comes from the rule, and nobody says whether cookies change the answer: the rule has no `cookies`, and the origin says neither public, s-maxage nor Vary: Cookie. Write `cookies = []` where they change nothing, or list those that do.",
+        CookieUndecided "cookie-undecided" "The request carries cookies, the lifetime comes from the rule or is a guess from Last-Modified, and nobody says whether cookies change the answer: the rule has no `cookies`, and the origin says neither public, s-maxage nor Vary: Cookie. Write `cookies = []` where they change nothing, or list those that do.",
         Purged "purged" "A purge made what was stored unusable.",
         SoftPurged "soft-purged" "A soft purge made what was stored stale.",
         Unproven "unproven" "This instance cannot prove that it knows of every purge, so what is stored must be validated.",

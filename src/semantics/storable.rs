@@ -98,7 +98,10 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
     }
     // "If the cache is shared: the Authorization header field is not present in the request or a response directive is
     // present that explicitly allows shared caching": section 3.5. Fields of the same kind count as it does.
-    let shares_authorized = directives.public || directives.must_revalidate || directives.s_maxage.is_some();
+    // `must-revalidate` allows it up to the origin's own lifetime; where it gives none, a rule's is no leave.
+    let shares_authorized = directives.public
+        || directives.s_maxage.is_some()
+        || (directives.must_revalidate && !exchange.lifetime.source.is_assumed());
     if *credentials == Credentials::Carried && !shares_authorized {
         return Storability::Refused(Reason::Authorized);
     }

@@ -130,8 +130,12 @@ fn section_3_5_an_authorized_answer_needs_leave_to_be_shared() {
             Some(Reason::Authorized),
         ),
     ]);
-    let by_route = verdict(&Method::GET, authorized, 200, &[], Some(60));
-    assert_eq!(by_route, Storability::Refused(Reason::Authorized));
+    for lines in [&[][..], &[("cache-control", "must-revalidate")]] {
+        let by_route = verdict(&Method::GET, authorized, 200, lines, Some(60));
+        assert_eq!(by_route, Storability::Refused(Reason::Authorized), "{lines:?}");
+    }
+    let public = &[("cache-control", "public, must-revalidate")];
+    assert_eq!(verdict(&Method::GET, authorized, 200, public, Some(60)), Storability::Storable);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A lifetime that only the rule gives, and cookies of which nobody has said whether they change the answer.
+//! A lifetime that the rule or a guess gives, and cookies of which nobody has said whether they change the answer.
 //!
 //! Part of invariant 4: what a cookie made is not given to the next visitor.
 
@@ -22,7 +22,7 @@ async fn pages(keys: &str, said: &'static [(&'static str, &'static str)]) -> cra
 }
 
 #[tokio::test]
-async fn invariant_4_what_a_cookie_made_is_not_stored_where_only_the_rule_gives_a_lifetime() {
+async fn invariant_4_what_a_cookie_made_is_not_stored_where_the_origin_gives_no_lifetime() {
     let by_status = "ttl_by_status = { \"200\" = \"1m\" }";
     let overridden = "ttl = \"1m\"\norigin = \"override\"";
     let nothing: &[(&str, &str)] = &[];
@@ -33,6 +33,9 @@ async fn invariant_4_what_a_cookie_made_is_not_stored_where_only_the_rule_gives_
         (overridden, &[("Cache-Control", "max-age=60")][..]),
         (TTL, &[("Vary", "Accept")]),
         (TTL, &[("ETag", "\"a\""), ("Last-Modified", "Sat, 21 Nov 2026 18:00:00 GMT")]),
+        // A guess from Last-Modified says as little about cookies as a rule does.
+        ("", &[("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")]),
+        ("", &[("ETag", "\"a\""), ("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")]),
     ] {
         let scenario = pages(keys, said).await;
         let alice = scenario.fetch(&with_cookie("alice")).await;
@@ -54,6 +57,7 @@ async fn a_cookied_request_shares_what_its_rule_or_its_origin_has_decided() {
     for (keys, said) in [
         ("ttl = \"1m\"\ncookies = []", nothing),
         ("ttl = \"1m\"\ncookies = [\"currency\"]", nothing),
+        ("cookies = []", &[("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")][..]),
         (TTL, &[("Cache-Control", "public")][..]),
         (TTL, &[("Cache-Control", "s-maxage=60")]),
         // The lifetime is the origin's own: RFC 9111 says what holds.
