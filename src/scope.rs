@@ -117,7 +117,11 @@ impl Depth {
 /// A URL or prefix that begins with `/` means every authority; otherwise it is absolute. URLs are written as
 /// [`crate::semantics::target::Target`] writes them after the route's query recipe, so that equal texts mean equal
 /// resources.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// As JSON it is its `kind` (the label) and, but for everything, its `name`; a URL begins with `//` where it has a host
+/// and covers both schemes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "kind", content = "name", rename_all = "lowercase")]
 pub enum Scope {
     /// Everything stored.
     All,

@@ -23,15 +23,8 @@ pub(super) struct ShownReceipt {
     source: &'static str,
     by: String,
     scopes_total: usize,
-    scopes: Vec<ShownScope>,
-}
-
-/// A scope as JSON: as it was applied, which for a URL is as stored responses are filed.
-#[derive(Debug, Serialize)]
-struct ShownScope {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    /// As they were applied, which for a URL is as stored responses are filed.
+    scopes: Vec<Scope>,
 }
 
 impl From<&Receipt> for ShownReceipt {
@@ -46,20 +39,8 @@ impl From<&Receipt> for ShownReceipt {
             source: receipt.source.label(),
             by: receipt.by.clone(),
             scopes_total: receipt.scopes_total,
-            scopes: receipt.scopes.iter().map(ShownScope::from).collect(),
+            scopes: receipt.scopes.clone(),
         }
-    }
-}
-
-impl From<&Scope> for ShownScope {
-    fn from(scope: &Scope) -> Self {
-        let name = match scope {
-            Scope::All => None,
-            Scope::Route(route) => Some(route.to_string()),
-            Scope::Tag(tag) => Some(tag.to_string()),
-            Scope::Url(text) | Scope::Prefix(text) => Some(text.to_string()),
-        };
-        Self { kind: scope.label(), name }
     }
 }
 

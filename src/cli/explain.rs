@@ -89,7 +89,7 @@ fn render(explanation: &Value) -> String {
     }
     section(&mut lines, "directives of the request", &explanation["request_directives"]);
     if explanation["client_directives"] == "ignore" {
-        lines.push("  client_directives = \"ignore\": its no-cache, max-age=0 and Pragma count for nothing".to_owned());
+        lines.push("  client_directives = \"ignore\": its no-cache, max-age=0 and Pragma change nothing here, and are passed on".to_owned());
     }
     for stored in explanation["stored"].as_array().into_iter().flatten() {
         lines.extend(render_stored("stored", stored));
@@ -148,7 +148,10 @@ fn purged(purge: &Value) -> String {
     };
     let receipt = match purge["id"].as_str() {
         Some(id) => format!("id {}, at {}", printable(id), shown(&purge["requested_at"])),
-        None => format!("stamp {}, its receipt is not remembered", shown(&purge["stamp"])),
+        None => format!(
+            "stamp {}; no receipt of this stamp is remembered (a long purge has one, of its last stamp)",
+            shown(&purge["stamp"])
+        ),
     };
     format!("covered by a {} purge{scope}: {receipt}", shown(&purge["depth"]))
 }
@@ -232,7 +235,8 @@ mod tests {
             (receipt, "covered by a hard purge of tag a: id x-7-0, at 2026-01-01T00:00:00.000Z"),
             (
                 forgotten,
-                "covered by a soft purge whose scope is no longer remembered: stamp 7-0, its receipt is not remembered",
+                "covered by a soft purge whose scope is no longer remembered: stamp 7-0; \
+                 no receipt of this stamp is remembered (a long purge has one, of its last stamp)",
             ),
         ] {
             assert_eq!(purged(&purge), expected);

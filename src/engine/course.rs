@@ -1,77 +1,133 @@
 //! Which way a request goes: through the cache, or past it and why. The same for what is answered and what is explained.
 
-use super::origin::Body;
 use super::outcome::Outcome;
-use crate::rules::route::UPGRADE_DEFAULT;
+use crate::rules::route::{RouteMode, UPGRADE_DEFAULT};
 use crate::rules::{Route, RuleSet, Verdict};
-use crate::semantics::forwarding::keep_upgrade;
+use crate::semantics::cache_control::RequestDirectives;
+use crate::semantics::cache_status::Forward;
+use crate::semantics::forwarding::{keep_upgrade, kept_upgrade};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
-use http::Method;
-use http::header::{EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE, UPGRADE};
-use http_body::Body as _;
+use http::header::{EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE};
+use http::{HeaderMap, Method, Version};
 use std::sync::Arc;
 
+/// A request whose way is to be decided.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Its method.
+    pub(super) method: &'a Method,
+    /// Its settled target, before the query's rule.
+    pub(super) target: &'a Target,
+    /// Its fields.
+    pub(super) headers: &'a HeaderMap,
+    /// Its form.
+    pub(super) form: Form,
+}
+
+/// What of a request besides its target may keep it from the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Nothing: it is a GET that brings no body, and none of the fields that are looked at here but those that `bypass`
+    /// names. Known for all requests of a connection that have the same fields.
+    Plain,
+    /// It is to be looked at.
+    Any(Version, Payload),
+}
+
+/// Whether a request brings a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payload {
+    /// It ends with its head.
+    None,
+    /// It does, or may.
+    Body,
+}
+
 /// The way of a request.
+#[derive(Debug)]
 pub(super) enum Course {
     /// It may be answered from the cache, by this route.
     Cached(Arc<Route>),
     /// It is forwarded as it is.
-    Past {
-        /// The route whose path matched, if any.
-        route: Option<Arc<Route>>,
-        /// Why.
-        why: Reason,
-        /// `Bypass` on a cacheable route, else `Pass`.
-        outcome: Outcome,
-    },
+    Past(Past),
+    /// It would be forwarded, and says only-if-cached to a route that caches: RFC 9111 section 5.2.1.7.
+    Refused(Past),
 }
 
-/// The way that the rules give a request, whose Upgrade is left with what its route passes on.
-pub(super) fn of(request: &mut http::Request<Body>, target: &Target, rules: &RuleSet) -> Course {
-    let verdict = rules.decide(request.method(), target);
-    ignore_other_upgrades(request, &verdict);
-    match verdict {
-        Verdict::Cache(route) => match passes_by(request, target, &route) {
-            None => Course::Cached(route),
-            Some(why) => Course::Past { route: Some(route), why, outcome: Outcome::Bypass },
-        },
-        Verdict::Pass { route, why: why @ (Reason::MethodNotNamed | Reason::AmbiguousPath) } => {
-            let outcome = if route.is_some() { Outcome::Bypass } else { Outcome::Pass };
-            Course::Past { route, why, outcome }
+/// Past the cache, and why.
+#[derive(Debug)]
+pub(super) struct Past {
+    /// The route whose path matched, if any.
+    pub(super) route: Option<Arc<Route>>,
+    /// Why.
+    pub(super) why: Reason,
+    /// `Bypass` on a cacheable route, else `Pass`.
+    pub(super) outcome: Outcome,
+    /// The `fwd` of Cache-Status.
+    pub(super) forward: Forward,
+}
+
+impl Course {
+    /// The way that the rules give a request.
+    pub(super) fn of(asked: Asked<'_>, rules: &RuleSet) -> Self {
+        let (route, why) = match rules.decide(asked.method, asked.target) {
+            Verdict::Cache(route) => match asked.passes_by(&route) {
+                None => return Self::Cached(route),
+                Some(why) => (Some(route), why),
+            },
+            Verdict::Pass { route, why } => (route, why),
+        };
+        let is_named = route.as_ref().is_none_or(|route| route.names_method(asked.method));
+        let forward = if is_named { Forward::Bypass } else { Forward::Method };
+        let caches = route.as_ref().is_some_and(|route| route.mode == RouteMode::Cache);
+        let outcome = if caches { Outcome::Bypass } else { Outcome::Pass };
+        let past = Past { route, why, outcome, forward };
+        // Where nothing is cached, the directive is for whoever stands behind.
+        let is_refused = caches && RequestDirectives::parse(asked.headers).only_if_cached;
+        if is_refused { Self::Refused(past) } else { Self::Past(past) }
+    }
+
+    /// Leaves of a request's Upgrade what its route passes on.
+    pub(super) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
+        let route = match self {
+            Self::Cached(route) => Some(route),
+            Self::Past(past) | Self::Refused(past) => past.route.as_ref(),
+        };
+        match route {
+            Some(route) => keep_upgrade(headers, version, &route.upgrade),
+            None => keep_upgrade(headers, version, &UPGRADE_DEFAULT),
         }
-        Verdict::Pass { route, why } => Course::Past { route, why, outcome: Outcome::Pass },
     }
 }
 
-/// Leaves of a request's Upgrade what its route passes on.
-fn ignore_other_upgrades(request: &mut http::Request<Body>, verdict: &Verdict) {
-    let version = request.version();
-    match verdict.route() {
-        Some(route) => keep_upgrade(request.headers_mut(), version, &route.upgrade),
-        None => keep_upgrade(request.headers_mut(), version, &UPGRADE_DEFAULT),
+impl Asked<'_> {
+    /// Why it is forwarded as it is on a route that caches, if so.
+    fn passes_by(&self, route: &Route) -> Option<Reason> {
+        match self.form {
+            Form::Plain => None,
+            Form::Any(version, payload) => self.needs_the_origin(route, version, payload),
+        }
+        .or_else(|| route.bypasses(self.target, self.headers))
     }
-}
 
-/// Why a request on a cacheable route is forwarded as it is, if so.
-fn passes_by(request: &http::Request<Body>, target: &Target, route: &Route) -> Option<Reason> {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Some(Reason::MethodNotStorable);
+    fn needs_the_origin(&self, route: &Route, version: Version, payload: Payload) -> Option<Reason> {
+        if !matches!(*self.method, Method::GET | Method::HEAD) {
+            return Some(Reason::MethodNotStorable);
+        }
+        // What a body says is in no key, so an answer to it must not be stored or taken from the store.
+        if payload == Payload::Body {
+            return Some(Reason::RequestBody);
+        }
+        if kept_upgrade(self.headers, version, &route.upgrade).is_some() {
+            return Some(Reason::Upgrade);
+        }
+        if self.headers.contains_key(EXPECT) {
+            return Some(Reason::Expectation);
+        }
+        // RFC 9111 section 4.3.2: not for a cache to judge. What they guard (a download that is resumed) is the origin's
+        // present state, so they are forwarded, and the answer goes to this client alone.
+        let is_for_origin = [IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| self.headers.contains_key(name));
+        is_for_origin.then_some(Reason::OriginCondition)
     }
-    // What a body says is in no key, so an answer to it must not be stored or taken from the store.
-    if !request.body().is_end_stream() {
-        return Some(Reason::RequestBody);
-    }
-    if request.headers().contains_key(UPGRADE) {
-        return Some(Reason::Upgrade);
-    }
-    if request.headers().contains_key(EXPECT) {
-        return Some(Reason::Expectation);
-    }
-    // RFC 9111 section 4.3.2: not for a cache to judge. What they guard (a download that is resumed) is the origin's present
-    // state, so they are forwarded, and the answer goes to this client alone.
-    if [IF_MATCH, IF_UNMODIFIED_SINCE].iter().any(|name| request.headers().contains_key(name)) {
-        return Some(Reason::OriginCondition);
-    }
-    route.bypasses(target, request.headers())
 }

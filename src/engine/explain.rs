@@ -1,6 +1,6 @@
 //! What would happen to a request, and why, without doing it: the same steps over the same verdicts, by peeking.
 
-use super::course::{self, Course};
+use super::course::{Course, Past};
 use super::explain_stored::{StoredExplained, shown};
 use super::fetch::{Wanted, asking_fields};
 use super::find::Found;
@@ -196,19 +196,22 @@ impl Engine {
 
     async fn explain_target(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Explanation {
         let rules = self.rules();
-        let Some(mut request) = explain_sent::arriving(&self.front, method, headers, target) else {
+        let Some((headers, course)) = explain_sent::arriving(&self.front, method, headers, target, &rules) else {
             return Explanation::of(method, target, headers, Would::of(Outcome::Error, Reason::Loop));
         };
-        match course::of(&mut request, target, &rules) {
+        let explanation = |would| Explanation::of(method, target, &headers, would);
+        match course {
             Course::Cached(route) => {
-                let request = CacheableRequest::new(request.into_parts().0, target.clone(), route, rules);
+                let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
                 self.explain_cacheable(&request, target).await
             }
-            Course::Past { route, why, outcome } => {
-                let headers = request.headers();
-                let (origin_target, sent) = explain_sent::passed(route.as_deref(), target, headers);
-                let explanation = Explanation::of(method, target, headers, Would::of(outcome, why));
-                Explanation { origin_target, ..explanation.by(route.as_deref()).sending(method, sent) }
+            Course::Past(Past { route, why, outcome, .. }) => {
+                let (origin_target, sent) = explain_sent::passed(route.as_deref(), target, &headers);
+                let explanation = explanation(Would::of(outcome, why)).by(route.as_deref());
+                Explanation { origin_target, ..explanation.sending(method, sent) }
+            }
+            Course::Refused(past) => {
+                explanation(Would::of(Outcome::Error, Reason::OnlyIfCached)).by(past.route.as_deref())
             }
         }
     }
@@ -267,14 +270,22 @@ impl Engine {
             }
             Found::Ask(ask) => ask,
         };
+        if let Some(usable) = self.stand_in_for_failing(request, &ask) {
+            return (Outcome::Stale, usable.why, Wanted::Whole);
+        }
         let wanted = serve::wanted(request, &ask);
         let wanted = match shared.map(|variants| self.judge_shared(request, variants, &wanted, now)) {
             Some(FoundShared::Usable(usable)) => return (Outcome::Hit, usable.why, Wanted::Whole),
             Some(FoundShared::Stored(entry, on_failure)) => Wanted::Validation(entry, on_failure),
             Some(FoundShared::Nothing) | None => wanted,
         };
-        let outcome = if matches!(wanted, Wanted::Validation(..)) { Outcome::Revalidated } else { Outcome::Miss };
-        (outcome, ask.why, wanted)
+        match wanted {
+            Wanted::Validation(..) => (Outcome::Revalidated, ask.why, wanted),
+            // What is known of the answer before it comes: it is not stored, and why.
+            Wanted::Head => (Outcome::Miss, Reason::MethodNotStorable, wanted),
+            _ if request.directives.no_store => (Outcome::Miss, Reason::RequestNoStore, wanted),
+            _ => (Outcome::Miss, ask.why, wanted),
+        }
     }
 
     fn explain_shared(

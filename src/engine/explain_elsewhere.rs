@@ -1,7 +1,7 @@
 //! Where else what is explained may be stored: under the other scheme, or under other hosts.
 
 use super::arrival::Schemes;
-use super::course::{self, Course};
+use super::course::Course;
 use super::request::CacheableRequest;
 use super::{Engine, explain_sent};
 use crate::semantics::target::Target;
@@ -53,9 +53,9 @@ impl Engine {
     /// How many responses are stored for a request, if any.
     fn stored_for(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Option<usize> {
         let rules = self.rules();
-        let mut request = explain_sent::arriving(&self.front, method, headers, target)?;
-        let Course::Cached(route) = course::of(&mut request, target, &rules) else { return None };
-        let request = CacheableRequest::new(request.into_parts().0, target.clone(), route, rules);
+        let (headers, course) = explain_sent::arriving(&self.front, method, headers, target, &rules)?;
+        let Course::Cached(route) = course else { return None };
+        let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
         self.memory().peek(&request.key).map(|variants| variants.entries().len())
     }
 

@@ -2,27 +2,32 @@
 
 use super::RequestContext;
 use super::arrival::{self, Front, Schemes};
-use super::origin::{Body, empty_body};
-use crate::rules::Route;
+use super::course::{Asked, Course, Form, Payload};
+use crate::rules::{Route, RuleSet};
 use crate::semantics::entity_tag;
 use crate::semantics::forwarding::{Passage, allow_upgrade, named_client, requested_upgrade, set_for_next_hop};
 use crate::semantics::target::Target;
 use crate::semantics::trust::{Peer, Trust, X_REQUEST_ID};
 use http::header::{CONTENT_LENGTH, FORWARDED, HOST, TRANSFER_ENCODING};
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 const CLIENTS_ADDRESS: &str = "(the client's address)";
 const REQUEST_ID: &str = "(the request's id)";
 
-/// The request that is explained, as it would be once it has arrived; none where it has been here before.
-pub(super) fn arriving(front: &Front, method: &Method, headers: &HeaderMap, target: &Target) -> Option<Request<Body>> {
-    let mut request = Request::new(empty_body());
-    request.method_mut().clone_from(method);
-    request.headers_mut().clone_from(headers);
-    let headers = request.headers_mut();
+/// The fields of the request that is explained, as they would be once it has arrived, and its way; none where it has been
+/// here before.
+pub(super) fn arriving(
+    front: &Front,
+    method: &Method,
+    headers: &HeaderMap,
+    target: &Target,
+    rules: &RuleSet,
+) -> Option<(HeaderMap, Course)> {
+    let mut arrived = headers.clone();
+    let headers = &mut arrived;
     // The explained request is one of the client that the call names, if it names one.
     let client = named_client(headers);
     if matches!(front.schemes, Schemes::Only(_)) {
@@ -44,7 +49,17 @@ pub(super) fn arriving(front: &Front, method: &Method, headers: &HeaderMap, targ
             headers.insert(FORWARDED, said);
         }
     }
-    Some(request)
+    let form = Form::Any(Version::HTTP_11, payload(headers));
+    let course = Course::of(Asked { method, target, headers, form }, rules);
+    course.ignore_other_upgrades(Version::HTTP_11, headers);
+    Some((arrived, course))
+}
+
+/// Whether a request with these fields brings a body.
+fn payload(headers: &HeaderMap) -> Payload {
+    let is_empty = |length: &HeaderValue| length.as_bytes().iter().all(|digit| *digit == b'0');
+    let is_framed = headers.contains_key(TRANSFER_ENCODING) || !headers.get_all(CONTENT_LENGTH).iter().all(is_empty);
+    if is_framed { Payload::Body } else { Payload::None }
 }
 
 /// What the origin is asked for by a request that passes through, and with which fields.

@@ -58,35 +58,13 @@ pub struct PurgeExplained {
     /// `hard` or `soft`.
     pub depth: &'static str,
     /// Which of its scopes covers the response; none where only the height of the purge is remembered.
-    pub scope: Option<ScopeExplained>,
+    pub scope: Option<Scope>,
     /// The id of its receipt; none where no receipt of this stamp is remembered.
     pub id: Option<String>,
     /// When it was asked for, from the receipt.
     pub requested_at: Option<String>,
     /// Who asked, from the receipt.
     pub source: Option<&'static str>,
-}
-
-/// What a purge covers.
-#[derive(Debug, Clone, Serialize)]
-pub struct ScopeExplained {
-    /// `all`, `route`, `tag`, `url` or `prefix`.
-    pub kind: &'static str,
-    /// Its name; a URL begins with `//` where it has a host, since it covers both schemes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
-
-impl From<&Scope> for ScopeExplained {
-    fn from(scope: &Scope) -> Self {
-        let name = match scope {
-            Scope::All => None,
-            Scope::Route(route) => Some(route.to_string()),
-            Scope::Tag(tag) => Some(tag.to_string()),
-            Scope::Url(text) | Scope::Prefix(text) => Some(text.to_string()),
-        };
-        Self { kind: scope.label(), name }
-    }
 }
 
 impl Engine {
@@ -142,7 +120,7 @@ impl Engine {
         PurgeExplained {
             stamp: covering.stamp.to_string(),
             depth: covering.depth.label(),
-            scope: covering.scope.as_ref().map(ScopeExplained::from),
+            scope: covering.scope.clone(),
             id: receipt.as_ref().map(|receipt| receipt.id.clone()),
             requested_at: receipt.as_ref().map(|receipt| receipt.requested_at.to_rfc3339()),
             source: receipt.as_ref().map(|receipt| receipt.source.label()),

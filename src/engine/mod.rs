@@ -52,17 +52,17 @@ use crate::store::key_memory::KeyMemory;
 use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
 use arrival::Front;
-use course::Course;
+use course::{Asked, Course, Form, Payload};
 use earlier_rules::EarlierRules;
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, StatusCode, Uri};
+use http_body::Body as _;
 use metered_origin::MeteredOrigin;
 use miss_budget::MissBudgets;
 use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
-use pass::Bypass;
 use ready::{PlainHeaders, PlainRequest, ReadyHit};
 use refresh::RefreshOptions;
 use request::CacheableRequest;
@@ -353,14 +353,19 @@ impl Handler for Engine {
             return refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
         }
         let rules = self.rules();
-        match course::of(&mut request, &target, &rules) {
+        let payload = if request.body().is_end_stream() { Payload::None } else { Payload::Body };
+        let (method, headers) = (request.method(), request.headers());
+        let asked = Asked { method, target: &target, headers, form: Form::Any(version, payload) };
+        let course = Course::of(asked, &rules);
+        course.ignore_other_upgrades(version, request.headers_mut());
+        match course {
             Course::Cached(route) => {
-                let (head, _) = request.into_parts();
-                serve::serve(self, CacheableRequest::new(head, target, route, rules)).await
+                let http::request::Parts { method, headers, extensions, .. } = request.into_parts().0;
+                let request = CacheableRequest::new(method, headers, target, route, rules);
+                serve::serve(self, CacheableRequest { extensions, ..request }).await
             }
-            Course::Past { route, why, outcome } => {
-                pass::pass(self, request, target, rules, Bypass { route, why, outcome, client: context.client }).await
-            }
+            Course::Past(past) => pass::pass(self, request, target, rules, past, context.client).await,
+            Course::Refused(past) => respond::only_if_cached(past.route.as_deref(), past.forward),
         }
     }
 

@@ -5,6 +5,7 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::admit::Draft;
+use super::course::Past;
 use super::exchange::{Deadline, ReadTimeout, allow_quiet};
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
@@ -17,9 +18,9 @@ use super::{Answer, Engine, Failure};
 use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::answer::Kept;
-use crate::rules::{Route, RuleSet, Verdict as RouteVerdict};
+use crate::rules::{RuleSet, Verdict as RouteVerdict};
 use crate::scope::{Scope, Tag};
-use crate::semantics::cache_status::{CacheStatus, Forward};
+use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::date::record_receipt;
 use crate::semantics::entity_tag;
 use crate::semantics::invalidate::{invalidated_targets, is_safe};
@@ -33,19 +34,6 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Why a request passes by, and the route that said so.
-#[derive(Debug)]
-pub(super) struct Bypass {
-    /// The route whose path matched, if any.
-    pub(super) route: Option<Arc<Route>>,
-    /// Why.
-    pub(super) why: Reason,
-    /// `Bypass` on a cacheable route, else `Pass`.
-    pub(super) outcome: Outcome,
-    /// Whose request it is.
-    pub(super) client: Option<IpAddr>,
-}
-
 /// What is known of a request while its answer is awaited.
 struct Passing {
     engine: Arc<Engine>,
@@ -53,7 +41,8 @@ struct Passing {
     target: Target,
     headers: HeaderMap,
     rules: Arc<RuleSet>,
-    bypass: Bypass,
+    past: Past,
+    client: Option<IpAddr>,
 }
 
 /// Forwards a request. An unsafe one is seen to its end whether or not its client stays: what was sent may be done.
@@ -62,12 +51,13 @@ pub(super) async fn pass(
     mut request: http::Request<Body>,
     target: Target,
     rules: Arc<RuleSet>,
-    bypass: Bypass,
+    past: Past,
+    client: Option<IpAddr>,
 ) -> Answer {
     entity_tag::name_tags_without_coding(request.headers_mut());
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
-    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, bypass };
+    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, past, client };
     if is_safe(&passing.method) {
         return match Box::pin(passing.forward(request)).await {
             Ok(mut response) => {
@@ -113,11 +103,11 @@ impl Passing {
         let target = &self.target;
         // Another protocol has no head of an answer that would be worth waiting for.
         if !request.headers().contains_key(UPGRADE) {
-            let patience = self.engine.patience(self.bypass.route.as_deref());
+            let patience = self.engine.patience(self.past.route.as_deref());
             request.extensions_mut().insert(Deadline::AfterUpload(patience));
         }
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let Some(route) = &self.bypass.route else {
+        let Some(route) = &self.past.route else {
             *request.uri_mut() = super::origin_form(path)?;
             request.headers_mut().insert(HOST, target.host_value());
             return self.engine.origin().fetch(request).await;
@@ -180,22 +170,21 @@ impl Passing {
 
     fn answered(self, mut response: Response<Body>) -> Answer {
         let status = response.status();
-        if let Some(rule) = self.bypass.route.as_ref().and_then(|route| route.answer.as_ref()) {
+        if let Some(rule) = self.past.route.as_ref().and_then(|route| route.answer.as_ref()) {
             rule.change(status, Kept::Nowhere, self.engine.now(), response.headers_mut());
         }
-        let decision = self.decision(self.bypass.outcome, self.bypass.why, Some(response.status()));
+        let decision = self.decision(self.past.outcome, self.past.why, Some(response.status()));
         Answer { reply: Ok(response), decision }
     }
 
     fn decision(&self, outcome: Outcome, reason: Reason, status: Option<StatusCode>) -> Decision {
-        let forward = if self.bypass.why == Reason::MethodNotNamed { Forward::Method } else { Forward::Bypass };
         let cache_status = Some(CacheStatus {
-            forward: Some(forward),
+            forward: Some(self.past.forward),
             forward_status: status.map(|status| status.as_u16()),
             detail: Some(reason),
             ..CacheStatus::HIT
         });
-        Decision { outcome, reason, route: self.bypass.route.as_ref().map(|route| route.name.clone()), cache_status }
+        Decision { outcome, reason, route: self.past.route.as_ref().map(|route| route.name.clone()), cache_status }
     }
 
     /// What a write to `targets`, its own among them, has changed of what may be stored. Nothing was written where there
@@ -218,7 +207,7 @@ impl Passing {
 
     /// A URL that was written to, within its client's budget.
     fn named(&self, target: &Target) -> Vec<Scope> {
-        let over = self.bypass.client.filter(|_| target.query().is_some()).is_some_and(|client| {
+        let over = self.client.filter(|_| target.query().is_some()).is_some_and(|client| {
             let now = self.engine.clock.monotonic();
             self.engine.write_budgets.charge(client, target.url(), now) == Named::ByPath
         });

@@ -5,10 +5,11 @@
 
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
+use super::course::{Asked, Course, Form};
 use super::fetch::{Duty, stream_of};
 use super::origin::Body;
 use super::request::CacheableRequest;
-use crate::rules::{RuleSet, Verdict as RouteVerdict};
+use crate::rules::RuleSet;
 use crate::semantics::forwarding::strip_hop_by_hop;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::sharing::Shareability;
@@ -37,15 +38,11 @@ impl Post<'_> {
         if !response.headers().contains_key(CONTENT_LOCATION) || response.headers().contains_key(CONTENT_ENCODING) {
             return None;
         }
-        let RouteVerdict::Cache(route) = self.rules.decide(&Method::GET, self.target) else { return None };
-        // A GET that carried the same would pass the cache by, so this answer is none to share either.
-        if route.bypasses(self.target, self.headers).is_some() {
-            return None;
-        }
-        let mut get = http::Request::new(());
-        *get.headers_mut() = self.headers.clone();
-        let (head, ()) = get.into_parts();
-        let request = CacheableRequest::new(head, self.target.clone(), route, Arc::clone(self.rules));
+        // Where a GET that carried the same would pass the cache by, this answer is none to share either.
+        let get = Asked { method: &Method::GET, target: self.target, headers: self.headers, form: Form::Plain };
+        let Course::Cached(route) = Course::of(get, self.rules) else { return None };
+        let (headers, target, rules) = (self.headers.clone(), self.target.clone(), Arc::clone(self.rules));
+        let request = CacheableRequest::new(Method::GET, headers, target, route, rules);
         if request.target != *self.target || !self.carries_what_a_fetch_would(&request) {
             return None;
         }

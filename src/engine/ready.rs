@@ -4,6 +4,7 @@
 //! the head as it was prepared and the body as it is kept, or a 304 made from that head. Whatever is not plain, not
 //! stored or not fresh is not for here: the long road begins anew with it.
 
+use super::course::{Asked, Course, Form};
 use super::deliver::{self, AtRest, Conditions};
 use super::find::Found;
 use super::outcome::{Decision, Outcome};
@@ -13,7 +14,6 @@ use super::{Engine, RequestContext, arrival};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::body::BodyView;
-use crate::rules::Verdict;
 use crate::rules::answer::{AnswerRule, Kept};
 use crate::semantics::cache_status::{CacheStatus, put_decimal};
 use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
@@ -156,10 +156,8 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     let PlainRequest { path_and_query, headers } = request;
     let target = headers.root.beside(path_and_query);
     let rules = engine.rules();
-    let Verdict::Cache(route) = rules.decide(&Method::GET, &target) else { return None };
-    if route.bypasses(&target, &headers.headers).is_some() {
-        return None;
-    }
+    let asked = Asked { method: &Method::GET, target: &target, headers: &headers.headers, form: Form::Plain };
+    let Course::Cached(route) = Course::of(asked, &rules) else { return None };
     let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules);
     let now = engine.now();
     let usable = match engine.find(&request, now) {

@@ -1,12 +1,13 @@
 //! One request on a cacheable route, with everything that later steps ask of it.
 
+use super::course::{Asked, Course, Form};
 use crate::clock::Timestamp;
 use crate::coalesce::flights::Role;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::rules::route::ClientDirectives;
-use crate::rules::{Route, RuleSet, Verdict};
+use crate::rules::{Route, RuleSet};
 use crate::scope::{Membership, Tag, TagError, Tags};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::credentials::Credentials;
@@ -16,7 +17,7 @@ use crate::semantics::reason::Reason;
 use crate::semantics::sharing::{Shareability, shareability, shareability_for_anyone};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
-use http::header::{ACCEPT_LANGUAGE, COOKIE, HOST, RANGE};
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, COOKIE, HOST, PRAGMA, RANGE};
 use http::{Extensions, HeaderMap, HeaderName, Method};
 use std::iter;
 use std::sync::Arc;
@@ -67,13 +68,18 @@ pub(super) struct CacheableRequest {
 
 impl CacheableRequest {
     /// Settles key and directives of a request that `route` may answer from the cache.
-    pub(super) fn new(head: http::request::Parts, target: Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
-        let directives = match (RequestDirectives::parse(&head.headers), route.client_directives) {
+    pub(super) fn new(
+        method: Method,
+        headers: HeaderMap,
+        target: Target,
+        route: Arc<Route>,
+        rules: Arc<RuleSet>,
+    ) -> Self {
+        let directives = match (RequestDirectives::parse(&headers), route.client_directives) {
             (said, ClientDirectives::Ignore) => said.without_validation(),
             (said, ClientDirectives::Obey | ClientDirectives::Collapse) => said,
         };
-        let (method, extensions) = (head.method, head.extensions);
-        Self { method, directives, extensions, ..Self::plain(Arc::new(head.headers), target, route, rules) }
+        Self { method, directives, ..Self::plain(Arc::new(headers), target, route, rules) }
     }
 
     /// As [`Self::new`] for a GET without directives of its own.
@@ -186,10 +192,9 @@ impl CacheableRequest {
         if self.rules.number() == rules.number() {
             return Some(self);
         }
-        let Verdict::Cache(route) = rules.decide(&self.method, &self.target) else { return None };
-        if route.bypasses(&self.target, &self.headers).is_some() {
-            return None;
-        }
+        let (target, headers) = (&self.target, &self.headers);
+        let asked = Asked { method: &self.method, target, headers, form: Form::Plain };
+        let Course::Cached(route) = Course::of(asked, rules) else { return None };
         let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
         Some(Arc::new(Self::plain(headers, target, route, Arc::clone(rules))))
     }
@@ -274,15 +279,22 @@ impl CacheableRequest {
         self.route.variant_key(&self.headers, &Vary::Fields(names))
     }
 
-    /// The same request without what ties it to its client's connection, for a fetch in the background.
+    /// The same request without what ties it to its client's connection, and without its client's directives, for a fetch
+    /// in the background.
     pub(super) fn in_background(&self) -> Self {
+        let mut headers = Arc::clone(&self.headers);
+        for name in [CACHE_CONTROL, PRAGMA] {
+            if headers.contains_key(&name) && !self.route.key.headers.contains(&name) {
+                Arc::make_mut(&mut headers).remove(name);
+            }
+        }
         Self {
             method: Method::GET,
             target: self.target.clone(),
             route: Arc::clone(&self.route),
             rules: Arc::clone(&self.rules),
             key: self.key.clone(),
-            headers: Arc::clone(&self.headers),
+            headers,
             directives: RequestDirectives::default(),
             extensions: Extensions::new(),
             deadline: None,

@@ -10,9 +10,10 @@ use super::request::CacheableRequest;
 use super::{Answer, Engine, Failure};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::rules::Route;
 use crate::rules::answer::Kept;
 use crate::scope::RouteName;
-use crate::semantics::cache_status::CacheStatus;
+use crate::semantics::cache_status::{CacheStatus, Forward};
 use crate::semantics::conditional::{self, Precondition};
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ExchangeTimes;
@@ -115,12 +116,13 @@ fn instead_of(
 }
 
 /// RFC 9111 section 5.2.1.7.
-pub(super) fn only_if_cached(request: &CacheableRequest, ask: &Ask) -> Answer {
-    let status = CacheStatus { forward: Some(ask.forward), detail: Some(Reason::OnlyIfCached), ..CacheStatus::HIT };
-    let failure = Failure::of(StatusCode::GATEWAY_TIMEOUT, Reason::OnlyIfCached);
+pub(super) fn only_if_cached(route: Option<&Route>, forward: Forward) -> Answer {
+    let (outcome, reason) = (Outcome::Error, Reason::OnlyIfCached);
+    let cache_status = Some(CacheStatus { forward: Some(forward), detail: Some(reason), ..CacheStatus::HIT });
+    let route = route.map(|route| route.name.clone());
     Answer {
-        reply: Err(failure),
-        decision: decision(&request.route.name, Outcome::Error, Reason::OnlyIfCached, status),
+        reply: Err(Failure::of(StatusCode::GATEWAY_TIMEOUT, reason)),
+        decision: Decision { outcome, reason, route, cache_status },
     }
 }
 

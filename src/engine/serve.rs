@@ -66,7 +66,7 @@ async fn serve_or_ask(engine: &Arc<Engine>, mut request: CacheableRequest, mut f
             Found::Ask(ask) => ask,
         };
         if request.directives.only_if_cached {
-            return respond::only_if_cached(&request, &ask);
+            return respond::only_if_cached(Some(&request.route), ask.forward);
         }
         if let Some(usable) = engine.stand_in_for_failing(&request, &ask) {
             refresh(engine, &request, &usable.entry, usable.why);

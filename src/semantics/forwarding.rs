@@ -150,8 +150,18 @@ pub fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 /// All others are ignored, and so is all of it in HTTP/1.0: where nothing is left, the request is one like any other (RFC
 /// 9110 section 7.8).
 pub fn keep_upgrade<N: AsRef<str>>(headers: &mut HeaderMap, version: Version, passed: &[N]) {
+    let kept = kept_upgrade(headers, version, passed);
+    headers.remove(UPGRADE);
+    if let Some(kept) = kept {
+        headers.insert(UPGRADE, kept);
+    }
+}
+
+/// What [`keep_upgrade`] leaves of Upgrade, if anything.
+#[must_use]
+pub fn kept_upgrade<N: AsRef<str>>(headers: &HeaderMap, version: Version, passed: &[N]) -> Option<HeaderValue> {
     if !headers.contains_key(UPGRADE) {
-        return;
+        return None;
     }
     let is_asked = version == Version::HTTP_11 && has_token(headers, &CONNECTION, b"upgrade");
     let lines = headers.get_all(UPGRADE).iter().filter(|_| is_asked);
@@ -161,10 +171,7 @@ pub fn keep_upgrade<N: AsRef<str>>(headers: &mut HeaderMap, version: Version, pa
         passed.iter().any(|passed| passed.as_ref().as_bytes().eq_ignore_ascii_case(name))
     };
     let kept = members.filter(is_passed).collect::<Vec<_>>().join(&b", "[..]);
-    headers.remove(UPGRADE);
-    if let (false, Ok(kept)) = (kept.is_empty(), HeaderValue::from_bytes(&kept)) {
-        headers.insert(UPGRADE, kept);
-    }
+    HeaderValue::from_bytes(&kept).ok().filter(|kept| !kept.is_empty())
 }
 
 /// Whether all that Connection names is what goes without saying, or goes with an upgrade that is ignored.

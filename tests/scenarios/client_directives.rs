@@ -125,6 +125,40 @@ async fn no_store_and_only_if_cached_are_obeyed_whatever_the_rule_says() {
 }
 
 #[tokio::test]
+async fn rfc_9111_5_2_directives_are_passed_on_whatever_larder_does_about_them() {
+    for (keys, passed) in [
+        ("client_directives = \"obey\"", true),
+        ("client_directives = \"collapse\"", true),
+        ("client_directives = \"ignore\"", true),
+        ("client_directives = \"ignore\"\nremove_request_headers = [\"Cache-Control\", \"Pragma\"]", false),
+        ("cache = false", true),
+    ] {
+        for (name, value) in WAYS {
+            let scenario = Setup::route(keys).start().await;
+            scenario.origin.on("/p", reply(200).header("Cache-Control", "max-age=60").body("page"));
+            scenario.fetch(&get("/p").header(name, value)).await.body("page");
+            let seen = scenario.origin.only_request("/p");
+            assert_eq!(seen.value(name), passed.then_some(value), "{keys} {name}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_one_client_says_is_not_said_of_a_refresh_in_the_background() {
+    for said in ["only-if-cached", "no-store", "only-if-cached, min-fresh=0"] {
+        let scenario = Setup::route("refresh_ahead = \"50%\"").start().await;
+        scenario
+            .origin
+            .on_request("/p", |_| reply(200).header("Cache-Control", "max-age=60").header("Age", "50").body("page"));
+        scenario.get("/p").await.body("page");
+        scenario.fetch(&get("/p").header("Cache-Control", said)).await.hit().says("detail=refresh-ahead");
+        scenario.origin.requested("/p", 2).await;
+        let refresh = scenario.origin.requests("/p").swap_remove(1);
+        assert_eq!(refresh.value("Cache-Control"), None, "{said}");
+    }
+}
+
+#[tokio::test]
 async fn invariant_4_a_shared_validation_that_brings_a_page_of_ones_own_is_shared_no_more() {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let scenario = Setup::route("miss_limit = 1").start().await;
