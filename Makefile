@@ -31,6 +31,7 @@ test: ## Pass every test: unit, scenario, real upstream, documentation, conforma
 	@scripts/install-prerequisites.sh build test
 	@scripts/install-datasette.sh
 	@scripts/install-django.sh
+	@scripts/install-schemathesis.sh
 	cargo nextest run --locked --lib --bins --tests --no-fail-fast
 	cargo test --locked --doc --quiet
 	$(MAKE) --no-print-directory conformance

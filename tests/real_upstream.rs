@@ -3,6 +3,8 @@
 //! Each request is asked of Datasette itself, then twice of Larder. What comes through must be what Datasette said, but
 //! for the fields that a cache may touch; and what comes from the cache must be, byte for byte, what came through.
 
+#[path = "real_upstream/admin_contract.rs"]
+mod admin_contract;
 #[path = "real_upstream/django.rs"]
 mod django;
 mod support;

@@ -1,24 +1,42 @@
-//! Who may call: token, Host, content type. Judged before anything of a call is read.
+//! Who may call: token or session, Host, origin, content type. Judged before anything of a call is read.
 //!
-//! The token keeps strangers out. The content type keeps out forms of foreign pages: a browser asks first before it
-//! sends JSON elsewhere, and is not answered. The Host keeps out foreign names made to resolve to this listener. Where
-//! no token is set the Host is asked of reading calls too, since nothing else protects them.
+//! The token keeps strangers out; a browser that has logged in shows its session instead. The content type keeps out forms
+//! of foreign pages: a browser asks first before it sends JSON elsewhere, and is not answered. The Host keeps out foreign
+//! names made to resolve to this listener. What a browser sends of itself, its cookie and forms, must come from a page of
+//! this listener where it changes something.
 
 use super::AdminOptions;
 use super::calls::{Access, Call, Effect};
 use super::problem::Problem;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use super::sessions::Sessions;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::net::IpAddr;
+use std::time::Duration;
 use subtle::ConstantTimeEq;
 
+/// How a browser tells from where a request comes, where it sends no `Origin`.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// By what a call was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admitted {
+    /// Nothing is wanted: an open call, or no token is set.
+    Freely,
+    /// By the token.
+    Token,
+    /// By the cookie of a session.
+    Session,
+}
+
 /// The checks before each call.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Guard {
     /// Hashed, so that comparing takes the same time for texts of any length.
     token: Option<blake3::Hash>,
     hosts: Vec<String>,
     listen: IpAddr,
+    sessions: Sessions,
 }
 
 impl Guard {
@@ -27,38 +45,71 @@ impl Guard {
             token: options.token.as_deref().map(|token| blake3::hash(token.as_bytes())),
             hosts: options.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             listen: options.listen.ip(),
+            sessions: Sessions::default(),
         }
     }
 
     /// Judges a call, or (`None`) a request for something that is no call. `local` is the address at which the
-    /// connection was accepted.
-    pub(super) fn check(&self, call: Option<Call>, headers: &HeaderMap, local: Option<IpAddr>) -> Result<(), Problem> {
-        let access = call.map_or(Access::Token, Call::access);
+    /// connection was accepted, `now` the monotonic clock's time.
+    pub(super) fn check(
+        &self,
+        call: Option<Call>,
+        headers: &HeaderMap,
+        local: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<Admitted, Problem> {
         let effect = call.map_or(Effect::Reads, Call::effect);
-        if access == Access::Open {
-            return Ok(());
+        let admitted = match call.map_or(Access::Token, Call::access) {
+            Access::Open => return Ok(Admitted::Freely),
+            Access::LogIn => Admitted::Freely,
+            Access::Token => self.check_credentials(headers, now)?,
+        };
+        self.check_host(headers, local)?;
+        if effect == Effect::LogsIn || (effect != Effect::Reads && admitted == Admitted::Session) {
+            check_origin(headers)?;
         }
-        self.check_token(headers)?;
-        if effect == Effect::Changes || self.token.is_none() {
-            self.check_host(headers, local)?;
-        }
-        check_content_type(effect, headers)
+        check_content_type(effect, headers)?;
+        Ok(admitted)
     }
 
-    fn check_token(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let Some(expected) = &self.token else { return Ok(()) };
-        let refuse = |detail| Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
-        let Some(given) = single(headers, &AUTHORIZATION).and_then(bearer) else {
-            return refuse("this call wants a bearer token").map_err(|problem| {
-                problem.hint("send `Authorization: Bearer TOKEN` with the token of [admin] token_file")
-            });
-        };
-        // Both sides are hashes of 32 bytes, so neither length nor content shows in the time taken.
-        if bool::from(blake3::hash(given).as_bytes().ct_eq(expected.as_bytes())) {
-            Ok(())
-        } else {
-            refuse("the bearer token is not the one that is set")
+    /// Whether a token is set.
+    pub(super) const fn wants_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Opens a session for who has the token: the `Set-Cookie` of it.
+    pub(super) fn log_in(&self, token: &[u8], now: Duration) -> Option<HeaderValue> {
+        self.is_token(token).then(|| self.sessions.open(now))
+    }
+
+    /// Ends the session of a request: the `Set-Cookie` that makes the browser forget it.
+    pub(super) fn log_out(&self, headers: &HeaderMap) -> HeaderValue {
+        self.sessions.end(headers)
+    }
+
+    fn check_credentials(&self, headers: &HeaderMap, now: Duration) -> Result<Admitted, Problem> {
+        if self.token.is_none() {
+            return Ok(Admitted::Freely);
         }
+        if !headers.contains_key(AUTHORIZATION) && self.sessions.admits(headers, now) {
+            return Ok(Admitted::Session);
+        }
+        let refuse = |detail| Problem::new(StatusCode::UNAUTHORIZED, detail);
+        let Some(given) = single(headers, &AUTHORIZATION).and_then(bearer) else {
+            let hint = "send `Authorization: Bearer TOKEN` with the token of [admin] token_file, or log in at /";
+            return Err(refuse("this call wants a bearer token").hint(hint));
+        };
+        if self.is_token(given) {
+            Ok(Admitted::Token)
+        } else {
+            Err(refuse("the bearer token is not the one that is set"))
+        }
+    }
+
+    /// Both sides are hashes of 32 bytes, so neither length nor content shows in the time taken.
+    fn is_token(&self, given: &[u8]) -> bool {
+        let is_expected = |expected: &blake3::Hash| blake3::hash(given).as_bytes().ct_eq(expected.as_bytes()).into();
+        self.token.as_ref().is_some_and(is_expected)
     }
 
     fn check_host(&self, headers: &HeaderMap, local: Option<IpAddr>) -> Result<(), Problem> {
@@ -82,11 +133,27 @@ impl Guard {
     }
 }
 
+/// What a browser sends must come from a page of the listener that it is sent to.
+fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_same = match single(headers, &ORIGIN).and_then(|origin| std::str::from_utf8(origin).ok()) {
+        Some(origin) => origin.split_once("://").is_some_and(|(_, authority)| {
+            single(headers, &HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority.as_bytes()))
+        }),
+        None => !headers.contains_key(ORIGIN) && single(headers, &FETCH_SITE) == Some(b"same-origin"),
+    };
+    if is_same {
+        return Ok(());
+    }
+    let detail = "with a session or a form, this call must come from a page of this listener";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail).hint("scripts send `Authorization: Bearer TOKEN`"))
+}
+
 fn check_content_type(effect: Effect, headers: &HeaderMap) -> Result<(), Problem> {
     let wanted: &[&str] = match effect {
         Effect::Reads => return Ok(()),
         Effect::Judges => &["application/toml", "application/json"],
         Effect::Changes => &["application/json"],
+        Effect::LogsIn => &["application/x-www-form-urlencoded"],
     };
     let given = single(headers, &CONTENT_TYPE)
         .and_then(|value| std::str::from_utf8(value).ok())

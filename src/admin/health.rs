@@ -1,13 +1,15 @@
 //! Alive, ready, metrics, and the description of it all.
 
 use super::AdminState;
+use super::guard::Guard;
 use super::problem::Problem;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The `OpenAPI` document.
@@ -47,6 +49,11 @@ pub(super) async fn metrics(State(state): State<AdminState>) -> Response {
     ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], state.metrics.render()).into_response()
 }
 
-pub(super) async fn openapi() -> Response {
-    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+/// The document; where no token is set, it says that none is wanted.
+pub(super) async fn openapi(Extension(guard): Extension<Arc<Guard>>) -> Response {
+    let mut document: Value = serde_json::from_str(OPENAPI).expect("a test reads it as JSON");
+    if !guard.wants_token() {
+        document["security"] = json!([]);
+    }
+    Json(document).into_response()
 }

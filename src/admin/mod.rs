@@ -1,6 +1,6 @@
 //! The admin API: purge, receipts, explain, rules, reload, health, metrics. Its own listener, token and checks.
 //!
-//! [`calls`] lists every call; [`guard`] stands before each of them: token, Host, content type. A handler reads its
+//! [`calls`] lists every call; [`guard`] stands before each of them: token or session, Host, origin, content type. A handler reads its
 //! input into types, asks the engine, the purges, the rules' keeper or the metrics, and answers in JSON. Errors are
 //! `application/problem+json` and name the field. Query strings never change anything.
 
@@ -11,12 +11,14 @@ mod explain;
 mod guard;
 mod health;
 mod idempotency;
+mod login;
 mod problem;
 mod purge;
 mod receipts;
 mod rules;
 pub mod rules_control;
 mod server;
+mod sessions;
 mod stats;
 mod status_page;
 

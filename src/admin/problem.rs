@@ -7,6 +7,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+/// What RFC 6750 wants of an answer to who has not shown the token.
+pub(super) const WANTS_TOKEN: &str = "Bearer realm=\"larder admin\"";
+
 /// Why a call is refused: what, where in the input, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -52,9 +55,7 @@ impl Problem {
     /// What a client needs to know besides the body.
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self.status {
-            StatusCode::UNAUTHORIZED => {
-                Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"larder admin\"")))
-            }
+            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, HeaderValue::from_static(WANTS_TOKEN))),
             StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         }

@@ -4,11 +4,14 @@ use super::answer::{BODY_BYTES_MAX, seal};
 use super::calls::Call;
 use super::guard::Guard;
 use super::problem::{self, Problem};
-use super::{AdminOptions, AdminState};
+use super::sessions::without_session;
+use super::{AdminOptions, AdminState, status_page};
+use crate::clock::Clock;
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
@@ -73,30 +76,59 @@ pub async fn serve(
 
 fn router(state: AdminState, options: &AdminOptions) -> Router {
     let guard = Arc::new(Guard::new(options));
+    let clock = Arc::clone(&state.clock);
+    let door = |call| {
+        middleware::from_fn_with_state(Door { guard: Arc::clone(&guard), clock: Arc::clone(&clock), call }, admit)
+    };
     let mut router = Router::new();
     for call in Call::ALL {
-        let door = middleware::from_fn_with_state((Arc::clone(&guard), Some(call)), admit);
-        router = router.route(call.path(), call.handler().layer(door));
+        router = router.route(call.path(), call.handler().layer(door(Some(call))));
     }
-    let door = middleware::from_fn_with_state((guard, None), admit);
     router
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .fallback_service(Router::new().fallback(problem::not_found).layer(door))
+        .fallback_service(Router::new().fallback(problem::not_found).layer(door(None)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(state)
 }
 
+/// What stands before one call.
+#[derive(Clone)]
+struct Door {
+    guard: Arc<Guard>,
+    clock: Arc<dyn Clock>,
+    call: Option<Call>,
+}
+
 async fn admit(
-    State((guard, call)): State<(Arc<Guard>, Option<Call>)>,
+    State(Door { guard, clock, call }): State<Door>,
     ConnectInfo(AcceptedAt(local)): ConnectInfo<AcceptedAt>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let response = match guard.check(call, request.headers(), local) {
-        Ok(()) => tokio::time::timeout(CALL_TIMEOUT, next.run(request))
-            .await
-            .unwrap_or_else(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the call took too long").into_response()),
+    let response = match guard.check(call, request.headers(), local, clock.monotonic()) {
+        Ok(admitted) => {
+            if call != Some(Call::LogOut) {
+                without_session(request.headers_mut());
+            }
+            request.extensions_mut().insert(admitted);
+            request.extensions_mut().insert(guard);
+            tokio::time::timeout(CALL_TIMEOUT, next.run(request))
+                .await
+                .unwrap_or_else(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the call took too long").into_response())
+        }
+        Err(problem)
+            if problem.status == StatusCode::UNAUTHORIZED
+                && call == Some(Call::StatusPage)
+                && takes_html(request.headers()) =>
+        {
+            status_page::log_in(None)
+        }
         Err(problem) => problem.into_response(),
     };
     seal(response)
+}
+
+/// Whether a browser asks.
+fn takes_html(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|line| line.to_str().is_ok_and(|line| line.contains("text/html")))
 }

@@ -1,15 +1,23 @@
-//! `GET /`: the numbers of `GET /stats` as one page that needs no script and nothing from elsewhere.
+//! `GET /`: the numbers of `GET /stats` as one page that needs no script and nothing from elsewhere, and the page to log in.
 
 use super::AdminState;
+use super::guard::Admitted;
+use super::problem::WANTS_TOKEN;
 use super::stats::{ShownServer, ShownTier, Stats, Traffic, gather};
-use axum::extract::State;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
+use axum::extract::{Extension, State};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytesize::ByteSize;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// A form's `Origin` is told to this listener alone; under `no-referrer` a browser would tell it nobody.
+const FIELDS: [(HeaderName, &str); 3] =
+    [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "same-origin")];
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;\
     color:#1c2024;background:#fff}h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}\
@@ -19,28 +27,42 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;ma
 
 const OUTCOMES: [&str; 8] = ["hit", "stale", "revalidated", "miss", "collapsed", "bypass", "pass", "error"];
 
-pub(super) async fn show(State(state): State<AdminState>) -> Response {
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "no-referrer"),
-    ];
-    (headers, page(&gather(&state))).into_response()
+pub(super) async fn show(State(state): State<AdminState>, Extension(admitted): Extension<Admitted>) -> Response {
+    (FIELDS, page(&gather(&state), admitted)).into_response()
 }
 
-fn page(stats: &Stats) -> String {
+/// The page that asks for the token, and what was wrong with the one given.
+pub(super) fn log_in(fault: Option<&str>) -> Response {
+    let fault = fault.map(|fault| format!("<p class=\"warning\">{}</p>", escaped(fault))).unwrap_or_default();
+    let body = format!(
+        "<h1>Larder</h1>{fault}<form method=\"post\" action=\"/login\"><label>Token <input name=\"token\" \
+         type=\"password\" autocomplete=\"current-password\" required autofocus></label> <button>Log in</button></form>"
+    );
+    (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, WANTS_TOKEN)], FIELDS, document("", &body)).into_response()
+}
+
+fn document(head: &str, body: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Larder</title>\
+         <meta name=\"viewport\" content=\"width=device-width\">{head}<style>{STYLE}</style></head><body>{body}</body></html>"
+    )
+}
+
+fn page(stats: &Stats, admitted: Admitted) -> String {
     let uptime = humantime::format_duration(Duration::from_secs(stats.uptime_secs));
     let rejected = if stats.rules_rejected {
         "<p class=\"warning\">Newer rules were rejected; GET /rules says why.</p>"
     } else {
         ""
     };
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Larder</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"5\">\
-         <style>{STYLE}</style></head><body><h1>Larder {version}, instance {instance}</h1>{rejected}\
+    let log_out = match admitted {
+        Admitted::Session => "<form method=\"post\" action=\"/logout\"><button>Log out</button></form>",
+        Admitted::Freely | Admitted::Token => "",
+    };
+    let body = format!(
+        "<h1>Larder {version}, instance {instance}</h1>{log_out}{rejected}\
          <p>Up for {uptime}. {purges} purges applied, {barriers} barriers.</p>\
-         <h2>Requests</h2>{traffic}<h2>Tiers</h2>{tiers}<h2>Upstream</h2>{servers}</body></html>",
+         <h2>Requests</h2>{traffic}<h2>Tiers</h2>{tiers}<h2>Upstream</h2>{servers}",
         version = stats.version,
         instance = escaped(&stats.instance),
         purges = stats.purges_applied,
@@ -48,7 +70,8 @@ fn page(stats: &Stats) -> String {
         traffic = traffic_table(stats),
         tiers = tier_table(&stats.tiers),
         servers = server_table(&stats.servers),
-    )
+    );
+    document("<meta http-equiv=\"refresh\" content=\"5\">", &body)
 }
 
 fn traffic_table(stats: &Stats) -> String {

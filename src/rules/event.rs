@@ -19,8 +19,8 @@ const FIELDS_MAX: usize = 64;
 /// Below it each integer has a number of its own among those of floating point: 2^53.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// The longest type of an event, in bytes.
-const TYPE_BYTES_MAX: usize = 200;
+/// The longest type of an event, in characters.
+const TYPE_CHARS_MAX: usize = 200;
 
 /// The most scopes that one event may name. One that names more is refused as a whole.
 pub const EVENT_SCOPES_MAX: usize = 100_000;
@@ -57,8 +57,8 @@ pub enum EventError {
     /// It is no JSON object.
     #[error("it is no JSON object")]
     Syntax,
-    /// It has no `type` that is a text of 1 to 200 bytes.
-    #[error("it has no `type`, a text of 1 to 200 bytes")]
+    /// It has no `type` that is a text of 1 to 200 characters.
+    #[error("it has no `type`, a text of 1 to 200 characters")]
     Type,
     /// It has more fields or bytes than any event needs.
     #[error("it is larger than an event may be")]
@@ -119,25 +119,28 @@ impl Event {
         if text.len() > EVENT_BYTES_MAX {
             return Err(EventError::TooLarge);
         }
-        let Ok(Value::Object(members)) = serde_json::from_slice(text) else { return Err(EventError::Syntax) };
-        Self::of(members.into_iter().map(|(name, value)| (name, Field::read(&value))).collect())
+        let Ok(Value::Object(mut members)) = serde_json::from_slice(text) else { return Err(EventError::Syntax) };
+        let Some(Value::String(kind)) = members.remove("type") else { return Err(EventError::Type) };
+        Self::of(kind, members.into_iter().map(|(name, value)| (name, Field::read(&value))).collect())
     }
 
     /// From the fields of a stream's entry.
     ///
     /// # Errors
     /// Where there is no `type`, or too much.
-    pub fn from_fields(fields: HashMap<String, String>) -> Result<Self, EventError> {
+    pub fn from_fields(mut fields: HashMap<String, String>) -> Result<Self, EventError> {
         if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > EVENT_BYTES_MAX {
             return Err(EventError::TooLarge);
         }
         let field = |value| Field { values: vec![value], whole: Whole::Yes };
-        Self::of(fields.into_iter().map(|(name, value)| (name, field(value))).collect())
+        let kind = fields.remove("type").ok_or(EventError::Type)?;
+        Self::of(kind, fields.into_iter().map(|(name, value)| (name, field(value))).collect())
     }
 
-    fn of(mut fields: BTreeMap<String, Field>) -> Result<Self, EventError> {
-        let kind = fields.remove("type").and_then(|mut field| field.values.pop());
-        let kind = kind.filter(|kind| (1..=TYPE_BYTES_MAX).contains(&kind.len())).ok_or(EventError::Type)?;
+    fn of(kind: String, fields: BTreeMap<String, Field>) -> Result<Self, EventError> {
+        if !(1..=TYPE_CHARS_MAX).contains(&kind.chars().count()) {
+            return Err(EventError::Type);
+        }
         if fields.len() > FIELDS_MAX {
             return Err(EventError::TooLarge);
         }

@@ -106,10 +106,13 @@ fn what_is_no_event_is_refused_with_its_reason() {
         ("{}", EventError::Type),
         (r#"{"type": ""}"#, EventError::Type),
         (r#"{"type": null}"#, EventError::Type),
+        (r#"{"type": false}"#, EventError::Type),
+        (r#"{"type": 7}"#, EventError::Type),
+        (r#"{"type": ["a", "b"]}"#, EventError::Type),
     ] {
         assert_eq!(Event::parse_json(text.as_bytes()), Err(expected), "{text}");
     }
-    let long = format!(r#"{{"type": "{}"}}"#, "x".repeat(TYPE_BYTES_MAX + 1));
+    let long = format!(r#"{{"type": "{}"}}"#, "x".repeat(TYPE_CHARS_MAX + 1));
     assert_eq!(Event::parse_json(long.as_bytes()), Err(EventError::Type));
     let large = format!(r#"{{"type": "a", "b": "{}"}}"#, "x".repeat(EVENT_BYTES_MAX));
     assert_eq!(Event::parse_json(large.as_bytes()), Err(EventError::TooLarge));

@@ -1,8 +1,9 @@
 //! Token, Host, content type, size, method.
 
-use crate::house::{Plan, TOKEN, build};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{Method, StatusCode};
+use crate::house::{House, Plan, Said, TOKEN, build};
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN};
+use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 
 const READING: [&str; 8] = ["/", "/purges", "/purges/x", "/explain", "/rules", "/stats", "/metrics", "/openapi.json"];
@@ -56,15 +57,92 @@ async fn a_changing_call_wants_token_host_and_json() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_address_of_the_listener_is_enough_and_a_foreign_name_is_not() {
-    let house = build(Plan { token: None, ..Plan::default() }).await;
-    for (host, expected) in [(house.address.to_string(), 200), ("rebound.example.com".to_owned(), 421)] {
-        for path in ["/stats", "/purges", "/metrics"] {
-            let mut request = house.ask(Method::GET, path);
-            request.headers_mut().remove(AUTHORIZATION);
-            request.headers_mut().insert(HOST, host.parse().unwrap());
-            assert_eq!(house.send(request).await.status.as_u16(), expected, "{path} as {host}");
+async fn the_address_of_the_listener_is_a_host_and_a_foreign_name_is_not_with_or_without_a_token() {
+    for token in [Some(TOKEN), None] {
+        let house = build(Plan { token, ..Plan::default() }).await;
+        for (host, expected) in [(house.address.to_string(), 200), ("rebound.example.com".to_owned(), 421)] {
+            for path in ["/stats", "/purges", "/metrics", "/"] {
+                let mut request = house.ask(Method::GET, path);
+                if token.is_none() {
+                    request.headers_mut().remove(AUTHORIZATION);
+                }
+                request.headers_mut().insert(HOST, host.parse().unwrap());
+                assert_eq!(house.send(request).await.status.as_u16(), expected, "{path} as {host} with {token:?}");
+            }
         }
+    }
+}
+
+/// A browser's request: a page of the listener, and a cookie where it has one.
+fn browsing(house: &House, method: Method, path: &str, cookie: &str) -> Request<Full<Bytes>> {
+    let mut request = house.ask(method, path);
+    let headers = request.headers_mut();
+    headers.remove(AUTHORIZATION);
+    headers.insert(ACCEPT, "text/html,*/*;q=0.8".parse().unwrap());
+    headers.insert(ORIGIN, "http://localhost".parse().unwrap());
+    if !cookie.is_empty() {
+        headers.insert(COOKIE, cookie.parse().unwrap());
+    }
+    request
+}
+
+async fn log_in(house: &House, token: &str) -> Said {
+    let mut request = browsing(house, Method::POST, "/login", "").map(|_| Full::from(format!("token={token}")));
+    request.headers_mut().insert(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
+    house.send(request).await
+}
+
+#[tokio::test]
+async fn a_browser_logs_in_with_the_token_sees_the_page_and_logs_out() {
+    let house = build(Plan::default()).await;
+    let asked = house.send(browsing(&house, Method::GET, "/", "")).await;
+    assert_eq!((asked.status.as_u16(), asked.header("content-type")), (401, "text/html; charset=utf-8"));
+    assert!(asked.text.contains("action=\"/login\"") && !asked.text.contains("requests"), "{}", asked.text);
+    let wrong = log_in(&house, "wrong").await;
+    assert_eq!((wrong.status.as_u16(), wrong.header("set-cookie")), (401, ""));
+
+    let right = log_in(&house, TOKEN).await;
+    assert_eq!((right.status.as_u16(), right.header("location")), (303, "/"));
+    let cookie = right.header("set-cookie").split(';').next().unwrap().to_owned();
+    let page = house.send(browsing(&house, Method::GET, "/", &cookie)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains("action=\"/logout\"") && page.text.contains("requests"), "{}", page.text);
+    let explained = house.send(browsing(&house, Method::GET, "/explain?url=http://shop/other", &cookie)).await;
+    assert_eq!(explained.status, StatusCode::OK);
+    assert!(!explained.text.contains("larder_session"), "{}", explained.text);
+
+    let mut out = browsing(&house, Method::POST, "/logout", &cookie);
+    out.headers_mut().insert(CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
+    let out = house.send(out).await;
+    assert_eq!(out.status.as_u16(), 303);
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
+    assert_eq!(house.send(browsing(&house, Method::GET, "/", &cookie)).await.status.as_u16(), 401);
+}
+
+#[tokio::test]
+async fn with_a_session_a_changing_call_wants_json_from_a_page_of_this_listener() {
+    let house = build(Plan::default()).await;
+    let cookie = log_in(&house, TOKEN).await.header("set-cookie").split(';').next().unwrap().to_owned();
+    for (origin, content_type, expected) in [
+        ("http://localhost", "application/json", 200),
+        ("http://evil.example", "application/json", 403),
+        ("null", "application/json", 403),
+        ("http://localhost", "text/plain", 415),
+        ("http://localhost", "application/x-www-form-urlencoded", 415),
+    ] {
+        let mut request = browsing(&house, Method::POST, "/purge", &cookie).map(|_| Full::from(r#"{"all":true}"#));
+        request.headers_mut().insert(ORIGIN, origin.parse().unwrap());
+        request.headers_mut().insert(CONTENT_TYPE, content_type.parse().unwrap());
+        assert_eq!(house.send(request).await.status.as_u16(), expected, "{origin} {content_type}");
+    }
+}
+
+#[tokio::test]
+async fn where_no_token_is_set_there_is_nothing_to_log_in_with() {
+    let house = build(Plan { token: None, ..Plan::default() }).await;
+    for token in ["", TOKEN] {
+        let said = log_in(&house, token).await;
+        assert_eq!((said.status.as_u16(), said.header("set-cookie")), (401, ""), "{token:?}");
     }
 }
 

@@ -1,0 +1,140 @@
+//! Sessions of browsers that have logged in with the token: a random id in a cookie, its hash and end in bounded memory.
+//!
+//! The cookie holds nothing but the id. It is `HttpOnly` (no script reads it) and `SameSite=Strict` (no foreign page sends
+//! it), and ends after [`LIFETIME`], at log-out, or with the process.
+
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The name of the cookie.
+const NAME: &str = "larder_session";
+
+/// How long a session lasts.
+const LIFETIME: Duration = Duration::from_hours(12);
+
+/// So many sessions are open at once; a further one ends the oldest.
+const SESSIONS_MAX: usize = 64;
+
+/// The sessions that are open. Times are of the monotonic clock.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    open: Mutex<VecDeque<Session>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    id: blake3::Hash,
+    ends: Duration,
+}
+
+impl Sessions {
+    /// Opens a session. Returns the `Set-Cookie` that hands it to the browser.
+    pub(super) fn open(&self, now: Duration) -> HeaderValue {
+        let id: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let session = Session { id: blake3::hash(id.as_bytes()), ends: now + LIFETIME };
+        self.change(|open| {
+            open.retain(|session| now < session.ends);
+            open.truncate(SESSIONS_MAX - 1);
+            open.push_front(session);
+        });
+        set_cookie(&id, LIFETIME)
+    }
+
+    /// Whether a request belongs to an open session.
+    pub(super) fn admits(&self, headers: &HeaderMap, now: Duration) -> bool {
+        let ids: Vec<_> = ids(headers).map(|id| blake3::hash(id.as_bytes())).collect();
+        !ids.is_empty()
+            && self.change(|open| open.iter().any(|session| ids.contains(&session.id) && now < session.ends))
+    }
+
+    /// Ends the session of a request. Returns the `Set-Cookie` that makes the browser forget it.
+    pub(super) fn end(&self, headers: &HeaderMap) -> HeaderValue {
+        let ids: Vec<_> = ids(headers).map(|id| blake3::hash(id.as_bytes())).collect();
+        self.change(|open| open.retain(|session| !ids.contains(&session.id)));
+        set_cookie("", Duration::ZERO)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut VecDeque<Session>) -> T) -> T {
+        change(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Takes the session out of a request: no handler needs it, and none can show it.
+pub(super) fn without_session(headers: &mut HeaderMap) {
+    let kept: Vec<HeaderValue> = headers.get_all(COOKIE).iter().filter_map(others).collect();
+    headers.remove(COOKIE);
+    for line in kept {
+        headers.append(COOKIE, line);
+    }
+}
+
+/// A cookie line without the session; none where nothing is left of it.
+fn others(line: &HeaderValue) -> Option<HeaderValue> {
+    let is_other = |pair: &&[u8]| id_of(pair).is_none();
+    let pairs: Vec<&[u8]> =
+        line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(is_other).collect();
+    HeaderValue::from_bytes(&pairs.join(&b"; "[..])).ok().filter(|line| !line.is_empty())
+}
+
+fn ids(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(|pair| id_of(pair.trim_ascii()))
+}
+
+fn id_of(pair: &[u8]) -> Option<&str> {
+    std::str::from_utf8(pair.strip_prefix(NAME.as_bytes())?.strip_prefix(b"=")?).ok()
+}
+
+fn set_cookie(id: &str, lifetime: Duration) -> HeaderValue {
+    let cookie = format!("{NAME}={id}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict", lifetime.as_secs());
+    HeaderValue::from_str(&cookie).expect("the id is hexadecimal digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Duration = Duration::from_secs(1_000);
+
+    fn sent_back(set: &HeaderValue) -> HeaderMap {
+        let pair = set.to_str().unwrap().split(';').next().unwrap();
+        HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&format!("theme=dark; {pair}")).unwrap())])
+    }
+
+    #[test]
+    fn a_session_lasts_until_its_end_or_its_log_out() {
+        let sessions = Sessions::default();
+        let (one, other) = (sent_back(&sessions.open(START)), sent_back(&sessions.open(START)));
+        assert!(sessions.admits(&one, START) && sessions.admits(&other, START));
+        sessions.end(&one);
+        assert!(!sessions.admits(&one, START) && sessions.admits(&other, START));
+        assert!(sessions.admits(&other, START + LIFETIME - Duration::from_secs(1)));
+        assert!(!sessions.admits(&other, START + LIFETIME));
+        assert!(!sessions.admits(&HeaderMap::new(), START));
+    }
+
+    #[test]
+    fn the_oldest_session_makes_room() {
+        let sessions = Sessions::default();
+        let first = sent_back(&sessions.open(START));
+        let others: Vec<_> = (0..SESSIONS_MAX).map(|_| sent_back(&sessions.open(START))).collect();
+        assert!(!sessions.admits(&first, START));
+        assert!(others.iter().all(|headers| sessions.admits(headers, START)));
+    }
+
+    #[test]
+    fn only_the_session_is_taken_out_of_the_cookies() {
+        for (given, expected) in [
+            ("larder_session=ab", None),
+            ("a=1;larder_session=ab; b=2", Some("a=1; b=2")),
+            ("xlarder_session=ab", Some("xlarder_session=ab")),
+        ] {
+            let mut headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(given))]);
+            without_session(&mut headers);
+            assert_eq!(headers.get(COOKIE).map(|line| line.to_str().unwrap()), expected);
+        }
+    }
+}
