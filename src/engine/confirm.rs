@@ -44,9 +44,9 @@ pub(super) async fn judge(
 ) -> Answer {
     match wanted {
         Wanted::Whole | Wanted::ClientRange => Answer::Final(response),
-        Wanted::Head => {
+        Wanted::Head(on_failure) => {
             fetch.freshen_by_head(&response, times);
-            Answer::Final(response)
+            fetch.unless_stale_stands_in(*on_failure, response)
         }
         Wanted::Validation(stored, on_failure) => fetch.validated(stored, *on_failure, response, times, stamp),
         Wanted::Rest(stored) => fetch.completed(stored, response, times, stamp).await,
@@ -81,7 +81,13 @@ impl Fetch {
                 Validation::Mismatch => Answer::AskAgain,
             };
         }
-        if self.request.route.lifetime.is_failure(response.status()) && on_failure == OnOriginFailure::ServeStale {
+        self.unless_stale_stands_in(Some(on_failure), response)
+    }
+
+    /// RFC 5861 section 4.
+    fn unless_stale_stands_in(&self, on_failure: Option<OnOriginFailure>, response: http::Response<Body>) -> Answer {
+        if self.request.route.lifetime.is_failure(response.status()) && on_failure == Some(OnOriginFailure::ServeStale)
+        {
             return Answer::Failure(Arc::new(OriginFailure::of_answer(response.status(), response.headers())));
         }
         Answer::Final(response)

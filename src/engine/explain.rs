@@ -282,7 +282,7 @@ impl Engine {
         match wanted {
             Wanted::Validation(..) => (Outcome::Revalidated, ask.why, wanted),
             // What is known of the answer before it comes: it is not stored, and why.
-            Wanted::Head => (Outcome::Miss, Reason::MethodNotStorable, wanted),
+            Wanted::Head(_) => (Outcome::Miss, Reason::MethodNotStorable, wanted),
             _ if request.directives.no_store => (Outcome::Miss, Reason::RequestNoStore, wanted),
             _ => (Outcome::Miss, ask.why, wanted),
         }

@@ -49,7 +49,7 @@ pub(super) enum Wanted {
     /// What the stored part misses.
     Rest(Arc<Entry>),
     /// The head only.
-    Head,
+    Head(Option<OnOriginFailure>),
 }
 
 /// A fetch about to begin.
@@ -183,7 +183,7 @@ impl Fetch {
         headers: HeaderMap,
     ) -> Result<(http::Response<Body>, ExchangeTimes), OriginError> {
         let mut fetch = http::Request::new(empty_body());
-        *fetch.method_mut() = if matches!(wanted, Wanted::Head) { Method::HEAD } else { Method::GET };
+        *fetch.method_mut() = if matches!(wanted, Wanted::Head(_)) { Method::HEAD } else { Method::GET };
         *fetch.uri_mut() =
             super::origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
@@ -254,7 +254,7 @@ impl Fetch {
         stamp: Stamp,
         reply: oneshot::Sender<Fetched>,
     ) {
-        let method = if matches!(wanted, Wanted::Head) { &Method::HEAD } else { &Method::GET };
+        let method = if matches!(wanted, Wanted::Head(_)) { &Method::HEAD } else { &Method::GET };
         let (status, headers) = (response.status(), response.headers());
         let received = Received { method, sent, status, headers, times, stamp };
         let verdict = admit::judge(&self.request, &received);
@@ -307,7 +307,7 @@ impl Fetch {
 pub(super) fn asking_fields(request: &CacheableRequest, wanted: &Wanted) -> HeaderMap {
     let mut headers = request.fetch_headers();
     match wanted {
-        Wanted::Whole | Wanted::Head => {}
+        Wanted::Whole | Wanted::Head(_) => {}
         Wanted::Validation(stored, _) => headers.extend(validation_fields(&stored.headers())),
         Wanted::ClientRange => {
             for name in [RANGE, IF_RANGE] {

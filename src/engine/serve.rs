@@ -268,7 +268,7 @@ async fn wait(
 pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
     let ranged = request.method == Method::GET && request.headers.contains_key(RANGE);
     match &ask.stored {
-        _ if request.method == Method::HEAD => Wanted::Head,
+        stored if request.method == Method::HEAD => Wanted::Head(stored.as_ref().map(|(_, on_failure)| *on_failure)),
         Some((stored, on_failure)) if stored.part().is_none() => Wanted::Validation(Arc::clone(stored), *on_failure),
         Some((stored, _)) if !ranged && ask.forward == Forward::Partial && completing_fields(stored).is_some() => {
             Wanted::Rest(Arc::clone(stored))

@@ -89,14 +89,29 @@ fn of_tiers(metrics: &Metrics) -> [MetricFamily; 3] {
     [family(&table::ENTRIES, entries), family(&table::BYTES, bytes), family(&table::EVICTIONS, evictions)]
 }
 
-fn of_servers(metrics: &Metrics) -> [MetricFamily; 2] {
+fn of_servers(metrics: &Metrics) -> [MetricFamily; 5] {
     let servers = metrics.servers();
     let requests = servers.iter().flat_map(|usage| {
         usage.requests.iter().map(|(result, count)| number(&table::UPSTREAM_REQUESTS, &[&usage.server, result], *count))
     });
     let durations =
         servers.iter().map(|usage| histogram(&table::UPSTREAM_DURATION, &[&usage.server], &usage.durations));
-    [family(&table::UPSTREAM_REQUESTS, requests), family(&table::UPSTREAM_DURATION, durations)]
+    let retries = servers.iter().flat_map(|usage| {
+        let counts = usage.retries.iter();
+        counts.map(|(cause, count)| number(&table::UPSTREAM_RETRIES, &[usage.pool, &usage.server, cause], *count))
+    });
+    let up = servers.iter().map(|usage| number(&table::UPSTREAM_UP, &[usage.pool, &usage.server], usage.up));
+    let connections = servers.iter().flat_map(|usage| {
+        let counts = usage.connections.iter();
+        counts.map(|(state, count)| number(&table::UPSTREAM_CONNECTIONS, &[usage.pool, &usage.server, state], *count))
+    });
+    [
+        family(&table::UPSTREAM_REQUESTS, requests),
+        family(&table::UPSTREAM_DURATION, durations),
+        family(&table::UPSTREAM_RETRIES, retries),
+        family(&table::UPSTREAM_UP, up),
+        family(&table::UPSTREAM_CONNECTIONS, connections),
+    ]
 }
 
 fn of_invalidation(metrics: &Metrics) -> [MetricFamily; 4] {

@@ -19,7 +19,9 @@ fn busy() -> Metrics {
         vec![TierUsage { tier: "memory", entries: 3, bytes: 4_096, bytes_max: 8_192, evictions: vec![("capacity", 1)] }]
     });
     sources.servers = Box::new(move || {
-        vec![ServerUsage { server: "127.0.0.1:8000".to_owned(), requests: vec![("ok", 1)], durations }]
+        let (requests, retries) = (vec![("ok", 1)], vec![("upstream-closed", 2)]);
+        let (pool, server, connections) = ("default", "127.0.0.1:8000".to_owned(), vec![("idle", 3)]);
+        vec![ServerUsage { pool, server, requests, retries, up: 1, connections, durations }]
     });
     sources.rules = Box::new(|| RulesUsage { accepted: 1, refused: 2, rejected_now: 1 });
     sources.fleet = Box::new(|| {
@@ -65,6 +67,9 @@ async fn every_sample_is_named_and_labelled_as_promised() {
         r#"larder_coalesced_total{route="product"} 1"#,
         r#"larder_upstream_requests_total{server="127.0.0.1:8000",result="ok"} 1"#,
         r#"larder_upstream_request_duration_seconds_count{server="127.0.0.1:8000"} 1"#,
+        r#"larder_upstream_retries_total{pool="default",server="127.0.0.1:8000",cause="upstream-closed"} 2"#,
+        r#"larder_upstream_server_up{pool="default",server="127.0.0.1:8000"} 1"#,
+        r#"larder_upstream_connections{pool="default",server="127.0.0.1:8000",state="idle"} 3"#,
         r#"larder_cache_lookups_total{tier="memory",result="hit"} 0"#,
         r#"larder_cache_lookups_total{tier="memory",result="miss"} 2"#,
         r#"larder_cache_entries{tier="memory"} 3"#,

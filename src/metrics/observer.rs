@@ -2,12 +2,12 @@
 
 use super::Metrics;
 use super::requests::Why;
-use super::sources::{ServerUsage, TierUsage};
+use super::sources::{DEFAULT_POOL, ServerUsage, TierUsage};
 use crate::engine::outcome::Outcome;
 use crate::proxy::observer::{Ending, Finished, Observer, PlainHit};
 use crate::semantics::reason::Reason;
 use crate::store::memory::Usage;
-use crate::upstream::stats::ServerStats;
+use crate::upstream::stats::{ServerState, ServerStats};
 use http::StatusCode;
 
 /// Counted for a client that left before there was a status: no HTTP status, but the class of client errors.
@@ -62,9 +62,14 @@ impl ServerUsage {
     /// One upstream server's numbers.
     #[must_use]
     pub fn of(stats: &ServerStats) -> Self {
+        let count = |connections| u64::try_from(connections).unwrap_or(u64::MAX);
         Self {
+            pool: DEFAULT_POOL,
             server: stats.server.clone(),
             requests: stats.results.iter().map(|(result, count)| (result.label(), *count)).collect(),
+            retries: stats.retries.iter().map(|(cause, count)| (cause.label(), *count)).collect(),
+            up: u64::from(stats.state == ServerState::Up),
+            connections: vec![("active", count(stats.connections_active)), ("idle", count(stats.connections_idle))],
             durations: stats.durations,
         }
     }

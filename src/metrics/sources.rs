@@ -11,6 +11,9 @@ pub const MEMORY: &str = "memory";
 /// The label of the tier that all instances share.
 pub const REDIS: &str = "redis";
 
+/// The name of the pool of `[upstream]`.
+pub const DEFAULT_POOL: &str = "default";
+
 /// What a tier holds and has done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TierUsage {
@@ -38,10 +41,18 @@ pub struct InFlightUsage {
 /// What one upstream server was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerUsage {
+    /// The name of its pool.
+    pub pool: &'static str,
     /// `host:port`
     pub server: String,
     /// Requests since the start, by result.
     pub requests: Vec<(&'static str, u64)>,
+    /// Requests that were followed by another try, by cause.
+    pub retries: Vec<(&'static str, u64)>,
+    /// Whether it is asked: 1, or 0 while it has been taken out.
+    pub up: u64,
+    /// Open connections, by what they do.
+    pub connections: Vec<(&'static str, u64)>,
     /// Time to the head of the answer.
     pub durations: DurationCounts,
 }

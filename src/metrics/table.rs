@@ -32,6 +32,9 @@ metrics! {
     COALESCED COUNTER "larder_coalesced_total" ["route"], "Requests that shared another request's fetch.";
     UPSTREAM_REQUESTS COUNTER "larder_upstream_requests_total" ["server", "result"], "Requests sent to an upstream server, retries included.";
     UPSTREAM_DURATION HISTOGRAM "larder_upstream_request_duration_seconds" ["server"], "Time from sending a request to the head of the upstream's answer.";
+    UPSTREAM_RETRIES COUNTER "larder_upstream_retries_total" ["pool", "server", "cause"], "Requests that were tried again, at this server or the next, by the reason why its answer would not do.";
+    UPSTREAM_UP GAUGE "larder_upstream_server_up" ["pool", "server"], "1, or 0 while the server keeps failing: it has been taken out, or would be if there were another.";
+    UPSTREAM_CONNECTIONS GAUGE "larder_upstream_connections" ["pool", "server", "state"], "Open connections: `active` ones carry a request, `idle` ones wait for one; those that have changed to another protocol are not counted.";
     LOOKUPS COUNTER "larder_cache_lookups_total" ["tier", "result"], "Look-ups in a tier by cacheable requests that were answered.";
     ENTRIES GAUGE "larder_cache_entries" ["tier"], "Responses stored in a tier.";
     BYTES GAUGE "larder_cache_bytes" ["tier"], "Bytes charged to a tier: heads, bodies, keys, tags, bookkeeping.";

@@ -88,13 +88,16 @@ impl Server {
     }
 
     pub(super) fn stats(&self) -> ServerStats {
+        let idle = self.connections.idle();
         ServerStats {
             server: self.address.authority.to_string(),
             results: self.counters.results(),
+            retries: self.counters.retries(),
             durations: self.counters.durations(),
             connections_reused: self.counters.reused.load(Ordering::Relaxed),
             connections_opened: self.counters.opened.load(Ordering::Relaxed),
-            connections_idle: self.connections.idle(),
+            connections_active: self.counters.open.load(Ordering::Relaxed).saturating_sub(idle),
+            connections_idle: idle,
             state: self.roster.state(self.index),
         }
     }
@@ -161,6 +164,7 @@ impl Server {
             .handshake(TokioIo::new(socket))
             .await
             .map_err(|cause| ConnectError::Broken { authority: authority(), cause })?;
+        self.counters.open.fetch_add(1, Ordering::Relaxed);
         let server = Arc::downgrade(self);
         tokio::spawn(async move {
             let ended = connection.with_upgrades().await;
@@ -170,6 +174,7 @@ impl Server {
                 tracing::debug!(server = %server.name(), %error, "an upstream connection ended early");
             }
             server.connections.forget_closed();
+            server.counters.open.fetch_sub(1, Ordering::Relaxed);
         });
         Ok(Connection::new(sender, glance))
     }

@@ -4,7 +4,7 @@ pub use super::health::ServerState;
 
 use crate::histogram::{DurationCounts, DurationHistogram};
 use crate::semantics::reason::Reason;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What became of one try to get an answer.
@@ -38,6 +38,10 @@ impl FetchResult {
     }
 }
 
+/// Why a try was followed by another, as stable labels.
+pub const RETRY_CAUSES: [Reason; 4] =
+    [Reason::UpstreamConnect, Reason::UpstreamTimeout, Reason::UpstreamClosed, Reason::UpstreamErrorStatus];
+
 /// The counters of one server at one moment.
 #[derive(Debug, Clone)]
 pub struct ServerStats {
@@ -47,10 +51,14 @@ pub struct ServerStats {
     pub results: [(FetchResult, u64); FetchResult::ALL.len()],
     /// How long tries took, from choosing a connection to the response's head or failure.
     pub durations: DurationCounts,
+    /// Tries that were followed by another, at this server or the next, by cause.
+    pub retries: [(Reason, u64); RETRY_CAUSES.len()],
     /// Tries on a connection that had been used before.
     pub connections_reused: u64,
     /// Connections opened.
     pub connections_opened: u64,
+    /// Open connections that carry a request. One that has changed to another protocol is no longer counted.
+    pub connections_active: usize,
     /// Connections that wait to be used.
     pub connections_idle: usize,
     /// Its health.
@@ -60,7 +68,9 @@ pub struct ServerStats {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     results: [AtomicU64; FetchResult::ALL.len()],
+    retries: [AtomicU64; RETRY_CAUSES.len()],
     durations: DurationHistogram,
+    pub(super) open: AtomicUsize,
     pub(super) reused: AtomicU64,
     pub(super) opened: AtomicU64,
 }
@@ -72,6 +82,18 @@ impl Counters {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         self.durations.record(took);
+    }
+
+    /// What was tried there is tried again.
+    pub(super) fn retried(&self, cause: Reason) {
+        let causes = RETRY_CAUSES.iter().zip(&self.retries);
+        for (_, counter) in causes.filter(|(counted, _)| **counted == cause) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn retries(&self) -> [(Reason, u64); RETRY_CAUSES.len()] {
+        std::array::from_fn(|i| (RETRY_CAUSES[i], self.retries[i].load(Ordering::Relaxed)))
     }
 
     pub(super) fn results(&self) -> [(FetchResult, u64); FetchResult::ALL.len()] {

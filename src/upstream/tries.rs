@@ -89,7 +89,7 @@ impl<'a> Tries<'a> {
     /// Counts what became of a try, and says what comes next.
     fn judge(&mut self, attempted: Attempted, index: usize, began: Duration, began_at: Instant) -> Next {
         let (server, roster) = (&self.shared.servers[index], &self.shared.roster);
-        match attempted {
+        let (cause, next) = match attempted {
             Attempted::Answered(response, spare) => {
                 server.counters.finished(FetchResult::Answered, began_at.elapsed());
                 if !is_unwilling(response.status()) {
@@ -97,7 +97,7 @@ impl<'a> Tries<'a> {
                     return Next::Done(Ok(response));
                 }
                 roster.failed(index, "it answers with 502, 503 or 504");
-                self.after_unwilling(response, spare, index)
+                (Reason::UpstreamErrorStatus, self.after_unwilling(response, spare, index))
             }
             Attempted::Failed(failed, again) => {
                 server.counters.finished(FetchResult::Failed(failed.reason), began_at.elapsed());
@@ -112,9 +112,13 @@ impl<'a> Tries<'a> {
                     (Reason::UpstreamClosed, _) => roster.failed(index, "it closes connections without an answer"),
                     _ => {}
                 }
-                self.after_failure(failed, again, index)
+                (failed.reason, self.after_failure(failed, again, index))
             }
+        };
+        if !matches!(next, Next::Done(_)) {
+            server.counters.retried(cause);
         }
+        next
     }
 
     /// 502, 503 and 504 of one server are not the answer as long as another may have one.

@@ -27,6 +27,15 @@ async fn a_server_that_fails_is_taken_out_and_comes_back_and_the_log_says_both()
     let out = log.lines().find(|line| line.contains("keeps failing and is taken out"));
     assert!(out.is_some_and(|line| line.contains(&bad.address.to_string()) && line.contains("503")), "{log}");
 
+    let up = |address| format!("larder_upstream_server_up{{pool=\"default\",server=\"{address}\"}}");
+    let states = [larder.metric(&up(good.address)).await, larder.metric(&up(bad.address)).await];
+    assert_eq!(states.map(|up| up > 0.5), [true, false]);
+    let retries = format!(
+        "larder_upstream_retries_total{{pool=\"default\",server=\"{}\",cause=\"upstream-error-status\"}}",
+        bad.address
+    );
+    assert!((larder.metric(&retries).await - 3.0).abs() < f64::EPSILON);
+
     bad.on("/p", reply(200).body("mended"));
     within("the server to be back", async {
         while !larder.log().contains("answers again and is back") {

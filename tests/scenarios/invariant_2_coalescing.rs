@@ -1,7 +1,7 @@
 //! Invariant 2: one key, many clients, one fetch; and every client ends, whatever happens to the one that fetches.
 
 use crate::support::reply::Reply;
-use crate::support::{Barrier, Scenario, Setup, get, reply};
+use crate::support::{Barrier, Request, Scenario, Setup, get, head, reply};
 
 const CACHED: &str = "ttl = \"1m\"";
 
@@ -151,6 +151,69 @@ async fn invariant_2_a_failure_is_shared_with_those_who_waited_and_says_nothing_
     check_failure("504, private", failing(504).header("Cache-Control", "private"), Some(words), 504, None).await;
     check_failure("502, no-store", failing(502).header("Cache-Control", "no-store"), Some(words), 502, None).await;
     check_failure("a reset", reply(200).reset(), None, 502, None).await;
+}
+
+/// Of something stale the origin is asked by `first`, or behind its answer; `then` comes while the origin is silent.
+async fn check_failed_validation(window: &str, first: &Request, then: &Request, joins: bool) {
+    let what = format!("{window}: {}, {}", first.method, then.method);
+    let scenario = Setup::route("").start().await;
+    let gate = Barrier::new();
+    let old = reply(200).header("Cache-Control", &format!("max-age=10{window}")).header("Age", "9");
+    let words = "own words of the origin";
+    let failing = reply(503).header("Retry-After", "7").hold(&gate).body(words);
+    scenario.origin.on_each("/p", [old.header("ETag", "\"1\"").body("old"), failing]);
+    scenario.get("/p").await.body("old");
+    let fresh = get("/p").header("Cache-Control", "only-if-cached, max-age=1000");
+    scenario.until("what is stored to be stale", &fresh, |response| response.status == 504).await;
+    let mut asking = scenario.begin(first).await;
+    if !window.is_empty() {
+        asking.response().await.hit();
+    }
+    gate.reached_by(1).await;
+    let mut waiting = scenario.begin(then).await;
+    if joins {
+        // Answered on a connection that was opened later, and so read later.
+        scenario.origin.on("/other", reply(200).body("read"));
+        scenario.get("/other").await.status(200);
+    } else {
+        gate.reached_by(2).await;
+    }
+    gate.open();
+    let own = |request: &Request| if request.method == "HEAD" { "" } else { words };
+    if window.is_empty() {
+        asking.response().await.status(503).header("Retry-After", "7").body(own(first));
+    }
+    let response = waiting.response().await;
+    response.status(503).header("Retry-After", "7");
+    if joins {
+        assert!(!response.text().contains(words), "{what}: {response}");
+        response.says("collapsed");
+    } else {
+        response.body(own(then));
+    }
+    scenario.origin.saw("/p", if joins { 2 } else { 3 });
+}
+
+#[tokio::test]
+async fn invariant_2_a_failed_refresh_or_validation_shares_its_status_and_retry_after_and_never_its_body() {
+    let fresh = |request: Request| request.header("Cache-Control", "max-age=1000");
+    let (get, head) = (fresh(get("/p")), fresh(head("/p")));
+    // Asked for by whoever was given what is stale, and then the one fetch behind their backs.
+    let (window, given_stale) =
+        (", stale-while-revalidate=60", [crate::support::get("/p"), crate::support::head("/p")]);
+    let rows = [
+        ("", &get, &get, true),
+        // What a HEAD brings is nobody else's, and a HEAD waits for nobody.
+        ("", &head, &get, false),
+        ("", &get, &head, false),
+        ("", &head, &head, false),
+        (window, &given_stale[0], &get, true),
+        (window, &given_stale[0], &head, false),
+        (window, &given_stale[1], &get, true),
+        (window, &given_stale[1], &head, false),
+    ];
+    let checks = rows.map(|(window, first, then, joins)| check_failed_validation(window, first, then, joins));
+    futures_util::future::join_all(checks).await;
 }
 
 #[tokio::test]

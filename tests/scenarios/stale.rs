@@ -1,7 +1,7 @@
 //! Serving stale: RFC 9111 section 4.2.4, RFC 5861.
 
 use crate::support::reply::Reply;
-use crate::support::{Barrier, Setup, get, reply};
+use crate::support::{Barrier, Setup, get, head, reply};
 
 /// Stale for two seconds when it arrives.
 fn stale(directives: &str) -> Reply {
@@ -91,6 +91,8 @@ async fn stale_if_error_serves_stale_for_the_statuses_of_the_rfc_only() {
         let scenario = Setup::route("").start().await;
         scenario.origin.on_each("/p", [stale("stale-if-error=60").body("old"), reply(status).body("error")]);
         scenario.get("/p").await.body("old");
+        let asked_by_head = scenario.fetch(&head("/p")).await;
+        assert_eq!(asked_by_head.status, if served == "old" { 200 } else { status }, "{status}\n{asked_by_head}");
         let response = scenario.get("/p").await;
         assert_eq!(response.text(), served, "{status}\n{response}");
     }

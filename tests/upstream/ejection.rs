@@ -52,6 +52,48 @@ async fn of_three_servers_one_that_fails_costs_no_get_an_answer_and_is_left_out(
 }
 
 #[tokio::test]
+async fn each_retry_is_counted_once_at_the_server_that_made_it_necessary() {
+    let rows = [
+        (BAD, Reason::UpstreamErrorStatus),
+        (UNWILLING, Reason::UpstreamErrorStatus),
+        (Does::Reset, Reason::UpstreamClosed),
+        (Does::Hang, Reason::UpstreamTimeout),
+    ];
+    for (bad, cause) in rows {
+        let origins = origins(&[OK, bad]).await;
+        let read_timeout = Duration::from_millis(50);
+        let pool = UpstreamPool::new(UpstreamOptions { read_timeout, ..options_of(&origins) }).unwrap();
+        for _ in 0..4 {
+            assert_eq!(status(&pool, &Method::GET).await, Ok(200));
+        }
+        let retries = pool.stats().iter().map(|server| server.retries).collect::<Vec<_>>();
+        assert!(retries[0].iter().all(|(_, count)| *count == 0), "{bad:?}: {retries:?}");
+        for (counted, count) in retries[1] {
+            let expected = if counted == cause { origins[1].requests() } else { 0 };
+            assert_eq!(usize::try_from(count), Ok(expected), "{bad:?} {counted:?}");
+        }
+    }
+    let (gone, origin) = (RawOrigin::start().await.url().to_owned(), BusyOrigin::start(OK, Keeps::Open).await);
+    let pool = UpstreamPool::new(options(&[&gone, origin.url()])).unwrap();
+    for _ in 0..4 {
+        assert_eq!(status(&pool, &Method::POST).await, Ok(200));
+    }
+    let (cause, count) = stats(&pool).retries[0];
+    assert!(cause == Reason::UpstreamConnect && (2..=4).contains(&count), "{count}");
+}
+
+#[tokio::test]
+async fn what_can_t_be_tried_again_is_no_retry() {
+    let origins = origins(&[BAD, BAD]).await;
+    let pool = UpstreamPool::new(options_of(&origins)).unwrap();
+    for method in [Method::POST, Method::GET] {
+        assert_eq!(status(&pool, &method).await, Ok(502));
+    }
+    let counts: Vec<u64> = pool.stats().iter().flat_map(|server| server.retries).map(|(_, count)| count).collect();
+    assert_eq!(counts.iter().sum::<u64>(), 1, "the one GET, once: {counts:?}");
+}
+
+#[tokio::test]
 async fn a_500_takes_no_server_out_and_is_not_asked_of_another() {
     let origins = origins(&[BROKEN, OK]).await;
     let pool = UpstreamPool::new(options_of(&origins)).unwrap();

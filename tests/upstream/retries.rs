@@ -19,9 +19,11 @@ async fn a_connection_is_used_again_once_its_response_has_ended() {
     let client = async {
         for _ in 0..2 {
             let response = fetch(&pool, get()).await.unwrap();
-            assert_eq!(stats(&pool).connections_idle, 0, "the response has not been read");
+            let at_work = (stats(&pool).connections_active, stats(&pool).connections_idle);
+            assert_eq!(at_work, (1, 0), "the response has not been read");
             assert_eq!(body(response).await.unwrap(), "ok");
             idle(&pool).await;
+            assert_eq!(stats(&pool).connections_active, 0);
         }
     };
     let _open = tokio::join!(script, client);
@@ -43,6 +45,7 @@ async fn a_connection_whose_response_was_not_read_to_its_end_is_closed() {
     };
     tokio::join!(script, client);
     assert_eq!(stats(&pool).connections_idle, 0);
+    until(|| stats(&pool).connections_active == 0).await;
 }
 
 #[tokio::test]
