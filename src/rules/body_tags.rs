@@ -17,8 +17,9 @@ pub struct BodyTags {
 }
 
 impl BodyTags {
-    /// The tags in a body: strings, numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a null names
-    /// none. None where the body is no JSON, names more, or has a list or an object where a tag is looked for: what is not
+    /// The tags in a body: strings, whole numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a null names
+    /// none. None where the body is no JSON, names more, or has a list, an object or a number that is not whole where a tag is
+    /// looked for: what is not
     /// known to be complete must not be relied on for purges.
     #[must_use]
     pub fn tags(&self, body: &[u8]) -> Option<Vec<Tag>> {
@@ -27,7 +28,10 @@ impl BodyTags {
         for found in self.paths.iter().flat_map(|path| path.query(&body).all()) {
             let text = match found {
                 Value::String(text) => text.clone(),
-                Value::Number(_) | Value::Bool(_) => found.to_string(),
+                Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
+                // A fraction, an exponent or too many digits: not kept as they were written.
+                Value::Number(_) => return None,
+                Value::Bool(_) => found.to_string(),
                 Value::Null => continue,
                 Value::Array(_) | Value::Object(_) => return None,
             };
