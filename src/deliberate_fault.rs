@@ -19,6 +19,10 @@ pub(crate) enum Fault {
     WriteEndsWithClient,
     /// Invariant 1: of an event that names many, the last are not purged.
     ListIsCut,
+    /// Invariant 1: what a hard purge took is validated, where a soft purge had covered it before.
+    HardAfterSoftIsSoft,
+    /// Invariant 1: barriers that are forgotten for want of memory raise no floor.
+    ForgottenWithoutFloor,
     /// Invariant 2: every request leads a fetch of its own.
     NobodyFollows,
     /// Invariant 2: every instance's claim to a fetch succeeds.

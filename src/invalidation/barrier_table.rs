@@ -6,6 +6,8 @@
 
 use super::Standing;
 use super::purge::Depth;
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Membership, RouteName, Scope, Tag};
 use crate::stamp::Stamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -49,6 +51,10 @@ impl Heights {
 
     /// What they make of a response of this stamp in their scope.
     pub(super) fn standing(self, stamp: Stamp) -> Standing {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::HardAfterSoftIsSoft) && stamp < self.soft {
+            return Standing::SoftPurged;
+        }
         if stamp < self.hard {
             Standing::Purged
         } else if stamp < self.soft {

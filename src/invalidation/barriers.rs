@@ -18,6 +18,8 @@
 use super::Standing;
 use super::barrier_table::{Heights, Kind, Table, prefix_or_path};
 use super::purge::{Depth, Source};
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
 
@@ -72,6 +74,10 @@ impl Barriers {
             Source::Admin | Source::Event | Source::Fleet => &mut self.operators,
         };
         let forgotten = table.raise(kind, name, Heights::of(stamp, depth));
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::ForgottenWithoutFloor) {
+            return;
+        }
         self.floors.raise(forgotten);
     }
 

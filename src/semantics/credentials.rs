@@ -15,7 +15,7 @@ pub enum Credentials {
     Carried,
 }
 
-/// Whole names, without `-` and `_`.
+/// Whole names, without `-` and `_`, sorted.
 const NAMES: [&str; 29] = [
     "authkey",
     "authorization",
@@ -41,14 +41,14 @@ const NAMES: [&str; 29] = [
     "xgoogauthenticateduserid",
     "xjwt",
     "xremoteuser",
-    "xsessionid",
     "xsession",
+    "xsessionid",
     "xsessionkey",
     "xsid",
     "xwebauthuser",
 ];
 
-/// Beginnings of families of names, without `-` and `_`.
+/// Beginnings of families of names, without `-` and `_`, sorted. None begins with another.
 const BEGINNINGS: [&str; 16] = [
     "cfaccessjwt",
     "clientcert",
@@ -86,9 +86,12 @@ impl Credentials {
 /// Whether a request field is known to carry credentials.
 #[must_use]
 pub fn carries_credentials(name: &HeaderName) -> bool {
-    let is_whole = NAMES.iter().any(|known| known.bytes().eq(letters(name)));
+    let is_whole = NAMES.binary_search_by(|known| known.bytes().cmp(letters(name))).is_ok();
+    // What begins with one of them sorts after it, and before the next.
+    let after = BEGINNINGS.partition_point(|beginning| beginning.bytes().le(letters(name)));
+    let nearest = after.checked_sub(1).and_then(|at| BEGINNINGS.get(at));
     is_whole
-        || BEGINNINGS.iter().any(|beginning| beginning.bytes().eq(letters(name).take(beginning.len())))
+        || nearest.is_some_and(|beginning| beginning.bytes().eq(letters(name).take(beginning.len())))
         || ENDS.iter().any(|end| end.bytes().rev().eq(letters(name).rev().take(end.len())))
 }
 
@@ -156,6 +159,12 @@ mod tests {
         ] {
             assert!(!carries_credentials(&name.parse().unwrap()), "{name}");
         }
+    }
+
+    #[test]
+    fn names_are_listed_as_they_are_searched() {
+        assert!(NAMES.is_sorted() && BEGINNINGS.is_sorted());
+        assert!(BEGINNINGS.windows(2).all(|pair| !pair[1].starts_with(pair[0])));
     }
 
     #[test]

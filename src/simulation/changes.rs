@@ -1,5 +1,6 @@
 //! What changes in the shop and in the fleet's rules, and how Larder hears of it.
 
+use super::ledger::Fate;
 use super::origin::{LYING, WRITE};
 use super::rules::CHANGED;
 use super::{END, PATHS, PRODUCTS, World, context, request};
@@ -8,6 +9,7 @@ use crate::events::{EventSource, Intake, Taken};
 use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::rules::event::Event;
+use crate::scope::{Scope, Tag};
 use http::{HeaderValue, Method};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use tokio::time::{sleep, timeout};
 
 /// How many products an event of many names.
 const MANY: u64 = 1_500;
+
+/// How many tags are purged at once that nothing carries: more than there is room for where there is little.
+const OTHERS: u64 = 40;
 
 /// After so long, an exchange whose client has left is over, and so are the waits for the log that follow it.
 const ABANDONED_ENDS: Duration = Duration::from_secs(10);
@@ -31,11 +36,16 @@ impl World {
 
     /// The shop changes something, and then has it purged: by the tag or the route that the rules in force give it.
     pub(super) fn write_and_purge(&mut self) {
-        let (path, number) = (self.versioned_path(), self.any());
-        let version = self.ledger.write(path);
+        let path = self.versioned_path();
         let depth = if self.dice.below(3) == 0 { Depth::Soft } else { Depth::Hard };
-        self.ledger.note(&format!("{path} is {version} now; {} purge at {number}", depth.label()));
         let scope = if self.dice.below(5) == 0 { self.edition.route() } else { self.edition.tag(path) };
+        self.purge(path, scope, depth);
+    }
+
+    /// `path` has changed, and an instance is asked to purge it.
+    pub(super) fn purge(&mut self, path: &'static str, scope: Scope, depth: Depth) {
+        let (version, number) = (self.ledger.write(path), self.any());
+        self.ledger.note(&format!("{path} is {version} now; {} purge at {number}", depth.label()));
         let purge = Purge { scopes: vec![scope], depth, source: Source::Admin };
         let wait = Some(self.dice.up_to(Duration::from_secs(8)));
         let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
@@ -43,17 +53,30 @@ impl World {
         let is_promise = path != LYING || depth == Depth::Hard;
         self.under_way.spawn(async move {
             let asked = engine.invalidation().purge(purge, PurgeOptions { wait, idempotency_key: None }).await;
-            if let Ok(receipt) = asked
-                && is_promise
-            {
+            ledger.purge_ends(path, Fate::of(&asked));
+            let Ok(receipt) = asked else { return };
+            ledger.note(&format!("{path} {version}: applied {:?}, pending {:?}", receipt.applied, receipt.pending));
+            if is_promise {
                 ledger.promise(number, path, version);
                 // An instance that is cut off asks the origin, and this origin confirms what the purge was about.
                 if receipt.pending.is_empty() && path != LYING {
                     ledger.promise_everywhere(path, version);
                 }
-                ledger.note(&format!("{path} {version}: applied {:?}, pending {:?}", receipt.applied, receipt.pending));
             }
-            ledger.purge_ends(path);
+        });
+    }
+
+    /// Many tags are purged that nothing carries: where there is room for few barriers, those of before are forgotten.
+    pub(super) fn purge_what_nobody_asks_for(&mut self) {
+        let number = self.any();
+        self.ledger.note(&format!("purge of what nobody asks for at {number}"));
+        PATHS.iter().for_each(|path| self.ledger.purge_begins(path));
+        let tag = |other| Scope::Tag(Tag::new(&format!("other:{other}")).expect("it is a tag"));
+        let purge = Purge { scopes: (0..OTHERS).map(tag).collect(), depth: Depth::Hard, source: Source::Admin };
+        let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
+        self.under_way.spawn(async move {
+            let asked = engine.invalidation().purge(purge, PurgeOptions { wait: None, idempotency_key: None }).await;
+            PATHS.iter().for_each(|path| ledger.purge_ends(path, Fate::of(&asked)));
         });
     }
 
@@ -98,10 +121,10 @@ impl World {
         let (engine, ledger) = (Arc::clone(&self.instances[at].engine), Arc::clone(&self.ledger));
         self.under_way.spawn(async move {
             let taken = Intake::new(engine).take(EventSource::Admin, Event::parse_json(event.as_bytes()), None).await;
+            ledger.purge_ends(path, Fate::of(&taken));
             if let Ok(Taken::Purged { .. }) = taken {
                 ledger.promise(at, path, version);
             }
-            ledger.purge_ends(path);
         });
     }
 

@@ -3,17 +3,17 @@
 use super::COALESCE_WAIT;
 use super::private_pages::MINE;
 use crate::engine::outcome::Outcome;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// After trouble it takes so long at most until every lease and every wait of before is over.
-const AFTERMATH: Duration = Duration::from_secs(20);
+pub(super) const AFTERMATH: Duration = Duration::from_secs(20);
 
 /// How long a purge takes to reach every instance, while nothing is wrong.
-const PURGE_SPREADS: Duration = Duration::from_millis(500);
+pub(super) const PURGE_SPREADS: Duration = Duration::from_millis(500);
 
 /// The truth of one simulation.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ struct State {
     committed: BTreeMap<u64, u64>,
     /// Until when fetches of a path may follow one another at any distance: something was written through Larder.
     restless: BTreeMap<String, Instant>,
+    /// What was purged while the log could not be reached: the one instance that was asked holds such a purge alone, and so
+    /// fetches beside the others until the log has a newer entry.
+    unheard: BTreeSet<String>,
     /// Purges asked for so far, by path.
     purges: BTreeMap<String, u64>,
     fetches: Vec<UnderWay>,
@@ -59,6 +62,21 @@ struct UnderWay {
 pub(super) struct FetchUnderWay {
     ledger: Arc<Ledger>,
     number: u64,
+}
+
+/// What became of a purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is in the log.
+    Logged,
+    /// The log could not be reached: it holds at the instance that was asked.
+    Refused,
+}
+
+impl Fate {
+    pub(super) const fn of<T, E>(asked: &Result<T, E>) -> Self {
+        if asked.is_ok() { Self::Logged } else { Self::Refused }
+    }
 }
 
 /// What a request may rely on when it is made.
@@ -119,16 +137,21 @@ impl Ledger {
 
     /// The shop changes something: what is to be purged next.
     pub(super) fn write(&self, path: &str) -> u64 {
+        self.purge_begins(path);
         let mut state = self.state();
-        *state.purges.entry(path.to_owned()).or_default() += 1;
         let version = state.versions.entry(path.to_owned()).or_default();
         *version += 1;
-        let version = *version;
-        // Until all have applied the purge that follows, who has asks beside who has not.
+        *version
+    }
+
+    /// A purge that may take `path` is asked for.
+    pub(super) fn purge_begins(&self, path: &str) {
+        let mut state = self.state();
+        *state.purges.entry(path.to_owned()).or_default() += 1;
+        // Until all have applied it, who has asks beside who has not.
         let until = Instant::now() + PURGE_SPREADS;
         let restless = state.restless.entry(path.to_owned()).or_insert(until);
         *restless = until.max(*restless);
-        version
     }
 
     /// An instance has acknowledged the purge for a version.
@@ -145,9 +168,18 @@ impl Ledger {
         *promised = version.max(*promised);
     }
 
-    /// A purge of `path` is over, whatever became of it.
-    pub(super) fn purge_ends(&self, path: &str) {
-        *self.state().purges.entry(path.to_owned()).or_default() += 1;
+    /// A purge of `path` is over.
+    pub(super) fn purge_ends(&self, path: &str, fate: Fate) {
+        let mut state = self.state();
+        *state.purges.entry(path.to_owned()).or_default() += 1;
+        match fate {
+            Fate::Refused => drop(state.unheard.insert(path.to_owned())),
+            Fate::Logged => {
+                let unheard = std::mem::take(&mut state.unheard);
+                drop(state);
+                unheard.iter().for_each(|path| self.purge_begins(path));
+            }
+        }
     }
 
     /// The shop has done a write that came through an instance.
@@ -158,6 +190,8 @@ impl Ledger {
         // Where the log can't be reached, what a write invalidates is only as good as its instance's own memory.
         if state.calm_from.is_some() {
             state.committed.insert(number, version);
+        } else {
+            state.unheard.insert(path.to_owned());
         }
         state.restless.insert(path.to_owned(), Instant::now() + AFTERMATH);
     }
@@ -236,7 +270,8 @@ impl Ledger {
         let is_calm = state.calm_from.is_some_and(|from| from < Instant::now());
         // What is each user's own is asked for by each.
         let others = state.fetches.iter().filter(|other| other.path == path && !path.starts_with(MINE));
-        let is_calm = is_calm && state.restless.get(path).is_none_or(|until| *until < Instant::now());
+        let is_restless = state.restless.get(path).is_some_and(|until| *until >= Instant::now());
+        let is_calm = is_calm && !is_restless && !state.unheard.contains(path);
         for other in others {
             let is_separate = other.purges != purges || other.began.elapsed() >= COALESCE_WAIT;
             let is_here = other.instance == instance;

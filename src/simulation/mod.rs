@@ -21,12 +21,13 @@ mod watch;
 use crate::engine::origin::{Body, empty_body};
 use crate::engine::{Engine, Handler, RequestContext};
 use crate::fleet::simulated_redis::SimulatedRedis;
+use crate::invalidation::purge::Depth;
 use http::header::{COOKIE, HOST};
 use http::uri::Scheme;
 use http::{HeaderValue, Method};
 use http_body_util::BodyExt;
 use instance::{Instance, Nursery};
-use ledger::{Asked, Ledger};
+use ledger::{AFTERMATH, Asked, Ledger, PURGE_SPREADS};
 use network::Dice;
 use origin::{LYING, Shop};
 use rules::Edition;
@@ -72,7 +73,9 @@ fn run(seed: u64) -> Run {
                 break;
             }
         }
-        world.end().await;
+        if world.ledger.violations().is_empty() {
+            world.end().await;
+        }
         Run { violations: world.ledger.violations(), trace: world.ledger.trace() }
     })
 }
@@ -131,8 +134,9 @@ impl World {
 
     async fn step(&mut self) {
         match self.dice.below(100) {
-            47..62 => self.crowd(),
-            62..72 => self.write_and_purge(),
+            47..62 => self.crowd(self.path()),
+            62..70 => self.write_and_purge(),
+            70..72 => self.purge_what_nobody_asks_for(),
             72..77 if self.is_eventful => self.write_through(),
             77..79 if self.is_eventful => self.write_many(),
             79..82 if self.is_eventful && !self.has_rebirths => self.reload_rules(),
@@ -145,9 +149,26 @@ impl World {
         while self.under_way.try_join_next().is_some() {}
     }
 
-    /// Lets everything come to its end.
+    /// Lets everything come to its end, and looks once more when nothing has been wrong for a while: then there is no
+    /// excuse for an answer of before a purge, nor for two fetches at once.
     async fn end(&mut self) {
         self.mend();
+        self.all_ended().await;
+        sleep(AFTERMATH).await;
+        for (number, path) in (0..INSTANCES).flat_map(|number| PATHS.map(|path| (number, path))) {
+            self.ask(number, path);
+        }
+        self.all_ended().await;
+        for path in &PATHS[..usize::try_from(PRODUCTS).expect("few paths")] {
+            self.purge(path, self.edition.tag(path), Depth::Hard);
+            self.all_ended().await;
+            sleep(PURGE_SPREADS).await;
+            self.crowd(path);
+        }
+        self.all_ended().await;
+    }
+
+    async fn all_ended(&mut self) {
         while let Some(ended) = self.under_way.join_next().await {
             ended.expect("nothing in a simulation panics");
         }
@@ -167,8 +188,7 @@ impl World {
     }
 
     /// Several clients ask several instances for the same at once.
-    fn crowd(&mut self) {
-        let path = self.path();
+    fn crowd(&mut self, path: &str) {
         for _ in 0..4 {
             let instance = self.any();
             self.ask(instance, path);
