@@ -28,6 +28,7 @@ mod rules_lint;
 pub mod schema;
 mod shape_lint;
 mod table;
+mod tag_lint;
 mod upstream;
 mod values;
 pub mod watch;

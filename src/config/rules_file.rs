@@ -4,9 +4,9 @@ use super::event::resolve_event;
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::route::resolve_route;
 use super::route_lifetime::{IgnoreWord, LifetimeFieldWord};
-use super::rules_lint;
 use super::table::{Placed, Reader, raw_table};
 use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, words};
+use super::{rules_lint, tag_lint};
 use crate::rules::lifetime::OriginPrecedence;
 use crate::rules::route::{ClientDirectives, SetCookieRule};
 use crate::rules::{Route, RuleSet};
@@ -310,13 +310,14 @@ pub(super) fn resolve_rules(path: &Path, sources: Vec<(PathBuf, String)>) -> Res
     }
     refuse_same_names(&written, &mut problems);
     let names: Vec<_> = written.iter().map(|written| written.route.name.clone()).collect();
-    let events = events.iter().filter_map(|raw| resolve_event(raw, &names, &mut problems)).collect();
+    let event_rules = events.iter().filter_map(|raw| resolve_event(raw, &names, &mut problems)).collect();
     if problems.has_errors() {
         return Err(problems.finish().err().unwrap_or_else(|| unresolvable("no error is known")));
     }
     let routes = written.iter().map(|written| written.route.clone()).collect();
-    let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?.with_events(events);
+    let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?.with_events(event_rules);
     rules_lint::lint(&written, &rule_set, path, &mut problems);
+    tag_lint::lint(&written, &events, &mut problems);
     Ok(LoadedRules { rule_set, warnings: problems.finish()?, sources })
 }
 

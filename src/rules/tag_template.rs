@@ -78,6 +78,55 @@ impl TagTemplate {
         self.capture_names().next().is_none()
     }
 
+    /// Whether some text can be made of this template and of `other`.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        if self.is_literal() {
+            return other.makes(&self.source);
+        }
+        if other.is_literal() {
+            return self.makes(&other.source);
+        }
+        // A capture of each takes whatever the other has between its own first and last one.
+        let ((begin, end), (other_begin, other_end)) = (self.ends(), other.ends());
+        (begin.starts_with(other_begin) || other_begin.starts_with(begin))
+            && (end.ends_with(other_end) || other_end.ends_with(end))
+    }
+
+    /// Whether it can make a text that begins so.
+    #[must_use]
+    pub fn can_begin_with(&self, prefix: &str) -> bool {
+        let (begin, _) = self.ends();
+        begin.starts_with(prefix) || (!self.is_literal() && prefix.starts_with(begin))
+    }
+
+    /// Whether captures can make it this text.
+    #[must_use]
+    pub fn makes(&self, text: &str) -> bool {
+        let (begin, end) = self.ends();
+        if self.is_literal() {
+            return begin == text;
+        }
+        let inner = text.strip_prefix(begin).and_then(|text| text.strip_suffix(end));
+        let texts = self.pieces.iter().filter_map(|piece| match piece {
+            TagPiece::Text(text) => Some(text.as_str()),
+            TagPiece::Capture(_) => None,
+        });
+        let skipped = usize::from(!begin.is_empty());
+        let between = texts.clone().count().saturating_sub(skipped + usize::from(!end.is_empty()));
+        let mut left = inner;
+        for text in texts.skip(skipped).take(between) {
+            left = left.and_then(|left| left.find(text).and_then(|at| left.get(at + text.len()..)));
+        }
+        left.is_some()
+    }
+
+    /// What stands before the first capture and after the last one; all of it, and nothing, where there is none.
+    fn ends(&self) -> (&str, &str) {
+        let last = if self.pieces.len() > 1 { self.pieces.last() } else { None };
+        (literal(self.pieces.first()), literal(last))
+    }
+
     /// The text with each capture's value in its place as it is; none where a value is missing.
     pub(super) fn text<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let piece = |piece: &'_ TagPiece| match piece {
@@ -102,6 +151,13 @@ impl TagTemplate {
             }
         }
         Tag::new(&text)
+    }
+}
+
+fn literal(piece: Option<&TagPiece>) -> &str {
+    match piece {
+        Some(TagPiece::Text(text)) => text,
+        Some(TagPiece::Capture(_)) | None => "",
     }
 }
 
@@ -154,6 +210,37 @@ mod tests {
             ("a{b...}", TagTemplateError::CaptureName("b...".into())),
         ] {
             assert_eq!(TagTemplate::parse(text).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn templates_overlap_where_one_text_can_be_made_of_both() {
+        let overlap = |one: &str, other: &str| {
+            let (one, other) = (TagTemplate::parse(one).unwrap(), TagTemplate::parse(other).unwrap());
+            assert_eq!(one.overlaps(&other), other.overlaps(&one));
+            one.overlaps(&other)
+        };
+        for (one, other) in [
+            ("catalog", "catalog"),
+            ("product:{id}", "product:{slug}"),
+            ("product:{id}", "product:42"),
+            ("{kind}:{id}", "product:{id}"),
+            ("{kind}", "catalog"),
+            ("a{x}b{y}c", "aabbcc"),
+            ("a{x}b{y}c", "ab{z}"),
+            ("product:{id}:{lang}", "product:{id}"),
+        ] {
+            assert!(overlap(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("catalog", "catalogue"),
+            ("product:{id}", "products:{id}"),
+            ("product:{id}", "prodct:42"),
+            ("{id}:price", "{id}:stock"),
+            ("a{x}b{y}c", "acc"),
+            ("ab{x}bc", "abc"),
+        ] {
+            assert!(!overlap(one, other), "{one} {other}");
         }
     }
 }

@@ -103,3 +103,55 @@ fn every_problem_of_postgresql_is_told_with_its_place_and_how_to_mend_it() {
         assert_problems(text, &refused(text, load(text)), expected);
     }
 }
+
+fn warnings(text: &str) -> Vec<String> {
+    let loaded = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
+    loaded.warnings.iter().map(|warning| warning.render(larder::config::problem::RenderStyle::Plain)).collect()
+}
+
+#[test]
+fn a_purged_tag_that_no_route_can_give_is_warned_of() {
+    const PRODUCT: &str =
+        "[[route]]\nname = \"product\"\npath = \"/products/{id}\"\ntags = [\"product:{id}\", \"catalog\"]\n";
+    const PLAIN: &str = "[[route]]\nname = \"plain\"\npath = \"/plain/*\"\n";
+    const FROM_BODY: &str =
+        "[[route]]\nname = \"list\"\npath = \"/list\"\ntags_from_body = [\"$.sku\"]\ntag_prefix = \"sku:\"\n";
+    const FROM_ORIGIN: &str = "[[route]]\nname = \"o\"\npath = \"/o\"\ntag_fields = [\"Surrogate-Key\"]\n";
+    const NO_FIELDS: &str = "[[route]]\nname = \"n\"\npath = \"/n\"\ntag_fields = []\n";
+    const PASSING: &str = "[[route]]\nname = \"x\"\npath = \"/x\"\ncache = false\n";
+    for (routes, tag, expected) in [
+        (vec![PRODUCT], "product:{id}", None),
+        (vec![PRODUCT], "product:{sku}", None),
+        (vec![PRODUCT], "product:42", None),
+        (vec![PRODUCT], "catalog", None),
+        (vec![PRODUCT], "{tag}", None),
+        (vec![PRODUCT], "prodct:{id}", Some("did you mean `product:{id}`?")),
+        (vec![PRODUCT], "katalog", Some("did you mean `catalog`?")),
+        (vec![PRODUCT], "category:{id}", Some("name its field")),
+        (vec![PRODUCT, NO_FIELDS, PASSING], "category:{id}", Some("name its field")),
+        // The origin may tag what the rules don't.
+        (vec![PRODUCT, PLAIN], "category:{id}", None),
+        (vec![PRODUCT, PLAIN], "prodct:{id}", Some("did you mean `product:{id}`?")),
+        (vec![PRODUCT, FROM_ORIGIN], "prodct:{id}", None),
+        (vec![PLAIN], "anything", None),
+        (vec![PASSING], "anything", None),
+        (vec![], "anything", None),
+        (vec![PRODUCT, FROM_BODY], "sku:{id}", None),
+        (vec![PRODUCT, FROM_BODY], "sku", Some("name its field")),
+    ] {
+        let event = format!("[[event]]\non = \"a\"\npurge = {{ tags = [\"{tag}\"] }}\n");
+        let on_write =
+            format!("[[route]]\nname = \"w\"\npath = \"/w/{{id}}\"\ncache = false\npurge_on_write = [\"{tag}\"]\n");
+        let mut texts = vec![format!("{}{event}", routes.concat())];
+        // What is written on has no captures but its own.
+        if !["{sku}", "{tag}"].iter().any(|name| tag.contains(name)) {
+            texts.push(format!("{}{on_write}", routes.concat()));
+        }
+        for text in texts {
+            let found: Vec<_> =
+                warnings(&text).into_iter().filter(|warning| warning.contains("no route gives the tag")).collect();
+            assert_eq!(found.len(), usize::from(expected.is_some()), "{text}\n{found:?}");
+            assert!(expected.is_none_or(|expected| found[0].contains(expected)), "{text}\n{found:?}");
+        }
+    }
+}
