@@ -309,7 +309,8 @@ impl RuleSet {
 
 fn scalar(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        // An empty text names nothing.
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
         // Beyond that, digits are lost, and another's name would be purged.
         Value::Number(number) => {
             let is_exact = number.as_f64().is_none_or(|value| value.abs() < EXACT_MAX);

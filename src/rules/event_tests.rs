@@ -77,6 +77,7 @@ fn what_is_not_purged_for_want_of_a_field_is_named() {
         (r#""id": 1"#, &["size"]),
         (r#""product_id": 1, "size": 1"#, &["id"]),
         (r#""id": null, "size": {}"#, &["id", "size"]),
+        (r#""id": "", "size": 1"#, &["id"]),
         (r#""id": [1, null], "size": 1"#, &["id"]),
         (r#""id": [1, [2]], "size": 1"#, &["id"]),
         (r#""id": [], "size": 1"#, &["id"]),

@@ -115,6 +115,7 @@ async fn an_event_that_purges_only_a_part_says_what_it_lacks() {
     for (fields, result, missing) in [
         (r#""product_id": 1"#, "partly", Some(r#""missing":["id"]"#)),
         (r#""id": null"#, "partly", Some(r#""missing":["id"]"#)),
+        (r#""id": """#, "partly", Some(r#""missing":["id"]"#)),
         (r#""id": {"value": 1}"#, "partly", Some(r#""missing":["id"]"#)),
         (r#""id": [2, {"value": 1}]"#, "partly", Some(r#""missing":["id"]"#)),
         (r#""id": 2"#, "purged", None),
