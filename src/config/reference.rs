@@ -1,45 +1,91 @@
-//! The reference of every key and every reason, as kept in `docs/reference.md`: made from the schemas and the enums, so that
-//! it can't say anything else than they do.
+//! The reference of every key, outcome, reason and metric, as kept in `docs/reference.md`: generated from the schemas, the
+//! enums and the table of metrics, so that it cannot differ from them.
 
 use super::schema::{proxy_schema, rules_schema};
 use crate::engine::outcome::Outcome;
+use crate::metrics::table;
 use crate::semantics::reason::Reason;
 use serde_json::Value;
 use std::fmt::Write as _;
 
+const INTRODUCTION: &str = "# Reference
+
+Generated from the program; a test compares. To regenerate it: `LARDER_BLESS=1 cargo nextest run --test config schema`.
+
+- [proxy.toml](#proxytoml)
+- [Rules](#rules)
+- [Outcomes](#outcomes) and [reasons](#reasons)
+- [Metrics](#metrics)
+
+Durations are written like `\"30s\"` or `\"5m\"`, sizes like `\"256MiB\"`. The same keys are in the JSON Schemas under
+[schema/](../schema), for editors.
+";
+
 /// The text of `docs/reference.md`.
 #[must_use]
 pub fn reference() -> String {
-    let mut text = String::from(
-        "# Reference\n\nMade from the program: every key with its type, its default and what it does, and every word that \
-         Cache-Status, log,\nmetrics and `explain` give as a reason. A test compares; `LARDER_BLESS=1 cargo nextest run --test \
-         config schema` writes it anew.\n",
-    );
+    let mut text = String::from(INTRODUCTION);
     for (title, schema) in [("proxy.toml", proxy_schema()), ("Rules", rules_schema())] {
         let schema: Value = serde_json::from_str(&schema).unwrap_or_default();
-        // Writing to a String cannot fail.
-        let _ = write!(text, "\n## {title}\n\n| key | type | what it does |\n|---|---|---|\n");
-        keys("", &schema, &mut text);
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "\n## {title}");
+        tables("", &schema, &mut text);
     }
-    text.push_str("\n## Outcomes\n\n| word | meaning |\n|---|---|\n");
+    text.push_str("\n## Outcomes\n\n| outcome | meaning |\n|---|---|\n");
     for outcome in Outcome::ALL {
         let _ = writeln!(text, "| `{}` | {} |", outcome.label(), outcome.explanation());
     }
-    text.push_str("\n## Reasons\n\n| word | meaning |\n|---|---|\n");
+    text.push_str(
+        "\n## Reasons\n\nIn Cache-Status (`detail`), log, metrics and `explain`.\n\n| reason | meaning |\n|---|---|\n",
+    );
     for reason in Reason::ALL {
         let _ = writeln!(text, "| `{}` | {} |", reason.label(), reason.explanation());
+    }
+    text.push_str("\n## Metrics\n\n`GET /metrics` of the admin API, besides the `process_…` metrics.\n");
+    text.push_str("\n| metric | kind | labels | what it is |\n|---|---|---|---|\n");
+    for row in table::ALL {
+        let labels: Vec<String> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+        let kind = format!("{:?}", row.kind).to_lowercase();
+        let _ = writeln!(text, "| `{}` | {kind} | {} | {} |", row.name, labels.join(", "), row.help);
     }
     text
 }
 
-fn keys(above: &str, schema: &Value, text: &mut String) {
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
-        let described = property["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
-        let _ = writeln!(text, "| `{path}` | {} | {described} |", kind(property));
-        keys(&path, property, text);
-        keys(&format!("{path}[]"), &property["items"], text);
+/// The keys of one table of the file, and then each table within it.
+fn tables(above: &str, schema: &Value, text: &mut String) {
+    let properties = || schema["properties"].as_object().into_iter().flatten();
+    let is_required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
+    let mut heading = "\n| key | type | default | what it does |\n|---|---|---|---|\n";
+    for (name, property) in properties().filter(|(_, property)| inner(property).is_none()) {
+        let described = described(property);
+        let (meaning, default) = match described.rsplit_once(" Default: ") {
+            Some((meaning, default)) => (meaning, default.trim_end_matches('.')),
+            None if is_required(name) => (&*described, "required"),
+            None => (&*described, "not set"),
+        };
+        let _ = writeln!(text, "{heading}| `{name}` | {} | {default} | {meaning} |", kind(property));
+        heading = "";
     }
+    for (name, property) in properties() {
+        let Some((inner, brackets)) = inner(property) else { continue };
+        let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
+        let (open, close) = brackets;
+        let _ = writeln!(text, "\n### `{open}{path}{close}`\n\n{}", described(property));
+        tables(&path, inner, text);
+    }
+}
+
+/// The table that a key stands for, or those in its list, and the brackets of its heading in TOML.
+fn inner(property: &Value) -> Option<(&Value, (&'static str, &'static str))> {
+    let is_table = |value: &Value| value["properties"].is_object();
+    if is_table(property) {
+        return Some((property, ("[", "]")));
+    }
+    Some(&property["items"]).filter(|items| is_table(items)).map(|items| (items, ("[[", "]]")))
+}
+
+fn described(property: &Value) -> String {
+    property["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|")
 }
 
 fn kind(property: &Value) -> String {
@@ -47,9 +93,6 @@ fn kind(property: &Value) -> String {
         return words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     }
     match &property["type"] {
-        Value::String(kind) if kind == "array" && property["items"]["properties"].is_object() => {
-            "list of tables".to_owned()
-        }
         Value::String(kind) if kind == "array" => "list".to_owned(),
         Value::String(kind) if kind == "object" => "table".to_owned(),
         Value::String(kind) => kind.clone(),
