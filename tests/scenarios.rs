@@ -41,6 +41,7 @@ mod scenarios {
     mod ranges;
     mod reloaded_rules;
     mod stale;
+    mod storing;
     mod tags;
     mod to_origin;
     mod told_clients;

@@ -70,6 +70,15 @@ fn render(explanation: &Value) -> String {
             lines.push(format!("  {label} {}", sentence(why)));
         }
     }
+    let refusal = &explanation["last_refusal"];
+    if refusal.is_object() {
+        lines.push(format!(
+            "  not stored {}: {} ({})",
+            shown(&refusal["at"]),
+            sentence(refusal),
+            shown(&refusal["reason"])
+        ));
+    }
     for (label, list) in [("hint", "hints"), ("note", "notes")] {
         for text in explanation[list].as_array().into_iter().flatten() {
             lines.push(format!("  {label:<10} {}", shown(text)));

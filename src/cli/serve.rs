@@ -238,7 +238,7 @@ fn metric_sources(
     engine: &Arc<Engine>,
     events: &Arc<Intake>,
 ) -> MetricSources {
-    let (engine, events) = (Arc::clone(engine), Arc::clone(events));
+    let (engine, admitting, events) = (Arc::clone(engine), Arc::clone(engine), Arc::clone(events));
     let invalidation = Arc::clone(engine.invalidation());
     let in_flight = Arc::clone(engine.in_flight());
     let (memory, upstream, rules) = (Arc::clone(memory), Arc::clone(upstream), Arc::clone(rules));
@@ -250,6 +250,7 @@ fn metric_sources(
         }),
         servers: Box::new(move || upstream.stats().iter().map(ServerUsage::of).collect()),
         rules: Box::new(move || rules.usage()),
+        admissions: Box::new(move || admitting.store_outcome_counts()),
         refreshes: Box::new(move || engine.refreshes()),
         events: Box::new(move || events.counts()),
         ..MetricSources::new(invalidation)

@@ -49,9 +49,9 @@ async fn every_waiter_ends_whatever_happens_to_the_leader() {
         ("dropped", drop, "alone leader-gone"),
         ("announces an answer", |leader| leader.announce(Announcement::Shared("yes")), "shared yes"),
         (
-            "announces that it fails",
+            "announces that its answer is not for them",
             |leader| leader.announce(Announcement::Alone(Reason::LeaderUncacheable)),
-            "alone leader-failed",
+            "alone leader-uncacheable",
         ),
         (
             "announces twice: the first stands",

@@ -4,6 +4,7 @@ use super::Engine;
 use super::body_tags;
 use super::parts;
 use super::request::{CacheableRequest, CookieStanding};
+use super::storing::StoreOutcome;
 use crate::clock::Timestamp;
 use crate::coalesce::shared_body::SharedBody;
 #[cfg(test)]
@@ -239,7 +240,7 @@ impl Draft {
 
 impl Engine {
     /// Stores a complete answer, unless a purge has overtaken it; gzip-codes its body first where the route says so
-    /// and it helps. Returns the reason: `Stored`, or why not.
+    /// and it helps.
     ///
     /// Those who are still reading `shared`, which holds the same body, go on reading it where it is stored.
     pub(super) async fn admit(
@@ -248,12 +249,12 @@ impl Engine {
         pieces: Vec<Bytes>,
         lease: Option<Arc<FetchLease>>,
         shared: &SharedBody,
-    ) -> Reason {
+    ) -> StoreOutcome {
         let key = draft.key.clone();
         let _work = self.work_on(pieces.iter().map(Bytes::len).sum()).await;
         if let Some(body_tags) = draft.route.body_tags.clone() {
             let Some(found) = body_tags::read(body_tags, &draft, &pieces).await else {
-                return Reason::BodyTagsUnreadable;
+                return StoreOutcome::Refused(Reason::BodyTagsUnreadable);
             };
             draft.add_tags(found);
         }
@@ -264,14 +265,14 @@ impl Engine {
         };
         let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.now()));
         let entry = Arc::new(draft.into_entry(body, self));
-        let reason = self.admit_entry(&key, &entry, shareability);
-        if reason == Reason::Stored {
+        let outcome = self.admit_entry(&key, &entry, shareability);
+        if outcome == StoreOutcome::Stored {
             if entry.part().is_none() && !entry.body().is_gzipped() {
                 shared.is_stored_as(entry.body().shared());
             }
             self.share(&key, &entry, &lifetime, lease);
         }
-        reason
+        outcome
     }
 
     /// A turn to code or search a body of so many bytes, with what that holds meanwhile charged: a copy, and what is
@@ -300,27 +301,33 @@ impl Engine {
         newer: &Arc<Entry>,
         lifetime: &Lifetime,
         lease: Option<Arc<FetchLease>>,
-    ) {
-        if self.standing_as_stored(newer) == Standing::Clear {
-            self.memory().replace(key, older, Arc::clone(newer));
-            self.share(key, newer, lifetime, lease);
+    ) -> StoreOutcome {
+        if self.standing_as_stored(newer) != Standing::Clear {
+            return StoreOutcome::Refused(Reason::Overtaken);
         }
+        let outcome = store_outcome(self.memory().replace(key, older, Arc::clone(newer)));
+        self.share(key, newer, lifetime, lease);
+        outcome
     }
 
     /// Stores an entry, unless a purge has overtaken it.
-    fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>, shareability: Shareability) -> Reason {
+    fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>, shareability: Shareability) -> StoreOutcome {
         if self.standing_as_stored(entry) != Standing::Clear {
-            return Reason::Overtaken;
+            return StoreOutcome::Refused(Reason::Overtaken);
         }
-        match self.memory().admit(key, Arc::clone(entry)) {
-            Admission::Stored => {
-                // What each must ask for on their own stays remembered as such, stored or not.
-                if shareability == Shareability::Shared {
-                    self.uncacheable().forget(key);
-                }
-                Reason::Stored
-            }
-            Admission::TooLarge | Admission::Gone => Reason::EntryTooLarge,
+        let outcome = store_outcome(self.memory().admit(key, Arc::clone(entry)));
+        // What each must ask for on their own stays remembered as such, stored or not.
+        if outcome == StoreOutcome::Stored && shareability == Shareability::Shared {
+            self.uncacheable().forget(key);
         }
+        outcome
+    }
+}
+
+const fn store_outcome(admission: Admission) -> StoreOutcome {
+    match admission {
+        Admission::Stored => StoreOutcome::Stored,
+        Admission::TooLarge => StoreOutcome::Refused(Reason::EntryTooLarge),
+        Admission::Gone => StoreOutcome::Refused(Reason::Superseded),
     }
 }

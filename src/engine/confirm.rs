@@ -5,6 +5,7 @@ use super::fetch::{Fetch, Wanted};
 use super::flown::OriginFailure;
 use super::origin::Body;
 use super::parts;
+use super::storing::StoreOutcome;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
 use crate::invalidation::Standing;
@@ -25,13 +26,25 @@ use std::sync::Arc;
 pub(super) enum Answer {
     /// It stands for itself: to be stored or handed over.
     Final(http::Response<Body>),
-    /// With it, this entry answers the request: confirmed by a 304, or completed by a 206; and what it is to those who
-    /// wait.
-    Entry(Arc<Entry>, StatusCode, Shareability),
+    /// With it, this entry answers the request.
+    Entry(Confirmed),
     /// It is an error that something stale may stand in for.
     Failure(Arc<OriginFailure>),
     /// It is about something else than what is stored: the whole must be asked for.
     AskAgain,
+}
+
+/// What is stored, confirmed by a 304 or completed by a 206.
+#[derive(Debug)]
+pub(super) struct Confirmed {
+    /// The entry as it is now.
+    pub(super) entry: Arc<Entry>,
+    /// The origin's status.
+    pub(super) status: StatusCode,
+    /// What it is to those who wait.
+    pub(super) shareability: Shareability,
+    /// Whether it is stored so.
+    pub(super) outcome: StoreOutcome,
 }
 
 /// Judges an answer against what was wanted.
@@ -74,9 +87,7 @@ impl Fetch {
             }
             return match update::confirms(&stored.headers(), response.headers()) {
                 Validation::Confirmed => {
-                    let status = response.status();
-                    let (entry, shareability) = self.updated(stored, response.headers(), times, stamp);
-                    Answer::Entry(entry, status, shareability)
+                    Answer::Entry(self.updated(stored, response.status(), response.headers(), times, stamp))
                 }
                 Validation::Mismatch => Answer::AskAgain,
             };
@@ -108,35 +119,39 @@ impl Fetch {
         let length = stored.body().identity_bytes();
         match update::freshen_by_head(&stored.headers(), length, response.status(), response.headers()) {
             // The stamp stays: a HEAD tells too little of the body to lift the entry over a purge.
-            HeadFreshening::Update => drop(self.updated(stored, response.headers(), times, stored.stamp())),
+            HeadFreshening::Update => {
+                drop(self.updated(stored, response.status(), response.headers(), times, stored.stamp()));
+            }
             HeadFreshening::Invalidate => memory.discard(&self.request.key, stored),
             HeadFreshening::Ignore => {}
         }
     }
 
-    /// The stored response with the newer answer's fields, put in place of the old one where it may still be stored; and
-    /// what it is to others now.
+    /// The stored response with the newer answer's fields, put in place of the old one where it may still be stored.
     fn updated(
         &self,
         stored: &Arc<Entry>,
+        status: StatusCode,
         newer: &HeaderMap,
         times: ExchangeTimes,
         stamp: Stamp,
-    ) -> (Arc<Entry>, Shareability) {
+    ) -> Confirmed {
+        let refused = |why| {
+            self.engine.memory().discard(&self.request.key, stored);
+            let (entry, shareability) = (Arc::clone(stored), Shareability::Alone(why));
+            Confirmed { entry, status, shareability, outcome: StoreOutcome::Refused(why) }
+        };
         let mut newer = newer.clone();
         match self.request.route.set_cookie {
             // As a whole answer with the field would be: what it says of freshness is said to one user.
-            SetCookieRule::Refuse if newer.contains_key(SET_COOKIE) => {
-                self.engine.memory().discard(&self.request.key, stored);
-                return (Arc::clone(stored), Shareability::Alone(Reason::SetCookie));
-            }
+            SetCookieRule::Refuse if newer.contains_key(SET_COOKIE) => return refused(Reason::SetCookie),
             SetCookieRule::Refuse | SetCookieRule::Store => {}
             SetCookieRule::Strip => drop(newer.remove(SET_COOKIE)),
         }
         let headers = update::merged(&stored.headers(), &newer);
         let sent = self.request.fetch_headers();
-        let status = stored.status();
-        let received = Received { method: &Method::GET, sent: &sent, status, headers: &headers, times, stamp };
+        let received =
+            Received { method: &Method::GET, sent: &sent, status: stored.status(), headers: &headers, times, stamp };
         match admit::judge(&self.request, &received) {
             Verdict::Store(mut draft) => {
                 // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
@@ -146,13 +161,11 @@ impl Fetch {
                 }
                 let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
                 let entry = Arc::new(draft.into_entry(stored.body().to_stored(), &self.engine));
-                self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.lease_for(shareability));
-                (entry, shareability)
+                let lease = self.lease_for(shareability);
+                let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, lease);
+                Confirmed { entry, status, shareability, outcome }
             }
-            Verdict::Refuse(why) => {
-                self.engine.memory().discard(&self.request.key, stored);
-                (Arc::clone(stored), Shareability::Alone(why))
-            }
+            Verdict::Refuse(why) => refused(why),
         }
     }
 
@@ -182,8 +195,9 @@ impl Fetch {
         }
         let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
         let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
-        self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, self.lease_for(shareability));
-        Answer::Entry(entry, status, shareability)
+        let lease = self.lease_for(shareability);
+        let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, lease);
+        Answer::Entry(Confirmed { entry, status, shareability, outcome })
     }
 }
 

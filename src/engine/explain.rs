@@ -7,6 +7,7 @@ use super::find::Found;
 use super::outcome::Outcome;
 use super::request::{CacheableRequest, Sharing};
 use super::shared::FoundShared;
+use super::storing::Refusal;
 use super::{Engine, explain_elsewhere, explain_hints, explain_sent, serve};
 use crate::clock::Timestamp;
 use crate::entry::variants::Variants;
@@ -32,6 +33,22 @@ pub struct Because {
 impl From<Reason> for Because {
     fn from(reason: Reason) -> Self {
         Self { reason: reason.label(), explanation: reason.explanation() }
+    }
+}
+
+/// Why an answer was not stored.
+#[derive(Debug, Clone, Serialize)]
+pub struct RefusalExplained {
+    /// Why.
+    #[serde(flatten)]
+    pub because: Because,
+    /// When that was found, in UTC.
+    pub at: String,
+}
+
+impl From<Refusal> for RefusalExplained {
+    fn from(refusal: Refusal) -> Self {
+        Self { because: refusal.why.into(), at: refusal.at.to_rfc3339() }
     }
 }
 
@@ -123,6 +140,9 @@ pub struct Explanation {
     /// What the shared tier holds; none where there is no such tier, or nothing is looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared: Option<SharedExplained>,
+    /// Why the last answer to a fetch was not stored, if that was lately.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_refusal: Option<RefusalExplained>,
     /// What would happen.
     pub would: Would,
     /// Why an answer that is asked for may not be kept, and what to write in the rule.
@@ -150,6 +170,7 @@ impl Explanation {
             client_directives: None,
             stored: Vec::new(),
             shared: None,
+            last_refusal: None,
             would,
             hints: Vec::new(),
             notes: Vec::new(),
@@ -246,6 +267,7 @@ impl Engine {
             client_directives: Some(request.route.client_directives.label()),
             stored: self.explain_variants(request, variants.as_ref(), now),
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
+            last_refusal: self.last_refusal(&request.key).map(RefusalExplained::from),
             hints: if asks { explain_hints::hints(request, why) } else { Vec::new() },
             ..explanation.sending(&request.method, asking_fields(request, &wanted))
         }

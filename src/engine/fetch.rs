@@ -5,13 +5,16 @@
 
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
+use super::confirm::Confirmed;
 use super::exchange::{Deadline, ReadTimeout, allow_quiet};
 use super::find::Usable;
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
+use super::held_reply::HeldReply;
 use super::miss_budget::Turn;
-use super::origin::{Body, BodyError, OriginError, empty_body};
+use super::origin::{Body, OriginError, empty_body};
 use super::request::CacheableRequest;
 use super::shared::FoundShared;
+use super::storing::StoreOutcome;
 use crate::coalesce::flights::{Announcement, Leader};
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
 #[cfg(test)]
@@ -128,9 +131,10 @@ impl Fetch {
                 super::confirm::Answer::Final(response) => {
                     return self.settle(response, &wanted, &sent, times, stamp, reply).await;
                 }
-                super::confirm::Answer::Entry(entry, status, shareability) => {
+                super::confirm::Answer::Entry(Confirmed { entry, status, shareability, outcome }) => {
+                    self.note(outcome);
                     self.tell(shareability, Flown::Confirmed(Arc::clone(&entry), status));
-                    return drop(reply.send(Fetched::Confirmed(entry, status)));
+                    return drop(reply.send(Fetched::Confirmed(entry, status, Some(outcome))));
                 }
                 super::confirm::Answer::Failure(failure) => return self.fail(failure, reply),
                 super::confirm::Answer::AskAgain => wanted = Wanted::Whole,
@@ -292,11 +296,17 @@ impl Fetch {
             self.tell(shareability, Flown::Streaming(Arc::clone(&streaming)));
         }
         let headers = admit::sent_headers(head.headers, self.request.route.set_cookie);
-        drop(reply.send(Fetched::Streaming { response: Arc::clone(&streaming), headers, reader }));
-        self.engine.fill(*draft, body, &streaming.body, writer, self.duty).await;
+        let held = HeldReply::nobodys(&self.engine, &draft);
+        let held = held.to(reply, &self.request, Arc::clone(&streaming), headers, reader);
+        self.engine.fill(*draft, body, &streaming.body, writer, self.duty, held).await;
+    }
+
+    fn note(&self, outcome: StoreOutcome) {
+        self.engine.note_store_outcome(&self.request.route.name, &self.request.key, outcome);
     }
 
     fn hand_over(mut self, mut response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
+        self.note(StoreOutcome::Refused(why));
         let permit = self.duty.permit.take();
         allow_quiet(&mut response);
         drop(reply.send(Fetched::Private(response.map(|body| holding(permit, body)), why)));
@@ -353,7 +363,8 @@ pub(super) fn stream_of(
 }
 
 impl Engine {
-    /// Copies the origin's body to its readers and, once complete, stores it. Holds `duty` until then.
+    /// Copies the origin's body to its readers and, once complete, stores it. Holds `duty` until then, and tells `held`
+    /// what came of it.
     pub(super) async fn fill(
         &self,
         draft: Draft,
@@ -361,30 +372,41 @@ impl Engine {
         shared: &SharedBody,
         mut writer: SharedBodyWriter,
         mut duty: Duty,
+        mut held: HeldReply<'_>,
     ) {
         let mut trailers = None;
         let mut retention = Retention::Retained;
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = held.while_held(body.frame()).await {
             match frame.map(http_body::Frame::into_data) {
                 Ok(Ok(data)) => {
-                    if writer.push(data).await.is_err() {
-                        return;
-                    }
+                    held.grows_by(data.len());
+                    let pushed = writer.push(data).await;
                     if retention != writer.retained() {
                         retention = writer.retained();
                         // The origin works on it all the same: only its turn is not over.
                         duty = Duty { permit: duty.permit.take(), ..Duty::default() };
-                        self.not_retained(&draft, retention);
+                        held.settle(StoreOutcome::Refused(self.not_retained(&draft, retention)));
+                    }
+                    if pushed.is_err() {
+                        return;
                     }
                 }
                 Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
-                Err(error) => return cut_short(writer, error),
+                Err(error) => {
+                    held.settle(StoreOutcome::Refused(Reason::BodyTruncated));
+                    return writer.fail(error);
+                }
             }
         }
         writer.finish(trailers);
-        if let Some(complete) = shared.completed() {
-            self.admit(draft, complete.pieces, duty.lease.clone(), shared).await;
-        }
+        let outcome = match shared.completed() {
+            Some(complete) => {
+                let admitted = self.admit(draft, complete.pieces, duty.lease.clone(), shared);
+                held.while_held(admitted).await
+            }
+            None => StoreOutcome::Refused(Reason::BodyTruncated),
+        };
+        held.settle(outcome);
         // The flight is open until the entry is there: no request in between asks the origin again.
         drop(duty);
     }
@@ -399,13 +421,16 @@ impl Engine {
         (!has_room).then_some(Reason::InFlightFull)
     }
 
-    /// Notes that a body grew past what is kept of it. That there was no room at the moment says nothing of the key.
-    fn not_retained(&self, draft: &Draft, retention: Retention) {
-        if retention == Retention::Overrun {
-            let too_large = draft.route.max_body_bytes <= self.in_flight().retained_bytes_max();
-            let why = if too_large { Reason::BodyTooLarge } else { Reason::InFlightFull };
-            self.uncacheable().remember(&draft.key, why, self.now());
+    /// Why a body that grew past what is kept of it is not stored. That there was no room at the moment says nothing of the
+    /// key.
+    fn not_retained(&self, draft: &Draft, retention: Retention) -> Reason {
+        if retention != Retention::Overrun {
+            return Reason::InFlightFull;
         }
+        let too_large = draft.route.max_body_bytes <= self.in_flight().retained_bytes_max();
+        let why = if too_large { Reason::BodyTooLarge } else { Reason::InFlightFull };
+        self.uncacheable().remember(&draft.key, why, self.now());
+        why
     }
 }
 
@@ -417,9 +442,4 @@ fn holding(permit: Option<OwnedSemaphorePermit>, body: Body) -> Body {
         error
     })
     .boxed_unsync()
-}
-
-/// The readers of a body learn why it ends early.
-fn cut_short(writer: SharedBodyWriter, cause: BodyError) {
-    writer.fail(cause);
 }

@@ -3,6 +3,7 @@
 use crate::coalesce::shared_body::{SharedBody, SharedBodyReader};
 use crate::engine::find::Usable;
 use crate::engine::origin::{Body, OriginError};
+use crate::engine::storing::{StoreOutcome, Storing};
 use crate::entry::Entry;
 use crate::rules::Route;
 use crate::scope::Tag;
@@ -100,9 +101,12 @@ pub(super) enum Fetched {
         headers: HeaderMap,
         /// The body from its beginning.
         reader: SharedBodyReader,
+        /// Whether it was stored, for the one that fetched.
+        storing: Option<Storing>,
     },
-    /// The stored response, confirmed or completed by an answer of this status.
-    Confirmed(Arc<Entry>, StatusCode),
+    /// The stored response, confirmed or completed by an answer of this status; and whether it was stored so, for the one
+    /// that fetched.
+    Confirmed(Arc<Entry>, StatusCode, Option<StoreOutcome>),
     /// What the shared tier had.
     Stored(Usable),
     /// No usable answer.

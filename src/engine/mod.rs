@@ -20,6 +20,7 @@ mod explain_stored;
 mod fetch;
 mod find;
 mod flown;
+mod held_reply;
 mod hot_keys;
 mod metered_origin;
 mod miss_budget;
@@ -34,6 +35,7 @@ mod request;
 mod respond;
 mod serve;
 pub mod shared;
+pub mod storing;
 pub mod unattended;
 mod waiting;
 mod write_budget;
@@ -48,7 +50,7 @@ use crate::scope::RouteName;
 use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
-use crate::store::key_memory::KeyMemory;
+use crate::store::key_memory::{KeyMemory, REMEMBERED_FOR};
 use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
 use arrival::Front;
@@ -72,6 +74,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
+use storing::StoreOutcomes;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use unattended::Unattended;
@@ -216,6 +219,7 @@ pub struct Engine {
     flights: Arc<Flights<Flown>>,
     uncacheable: KeyMemory<Reason>,
     failing: KeyMemory<Arc<OriginFailure>>,
+    store_outcomes: StoreOutcomes,
     miss_budgets: MissBudgets,
     hot_keys: HotKeys,
     refresh: RefreshOptions,
@@ -240,8 +244,9 @@ impl Engine {
             rules: ArcSwap::from_pointee(parts.rules.numbered(1)),
             earlier_rules: ArcSwap::default(),
             flights: Flights::new(),
-            uncacheable: KeyMemory::new(REMEMBERED_KEYS_MAX),
-            failing: KeyMemory::new(REMEMBERED_KEYS_MAX),
+            uncacheable: KeyMemory::new(REMEMBERED_KEYS_MAX, REMEMBERED_FOR),
+            failing: KeyMemory::new(REMEMBERED_KEYS_MAX, REMEMBERED_FOR),
+            store_outcomes: StoreOutcomes::default(),
             miss_budgets: MissBudgets::default(),
             hot_keys: HotKeys::new(parts.refresh.hot_keys),
             refresh: parts.refresh,
@@ -401,7 +406,7 @@ fn coders_max() -> usize {
 fn refused(status: StatusCode, reason: Reason, cause: Option<origin::BodyError>) -> Answer {
     Answer {
         reply: Err(Failure { cause, ..Failure::of(status, reason) }),
-        decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None },
+        decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None, storing: None },
     }
 }
 

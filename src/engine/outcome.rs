@@ -1,5 +1,6 @@
 //! What became of a request.
 
+use super::storing::Storing;
 use crate::scope::RouteName;
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::reason::Reason;
@@ -72,4 +73,6 @@ pub struct Decision {
     pub route: Option<RouteName>,
     /// The Cache-Status of the response; none where neither the cache nor the origin was asked.
     pub cache_status: Option<CacheStatus>,
+    /// Whether the origin's answer was stored, for the one that it was fetched for; none where none came that could be.
+    pub storing: Option<Storing>,
 }

@@ -184,7 +184,13 @@ impl Passing {
             detail: Some(reason),
             ..CacheStatus::HIT
         });
-        Decision { outcome, reason, route: self.past.route.as_ref().map(|route| route.name.clone()), cache_status }
+        Decision {
+            outcome,
+            reason,
+            route: self.past.route.as_ref().map(|route| route.name.clone()),
+            cache_status,
+            storing: None,
+        }
     }
 
     /// What a write to `targets`, its own among them, has changed of what may be stored. Nothing was written where there

@@ -7,6 +7,7 @@ use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
 use super::course::{Asked, Course, Form};
 use super::fetch::{Duty, stream_of};
+use super::held_reply::HeldReply;
 use super::origin::Body;
 use super::request::CacheableRequest;
 use crate::rules::RuleSet;
@@ -72,6 +73,9 @@ pub(super) fn keep(engine: &Arc<Engine>, draft: Box<Draft>, response: Response<B
     let (head, body) = response.into_parts();
     let (streaming, writer, reader) = stream_of(&draft, engine.in_flight());
     let engine = Arc::clone(engine);
-    tokio::spawn(async move { engine.fill(*draft, body, &streaming.body, writer, Duty::default()).await });
+    tokio::spawn(async move {
+        let nobodys = HeldReply::nobodys(&engine, &draft);
+        engine.fill(*draft, body, &streaming.body, writer, Duty::default(), nobodys).await;
+    });
     Response::from_parts(head, reader.boxed_unsync())
 }

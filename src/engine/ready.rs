@@ -177,6 +177,6 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
         changes,
         entry: usable.entry,
         form,
-        decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status },
+        decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status, storing: None },
     })
 }

@@ -7,6 +7,7 @@ use super::flown::{Fetched, OriginFailure};
 use super::origin::{Body, empty_body};
 use super::outcome::{Decision, Outcome};
 use super::request::CacheableRequest;
+use super::storing::{StoreOutcome, Storing};
 use super::{Answer, Engine, Failure};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
@@ -58,43 +59,63 @@ pub(super) fn fetched(
     let collapsed = sharer == Sharer::Follower;
     let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
-        Fetched::Confirmed(entry, origin_status) => {
+        Fetched::Confirmed(entry, origin_status, stored) => {
+            let why = why_told(ask, stored);
             let lifetime = lifetime_of(request, &entry);
             let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
             let forward_status = Some(origin_status.as_u16());
-            let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(ask.why), ..status };
+            let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
             let outcome = match origin_status {
                 _ if collapsed => Outcome::Collapsed,
                 StatusCode::NOT_MODIFIED => Outcome::Revalidated,
                 // The rest of a part was fetched.
                 _ => Outcome::Miss,
             };
-            from_entry(request, &entry, outcome, ask.why, status, now)
+            from_entry(request, &entry, outcome, why, status, now).storing(stored.map(Storing::Known))
         }
-        Fetched::Streaming { response, headers, reader } => {
+        Fetched::Streaming { response, headers, reader, storing } => {
+            let known = storing.as_ref().and_then(Storing::known);
+            let why = why_told(ask, known);
             let ttl = ttl_secs(response.policy.spent(&response.lifetime, now), &response.lifetime);
             let forward_status = Some(response.status.as_u16());
-            let detail = Some(ask.why);
-            let status = CacheStatus { forward_status, ttl_secs: Some(ttl), stored: true, detail, ..status };
+            let (stored, detail) = (known == Some(StoreOutcome::Stored), Some(why));
+            let status = CacheStatus { forward_status, ttl_secs: Some(ttl), stored, detail, ..status };
             let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Miss };
             let mut answer = Response::new(reader.boxed_unsync());
             *answer.status_mut() = response.status;
             *answer.headers_mut() = headers;
             let answer = told(request, conditioned(request, answer, now), Kept::Here, now);
-            decided(request, answer, outcome, ask.why, status)
+            decided(request, answer, outcome, why, status).storing(storing)
         }
         Fetched::Private(response, why) => {
             let forward_status = Some(response.status().as_u16());
             let status = CacheStatus { forward_status, detail: Some(why), ..status };
             let kept = kept_of(engine, request, why, &response, now);
             let response = told(request, conditioned(request, response, now), kept, now);
-            decided(request, response, Outcome::Miss, why, status)
+            let storing = Some(Storing::Known(StoreOutcome::Refused(why)));
+            decided(request, response, Outcome::Miss, why, status).storing(storing)
         }
         Fetched::Stored(found) => usable(request, &found, now),
         Fetched::Failed(failure) if engine.stands_in(request, ask, &failure) => {
             instead_of(request, ask, &failure, status, now)
         }
         Fetched::Failed(failure) => failed(request, &failure, status),
+    }
+}
+
+/// Why the answer was asked for or, where it is known by now that it was not stored, why not.
+fn why_told(ask: &Ask, stored: Option<StoreOutcome>) -> Reason {
+    match stored {
+        Some(StoreOutcome::Refused(why)) => why,
+        Some(StoreOutcome::Stored) | None => ask.why,
+    }
+}
+
+impl Answer {
+    /// With what is known of whether the origin's answer was stored.
+    fn storing(mut self, storing: Option<Storing>) -> Self {
+        self.decision.storing = storing;
+        self
     }
 }
 
@@ -122,7 +143,7 @@ pub(super) fn only_if_cached(route: Option<&Route>, forward: Forward) -> Answer 
     let route = route.map(|route| route.name.clone());
     Answer {
         reply: Err(Failure::of(StatusCode::GATEWAY_TIMEOUT, reason)),
-        decision: Decision { outcome, reason, route, cache_status },
+        decision: Decision { outcome, reason, route, cache_status, storing: None },
     }
 }
 
@@ -182,7 +203,7 @@ fn decided(
 }
 
 fn decision(route: &RouteName, outcome: Outcome, reason: Reason, status: CacheStatus) -> Decision {
-    Decision { outcome, reason, route: Some(route.clone()), cache_status: Some(status) }
+    Decision { outcome, reason, route: Some(route.clone()), cache_status: Some(status), storing: None }
 }
 
 /// The client's preconditions never reach the origin on a cacheable fetch, so they are evaluated on its answer here.

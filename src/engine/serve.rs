@@ -201,7 +201,7 @@ async fn follow(engine: &Engine, request: &CacheableRequest, ask: &Ask, mut foll
             let suits = request.picks(&entry)
                 && engine.standing(request, &entry) == Standing::Clear
                 && engine.takes_entry(request, &entry);
-            if suits { Part::Take(Fetched::Confirmed(entry, status)) } else { Part::LookAgain(None) }
+            if suits { Part::Take(Fetched::Confirmed(entry, status, None)) } else { Part::LookAgain(None) }
         }
         Announcement::Shared(Flown::Failed(failure)) => Part::Take(Fetched::Failed(failure)),
         Announcement::Shared(Flown::Stored) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),
@@ -220,11 +220,14 @@ fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, respon
         return Part::LookAgain(None);
     }
     match response.body.reader() {
-        Some(reader) => Part::Take(Fetched::Streaming { headers: response.headers.clone(), response, reader }),
+        Some(reader) => {
+            let headers = response.headers.clone();
+            Part::Take(Fetched::Streaming { headers, response, reader, storing: None })
+        }
         // Its beginning is gone. What came of it is taken from where it was stored, also by those who would not take
         // just any stored answer but wait for this one; else it is fetched anew.
         None => match engine.stored_of(request, stamp, &response) {
-            Some(entry) => Part::Take(Fetched::Confirmed(entry, response.status)),
+            Some(entry) => Part::Take(Fetched::Confirmed(entry, response.status, None)),
             None => Part::LookAgain(None),
         },
     }

@@ -20,6 +20,10 @@ pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     families.extend(of_servers(metrics));
     families.extend(of_invalidation(metrics));
     families.push(family(&table::REFRESHES, [number(&table::REFRESHES, &[], (metrics.sources.refreshes)())]));
+    let admissions = (metrics.sources.admissions)();
+    let admissions =
+        admissions.iter().map(|(route, result, count)| number(&table::ADMISSIONS, &[route.as_str(), result], *count));
+    families.push(family(&table::ADMISSIONS, admissions));
     let events = (metrics.sources.events)();
     let events =
         events.iter().map(|event| number(&table::EVENTS, &[event.source, &event.kind, event.result], event.count));

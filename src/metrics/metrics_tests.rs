@@ -36,6 +36,7 @@ fn busy() -> Metrics {
         })
     });
     sources.refreshes = Box::new(|| 7);
+    sources.admissions = Box::new(|| vec![(RouteName::new("product"), "body-truncated", 9)]);
     sources.events = Box::new(|| {
         let kind = "product.updated".to_owned();
         vec![crate::events::EventCount { source: "stream", kind, result: "purged", count: 8 }]
@@ -82,6 +83,7 @@ async fn every_sample_is_named_and_labelled_as_promised() {
         r#"larder_rules_reload_total{result="refused"} 2"#,
         "larder_redis_breaker_open 1",
         "larder_refreshes_total 7",
+        r#"larder_admissions_total{route="product",result="body-truncated"} 9"#,
         r#"larder_events_total{source="stream",type="product.updated",result="purged"} 8"#,
         r#"larder_fleet_claims_total{result="won"} 2"#,
         r#"larder_redis_failures_total{failure="timed-out"} 4"#,

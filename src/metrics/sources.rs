@@ -3,6 +3,7 @@
 use crate::events::EventCount;
 use crate::histogram::DurationCounts;
 use crate::invalidation::Invalidation;
+use crate::scope::RouteName;
 use std::sync::Arc;
 
 /// The label of the tier in this process.
@@ -102,6 +103,8 @@ pub struct MetricSources {
     pub fleet: Ask<Option<FleetUsage>>,
     /// Hot keys fetched again after a purge.
     pub refreshes: Ask<u64>,
+    /// What came of storing answers, by route and label.
+    pub admissions: Ask<Vec<(RouteName, &'static str, u64)>>,
     /// Events taken.
     pub events: Ask<Vec<EventCount>>,
     /// The purges.
@@ -119,6 +122,7 @@ impl MetricSources {
             rules: Box::new(RulesUsage::default),
             fleet: Box::new(|| None),
             refreshes: Box::new(|| 0),
+            admissions: Box::new(Vec::new),
             events: Box::new(Vec::new),
             invalidation,
         }

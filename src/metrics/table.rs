@@ -29,6 +29,7 @@ metrics! {
     REQUESTS COUNTER "larder_requests_total" ["route", "outcome", "status_class"], "Requests answered.";
     REQUEST_REASONS COUNTER "larder_request_reasons_total" ["route", "outcome", "reason"], "Requests answered, by the reason that Cache-Status and the log give.";
     REQUEST_DURATION HISTOGRAM "larder_request_duration_seconds" ["route", "outcome"], "Time from a request's head to the end of its answer.";
+    ADMISSIONS COUNTER "larder_admissions_total" ["route", "result"], "Answers to fetches on cacheable routes, by what came of storing them: `stored`, or the reason why not.";
     COALESCED COUNTER "larder_coalesced_total" ["route"], "Requests that shared another request's fetch.";
     UPSTREAM_REQUESTS COUNTER "larder_upstream_requests_total" ["server", "result"], "Requests sent to an upstream server, retries included.";
     UPSTREAM_DURATION HISTOGRAM "larder_upstream_request_duration_seconds" ["server"], "Time from sending a request to the head of the upstream's answer.";

@@ -1,14 +1,16 @@
 //! One line per request, as text or JSON.
 
 use super::client::RequestId;
-use super::observer::{Finished, Observer};
+use super::observer::{Ending, Finished, Observer};
 use crate::clock::{Clock, Timestamp};
+use crate::engine::storing::{StoreOutcome, Storing};
 use http::HeaderValue;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// `log.format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,16 +24,38 @@ pub enum LogFormat {
 /// Writes each request to a writer that must not block, such as that of `tracing-appender`.
 ///
 /// The mutex covers the writer and the buffer that lines are made in; nothing is awaited under it.
-pub struct AccessLog<W> {
+pub struct AccessLog<W: Write> {
     format: LogFormat,
     clock: Arc<dyn Clock>,
-    sink: Mutex<(W, String)>,
+    sink: Sink<W>,
 }
+
+type Sink<W> = Arc<Mutex<(W, String)>>;
 
 impl<W: Write + Send + 'static> AccessLog<W> {
     /// A log that writes to `writer`.
     pub fn new(format: LogFormat, clock: Arc<dyn Clock>, writer: W) -> Self {
-        Self { format, clock, sink: Mutex::new((writer, String::with_capacity(512))) }
+        Self { format, clock, sink: Arc::new(Mutex::new((writer, String::with_capacity(512)))) }
+    }
+}
+
+/// The label of an answer of which it was not known when its client left whether it would be stored.
+const PENDING: &str = "pending";
+
+/// A line that lacks its end: whether the answer was stored, which is known in a moment. Written when dropped.
+struct OpenLine<W: Write> {
+    format: LogFormat,
+    sink: Sink<W>,
+    line: String,
+    storing: Storing,
+}
+
+impl<W: Write> Drop for OpenLine<W> {
+    fn drop(&mut self) {
+        if end(&mut self.line, self.format, Some(&self.storing)).is_ok() {
+            let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = sink.0.write_all(self.line.as_bytes());
+        }
     }
 }
 
@@ -45,8 +69,24 @@ impl<W: Write + Send + 'static> Observer for AccessLog<W> {
             LogFormat::Text => text(line, finished, now),
             LogFormat::Json => json(line, finished, now),
         };
+        if written.is_err() {
+            return;
+        }
+        let storing = finished.decision.as_ref().and_then(|decision| decision.storing.as_ref());
+        if let Some(storing) =
+            storing.filter(|storing| finished.ending == Ending::Complete && storing.known().is_none())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let (format, sink, storing) = (self.format, Arc::clone(&self.sink), storing.clone());
+            let open = OpenLine { format, sink, line: line.clone(), storing: storing.clone() };
+            runtime.spawn(async move {
+                storing.settled().await;
+                drop(open);
+            });
+            return;
+        }
         // A log that can't be written must not hold up what it logs.
-        if written.is_ok() {
+        if end(line, self.format, storing).is_ok() {
             let _ = writer.write_all(line.as_bytes());
         }
     }
@@ -133,8 +173,18 @@ fn text(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
             Value::Bytes(bytes) => write!(line, " {name}=\"{}\"", Escaped(&bytes)),
         }?;
     }
-    line.push('\n');
     Ok(())
+}
+
+/// Ends a line: with whether the answer of the origin was stored, or why not, where there was one to store.
+fn end(line: &mut String, format: LogFormat, storing: Option<&Storing>) -> fmt::Result {
+    let admission = storing.map(|storing| storing.known().map_or(PENDING, StoreOutcome::label));
+    match (format, admission) {
+        (LogFormat::Text, Some(admission)) => writeln!(line, " admission={admission}"),
+        (LogFormat::Text, None) => writeln!(line),
+        (LogFormat::Json, Some(admission)) => writeln!(line, ",\"admission\":\"{admission}\"}}"),
+        (LogFormat::Json, None) => writeln!(line, "}}"),
+    }
 }
 
 /// Begins as the lines do that an instance logs of itself.
@@ -161,7 +211,6 @@ fn json(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
             Value::Bytes(bytes) => member(line, name, &String::from_utf8_lossy(&bytes)),
         }?;
     }
-    line.push_str("}\n");
     Ok(())
 }
 

@@ -43,6 +43,7 @@ fn finished() -> Finished {
             reason: Reason::Fresh,
             route: Some(RouteName::new("product")),
             cache_status: None,
+            storing: None,
         }),
         refused: None,
         cause: None,

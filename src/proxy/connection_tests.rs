@@ -28,7 +28,13 @@ impl Handler for Echo {
                 Err(Failure { cause: Some(cause), ..Failure::of(StatusCode::BAD_REQUEST, Reason::ClientBody) })
             }
         };
-        let decision = Decision { outcome: Outcome::Pass, reason: Reason::NoRoute, route: None, cache_status: None };
+        let decision = Decision {
+            outcome: Outcome::Pass,
+            reason: Reason::NoRoute,
+            route: None,
+            cache_status: None,
+            storing: None,
+        };
         Answer { reply, decision }
     }
 }

@@ -46,7 +46,7 @@ pub struct CacheStatus {
     pub forward: Option<Forward>,
     /// The origin's status, where the request went forward and it differs from what the client gets.
     pub forward_status: Option<u16>,
-    /// Whether the response was (or, while it streams, will be) stored.
+    /// Whether the response was stored, as far as that was known in time.
     pub stored: bool,
     /// Whether the request shared another's fetch.
     pub collapsed: bool,

@@ -96,6 +96,7 @@ labelled! {
         Overtaken "overtaken-by-purge" "A purge came while the response was being fetched.",
         TagsUnreadable "tags-unreadable" "A tag of the response (in a field, or from the route's template) cannot be taken as it is, so no purge could be sure to reach it.",
         BodyTagsUnreadable "body-tags-unreadable" "The labels that stand in the body (tags_from_body) could not all be read.",
+        Superseded "superseded" "What was confirmed had been evicted, purged or replaced meanwhile.",
         EntryTooLarge "entry-too-large" "The response is larger than the tier can hold.",
         // Coalescing.
         HeadOrRange "head-or-range" "A HEAD or a range is asked for on its own.",

@@ -10,7 +10,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 use std::time::Duration;
 
-/// How long a key is remembered.
+/// How long it is remembered what decides how a request is treated.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 
 /// What a key of usual length takes; a longer one counts for several.
@@ -18,6 +18,7 @@ const KEY_BYTES_TYPICAL: u64 = 256;
 
 /// A bounded memory of something small about keys.
 pub struct KeyMemory<V> {
+    remembered_for: Duration,
     keys: Cache<PrimaryKey, Remembered<V>, ByKeyBytes, RandomState>,
 }
 
@@ -37,9 +38,9 @@ impl<V> Weighter<PrimaryKey, Remembered<V>> for ByKeyBytes {
 }
 
 impl<V: Clone> KeyMemory<V> {
-    /// An empty memory of at most `keys_max` keys of usual length (256 bytes and fewer).
+    /// An empty memory of at most `keys_max` keys of usual length (256 bytes and fewer), each for so long.
     #[must_use]
-    pub fn new(keys_max: usize) -> Self {
+    pub fn new(keys_max: usize, remembered_for: Duration) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(keys_max)
             .weight_capacity((keys_max as u64).saturating_mul(KEY_BYTES_TYPICAL))
@@ -48,12 +49,13 @@ impl<V: Clone> KeyMemory<V> {
             .ghost_allocation(0.0)
             .build()
             .expect("both capacities are set");
-        Self { keys: Cache::with_options(options, ByKeyBytes, RandomState::new(), DefaultLifecycle::default()) }
+        let keys = Cache::with_options(options, ByKeyBytes, RandomState::new(), DefaultLifecycle::default());
+        Self { remembered_for, keys }
     }
 
     /// Remembers this about a key, in place of what was.
     pub fn remember(&self, key: &PrimaryKey, what: V, now: Timestamp) {
-        self.keys.insert(key.clone(), Remembered { what, until: now.saturating_add(REMEMBERED_FOR) });
+        self.keys.insert(key.clone(), Remembered { what, until: now.saturating_add(self.remembered_for) });
     }
 
     /// Forgets a key: it is so no more.
@@ -95,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_key_is_recalled_with_its_reason_until_its_time_is_over() {
-        let keys = KeyMemory::new(100);
+        let keys = KeyMemory::new(100, REMEMBERED_FOR);
         keys.remember(&key("/cart"), Reason::ResponsePrivate, NOW);
         assert_eq!(keys.recall(&key("/cart"), NOW), Some(Reason::ResponsePrivate));
         assert_eq!(keys.recall(&key("/other"), NOW), None);
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_key_that_was_stored_after_all_is_forgotten() {
-        let keys = KeyMemory::new(100);
+        let keys = KeyMemory::new(100, REMEMBERED_FOR);
         keys.remember(&key("/cart"), Reason::SetCookie, NOW);
         keys.forget(&key("/cart"));
         assert_eq!(keys.recall(&key("/cart"), NOW), None);
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn any_number_of_keys_of_any_length_stays_within_the_bound() {
-        let keys = KeyMemory::new(64);
+        let keys = KeyMemory::new(64, REMEMBERED_FOR);
         for number in 0..10_000 {
             let length = 1 + number * 7 % 9000;
             keys.remember(&key(&format!("/{number}/{}", "x".repeat(length))), Reason::ResponseNoStore, NOW);

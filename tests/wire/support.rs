@@ -60,7 +60,7 @@ impl Handler for Script {
 }
 
 pub(crate) fn decision(outcome: Outcome, reason: Reason) -> Decision {
-    Decision { outcome, reason, route: None, cache_status: None }
+    Decision { outcome, reason, route: None, cache_status: None, storing: None }
 }
 
 pub(crate) fn answer(response: Response<Body>) -> Answer {
