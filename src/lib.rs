@@ -2,7 +2,7 @@
 //!
 //! The path of a request is the reading order of this crate:
 //! `proxy` accepts it and hands it to `engine`, which asks `rules` for its one verdict, builds its `key`, looks it up in
-//! `store`, lets `semantics` judge what was found, joins or leads a flight in `coalesce`, fetches through `upstream`,
+//! `store`, lets `plan` decide what is done about what was found, joins or leads a flight in `coalesce`, fetches through `upstream`,
 //! asks `invalidation` whether a purge has overtaken the answer, admits an `entry`, and delivers. `admin` shows and
 //! changes what the engine does, `config` says what it should do, `cli` puts the parts together.
 //!
@@ -27,6 +27,7 @@ pub mod fleet;
 pub mod store;
 
 pub mod invalidation;
+pub(crate) mod plan;
 
 pub mod engine;
 

@@ -3,7 +3,6 @@
 use super::Engine;
 use super::body_tags;
 use super::parts;
-use super::request::{CacheableRequest, CookieStanding};
 use super::storing::StoreOutcome;
 use crate::clock::Timestamp;
 use crate::coalesce::shared_body::SharedBody;
@@ -17,6 +16,7 @@ use crate::fleet::fetch_leases::FetchLease;
 use crate::in_flight::Charge;
 use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
+use crate::plan::request::{CacheableRequest, CookieStanding};
 use crate::rules::Route;
 use crate::rules::route::{CompressionRule, SetCookieRule};
 use crate::scope::{Membership, Tag, Tags, distinct};

@@ -1,16 +1,17 @@
 //! What would happen to a request, and why, without doing it: the same steps over the same verdicts, by peeking.
 
-use super::course::{Course, Past};
 use super::explain_stored::{StoredExplained, shown};
 use super::fetch::{Wanted, asking_fields};
-use super::find::Found;
-use super::outcome::Outcome;
-use super::request::{CacheableRequest, Sharing};
 use super::shared::FoundShared;
 use super::storing::Refusal;
 use super::{Engine, explain_elsewhere, explain_hints, explain_sent, serve};
 use crate::clock::Timestamp;
 use crate::entry::variants::Variants;
+use crate::plan::Plan;
+use crate::plan::outcome::Outcome;
+use crate::plan::request::{CacheableRequest, Sharing};
+use crate::plan::serving::Serving;
+use crate::plan::way::{Past, Way};
 use crate::rules::Route;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
@@ -217,21 +218,21 @@ impl Engine {
 
     async fn explain_target(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Explanation {
         let rules = self.rules();
-        let Some((headers, course)) = explain_sent::arriving(&self.front, method, headers, target, &rules) else {
+        let Some((headers, way)) = explain_sent::arriving(&self.front, method, headers, target, &rules) else {
             return Explanation::of(method, target, headers, Would::of(Outcome::Error, Reason::Loop));
         };
         let explanation = |would| Explanation::of(method, target, &headers, would);
-        match course {
-            Course::Cached(route) => {
+        match way {
+            Way::Cached(route) => {
                 let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
                 self.explain_cacheable(&request, target).await
             }
-            Course::Past(Past { route, why, outcome, .. }) => {
+            Way::Past(Past { route, why, outcome, .. }) => {
                 let (origin_target, sent) = explain_sent::passed(route.as_deref(), target, &headers);
                 let explanation = explanation(Would::of(outcome, why)).by(route.as_deref());
                 Explanation { origin_target, ..explanation.sending(method, sent) }
             }
-            Course::Refused(past) => {
+            Way::Refused(past) => {
                 explanation(Would::of(Outcome::Error, Reason::OnlyIfCached)).by(past.route.as_deref())
             }
         }
@@ -244,17 +245,16 @@ impl Engine {
         };
         let now = self.now();
         let variants = self.memory().peek(&request.key);
-        let found = self.find_among(request, variants.as_ref(), now);
-        let asks_elsewhere = matches!(found, Found::Ask(_)) && !request.directives.only_if_cached;
-        let asked = asks_elsewhere && self.shared_for(request).is_some();
+        let plan = self.plan_with(request, variants.as_ref(), now);
+        let asked = matches!(plan, Plan::Ask(_)) && self.shared_for(request).is_some();
         let shared = match &peeked {
             Some(Lookup::Found(variants)) if asked => Some(variants),
             _ => None,
         };
-        let (outcome, why, wanted) = self.expected(request, found, shared, now);
+        let (outcome, why, wanted) = self.expected(request, plan, shared, now);
         let asks = matches!(outcome, Outcome::Miss | Outcome::Revalidated);
         let alone = match request.sharing() {
-            Sharing::Alone(why) if asks => Some(why.into()),
+            Sharing::Alone(why) if asks => Some(Reason::from(why).into()),
             _ => None,
         };
         let known_uncacheable = self.recall_uncacheable(request).filter(|_| asks).map(Because::from);
@@ -278,26 +278,19 @@ impl Engine {
     fn expected(
         &self,
         request: &CacheableRequest,
-        found: Found,
+        plan: Plan,
         shared: Option<&Variants>,
         now: Timestamp,
     ) -> (Outcome, Reason, Wanted) {
-        let ask = match found {
-            Found::Usable(usable) if matches!(usable.why, Reason::Fresh | Reason::RefreshAhead) => {
-                return (Outcome::Hit, usable.why, Wanted::Whole);
-            }
-            Found::Usable(usable) => return (Outcome::Stale, usable.why, Wanted::Whole),
-            Found::Ask(_) if request.directives.only_if_cached => {
-                return (Outcome::Error, Reason::OnlyIfCached, Wanted::Whole);
-            }
-            Found::Ask(ask) => ask,
+        let served = |how: Serving| (how.outcome(), how.into(), Wanted::Whole);
+        let ask = match plan {
+            Plan::Serve(usable) => return served(usable.how),
+            Plan::Refuse(_) => return (Outcome::Error, Reason::OnlyIfCached, Wanted::Whole),
+            Plan::Ask(ask) => ask,
         };
-        if let Some(usable) = self.stand_in_for_failing(request, &ask) {
-            return (Outcome::Stale, usable.why, Wanted::Whole);
-        }
         let wanted = serve::wanted(request, &ask);
         let wanted = match shared.map(|variants| self.judge_shared(request, variants, &wanted, now)) {
-            Some(FoundShared::Usable(usable)) => return (Outcome::Hit, usable.why, Wanted::Whole),
+            Some(FoundShared::Usable(usable)) => return served(usable.how),
             Some(FoundShared::Stored(entry, on_failure)) => Wanted::Validation(entry, on_failure),
             Some(FoundShared::Nothing) | None => wanted,
         };

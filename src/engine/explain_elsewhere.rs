@@ -1,9 +1,9 @@
 //! Where else what is explained may be stored: under the other scheme, or under other hosts.
 
 use super::arrival::Schemes;
-use super::course::Course;
-use super::request::CacheableRequest;
 use super::{Engine, explain_sent};
+use crate::plan::request::CacheableRequest;
+use crate::plan::way::Way;
 use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
 use http::uri::{Authority, Scheme};
@@ -53,8 +53,8 @@ impl Engine {
     /// How many responses are stored for a request, if any.
     fn stored_for(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Option<usize> {
         let rules = self.rules();
-        let (headers, course) = explain_sent::arriving(&self.front, method, headers, target, &rules)?;
-        let Course::Cached(route) = course else { return None };
+        let (headers, way) = explain_sent::arriving(&self.front, method, headers, target, &rules)?;
+        let Way::Cached(route) = way else { return None };
         let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
         self.memory().peek(&request.key).map(|variants| variants.entries().len())
     }

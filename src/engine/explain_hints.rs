@@ -1,6 +1,6 @@
 //! What an operator may want to know beside an explanation: why an answer that is asked for may not be kept.
 
-use super::request::CacheableRequest;
+use crate::plan::request::CacheableRequest;
 use crate::semantics::reason::Reason;
 
 /// Hints for a request that asks the origin, for `why`.

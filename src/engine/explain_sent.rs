@@ -2,7 +2,7 @@
 
 use super::RequestContext;
 use super::arrival::{self, Front, Schemes};
-use super::course::{Asked, Course, Form, Payload};
+use crate::plan::way::{Asked, Form, Payload, Way};
 use crate::rules::{Route, RuleSet};
 use crate::semantics::entity_tag;
 use crate::semantics::forwarding::{Passage, allow_upgrade, named_client, requested_upgrade, set_for_next_hop};
@@ -25,7 +25,7 @@ pub(super) fn arriving(
     headers: &HeaderMap,
     target: &Target,
     rules: &RuleSet,
-) -> Option<(HeaderMap, Course)> {
+) -> Option<(HeaderMap, Way)> {
     let mut arrived = headers.clone();
     let headers = &mut arrived;
     // The explained request is one of the client that the call names, if it names one.
@@ -50,9 +50,9 @@ pub(super) fn arriving(
         }
     }
     let form = Form::Any(Version::HTTP_11, payload(headers));
-    let course = Course::of(Asked { method, target, headers, form }, rules);
-    course.ignore_other_upgrades(Version::HTTP_11, headers);
-    Some((arrived, course))
+    let way = Way::of(Asked { method, target, headers, form }, rules);
+    way.ignore_other_upgrades(Version::HTTP_11, headers);
+    Some((arrived, way))
 }
 
 /// Whether a request with these fields brings a body.

@@ -1,13 +1,12 @@
 //! What is stored under a key, as `explain` tells it: age and lifetime, and the purge that covers it.
 
 use super::Engine;
-use super::find::lifetime_of;
-use super::request::CacheableRequest;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::invalidation::barriers::Covering;
+use crate::plan::request::CacheableRequest;
 use crate::scope::Scope;
 use crate::semantics::credentials::carries_credentials;
 use http::header::{AGE, CACHE_CONTROL, COOKIE, DATE, ETAG, EXPIRES, LAST_MODIFIED, SET_COOKIE, VARY};
@@ -86,7 +85,7 @@ impl Engine {
         picked: Option<&Arc<Entry>>,
         now: Timestamp,
     ) -> StoredExplained {
-        let lifetime = lifetime_of(request, entry);
+        let lifetime = request.lifetime_of(entry);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let weighed = [CACHE_CONTROL, EXPIRES, DATE, AGE, VARY, ETAG, LAST_MODIFIED];
         StoredExplained {

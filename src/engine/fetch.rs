@@ -6,13 +6,12 @@
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
 use super::confirm::Confirmed;
-use super::exchange::{Deadline, ReadTimeout, allow_quiet};
-use super::find::Usable;
+use super::exchange::{ReadTimeout, allow_quiet};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::held_reply::HeldReply;
 use super::miss_budget::Turn;
 use super::origin::{Body, OriginError, empty_body};
-use super::request::CacheableRequest;
+use super::requester::Requester;
 use super::shared::FoundShared;
 use super::storing::StoreOutcome;
 use crate::coalesce::flights::{Announcement, Leader};
@@ -22,6 +21,8 @@ use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::fleet::fetch_leases::{Claim, FetchLease, WhyAlone};
 use crate::in_flight::{InFlight, Room};
+use crate::plan::request::CacheableRequest;
+use crate::plan::serving::Usable;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::date::record_receipt;
 use crate::semantics::partial::{completing_range, if_range};
@@ -60,7 +61,7 @@ pub(super) struct Fetch {
     /// The engine.
     pub(super) engine: Arc<Engine>,
     /// The request that it is for.
-    pub(super) request: Arc<CacheableRequest>,
+    pub(super) request: Arc<Requester>,
     /// What is asked.
     pub(super) wanted: Wanted,
     /// What it owes to others.
@@ -191,13 +192,10 @@ impl Fetch {
         *fetch.uri_mut() =
             super::origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
-        *fetch.extensions_mut() = self.request.extensions.clone();
+        *fetch.extensions_mut() = self.request.extensions(self.engine.patience(Some(&self.request.route)));
         if let Some(timeout) = self.request.route.read_timeout {
             fetch.extensions_mut().insert(ReadTimeout(timeout));
         }
-        let deadline = self.request.deadline.map(Deadline::At);
-        let patience = Deadline::AfterUpload(self.engine.patience(Some(&self.request.route)));
-        fetch.extensions_mut().insert(deadline.unwrap_or(patience));
         let requested_at = self.engine.now();
         let mut response = self.engine.origin().fetch(fetch).await?;
         self.request.route.to_origin.map_back(&self.request.target, response.headers_mut());

@@ -1,10 +1,10 @@
 //! What a fetch brings back: to the request that began it, and to those that share it.
 
 use crate::coalesce::shared_body::{SharedBody, SharedBodyReader};
-use crate::engine::find::Usable;
 use crate::engine::origin::{Body, OriginError};
 use crate::engine::storing::{StoreOutcome, Storing};
 use crate::entry::Entry;
+use crate::plan::serving::{Failing, Usable};
 use crate::rules::Route;
 use crate::scope::Tag;
 use crate::semantics::lifetime::Lifetime;
@@ -55,12 +55,13 @@ impl OriginFailure {
         Self { reason, status: None, retry_after: None, cause: None }
     }
 
-    /// Why something stale is served in its place.
-    pub(super) fn stands_in_as(&self) -> Reason {
+    /// What it is to something stale that may be served in its place.
+    pub(super) const fn failing(&self) -> Failing {
         match self.reason {
-            Reason::MissLimit | Reason::CoalesceWaitOver => self.reason,
-            _ if self.status.is_some() => Reason::StaleIfError,
-            _ => Reason::StaleOnDisconnect,
+            Reason::MissLimit => Failing::Busy,
+            Reason::CoalesceWaitOver => Failing::Slow,
+            _ if self.status.is_some() => Failing::Answers,
+            _ => Failing::Unreachable,
         }
     }
 

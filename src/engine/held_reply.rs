@@ -4,7 +4,7 @@
 use super::Engine;
 use super::admit::{Draft, announced_length};
 use super::flown::{Fetched, Streaming};
-use super::request::CacheableRequest;
+use super::requester::Requester;
 use super::storing::{StoreOutcome, Storing};
 use crate::coalesce::shared_body::SharedBodyReader;
 use crate::key::PrimaryKey;
@@ -49,7 +49,7 @@ impl<'a> HeldReply<'a> {
     pub(super) fn to(
         self,
         reply: oneshot::Sender<Fetched>,
-        request: &CacheableRequest,
+        request: &Requester,
         response: Arc<Streaming>,
         headers: HeaderMap,
         reader: SharedBodyReader,

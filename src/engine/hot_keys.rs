@@ -5,9 +5,9 @@
 //! room. The table's lock is only tried on a request's path: a hit that does not get it goes uncounted. Of many hits only
 //! one in [`SAMPLED_OF`] is looked at: what is hottest among all is hottest among those.
 
-use super::request::{CacheableRequest, Sharing};
 use crate::entry::Entry;
 use crate::key::PrimaryKey;
+use crate::plan::request::{CacheableRequest, Sharing};
 use crate::rules::RuleSet;
 use crate::rules::key_recipe::CookieRule;
 use http::header::COOKIE;

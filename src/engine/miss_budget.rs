@@ -8,8 +8,9 @@
 
 use super::Engine;
 use super::fetch::Wanted;
-use super::request::CacheableRequest;
-use crate::invalidation::{Currency, Standing};
+use super::requester::Requester;
+use crate::invalidation::Standing;
+use crate::plan::request::CacheableRequest;
 use crate::rules::Route;
 use crate::scope::RouteName;
 use crate::semantics::reuse::OnOriginFailure;
@@ -55,12 +56,12 @@ impl MissBudgets {
 
 impl Engine {
     /// Waits for a fetch's turn.
-    pub(super) async fn turn(&self, request: &CacheableRequest, wanted: &Wanted) -> Turn {
+    pub(super) async fn turn(&self, request: &Requester, wanted: &Wanted) -> Turn {
         let Some(budget) = self.miss_budgets().of(&request.route) else { return Turn::Granted(None) };
         if let Ok(permit) = Arc::clone(&budget).try_acquire_owned() {
             return Turn::Granted(Some(permit));
         }
-        if self.stands_in_at_once(request, wanted) {
+        if self.may_be_stale(request, wanted) {
             return Turn::Refused;
         }
         match timeout(request.at_most(request.route.coalesce_wait), budget.acquire_owned()).await {
@@ -71,13 +72,10 @@ impl Engine {
 
     /// Whether what is stored may be served stale rather than to wait: not where a purge may have been missed, for then
     /// it may be wrong, and not merely old.
-    fn stands_in_at_once(&self, request: &CacheableRequest, wanted: &Wanted) -> bool {
+    fn may_be_stale(&self, request: &CacheableRequest, wanted: &Wanted) -> bool {
         match wanted {
             Wanted::Validation(_, OnOriginFailure::Fail(_)) => false,
-            Wanted::Validation(stored, _) => {
-                self.invalidation().currency() == Currency::Proven
-                    && self.standing(request, stored) < Standing::Unproven
-            }
+            Wanted::Validation(stored, _) => self.standing_now(request, stored) < Standing::Unproven,
             _ => false,
         }
     }

@@ -8,7 +8,6 @@ mod admit;
 pub mod arrival;
 mod body_tags;
 mod confirm;
-mod course;
 pub mod deliver;
 mod earlier_rules;
 pub mod exchange;
@@ -31,7 +30,7 @@ mod pass;
 mod post;
 pub mod ready;
 pub mod refresh;
-mod request;
+mod requester;
 mod respond;
 mod serve;
 pub mod shared;
@@ -45,6 +44,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
 use crate::in_flight::InFlight;
 use crate::invalidation::Invalidation;
+use crate::plan::request::CacheableRequest;
+use crate::plan::way::{Asked, Form, Payload, Way};
 use crate::rules::RuleSet;
 use crate::scope::RouteName;
 use crate::semantics::forwarding::Passage;
@@ -54,7 +55,6 @@ use crate::store::key_memory::{KeyMemory, REMEMBERED_FOR};
 use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
 use arrival::Front;
-use course::{Asked, Course, Form, Payload};
 use earlier_rules::EarlierRules;
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
@@ -67,7 +67,6 @@ use origin::{Body, Origin, OriginError};
 use outcome::{Decision, Outcome};
 use ready::{PlainHeaders, PlainRequest, ReadyHit};
 use refresh::RefreshOptions;
-use request::CacheableRequest;
 use shared::Shared;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -361,16 +360,15 @@ impl Handler for Engine {
         let payload = if request.body().is_end_stream() { Payload::None } else { Payload::Body };
         let (method, headers) = (request.method(), request.headers());
         let asked = Asked { method, target: &target, headers, form: Form::Any(version, payload) };
-        let course = Course::of(asked, &rules);
-        course.ignore_other_upgrades(version, request.headers_mut());
-        match course {
-            Course::Cached(route) => {
+        let way = Way::of(asked, &rules);
+        way.ignore_other_upgrades(version, request.headers_mut());
+        match way {
+            Way::Cached(route) => {
                 let http::request::Parts { method, headers, extensions, .. } = request.into_parts().0;
-                let request = CacheableRequest::new(method, headers, target, route, rules);
-                serve::serve(self, CacheableRequest { extensions, ..request }).await
+                serve::serve(self, CacheableRequest::new(method, headers, target, route, rules), extensions).await
             }
-            Course::Past(past) => pass::pass(self, request, target, rules, past, context.client).await,
-            Course::Refused(past) => respond::only_if_cached(past.route.as_deref(), past.forward),
+            Way::Past(past) => pass::pass(self, request, target, rules, past, context.client).await,
+            Way::Refused(past) => respond::only_if_cached(past.route.as_deref(), past.forward),
         }
     }
 

@@ -5,7 +5,6 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::admit::Draft;
-use super::course::Past;
 use super::exchange::{Deadline, ReadTimeout, allow_quiet};
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
@@ -17,6 +16,7 @@ use super::written::{Aftermath, WrittenBody};
 use super::{Answer, Engine, Failure};
 use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::plan::way::Past;
 use crate::rules::answer::Kept;
 use crate::rules::{RuleSet, Verdict as RouteVerdict};
 use crate::scope::{Scope, Tag};

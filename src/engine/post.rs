@@ -5,11 +5,11 @@
 
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
-use super::course::{Asked, Course, Form};
 use super::fetch::{Duty, stream_of};
 use super::held_reply::HeldReply;
 use super::origin::Body;
-use super::request::CacheableRequest;
+use crate::plan::request::CacheableRequest;
+use crate::plan::way::{Asked, Form, Way};
 use crate::rules::RuleSet;
 use crate::semantics::forwarding::strip_hop_by_hop;
 use crate::semantics::policy::ExchangeTimes;
@@ -41,7 +41,7 @@ impl Post<'_> {
         }
         // Where a GET that carried the same would pass the cache by, this answer is none to share either.
         let get = Asked { method: &Method::GET, target: self.target, headers: self.headers, form: Form::Plain };
-        let Course::Cached(route) = Course::of(get, self.rules) else { return None };
+        let Way::Cached(route) = Way::of(get, self.rules) else { return None };
         let (headers, target, rules) = (self.headers.clone(), self.target.clone(), Arc::clone(self.rules));
         let request = CacheableRequest::new(Method::GET, headers, target, route, rules);
         if request.target != *self.target || !self.carries_what_a_fetch_would(&request) {

@@ -4,16 +4,17 @@
 //! the head as it was prepared and the body as it is kept, or a 304 made from that head. Whatever is not plain, not
 //! stored or not fresh is not for here: the long road begins anew with it.
 
-use super::course::{Asked, Course, Form};
 use super::deliver::{self, AtRest, Conditions};
-use super::find::Found;
 use super::outcome::{Decision, Outcome};
-use super::request::CacheableRequest;
 use super::respond::ttl_secs;
 use super::{Engine, RequestContext, arrival};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::body::BodyView;
+use crate::plan::Plan;
+use crate::plan::request::CacheableRequest;
+use crate::plan::serving::Serving;
+use crate::plan::way::{Asked, Form, Way};
 use crate::rules::answer::{AnswerRule, Kept};
 use crate::semantics::cache_status::{CacheStatus, put_decimal};
 use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
@@ -157,11 +158,11 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     let target = headers.root.beside(path_and_query);
     let rules = engine.rules();
     let asked = Asked { method: &Method::GET, target: &target, headers: &headers.headers, form: Form::Plain };
-    let Course::Cached(route) = Course::of(asked, &rules) else { return None };
+    let Way::Cached(route) = Way::of(asked, &rules) else { return None };
     let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules);
     let now = engine.now();
-    let usable = match engine.find(&request, now) {
-        Found::Usable(usable) if usable.why == Reason::Fresh => usable,
+    let usable = match engine.plan(&request, now) {
+        Plan::Serve(usable) if usable.how == Serving::Fresh => usable,
         _ => return None,
     };
     let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now)?;

@@ -7,10 +7,11 @@
 use super::Engine;
 use super::fetch::{Duty, Fetch, Wanted};
 use super::flown::Fetched;
-use super::request::CacheableRequest;
+use super::requester::Requester;
 use super::serve::join;
 use crate::coalesce::flights::Role;
 use crate::invalidation::Standing;
+use crate::plan::request::CacheableRequest;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
 use http_body_util::BodyExt;
@@ -81,6 +82,7 @@ impl Engine {
             // Who came for it meanwhile fetches it already.
             if let Role::Leader(leader) = join(self, &request, None) {
                 self.refreshed().fetch_add(1, Ordering::Relaxed);
+                let request = Arc::new(Requester::Refresh(request));
                 let fetch = Fetch { engine: Arc::clone(self), request, wanted, duty: Duty::of(Some(leader)) };
                 under_way.spawn(async move {
                     if let Ok(fetched) = fetch.begin().await {

@@ -2,15 +2,15 @@
 
 use super::admit::{self, Received, Verdict};
 use super::deliver;
-use super::find::{Ask, Usable, lifetime_of};
 use super::flown::{Fetched, OriginFailure};
 use super::origin::{Body, empty_body};
 use super::outcome::{Decision, Outcome};
-use super::request::CacheableRequest;
 use super::storing::{StoreOutcome, Storing};
 use super::{Answer, Engine, Failure};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::plan::request::CacheableRequest;
+use crate::plan::serving::{Ask, Serving, Usable};
 use crate::rules::Route;
 use crate::rules::answer::Kept;
 use crate::scope::RouteName;
@@ -35,16 +35,13 @@ pub(super) enum Sharer {
 
 /// An answer from what is stored, without asking the origin.
 pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp) -> Answer {
-    let outcome = match usable.why {
-        Reason::Fresh | Reason::RefreshAhead | Reason::SharedTier => Outcome::Hit,
-        _ => Outcome::Stale,
-    };
-    let detail = (usable.why != Reason::Fresh).then_some(usable.why);
+    let (outcome, why) = (usable.how.outcome(), Reason::from(usable.how));
+    let detail = (usable.how != Serving::Fresh).then_some(why);
     let left = ttl_secs(usable.entry.spent(&usable.lifetime, now), &usable.lifetime);
     // What a soft purge made stale has time left by its age, but none that counts.
     let ttl_secs = Some(if outcome == Outcome::Stale { left.min(0) } else { left });
     let status = CacheStatus { ttl_secs, detail, ..CacheStatus::HIT };
-    from_entry(request, &usable.entry, outcome, usable.why, status, now)
+    from_entry(request, &usable.entry, outcome, why, status, now)
 }
 
 /// An answer from what a fetch brought.
@@ -61,7 +58,7 @@ pub(super) fn fetched(
     match fetched {
         Fetched::Confirmed(entry, origin_status, stored) => {
             let why = why_told(ask, stored);
-            let lifetime = lifetime_of(request, &entry);
+            let lifetime = request.lifetime_of(&entry);
             let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
             let forward_status = Some(origin_status.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
@@ -128,8 +125,8 @@ fn instead_of(
     now: Timestamp,
 ) -> Answer {
     let Some((entry, _)) = &ask.stored else { return failed(request, failure, status) };
-    let why = failure.stands_in_as();
-    let lifetime = lifetime_of(request, entry);
+    let why = Serving::InPlaceOf(failure.failing()).into();
+    let lifetime = request.lifetime_of(entry);
     let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
     let forward_status = failure.status.map(|status| status.as_u16());
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };

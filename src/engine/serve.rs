@@ -3,15 +3,17 @@
 use super::Answer;
 use super::Engine;
 use super::fetch::{Duty, Fetch, Wanted, completing_fields};
-use super::find::{Ask, Found, lifetime_of};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
-use super::request::{CacheableRequest, Sharing};
+use super::requester::Requester;
 use super::respond::{self, Sharer};
 use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, UnderWay};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::invalidation::{Currency, Standing};
+use crate::plan::Plan;
+use crate::plan::request::{CacheableRequest, Sharing};
+use crate::plan::serving::{Ask, Serving, Usable};
 use crate::scope::{Membership, Tags};
 use crate::semantics::cache_status::Forward;
 use crate::semantics::reason::Reason;
@@ -19,8 +21,8 @@ use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
-use http::Method;
 use http::header::RANGE;
+use http::{Extensions, Method};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -38,53 +40,45 @@ enum Part {
     LookAgain(Option<VariantKey>),
 }
 
-/// Answers a request on a cacheable route.
-pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest) -> Answer {
+/// Answers a request on a cacheable route. What its connection attached is passed on to the origin's client.
+pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, extensions: Extensions) -> Answer {
     let now = engine.now();
-    match engine.find(&request, now) {
-        Found::Usable(usable) if usable.why == Reason::Fresh => {
+    match engine.plan(&request, now) {
+        Plan::Serve(usable) if usable.how == Serving::Fresh => {
             engine.hot_keys().note(&request, &usable.entry);
             respond::usable(&request, &usable, now)
         }
         // Boxed, so that a hit does not carry the room that a miss needs.
-        found => Box::pin(serve_or_ask(engine, request, found)).await,
+        plan => Box::pin(carry_out(engine, request, extensions, plan)).await,
     }
 }
 
-async fn serve_or_ask(engine: &Arc<Engine>, mut request: CacheableRequest, mut found: Found) -> Answer {
-    request.deadline = Some(Instant::now() + engine.patience(Some(&request.route)));
-    let request = Arc::new(request);
+async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, extensions: Extensions, mut plan: Plan) -> Answer {
+    let deadline = Instant::now() + engine.patience(Some(&request.route));
+    let request = Arc::new(Requester::Client { request, extensions, deadline });
     let mut variant = None;
     for round in 0.. {
-        let ask = match found {
-            Found::Usable(usable) => {
-                if usable.why != Reason::Fresh {
-                    refresh(engine, &request, &usable.entry, usable.why);
-                }
+        let ask = match plan {
+            Plan::Serve(usable) => {
+                refresh(engine, &request, &usable);
                 return respond::usable(&request, &usable, engine.now());
             }
-            Found::Ask(ask) => ask,
+            Plan::Refuse(forward) => return respond::only_if_cached(Some(&request.route), forward),
+            Plan::Ask(ask) => ask,
         };
-        if request.directives.only_if_cached {
-            return respond::only_if_cached(Some(&request.route), ask.forward);
-        }
-        if let Some(usable) = engine.stand_in_for_failing(&request, &ask) {
-            refresh(engine, &request, &usable.entry, usable.why);
-            return respond::usable(&request, &usable, engine.now());
-        }
         match choose(engine, &request, &ask, variant.take(), round).await {
             Part::Fetch(leader) => return fetch(engine, &request, ask, leader).await,
             Part::Take(fetched) => return respond::fetched(engine, &request, &ask, fetched, Sharer::Follower),
             Part::LookAgain(other) => variant = other,
         }
-        found = engine.find(&request, engine.now());
+        plan = engine.plan(&request, engine.now());
     }
     unreachable!("the last round fetches on its own")
 }
 
 async fn choose(
     engine: &Arc<Engine>,
-    request: &Arc<CacheableRequest>,
+    request: &Arc<Requester>,
     ask: &Ask,
     variant: Option<VariantKey>,
     round: u32,
@@ -104,11 +98,7 @@ async fn choose(
 }
 
 /// Joins the shared fetch under way, unless a purge has come since it began.
-pub(super) fn join(
-    engine: &Arc<Engine>,
-    request: &CacheableRequest,
-    variant: Option<&VariantKey>,
-) -> super::request::FlightRole {
+pub(super) fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Option<&VariantKey>) -> Role<Flown> {
     engine.flights().join(
         &request.flight_key(variant),
         |flight| engine.may_share(request, &flight),
@@ -149,7 +139,7 @@ impl Engine {
     }
 
     fn takes_entry(&self, request: &CacheableRequest, entry: &Entry) -> bool {
-        request.may_take(&entry.policy(), &lifetime_of(request, entry), self.now())
+        request.may_take(&entry.policy(), &request.lifetime_of(entry), self.now())
     }
 }
 
@@ -183,12 +173,12 @@ impl Engine {
     }
 }
 
-async fn follow(engine: &Engine, request: &CacheableRequest, ask: &Ask, mut follower: Follower<Flown>) -> Part {
+async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<Flown>) -> Part {
     let stamp = follower.stamp();
     let wait = request.at_most(request.route.coalesce_wait);
     let Ok(announcement) = timeout(wait, follower.announcement()).await else {
         let failure = Arc::new(OriginFailure::of(request.over_for(Reason::CoalesceWaitOver)));
-        let ends = failure.reason == Reason::UpstreamTimeout || engine.stands_in_at_once_for(request, ask, &failure);
+        let ends = failure.reason == Reason::UpstreamTimeout || engine.stands_in_at_once(request, ask, &failure);
         if !ends {
             return Part::Fetch(None);
         }
@@ -233,12 +223,7 @@ fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, respon
     }
 }
 
-async fn fetch(
-    engine: &Arc<Engine>,
-    request: &Arc<CacheableRequest>,
-    ask: Ask,
-    leader: Option<Leader<Flown>>,
-) -> Answer {
+async fn fetch(engine: &Arc<Engine>, request: &Arc<Requester>, ask: Ask, leader: Option<Leader<Flown>>) -> Answer {
     let wanted = wanted(request, &ask);
     let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, duty: Duty::of(leader) };
     let fetched = match wait(engine, request, &ask, fetch.begin()).await {
@@ -253,12 +238,12 @@ async fn fetch(
 /// Waits for a fetch; only so long as a follower would where something stale may stand in. The fetch goes on.
 async fn wait(
     engine: &Engine,
-    request: &CacheableRequest,
+    request: &Requester,
     ask: &Ask,
     fetched: oneshot::Receiver<Fetched>,
 ) -> Result<Result<Fetched, oneshot::error::RecvError>, Arc<OriginFailure>> {
     let slow = OriginFailure::of(Reason::CoalesceWaitOver);
-    if !engine.stands_in_at_once_for(request, ask, &slow) {
+    if !engine.stands_in_at_once(request, ask, &slow) {
         return Ok(fetched.await);
     }
     timeout(request.at_most(request.route.coalesce_wait), fetched).await.map_err(|_| {
@@ -281,16 +266,17 @@ pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
     }
 }
 
-/// Refreshes an entry in the background, unless someone does already.
-fn refresh(engine: &Arc<Engine>, request: &Arc<CacheableRequest>, entry: &Arc<Entry>, why: Reason) {
+/// Refreshes in the background what is served, where that asks for it and no one does already.
+fn refresh(engine: &Arc<Engine>, request: &CacheableRequest, served: &Usable) {
+    let Usable { entry, how, .. } = served;
     // What came past its lifetime is not shared, but no less worth refreshing than what grew old here.
-    let is_known = engine.recall_uncacheable(request).is_some_and(|known| known != Reason::Expired);
-    if why == Reason::RequestMaxStale || entry.part().is_some() || is_known {
+    let is_known = || engine.recall_uncacheable(request).is_some_and(|known| known != Reason::Expired);
+    if !how.is_refreshed() || entry.part().is_some() || is_known() {
         return;
     }
     if let Role::Leader(leader) = join(engine, request, Some(entry.variant())) {
         let wanted = Wanted::Validation(Arc::clone(entry), OnOriginFailure::ServeStale);
-        let (engine, request) = (Arc::clone(engine), Arc::new(request.in_background()));
-        drop(Fetch { engine, request, wanted, duty: Duty::of(Some(leader)) }.begin());
+        let request = Arc::new(Requester::Refresh(Arc::new(request.in_background())));
+        drop(Fetch { engine: Arc::clone(engine), request, wanted, duty: Duty::of(Some(leader)) }.begin());
     }
 }

@@ -2,9 +2,8 @@
 
 use super::Engine;
 use super::fetch::Wanted;
-use super::find::{Found, Usable};
 use super::flown::Flown;
-use super::request::{CacheableRequest, Sharing};
+use super::requester::Requester;
 use crate::clock::Timestamp;
 use crate::coalesce::flights::{Leader, Progress, UnderWay};
 use crate::entry::Entry;
@@ -12,8 +11,10 @@ use crate::entry::variants::Variants;
 use crate::fleet::fetch_leases::{Claim, FetchLease, FetchLeases};
 use crate::invalidation::{Currency, Standing};
 use crate::key::PrimaryKey;
+use crate::plan::Plan;
+use crate::plan::request::{Alone, CacheableRequest, Sharing};
+use crate::plan::serving::{Serving, Usable};
 use crate::semantics::lifetime::Lifetime;
-use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
 use crate::store::tier::{Lookup, Tier};
 use crate::store::write_behind::{Write, WriteBehind};
@@ -83,29 +84,24 @@ impl Engine {
         wanted: &Wanted,
         now: Timestamp,
     ) -> FoundShared {
-        match self.find_among(request, Some(variants), now) {
-            Found::Usable(usable) if usable.why == Reason::Fresh => {
-                FoundShared::Usable(Usable { why: Reason::SharedTier, ..usable })
+        match Plan::of(request, Some(variants), |entry| self.standing_now(request, entry), || None, now) {
+            Plan::Serve(usable) if usable.how == Serving::Fresh => {
+                FoundShared::Usable(Usable { how: Serving::FromSharedTier, ..usable })
             }
-            Found::Ask(ask) if matches!(wanted, Wanted::Whole) => match ask.stored {
+            Plan::Ask(ask) if matches!(wanted, Wanted::Whole) => match ask.stored {
                 Some((entry, on_failure)) if entry.part().is_none() => FoundShared::Stored(entry, on_failure),
                 _ => FoundShared::Nothing,
             },
-            Found::Usable(usable) if matches!(wanted, Wanted::Whole) => {
+            Plan::Serve(usable) if matches!(wanted, Wanted::Whole) => {
                 FoundShared::Stored(usable.entry, OnOriginFailure::ServeStale)
             }
-            Found::Usable(_) | Found::Ask(_) => FoundShared::Nothing,
+            Plan::Serve(_) | Plan::Ask(_) | Plan::Refuse(_) => FoundShared::Nothing,
         }
     }
 
     /// Claims a fetch for the whole fleet, or waits for another instance's; not where its answer could not be shared
     /// with others, or theirs not be trusted here.
-    pub(super) async fn claim(
-        &self,
-        request: &CacheableRequest,
-        wanted: &Wanted,
-        leader: &Leader<Flown>,
-    ) -> Option<Claim> {
+    pub(super) async fn claim(&self, request: &Requester, wanted: &Wanted, leader: &Leader<Flown>) -> Option<Claim> {
         let shared = self.shared_for(request)?;
         if !matches!(wanted, Wanted::Whole | Wanted::Validation(..)) {
             return None;
@@ -140,7 +136,7 @@ fn may_be_shared(request: &CacheableRequest) -> bool {
     match request.sharing() {
         Sharing::Shared => true,
         Sharing::Gathered(_) => false,
-        Sharing::Alone(why) => matches!(why, Reason::Authorized | Reason::HeadOrRange),
+        Sharing::Alone(why) => matches!(why, Alone::Authorized | Alone::HeadOrRange),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 24] = [
     ("clock", 0),
     ("deliberate_fault", 0),
     ("histogram", 0),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 23] = [
     ("store", 2),
     ("coalesce", 2),
     ("invalidation", 3),
+    ("plan", 3),
     ("engine", 4),
     ("events", 5),
     ("simulation", 5),

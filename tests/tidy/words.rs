@@ -4,9 +4,10 @@ use crate::Source;
 use proc_macro2::{TokenStream, TokenTree};
 
 /// What must be absent from which files, and why. A folder or file, then the words.
-const ABSENT: [(&str, &[&str], &str); 5] = [
+const ABSENT: [(&str, &[&str], &str); 6] = [
     ("src/semantics/", &["tokio", "async", "await", "File", "TcpStream", "SystemClock"], "semantics is pure"),
     ("src/rules/", &["tokio", "async", "await", "File", "TcpStream", "SystemClock"], "rules are pure"),
+    ("src/plan/", &["tokio", "async", "await", "File", "TcpStream", "SystemClock"], "a plan is pure"),
     ("src/engine/", &["hyper", "hyper_util", "redis", "TcpStream", "TcpListener"], "the engine knows no wire"),
     ("src/coalesce/", &["hyper", "hyper_util", "redis", "TcpStream"], "coalescing knows only keys"),
     ("src/store/", &["hyper", "hyper_util", "TcpListener"], "a tier knows no connection"),

@@ -9,9 +9,11 @@ mod stored_body;
 use super::origin::{Body, empty_body};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::plan::holding::held_range;
+#[cfg(test)]
+use crate::plan::holding::{Holding, holding};
 use crate::semantics::conditional::{self, Precondition};
-use crate::semantics::partial::{Coverage, coverage};
-use crate::semantics::range::{self, ByteRange, IfRange, RangeVerdict};
+use crate::semantics::range::{self, ByteRange, RangeVerdict};
 use http::header::{
     AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
     RANGE, VARY,
@@ -26,29 +28,10 @@ const FIELDS_ADDED: usize = 4;
 /// The largest Age that is told: 2^31, which stands for anything beyond (RFC 9111 section 1.2.2).
 const AGE_SECS_MAX: u64 = 1 << 31;
 
-/// Whether an entry has what a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holding {
-    /// It has.
-    Held,
-    /// It is a part, and not the one that the request asks for.
-    Missing,
-}
-
-/// Whether an entry holds all that a request asks for: a whole always does; a part only for a GET with a single range
-/// inside it whose If-Range, if any, holds.
-#[must_use]
-pub fn holding(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Holding {
-    match entry.part() {
-        Some(_) if held_range(entry, method, presented, now).is_none() => Holding::Missing,
-        _ => Holding::Held,
-    }
-}
-
 /// The response from an entry to a GET or HEAD with the presented headers.
 ///
 /// Preconditions and ranges are evaluated on a stored 200 or part only: other statuses are sent as they are (RFC 9110
-/// section 13.2.1). An entry that is a part must be [`Holding::Held`]; were it not, all of the part is sent.
+/// section 13.2.1). An entry that is a part must be [held](crate::plan::holding::Holding::Held); were it not, all of the part is sent.
 #[must_use]
 pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
@@ -169,16 +152,6 @@ fn multiple(
     fields.insert(CONTENT_TYPE, content_type);
     fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
     respond(StatusCode::PARTIAL_CONTENT, fields, age, body)
-}
-
-/// The single range that a request asks of a stored part, and where it begins in the stored body.
-fn held_range(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Option<(ByteRange, u64)> {
-    let part = entry.part().filter(|_| *method == Method::GET)?;
-    let specs = range::parse_range(presented)?;
-    let [spec] = specs.as_slice() else { return None };
-    let held_bytes = entry.body().at_rest().len() as u64;
-    let Coverage::Held { range, offset } = coverage(&part, held_bytes, *spec) else { return None };
-    (range::if_range_holds(presented, &entry.headers(), now) != IfRange::Fails).then_some((range, offset))
 }
 
 fn part(

@@ -1,4 +1,4 @@
-//! Which way a request goes: through the cache, or past it and why. The same for what is answered and what is explained.
+//! Which way a request goes, by the rules and its form: through the cache, or past it and why.
 
 use super::outcome::Outcome;
 use crate::rules::route::{RouteMode, UPGRADE_DEFAULT};
@@ -14,20 +14,20 @@ use std::sync::Arc;
 
 /// A request whose way is to be decided.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// Its method.
-    pub(super) method: &'a Method,
+    pub(crate) method: &'a Method,
     /// Its settled target, before the query's rule.
-    pub(super) target: &'a Target,
+    pub(crate) target: &'a Target,
     /// Its fields.
-    pub(super) headers: &'a HeaderMap,
+    pub(crate) headers: &'a HeaderMap,
     /// Its form.
-    pub(super) form: Form,
+    pub(crate) form: Form,
 }
 
 /// What of a request besides its target may keep it from the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Nothing: it is a GET that brings no body, and none of the fields that are looked at here but those that `bypass`
     /// names. Known for all requests of a connection that have the same fields.
     Plain,
@@ -37,16 +37,16 @@ pub(super) enum Form {
 
 /// Whether a request brings a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Payload {
+pub(crate) enum Payload {
     /// It ends with its head.
     None,
     /// It does, or may.
     Body,
 }
 
-/// The way of a request.
+/// The way of a request, before anything is looked up.
 #[derive(Debug)]
-pub(super) enum Course {
+pub(crate) enum Way {
     /// It may be answered from the cache, by this route.
     Cached(Arc<Route>),
     /// It is forwarded as it is.
@@ -57,20 +57,20 @@ pub(super) enum Course {
 
 /// Past the cache, and why.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(crate) struct Past {
     /// The route whose path matched, if any.
-    pub(super) route: Option<Arc<Route>>,
+    pub(crate) route: Option<Arc<Route>>,
     /// Why.
-    pub(super) why: Reason,
+    pub(crate) why: Reason,
     /// `Bypass` on a cacheable route, else `Pass`.
-    pub(super) outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The `fwd` of Cache-Status.
-    pub(super) forward: Forward,
+    pub(crate) forward: Forward,
 }
 
-impl Course {
+impl Way {
     /// The way that the rules give a request.
-    pub(super) fn of(asked: Asked<'_>, rules: &RuleSet) -> Self {
+    pub(crate) fn of(asked: Asked<'_>, rules: &RuleSet) -> Self {
         let (route, why) = match rules.decide(asked.method, asked.target) {
             Verdict::Cache(route) => match asked.passes_by(&route) {
                 None => return Self::Cached(route),
@@ -89,7 +89,7 @@ impl Course {
     }
 
     /// Leaves of a request's Upgrade what its route passes on.
-    pub(super) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
+    pub(crate) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
         let route = match self {
             Self::Cached(route) => Some(route),
             Self::Past(past) | Self::Refused(past) => past.route.as_ref(),

@@ -1,8 +1,7 @@
 //! One request on a cacheable route, with everything that later steps ask of it.
 
-use super::course::{Asked, Course, Form};
+use super::way::{Asked, Form, Way};
 use crate::clock::Timestamp;
-use crate::coalesce::flights::Role;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
@@ -18,25 +17,48 @@ use crate::semantics::sharing::{Shareability, shareability, shareability_for_any
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, COOKIE, HOST, PRAGMA, RANGE};
-use http::{Extensions, HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method};
 use std::iter;
 use std::sync::Arc;
-use tokio::time::Instant;
 
 /// Whether a request may share a fetch with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sharing {
+pub(crate) enum Sharing {
     /// It may lead or follow.
     Shared,
     /// It may lead, or follow one that has not asked the origin yet: it wants an answer newer than itself, and why.
     Gathered(Reason),
     /// It fetches on its own, and why.
-    Alone(Reason),
+    Alone(Alone),
+}
+
+/// Why a request fetches on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// It carries credentials that its key does not hold.
+    Authorized,
+    /// It says no-store.
+    NoStore,
+    /// It asks for a head or a range.
+    HeadOrRange,
+    /// It wants the origin's own word, and the route obeys.
+    Directive(Reason),
+}
+
+impl From<Alone> for Reason {
+    fn from(alone: Alone) -> Self {
+        match alone {
+            Alone::Authorized => Self::Authorized,
+            Alone::NoStore => Self::RequestNoStore,
+            Alone::HeadOrRange => Self::HeadOrRange,
+            Alone::Directive(why) => why,
+        }
+    }
 }
 
 /// Whether anyone has said if the cookies of a request change a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CookieStanding {
+pub(crate) enum CookieStanding {
     /// The request carries none, the rule or the origin has decided, or the lifetime is the origin's own.
     Decided,
     /// Nobody has: the response is neither stored for others nor given to this request.
@@ -45,30 +67,26 @@ pub(super) enum CookieStanding {
 
 /// A GET or HEAD that may be answered from the cache.
 #[derive(Debug)]
-pub(super) struct CacheableRequest {
+pub(crate) struct CacheableRequest {
     /// GET or HEAD.
-    pub(super) method: Method,
+    pub(crate) method: Method,
     /// The target as keyed and sent.
-    pub(super) target: Target,
+    pub(crate) target: Target,
     /// The route that matched.
-    pub(super) route: Arc<Route>,
+    pub(crate) route: Arc<Route>,
     /// The rules that the route is part of.
-    pub(super) rules: Arc<RuleSet>,
+    pub(crate) rules: Arc<RuleSet>,
     /// What is asked for, apart from variants.
-    pub(super) key: PrimaryKey,
+    pub(crate) key: PrimaryKey,
     /// The client's headers, which requests of one connection may share.
-    pub(super) headers: Arc<HeaderMap>,
+    pub(crate) headers: Arc<HeaderMap>,
     /// The client's cache directives.
-    pub(super) directives: RequestDirectives,
-    /// What the connection attached; passed on to the origin's client.
-    pub(super) extensions: Extensions,
-    /// Until when the head of its answer is waited for; none as long as nothing is waited for.
-    pub(super) deadline: Option<Instant>,
+    pub(crate) directives: RequestDirectives,
 }
 
 impl CacheableRequest {
     /// Settles key and directives of a request that `route` may answer from the cache.
-    pub(super) fn new(
+    pub(crate) fn new(
         method: Method,
         headers: HeaderMap,
         target: Target,
@@ -83,33 +101,33 @@ impl CacheableRequest {
     }
 
     /// As [`Self::new`] for a GET without directives of its own.
-    pub(super) fn plain(headers: Arc<HeaderMap>, target: Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
+    pub(crate) fn plain(headers: Arc<HeaderMap>, target: Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
         let target = route.keyed_target(target);
         let key = route.primary_key(&target, &headers);
         let (method, directives) = (Method::GET, RequestDirectives::default());
-        Self { method, target, route, rules, key, headers, directives, extensions: Extensions::new(), deadline: None }
+        Self { method, target, route, rules, key, headers, directives }
     }
 
     /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
-    pub(super) fn sharing(&self) -> Sharing {
+    pub(crate) fn sharing(&self) -> Sharing {
         if self.credentials() == Credentials::Carried {
-            return Sharing::Alone(Reason::Authorized);
+            return Sharing::Alone(Alone::Authorized);
         }
         if self.directives.no_store {
-            return Sharing::Alone(Reason::RequestNoStore);
+            return Sharing::Alone(Alone::NoStore);
         }
         if self.method == Method::HEAD || self.headers.contains_key(RANGE) {
-            return Sharing::Alone(Reason::HeadOrRange);
+            return Sharing::Alone(Alone::HeadOrRange);
         }
         match (self.directives.wants_validation(), self.route.client_directives) {
             (None, _) | (_, ClientDirectives::Ignore) => Sharing::Shared,
             (Some(why), ClientDirectives::Collapse) => Sharing::Gathered(why),
-            (Some(why), ClientDirectives::Obey) => Sharing::Alone(why),
+            (Some(why), ClientDirectives::Obey) => Sharing::Alone(Alone::Directive(why)),
         }
     }
 
     /// Whether it carries credentials that its key does not hold and the origin is sent.
-    pub(super) fn credentials(&self) -> Credentials {
+    pub(crate) fn credentials(&self) -> Credentials {
         let (keyed, rule) = (&self.route.key.headers, &self.route.to_origin);
         if rule.set.is_empty() && rule.removed.is_empty() {
             return Credentials::of(&self.headers, keyed);
@@ -120,7 +138,7 @@ impl CacheableRequest {
 
     /// What the origin says of caching as it counts for this request: without what the rule ignores, which it does for
     /// nobody's own credentials.
-    pub(super) fn seen(&self, policy: ResponsePolicy) -> ResponsePolicy {
+    pub(crate) fn seen(&self, policy: ResponsePolicy) -> ResponsePolicy {
         let rule = &self.route.lifetime;
         if rule.ignore.is_empty() || self.credentials() == Credentials::Carried {
             return policy;
@@ -128,11 +146,16 @@ impl CacheableRequest {
         rule.without_ignored(policy)
     }
 
+    /// The lifetime of an entry under the rules in force.
+    pub(crate) fn lifetime_of(&self, entry: &Entry) -> Lifetime {
+        self.route.lifetime.lifetime(&entry.policy(), entry.stored_at().as_millis())
+    }
+
     /// Whether a response of this policy and lifetime, varying by these fields, may be stored for others and given to
     /// this request, as far as cookies go. A lifetime that the rule gives, or a guess from Last-Modified, says nothing
     /// about cookies; the origin says with `public` or `s-maxage` that the answer is for everyone, and with
     /// `Vary: Cookie` whom it is for.
-    pub(super) fn cookie_standing(
+    pub(crate) fn cookie_standing(
         &self,
         policy: &ResponsePolicy,
         lifetime: &Lifetime,
@@ -147,60 +170,59 @@ impl CacheableRequest {
     }
 
     /// Whether the answer to this request is about the same response that others are given.
-    pub(super) fn may_speak_for(&self, entry: &Entry) -> bool {
-        let policy = entry.policy();
-        let lifetime = self.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
+    pub(crate) fn may_speak_for(&self, entry: &Entry) -> bool {
+        let (policy, lifetime) = (entry.policy(), self.lifetime_of(entry));
         self.credentials() == Credentials::Absent
             && self.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Decided
     }
 
     /// Whether it carries cookies of which its rule does not say whether they change the answer.
-    pub(super) fn brings_undecided_cookies(&self) -> bool {
+    pub(crate) fn brings_undecided_cookies(&self) -> bool {
         self.route.leaves_cookies_undecided() && self.headers.contains_key(COOKIE)
     }
 
     /// Whether it may take an answer that another request fetched, one that [`Self::sharing`] lets it wait for.
-    pub(super) fn may_take(&self, answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> bool {
+    pub(crate) fn may_take(&self, answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> bool {
         // An answer that was asked for after it came is the origin's word that it wants.
         let others = self.directives.clone().without_validation();
         shareability(&self.seen(answer.clone()), lifetime, &others, now) == Shareability::Shared
     }
 
     /// What a stored entry was to others when it came: where it is to be asked for each time, nobody waits for anybody.
-    pub(super) fn shareability_on_arrival(&self, entry: &Entry) -> Shareability {
-        let policy = entry.policy();
-        let lifetime = self.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
-        shareability_for_anyone(&self.seen(policy), &lifetime, entry.policy().received_at)
+    pub(crate) fn shareability_on_arrival(&self, entry: &Entry) -> Shareability {
+        let (policy, lifetime) = (entry.policy(), self.lifetime_of(entry));
+        let received_at = policy.received_at;
+        shareability_for_anyone(&self.seen(policy), &lifetime, received_at)
     }
 
     /// The tags that the route gives.
     ///
     /// # Errors
     /// Where it makes no tag of the path. What a fetch brings is not stored then, nor shared.
-    pub(super) fn route_tags(&self) -> Result<Vec<Tag>, TagError> {
+    pub(crate) fn route_tags(&self) -> Result<Vec<Tag>, TagError> {
         self.rules.tags(&self.route, &self.target)
     }
 
     /// The route's tags as far as they are tags: what is stored for the request is judged by them, whatever it was stored
     /// with.
-    pub(super) fn known_tags(&self) -> Vec<Tag> {
+    pub(crate) fn known_tags(&self) -> Vec<Tag> {
         self.route.tags_known_for(self.target.path())
     }
 
     /// The same request under these rules; none where they don't answer it from the cache.
-    pub(super) fn under(self: Arc<Self>, rules: &Arc<RuleSet>) -> Option<Arc<Self>> {
+    pub(crate) fn under(self: Arc<Self>, rules: &Arc<RuleSet>) -> Option<Arc<Self>> {
         if self.rules.number() == rules.number() {
             return Some(self);
         }
         let (target, headers) = (&self.target, &self.headers);
         let asked = Asked { method: &self.method, target, headers, form: Form::Plain };
-        let Course::Cached(route) = Course::of(asked, rules) else { return None };
+        let Way::Cached(route) = Way::of(asked, rules) else { return None };
         let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
         Some(Arc::new(Self::plain(headers, target, route, Arc::clone(rules))))
     }
 
     /// What the answer will be filed under, as far as `tags` are known.
-    pub(super) fn membership<'a>(&'a self, tags: &'a [Tag]) -> Membership<'a> {
+    pub(crate) fn membership<'a>(&'a self, tags: &'a [Tag]) -> Membership<'a> {
         Membership {
             url: self.target.url(),
             path_start: self.target.path_start(),
@@ -211,24 +233,24 @@ impl CacheableRequest {
 
     /// The key of a shared fetch. Whether the answer to undecided cookies may be shared is known only once it comes, so
     /// those who bring some keep to themselves: what one of them finds uncacheable is news for the others alone.
-    pub(super) fn flight_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
+    pub(crate) fn flight_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
         let key = self.representation_key(variant);
         if self.route.lifetime.gives_lifetimes() && self.brings_undecided_cookies() { undecided(&key) } else { key }
     }
 
     /// Where it is remembered that answers for this key are not to be shared, for `why`.
-    pub(super) fn uncacheable_key(&self, why: Reason) -> PrimaryKey {
+    pub(crate) fn uncacheable_key(&self, why: Reason) -> PrimaryKey {
         if why == Reason::CookieUndecided { undecided(&self.key) } else { self.flight_key(None) }
     }
 
     /// Where it may be remembered that this request's answer is not to be shared.
-    pub(super) fn uncacheable_keys(&self) -> impl Iterator<Item = PrimaryKey> {
+    pub(crate) fn uncacheable_keys(&self) -> impl Iterator<Item = PrimaryKey> {
         let among_undecided = self.brings_undecided_cookies().then(|| undecided(&self.key));
         iter::once(self.key.clone()).chain(among_undecided)
     }
 
     /// The primary key, and the variant where it is known what picks one.
-    pub(super) fn representation_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
+    pub(crate) fn representation_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
         let Some(variant) = variant.filter(|variant| !variant.0.is_empty()) else {
             return self.key.clone();
         };
@@ -241,7 +263,7 @@ impl CacheableRequest {
     }
 
     /// The headers of a fetch for this request, `Host` included.
-    pub(super) fn fetch_headers(&self) -> HeaderMap {
+    pub(crate) fn fetch_headers(&self) -> HeaderMap {
         let mut headers = self.route.fetch_headers(&self.headers);
         headers.insert(HOST, self.route.to_origin.host_value(&self.target));
         headers
@@ -249,7 +271,7 @@ impl CacheableRequest {
 
     /// The stored entry that this request picks (RFC 9111 section 4.1): one of the same selecting fields or, where there
     /// is none, one in the language that it wants most.
-    pub(super) fn select<'a>(&self, stored: &'a Variants) -> Option<&'a Arc<Entry>> {
+    pub(crate) fn select<'a>(&self, stored: &'a Variants) -> Option<&'a Arc<Entry>> {
         let same = stored.select(|name| self.route.fetch_value(&self.headers, name));
         same.or_else(|| stored.entries().iter().find(|entry| self.wants_most(entry)))
     }
@@ -264,24 +286,24 @@ impl CacheableRequest {
     }
 
     /// Whether a stored entry is the variant that this request picks.
-    pub(super) fn picks(&self, entry: &Entry) -> bool {
+    pub(crate) fn picks(&self, entry: &Entry) -> bool {
         self.picks_variant(entry.variant())
     }
 
     /// Whether this request picks a variant.
-    pub(super) fn picks_variant(&self, variant: &VariantKey) -> bool {
+    pub(crate) fn picks_variant(&self, variant: &VariantKey) -> bool {
         variant.0.iter().all(|(name, value)| self.route.fetch_value(&self.headers, name) == *value)
     }
 
     /// The variant that this request picks by the fields that another varies by.
-    pub(super) fn own_variant(&self, other: &VariantKey) -> Option<VariantKey> {
+    pub(crate) fn own_variant(&self, other: &VariantKey) -> Option<VariantKey> {
         let names = other.0.iter().map(|(name, _)| name.clone()).collect();
         self.route.variant_key(&self.headers, &Vary::Fields(names))
     }
 
     /// The same request without what ties it to its client's connection, and without its client's directives, for a fetch
     /// in the background.
-    pub(super) fn in_background(&self) -> Self {
+    pub(crate) fn in_background(&self) -> Self {
         let mut headers = Arc::clone(&self.headers);
         for name in [CACHE_CONTROL, PRAGMA] {
             if headers.contains_key(&name) && !self.route.key.headers.contains(&name) {
@@ -296,8 +318,6 @@ impl CacheableRequest {
             key: self.key.clone(),
             headers,
             directives: RequestDirectives::default(),
-            extensions: Extensions::new(),
-            deadline: None,
         }
     }
 }
@@ -308,6 +328,3 @@ fn undecided(key: &PrimaryKey) -> PrimaryKey {
     builder.part(KeyPart::Path, key.as_bytes()).part(KeyPart::Cookie, b"undecided");
     builder.finish()
 }
-
-/// The role of a request in a shared fetch, with what the flight announces.
-pub(super) type FlightRole = Role<super::flown::Flown>;

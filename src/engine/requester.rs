@@ -1,0 +1,66 @@
+//! Who has a request answered, and how long that may take.
+
+use super::exchange::Deadline;
+use crate::plan::request::CacheableRequest;
+use crate::semantics::reason::Reason;
+use http::Extensions;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who has a request answered.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "each lies in an Arc of its own")]
+pub(super) enum Requester {
+    /// A client that waits for its answer.
+    Client {
+        /// Its request.
+        request: CacheableRequest,
+        /// What its connection attached; passed on to the origin's client.
+        extensions: Extensions,
+        /// Until when the head of its answer is waited for.
+        deadline: Instant,
+    },
+    /// Nobody: what is stored is refreshed.
+    Refresh(Arc<CacheableRequest>),
+}
+
+impl Deref for Requester {
+    type Target = CacheableRequest;
+
+    fn deref(&self) -> &CacheableRequest {
+        match self {
+            Self::Client { request, .. } => request,
+            Self::Refresh(request) => request,
+        }
+    }
+}
+
+impl Requester {
+    /// So long, and not past the deadline.
+    pub(super) fn at_most(&self, wait: Duration) -> Duration {
+        match self {
+            Self::Client { deadline, .. } => wait.min(deadline.saturating_duration_since(Instant::now())),
+            Self::Refresh(_) => wait,
+        }
+    }
+
+    /// Why a wait of [`Self::at_most`] ended in vain: for the deadline, or for this.
+    pub(super) fn over_for(&self, why: Reason) -> Reason {
+        match self {
+            Self::Client { deadline, .. } if *deadline <= Instant::now() => Reason::UpstreamTimeout,
+            _ => why,
+        }
+    }
+
+    /// What a fetch for it tells the origin's client. `patience` is how long an answer to a refresh is waited for.
+    pub(super) fn extensions(&self, patience: Duration) -> Extensions {
+        let (mut extensions, deadline) = match self {
+            Self::Client { extensions, deadline, .. } => (extensions.clone(), Deadline::At(*deadline)),
+            Self::Refresh(_) => (Extensions::new(), Deadline::AfterUpload(patience)),
+        };
+        extensions.insert(deadline);
+        extensions
+    }
+}

@@ -1,0 +1,106 @@
+//! What is done about a request: decided here, by a pure function, and carried out by the engine.
+//!
+//! [`Way::of`](way::Way::of) decides by the rules and the request's form, before anything is looked up; [`Plan::of`] by
+//! what is stored, how it stands to the purges, and how the origin has fared. Whoever answers, explains or refreshes asks
+//! these two and nothing else, so that none of them can come to another end. A [`Reason`] is made of what they decide, and
+//! decides nothing itself.
+
+pub(crate) mod holding;
+pub(crate) mod outcome;
+pub(crate) mod request;
+pub(crate) mod serving;
+pub(crate) mod way;
+
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::entry::variants::Variants;
+use crate::invalidation::Standing;
+use crate::semantics::cache_status::Forward;
+use crate::semantics::reason::Reason;
+use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
+use crate::semantics::storable::withheld_by;
+use holding::{Holding, holding};
+use request::{CacheableRequest, CookieStanding};
+use serving::{Ask, Failing, Serving, Usable};
+use std::sync::Arc;
+
+/// What is done about a request on a route that caches.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// What is stored answers it.
+    Serve(Usable),
+    /// The origin is asked.
+    Ask(Ask),
+    /// The origin would have to be asked, and the request says only-if-cached: RFC 9111 section 5.2.1.7.
+    Refuse(Forward),
+}
+
+impl Plan {
+    /// The plan for a request for which this is stored under its key. `standing` says what purges make of a stored
+    /// response, also those that may have been missed; `failing`, whether the origin has failed for the key of late.
+    pub(crate) fn of(
+        request: &CacheableRequest,
+        stored: Option<&Variants>,
+        standing: impl Fn(&Entry) -> Standing,
+        failing: impl FnOnce() -> Option<Failing>,
+        now: Timestamp,
+    ) -> Self {
+        let ask = match Self::by_lookup(request, stored, &standing, now) {
+            Self::Ask(ask) if request.directives.only_if_cached => return Self::Refuse(ask.forward),
+            Self::Ask(ask) => ask,
+            decided => return decided,
+        };
+        let failing = if ask.may_skip_the_origin(request) { failing() } else { None };
+        match failing.and_then(|failing| ask.stand_in_at_once(request, failing, standing)) {
+            Some(usable) => Self::Serve(usable),
+            None => Self::Ask(ask),
+        }
+    }
+
+    fn by_lookup(
+        request: &CacheableRequest,
+        stored: Option<&Variants>,
+        standing: impl Fn(&Entry) -> Standing,
+        now: Timestamp,
+    ) -> Self {
+        let Some(stored) = stored else { return Ask::nothing(Forward::UriMiss, Reason::NoEntry) };
+        let Some(entry) = request.select(stored) else { return Ask::nothing(Forward::VaryMiss, Reason::NoVariant) };
+        match standing(entry) {
+            Standing::Purged => Ask::nothing(Forward::UriMiss, Reason::Purged),
+            Standing::Unproven => Self::by_reuse(request, entry, Validity::Unproven, now),
+            Standing::SoftPurged => Self::by_reuse(request, entry, Validity::SoftPurged, now),
+            Standing::Clear => Self::by_reuse(request, entry, Validity::ByAge, now),
+        }
+    }
+
+    fn by_reuse(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Self {
+        let policy = request.seen(entry.policy());
+        if let Some(why) = withheld_by(&policy) {
+            return Ask::nothing(Forward::UriMiss, why);
+        }
+        let lifetime = request.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
+        if request.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Undecided {
+            return Ask::nothing(Forward::Request, Reason::CookieUndecided);
+        }
+        // A part that holds too little neither validates nor stands in for what is asked.
+        let held = holding(entry, &request.method, &request.headers, now);
+        let how = match judge(&policy, &lifetime, validity, &request.directives, now) {
+            Judgement::Fresh { ttl } => Serving::fresh(request, &lifetime, ttl),
+            Judgement::StaleAccepted { .. } => Serving::MaxStale,
+            Judgement::StaleWhileRevalidate { .. } => Serving::StaleWhileRevalidate,
+            Judgement::Revalidate { why, on_failure } => {
+                let why = if validity == Validity::SoftPurged { Reason::SoftPurged } else { why };
+                let stored = (held == Holding::Held).then(|| (Arc::clone(entry), on_failure));
+                return Self::Ask(Ask { forward: Forward::of_revalidation(why), why, stored });
+            }
+        };
+        let entry = Arc::clone(entry);
+        match held {
+            Holding::Held => Self::Serve(Usable { entry, how, lifetime }),
+            Holding::Missing => {
+                let (why, stored) = (Reason::PartStored, Some((entry, OnOriginFailure::Fail(Reason::PartStored))));
+                Self::Ask(Ask { forward: Forward::Partial, why, stored })
+            }
+        }
+    }
+}

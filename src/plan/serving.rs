@@ -1,0 +1,144 @@
+//! What a plan holds: as what a stored response is served, or why the origin is asked.
+
+use super::Plan;
+use super::outcome::Outcome;
+use super::request::{Alone, CacheableRequest, Sharing};
+use crate::entry::Entry;
+use crate::invalidation::Standing;
+use crate::semantics::cache_status::Forward;
+use crate::semantics::lifetime::Lifetime;
+use crate::semantics::reason::Reason;
+use crate::semantics::reuse::OnOriginFailure;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A stored response that answers a request.
+#[derive(Debug)]
+pub(crate) struct Usable {
+    /// The response.
+    pub(crate) entry: Arc<Entry>,
+    /// As what it is served.
+    pub(crate) how: Serving,
+    /// Its lifetime under the rules in force.
+    pub(crate) lifetime: Lifetime,
+}
+
+/// As what a stored response is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Serving {
+    /// It is fresh.
+    Fresh,
+    /// It is fresh, and late enough in its lifetime to be refreshed.
+    RefreshAhead,
+    /// It is fresh, and was found in the tier that all instances share.
+    FromSharedTier,
+    /// It is stale, and refreshed meanwhile: RFC 5861 section 3.
+    StaleWhileRevalidate,
+    /// It is stale, and the request accepts that: max-stale.
+    MaxStale,
+    /// It is stale, and served in place of the origin's answer.
+    InPlaceOf(Failing),
+}
+
+/// What keeps the origin from answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failing {
+    /// It answers with an error.
+    Answers,
+    /// It can't be reached.
+    Unreachable,
+    /// It takes longer than `coalesce_wait`.
+    Slow,
+    /// As many fetches are under way as `miss_limit` allows.
+    Busy,
+}
+
+/// Why the origin is asked, and what there is to fall back on.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    /// The `fwd` of Cache-Status.
+    pub(crate) forward: Forward,
+    /// The reason in detail.
+    pub(crate) why: Reason,
+    /// What is stored all the same: to be validated, completed, or served should the origin fail.
+    pub(crate) stored: Option<(Arc<Entry>, OnOriginFailure)>,
+}
+
+impl Serving {
+    /// As what a response with this left of its lifetime is served.
+    pub(super) fn fresh(request: &CacheableRequest, lifetime: &Lifetime, ttl: Duration) -> Self {
+        match request.route.lifetime.refresh_ahead {
+            Some(share) if ttl < lifetime.fresh_for.mul_f64((1.0 - share).clamp(0.0, 1.0)) => Self::RefreshAhead,
+            _ => Self::Fresh,
+        }
+    }
+
+    /// Whether it is refreshed in the background meanwhile.
+    pub(crate) const fn is_refreshed(self) -> bool {
+        matches!(self, Self::RefreshAhead | Self::StaleWhileRevalidate | Self::InPlaceOf(_))
+    }
+
+    /// The outcome that is counted.
+    pub(crate) const fn outcome(self) -> Outcome {
+        match self {
+            Self::Fresh | Self::RefreshAhead | Self::FromSharedTier => Outcome::Hit,
+            Self::StaleWhileRevalidate | Self::MaxStale | Self::InPlaceOf(_) => Outcome::Stale,
+        }
+    }
+}
+
+impl From<Serving> for Reason {
+    fn from(serving: Serving) -> Self {
+        match serving {
+            Serving::Fresh => Self::Fresh,
+            Serving::RefreshAhead => Self::RefreshAhead,
+            Serving::FromSharedTier => Self::SharedTier,
+            Serving::StaleWhileRevalidate => Self::StaleWhileRevalidate,
+            Serving::MaxStale => Self::RequestMaxStale,
+            Serving::InPlaceOf(Failing::Answers) => Self::StaleIfError,
+            Serving::InPlaceOf(Failing::Unreachable) => Self::StaleOnDisconnect,
+            Serving::InPlaceOf(Failing::Slow) => Self::CoalesceWaitOver,
+            Serving::InPlaceOf(Failing::Busy) => Self::MissLimit,
+        }
+    }
+}
+
+impl Ask {
+    pub(super) const fn nothing(forward: Forward, why: Reason) -> Plan {
+        Plan::Ask(Self { forward, why, stored: None })
+    }
+
+    /// Whether something stale that is stored may stand in while the origin fails so.
+    pub(crate) const fn stands_in(&self, failing: Failing) -> bool {
+        match &self.stored {
+            Some((_, OnOriginFailure::ServeStale)) => true,
+            // An origin that is slow can be reached.
+            Some((_, OnOriginFailure::ServeStaleWhenUnreachable)) => {
+                matches!(failing, Failing::Unreachable | Failing::Busy)
+            }
+            Some((_, OnOriginFailure::Fail(_))) | None => false,
+        }
+    }
+
+    /// What may stand in at once while the origin fails so. Not where a purge may have been missed, for then it may be
+    /// wrong, and not merely old.
+    pub(crate) fn stand_in_at_once(
+        &self,
+        request: &CacheableRequest,
+        failing: Failing,
+        standing: impl Fn(&Entry) -> Standing,
+    ) -> Option<Usable> {
+        let (entry, _) = self.stored.as_ref().filter(|_| self.stands_in(failing))?;
+        (standing(entry) < Standing::Unproven).then(|| Usable {
+            entry: Arc::clone(entry),
+            how: Serving::InPlaceOf(failing),
+            lifetime: request.lifetime_of(entry),
+        })
+    }
+
+    /// Whether a request waits for no probe of an origin that has just failed, but takes what is stored meanwhile.
+    pub(super) fn may_skip_the_origin(&self, request: &CacheableRequest) -> bool {
+        let is_whole = self.stored.as_ref().is_some_and(|(entry, _)| entry.part().is_none());
+        is_whole && !matches!(request.sharing(), Sharing::Alone(why) if why != Alone::HeadOrRange)
+    }
+}
