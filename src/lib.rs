@@ -9,6 +9,7 @@
 //! A file imports only from its own floor or a lower one; the mods below stand in that order, lowest first.
 //! The invariants that hold whatever happens are listed in ARCHITECTURE.md, each with the test that can break it.
 
+mod alarm;
 pub mod clock;
 #[cfg(test)]
 pub(crate) mod deliberate_fault;

@@ -3,10 +3,10 @@
 use crate::clock::Clock;
 use crate::engine::shared::Shared;
 use crate::fleet::breaker::BreakerState;
-use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
 use crate::fleet::guarded_link::GuardedLink;
 use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
+use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
 use crate::fleet::redis_link::RedisLink;
 use crate::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
 use crate::metrics::sources::FleetUsage;
@@ -44,11 +44,11 @@ impl Fleet {
         let tier = RedisTier::new(requests.clone(), writes.clone(), options.clone(), clock);
         let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: requests.clone(), background: writes, listening };
-        let (leases, leasing) = FetchLeases::new(links, options.clone(), run);
+        let (leases, leasing) = RedisLeases::new(links, options.clone(), run);
         let shared = Shared {
             tier: tier.clone(),
             writes: Arc::clone(&behind),
-            leases: Arc::clone(&leases),
+            leases: leases.clone(),
             answered: Arc::default(),
         };
         let answered = Arc::clone(&shared.answered);

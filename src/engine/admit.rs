@@ -5,6 +5,7 @@ use super::body_tags;
 use super::parts;
 use super::storing::StoreOutcome;
 use crate::clock::Timestamp;
+use crate::coalesce::fetch_lease::FetchLease;
 use crate::coalesce::shared_body::SharedBody;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -12,7 +13,6 @@ use crate::entry::body::StoredBody;
 use crate::entry::coding;
 use crate::entry::variants::Variants;
 use crate::entry::{Entry, EntryParts};
-use crate::fleet::fetch_leases::FetchLease;
 use crate::in_flight::Charge;
 use crate::invalidation::Standing;
 use crate::key::PrimaryKey;

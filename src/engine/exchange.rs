@@ -1,8 +1,10 @@
 //! What goes with a request to the origin besides the message: until when an answer is waited for, how long the origin
-//! may be silent, and where it is written down which server answered. Each is a value in the request's extensions. And
-//! what comes back with a response that may be silent for long.
+//! may be silent, what the client's connection can do, and where it is written down which server answered. Each is a value
+//! in the request's extensions. And what comes back with a response that may be silent for long.
 
 use super::origin::Body;
+use http::{HeaderMap, StatusCode};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +22,48 @@ pub enum Deadline {
 /// How long the origin may be silent between two reads, where the route says so itself: its `read_timeout`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadTimeout(pub Duration);
+
+/// The client of a request, which the proxy puts there; a fetch of Larder's own has none.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Hears of interim responses; none where the client can't get them (HTTP/1.0, HTTP/2).
+    pub interim: Option<InterimListener>,
+    /// Whether the connection can change protocols: a 101 with the origin's `OnUpgrade` in its extensions then joins both
+    /// ends.
+    pub upgrade: UpgradeAbility,
+}
+
+/// Whether the client asks to change protocols (RFC 9110 section 7.8) on a connection that can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpgradeAbility {
+    /// It does.
+    Able,
+    /// It does not.
+    Unable,
+}
+
+/// Hears of the interim responses (1xx, but 100 and 101) to a request.
+#[derive(Clone)]
+pub struct InterimListener(Arc<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>);
+
+impl InterimListener {
+    /// A listener that calls `heard`, which must not block: it runs in the connection's task.
+    #[must_use]
+    pub fn new(heard: impl Fn(StatusCode, &HeaderMap) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(heard))
+    }
+
+    /// Passes one on.
+    pub fn send(&self, status: StatusCode, headers: &HeaderMap) {
+        (self.0)(status, headers);
+    }
+}
+
+impl fmt::Debug for InterimListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InterimListener(..)")
+    }
+}
 
 /// The origin's part in one request.
 #[derive(Debug, Clone, PartialEq, Eq)]

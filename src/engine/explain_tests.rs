@@ -7,10 +7,10 @@ use crate::engine::refresh::RefreshOptions;
 use crate::engine::shared::Shared;
 use crate::engine::{EngineParts, Handler, RequestContext};
 use crate::entry::Entry;
-use crate::fleet::fetch_leases::{FetchLeases, LeaseLinks};
 use crate::fleet::link::Link;
 use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
+use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
 use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::purge::{Depth, Purge, Source};
@@ -92,7 +92,7 @@ impl Wire for Near {
 struct Instance {
     engine: Arc<Engine>,
     tier: Arc<SimulatedTier>,
-    leases: Arc<FetchLeases>,
+    leases: Arc<RedisLeases>,
 }
 
 impl Instance {
@@ -112,11 +112,11 @@ impl Instance {
         };
         let (writes, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: link(), background: link(), listening: link() };
-        let (leases, leasing) = FetchLeases::new(links, options, 0);
+        let (leases, leasing) = RedisLeases::new(links, options, 0);
         tokio::spawn(writing);
         tokio::spawn(leasing);
         let route = Route::plain(RouteName::new("all"), PathPattern::parse("/**").unwrap());
-        let shared = Shared { tier: tier.clone(), writes, leases: Arc::clone(&leases), answered: Arc::default() };
+        let shared = Shared { tier: tier.clone(), writes, leases: leases.clone(), answered: Arc::default() };
         let engine = Engine::new(EngineParts {
             clock: Arc::new(SystemClock::default()),
             origin: Arc::new(Fresh),

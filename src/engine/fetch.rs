@@ -14,12 +14,12 @@ use super::origin::{Body, OriginError, empty_body};
 use super::requester::Requester;
 use super::shared::FoundShared;
 use super::storing::StoreOutcome;
+use crate::coalesce::fetch_lease::{Claim, FetchLease, WhyAlone};
 use crate::coalesce::flights::{Announcement, Leader};
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
-use crate::fleet::fetch_leases::{Claim, FetchLease, WhyAlone};
 use crate::in_flight::{InFlight, Room};
 use crate::plan::request::CacheableRequest;
 use crate::plan::serving::Usable;

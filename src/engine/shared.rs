@@ -5,10 +5,10 @@ use super::fetch::Wanted;
 use super::flown::Flown;
 use super::requester::Requester;
 use crate::clock::Timestamp;
+use crate::coalesce::fetch_lease::{Claim, FetchLease, FetchLeases};
 use crate::coalesce::flights::{Leader, Progress, UnderWay};
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
-use crate::fleet::fetch_leases::{Claim, FetchLease, FetchLeases};
 use crate::invalidation::{Currency, Standing};
 use crate::key::PrimaryKey;
 use crate::plan::Plan;
@@ -34,7 +34,7 @@ pub struct Shared {
     /// To write by.
     pub writes: Arc<WriteBehind>,
     /// By which the instances agree who fetches for it.
-    pub leases: Arc<FetchLeases>,
+    pub leases: Arc<dyn FetchLeases>,
     /// How many requests it has answered.
     pub answered: Arc<AtomicU64>,
 }
@@ -107,12 +107,8 @@ impl Engine {
             return None;
         }
         let may_share = |stamp| self.may_share(request, &UnderWay { stamp, progress: Progress::Begun, said: None });
-        Some(
-            shared
-                .leases
-                .claim(leader.key(), leader.stamp(), request.at_most(request.route.coalesce_wait), may_share)
-                .await,
-        )
+        let wait = request.at_most(request.route.coalesce_wait);
+        Some(shared.leases.claim(leader.key(), leader.stamp(), wait, &may_share).await)
     }
 
     /// Has an entry written to the shared tier, for as long as it can be of use.

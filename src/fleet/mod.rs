@@ -6,11 +6,13 @@
 pub mod address;
 pub mod breaker;
 mod connection;
-pub mod fetch_leases;
 pub mod guarded_link;
+mod held_lease;
+mod lease_news;
 pub mod link;
 pub mod names;
 pub mod options;
+pub mod redis_leases;
 pub mod redis_link;
 #[cfg(test)]
 pub(crate) mod simulated_redis;

@@ -1,7 +1,7 @@
 //! One line per request, as text or JSON.
 
-use super::client::RequestId;
 use super::observer::{Ending, Finished, Observer};
+use super::request_id::RequestId;
 use crate::clock::{Clock, Timestamp};
 use crate::engine::storing::{StoreOutcome, Storing};
 use http::HeaderValue;

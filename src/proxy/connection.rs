@@ -1,6 +1,5 @@
 //! One connection, from its first byte to its last.
 
-use super::alarm::Alarm;
 use super::conversation::Conversation;
 use super::fast_path::FastPath;
 use super::observer::Closed;
@@ -8,6 +7,7 @@ use super::server::{Server, Shutdown};
 use super::service::{ConnectionContext, answer};
 use super::wire::answering::{PlainHits, Turn};
 use super::wire::{Socket, Wire};
+use crate::alarm::Alarm;
 use crate::engine::Handler;
 use bytes::BytesMut;
 use hyper::server::conn::http1::UpgradeableConnection;

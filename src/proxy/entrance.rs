@@ -1,7 +1,7 @@
 //! What a request is made into at the door, before the handler sees it: what nobody believes is removed, what trusted
 //! proxies tell takes its place, and what only one version of HTTP writes in its own way is written as all others do.
 
-use super::client::RequestId;
+use super::request_id::RequestId;
 use crate::semantics::trust::{Trust, Way, X_REQUEST_ID};
 use http::header::{COOKIE, HOST};
 use http::{HeaderMap, HeaderValue, Request, Uri, Version};

@@ -20,7 +20,7 @@ const BYTES_MAX: usize = 64 * 1024;
 
 /// What became of an interim response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InterimFate {
+pub(super) enum InterimFate {
     /// It will be written before the final response.
     Queued,
     /// It is not one to pass on: 100 is sent when the request's body is first polled, 101 is final.
@@ -31,7 +31,7 @@ pub enum InterimFate {
 
 /// Passes interim responses on to the client of one request.
 #[derive(Debug, Clone)]
-pub struct InterimSender {
+pub(super) struct InterimSender {
     conversation: Arc<Conversation>,
     number: u64,
 }
@@ -44,8 +44,7 @@ impl InterimSender {
 
     /// Passes one interim response on. Does not wait: the final response is held back until this one is written.
     /// Fields that concern one connection only are left out.
-    #[expect(clippy::must_use_candidate, reason = "whoever passes it on has nothing to do about its fate")]
-    pub fn send(&self, status: StatusCode, headers: &HeaderMap) -> InterimFate {
+    pub(super) fn send(&self, status: StatusCode, headers: &HeaderMap) -> InterimFate {
         let passed_on = status.is_informational() && !matches!(status.as_u16(), 100 | 101);
         if !passed_on {
             return InterimFate::NotPassedOn;

@@ -6,22 +6,21 @@
 //! answer into a response, whose body ([`response_body`]) tells the observers ([`observer`]) how it ended. What the
 //! parts of one connection must know of each other stands in its [`conversation`].
 //!
-//! The handler finds a [`client::Client`] in the extensions of its request.
+//! The handler finds a [`crate::engine::exchange::Client`] in the extensions of its request.
 
 pub mod access_log;
-mod alarm;
-pub mod client;
 mod connection;
 mod conversation;
 pub mod entrance;
 mod fast_path;
 mod guard;
-pub mod interim;
+mod interim;
 mod listener;
 pub mod observer;
 mod problem;
 pub mod refusal;
 mod request_body;
+pub mod request_id;
 mod response_body;
 mod server;
 mod service;

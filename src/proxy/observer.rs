@@ -1,9 +1,9 @@
 //! What became of each request, told to whoever logs and counts.
 
-use super::client::RequestId;
 use super::conversation::Conversation;
 use super::fast_path::request_line;
 use super::refusal::Refusal;
+use super::request_id::RequestId;
 use crate::engine::exchange::{ExchangeNote, Exchanged};
 use crate::engine::origin::BodyError;
 use crate::engine::outcome::Decision;

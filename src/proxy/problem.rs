@@ -1,7 +1,7 @@
 //! Errors of Larder's own, as a client sees them: RFC 9457, with Proxy-Status (RFC 9209). Nothing of what lies beneath.
 
-use super::client::RequestId;
 use super::refusal::Refusal;
+use super::request_id::RequestId;
 use crate::engine::Failure;
 use crate::engine::origin::Body;
 use crate::semantics::proxy_status::error_type;

@@ -1,6 +1,5 @@
 //! One request: from hyper to the handler, and its answer back.
 
-use super::client::{Client, UpgradeAbility};
 use super::conversation::Conversation;
 use super::interim::InterimSender;
 use super::observer::{Record, Sender};
@@ -11,6 +10,7 @@ use super::response_body::ResponseBody;
 use super::server::Server;
 use super::stream;
 use super::upgrade::UpgradeRequest;
+use crate::engine::exchange::{Client, InterimListener, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::trust::X_REQUEST_ID;
@@ -87,7 +87,11 @@ pub(super) async fn answer<H: Handler>(
 fn client<H>(context: &ConnectionContext<H>, number: u64, record: &Record, upgrade: Option<&UpgradeRequest>) -> Client {
     let interim = (record.finished.version == Version::HTTP_11).then(|| {
         context.conversation.interims.open(number);
-        InterimSender::new(context.conversation.clone(), number)
+        let sender = InterimSender::new(context.conversation.clone(), number);
+        // What becomes of it is the sender's to decide; whoever passes it on need not know.
+        InterimListener::new(move |status, headers| {
+            sender.send(status, headers);
+        })
     });
     Client { interim, upgrade: upgrade.map_or(UpgradeAbility::Unable, |_| UpgradeAbility::Able) }
 }

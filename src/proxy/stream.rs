@@ -5,7 +5,7 @@
 //! client that is waited for, and the future is dropped once that has lasted for `timeouts.stall`, or earlier where what
 //! bodies under way hold has no room and this client is the one that has stalled longest.
 
-use super::alarm::Alarm;
+use crate::alarm::Alarm;
 use crate::in_flight::{InFlight, STALL_NOTED_AFTER, Stall};
 use futures_util::task::AtomicWaker;
 use std::future::poll_fn;

@@ -11,13 +11,13 @@ pub(super) mod answering;
 mod reading;
 mod written;
 
-use super::alarm::Alarm;
 use super::conversation::Conversation;
 use super::fast_path::{FastPath, Outgoing};
 use super::guard::Guard;
 use super::guard::head::HeadLimits;
 use super::observer::Ending;
 use super::refusal::Refusal;
+use crate::alarm::Alarm;
 use crate::engine::Handler;
 use bytes::{Bytes, BytesMut};
 use hyper::rt::Write;

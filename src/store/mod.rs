@@ -3,7 +3,6 @@
 pub mod codec;
 pub mod key_memory;
 pub mod memory;
-mod memory_as_tier;
 pub mod redis;
 pub mod tier;
 #[cfg(test)]

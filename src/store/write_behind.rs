@@ -6,8 +6,8 @@
 
 use super::memory::Admission;
 use super::tier::Tier;
+use crate::coalesce::fetch_lease::FetchLease;
 use crate::entry::Entry;
-use crate::fleet::fetch_leases::FetchLease;
 use crate::key::PrimaryKey;
 use std::collections::VecDeque;
 use std::fmt;

@@ -31,7 +31,6 @@ mod terms;
 mod tries;
 mod upload;
 
-pub use client_side::InterimListener;
 pub use options::{EjectOptions, RetryOptions, UpstreamOptions, UpstreamOptionsError};
 
 use crate::engine::origin::{Body, Origin, OriginError};

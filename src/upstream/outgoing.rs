@@ -1,9 +1,10 @@
 //! From the engine's request to what is sent.
 
-use super::client_side::{ClientSide, InterimListener};
+use super::client_side::protocols;
 use super::replay::{KEPT_BYTES_MAX, Replay};
 use super::request_body::{Content, RequestBody};
 use super::upload::{Gate, Interims, Upload};
+use crate::engine::exchange::{Client, InterimListener};
 use crate::engine::origin::Body;
 use crate::semantics::forwarding::{allow_upgrade, set_for_next_hop};
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
@@ -87,8 +88,10 @@ pub(super) struct Outgoing {
 impl Outgoing {
     pub(super) fn new(request: Request<Body>) -> Self {
         let (mut head, body) = request.into_parts();
-        let client = ClientSide::take(&mut head.extensions);
-        let (protocols, interim) = (client.protocols(&head.headers), client.interim());
+        // What else is in there concerns the client's connection and is let go.
+        let client: Option<Client> = std::mem::take(&mut head.extensions).remove();
+        let protocols = protocols(client.as_ref(), &head.headers);
+        let interim = client.and_then(|client| client.interim);
         let upgrade = if protocols.is_some() { Upgrade::Asked } else { Upgrade::NotAsked };
         let empty = body.is_end_stream();
         let expects = !empty && expects_continue(&head.headers);
@@ -189,7 +192,7 @@ fn listen(request: &mut Request<RequestBody>, interim: Option<InterimListener>, 
         if response.status() == StatusCode::CONTINUE {
             upload.open();
         } else if let Some(listener) = &interim {
-            listener.heard(response.status(), response.headers());
+            listener.send(response.status(), response.headers());
         }
     });
 }

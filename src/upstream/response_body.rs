@@ -3,6 +3,7 @@
 use super::connections::Connection;
 use super::server::Server;
 use super::upload::Upload;
+use crate::alarm::Alarm;
 use crate::engine::exchange::Quiet;
 use crate::engine::origin::BodyError;
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 /// Why a response's body ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +68,7 @@ pub(super) struct ResponseBody {
     read_timeout: Duration,
     /// Since when somebody has been waiting for the next frame. Time in which nobody asks does not count.
     waiting_since: Option<Instant>,
-    /// Goes off at some time after that; made once it is needed, and set anew only when it goes off.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
     /// A stream of events, which may be let be silent.
     quiet: Option<Quiet>,
     failed: bool,
@@ -82,8 +82,16 @@ impl ResponseBody {
         read_timeout: Duration,
         quiet: Option<Quiet>,
     ) -> Self {
-        let mut response =
-            Self { body, loan, upload, read_timeout, waiting_since: None, alarm: None, quiet, failed: false };
+        let mut response = Self {
+            body,
+            loan,
+            upload,
+            read_timeout,
+            waiting_since: None,
+            alarm: Alarm::default(),
+            quiet,
+            failed: false,
+        };
         if response.body.is_end_stream() {
             response.finish();
         }
@@ -114,18 +122,10 @@ impl ResponseBody {
     /// Ready when nothing has come for too long.
     fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let deadline = since + self.read_timeout;
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        while alarm.as_mut().poll(context).is_ready() {
-            if self.quiet.as_ref().is_some_and(Quiet::is_allowed) {
-                return Poll::Pending;
-            }
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            alarm.as_mut().reset(deadline);
+        match self.alarm.poll(context, since + self.read_timeout) {
+            Poll::Ready(()) if self.quiet.as_ref().is_some_and(Quiet::is_allowed) => Poll::Pending,
+            rung => rung,
         }
-        Poll::Pending
     }
 }
 

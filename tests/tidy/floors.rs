@@ -4,7 +4,8 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 24] = [
+const FLOORS: [(&str, u8); 25] = [
+    ("alarm", 0),
     ("clock", 0),
     ("deliberate_fault", 0),
     ("histogram", 0),

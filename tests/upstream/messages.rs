@@ -5,8 +5,7 @@ use http::{HeaderMap, Method, Request, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use larder::proxy::client::{Client, UpgradeAbility};
-use larder::upstream::InterimListener;
+use larder::engine::exchange::{Client, InterimListener, UpgradeAbility};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -247,10 +246,11 @@ async fn interim_responses_reach_the_listener_before_the_final_one() {
     let pool = pool(&[origin.url()]);
     let heard: Arc<Mutex<Vec<(StatusCode, HeaderMap)>>> = Arc::default();
     let mut request = get();
-    request.extensions_mut().insert(InterimListener::new({
+    let listener = InterimListener::new({
         let heard = Arc::clone(&heard);
         move |status, headers| heard.lock().unwrap().push((status, headers.clone()))
-    }));
+    });
+    request.extensions_mut().insert(Client { interim: Some(listener), upgrade: UpgradeAbility::Unable });
     let script = async {
         let mut peer = origin.accept().await;
         peer.head().await;

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use larder::proxy::client::Client;
+use larder::engine::exchange::Client;
 use larder::proxy::observer::Ending;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;

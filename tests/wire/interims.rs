@@ -3,13 +3,12 @@
 use crate::support::{TestServer, answer, collect, full, tell_target};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use larder::engine::Answer;
+use larder::engine::exchange::{Client, InterimListener};
 use larder::engine::origin::Body;
-use larder::proxy::client::Client;
-use larder::proxy::interim::InterimSender;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-fn sender(request: &Request<Body>) -> Option<InterimSender> {
+fn sender(request: &Request<Body>) -> Option<InterimListener> {
     request.extensions().get::<Client>().unwrap().interim.clone()
 }
 

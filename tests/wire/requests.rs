@@ -3,8 +3,8 @@
 use crate::support::{TestServer, answer, collect, decision, failure, full, tell_target};
 use http::{Response, StatusCode};
 use larder::engine::Answer;
+use larder::engine::exchange::Client;
 use larder::engine::outcome::Outcome;
-use larder::proxy::client::Client;
 use larder::proxy::observer::Ending;
 use larder::semantics::reason::Reason;
 

@@ -2,7 +2,7 @@
 
 use crate::engine::outcome::Decision;
 use crate::engine::ready::ReadyHit;
-use crate::proxy::client::RequestId;
+use crate::proxy::request_id::RequestId;
 use bytes::{Buf, Bytes};
 use http::StatusCode;
 use std::cell::Cell;

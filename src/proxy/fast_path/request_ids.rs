@@ -1,7 +1,7 @@
 //! The ids of plain hits: numbered from a random start, since drawing each anew would cost a hit more than all the rest
 //! of its head.
 
-use crate::proxy::client::RequestId;
+use crate::proxy::request_id::RequestId;
 use http::HeaderValue;
 
 /// The ids of one connection's plain hits.

@@ -1,7 +1,7 @@
 //! What of the answers has gone to the socket, and whether the client still takes any of it.
 
+use crate::alarm::Alarm;
 use crate::in_flight::{CutOff, InFlight, STALL_NOTED_AFTER, Stall};
-use crate::proxy::alarm::Alarm;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};

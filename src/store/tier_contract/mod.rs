@@ -4,6 +4,7 @@
 //! line in `promises!` and a [`Subject`].
 
 mod entries;
+mod memory;
 mod promises;
 mod subjects;
 

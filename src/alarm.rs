@@ -7,13 +7,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// One timer that serves one deadline after another. Deadlines that move later, as they do with each request, leave
 /// the timer where it is: it rings early, and whoever asks again then moves it.
 #[derive(Debug, Default)]
-pub(super) struct Alarm {
+pub(crate) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Alarm {
     /// Ready once `deadline` has passed; otherwise the task is woken no later than then, and must ask again.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);

@@ -1,30 +1,7 @@
-//! What is known of a request's client: one value in the request's extensions, for the upstream client and the engine.
+//! What names a request, in the log, to the origin and in the answer.
 
-use super::interim::InterimSender;
 use http::HeaderValue;
 use std::fmt;
-
-/// The client of one request, in the extensions of the request that the handler gets.
-///
-/// Whoever forwards the request passes interim responses on through `interim`, and asks the origin to change protocols
-/// where `upgrade` says that the client's connection can.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// Passes interim responses on; none where the client can't get them (HTTP/1.0, HTTP/2).
-    pub interim: Option<InterimSender>,
-    /// Whether the connection can change protocols: a 101 with the origin's `hyper::upgrade::OnUpgrade` in its extensions
-    /// then joins both ends.
-    pub upgrade: UpgradeAbility,
-}
-
-/// Whether the client asks to change protocols (RFC 9110 section 7.8) on a connection that can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpgradeAbility {
-    /// It does.
-    Able,
-    /// It does not.
-    Unable,
-}
 
 /// What names one request in the log, to the origin and in the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

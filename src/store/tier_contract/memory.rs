@@ -1,13 +1,13 @@
-//! The memory tier as any tier.
+//! The memory tier as any tier, so that it is held to the same promises.
 //!
-//! The engine calls the memory tier's own methods, which wait for nothing; whoever takes any [`Tier`] calls these. Time
+//! The engine calls the memory tier's own methods, which wait for nothing. Time
 //! plays no part in this tier: an entry stays until it is replaced, dropped or evicted, however long it is of use. No
 //! reader is misled by that, since each computes an entry's age and lifetime anew.
 
-use super::memory::{Admission, MemoryTier};
-use super::tier::{Lookup, Tier};
 use crate::entry::Entry;
 use crate::key::PrimaryKey;
+use crate::store::memory::{Admission, MemoryTier};
+use crate::store::tier::{Lookup, Tier};
 use std::sync::Arc;
 use std::time::Duration;
 
