@@ -10,89 +10,29 @@
 //! under one short mutex, never held across an await. Wakers are taken out under the lock and woken after it. Pieces
 //! are shared, not copied, but for runs of tiny ones, which are joined lest their bookkeeping outgrow them.
 
+mod outcome;
 mod reader;
+mod shared;
 mod state;
 
+pub use outcome::{AllReadersGone, CompleteBody, Incomplete, LengthDiffers, Retention, SharedBodyOptions, Truncated};
 pub use reader::SharedBodyReader;
 
-use crate::in_flight::{Behind, HeldBody, InFlight, Room as Space};
+use crate::in_flight::{HeldBody, InFlight, Room as Space};
 use bytes::Bytes;
 use http::HeaderMap;
+use shared::Shared;
 use state::{End, Room, State};
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// How long a reader may take nothing while the writer waits for it and others wait for the writer.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Why a body ended before its end. Reaches every reader, so that each client sees a truncated message.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the body was cut short")]
-pub struct Truncated {
-    /// What cut it.
-    #[source]
-    pub cause: Option<Arc<dyn Error + Send + Sync>>,
-}
-
-/// The body ended, but not where its announced length said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{arrived} bytes arrived where {announced} were announced")]
-pub struct LengthDiffers {
-    /// The announced length, in bytes.
-    pub announced: u64,
-    /// What arrived, in bytes.
-    pub arrived: u64,
-}
-
-/// Nobody reads the body any more, and it is too large to be stored: there is no use in going on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("all readers of the body are gone")]
-pub struct AllReadersGone;
-
-/// Why there is no complete body.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Incomplete {
-    /// It was cut short.
-    #[error(transparent)]
-    Truncated(Truncated),
-    /// Its beginning is not held any more: it grew past the retained size, or there was no room for it.
-    #[error("the beginning of the body is not held any more")]
-    NotRetained,
-}
-
-/// A complete body.
-#[derive(Debug, Clone)]
-pub struct CompleteBody {
-    /// The bytes, in the pieces in which they came.
-    pub pieces: Vec<Bytes>,
-    /// Trailers, if any.
-    pub trailers: Option<HeaderMap>,
-}
-
-/// Whether the whole body is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retention {
-    /// All that arrived is held.
-    Retained,
-    /// The body grew past the retained size.
-    Overrun,
-    /// Bodies under way held too much in all.
-    NoRoom,
-    /// Nobody is left who could give it to another reader.
-    Closed,
-}
-
-/// What a shared body is told at its beginning.
-#[derive(Debug, Clone, Copy)]
-pub struct SharedBodyOptions {
-    /// The largest body that is held whole, in bytes.
-    pub retained_bytes_max: u64,
-}
 
 /// The growing body; clone it to read it elsewhere. Once the last clone is dropped there are no new readers, and what
 /// those there are have passed is dropped too.
@@ -116,39 +56,6 @@ pub struct SharedBodyWriter {
     shared: Arc<Shared>,
     // Kept between pushes to spare an allocation each.
     woken: Vec<Waker>,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    // Told when the body has ended or is no longer retained.
-    settled: Notify,
-    in_flight: Arc<InFlight>,
-    /// Its number among the bodies in flight.
-    number: u64,
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No step of the state's leaves it half done, so a panic elsewhere doesn't spoil it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl HeldBody for Shared {
-    fn behind(&self) -> Vec<Behind> {
-        self.state().behind()
-    }
-
-    fn cut_off(&self, reader: usize) {
-        let woken = self.state().cut_off(reader);
-        woken.into_iter().flatten().for_each(Waker::wake);
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.in_flight.forget(self.number);
-    }
 }
 
 impl SharedBody {

@@ -11,7 +11,7 @@ use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
 use crate::proxy::entrance::Entrance;
 use crate::store::memory::{IN_FLIGHT_SHARE, MemoryOptions};
-use http::Uri;
+use crate::upstream::ServerUrl;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -160,7 +160,7 @@ impl Resolver<'_> {
     }
 
     /// Two listeners can't have one address, and a proxy that asks itself answers nothing.
-    fn distinct_addresses(&mut self, http: SocketAddr, admin: SocketAddr, servers: &[Uri], upstream: &Place) {
+    fn distinct_addresses(&mut self, http: SocketAddr, admin: SocketAddr, servers: &[ServerUrl], upstream: &Place) {
         let meets = |one: SocketAddr, other: SocketAddr| {
             let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
             one.port() != 0 && one.port() == other.port() && (is_any || one.ip() == other.ip())
@@ -174,16 +174,15 @@ impl Resolver<'_> {
             );
         }
         for server in servers {
-            let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
+            let host = server.host();
             let ip = if host.eq_ignore_ascii_case("localhost") {
                 Some(http.ip()).filter(|ip| ip.is_loopback() || ip.is_unspecified())
             } else {
                 host.parse().ok()
             };
-            let port = server.port_u16().unwrap_or(80);
             let is_here = |ip: IpAddr| {
                 (ip.is_loopback() || ip == http.ip())
-                    && [http, admin].iter().any(|own| meets(*own, SocketAddr::new(ip, port)))
+                    && [http, admin].iter().any(|own| meets(*own, SocketAddr::new(ip, server.port())))
             };
             if ip.is_some_and(is_here) {
                 let hint = "name the address of the API that stands behind Larder";

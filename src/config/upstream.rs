@@ -5,8 +5,7 @@ use super::proxy_file::{RawEject, RawLimits, RawRetries, RawUpstream, table};
 use super::resolve::Resolver;
 use super::table::Placed;
 use super::values::Texts;
-use crate::upstream::{EjectOptions, RetryOptions, UpstreamOptions};
-use http::Uri;
+use crate::upstream::{EjectOptions, RetryOptions, ServerUrl, UpstreamOptions};
 
 impl Resolver<'_> {
     pub(super) fn upstream(&mut self, raw: RawUpstream, limits: &RawLimits, place: &Place) -> Option<UpstreamOptions> {
@@ -50,7 +49,7 @@ impl Resolver<'_> {
         u32::try_from(self.number(written, default, least..=1000)).unwrap_or(u32::MAX)
     }
 
-    fn servers(&mut self, raw: Option<Placed<Texts>>, upstream: &Place) -> Option<Vec<Uri>> {
+    fn servers(&mut self, raw: Option<Placed<Texts>>, upstream: &Place) -> Option<Vec<ServerUrl>> {
         const HINT: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
         let Some(raw) = raw else {
             if !self.problems.has_errors_within(upstream) {
@@ -61,40 +60,19 @@ impl Resolver<'_> {
         if raw.value.is_empty() && !self.problems.has_errors_within(&raw.place) {
             self.problems.error(&raw.place, "`servers` names no server", Some(HINT));
         }
-        let mut servers: Vec<Uri> = Vec::new();
+        let mut servers: Vec<ServerUrl> = Vec::new();
         for written in raw.value {
-            match server(&written.value) {
-                Ok(uri) if servers.contains(&uri) => {
-                    self.problems.error(&written.place, format!("`{uri}` is there twice"), None::<String>);
+            match written.value.parse::<ServerUrl>() {
+                Ok(url) if servers.contains(&url) => {
+                    self.problems.error(&written.place, format!("`{url}` is there twice"), None::<String>);
                 }
-                Ok(uri) => servers.push(uri),
-                Err(hint) => {
+                Ok(url) => servers.push(url),
+                Err(error) => {
                     let message = format!("`{}` is no address of an upstream server", written.value);
-                    self.problems.error(&written.place, message, Some(hint));
+                    self.problems.error(&written.place, message, Some(error.to_string()));
                 }
             }
         }
         Some(servers)
-    }
-}
-
-/// Parses the address of an upstream server, or says how it should look.
-fn server(text: &str) -> Result<Uri, String> {
-    const FORM: &str = "write \"http://host:port\"";
-    let uri: Uri = text.parse().map_err(|_| FORM.to_owned())?;
-    match (uri.scheme_str(), uri.authority()) {
-        (Some("http"), Some(authority)) if authority.as_str().contains('@') || authority.host().is_empty() => {
-            Err(FORM.to_owned())
-        }
-        (Some("http"), Some(_)) if uri.path() != "/" || uri.query().is_some() => {
-            Err(format!("{FORM}, without a path: requests keep their own"))
-        }
-        // What is there besides the host must be a port; the crate's parser takes more.
-        (Some("http"), Some(authority)) if authority.as_str() != authority.host() && authority.port_u16().is_none() => {
-            Err(FORM.to_owned())
-        }
-        (Some("http"), Some(_)) => Ok(uri),
-        (Some("https"), _) => Err(format!("only plain HTTP is spoken to the upstream: {FORM}")),
-        _ => Err(FORM.to_owned()),
     }
 }

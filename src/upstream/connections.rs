@@ -1,23 +1,18 @@
-//! The connections of one server: those that wait to be used, and what each of them is known by.
+//! The connections of one endpoint: those that wait to be used, and what each of them is known by.
 
 use super::keeping::{Keeping, Trust};
 use super::outgoing::Need;
-use super::request_body::RequestBody;
-use super::socket::{Glance, Sight};
-use hyper::client::conn::http1::SendRequest;
+use super::session::Session;
+use super::socket::Sight;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Hands requests to one connection.
-pub(super) type Sender = SendRequest<RequestBody>;
-
 /// One connection. Dropped, it closes.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) sender: Sender,
-    glance: Glance,
+    pub(super) session: Session,
     pub(super) usage: Usage,
     /// How long it may wait, where the server has said so.
     kept_for: Option<Duration>,
@@ -32,8 +27,8 @@ pub(super) enum Usage {
 }
 
 impl Connection {
-    pub(super) const fn new(sender: Sender, glance: Glance) -> Self {
-        Self { sender, glance, usage: Usage::New, kept_for: None }
+    pub(super) const fn new(session: Session) -> Self {
+        Self { session, usage: Usage::New, kept_for: None }
     }
 
     /// The server says how long it keeps it.
@@ -85,7 +80,7 @@ impl Connections {
         let found = loop {
             let Some(mut last) = unused.pop_back() else { break None };
             let waited = now.saturating_duration_since(last.since);
-            if !last.connection.sender.is_ready() || self.is_expired(&last, now) {
+            if !last.connection.session.is_ready() || self.is_expired(&last, now) {
                 closed.push(last);
                 continue;
             }
@@ -95,7 +90,7 @@ impl Connections {
                     unused.push_back(last);
                     break None;
                 }
-                if last.connection.glance.look() == Sight::Spent {
+                if last.connection.session.look() == Sight::Spent {
                     self.keeping.closed(waited, now);
                     closed.push(last);
                     continue;
@@ -112,7 +107,7 @@ impl Connections {
 
     /// Keeps a connection that is ready for another request.
     pub(super) fn keep(&self, connection: Connection) {
-        if self.idle_max == 0 || connection.sender.is_closed() {
+        if self.idle_max == 0 || connection.session.is_closed() {
             return;
         }
         let mut unused = self.unused();
@@ -126,7 +121,7 @@ impl Connections {
     pub(super) fn drop_expired(&self) {
         let now = Instant::now();
         let mut unused = self.unused();
-        let open = unused.iter().filter(|unused| !unused.connection.sender.is_closed());
+        let open = unused.iter().filter(|unused| !unused.connection.session.is_closed());
         if let Some(longest) = open.map(|unused| now.saturating_duration_since(unused.since)).max() {
             self.keeping.kept(longest);
         }
@@ -142,7 +137,7 @@ impl Connections {
         let now = Instant::now();
         let mut unused = self.unused();
         unused.retain(|unused| {
-            let is_closed = unused.connection.sender.is_closed();
+            let is_closed = unused.connection.session.is_closed();
             if is_closed {
                 self.keeping.closed(now.saturating_duration_since(unused.since), now);
             }

@@ -49,6 +49,8 @@ pub(super) enum ConnectError {
         #[source]
         cause: io::Error,
     },
+    #[error("no address of {authority} is known")]
+    Unknown { authority: Arc<str> },
     #[error("the connection to {authority} broke at once")]
     Broken {
         authority: Arc<str>,

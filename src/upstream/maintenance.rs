@@ -1,8 +1,8 @@
-//! What is done without a request: connections that have waited too long are closed, and a server that has been taken
-//! out is probed by opening a connection once its time is over, before a request tries it.
+//! What is done without a request: connections that have waited too long are closed, names are looked up again, and an
+//! endpoint that has been taken out is probed by opening a connection once its time is over, before a request tries it.
 
-use super::Shared;
 use super::health::Reach;
+use super::pool::Pool;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,24 +11,28 @@ use std::time::Duration;
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Starts the task on the runtime of the first request. It ends when the pool is dropped.
-pub(super) fn begin(shared: &Arc<Shared>) {
-    if !shared.maintained.load(Ordering::Relaxed) && !shared.maintained.swap(true, Ordering::Relaxed) {
-        let interval = INTERVAL.min(shared.options.idle_timeout).min(shared.options.eject.pause / 4);
+pub(super) fn begin(pool: &Arc<Pool>) {
+    if !pool.maintained.load(Ordering::Relaxed) && !pool.maintained.swap(true, Ordering::Relaxed) {
+        let interval = INTERVAL.min(pool.options.idle_timeout).min(pool.options.eject.pause / 4);
         let interval = interval.max(Duration::from_millis(50));
-        tokio::spawn(maintain(Arc::downgrade(shared), interval));
+        tokio::spawn(maintain(Arc::downgrade(pool), interval));
     }
 }
 
-async fn maintain(shared: Weak<Shared>, interval: Duration) {
+async fn maintain(pool: Weak<Pool>, interval: Duration) {
     loop {
         tokio::time::sleep(interval).await;
-        let Some(shared) = shared.upgrade() else { return };
-        for (index, server) in shared.servers.iter().enumerate() {
-            server.connections.drop_expired();
-            if shared.roster.wants_probe(index) {
-                let reach = if server.probe().await.is_ok() { Reach::Reached } else { Reach::Unknown };
-                shared.roster.probed(index, reach);
+        let Some(pool) = pool.upgrade() else { return };
+        for endpoint in pool.balance.endpoints() {
+            endpoint.connections.drop_expired();
+            if endpoint.member.wants_probe() {
+                let reach = if endpoint.probe().await.is_ok() { Reach::Reached } else { Reach::Unknown };
+                endpoint.member.probed(reach);
             }
         }
+        if pool.servers.iter().any(|server| server.is_lost()) {
+            pool.balance.doubt();
+        }
+        pool.balance.look_up_if_due().await;
     }
 }

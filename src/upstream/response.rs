@@ -1,12 +1,12 @@
 //! From what hyper read to what the engine gets.
 
-use super::connections::Connection;
+use super::connections::{Connection, Connections};
 use super::failure::{Failed, UnaskedUpgrade};
 use super::framing::{self, Framing};
 use super::keeping;
 use super::outgoing::{Exchange, Upgrade};
 use super::response_body::{After, Loan, ResponseBody};
-use super::server::Server;
+use super::roster::Member;
 use super::terms::Terms;
 use crate::engine::exchange::Quiet;
 use crate::engine::origin::Body;
@@ -23,7 +23,8 @@ use std::sync::Arc;
 pub(super) fn accept(
     response: http::Response<Incoming>,
     mut connection: Connection,
-    server: &Arc<Server>,
+    connections: &Arc<Connections>,
+    member: &Arc<Member>,
     exchange: Exchange,
     terms: &Terms,
 ) -> Result<http::Response<Body>, Failed> {
@@ -38,14 +39,15 @@ pub(super) fn accept(
     }
     if let Some(kept_for) = keeping::said(&head.headers) {
         connection.keep_for(kept_for);
-        server.connections.keeping.carried(kept_for);
+        connections.keeping.carried(kept_for);
     }
     clean(&mut head.headers, switches);
     // The client's connection has its own version; an HTTP/1.0 origin must not make a client's connection close.
     head.version = Version::HTTP_11;
     // After a switch the connection is not ours to use again; hyper hands it over through the extensions.
     let after = if framing == Framing::Sound { After::Kept } else { After::Closed };
-    let loan = (!switches).then(|| Loan { connection, server: Arc::clone(server), after });
+    let (connections, member) = (Arc::clone(connections), Arc::clone(member));
+    let loan = (!switches).then_some(Loan { connection, connections, member, after });
     let quiet = is_event_stream(&head.headers).then(Quiet::default);
     if let Some(quiet) = &quiet {
         head.extensions.insert(quiet.clone());

@@ -1,7 +1,7 @@
 //! A response's body on its way from the origin. Once it has ended, its connection can be used again.
 
-use super::connections::Connection;
-use super::server::Server;
+use super::connections::{Connection, Connections};
+use super::roster::Member;
 use super::upload::Upload;
 use crate::alarm::Alarm;
 use crate::engine::exchange::Quiet;
@@ -30,7 +30,9 @@ pub enum ResponseBodyError {
 /// What a body gives back when it ends.
 pub(super) struct Loan {
     pub(super) connection: Connection,
-    pub(super) server: Arc<Server>,
+    /// Those that it came from.
+    pub(super) connections: Arc<Connections>,
+    pub(super) member: Arc<Member>,
     pub(super) after: After,
 }
 
@@ -44,16 +46,16 @@ pub(super) enum After {
 impl Loan {
     /// Gives the connection back as soon as it is ready for another request, which may be after the request's body.
     fn give_back(self) {
-        let Self { mut connection, server, after } = self;
+        let Self { mut connection, connections, after, .. } = self;
         if after == After::Closed {
             return;
         }
-        if connection.sender.is_ready() {
-            server.connections.keep(connection);
+        if connection.session.is_ready() {
+            connections.keep(connection);
         } else if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                if connection.sender.ready().await.is_ok() {
-                    server.connections.keep(connection);
+                if connection.session.ready().await.is_ok() {
+                    connections.keep(connection);
                 }
             });
         }
@@ -114,7 +116,7 @@ impl ResponseBody {
         if let Some(loan) = self.loan.take()
             && self.upload.is_none()
         {
-            loan.server.broke_off();
+            loan.member.failed("it broke an answer off");
         }
         Box::new(error)
     }

@@ -1,25 +1,33 @@
-//! Which of the servers are asked: who is taken out and comes back, never the last one.
+//! Which of a pool's endpoints are asked: who is taken out and comes back, never the last one.
 
 use super::health::{Health, Reach, Recovery, ServerState, Verdict};
 use super::options::EjectOptions;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// The health of all servers of a pool.
+/// All endpoints of a pool.
 #[derive(Debug)]
 pub(super) struct Roster {
     began: Instant,
-    members: Vec<(Arc<str>, Health)>,
-    pause: Duration,
-    /// Held while a server is taken out, so that no two take each other for the one that stays.
-    taking_out: Mutex<()>,
+    options: EjectOptions,
+    /// Locked while one is taken out, so that no two take each other for the one that stays.
+    members: Mutex<Vec<Weak<Member>>>,
+}
+
+/// One of them. Once it is dropped, it is none.
+#[derive(Debug)]
+pub(super) struct Member {
+    roster: Arc<Roster>,
+    /// The server as it is configured, for the log.
+    server: Arc<str>,
+    address: SocketAddr,
+    health: Health,
 }
 
 impl Roster {
-    /// All of these are in.
-    pub(super) fn new(names: impl Iterator<Item = Arc<str>>, options: EjectOptions) -> Self {
-        let members = names.map(|name| (name, Health::new(options))).collect();
-        Self { began: Instant::now(), members, pause: options.pause, taking_out: Mutex::new(()) }
+    pub(super) fn new(options: EjectOptions) -> Arc<Self> {
+        Arc::new(Self { began: Instant::now(), options, members: Mutex::default() })
     }
 
     /// The time since the pool began.
@@ -27,44 +35,56 @@ impl Roster {
         self.began.elapsed()
     }
 
-    pub(super) fn state(&self, index: usize) -> ServerState {
-        self.members[index].1.state()
+    /// A member that is in.
+    pub(super) fn join(self: &Arc<Self>, server: &Arc<str>, address: SocketAddr) -> Arc<Member> {
+        let (roster, server, health) = (Arc::clone(self), Arc::clone(server), Health::new(self.options));
+        let member = Arc::new(Member { roster, server, address, health });
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.retain(|member| member.strong_count() > 0);
+        members.push(Arc::downgrade(&member));
+        member
+    }
+}
+
+impl Member {
+    pub(super) fn state(&self) -> ServerState {
+        self.health.state()
     }
 
     /// Whether a request may be sent there now, see [`Health::admits`].
-    pub(super) fn admits(&self, index: usize) -> bool {
-        self.members[index].1.admits(self.now())
+    pub(super) fn admits(&self) -> bool {
+        self.health.admits(self.roster.now())
     }
 
     /// See [`Health::wants_probe`].
-    pub(super) fn wants_probe(&self, index: usize) -> bool {
-        self.members[index].1.wants_probe(self.now())
+    pub(super) fn wants_probe(&self) -> bool {
+        self.health.wants_probe(self.roster.now())
     }
 
     /// See [`Health::probed`].
-    pub(super) fn probed(&self, index: usize, reach: Reach) {
-        self.members[index].1.probed(self.now(), reach);
+    pub(super) fn probed(&self, reach: Reach) {
+        self.health.probed(self.roster.now(), reach);
     }
 
-    /// A server answered what was asked at `asked`.
-    pub(super) fn answered(&self, index: usize, asked: Duration) {
-        let (server, health) = &self.members[index];
-        if health.answered(self.now(), asked) == Recovery::Back {
-            tracing::info!(%server, "an upstream server answers again and is back");
+    /// It answered what was asked at `asked`.
+    pub(super) fn answered(&self, asked: Duration) {
+        if self.health.answered(self.roster.now(), asked) == Recovery::Back {
+            tracing::info!(server = %self.server, address = %self.address, "an upstream server answers again and is back");
         }
     }
 
-    /// A server failed a request, in a way that is its own.
-    pub(super) fn failed(&self, index: usize, why: &'static str) {
-        let (server, health) = &self.members[index];
-        if health.failed(self.now()) == Verdict::Kept {
+    /// It failed a request, in a way that is its own.
+    pub(super) fn failed(&self, why: &'static str) {
+        let now = self.roster.now();
+        if self.health.failed(now) == Verdict::Kept {
             return;
         }
-        let _one_at_a_time = self.taking_out.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_other = self.members.iter().enumerate().any(|(other, (_, health))| other != index && !health.is_out());
-        if has_other && !health.is_out() {
-            health.take_out(self.now());
-            tracing::warn!(%server, why, pause = ?self.pause, "an upstream server keeps failing and is taken out");
+        let members = self.roster.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others = members.iter().filter_map(Weak::upgrade).filter(|other| !std::ptr::eq(&**other, self));
+        if others.any(|other| !other.health.is_out()) && !self.health.is_out() {
+            self.health.take_out(now);
+            let (server, address, pause) = (&self.server, self.address, self.roster.options.pause);
+            tracing::warn!(%server, %address, why, ?pause, "an upstream server keeps failing and is taken out");
         }
     }
 }
@@ -76,14 +96,17 @@ mod tests {
     #[test]
     fn the_last_server_stays_in_whatever_it_does() {
         let options = EjectOptions { failures: 2, within: Duration::from_mins(1), pause: Duration::from_mins(1) };
-        let roster = Roster::new(["a", "b"].into_iter().map(Arc::from), options);
+        let roster = Roster::new(options);
+        let join = |name: &str| roster.join(&name.into(), "127.0.0.1:80".parse().unwrap());
+        let (a, b, gone) = (join("a"), join("b"), join("gone"));
+        drop(gone);
         for _ in 0..5 {
-            roster.failed(0, "status");
-            roster.failed(1, "status");
+            a.failed("status");
+            b.failed("status");
         }
-        assert_eq!((roster.admits(0), roster.admits(1)), (false, true));
-        assert_eq!((roster.state(0), roster.state(1)), (ServerState::Down, ServerState::Down));
-        roster.answered(1, roster.now());
-        assert_eq!(roster.state(1), ServerState::Up);
+        assert_eq!((a.admits(), b.admits()), (false, true));
+        assert_eq!((a.state(), b.state()), (ServerState::Down, ServerState::Down));
+        b.answered(roster.now());
+        assert_eq!(b.state(), ServerState::Up);
     }
 }

@@ -92,16 +92,27 @@ impl Counters {
         }
     }
 
-    pub(super) fn retries(&self) -> [(Reason, u64); RETRY_CAUSES.len()] {
+    fn retries(&self) -> [(Reason, u64); RETRY_CAUSES.len()] {
         std::array::from_fn(|i| (RETRY_CAUSES[i], self.retries[i].load(Ordering::Relaxed)))
     }
 
-    pub(super) fn results(&self) -> [(FetchResult, u64); FetchResult::ALL.len()] {
-        std::array::from_fn(|i| (FetchResult::ALL[i], self.results[i].load(Ordering::Relaxed)))
+    /// All of them, with what is known of the server otherwise.
+    pub(super) fn read(&self, server: &str, connections_idle: usize, state: ServerState) -> ServerStats {
+        ServerStats {
+            server: server.to_owned(),
+            results: self.results(),
+            retries: self.retries(),
+            durations: self.durations.read(),
+            connections_reused: self.reused.load(Ordering::Relaxed),
+            connections_opened: self.opened.load(Ordering::Relaxed),
+            connections_active: self.open.load(Ordering::Relaxed).saturating_sub(connections_idle),
+            connections_idle,
+            state,
+        }
     }
 
-    pub(super) fn durations(&self) -> DurationCounts {
-        self.durations.read()
+    fn results(&self) -> [(FetchResult, u64); FetchResult::ALL.len()] {
+        std::array::from_fn(|i| (FetchResult::ALL[i], self.results[i].load(Ordering::Relaxed)))
     }
 }
 
@@ -118,7 +129,7 @@ mod tests {
         let results = counters.results();
         assert_eq!(results[0], (FetchResult::Answered, 2));
         assert_eq!(results[2], (FetchResult::Failed(Reason::UpstreamTimeout), 1));
-        assert_eq!(counters.durations().count(), 3);
-        assert_eq!(counters.durations().sum_nanos, 30_002_001_000);
+        assert_eq!(counters.durations.read().count(), 3);
+        assert_eq!(counters.durations.read().sum_nanos, 30_002_001_000);
     }
 }

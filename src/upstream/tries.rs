@@ -1,14 +1,16 @@
-//! One request's tries: which server is asked, and what is tried again (RFC 9110 section 9.2.2).
+//! One request's tries: which endpoint is asked, and what is tried again (RFC 9110 section 9.2.2).
 //!
-//! A server that took no connection got nothing, so the next is asked, whatever the method, until each has been. A
-//! request that may have been received is sent to another server only where that does no harm, as often as the options
-//! allow, as long as the budget holds and the deadline has not passed.
+//! An endpoint that took no connection got nothing, so the next is asked, whatever the method, until each has been; then
+//! names are looked up again, since a server may have moved. A request that may have been received is sent to another
+//! endpoint only where that does no harm, as often as the options allow, as long as the budget holds and the deadline
+//! has not passed.
 
-use super::Shared;
 use super::budget::Turn;
-use super::failure::{Again, Attempted, Failed, Silence};
+use super::endpoint::{Allowed, Endpoint, Spares};
+use super::failure::{Again, Attempted, ConnectError, Failed, Silence};
 use super::outgoing::{Outgoing, Spare};
-use super::server::{Allowed, Server, Spares};
+use super::pool::Pool;
+use super::server::Server;
 use super::stats::FetchResult;
 use super::terms::Terms;
 use crate::engine::exchange::Exchanged;
@@ -17,14 +19,14 @@ use crate::semantics::reason::Reason;
 use http::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// The tries of one request.
 pub(super) struct Tries<'a> {
-    shared: &'a Shared,
+    pool: &'a Pool,
     terms: &'a Terms,
-    /// Those that have been asked, by index.
-    asked: Vec<usize>,
+    /// Those that have been asked.
+    asked: Vec<Arc<Endpoint>>,
     /// How many there have been.
     count: u32,
     /// Tries left of a request that may have been received.
@@ -36,15 +38,17 @@ pub(super) struct Tries<'a> {
 /// What comes after a try.
 enum Next {
     Done(Result<Response<Body>, Failed>),
-    SameServer(Box<Outgoing>),
-    OtherServer(Box<Outgoing>),
+    SameEndpoint(Box<Outgoing>),
+    OtherEndpoint(Box<Outgoing>),
+    /// One that a look-up brings, if it does.
+    NewEndpoint(Box<Outgoing>, Failed),
 }
 
 impl<'a> Tries<'a> {
-    pub(super) fn new(shared: &'a Shared, terms: &'a Terms) -> Self {
-        shared.budget.request(shared.roster.now());
-        let left = shared.options.retries.attempts;
-        Self { shared, terms, asked: Vec::new(), count: 0, left, unwilling: None }
+    pub(super) fn new(pool: &'a Pool, terms: &'a Terms) -> Self {
+        pool.budget.request(pool.roster.now());
+        let left = pool.options.retries.attempts;
+        Self { pool, terms, asked: Vec::new(), count: 0, left, unwilling: None }
     }
 
     /// Tries until there is an answer, or no further try is allowed.
@@ -53,29 +57,60 @@ impl<'a> Tries<'a> {
             return Err(Silence::Deadline.into());
         }
         let mut allowed = Allowed::UnusedFirst;
-        let mut chosen = self.shared.choose(&self.asked);
-        let spares = if self.shared.servers.len() > 1 { Spares::Always } else { Spares::OfUsedConnections };
+        let mut endpoint = self.first().await?;
+        let spares = if self.pool.balance.len() > 1 { Spares::Always } else { Spares::OfUsedConnections };
         loop {
-            let server = &self.shared.servers[chosen];
-            let (began, began_at) = (self.shared.roster.now(), Instant::now());
+            let (began, began_at) = (self.pool.roster.now(), Instant::now());
             self.count += 1;
-            let attempted = server.attempt(outgoing, allowed, spares, self.terms).await;
-            match self.judge(attempted, chosen, began, began_at) {
+            let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms).await;
+            allowed = Allowed::UnusedFirst;
+            let again = match self.judge(attempted, &endpoint, began, began_at) {
                 Next::Done(result) => {
-                    self.note(server);
+                    self.note(&endpoint.server);
                     return result;
                 }
-                Next::SameServer(again) => {
+                Next::SameEndpoint(again) => {
                     allowed = Allowed::NewOnly;
                     outgoing = *again;
+                    continue;
                 }
-                Next::OtherServer(again) => {
-                    self.asked.push(chosen);
-                    allowed = Allowed::UnusedFirst;
-                    chosen = self.shared.choose(&self.asked);
-                    outgoing = *again;
+                Next::OtherEndpoint(again) => again,
+                Next::NewEndpoint(again, failed) => {
+                    self.look_up().await;
+                    if !self.has_other(&endpoint) {
+                        self.note(&endpoint.server);
+                        return Err(failed);
+                    }
+                    endpoint.server.counters.retried(failed.reason);
+                    again
                 }
-            }
+            };
+            outgoing = *again;
+            self.asked.push(Arc::clone(&endpoint));
+            endpoint = self.pool.choose(&self.asked).unwrap_or(endpoint);
+        }
+    }
+
+    async fn first(&mut self) -> Result<Arc<Endpoint>, Failed> {
+        if let Some(endpoint) = self.pool.choose(&[]) {
+            return Ok(endpoint);
+        }
+        self.look_up().await;
+        self.pool.choose(&[]).ok_or_else(|| {
+            let server = &self.pool.servers[0];
+            let failed = Failed::from(ConnectError::Unknown { authority: Arc::clone(server.name()) });
+            server.counters.finished(FetchResult::Failed(failed.reason), self.terms.took());
+            self.note(server);
+            failed
+        })
+    }
+
+    async fn look_up(&mut self) {
+        let look_up = self.pool.balance.look_up();
+        match self.terms.deadline() {
+            // What was not found by then is not found.
+            Some(deadline) => drop(timeout_at(deadline, look_up).await),
+            None => look_up.await,
         }
     }
 
@@ -87,71 +122,81 @@ impl<'a> Tries<'a> {
     }
 
     /// Counts what became of a try, and says what comes next.
-    fn judge(&mut self, attempted: Attempted, index: usize, began: Duration, began_at: Instant) -> Next {
-        let (server, roster) = (&self.shared.servers[index], &self.shared.roster);
+    fn judge(&mut self, attempted: Attempted, endpoint: &Endpoint, began: Duration, began_at: Instant) -> Next {
+        let (counters, member) = (&endpoint.server.counters, &endpoint.member);
         let (cause, next) = match attempted {
             Attempted::Answered(response, spare) => {
-                server.counters.finished(FetchResult::Answered, began_at.elapsed());
+                counters.finished(FetchResult::Answered, began_at.elapsed());
                 if !is_unwilling(response.status()) {
-                    roster.answered(index, began);
+                    member.answered(began);
                     return Next::Done(Ok(response));
                 }
-                roster.failed(index, "it answers with 502, 503 or 504");
-                (Reason::UpstreamErrorStatus, self.after_unwilling(response, spare, index))
+                member.failed("it answers with 502, 503 or 504");
+                (Reason::UpstreamErrorStatus, self.after_unwilling(response, spare, endpoint))
             }
             Attempted::Failed(failed, again) => {
-                server.counters.finished(FetchResult::Failed(failed.reason), began_at.elapsed());
+                counters.finished(FetchResult::Failed(failed.reason), began_at.elapsed());
                 match (failed.reason, &again) {
-                    (Reason::UpstreamConnect, _) => roster.failed(index, "it takes no connections"),
-                    // A deadline that other servers have used up says nothing of this one.
+                    (Reason::UpstreamConnect, _) => {
+                        member.failed("it takes no connections");
+                        self.pool.balance.doubt();
+                    }
+                    // A deadline that other endpoints have used up says nothing of this one.
                     (Reason::UpstreamTimeout, _) if self.count == 1 || self.terms.may_go_on() => {
-                        roster.failed(index, "it does not answer in time");
+                        member.failed("it does not answer in time");
                     }
                     // What was closed while it waited is no failure.
                     (Reason::UpstreamClosed, Again::NewConnection(_)) => {}
-                    (Reason::UpstreamClosed, _) => roster.failed(index, "it closes connections without an answer"),
+                    (Reason::UpstreamClosed, _) => member.failed("it closes connections without an answer"),
                     _ => {}
                 }
-                (failed.reason, self.after_failure(failed, again, index))
+                (failed.reason, self.after_failure(failed, again, endpoint))
             }
         };
-        if !matches!(next, Next::Done(_)) {
-            server.counters.retried(cause);
+        if matches!(next, Next::SameEndpoint(_) | Next::OtherEndpoint(_)) {
+            counters.retried(cause);
         }
         next
     }
 
     /// 502, 503 and 504 of one server are not the answer as long as another may have one.
-    fn after_unwilling(&mut self, response: Response<Body>, spare: Option<Box<Spare>>, index: usize) -> Next {
+    fn after_unwilling(&mut self, response: Response<Body>, spare: Option<Box<Spare>>, endpoint: &Endpoint) -> Next {
         let spare = spare.filter(|spare| spare.is_safe() && spare.is_head_only());
-        match spare.filter(|_| self.has_other(index) && self.may_try_again()).and_then(Spare::into_outgoing) {
+        match spare.filter(|_| self.has_other(endpoint) && self.may_try_again()).and_then(Spare::into_outgoing) {
             Some(outgoing) => {
                 self.unwilling = Some(response);
-                Next::OtherServer(Box::new(outgoing))
+                Next::OtherEndpoint(Box::new(outgoing))
             }
             None => Next::Done(Ok(response)),
         }
     }
 
-    fn after_failure(&mut self, failed: Failed, again: Again, index: usize) -> Next {
+    fn after_failure(&mut self, failed: Failed, again: Again, endpoint: &Endpoint) -> Next {
         match again {
-            Again::NewConnection(outgoing) if self.terms.may_go_on() => Next::SameServer(outgoing),
-            Again::OtherServer(outgoing) if self.has_other(index) && self.terms.may_go_on() => {
-                Next::OtherServer(outgoing)
+            Again::NewConnection(outgoing) if self.terms.may_go_on() => Next::SameEndpoint(outgoing),
+            Again::OtherServer(outgoing) if self.has_other(endpoint) && self.terms.may_go_on() => {
+                Next::OtherEndpoint(outgoing)
             }
-            Again::Elsewhere(outgoing) if self.has_other(index) && self.may_try_again() => Next::OtherServer(outgoing),
+            Again::OtherServer(outgoing)
+                if self.unwilling.is_none() && self.terms.may_go_on() && self.pool.balance.has_names() =>
+            {
+                Next::NewEndpoint(outgoing, failed)
+            }
+            Again::Elsewhere(outgoing) if self.has_other(endpoint) && self.may_try_again() => {
+                Next::OtherEndpoint(outgoing)
+            }
             _ => Next::Done(self.unwilling.take().ok_or(failed)),
         }
     }
 
-    fn has_other(&self, index: usize) -> bool {
-        (0..self.shared.servers.len()).any(|other| other != index && !self.asked.contains(&other))
+    fn has_other(&self, endpoint: &Endpoint) -> bool {
+        let is_asked = |other: &Arc<Endpoint>| self.asked.iter().any(|asked| Arc::ptr_eq(asked, other));
+        self.pool.balance.endpoints().iter().any(|other| !std::ptr::eq(&**other, endpoint) && !is_asked(other))
     }
 
     /// Whether another server may be sent what this one may have received. Where that is so, it counts.
     fn may_try_again(&mut self) -> bool {
-        if self.left == 0 || !self.terms.may_go_on() || self.shared.budget.take(self.shared.roster.now()) == Turn::Spent
-        {
+        if self.left == 0 || !self.terms.may_go_on() || self.pool.budget.take(self.pool.roster.now()) == Turn::Spent {
             return false;
         }
         self.left -= 1;

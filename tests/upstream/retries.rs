@@ -145,6 +145,38 @@ async fn where_a_server_refuses_the_next_one_is_asked_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn a_server_may_be_given_by_a_name_of_which_one_address_takes_connections() {
+    let (origin, other) = (BusyOrigin::start(OK, Keeps::Open).await, BusyOrigin::start(OK, Keeps::Open).await);
+    let named = origin.url().replace("127.0.0.1", "localhost");
+    let pool = pool(&[&named, other.url()]);
+    for _ in 0..20 {
+        assert_eq!(body(fetch(&pool, get()).await.unwrap()).await.unwrap(), "ok");
+    }
+    assert!(origin.requests() > 5 && other.requests() > 5, "both take their turns");
+    let stats = pool.stats();
+    assert_eq!(format!("http://{}", stats[0].server), named, "it is called as it is configured");
+    assert_eq!((stats[0].state, stats[1].state), (ServerState::Up, ServerState::Up));
+}
+
+#[tokio::test]
+async fn a_name_that_has_no_address_is_a_server_that_takes_no_connection() {
+    let origin = BusyOrigin::start(OK, Keeps::Open).await;
+    let nowhere = "http://nowhere.invalid:80";
+    let alone = pool(&[nowhere]);
+    assert_eq!(fetch(&alone, get()).await.unwrap_err().reason, Reason::UpstreamConnect);
+    assert_eq!(stats(&alone).state, ServerState::Down);
+    let pool = pool(&[nowhere, origin.url()]);
+    for _ in 0..4 {
+        let response = fetch(&pool, request(&Method::POST, &[], text("body"))).await.unwrap();
+        assert_eq!(body(response).await.unwrap(), "ok");
+    }
+    assert_eq!(
+        pool.stats().iter().map(|server| server.state).collect::<Vec<_>>(),
+        [ServerState::Down, ServerState::Up]
+    );
+}
+
+#[tokio::test]
 async fn where_every_server_refuses_the_request_fails() {
     let (_first, first) = refusing_port();
     let (_second, second) = refusing_port();

@@ -1,7 +1,8 @@
 //! Reads a shared body from its beginning, as a [`http_body::Body`].
 
+use super::outcome::Truncated;
+use super::shared::Shared;
 use super::state::{End, Next};
-use super::{Shared, Truncated};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::error::Error;

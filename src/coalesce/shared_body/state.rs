@@ -1,6 +1,8 @@
 //! What the writer and the readers of a shared body see of each other. Synchronous: the owner locks and wakes.
 
-use super::{AllReadersGone, CompleteBody, Incomplete, LengthDiffers, Retention, SharedBodyOptions, Truncated};
+use super::outcome::{
+    AllReadersGone, CompleteBody, Incomplete, LengthDiffers, Retention, SharedBodyOptions, Truncated,
+};
 use crate::in_flight::{Behind, CutOff, InFlight};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;

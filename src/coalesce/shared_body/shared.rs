@@ -1,0 +1,40 @@
+//! One shared body's state, behind its mutex.
+
+use super::state::State;
+use crate::in_flight::{Behind, HeldBody, InFlight};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use tokio::sync::Notify;
+
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    // Told when the body has ended or is no longer retained.
+    pub(super) settled: Notify,
+    pub(super) in_flight: Arc<InFlight>,
+    /// Its number among the bodies in flight.
+    pub(super) number: u64,
+}
+
+impl Shared {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // No step of the state's leaves it half done, so a panic elsewhere doesn't spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HeldBody for Shared {
+    fn behind(&self) -> Vec<Behind> {
+        self.state().behind()
+    }
+
+    fn cut_off(&self, reader: usize) {
+        let woken = self.state().cut_off(reader);
+        woken.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.in_flight.forget(self.number);
+    }
+}

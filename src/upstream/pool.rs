@@ -1,0 +1,56 @@
+//! The state of a pool: its servers, where they are, whose turn it is, and how much may be tried again.
+
+use super::balance::Balance;
+use super::budget::Budget;
+use super::endpoint::Endpoint;
+use super::health::ServerState;
+use super::options::{NoServer, UpstreamOptions};
+use super::roster::Roster;
+use super::server::Server;
+use super::stats::ServerStats;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub(super) struct Pool {
+    pub(super) options: UpstreamOptions,
+    /// As they are configured, at least one.
+    pub(super) servers: Vec<Arc<Server>>,
+    pub(super) balance: Balance,
+    pub(super) roster: Arc<Roster>,
+    pub(super) budget: Budget,
+    /// Whether the maintenance task has been started.
+    pub(super) maintained: AtomicBool,
+}
+
+impl Pool {
+    pub(super) fn new(options: UpstreamOptions) -> Result<Self, NoServer> {
+        if options.servers.is_empty() {
+            return Err(NoServer);
+        }
+        let servers = options.servers.iter().map(|url| Arc::new(Server::new(url.clone(), &options)));
+        let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(options.eject));
+        let (balance, budget) = (Balance::new(&servers, &roster), Budget::new(options.retries));
+        Ok(Self { options, servers, balance, roster, budget, maintained: AtomicBool::new(false) })
+    }
+
+    /// The endpoint to ask: the next that is in and has not been asked for this request yet, else any that has not.
+    /// Where all are out, asking is still better than answering with an error that the origin would not give.
+    pub(super) fn choose(&self, asked: &[Arc<Endpoint>]) -> Option<Arc<Endpoint>> {
+        let untried = |endpoint: &Arc<Endpoint>| !asked.iter().any(|other| Arc::ptr_eq(other, endpoint));
+        let admitted = self.balance.next(|endpoint| untried(endpoint) && endpoint.member.admits());
+        admitted.or_else(|| self.balance.next(untried))
+    }
+
+    /// The counters of each server, in the order of the options. It is up where one of its endpoints is.
+    pub(super) fn stats(&self) -> Vec<ServerStats> {
+        let endpoints = self.balance.endpoints();
+        let stats = |server: &Arc<Server>| {
+            let own = || endpoints.iter().filter(|endpoint| Arc::ptr_eq(&endpoint.server, server));
+            let is_up = own().any(|endpoint| endpoint.member.state() == ServerState::Up);
+            let idle = own().map(|endpoint| endpoint.connections.idle()).sum();
+            let state = if is_up { ServerState::Up } else { ServerState::Down };
+            server.counters.read(server.name(), idle, state)
+        };
+        self.servers.iter().map(stats).collect()
+    }
+}

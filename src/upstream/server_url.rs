@@ -1,0 +1,132 @@
+//! Where a server is, as it is configured.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// `http://host` or `http://host:port`.
+#[derive(Debug, Clone)]
+pub struct ServerUrl {
+    /// A name or an address, an IPv6 one without brackets.
+    host: Box<str>,
+    port: u16,
+    /// `host:port` as the URL has it.
+    authority: Arc<str>,
+}
+
+/// What is wrong with a server's URL, and how it should look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ServerUrlError {
+    /// It is no URL of a host and perhaps a port.
+    #[error("write \"http://host:port\"")]
+    Form,
+    /// It asks for TLS.
+    #[error("only plain HTTP is spoken to the upstream: write \"http://host:port\"")]
+    Tls,
+    /// It has a path or a query.
+    #[error("write \"http://host:port\", without a path: requests keep their own")]
+    Path,
+}
+
+impl ServerUrl {
+    /// A name or an address, an IPv6 one without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, 80 where none is given.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `host:port` as the URL has it.
+    pub(super) const fn authority(&self) -> &Arc<str> {
+        &self.authority
+    }
+
+    /// The address, where the host is one and no name.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.host.parse().ok()?, self.port))
+    }
+}
+
+impl FromStr for ServerUrl {
+    type Err = ServerUrlError;
+
+    fn from_str(text: &str) -> Result<Self, ServerUrlError> {
+        let uri: http::Uri = text.parse().map_err(|_| ServerUrlError::Form)?;
+        let authority = match (uri.scheme_str(), uri.authority()) {
+            (Some("http"), Some(authority)) => authority,
+            (Some("https"), _) => return Err(ServerUrlError::Tls),
+            _ => return Err(ServerUrlError::Form),
+        };
+        let host = authority.host();
+        // What is there besides the host must be a port; the crate's parser takes more.
+        let is_host_and_port = authority.as_str() == host || authority.port_u16().is_some();
+        if host.is_empty() || authority.as_str().contains('@') || !is_host_and_port {
+            return Err(ServerUrlError::Form);
+        }
+        if uri.path() != "/" || uri.query().is_some() {
+            return Err(ServerUrlError::Path);
+        }
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let port = authority.port_u16().unwrap_or(80);
+        Ok(Self { host: bare.into(), port, authority: authority.as_str().into() })
+    }
+}
+
+/// The same host and port, however they are written.
+impl PartialEq for ServerUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
+    }
+}
+
+impl Eq for ServerUrl {}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}/", self.authority)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_host_and_a_port() {
+        let rows = [
+            ("http://127.0.0.1:8000", "127.0.0.1", 8000, "127.0.0.1:8000"),
+            ("http://api", "api", 80, "api"),
+            ("http://api/", "api", 80, "api"),
+            ("http://[::1]:81", "::1", 81, "[::1]:81"),
+        ];
+        for (text, host, port, authority) in rows {
+            let url: ServerUrl = text.parse().unwrap();
+            assert_eq!((url.host(), url.port(), &**url.authority()), (host, port, authority), "{text}");
+        }
+        let is_same = |one: &str, other: &str| one.parse::<ServerUrl>().unwrap() == other.parse().unwrap();
+        assert!(is_same("http://API", "http://api:80") && !is_same("http://api", "http://api:81"));
+    }
+
+    #[test]
+    fn whatever_else_is_refused_with_the_right_form() {
+        use ServerUrlError::{Form, Path, Tls};
+        let rows = [
+            ("https://a", Tls),
+            ("/a", Form),
+            ("a:1", Form),
+            ("http://a:1.", Form),
+            ("http://u:p@a", Form),
+            ("http://a/b", Path),
+            ("http://a?b", Path),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(text.parse::<ServerUrl>(), Err(expected), "{text}");
+        }
+    }
+}
