@@ -71,19 +71,15 @@ def took(about: dict) -> str:
 
 
 def digest(summary: Summary, about: dict, links: dict[str, str]) -> str:
-    """What stands in the document."""
+    """The summary that the document shows; the rest stays with the run."""
     def picture(name: str, alt: str) -> str:
         return f"![{alt}]({links[name]})" if name in links else ""
     return joined([
         header(about),
-        f"All tables, with requests per second and percentiles: [{links['table.md']}]({links['table.md']}).",
         "### Goals", tables.goals_table(judge(summary)),
         *section("### CPU per request, µs", tables.metric_table(summary, "cpu_us_per_request"),
-                 picture("cpu-hit.svg", "CPU per hit by system and case"),
-                 picture("cpu-other.svg", "CPU of other requests by system")),
-        *section("### P99.9, ms", tables.metric_table(summary, "p999_ms", 2), picture("p999.svg", "P99.9 by system and case")),
-        *special_cases(summary, picture),
-        "### Caveats", CAVEATS, reasons(summary),
+                 picture("cpu-hit.svg", "CPU per hit by system and case")),
+        f"Percentiles, requests per second, cold keys, purges, memory, hit ratios, and all caveats: [{links['table.md']}]({links['table.md']}).",
     ])
 
 
@@ -99,22 +95,20 @@ def whole(summary: Summary, about: dict) -> str:
     parts += section("## Requests per second", tables.metric_table(summary, "requests_per_s", 0, with_ratios=False))
     parts += section("## Resident memory after the case, MiB",
                      tables.metric_table(summary, "resident_bytes", 0, with_ratios=False, scale=1 / 2 ** 20))
-    return joined([*parts, *(part.replace("### ", "## ") for part in special_cases(summary, lambda *_: "")), reasons(summary)])
+    return joined([*parts, *special_cases(summary), reasons(summary)])
 
 
-def special_cases(summary: Summary, picture) -> list[str]:
+def special_cases(summary: Summary) -> list[str]:
     """The parts on cold keys, purges, memory and hit ratios, as far as they were measured."""
     described = "; ".join(f"{workload.name}: {workload.about}" for workload in WORKLOADS)
     fitting = ", ".join(f"{(mib << 20) // hit_ratio.OBJECT_BYTES:,}" for mib in hit_ratio.CACHE_MIB)
     return [
-        *section("### 1,000 clients on one cold key", tables.cold_key_table(summary)),
-        *section("### A purge of 100,000 objects that share a tag", tables.purge_table(summary),
+        *section("## 1,000 clients on one cold key", tables.cold_key_table(summary)),
+        *section("## A purge of 100,000 objects that share a tag", tables.purge_table(summary),
                  "After the acknowledgement every key is asked for once."),
-        *section("### Memory per entry, objects of 100 bytes", tables.memory_table(summary),
-                 picture("memory-per-entry.svg", "Resident memory per entry by system")),
+        *section("## Memory per entry, objects of 100 bytes", tables.memory_table(summary)),
         *section(
-            "### Hit ratio against size", tables.hit_ratio_table(summary),
-            picture("hit-ratio.svg", "Hit ratio against size for each workload"),
+            "## Hit ratio against size", tables.hit_ratio_table(summary),
             f"{replayed(summary)} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "
             "what scans and one-hit wonders add), from an empty cache. The ideal cache knows what comes and holds as many bodies "
             f"as fit into the configured bytes: {fitting} objects. A system holds fewer, since heads, keys and "

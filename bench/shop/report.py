@@ -42,8 +42,8 @@ def write(whole: dict, out: Path, document: Path | None) -> None:
     if document:
         _make_room(document)
         away = Path("..") / out.resolve().relative_to(stack.ROOT)
-        images = "\n\n".join(f"![{title}]({away / name})" for title, name in drawn)
-        replace_block(document, BLOCK, f"## The shop under load\n\n{table}\n\n{images}\n\nRaw figures: [{away}]({away}/)")
+        images = "\n\n".join(f"![{title}]({away / name})" for title, name in drawn if name.startswith("p95"))
+        replace_block(document, BLOCK, f"{digest(whole)}\n\n{images}\n\nTimes by endpoint and the rest: [{away}/table.md]({away}/table.md).")
 
 
 def _make_room(document: Path) -> None:
@@ -75,6 +75,16 @@ def tables(whole: dict) -> str:
         if cached:
             parts += [f"What was reported for a hand-optimised application, and {users:,} users here:", _goals(cached)]
     return "\n\n".join([*parts, _caveats(runs)])
+
+
+def digest(whole: dict) -> str:
+    """The summary that the document shows; the rest stays with the run."""
+    parts = [_setting(whole)]
+    for users in sorted({run["load"]["users"] for run in whole["runs"]}):
+        cached = {run["kind"]: run for run in whole["runs"] if run["load"]["users"] == users and run["kind"] != "direct"}
+        if cached:
+            parts += [f"### {users:,} users", _goals(cached)]
+    return "\n\n".join(parts)
 
 
 def _setting(whole: dict) -> str:

@@ -11,7 +11,7 @@ use std::task::{Poll, ready};
 use tokio::time::Instant;
 
 /// A longer body is written in pieces of this size, one after another: at 128 KiB half the processor time of one write
-/// (docs/performance.md), and pieces of 24 to 48 KiB differ little.
+/// (bench/tried.md), and pieces of 24 to 48 KiB differ little.
 const PIECE_BYTES: usize = 48 * 1024;
 
 /// A body of this size is copied behind its head: one buffer costs the kernel less than two.
