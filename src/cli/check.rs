@@ -22,8 +22,8 @@ pub(super) fn run(path: &Path) -> ExitCode {
 /// # Errors
 /// Where an output can't be written to.
 fn check(path: &Path, style: RenderStyle, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
-    let LoadedRules { rule_set, warnings, sources } = match load(path) {
-        Ok(rules) => rules,
+    let (LoadedRules { rule_set, sources, .. }, warnings) = match load(path) {
+        Ok(loaded) => loaded,
         Err(errors) => {
             show(errors.problems(), style, err)?;
             writeln!(err, "{} found", count(errors.problems().len(), "problem"))?;
@@ -38,10 +38,13 @@ fn check(path: &Path, style: RenderStyle, out: &mut dyn Write, err: &mut dyn Wri
     Ok(ExitCode::SUCCESS)
 }
 
-/// The rules, where configuration and rules both resolve; else the problems of the configuration, or of the rules.
-fn load(path: &Path) -> Result<LoadedRules, ConfigErrors> {
+/// The rules and all warnings, where configuration and rules both resolve; else the problems of the configuration, or of
+/// the rules.
+fn load(path: &Path) -> Result<(LoadedRules, Vec<Problem>), ConfigErrors> {
     let config = config::load(path, &Overrides::default())?;
-    config.load_rules()
+    let rules = config.load_rules()?;
+    let warnings = config.warnings.iter().chain(&rules.warnings).cloned().collect();
+    Ok((rules, warnings))
 }
 
 fn show(problems: &[Problem], style: RenderStyle, to: &mut dyn Write) -> io::Result<()> {

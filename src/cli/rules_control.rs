@@ -107,8 +107,8 @@ impl RulesControl for Arc<RulesKeeper> {
     }
 }
 
-/// What `larder check` would print of the rules in force.
-fn log_warnings(warnings: &[ProblemReport]) {
+/// Logs what `larder check` would print.
+pub(super) fn log_warnings(warnings: &[ProblemReport]) {
     for ProblemReport { file, line, message, hint, .. } in warnings {
         let place = file.as_ref().map(|file| format!("{file}:{}", line.unwrap_or_default()));
         let (place, hint) =

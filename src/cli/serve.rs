@@ -3,12 +3,12 @@
 use super::event_sources::EventSources;
 use super::fleet::{Fleet, Task};
 use super::logging;
-use super::rules_control::RulesKeeper;
+use super::rules_control::{RulesKeeper, log_warnings};
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::reload::RulesReloader;
 use crate::config::watch::{RulesWatch, watch_rules};
-use crate::config::{Config, LoadedRules};
+use crate::config::{Config, LoadedRules, Problem};
 use crate::engine::arrival::{Front, Schemes};
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
@@ -95,6 +95,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
+    log_warnings(&config.warnings.iter().map(Problem::report).collect::<Vec<_>>());
     let parts = Parts::make(&config, clock)?;
     let observers: Vec<Arc<dyn Observer>> = [parts.state.metrics.clone() as _].into_iter().chain(access_log).collect();
     let observers: Observers = observers.into();

@@ -6,11 +6,13 @@
 //! ([`problem`]). The rules are read anew while running ([`reload`], [`watch`]): what does not resolve never replaces
 //! what does.
 
+mod addresses;
 mod event;
 mod event_sources;
 mod field_names;
 mod fleet;
 mod listen;
+mod machine_memory;
 mod privacy_lint;
 pub mod problem;
 mod proxy_file;
@@ -76,6 +78,8 @@ pub struct Config {
     pub admin: AdminOptions,
     /// `[log]`
     pub log: LogOptions,
+    /// What works, but hardly as it is meant.
+    pub warnings: Vec<Problem>,
 }
 
 /// Whether there must be rules where they are looked for.

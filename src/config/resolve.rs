@@ -1,5 +1,7 @@
 //! From the raw `proxy.toml` to [`Config`]: overrides, defaults, checks.
 
+use super::addresses;
+use super::machine_memory;
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
 use super::table::{Placed, Reader};
@@ -11,8 +13,7 @@ use crate::engine::refresh::RefreshOptions;
 use crate::proxy::ProxyOptions;
 use crate::proxy::entrance::Entrance;
 use crate::store::memory::{IN_FLIGHT_SHARE, MemoryOptions};
-use crate::upstream::ServerUrl;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ pub(super) fn resolve(
     let raw = Reader::new(&source, &mut problems).document::<RawProxyFile>();
     let mut resolver = Resolver { folder: path.parent().unwrap_or(Path::new("")), problems };
     let config = raw.and_then(|raw| resolver.config(raw.value, overrides, token, &source));
-    resolver.problems.finish()?;
+    let warnings = resolver.problems.finish()?;
+    let config = config.map(|config| Config { warnings, ..config });
     config.ok_or_else(|| ConfigErrors::one(Problem::without_place("the configuration is incomplete", None)))
 }
 
@@ -67,6 +69,7 @@ impl Resolver<'_> {
         let mut listen = table(raw.listen.take());
         replace(&mut listen.http, "--listen", overrides.listen.as_deref());
         let entrance = self.entrance(&listen);
+        let http_place = listen.http.as_ref().map(|listen| listen.place.clone());
         let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
         let limits = table(raw.limits.take());
         let proxy = self.proxy((http, entrance), &limits, &table(raw.timeouts.take()));
@@ -77,6 +80,7 @@ impl Resolver<'_> {
         let postgres = table(raw.events.take()).postgres.and_then(|postgres| self.postgres(&postgres, fleet.as_ref()));
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
+        let admin_place = admin.listen.as_ref().map(|listen| listen.place.clone());
         let admin = self.admin(admin, token);
         let log = table(raw.log.take());
         let log = LogOptions {
@@ -96,8 +100,11 @@ impl Resolver<'_> {
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let request_timeout = self.timeout(upstream.request_timeout.as_ref(), REQUEST_TIMEOUT_DEFAULT);
+        let servers = upstream.servers.as_ref().map_or(&upstream_place, |servers| &servers.place).clone();
         let upstream = self.upstream(upstream, &limits, &upstream_place)?;
-        self.distinct_addresses(proxy.http, admin.listen, &upstream.servers, &upstream_place);
+        let listeners = addresses::Listeners { http: proxy.http, admin: admin.listen };
+        listeners.check_apart(admin_place.or(http_place).as_ref().unwrap_or(&upstream_place), &mut self.problems);
+        listeners.check_upstream(&upstream.servers, &servers, &mut self.problems);
         Some(Config {
             rules_path,
             rules_presence,
@@ -111,6 +118,7 @@ impl Resolver<'_> {
             postgres,
             admin,
             log,
+            warnings: Vec::new(),
         })
     }
 
@@ -138,6 +146,18 @@ impl Resolver<'_> {
 
     fn memory(&mut self, raw: &RawMemory) -> MemoryOptions {
         let size = self.size(raw.size.as_ref(), 256 * 1024 * 1024, 1024 * 1024..=1 << 50);
+        if let (Some(written), Some(available)) = (&raw.size, machine_memory::available_bytes())
+            && written.value.0 > available
+        {
+            let available = bytesize::ByteSize::b(available);
+            let message =
+                format!("`memory.size` is more than the {available} of memory that this machine lets Larder use");
+            self.problems.push(Problem::warning(
+                &written.place,
+                message,
+                "leave room for connections and for what else runs here",
+            ));
+        }
         MemoryOptions {
             size_bytes: u64::try_from(size).unwrap_or(u64::MAX),
             variants_per_key_max: self.number(raw.variants_per_key.as_ref(), 32, 1..=65_536),
@@ -157,38 +177,6 @@ impl Resolver<'_> {
         let show = |bytes: usize| bytesize::ByteSize::b(bytes as u64).to_string();
         let default = usize::try_from(default).unwrap_or(usize::MAX);
         self.within(Some((bytes, &written.place)), default, &allowed, show) as u64
-    }
-
-    /// Two listeners can't have one address, and a proxy that asks itself answers nothing.
-    fn distinct_addresses(&mut self, http: SocketAddr, admin: SocketAddr, servers: &[ServerUrl], upstream: &Place) {
-        let meets = |one: SocketAddr, other: SocketAddr| {
-            let is_any = one.ip().is_unspecified() || other.ip().is_unspecified();
-            one.port() != 0 && one.port() == other.port() && (is_any || one.ip() == other.ip())
-        };
-        if meets(http, admin) {
-            let message = format!("both listeners have the address {http}: `listen.http` and `admin.listen`");
-            self.problems.error(
-                upstream,
-                message,
-                Some("give the admin API a port of its own: listen = \"127.0.0.1:9180\""),
-            );
-        }
-        for server in servers {
-            let host = server.host();
-            let ip = if host.eq_ignore_ascii_case("localhost") {
-                Some(http.ip()).filter(|ip| ip.is_loopback() || ip.is_unspecified())
-            } else {
-                host.parse().ok()
-            };
-            let is_here = |ip: IpAddr| {
-                (ip.is_loopback() || ip == http.ip())
-                    && [http, admin].iter().any(|own| meets(*own, SocketAddr::new(ip, server.port())))
-            };
-            if ip.is_some_and(is_here) {
-                let hint = "name the address of the API that stands behind Larder";
-                self.problems.error(upstream, format!("the upstream `{server}` is Larder itself"), Some(hint));
-            }
-        }
     }
 
     fn refresh(&mut self, raw: &RawRefresh) -> RefreshOptions {

@@ -34,13 +34,26 @@ pub(super) fn resolve(raw: &RawRoute, route: &mut Route, problems: &mut Problems
 fn cache_control(written: &Placed<String>, problems: &mut Problems) -> Option<HeaderValue> {
     let value = field_value(written, problems)?;
     let is_token = |text: &str| text.trim().parse::<HeaderName>().is_ok();
-    let is_directive = |directive: &str| is_token(directive.split('=').next().unwrap_or_default());
+    let is_directive = |directive: &str| match directive.split_once('=') {
+        None => is_token(directive),
+        // The standard directives with a value that is no list of fields take seconds.
+        Some((name, seconds)) => {
+            let is_seconds = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+            is_token(name) && (is_seconds || !takes_seconds(name.trim()))
+        }
+    };
     if !written.value.split(',').all(is_directive) {
         let hint = "write what Cache-Control is to say: \"max-age=60\"";
         problems.error(&written.place, format!("`{}` is no list of directives", written.value), Some(hint));
         return None;
     }
     Some(value)
+}
+
+fn takes_seconds(directive: &str) -> bool {
+    ["max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(directive))
 }
 
 fn refuse_contradictions(raw: &RawRoute, rule: &AnswerRule, problems: &mut Problems) {

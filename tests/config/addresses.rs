@@ -31,5 +31,8 @@ fn listeners_have_addresses_of_their_own_and_the_upstream_is_another() {
         let reports = refused(&text, loaded);
         assert_eq!(reports.len(), 1, "{text}{reports:?}");
         assert!(reports[0].message.contains(expected) && reports[0].hint.is_some(), "{text}{reports:?}");
+        // The line of what is to be changed: the admin listener's, the servers'.
+        let line = if expected.starts_with("both") { 6 } else { 4 };
+        assert_eq!(reports[0].line, Some(line), "{text}{reports:?}");
     }
 }

@@ -135,11 +135,19 @@ fn the_command_line_goes_before_the_file_and_the_environment_before_the_token_fi
 }
 
 #[test]
+fn more_memory_than_the_machine_has_is_warned_of() {
+    let text = "[upstream]\nservers = [\"http://a:1\"]\n[memory]\nsize = \"900TiB\"\n";
+    let warnings = load(text, &Overrides::default(), None).unwrap().warnings;
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.to_string().contains("`memory.size` is more than the"), "{warning}");
+}
+
+#[test]
 fn the_shipped_configuration_resolves() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml");
     let config = load_with_token(&path, &Overrides::default(), None).unwrap_or_else(|errors| panic!("{errors}"));
     let rules = larder::config::load_rules(&config.rules_path).unwrap_or_else(|errors| panic!("{errors}"));
-    assert!(rules.warnings.is_empty(), "{:?}", rules.warnings);
+    assert!(config.warnings.is_empty() && rules.warnings.is_empty(), "{:?} {:?}", config.warnings, rules.warnings);
     assert!(!rules.rule_set.routes().is_empty());
 }
 

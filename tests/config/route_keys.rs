@@ -163,6 +163,15 @@ const BAD: &[(&str, &[Expected])] = &[
         "browser_cache_control = \"max age\"",
         &[(3, 25, "`max age` is no list of directives", Some("write what Cache-Control is to say: \"max-age=60\""))],
     ),
+    (
+        "browser_cache_control = \"public, max-age=1h\"",
+        &[(
+            3,
+            25,
+            "`public, max-age=1h` is no list of directives",
+            Some("write what Cache-Control is to say: \"max-age=60\""),
+        )],
+    ),
     ("browser_cache_control = \"\"", &[(3, 25, "`` is no value of a header", Some(VALUE))]),
     (
         "browser_cache_control = \"no-cache\"\nset_headers = { cache-control = \"a\", X-A = \"b\" }\nremove_headers = [\"Expires\", \"x-a\"]",
