@@ -29,11 +29,10 @@ impl BodyTags {
             let text = match found {
                 Value::String(text) => text.clone(),
                 Value::Number(number) if number.is_i64() || number.is_u64() => number.to_string(),
-                // A fraction, an exponent or too many digits: not kept as they were written.
-                Value::Number(_) => return None,
                 Value::Bool(_) => found.to_string(),
                 Value::Null => continue,
-                Value::Array(_) | Value::Object(_) => return None,
+                // A number with a fraction, an exponent or too many digits is not kept as it was written.
+                Value::Number(_) | Value::Array(_) | Value::Object(_) => return None,
             };
             tags.push(Tag::new(&format!("{}{text}", self.prefix)).ok()?);
         }
