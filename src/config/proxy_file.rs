@@ -218,7 +218,8 @@ raw_table! {
         headers: u64,
         /// The target of a request; a longer one is answered 414. Default: "8KiB".
         uri_bytes: SizeText,
-        /// Connections at once; more wait in the kernel's queue. Default: 16384.
+        /// Connections at once. Where there are more, the one that has been idle longest is closed for each new one; where
+        /// none is idle, new ones wait. Default: 16384.
         connections: u64,
         /// The whole head of an upstream's answer; a larger one makes a 502. Default: "256KiB".
         upstream_header_bytes: SizeText,

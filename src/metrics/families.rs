@@ -7,11 +7,15 @@ use super::table::{self, MetricRow};
 use crate::engine::outcome::Outcome;
 use crate::histogram::{BOUNDS_MICROS, DurationCounts};
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use std::sync::atomic::Ordering;
 
 /// The families of everything but the process, those without a sample included.
 pub(super) fn all(metrics: &Metrics) -> Vec<MetricFamily> {
     let requests = metrics.requests();
     let mut families = of_requests(&requests).to_vec();
+    for (row, count) in [(&table::CLOSED_FOR_ROOM, &metrics.closed_for_room), (&table::WAITED, &metrics.waited)] {
+        families.push(family(row, [number(row, &[], count.load(Ordering::Relaxed))]));
+    }
     families.push(of_lookups(metrics, &requests));
     families.extend(of_tiers(metrics));
     let in_flight = (metrics.sources.in_flight)();

@@ -18,11 +18,14 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use requests::{RequestCounts, Requests, Why};
 use sources::{MetricSources, RulesUsage, ServerUsage, TierUsage};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// The metrics of this process.
 pub struct Metrics {
     requests: Requests,
+    closed_for_room: AtomicU64,
+    waited: AtomicU64,
     sources: MetricSources,
     process: ProcessCollector,
 }
@@ -31,7 +34,13 @@ impl Metrics {
     /// Nothing counted yet.
     #[must_use]
     pub fn new(sources: MetricSources) -> Self {
-        Self { requests: Requests::default(), sources, process: ProcessCollector::for_self() }
+        Self {
+            requests: Requests::default(),
+            closed_for_room: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+            sources,
+            process: ProcessCollector::for_self(),
+        }
     }
 
     /// Counts one answered request. `duration` is from the request's head to the end of the answer.

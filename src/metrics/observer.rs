@@ -4,11 +4,12 @@ use super::Metrics;
 use super::requests::Why;
 use super::sources::{DEFAULT_POOL, ServerUsage, TierUsage};
 use crate::engine::outcome::Outcome;
-use crate::proxy::observer::{Ending, Finished, Observer, PlainHit};
+use crate::proxy::observer::{Closed, Ending, Finished, Observer, PlainHit, WhyClosed};
 use crate::semantics::reason::Reason;
 use crate::store::memory::Usage;
 use crate::upstream::stats::{ServerState, ServerStats};
 use http::StatusCode;
+use std::sync::atomic::Ordering;
 
 /// Counted for a client that left before there was a status: no HTTP status, but the class of client errors.
 const CLIENT_LEFT: u16 = 499;
@@ -26,6 +27,16 @@ impl Observer for Metrics {
     fn plain_hit(&self, hit: &PlainHit<'_>) {
         let why = Why::Decided(hit.decision.reason);
         self.request_finished(hit.decision.route.as_ref(), hit.decision.outcome, why, hit.status, hit.duration);
+    }
+
+    fn closed(&self, closed: &Closed) {
+        if closed.why == WhyClosed::Room {
+            self.closed_for_room.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn full(&self) {
+        self.waited.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -30,6 +30,8 @@ metrics! {
     REQUEST_REASONS COUNTER "larder_request_reasons_total" ["route", "outcome", "reason"], "Requests answered, by the reason that Cache-Status and the log give.";
     REQUEST_DURATION HISTOGRAM "larder_request_duration_seconds" ["route", "outcome"], "Time from a request's head to the end of its answer.";
     ADMISSIONS COUNTER "larder_admissions_total" ["route", "result"], "Answers to fetches on cacheable routes, by what came of storing them: `stored`, or the reason why not.";
+    CLOSED_FOR_ROOM COUNTER "larder_connections_closed_for_room_total" [], "Client connections closed, the longest idle first, because limits.connections was reached.";
+    WAITED COUNTER "larder_connections_waited_total" [], "Client connections that had to wait because limits.connections was reached and none was idle.";
     COALESCED COUNTER "larder_coalesced_total" ["route"], "Requests that shared another request's fetch.";
     UPSTREAM_REQUESTS COUNTER "larder_upstream_requests_total" ["server", "result"], "Requests sent to an upstream server, retries included.";
     UPSTREAM_DURATION HISTOGRAM "larder_upstream_request_duration_seconds" ["server"], "Time from sending a request to the head of the upstream's answer.";

@@ -1,9 +1,11 @@
 //! One connection, from its first byte to its last.
 
 use super::conversation::Conversation;
+use super::end_signal::EndSignal;
 use super::fast_path::FastPath;
-use super::observer::Closed;
-use super::server::{Server, Shutdown};
+use super::observer::{Closed, WhyClosed};
+use super::room::LEAVING_MAX;
+use super::server::Server;
 use super::service::{ConnectionContext, answer};
 use super::wire::answering::{PlainHits, Turn};
 use super::wire::{Socket, Wire};
@@ -37,14 +39,17 @@ enum Protocol {
 }
 
 /// Serves one connection until it ends or the server does.
-pub(super) async fn serve<H: Handler, T: Socket>(server: Arc<Server<H>>, socket: T, client: SocketAddr) {
-    let conversation = Conversation::new(Instant::now(), server.observers.clone()).charging(server.in_flight.clone());
-    let conversation = Arc::new(conversation);
+pub(super) async fn serve<H: Handler, T: Socket>(
+    server: Arc<Server<H>>,
+    socket: T,
+    client: SocketAddr,
+    conversation: Arc<Conversation>,
+) {
     for observer in conversation.observers.iter() {
         observer.opened(client);
     }
     let _closing = Closing { client, conversation: conversation.clone() };
-    if let Err(error) = converse(server, socket, client, conversation).await {
+    if let Err(error) = converse(&server, socket, client, conversation).await {
         // Ordinary: clients leave, and a truncated answer ends its connection with an error.
         tracing::debug!(%client, error = %error, "a connection ended with an error");
     }
@@ -59,7 +64,9 @@ struct Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         let (bytes_read, bytes_written) = self.conversation.bytes();
-        let closed = Closed { client: self.client, bytes_read, bytes_written, requests: self.conversation.requests() };
+        let why = if self.conversation.end.is_given() { WhyClosed::Room } else { WhyClosed::Ordinary };
+        let requests = self.conversation.requests();
+        let closed = Closed { client: self.client, bytes_read, bytes_written, requests, why };
         for observer in self.conversation.observers.iter() {
             observer.closed(&closed);
         }
@@ -67,7 +74,7 @@ impl Drop for Closing {
 }
 
 async fn converse<H: Handler, T: Socket>(
-    server: Arc<Server<H>>,
+    server: &Arc<Server<H>>,
     mut socket: T,
     client: SocketAddr,
     conversation: Arc<Conversation>,
@@ -76,12 +83,13 @@ async fn converse<H: Handler, T: Socket>(
     let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read));
     let protocol = tokio::select! {
         biased;
-        () = server.shutdown.wait() => return Ok(()),
+        () = server.end.wait() => return Ok(()),
         sniffed = sniffed => match sniffed {
             Ok(Ok(Some(protocol))) => protocol,
             Ok(Ok(None)) | Err(_) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
         },
+        () = conversation.end.wait() => return Ok(()),
     };
     // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
     // after another looks at lies together.
@@ -94,7 +102,7 @@ async fn converse<H: Handler, T: Socket>(
     if let Some(tunnel) = tunnel {
         tokio::select! {
             biased;
-            () = server.shutdown.wait() => {}
+            () = server.end.wait() => {}
             () = tunnel.run() => {}
         }
     }
@@ -107,14 +115,15 @@ async fn converse_http1<H: Handler, T: Socket>(
     socket: T,
     read: BytesMut,
 ) -> Result<(), ConversationError> {
-    let server = context.server.clone();
+    let (server, conversation) = (context.server.clone(), context.conversation.clone());
+    let end = Ends { of_all: &server.end, conversation: &conversation, idle: None };
     let fast_path = FastPath::new(server.clone(), context.client);
     let mut wire = Wire::guarded(socket, read, context.conversation.clone(), server.wire_limits(), fast_path);
     let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
-    drive(hits, &server.shutdown, None, |mut hits| hits.turn = Turn::Hyper).await?;
+    drive(hits, &end, |mut hits| hits.turn = Turn::Hyper).await?;
     let service = service_fn(move |request| answer(context.clone(), request));
     let mut connection = Box::pin(server.http1.serve_connection(wire, service).with_upgrades());
-    Ok(drive(connection.as_mut(), &server.shutdown, None, UpgradeableConnection::graceful_shutdown).await?)
+    Ok(drive(connection.as_mut(), &end, UpgradeableConnection::graceful_shutdown).await?)
 }
 
 /// HTTP/2: hyper alone, which is asked to end once the connection was idle for too long.
@@ -128,8 +137,9 @@ async fn converse_http2<H: Handler, T: Socket>(
     let service = service_fn(move |request| answer(context.clone(), request));
     let connection = pin!(server.http2.serve_connection(wire, service));
     let options = &server.options;
-    let idle = Idle { conversation: &conversation, timeout: options.idle_timeout, patience: options.stall_timeout };
-    Ok(drive(connection, &server.shutdown, Some(idle), http2::Connection::graceful_shutdown).await?)
+    let idle = Idle { timeout: options.idle_timeout, patience: options.stall_timeout };
+    let end = Ends { of_all: &server.end, conversation: &conversation, idle: Some(idle) };
+    Ok(drive(connection, &end, http2::Connection::graceful_shutdown).await?)
 }
 
 /// Reads until it is clear what the client speaks; none where it leaves before that.
@@ -148,9 +158,17 @@ async fn sniff<T: Socket>(socket: &mut T, read: &mut BytesMut) -> std::io::Resul
     }
 }
 
-/// When a connection counts as idle.
-struct Idle<'a> {
+/// What ends a connection from outside.
+struct Ends<'a> {
+    /// The server's end.
+    of_all: &'a EndSignal,
     conversation: &'a Conversation,
+    /// None where it sees to that by itself.
+    idle: Option<Idle>,
+}
+
+/// When a connection counts as idle.
+struct Idle {
     /// After the last request.
     timeout: Duration,
     /// How long it may take to end once asked to: what its client does not take would keep it for ever.
@@ -165,22 +183,23 @@ enum Drive {
     MustEndBy(Instant),
 }
 
-/// Polls a connection to its end, and asks it to end once the server does, or once it was idle for too long (which
-/// HTTP/1 sees to by itself, in its wrapper).
+/// Polls a connection to its end, and asks it to end once the server does, once its place is wanted, or once it was idle
+/// for too long (which HTTP/1 sees to by itself, in its wrapper).
 async fn drive<C: Future<Output = Result<(), E>>, E>(
     mut connection: Pin<&mut C>,
-    shutdown: &Shutdown,
-    idle: Option<Idle<'_>>,
+    ends: &Ends<'_>,
     end: impl Fn(Pin<&mut C>),
 ) -> C::Output {
-    let mut begun = pin!(shutdown.begun());
+    let mut given = [pin!(ends.of_all.given()), pin!(ends.conversation.end.given())];
     let mut is_registered = false;
     let mut drive = Drive::Goes;
     let mut alarm = Alarm::default();
     poll_fn(|cx| {
         if !is_registered {
             is_registered = true;
-            let _ = begun.as_mut().poll(cx);
+            for given in &mut given {
+                let _ = given.as_mut().poll(cx);
+            }
         }
         let polled = connection.as_mut().poll(cx);
         if polled.is_ready() {
@@ -191,14 +210,20 @@ async fn drive<C: Future<Output = Result<(), E>>, E>(
             Drive::Told => return Poll::Pending,
             Drive::MustEndBy(deadline) => return alarm.poll(cx, deadline).map(Ok),
         }
-        let is_idle = idle.as_ref().is_some_and(|idle| idle.poll(cx, &mut alarm).is_ready());
-        if !is_idle && !shutdown.has_begun() {
+        let makes_room = ends.conversation.end.is_given();
+        let patience = if makes_room && !ends.conversation.is_busy() {
+            Some(LEAVING_MAX)
+        } else if makes_room || ends.of_all.is_given() {
+            None
+        } else if ends.is_idle(cx, &mut alarm) {
+            ends.idle.as_ref().map(|idle| idle.patience)
+        } else {
             return Poll::Pending;
-        }
+        };
         end(connection.as_mut());
         drive = Drive::Told;
-        if let Some(idle) = idle.as_ref().filter(|_| is_idle) {
-            let deadline = Instant::now() + idle.patience;
+        if let Some(patience) = patience {
+            let deadline = Instant::now() + patience;
             drive = Drive::MustEndBy(deadline);
             let _ = alarm.poll(cx, deadline);
         }
@@ -207,17 +232,18 @@ async fn drive<C: Future<Output = Result<(), E>>, E>(
     .await
 }
 
-impl Idle<'_> {
-    /// Ready once the connection was idle for too long.
-    fn poll(&self, cx: &mut Context<'_>, alarm: &mut Alarm) -> Poll<()> {
-        if alarm.poll(cx, self.conversation.last_event() + self.timeout).is_pending() {
-            return Poll::Pending;
+impl Ends<'_> {
+    /// Whether the connection was idle for too long.
+    fn is_idle(&self, cx: &mut Context<'_>, alarm: &mut Alarm) -> bool {
+        let Some(idle) = &self.idle else { return false };
+        if alarm.poll(cx, self.conversation.last_event() + idle.timeout).is_pending() {
+            return false;
         }
         if self.conversation.is_busy() {
-            let _ = alarm.poll(cx, Instant::now() + self.timeout);
-            return Poll::Pending;
+            let _ = alarm.poll(cx, Instant::now() + idle.timeout);
+            return false;
         }
-        Poll::Ready(())
+        true
     }
 }
 

@@ -60,7 +60,8 @@ fn options() -> ProxyOptions {
 async fn converse_in(pieces: Vec<Vec<u8>>) -> String {
     let (mut client, socket) = tokio::io::duplex(256);
     let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
-    let serving = tokio::spawn(serve(server, socket, "192.0.2.7:5000".parse().unwrap()));
+    let conversation = server.conversation();
+    let serving = tokio::spawn(serve(server, socket, "192.0.2.7:5000".parse().unwrap(), conversation));
     let (mut read, mut write) = tokio::io::split(&mut client);
     let sending = async {
         for piece in pieces {
@@ -138,7 +139,8 @@ proptest! {
         run(async {
             let (mut client, socket) = tokio::io::duplex(256);
             let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
-            let serving = tokio::spawn(serve(server, socket, "192.0.2.7:5000".parse().unwrap()));
+            let conversation = server.conversation();
+    let serving = tokio::spawn(serve(server, socket, "192.0.2.7:5000".parse().unwrap(), conversation));
             let conversation = async {
                 let (mut read, mut write) = tokio::io::split(&mut client);
                 let mut discarded = Vec::new();

@@ -6,6 +6,7 @@
 //! task; only [`super::interim::InterimSender`] may come from another one. No lock is held across an await, and none is taken for an
 //! ordinary request.
 
+use super::end_signal::EndSignal;
 use super::interim::InterimQueue;
 use super::observer::Observers;
 use super::refusal::Refusal;
@@ -57,6 +58,8 @@ pub(super) struct Conversation {
     body_given_up: AtomicU64,
     reset_on_close: AtomicBool,
     let_go: AtomicBool,
+    /// Its place is wanted for another connection.
+    pub(super) end: EndSignal,
     /// What bodies under way hold; none where nobody keeps an account.
     pub(super) in_flight: Option<Arc<InFlight>>,
     bytes_read: AtomicU64,
@@ -83,6 +86,7 @@ impl Conversation {
             body_given_up: AtomicU64::new(0),
             reset_on_close: AtomicBool::new(false),
             let_go: AtomicBool::new(false),
+            end: EndSignal::default(),
             in_flight: None,
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
@@ -129,6 +133,11 @@ impl Conversation {
     pub(super) fn is_busy(&self) -> bool {
         let begun = self.requests_begun.load(Ordering::Relaxed).max(self.heads_passed.load(Ordering::Relaxed));
         begun != self.requests_ended.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is idle and was not asked to end yet.
+    pub(super) fn may_make_room(&self) -> bool {
+        !self.is_busy() && !self.end.is_given()
     }
 
     /// How many requests were begun.

@@ -1,4 +1,4 @@
-//! Accepts connections, within a cap, until asked to stop; then waits for what is under way.
+//! Accepts connections, as far as there is room, until asked to stop; then waits for what is under way.
 
 use super::ProxyOptions;
 use super::connection;
@@ -12,7 +12,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Connections that wait in the kernel's queue.
@@ -60,17 +59,17 @@ pub async fn serve<H: Handler>(
     shutdown: impl Future<Output = ()>,
 ) {
     let drain_timeout = options.drain_timeout;
-    let slots = Arc::new(Semaphore::new(options.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
     let server = Arc::new(Server::new(handler, options, observers));
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let (socket, client) = accept(&listener).await;
+            let conversation = server.conversation();
+            let place = server.room.enter(&conversation).await;
             let server = server.clone();
             connections.spawn(async move {
-                connection::serve(server, socket, client).await;
-                drop(slot);
+                connection::serve(server, socket, client, conversation).await;
+                drop(place);
             });
             while connections.try_join_next().is_some() {}
         }
@@ -81,7 +80,7 @@ pub async fn serve<H: Handler>(
         () = accepting => {}
     }
     drop(listener);
-    server.shutdown.begin();
+    server.end.give();
     let drained = tokio::time::timeout(drain_timeout, async {
         while connections.join_next().await.is_some() {}
         server.handler.settled().await;

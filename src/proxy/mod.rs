@@ -11,6 +11,7 @@
 pub mod access_log;
 mod connection;
 mod conversation;
+mod end_signal;
 pub mod entrance;
 mod fast_path;
 mod guard;
@@ -22,6 +23,7 @@ pub mod refusal;
 mod request_body;
 pub mod request_id;
 mod response_body;
+mod room;
 mod server;
 mod service;
 mod stream;
@@ -50,7 +52,7 @@ pub struct ProxyOptions {
     pub headers_max: usize,
     /// `limits.uri_bytes`: of the request target; more: 414.
     pub uri_bytes_max: usize,
-    /// `limits.connections`: at once; more wait in the kernel's queue.
+    /// `limits.connections`: at once; for a new one the one that has been idle longest makes room.
     pub connections_max: usize,
     /// `timeouts.header_read`: from the first byte of a head to its last.
     pub header_read_timeout: Duration,

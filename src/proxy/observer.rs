@@ -34,6 +34,9 @@ pub trait Observer: Send + Sync + 'static {
     fn closed(&self, closed: &Closed) {
         let _ = closed;
     }
+
+    /// A new connection has to wait: `limits.connections` is reached, and none is idle.
+    fn full(&self) {}
 }
 
 /// Those who are told, shared by all connections.
@@ -181,6 +184,17 @@ pub struct Closed {
     pub bytes_written: u64,
     /// Requests that it carried.
     pub requests: u64,
+    /// Who wanted its end.
+    pub why: WhyClosed,
+}
+
+/// Who wanted a connection's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WhyClosed {
+    /// The client, a time-out or the server's end.
+    Ordinary,
+    /// It was idle, and its place was wanted for a new connection.
+    Room,
 }
 
 /// Gathers what is to be told of a request, and tells it when dropped: a request that is given up at any point, by

@@ -1,8 +1,11 @@
 //! What all connections of one listener share.
 
 use super::ProxyOptions;
+use super::conversation::Conversation;
+use super::end_signal::EndSignal;
 use super::guard::head::HeadLimits;
 use super::observer::Observers;
+use super::room::Room;
 use super::stream::StreamExecutor;
 use super::wire::WireLimits;
 use crate::engine::Handler;
@@ -10,9 +13,8 @@ use crate::in_flight::InFlight;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioTimer;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// The longest target that hyper and the `http` crate take.
 const URI_BYTES_MAX: usize = 65_534;
@@ -50,8 +52,10 @@ pub(super) struct Server<H> {
     pub(super) http2: http2::Builder<StreamExecutor>,
     /// What bodies under way hold; none where nobody keeps an account.
     pub(super) in_flight: Option<Arc<InFlight>>,
+    /// Where connections find a place.
+    pub(super) room: Arc<Room>,
     /// The end.
-    pub(super) shutdown: Shutdown,
+    pub(super) end: EndSignal,
 }
 
 impl<H: Handler> Server<H> {
@@ -77,7 +81,13 @@ impl<H: Handler> Server<H> {
             .max_local_error_reset_streams(ERROR_RESETS_MAX)
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
-        Self { handler, options, observers, http1, http2, in_flight, shutdown: Shutdown::default() }
+        let room = Arc::new(Room::new(options.connections_max));
+        Self { handler, options, observers, http1, http2, in_flight, room, end: EndSignal::default() }
+    }
+
+    /// The state of a connection that is opened now.
+    pub(super) fn conversation(&self) -> Arc<Conversation> {
+        Arc::new(Conversation::new(Instant::now(), self.observers.clone()).charging(self.in_flight.clone()))
     }
 
     /// The limits of the wrapper around each socket.
@@ -92,39 +102,6 @@ impl<H: Handler> Server<H> {
             header_read_timeout: options.header_read_timeout,
             idle_timeout: options.idle_timeout,
             stall_timeout: options.stall_timeout,
-        }
-    }
-}
-
-/// Tells all connections that the server ends. Cheap to look at: connections look each time they are woken.
-#[derive(Debug, Default)]
-pub(super) struct Shutdown {
-    has_begun: AtomicBool,
-    begun: Notify,
-}
-
-impl Shutdown {
-    /// Begins the end and wakes whoever waits for it.
-    pub(super) fn begin(&self) {
-        self.has_begun.store(true, Ordering::Release);
-        self.begun.notify_waiters();
-    }
-
-    /// Whether the end has begun.
-    pub(super) fn has_begun(&self) -> bool {
-        self.has_begun.load(Ordering::Acquire)
-    }
-
-    /// Resolves once [`Self::begin`] is called after the first poll; look at [`Self::has_begun`] after that poll.
-    pub(super) fn begun(&self) -> impl Future<Output = ()> {
-        self.begun.notified()
-    }
-
-    /// Resolves once the end has begun.
-    pub(super) async fn wait(&self) {
-        let begun = self.begun.notified();
-        if !self.has_begun() {
-            begun.await;
         }
     }
 }

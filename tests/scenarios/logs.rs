@@ -1,10 +1,11 @@
 //! What a running instance logs: one line for each request on standard output, and what it says of itself on standard
 //! error, both in one shape.
 
+use crate::support::client::Client;
 use crate::support::deadline::within;
 use crate::support::origin::Origin;
 use crate::support::served::Served;
-use crate::support::{Setup, get, reply};
+use crate::support::{Barrier, Setup, get, reply};
 use serde::Deserialize;
 
 /// What every line of a JSON log says, whether of a request or of the instance.
@@ -103,4 +104,29 @@ async fn what_passes_names_its_server_and_so_does_a_failure() {
         assert_eq!((line.number("status"), line.text("outcome")), (Some(status.into()), Some(outcome)));
         assert_eq!(line.text("upstream"), Some(address.as_str()), "{line:?}");
     }
+}
+
+#[tokio::test]
+async fn a_full_table_of_connections_is_logged_and_counted() {
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200).body("p"));
+    let gate = Barrier::new();
+    origin.on("/slow", reply(200).hold(&gate).body("slow"));
+    let served =
+        Setup::route("cache = false").before(origin.address).section("[limits]\nconnections = 1").serve().await;
+    let _silent = Client::connect(served.data_address).await;
+    served.get("/p").await.status(200);
+    assert!(served.log().contains("have been idle longest make room"), "{}", served.log());
+    let closed = "larder_connections_closed_for_room_total";
+    within("the end of the silent one", async { while served.metric(closed).await < 1.0 {} }).await;
+
+    let mut busy = Client::connect(served.data_address).await;
+    busy.send(&get("/slow")).await;
+    gate.reached_by(1).await;
+    let mut waits = Client::connect(served.data_address).await;
+    waits.send(&get("/p")).await;
+    within("the wait", async { while served.metric("larder_connections_waited_total").await < 1.0 {} }).await;
+    gate.open();
+    busy.response().await.body("slow");
+    waits.response().await.body("p");
 }

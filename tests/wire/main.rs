@@ -8,6 +8,7 @@ mod lifetime;
 mod refusals;
 mod requests;
 mod roads;
+mod room;
 mod support;
 mod timeouts;
 mod upgrades;

@@ -13,7 +13,8 @@ use larder::engine::refresh::RefreshOptions;
 use larder::engine::{Answer, Engine, EngineParts, Handler, RequestContext};
 use larder::invalidation::Invalidation;
 use larder::invalidation::local_log::LocalLog;
-use larder::proxy::observer::Ending;
+use larder::proxy::ProxyOptions;
+use larder::proxy::observer::{Ending, WhyClosed};
 use larder::store::memory::{MemoryOptions, MemoryTier};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -441,4 +442,20 @@ async fn what_is_stale_or_purged_is_not_for_the_short_road() {
     roads.clock.advance(Duration::from_secs(61));
     assert_eq!(ask().await, "larder; hit; ttl=-1; detail=stale-while-revalidate");
     assert_eq!(roads.took_short(), 2);
+}
+
+#[tokio::test]
+async fn a_connection_of_plain_hits_makes_room_once_it_is_idle() {
+    let roads = Roads::build();
+    roads.prime("/a", "").await;
+    let options = ProxyOptions { connections_max: 1, ..options() };
+    let server = TestServer::of(options, Arc::clone(&roads.handler));
+    let mut idle = server.client().await;
+    idle.send("GET /a HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+    assert_eq!((idle.reply().await.status, roads.took_short()), (200, 1));
+    let mut new = server.client().await;
+    new.send("GET /a HTTP/1.1\r\nHost: shop\r\n\r\n").await;
+    assert_eq!(new.reply().await.status, 200);
+    assert_eq!(idle.rest().await, "");
+    assert_eq!(server.closed(1).await[0].why, WhyClosed::Room);
 }

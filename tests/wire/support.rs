@@ -110,6 +110,7 @@ pub(crate) struct Memory {
     finished: watch::Sender<Vec<Told>>,
     closed: watch::Sender<Vec<Closed>>,
     open: Mutex<(usize, usize)>,
+    full: watch::Sender<usize>,
 }
 
 impl Observer for Memory {
@@ -135,6 +136,10 @@ impl Observer for Memory {
     fn closed(&self, closed: &Closed) {
         self.open.lock().unwrap().0 -= 1;
         self.closed.send_modify(|all| all.push(*closed));
+    }
+
+    fn full(&self) {
+        self.full.send_modify(|count| *count += 1);
     }
 }
 
@@ -206,6 +211,11 @@ impl TestServer {
         soon("connections are closed", closed.wait_for(|all| all.len() >= count)).await.unwrap().clone()
     }
 
+    /// Waits until it was told that every place is taken by a busy connection.
+    pub(crate) async fn full(&self) {
+        soon("the server is full", self.memory.full.subscribe().wait_for(|count| *count > 0)).await.unwrap();
+    }
+
     /// The most connections that were open at once.
     pub(crate) fn open_max(&self) -> usize {
         self.memory.open.lock().unwrap().1
@@ -260,7 +270,8 @@ impl Client {
         loop {
             if let Some(at) = find(&self.read, text.as_bytes()) {
                 let rest = self.read.split_off(at + text.len());
-                return String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap();
+                let read = std::mem::replace(&mut self.read, rest);
+                return String::from_utf8(read).unwrap_or_else(|error| byte_by_byte(&error));
             }
             let read = self.fill().await.unwrap();
             assert!(read > 0, "{text:?} did not come before the end, but {:?}", String::from_utf8_lossy(&self.read));
@@ -297,6 +308,11 @@ impl Client {
     pub(crate) async fn rest(&mut self) -> String {
         while self.fill().await.unwrap() > 0 {}
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
+    }
+
+    /// Reads to the connection's end, of whichever kind.
+    pub(crate) async fn ended(&mut self) {
+        while self.fill().await.is_ok_and(|read| read > 0) {}
     }
 
     /// Reads to the connection's end, which must be a reset.

@@ -1,12 +1,14 @@
 //! A change of protocols joins client and origin; what follows a declined one is the next request.
 
-use crate::support::{TestServer, answer, full, soon, tell_target};
+use crate::support::{TestServer, answer, full, options, soon, tell_target};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use larder::engine::Answer;
 use larder::engine::exchange::{Client, UpgradeAbility};
 use larder::engine::origin::Body;
+use larder::proxy::ProxyOptions;
+use larder::proxy::observer::WhyClosed;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,4 +111,22 @@ async fn a_change_of_protocols_that_nobody_asked_for_is_an_invalid_answer() {
         let reply = soon("an answer comes", client.reply()).await;
         assert_eq!((reply.status, reply.reason().as_str()), (502, "upstream-invalid"));
     }
+}
+
+#[tokio::test]
+async fn a_tunnel_makes_no_room_however_quiet_it_is() {
+    let origin = echo_origin().await;
+    let options = ProxyOptions { connections_max: 1, ..options() };
+    let server = TestServer::with(options, move |request| pass_upgrade(origin, request));
+    let mut tunnel = server.client().await;
+    tunnel.send(ASK).await;
+    tunnel.until("welcome ").await;
+    let mut new = server.client().await;
+    new.send("GET /new HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    server.full().await;
+    tunnel.send("more").await;
+    tunnel.until("more").await;
+    drop(tunnel);
+    assert_eq!(new.reply().await.body, "/new");
+    assert_eq!(server.closed(1).await[0].why, WhyClosed::Ordinary);
 }

@@ -159,7 +159,8 @@ impl<T: Socket, H: Handler> Wire<T, H> {
     /// Reads on for a while after the last byte was written, where the client may still be sending.
     pub(super) fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let ended_well = self.gate == Gate::Guarded && self.guard.place() == Place::Head && self.buffer.is_empty();
-        if ended_well || matches!(self.gate, Gate::Raw | Gate::Ended) {
+        let unheard = self.conversation.requests() == 0 && self.conversation.end.is_given();
+        if ended_well || unheard || matches!(self.gate, Gate::Raw | Gate::Ended) {
             return Poll::Ready(Ok(()));
         }
         let deadline = *self.linger_deadline.get_or_insert_with(|| Instant::now() + LINGER);
