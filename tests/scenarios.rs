@@ -6,6 +6,7 @@ mod support;
 
 mod scenarios {
     mod after_purge;
+    mod authorities;
     mod behind_balancer;
     mod binary;
     mod body_tags;

@@ -8,8 +8,9 @@ async fn a_default_port_and_letter_case_make_no_other_key_and_purges_agree() {
         let listen = format!("scheme = \"{scheme}\"");
         let scenario = Setup::route("ttl = \"1m\"").listen(&listen).start().await;
         scenario.origin.on_request("/p", |seen| reply(200).body(seen.value("Host").unwrap_or_default()));
-        let hosts = ["shop.test", "Shop.TEST", "shop.test:", &format!("shop.test:{port}"), &format!("shop.test:0{port}")]
-            .map(str::to_owned);
+        let hosts =
+            ["shop.test", "Shop.TEST", "shop.test:", &format!("shop.test:{port}"), &format!("shop.test:0{port}")]
+                .map(str::to_owned);
         let purges = [
             format!("{scheme}://shop.test/p"),
             format!("{scheme}://shop.test:{port}/p"),
@@ -25,7 +26,12 @@ async fn a_default_port_and_letter_case_make_no_other_key_and_purges_agree() {
                 client.send(&request).await;
                 client.response().await.hit();
             }
-            scenario.send_raw(format!("GET http://shop.test:{port}/p HTTP/1.1\r\nHost: x\r\n\r\n")).await.response().await.hit();
+            scenario
+                .send_raw(format!("GET http://shop.test:{port}/p HTTP/1.1\r\nHost: x\r\n\r\n"))
+                .await
+                .response()
+                .await
+                .hit();
             scenario.purge(&format!(r#"{{"urls": ["{purge}"]}}"#)).await;
             scenario.fetch(&get("/p").header("Host", &hosts[3])).await.not_a_hit();
             scenario.purge(r#"{"all": true}"#).await;

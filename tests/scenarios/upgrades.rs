@@ -36,6 +36,9 @@ async fn a_route_names_the_protocols_that_its_clients_may_change_to() {
     for (rule, offered, expected) in [
         ("", "websocket", Some("websocket")),
         ("cache = false", "chat, websocket", Some("websocket")),
+        ("", "websocket, h2c", Some("websocket")),
+        ("", "h2c,WebSocket", Some("WebSocket")),
+        ("upgrade = [\"chat\"]", "websocket, h2c, chat", Some("chat")),
         ("upgrade = [\"chat\"]", "Chat/2", Some("Chat/2")),
         ("upgrade = [\"chat\"]", "websocket", None),
         ("upgrade = []", "websocket", None),

@@ -48,8 +48,8 @@ pub(in crate::proxy) enum MinorVersion {
 pub(in crate::proxy) enum Next {
     /// Another request.
     Request,
-    /// Perhaps another protocol: RFC 9110 section 7.8. An upgrade to h2c is never taken for one, because bytes in a
-    /// tunnel to the origin would pass every rule by (RFC 9113 has withdrawn it).
+    /// Perhaps another protocol: RFC 9110 section 7.8. The offer of h2c is never taken up, because bytes in a tunnel to
+    /// the origin would pass every rule by (RFC 9113 has withdrawn it).
     Upgrade,
 }
 
@@ -136,7 +136,6 @@ struct Fields<'a> {
     length: Option<u64>,
     encoding: Option<&'a [u8]>,
     offers_upgrade: bool,
-    offers_h2c: bool,
     names_upgrade: bool,
 }
 
@@ -149,11 +148,10 @@ impl<'a> Fields<'a> {
                     return Err(Refusal::HostRepeated);
                 }
                 7 if line.name.eq_ignore_ascii_case("upgrade") => {
-                    fields.offers_upgrade = true;
-                    fields.offers_h2c |= names(line.value, "h2c");
+                    fields.offers_upgrade |= members(line.value).any(|name| !name.eq_ignore_ascii_case(b"h2c"));
                 }
                 10 if line.name.eq_ignore_ascii_case("connection") => {
-                    fields.names_upgrade |= names(line.value, "upgrade");
+                    fields.names_upgrade |= members(line.value).any(|name| name.eq_ignore_ascii_case(b"upgrade"));
                 }
                 14 if line.name.eq_ignore_ascii_case("content-length")
                     && fields.length.replace(content_length(line.value)?).is_some() =>
@@ -193,7 +191,7 @@ impl<'a> Fields<'a> {
     }
 
     fn next(&self, version: MinorVersion) -> Next {
-        let upgrades = self.offers_upgrade && self.names_upgrade && !self.offers_h2c;
+        let upgrades = self.offers_upgrade && self.names_upgrade;
         if upgrades && version == MinorVersion::One { Next::Upgrade } else { Next::Request }
     }
 }
@@ -209,12 +207,10 @@ fn content_length(value: &[u8]) -> Result<u64, Refusal> {
     })
 }
 
-/// Whether the comma-separated list names this token; a protocol's version after `/` does not count.
-fn names(list: &[u8], token: &str) -> bool {
-    list.split(|byte| *byte == b',').any(|member| {
-        let name = member.split(|byte| *byte == b'/').next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(token.as_bytes())
-    })
+/// The members of a comma-separated list; a protocol's version after `/` is left out.
+fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let members = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty());
+    members.map(|member| member.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii())
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ fn another_protocol_may_follow_only_where_both_fields_ask_for_it_and_never_h2c()
         ("Connection: upgrade\r\n", "1.1", Next::Request),
         ("Upgrade: websocket\r\nConnection: upgrade\r\n", "1.0", Next::Request),
         ("Upgrade: h2c\r\nConnection: upgrade, HTTP2-Settings\r\n", "1.1", Next::Request),
-        ("Upgrade: websocket, H2C\r\nConnection: upgrade\r\n", "1.1", Next::Request),
+        ("Upgrade: H2C, h2c/1,\r\nConnection: upgrade\r\n", "1.1", Next::Request),
+        ("Upgrade: websocket, H2C\r\nConnection: upgrade\r\n", "1.1", Next::Upgrade),
+        ("Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: upgrade\r\n", "1.1", Next::Upgrade),
     ] {
         let head = read(&format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n")).unwrap().unwrap();
         assert_eq!(head.next, expected, "{fields:?}");
