@@ -149,6 +149,15 @@ impl Scope {
     }
 }
 
+/// `://authority/path` of an absolute URL, and what begins with `/` as it is: the two can't be taken for each other.
+#[must_use]
+pub(crate) fn without_scheme(url: &str) -> &str {
+    if url.starts_with('/') {
+        return url;
+    }
+    url.find("://").and_then(|scheme_bytes| url.get(scheme_bytes..)).unwrap_or(url)
+}
+
 /// The scopes that a stored response, or a fetch in flight, falls under.
 #[derive(Debug, Clone, Copy)]
 pub struct Membership<'a> {

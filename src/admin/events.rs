@@ -41,9 +41,10 @@ pub(super) async fn take(
             .hint("this instance has purged; send the event again for the others, repeating it does no harm"),
     })?;
     let result = taken.label();
+    let shown = |receipt| ShownReceipt::new(receipt, &state.engine);
     let answer = |purges, missing| Ok(Json(Answer { result, purges, missing }));
     match taken {
-        Taken::Purged { receipts, missing } => answer(receipts.iter().map(ShownReceipt::from).collect(), missing),
+        Taken::Purged { receipts, missing } => answer(receipts.iter().map(shown).collect(), missing),
         Taken::FieldsMissing(missing) => answer(Vec::new(), missing),
         Taken::NoRule => answer(Vec::new(), Vec::new()),
         Taken::TooLarge => Err(Problem::new(

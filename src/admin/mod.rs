@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod idempotency;
 mod login;
+mod matching;
 mod problem;
 mod purge;
 mod receipts;

@@ -71,7 +71,7 @@ pub(super) async fn purge(
     })?;
     let receipt = state.engine.invalidation().awaited(receipt, wait.unwrap_or_default()).await;
     let status = if wait.is_some() && !receipt.pending.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(ShownReceipt::from(&receipt))).into_response())
+    Ok((status, Json(ShownReceipt::new(&receipt, &state.engine))).into_response())
 }
 
 fn purge_of(asked: &Asked, rules: &RuleSet, earlier: &BTreeSet<RouteName>) -> Result<Purge, Problem> {

@@ -1,7 +1,8 @@
 //! `GET /purges`, `GET /purges/{id}`.
 
-use super::AdminState;
 use super::problem::Problem;
+use super::{AdminState, matching};
+use crate::engine::Engine;
 use crate::invalidation::Progress;
 use crate::invalidation::receipts::Receipt;
 use crate::scope::Scope;
@@ -23,12 +24,32 @@ pub(super) struct ShownReceipt {
     source: &'static str,
     by: String,
     scopes_total: usize,
-    /// As they were applied, which for a URL is as stored responses are filed.
-    scopes: Vec<Scope>,
+    scopes: Vec<ShownScope>,
 }
 
-impl From<&Receipt> for ShownReceipt {
-    fn from(receipt: &Receipt) -> Self {
+#[derive(Debug, Serialize)]
+struct ShownScope {
+    /// As it was applied, which for a URL is as stored responses are filed.
+    #[serde(flatten)]
+    scope: Scope,
+    /// Whether anything in this instance's memory may carry it, at the time of the answer.
+    may_match: bool,
+    /// What may have been meant, where nothing carries it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl ShownReceipt {
+    pub(super) fn new(receipt: &Receipt, engine: &Engine) -> Self {
+        let is_found = |scope: &Scope| matches!(scope, Scope::Url(_)) && engine.may_match(scope);
+        // One URL may name several scopes, of which only those are stored that a route keys so.
+        let url_is_found = receipt.scopes.iter().any(is_found);
+        let shown = |scope: &Scope| {
+            let may_match = engine.may_match(scope);
+            let has_hint = !may_match && !(url_is_found && matches!(scope, Scope::Url(_)));
+            let hint = if has_hint { matching::hint(engine, scope) } else { None };
+            ShownScope { scope: scope.clone(), may_match, hint }
+        };
         Self {
             id: receipt.id.clone(),
             stamp: receipt.stamp.to_string(),
@@ -39,7 +60,7 @@ impl From<&Receipt> for ShownReceipt {
             source: receipt.source.label(),
             by: receipt.by.clone(),
             scopes_total: receipt.scopes_total,
-            scopes: receipt.scopes.clone(),
+            scopes: receipt.scopes.iter().map(shown).collect(),
         }
     }
 }
@@ -51,14 +72,16 @@ struct List {
 
 pub(super) async fn list(State(state): State<AdminState>) -> Response {
     let receipts = state.engine.invalidation().receipts();
-    Json(List { purges: receipts.iter().map(|receipt| ShownReceipt::from(&**receipt)).collect() }).into_response()
+    Json(List { purges: receipts.iter().map(|receipt| ShownReceipt::new(receipt, &state.engine)).collect() })
+        .into_response()
 }
 
 pub(super) async fn show(State(state): State<AdminState>, Path(id): Path<String>) -> Result<Response, Problem> {
     match state.engine.invalidation().receipt(&id) {
         Some(receipt) => {
             let Progress { applied, pending } = state.engine.invalidation().progress(receipt.stamp).await;
-            Ok(Json(ShownReceipt::from(&Receipt { applied, pending, ..(*receipt).clone() })).into_response())
+            let receipt = Receipt { applied, pending, ..(*receipt).clone() };
+            Ok(Json(ShownReceipt::new(&receipt, &state.engine)).into_response())
         }
         None => Err(Problem::new(StatusCode::NOT_FOUND, "no purge of this id is remembered")
             .hint("GET /purges lists the recent ones")),

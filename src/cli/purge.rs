@@ -66,6 +66,10 @@ fn render(receipt: &Value) -> String {
     for scope in receipt["scopes"].as_array().into_iter().flatten() {
         let (kind, name) = (scope["kind"].as_str().unwrap_or("?"), scope["name"].as_str().unwrap_or_default());
         lines.push(printable(&format!("  {kind} {name}")).trim_end().to_owned());
+        if scope["may_match"] == json!(false) {
+            lines.push("    nothing in the memory of the instance that was asked carries it".to_owned());
+        }
+        lines.extend(scope["hint"].as_str().map(|hint| printable(&format!("    hint: {hint}"))));
     }
     let shown = receipt["scopes"].as_array().map_or(0, Vec::len) as u64;
     if scopes > shown {
@@ -119,8 +123,10 @@ mod tests {
     fn a_receipt_reads_as_a_sentence() {
         let receipt = json!({
             "id": "beef-0-1", "depth": "hard", "applied": ["one"], "scopes_total": 2,
-            "scopes": [{"kind": "all"}, {"kind": "tag", "name": "a"}],
+            "scopes": [{"kind": "all", "may_match": true}, {"kind": "tag", "name": "a", "may_match": false, "hint": "b?"}],
         });
-        assert_eq!(render(&receipt), "purged 2 scopes, hard, receipt beef-0-1\n  all\n  tag a\napplied by one");
+        let expected = "purged 2 scopes, hard, receipt beef-0-1\n  all\n  tag a\n    nothing in the memory of the instance that was \
+                        asked carries it\n    hint: b?\napplied by one";
+        assert_eq!(render(&receipt), expected);
     }
 }

@@ -4,7 +4,7 @@
 //! remembered; what is older than the oldest of them is unproven, and validated.
 
 use crate::rules::RuleSet;
-use crate::scope::RouteName;
+use crate::scope::{RouteName, Scope};
 use crate::stamp::Stamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,6 +51,16 @@ impl EarlierRules {
     /// What routes were called.
     pub(super) const fn route_names(&self) -> &BTreeSet<RouteName> {
         &self.route_names
+    }
+
+    /// Whether rules that are no longer in force, as far as they are remembered, gave something this tag or route.
+    pub(super) fn gave(&self, scope: &Scope) -> bool {
+        self.has_forgotten_since(Stamp::ZERO) || self.sets.iter().any(|replaced| replaced.rules.may_give(scope))
+    }
+
+    /// Whether there are any.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.sets.is_empty()
     }
 
     /// The rules that a purge above `stamp` may have been asked for under.

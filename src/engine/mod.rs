@@ -47,7 +47,7 @@ use crate::invalidation::Invalidation;
 use crate::plan::request::CacheableRequest;
 use crate::plan::way::{Asked, Form, Payload, Way};
 use crate::rules::RuleSet;
-use crate::scope::RouteName;
+use crate::scope::{RouteName, Scope};
 use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
@@ -278,6 +278,15 @@ impl Engine {
     #[must_use]
     pub fn earlier_route_names(&self) -> BTreeSet<RouteName> {
         self.earlier_rules.load().route_names().clone()
+    }
+
+    /// Whether a purge of this may take anything that is in this instance's memory. Where not, it takes nothing there.
+    #[must_use]
+    pub fn may_match(&self, scope: &Scope) -> bool {
+        let earlier = self.earlier_rules.load();
+        // What was stored before a reload counts as what the rules since make of it.
+        let refiled = || !earlier.is_empty() && (self.rules().may_give(scope) || earlier.gave(scope));
+        self.memory.may_hold(scope) || (self.memory.usage().entries > 0 && refiled())
     }
 
     /// The memory tier.

@@ -20,7 +20,7 @@ use super::barrier_table::{Heights, Kind, Table, prefix_or_path};
 use super::purge::{Depth, Source};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
-use crate::scope::{Membership, Scope};
+use crate::scope::{Membership, Scope, without_scheme};
 use crate::stamp::Stamp;
 
 /// The share of the memory that is for what clients' unsafe requests raise: one part in so many.
@@ -144,14 +144,6 @@ impl Barriers {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// `://authority/path` of an absolute URL, and what begins with `/` as it is: the two can't be taken for each other.
-fn without_scheme(url: &str) -> &str {
-    if url.starts_with('/') {
-        return url;
-    }
-    url.find("://").and_then(|scheme_bytes| url.get(scheme_bytes..)).unwrap_or(url)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::coverage;
 use super::event::EventRule;
 use super::matcher::Matcher;
 use super::route::{Route, RouteMode};
-use crate::scope::{Tag, TagError};
+use crate::scope::{Scope, Tag, TagError};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use http::Method;
@@ -84,6 +84,16 @@ impl RuleSet {
             }
         }
         Ok(Self { number: 0, routes, events: Vec::new(), by_method, other_methods, all })
+    }
+
+    /// Whether a route of these could give something this tag, or has this name.
+    #[must_use]
+    pub fn may_give(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Tag(tag) => self.routes.iter().flat_map(|route| &route.tags).any(|given| given.makes(tag.as_str())),
+            Scope::Route(name) => self.routes.iter().any(|route| route.name == *name),
+            Scope::All | Scope::Url(_) | Scope::Prefix(_) => false,
+        }
     }
 
     /// The same with these `[[event]]` blocks.

@@ -8,10 +8,12 @@
 //! Bound: every key weighs what it and its entries hold; what the tier's own table holds is taken off the capacity as
 //! the table grows. The table never shrinks, so it is measured instead of charged to the keys of the moment.
 
+use super::carried::Carried;
 use crate::entry::variants::Variants;
 use crate::entry::{ALLOCATION_OVERHEAD_BYTES, ARC_HEADER_BYTES, Entry};
 use crate::in_flight::InFlight;
 use crate::key::PrimaryKey;
+use crate::scope::Scope;
 use ahash::RandomState;
 use bytes::Bytes;
 use quick_cache::sync::Cache;
@@ -46,7 +48,8 @@ pub struct Usage {
     pub entries: u64,
     /// Keys under which they are stored.
     pub keys: u64,
-    /// Everything charged, the tier's own table included, in bytes.
+    /// Everything charged, the tier's own table included, in bytes; not what the filter of scopes takes, whose size is fixed
+    /// and taken off the capacity.
     pub bytes: u64,
     /// The bound on `bytes`.
     pub size_bytes: u64,
@@ -64,6 +67,7 @@ pub struct MemoryTier {
     writers: Box<[Mutex<()>]>,
     hasher: RandomState,
     counts: Arc<Counts>,
+    carried: Arc<Carried>,
     table_charged: AtomicU64,
     options: MemoryOptions,
     in_flight: Arc<InFlight>,
@@ -104,12 +108,14 @@ impl MemoryTier {
             .build()
             .expect("both capacities are set");
         let counts = Arc::new(Counts::default());
-        let lifecycle = Bookkeeper { counts: Arc::clone(&counts) };
+        let carried = Arc::new(Carried::beside(options.size_bytes));
+        let lifecycle = Bookkeeper { counts: Arc::clone(&counts), carried: Arc::clone(&carried) };
         let tier = Self {
             cache: Cache::with_options(settings, ByWeight, RandomState::new(), lifecycle),
             writers: (0..WRITER_LOCKS).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
             counts,
+            carried,
             table_charged: AtomicU64::new(0),
             options,
             in_flight,
@@ -122,6 +128,12 @@ impl MemoryTier {
     #[must_use]
     pub const fn in_flight(&self) -> &Arc<InFlight> {
         &self.in_flight
+    }
+
+    /// Whether anything stored may carry this; where not, a purge of it finds nothing here.
+    #[must_use]
+    pub fn may_hold(&self, scope: &Scope) -> bool {
+        self.counts.entries.load(Ordering::Relaxed) > 0 && self.carried.may_hold(scope)
     }
 
     /// What is stored under a key. Counts as a use.
@@ -186,9 +198,8 @@ impl MemoryTier {
     pub fn remove(&self, key: &PrimaryKey) {
         let _writing = self.writer(key);
         if let Some((_, gone)) = self.cache.remove(key) {
-            let entries = gone.entries().len() as u64;
-            self.counts.entries.fetch_sub(entries, Ordering::Relaxed);
-            self.counts.removed.fetch_add(entries, Ordering::Relaxed);
+            self.counts.leave(&gone, &self.carried);
+            self.counts.removed.fetch_add(gone.entries().len() as u64, Ordering::Relaxed);
             self.linger(&gone, &Variants::default());
         }
     }
@@ -232,14 +243,14 @@ impl MemoryTier {
         let mut request = Leaving { replaced: before.cloned(), gone: Vec::new() };
         if changed.entries().is_empty() {
             if let Some((_, gone)) = self.cache.remove(key) {
-                self.counts.entries.fetch_sub(gone.entries().len() as u64, Ordering::Relaxed);
+                self.counts.leave(&gone, &self.carried);
                 self.linger(&gone, &changed);
             }
             return;
         }
         let stays = changed.clone();
         // Counted before it can be evicted, so that the count never falls below zero.
-        self.counts.entries.fetch_add(changed.entries().len() as u64, Ordering::Relaxed);
+        self.counts.enter(&changed, &self.carried);
         self.cache.insert_with_lifecycle(key.clone(), changed, &mut request);
         for gone in &request.gone {
             self.linger(gone, &stays);
@@ -274,7 +285,7 @@ impl MemoryTier {
         let step = (self.options.size_bytes / TABLE_STEPS).max(1);
         let due = (self.table_bytes() / step + 1) * step;
         if self.table_charged.fetch_max(due, Ordering::Relaxed) < due {
-            self.cache.set_capacity(self.options.size_bytes.saturating_sub(due));
+            self.cache.set_capacity(self.options.size_bytes.saturating_sub(due + self.carried.bytes()));
         }
     }
 }
@@ -314,10 +325,25 @@ struct Counts {
     removed: AtomicU64,
 }
 
+impl Counts {
+    /// Counts what is put into the cache.
+    fn enter(&self, variants: &Variants, carried: &Carried) {
+        self.entries.fetch_add(variants.entries().len() as u64, Ordering::Relaxed);
+        variants.entries().iter().for_each(|entry| carried.add(&entry.membership()));
+    }
+
+    /// Counts what has left the cache.
+    fn leave(&self, variants: &Variants, carried: &Carried) {
+        self.entries.fetch_sub(variants.entries().len() as u64, Ordering::Relaxed);
+        variants.entries().iter().for_each(|entry| carried.remove(&entry.membership()));
+    }
+}
+
 /// Keeps the counts as values leave the cache.
 #[derive(Debug, Clone)]
 struct Bookkeeper {
     counts: Arc<Counts>,
+    carried: Arc<Carried>,
 }
 
 /// What leaves the cache in the course of one change; dropped after the shard's lock.
@@ -333,7 +359,7 @@ impl Lifecycle<PrimaryKey, Variants> for Bookkeeper {
 
     fn on_evict(&self, request: &mut Leaving, _: PrimaryKey, variants: Variants) {
         let entries = variants.entries().len() as u64;
-        self.counts.entries.fetch_sub(entries, Ordering::Relaxed);
+        self.counts.leave(&variants, &self.carried);
         if !request.replaced.as_ref().is_some_and(|replaced| replaced.is_same(&variants)) {
             self.counts.capacity.fetch_add(entries, Ordering::Relaxed);
         }

@@ -149,6 +149,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn what_has_left_the_tier_is_not_said_to_be_in_it() {
+    let tier = tier(256 << 10);
+    let scope = Scope::Url(Sample::default().entry().membership().url.into());
+    tier.admit(&key("/a"), Sample::default().entry());
+    tier.admit(&key("/a"), Sample::default().entry());
+    assert!(tier.may_hold(&scope));
+    tier.admit(&key("/b"), variant("de"));
+    tier.remove(&key("/a"));
+    assert!(tier.may_hold(&scope));
+    // Too large: it takes away what it was to take the place of.
+    tier.admit(&key("/b"), Sample { variant: vec![("accept-language", "de")], ..Sample::sized(1 << 20) }.entry());
+    assert!(!tier.carried.may_hold(&scope));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -173,6 +188,13 @@ proptest! {
             prop_assert!(usage.bytes <= size_bytes, "{usage:?}");
             let counted: usize = tier.cache.iter().map(|(_, variants)| variants.entries().len()).sum();
             prop_assert_eq!(usage.entries, counted as u64);
+            for (_, variants) in tier.cache.iter() {
+                for membership in variants.entries().iter().map(|entry| entry.membership()) {
+                    prop_assert!(tier.may_hold(&Scope::Url(membership.url.into())));
+                    prop_assert!(tier.may_hold(&Scope::Route(membership.route.clone())));
+                    prop_assert!(membership.tags.to_tags().all(|tag| tier.may_hold(&Scope::Tag(tag))));
+                }
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where entries are kept: in the memory of this process, and in the Redis that all instances share.
 
+mod carried;
 pub mod codec;
 pub mod key_memory;
 pub mod memory;

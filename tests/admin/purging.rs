@@ -79,7 +79,7 @@ async fn a_purge_leaves_a_receipt() {
     let receipt = purge(&house, json!({"tags": ["a"], "urls": ["http://SHOP/x/../y"], "wait": "2s"})).await;
     assert_eq!((&receipt["applied"], &receipt["pending"]), (&json!(["one"]), &json!([])));
     assert_eq!(receipt["stamp"], "0-1");
-    assert_eq!(receipt["scopes"][1], json!({"kind": "url", "name": "http://shop/y"}));
+    assert_eq!(receipt["scopes"][1], json!({"kind": "url", "name": "http://shop/y", "may_match": false}));
     let id = receipt["id"].as_str().unwrap();
     assert_eq!(house.get(&format!("/purges/{id}")).await.json(), receipt);
 
@@ -141,4 +141,76 @@ async fn a_purge_that_the_log_cannot_take_is_503_and_holds_here() {
     let said = house.post("/purge", r#"{"tags":["catalog"]}"#).await;
     assert_eq!((said.status.as_u16(), said.header("retry-after")), (503, "1"));
     assert_eq!(house.browse(PRODUCT).await, "miss");
+}
+
+/// Of each scope of a purge: whether it may match, and its hint.
+async fn matches(house: &House, body: &str) -> Vec<(bool, String)> {
+    let said = house.post("/purge", body).await;
+    let shown =
+        |scope: &Value| (scope["may_match"].as_bool().unwrap(), scope["hint"].as_str().unwrap_or_default().to_owned());
+    said.json()["scopes"].as_array().unwrap_or_else(|| panic!("{}", said.text)).iter().map(shown).collect()
+}
+
+#[tokio::test]
+async fn a_receipt_says_what_may_match_and_what_may_have_been_meant() {
+    let house = build(Plan::default()).await;
+    let nothing = matches(&house, r#"{"tags":["product:42"],"all":true}"#).await;
+    assert!(nothing.iter().all(|(may_match, _)| !may_match), "nothing is stored: {nothing:?}");
+    house.store("http://shop/api/products/42").await;
+    house.store("http://shop/list?page=2").await;
+    house.store("http://shop/folder/").await;
+    for (body, expected, hint) in [
+        (r#"{"tags":["product:42"]}"#, true, ""),
+        (r#"{"tags":["product:43"]}"#, false, ""),
+        (r#"{"tags":["prodct:42"]}"#, false, "did you mean `product:{id}`?"),
+        (r#"{"tags":["katalog"]}"#, false, "did you mean `catalog`?"),
+        (r#"{"tags":["unheard-of"]}"#, false, "only the origin can"),
+        (r#"{"routes":["product"]}"#, true, ""),
+        (r#"{"routes":["search"]}"#, false, ""),
+        (r#"{"urls":["/api/products/42"]}"#, true, ""),
+        (r#"{"urls":["https://shop/api/products/42"]}"#, true, ""),
+        (r#"{"urls":["/api/products/43"]}"#, false, ""),
+        (r#"{"urls":["/api/products/42?utm_source=x"]}"#, false, "stored without a query"),
+        (r#"{"urls":["/list"]}"#, false, "the prefix `/list?` means any"),
+        (r#"{"urls":["/list?page=3"]}"#, false, "the prefix `/list?` means any"),
+        (r#"{"urls":["/folder"]}"#, false, "did you mean `/folder/`?"),
+        (r#"{"urls":["http://www.shop/api/products/42"]}"#, false, "`/api/products/42` means every host"),
+        (r#"{"prefixes":["/api/prod"]}"#, true, ""),
+        (r#"{"prefixes":["/ap/"]}"#, false, ""),
+        (r#"{"prefixes":["http://www.shop/api/"]}"#, false, "`/api/` means every host"),
+        (r#"{"all":true}"#, true, ""),
+    ] {
+        let found = matches(&house, body).await;
+        let [(may_match, said)] = found.as_slice() else { panic!("{body}: {found:?}") };
+        assert_eq!(
+            (*may_match, said.contains(hint), said.is_empty()),
+            (expected, true, hint.is_empty()),
+            "{body}: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_rules_since_give_what_is_stored_may_match() {
+    let house = build(Plan::default()).await;
+    house.store("http://shop/api/products/42").await;
+    let rules = |tag| {
+        let path = larder::rules::pattern::PathPattern::parse("/api/products/{id}").unwrap();
+        let mut route = larder::rules::Route::plain(larder::scope::RouteName::new("renamed"), path);
+        route.tags = vec![larder::rules::tag_template::TagTemplate::parse(tag).unwrap()];
+        larder::rules::RuleSet::new(vec![route]).unwrap()
+    };
+    for tag in ["sku:{id}", "item:{id}"] {
+        house.engine.replace_rules(rules(tag));
+    }
+    for (body, expected) in [
+        (r#"{"tags":["product:42"]}"#, true),
+        (r#"{"tags":["sku:42"]}"#, true),
+        (r#"{"tags":["item:42"]}"#, true),
+        (r#"{"tags":["other:42"]}"#, false),
+        (r#"{"routes":["product"]}"#, true),
+        (r#"{"routes":["renamed"]}"#, true),
+    ] {
+        assert_eq!(matches(&house, body).await[0].0, expected, "{body}");
+    }
 }
