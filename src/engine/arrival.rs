@@ -1,5 +1,5 @@
 //! What Larder says of a request's way, written into its fields once, before anything judges the request: what is sent to
-//! the origin is then what keys, Vary and explain see, on every road.
+//! the origin is then what keys, Vary and explain see, on the fast path too.
 
 use super::RequestContext;
 use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append_via, set_forwarding};

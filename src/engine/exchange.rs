@@ -2,8 +2,10 @@
 //! may be silent, what the client's connection can do, and where it is written down which server answered. Each is a value
 //! in the request's extensions. And what comes back with a response that may be silent for long.
 
-use super::origin::Body;
-use http::{HeaderMap, StatusCode};
+use super::origin::{Body, OriginError};
+use crate::semantics::reason::Reason;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, StatusCode, Uri};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -115,6 +117,14 @@ impl Quiet {
 pub fn allow_quiet(response: &mut http::Response<Body>) {
     if let Some(Quiet(allowed)) = response.extensions_mut().remove() {
         allowed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A URI of path and query only, for a request to the origin.
+pub(super) fn origin_form(path_and_query: &str) -> Result<Uri, OriginError> {
+    match PathAndQuery::try_from(path_and_query) {
+        Ok(path) => Ok(Uri::from(path)),
+        Err(error) => Err(OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) }),
     }
 }
 

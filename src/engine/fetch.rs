@@ -6,7 +6,7 @@
 use super::Engine;
 use super::admit::{self, Draft, Received, Verdict};
 use super::confirm::Confirmed;
-use super::exchange::{ReadTimeout, allow_quiet};
+use super::exchange::{ReadTimeout, allow_quiet, origin_form};
 use super::flown::{Fetched, Flown, OriginFailure, Streaming};
 use super::held_reply::HeldReply;
 use super::miss_budget::Turn;
@@ -190,7 +190,7 @@ impl Fetch {
         let mut fetch = http::Request::new(empty_body());
         *fetch.method_mut() = if matches!(wanted, Wanted::Head(_)) { Method::HEAD } else { Method::GET };
         *fetch.uri_mut() =
-            super::origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
+            origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
         *fetch.extensions_mut() = self.request.extensions(self.engine.patience(Some(&self.request.route)));
         if let Some(timeout) = self.request.route.read_timeout {

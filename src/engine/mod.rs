@@ -16,9 +16,11 @@ mod explain_elsewhere;
 mod explain_hints;
 mod explain_sent;
 mod explain_stored;
+pub mod fast_path;
 mod fetch;
 mod find;
 mod flown;
+mod handler;
 mod held_reply;
 mod hot_keys;
 mod metered_origin;
@@ -28,7 +30,6 @@ pub mod outcome;
 mod parts;
 mod pass;
 mod post;
-pub mod ready;
 pub mod refresh;
 mod requester;
 mod respond;
@@ -39,6 +40,8 @@ pub mod unattended;
 mod waiting;
 mod write_budget;
 mod written;
+
+pub use handler::{Answer, Failure, Handler, RequestContext};
 
 use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
@@ -56,20 +59,17 @@ use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
 use arrival::Front;
 use earlier_rules::EarlierRules;
+use fast_path::{FastHit, PlainHeaders, PlainRequest};
 use flown::{Flown, OriginFailure};
 use hot_keys::HotKeys;
-use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, StatusCode, Uri};
+use http::StatusCode;
 use http_body::Body as _;
 use metered_origin::MeteredOrigin;
 use miss_budget::MissBudgets;
-use origin::{Body, Origin, OriginError};
-use outcome::{Decision, Outcome};
-use ready::{PlainHeaders, PlainRequest, ReadyHit};
+use origin::{Body, Origin};
 use refresh::RefreshOptions;
 use shared::Shared;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -84,106 +84,6 @@ const REMEMBERED_KEYS_MAX: usize = 65_536;
 
 /// How long what was cut off may take to invalidate what it may have changed.
 const CUT_OFF_MAX: Duration = Duration::from_secs(2);
-
-/// What the connection tells of a request besides its head.
-#[derive(Debug, Clone)]
-pub struct RequestContext {
-    /// The scheme that the client used, as far as is known.
-    pub scheme: Scheme,
-    /// The client's address; none for a request that Larder makes up itself.
-    pub client: Option<IpAddr>,
-    /// The trusted proxies between the client and this instance, the nearest to the client first.
-    pub proxies: Vec<IpAddr>,
-}
-
-impl RequestContext {
-    /// Of a request that came without a proxy in between.
-    #[must_use]
-    pub const fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
-        Self { scheme, client, proxies: Vec::new() }
-    }
-}
-
-/// Why the client gets an error of Larder's own instead of a response.
-#[derive(Debug)]
-pub struct Failure {
-    /// 400, 502, 503, 504 or 508; or what the origin answered to the one request that was made for several.
-    pub status: StatusCode,
-    /// The reason, also in the decision.
-    pub reason: Reason,
-    /// The origin's Retry-After, where it failed with an answer.
-    pub retry_after: Option<HeaderValue>,
-    /// What lies beneath: for the log, never for the client.
-    pub cause: Option<origin::BodyError>,
-}
-
-impl Failure {
-    /// A failure that nothing lies beneath.
-    #[must_use]
-    pub const fn of(status: StatusCode, reason: Reason) -> Self {
-        Self { status, reason, retry_after: None, cause: None }
-    }
-
-    fn of_origin(failure: &OriginFailure) -> Self {
-        let status = match failure.reason {
-            Reason::UpstreamErrorStatus => failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
-            Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Reason::UpstreamNoServer | Reason::MissLimit => StatusCode::SERVICE_UNAVAILABLE,
-            Reason::ClientBody | Reason::InvalidTarget => StatusCode::BAD_REQUEST,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        let cause = failure.cause.clone().map(|cause| Box::new(cause) as origin::BodyError);
-        Self { cause, retry_after: failure.retry_after.clone(), ..Self::of(status, failure.reason) }
-    }
-}
-
-/// The answer to one request.
-#[derive(Debug)]
-pub struct Answer {
-    /// The response, or why there is none.
-    pub reply: Result<http::Response<Body>, Failure>,
-    /// How it was decided.
-    pub decision: Decision,
-}
-
-/// Answers requests: the engine, or something simpler in a test of a higher floor.
-pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. The URI is as the client sent it; the headers are the client's own.
-    fn handle(
-        self: &Arc<Self>,
-        request: http::Request<Body>,
-        context: RequestContext,
-    ) -> impl Future<Output = Answer> + Send;
-
-    /// The fields of a request, as it has them once its way is written into them, where they are plain; none where they are
-    /// not, or where nothing is answered by [`Self::ready_hit`].
-    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
-        let _ = (headers, context);
-        None
-    }
-
-    /// Answers a plain request from what is stored and fresh, at once and without a task: the same answer that
-    /// [`Self::handle`] would give. None where that takes more.
-    fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
-        let _ = request;
-        None
-    }
-
-    /// Resolves once nothing is under way that has outlived its client.
-    fn settled(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
-        async {}
-    }
-
-    /// Ends what is under way without its client, in short time.
-    fn cut_off(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
-        async {}
-    }
-
-    /// The account of what bodies under way hold; none where nobody keeps one.
-    fn in_flight(&self) -> Option<Arc<InFlight>> {
-        None
-    }
-}
 
 /// What the engine is made of.
 pub struct EngineParts {
@@ -359,11 +259,11 @@ impl Handler for Engine {
     async fn handle(self: &Arc<Self>, mut request: http::Request<Body>, context: RequestContext) -> Answer {
         let target = match Target::of(&request, &context.scheme) {
             Ok(target) => target,
-            Err(error) => return refused(StatusCode::BAD_REQUEST, Reason::InvalidTarget, Some(error.into())),
+            Err(error) => return Answer::refused(StatusCode::BAD_REQUEST, Reason::InvalidTarget, Some(error.into())),
         };
         let version = request.version();
         if arrival::mark(request.headers_mut(), version, &target, &context, &self.front.here) == Passage::Again {
-            return refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
+            return Answer::refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
         }
         let rules = self.rules();
         let payload = if request.body().is_end_stream() { Payload::None } else { Payload::Body };
@@ -385,8 +285,8 @@ impl Handler for Engine {
         PlainHeaders::of(headers, context, &self.front.here)
     }
 
-    fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
-        ready::ready_hit(self, request)
+    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
+        fast_path::fast_hit(self, request)
     }
 
     async fn settled(self: &Arc<Self>) {
@@ -407,20 +307,4 @@ impl Handler for Engine {
 /// How many large bodies are coded or searched at a time: as many as there are processors.
 fn coders_max() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-}
-
-/// The answer to a request of which nothing more is to be known.
-fn refused(status: StatusCode, reason: Reason, cause: Option<origin::BodyError>) -> Answer {
-    Answer {
-        reply: Err(Failure { cause, ..Failure::of(status, reason) }),
-        decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None, storing: None },
-    }
-}
-
-/// A URI of path and query only, for a request to the origin.
-fn origin_form(path_and_query: &str) -> Result<Uri, OriginError> {
-    match PathAndQuery::try_from(path_and_query) {
-        Ok(path) => Ok(Uri::from(path)),
-        Err(error) => Err(OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) }),
-    }
 }

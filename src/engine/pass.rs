@@ -5,16 +5,15 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::admit::Draft;
-use super::exchange::{Deadline, ReadTimeout, allow_quiet};
+use super::exchange::{Deadline, ReadTimeout, allow_quiet, origin_form};
 use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::unattended::Patience;
 use super::write_budget::Named;
-use super::written::{Aftermath, WrittenBody};
+use super::written::{Aftermath, WrittenBody, invalidate, told};
 use super::{Answer, Engine, Failure};
-use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::plan::way::Past;
 use crate::rules::answer::Kept;
@@ -70,23 +69,6 @@ pub(super) async fn pass(
     engine.unattended().finish(|patience| passing.write(request, patience)).await
 }
 
-/// Purges what a write has changed, or may have.
-pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
-    if scopes.is_empty() {
-        return;
-    }
-    let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
-    told(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
-}
-
-fn told<T, E: std::fmt::Display>(purged: Result<T, E>, url: &str) -> Option<T> {
-    purged
-        .inspect_err(
-            |error| tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only"),
-        )
-        .ok()
-}
-
 /// Whether the origin may have acted on a request that failed so: not where nothing of it was sent.
 const fn may_have_acted(reason: Reason) -> bool {
     !matches!(reason, Reason::UpstreamConnect | Reason::UpstreamNoServer | Reason::InvalidTarget)
@@ -108,7 +90,7 @@ impl Passing {
         }
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let Some(route) = &self.past.route else {
-            *request.uri_mut() = super::origin_form(path)?;
+            *request.uri_mut() = origin_form(path)?;
             request.headers_mut().insert(HOST, target.host_value());
             return self.engine.origin().fetch(request).await;
         };
@@ -116,7 +98,7 @@ impl Passing {
         let mapped = rule.path_and_query_passed(path, target);
         let mapped =
             mapped.map_err(|error| OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) })?;
-        *request.uri_mut() = super::origin_form(&mapped)?;
+        *request.uri_mut() = origin_form(&mapped)?;
         rule.change(request.headers_mut());
         request.headers_mut().insert(HOST, rule.host_value(target));
         if let Some(timeout) = route.read_timeout {

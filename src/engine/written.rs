@@ -7,6 +7,8 @@
 use super::Engine;
 use super::origin::{Body, BodyError};
 use super::unattended::Patience;
+use crate::invalidation::PurgeOptions;
+use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::scope::Scope;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -21,6 +23,23 @@ use tokio::time::timeout;
 /// How long an answer is read without its client. An answer may be a stream that never ends.
 const READ_ALONE_MAX: Duration = Duration::from_secs(30);
 
+/// Purges what a write has changed, or may have.
+pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
+    if scopes.is_empty() {
+        return;
+    }
+    let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+    told(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
+}
+
+pub(super) fn told<T, E: std::fmt::Display>(purged: Result<T, E>, url: &str) -> Option<T> {
+    purged
+        .inspect_err(
+            |error| tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only"),
+        )
+        .ok()
+}
+
 /// Invalidates once more what a write has changed.
 #[derive(Clone)]
 pub(super) struct Aftermath {
@@ -34,7 +53,7 @@ pub(super) struct Aftermath {
 
 impl Aftermath {
     async fn invalidate(self) {
-        super::pass::invalidate(&self.engine, self.scopes, &self.url).await;
+        invalidate(&self.engine, self.scopes, &self.url).await;
     }
 }
 

@@ -7,8 +7,8 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use larder::clock::{ManualClock, Timestamp};
 use larder::config::check_rules_text;
+use larder::engine::fast_path::{FastHit, PlainHeaders, PlainRequest};
 use larder::engine::origin::{Body, Origin, OriginError};
-use larder::engine::ready::{PlainHeaders, PlainRequest, ReadyHit};
 use larder::engine::refresh::RefreshOptions;
 use larder::engine::{Answer, Engine, EngineParts, Handler, RequestContext};
 use larder::invalidation::Invalidation;
@@ -114,8 +114,8 @@ impl Handler for Short {
         self.0.plain_headers(headers, context)
     }
 
-    fn ready_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<ReadyHit> {
-        let hit = self.0.ready_hit(request)?;
+    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
+        let hit = self.0.fast_hit(request)?;
         self.1.fetch_add(1, Ordering::Relaxed);
         Some(hit)
     }

@@ -3,7 +3,7 @@
 //! A client repeats its fields word for word on a connection; only the request line changes. So they are read once, and
 //! compared as bytes after that.
 
-use crate::engine::ready::PlainHeaders;
+use crate::engine::fast_path::PlainHeaders;
 use crate::engine::{Handler, RequestContext};
 use crate::proxy::entrance::Entrance;
 use crate::proxy::guard::head::{self, Framing, HeadLimits, MinorVersion, Next};

@@ -2,10 +2,11 @@
 //!
 //! One value per connection, owned by the socket's wrapper ([`super::wire`]), which asks it only while hyper has nothing
 //! under way and nothing left to write. It reads fields with the guard's own parser, request lines more narrowly than that does, asks the handler for a
-//! [`ReadyHit`](crate::engine::ready::ReadyHit), and has its bytes written; every other request is left in the buffer,
-//! for hyper, which asks the same engine. So the two roads can't answer differently, and a request that is declined here
+//! [`FastHit`](crate::engine::fast_path::FastHit), and has its bytes written; every other request is left in the buffer,
+//! for hyper, which asks the same engine. So the two can't answer differently, and a request that is declined here
 //! has changed nothing.
 
+mod head;
 mod known_fields;
 mod outgoing;
 mod request_ids;
@@ -16,7 +17,7 @@ use super::guard::head::HeadLimits;
 use super::observer::{Ending, PlainHit, Sender};
 use super::server::Server;
 use crate::engine::Handler;
-use crate::engine::ready::PlainRequest;
+use crate::engine::fast_path::PlainRequest;
 use known_fields::{KnownFields, Reader};
 pub(super) use outgoing::{Outgoing, Parts};
 use request_ids::RequestIds;
@@ -57,8 +58,8 @@ impl<H: Handler> FastPath<H> {
         }
         let started = Instant::now();
         let request = PlainRequest { path_and_query: line.target, headers: &fields.plain.headers };
-        // A panic is for the other road to tell of: it meets the same one and answers 500.
-        let hit = catch_unwind(AssertUnwindSafe(|| handler.ready_hit(request))).ok()??;
+        // A panic is for hyper's side to tell of: it meets the same one and answers 500.
+        let hit = catch_unwind(AssertUnwindSafe(|| handler.fast_hit(request))).ok()??;
         conversation.answered_below();
         let id = self.ids.next(fields.plain.way.request_id());
         Some(Outgoing::new(hit, id, request_bytes, started))

@@ -1,7 +1,8 @@
 //! A plain hit's answer on its way to the socket.
 
+use super::head::write_fields;
+use crate::engine::fast_path::FastHit;
 use crate::engine::outcome::Decision;
-use crate::engine::ready::ReadyHit;
 use crate::proxy::request_id::RequestId;
 use bytes::{Buf, Bytes};
 use http::StatusCode;
@@ -37,7 +38,7 @@ pub(in crate::proxy) enum Parts<'a> {
 /// The answer.
 #[derive(Debug)]
 pub(in crate::proxy) struct Outgoing {
-    hit: ReadyHit,
+    hit: FastHit,
     request_id: RequestId,
     request_bytes: usize,
     started: Instant,
@@ -52,10 +53,10 @@ pub(in crate::proxy) struct Outgoing {
 
 impl Outgoing {
     /// The answer to a request of this id and so many bytes, whose head was complete at `started`.
-    pub(super) fn new(hit: ReadyHit, request_id: RequestId, request_bytes: usize, started: Instant) -> Self {
+    pub(super) fn new(hit: FastHit, request_id: RequestId, request_bytes: usize, started: Instant) -> Self {
         let mut head = HEAD.take();
         head.clear();
-        hit.write_fields(&mut head);
+        write_fields(&hit, &mut head);
         write_id(&request_id, &mut head);
         let head_bytes = head.len();
         let mut body = Bytes::new();

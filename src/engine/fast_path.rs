@@ -1,8 +1,8 @@
-//! The short road: a plain request that a fresh stored response answers, without a task, a response or its headers.
+//! The fast path: a plain request that a fresh stored response answers, without a task, a response or its headers.
 //!
-//! The rules, the key, the barriers and the judgement are those of the long road; only the delivery differs, which is
-//! the head as it was prepared and the body as it is kept, or a 304 made from that head. Whatever is not plain, not
-//! stored or not fresh is not for here: the long road begins anew with it.
+//! The plan is that of every request; only the delivery differs, which is the head as it was prepared and the body as it is
+//! kept, or a 304 made from that head. Whatever is not plain, not stored or not fresh is handled from the start by
+//! [`Handler::handle`](super::Handler::handle).
 
 use super::deliver::{self, AtRest, Conditions};
 use super::outcome::{Decision, Outcome};
@@ -15,12 +15,11 @@ use crate::plan::Plan;
 use crate::plan::request::CacheableRequest;
 use crate::plan::serving::Serving;
 use crate::plan::way::{Asked, Form, Way};
-use crate::rules::answer::{AnswerRule, Kept};
-use crate::semantics::cache_status::{CacheStatus, put_decimal};
+use crate::rules::answer::AnswerRule;
+use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
-use bytes::BufMut;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
@@ -95,53 +94,26 @@ pub struct PlainRequest<'a> {
 
 /// A fresh stored response that answers a plain request as it is kept.
 #[derive(Debug)]
-pub struct ReadyHit {
-    entry: Arc<Entry>,
-    form: AtRest,
+pub struct FastHit {
+    /// The response.
+    pub entry: Arc<Entry>,
+    /// How it answers.
+    pub form: AtRest,
     /// The Age that it is sent with, in seconds.
     pub age_secs: u64,
     /// What the route has clients told instead, as of when.
-    changes: Option<(Arc<AnswerRule>, Timestamp)>,
+    pub changes: Option<(Arc<AnswerRule>, Timestamp)>,
     /// How it was decided.
     pub decision: Decision,
 }
 
-impl ReadyHit {
+impl FastHit {
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.form {
             AtRest::Whole => self.entry.status(),
             AtRest::NotModified => StatusCode::NOT_MODIFIED,
-        }
-    }
-
-    /// Writes status line and fields, as HTTP/1.1 has them, without the empty line that ends a head.
-    pub fn write_fields(&self, out: &mut Vec<u8>) {
-        match (&self.changes, self.form) {
-            (None, AtRest::Whole) => out.put_slice(self.entry.head_at_rest()),
-            (None, AtRest::NotModified) => self.entry.write_not_modified(|_| false, out),
-            (Some((rule, now)), form) => {
-                let status = self.status();
-                let drops = |name: &str| rule.drops(name, status, Kept::Here);
-                match form {
-                    AtRest::Whole => self.entry.write_head_without(drops, out),
-                    AtRest::NotModified => self.entry.write_not_modified(drops, out),
-                }
-                for (name, value) in rule.adds(status, Kept::Here, *now) {
-                    for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-                        out.put_slice(part);
-                    }
-                }
-            }
-        }
-        out.put_slice(b"age: ");
-        put_decimal(out, self.age_secs);
-        out.put_slice(b"\r\nvia: 1.1 larder\r\n");
-        if let Some(cache_status) = &self.decision.cache_status {
-            out.put_slice(b"cache-status: ");
-            cache_status.write_into(out);
-            out.put_slice(b"\r\n");
         }
     }
 
@@ -153,7 +125,7 @@ impl ReadyHit {
 }
 
 /// The hit that answers a plain request, if there is one.
-pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<ReadyHit> {
+pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<FastHit> {
     let PlainRequest { path_and_query, headers } = request;
     let target = headers.root.beside(path_and_query);
     let rules = engine.rules();
@@ -173,7 +145,7 @@ pub(super) fn ready_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Re
     let route = Some(request.route.name.clone());
     let changes = request.route.answer.as_ref().map(|rule| (Arc::clone(rule), now));
     let starts_anew = changes.as_ref().is_some_and(|(rule, _)| rule.cache_control.is_some());
-    Some(ReadyHit {
+    Some(FastHit {
         age_secs: if starts_anew { 0 } else { deliver::told_age_secs(age) },
         changes,
         entry: usable.entry,

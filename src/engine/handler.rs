@@ -1,0 +1,122 @@
+//! What answers requests, seen from the floor above: what it is given, and what it gives back.
+
+use super::fast_path::{FastHit, PlainHeaders, PlainRequest};
+use super::flown::OriginFailure;
+use super::origin::{Body, BodyError};
+use super::outcome::{Decision, Outcome};
+use crate::in_flight::InFlight;
+use crate::semantics::reason::Reason;
+use http::uri::Scheme;
+use http::{HeaderValue, StatusCode};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What the connection tells of a request besides its head.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// The scheme that the client used, as far as is known.
+    pub scheme: Scheme,
+    /// The client's address; none for a request that Larder makes up itself.
+    pub client: Option<IpAddr>,
+    /// The trusted proxies between the client and this instance, the nearest to the client first.
+    pub proxies: Vec<IpAddr>,
+}
+
+impl RequestContext {
+    /// Of a request that came without a proxy in between.
+    #[must_use]
+    pub const fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
+        Self { scheme, client, proxies: Vec::new() }
+    }
+}
+
+/// Why the client gets an error of Larder's own instead of a response.
+#[derive(Debug)]
+pub struct Failure {
+    /// 400, 502, 503, 504 or 508; or what the origin answered to the one request that was made for several.
+    pub status: StatusCode,
+    /// The reason, also in the decision.
+    pub reason: Reason,
+    /// The origin's Retry-After, where it failed with an answer.
+    pub retry_after: Option<HeaderValue>,
+    /// What lies beneath: for the log, never for the client.
+    pub cause: Option<BodyError>,
+}
+
+impl Failure {
+    /// A failure that nothing lies beneath.
+    #[must_use]
+    pub const fn of(status: StatusCode, reason: Reason) -> Self {
+        Self { status, reason, retry_after: None, cause: None }
+    }
+
+    pub(super) fn of_origin(failure: &OriginFailure) -> Self {
+        let status = match failure.reason {
+            Reason::UpstreamErrorStatus => failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
+            Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Reason::UpstreamNoServer | Reason::MissLimit => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::ClientBody | Reason::InvalidTarget => StatusCode::BAD_REQUEST,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        let cause = failure.cause.clone().map(|cause| Box::new(cause) as BodyError);
+        Self { cause, retry_after: failure.retry_after.clone(), ..Self::of(status, failure.reason) }
+    }
+}
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The response, or why there is none.
+    pub reply: Result<http::Response<Body>, Failure>,
+    /// How it was decided.
+    pub decision: Decision,
+}
+
+impl Answer {
+    /// To a request of which nothing more is to be known.
+    pub(super) fn refused(status: StatusCode, reason: Reason, cause: Option<BodyError>) -> Self {
+        Self {
+            reply: Err(Failure { cause, ..Failure::of(status, reason) }),
+            decision: Decision { outcome: Outcome::Error, reason, route: None, cache_status: None, storing: None },
+        }
+    }
+}
+
+/// Answers requests: the engine, or something simpler in a test of a higher floor.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request. The URI is as the client sent it; the headers are the client's own.
+    fn handle(
+        self: &Arc<Self>,
+        request: http::Request<Body>,
+        context: RequestContext,
+    ) -> impl Future<Output = Answer> + Send;
+
+    /// The fields of a request, as it has them once its way is written into them, where they are plain; none where they are
+    /// not, or where nothing is answered by [`Self::fast_hit`].
+    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
+        let _ = (headers, context);
+        None
+    }
+
+    /// Answers a plain request from what is stored and fresh, at once and without a task: the same answer that
+    /// [`Self::handle`] would give. None where that takes more.
+    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
+        let _ = request;
+        None
+    }
+
+    /// Resolves once nothing is under way that has outlived its client.
+    fn settled(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// Ends what is under way without its client, in short time.
+    fn cut_off(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// The account of what bodies under way hold; none where nobody keeps one.
+    fn in_flight(&self) -> Option<Arc<InFlight>> {
+        None
+    }
+}
