@@ -1,6 +1,6 @@
 //! The tags that stand in a body, read once it is complete.
 
-use super::admit::Draft;
+use super::draft::Draft;
 use crate::rules::body_tags::BodyTags;
 use crate::scope::Tag;
 use bytes::Bytes;

@@ -1,14 +1,17 @@
 //! What the origin's answer means for what is stored: confirmed, completed, replaced, or nothing.
 
-use super::admit::{self, Received, Verdict};
-use super::fetch::{Fetch, Wanted};
-use super::flown::OriginFailure;
+use super::Engine;
+use super::draft::{self, Received, Verdict};
 use super::origin::Body;
+use super::origin_failure::OriginFailure;
 use super::parts;
 use super::storing::StoreOutcome;
+use super::wanted::Wanted;
+use crate::coalesce::fetch_lease::FetchLease;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
 use crate::invalidation::Standing;
+use crate::plan::request::CacheableRequest;
 use crate::rules::route::SetCookieRule;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::policy::ExchangeTimes;
@@ -47,29 +50,45 @@ pub(super) struct Confirmed {
     pub(super) outcome: StoreOutcome,
 }
 
-/// Judges an answer against what was wanted.
-pub(super) async fn judge(
-    fetch: &Fetch,
-    wanted: &Wanted,
-    response: http::Response<Body>,
-    times: ExchangeTimes,
-    stamp: Stamp,
-) -> Answer {
-    match wanted {
-        Wanted::Whole | Wanted::ClientRange => Answer::Final(response),
-        Wanted::Head(on_failure) => {
-            fetch.freshen_by_head(&response, times);
-            fetch.unless_stale_stands_in(*on_failure, response)
-        }
-        Wanted::Validation(stored, on_failure) => fetch.validated(stored, *on_failure, response, times, stamp),
-        Wanted::Rest(stored) => fetch.completed(stored, response, times, stamp).await,
-    }
+/// A fetch whose answer is about what is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Confirming<'a> {
+    /// The engine.
+    pub(super) engine: &'a Engine,
+    /// The request that it is for.
+    pub(super) request: &'a CacheableRequest,
+    /// The lease that it holds.
+    pub(super) lease: Option<&'a Arc<FetchLease>>,
 }
 
-impl Fetch {
+impl Confirming<'_> {
+    /// Judges an answer against what was wanted.
+    pub(super) async fn judge(
+        &self,
+        wanted: &Wanted,
+        response: http::Response<Body>,
+        times: ExchangeTimes,
+        stamp: Stamp,
+    ) -> Answer {
+        match wanted {
+            Wanted::Whole | Wanted::ClientRange => Answer::Final(response),
+            Wanted::Head(on_failure) => {
+                self.freshen_by_head(&response, times);
+                self.unless_stale_stands_in(*on_failure, response)
+            }
+            Wanted::Validation(stored, on_failure) => self.validated(stored, *on_failure, response, times, stamp),
+            Wanted::Rest(stored) => self.completed(stored, response, times, stamp).await,
+        }
+    }
+
+    /// The lease, for an answer that other instances may take from the shared tier.
+    fn lease_for(&self, shareability: Shareability) -> Option<Arc<FetchLease>> {
+        self.lease.filter(|_| shareability == Shareability::Shared).cloned()
+    }
+
     /// Whether a hard purge has come for what is stored: its validator may be what the purge was about.
     fn is_hard_purged(&self, stored: &Entry) -> bool {
-        self.engine.standing(&self.request, stored) == Standing::Purged
+        self.engine.standing(self.request, stored) == Standing::Purged
     }
 
     /// RFC 9111 section 4.3.3.
@@ -152,7 +171,7 @@ impl Fetch {
         let sent = self.request.fetch_headers();
         let received =
             Received { method: &Method::GET, sent: &sent, status: stored.status(), headers: &headers, times, stamp };
-        match admit::judge(&self.request, &received) {
+        match draft::judge(self.request, &received) {
             Verdict::Store(mut draft) => {
                 // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
                 // labels, also those of fields that may not be stored.
@@ -160,7 +179,7 @@ impl Fetch {
                     draft.add_tags(stored.membership().tags.to_tags());
                 }
                 let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
-                let entry = Arc::new(draft.into_entry(stored.body().to_stored(), &self.engine));
+                let entry = Arc::new(draft.into_entry(stored.body().to_stored(), self.engine.now()));
                 let lease = self.lease_for(shareability);
                 let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, lease);
                 Confirmed { entry, status, shareability, outcome }
@@ -184,7 +203,7 @@ impl Fetch {
         let sent = self.request.fetch_headers();
         let (status, headers) = (head.status, &head.headers);
         let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
-        let Verdict::Store(mut draft) = admit::judge(&self.request, &received) else { return Answer::AskAgain };
+        let Verdict::Store(mut draft) = draft::judge(self.request, &received) else { return Answer::AskAgain };
         let Some(rest) = parts::collect(body, self.request.route.max_body_bytes).await else { return Answer::AskAgain };
         if self.is_hard_purged(stored) {
             return Answer::AskAgain;
@@ -194,7 +213,7 @@ impl Fetch {
             return Answer::AskAgain;
         }
         let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
-        let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), &self.engine));
+        let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), self.engine.now()));
         let lease = self.lease_for(shareability);
         let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, lease);
         Answer::Entry(Confirmed { entry, status, shareability, outcome })

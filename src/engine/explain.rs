@@ -1,9 +1,9 @@
 //! What would happen to a request, and why, without doing it: the same steps over the same verdicts, by peeking.
 
 use super::explain_stored::{StoredExplained, shown};
-use super::fetch::{Wanted, asking_fields};
 use super::shared::FoundShared;
 use super::storing::Refusal;
+use super::wanted::{Wanted, asking_fields};
 use super::{Engine, explain_elsewhere, explain_hints, explain_sent, serve};
 use crate::clock::Timestamp;
 use crate::entry::variants::Variants;

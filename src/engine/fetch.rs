@@ -4,35 +4,30 @@
 //! meanwhile join it, and requests that come later find the entry.
 
 use super::Engine;
-use super::admit::{self, Draft, Received, Verdict};
-use super::confirm::Confirmed;
+use super::confirm::{self, Confirmed, Confirming};
+use super::draft::{self, Received, Verdict};
 use super::exchange::{ReadTimeout, allow_quiet, origin_form};
-use super::flown::{Fetched, Flown, OriginFailure, Streaming};
+use super::fill::{Duty, stream_of};
+use super::flown::{Fetched, Flown};
 use super::held_reply::HeldReply;
 use super::miss_budget::Turn;
 use super::origin::{Body, OriginError, empty_body};
+use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::shared::FoundShared;
 use super::storing::StoreOutcome;
-use crate::coalesce::fetch_lease::{Claim, FetchLease, WhyAlone};
-use crate::coalesce::flights::{Announcement, Leader};
-use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
+use super::wanted::{Wanted, asking_fields};
+use crate::coalesce::fetch_lease::{Claim, WhyAlone};
+use crate::coalesce::flights::Announcement;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
-use crate::entry::Entry;
-use crate::in_flight::{InFlight, Room};
-use crate::plan::request::CacheableRequest;
 use crate::plan::serving::Usable;
-use crate::semantics::conditional::validation_fields;
 use crate::semantics::date::record_receipt;
-use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
-use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::sharing::Shareability;
 use crate::stamp::Stamp;
-use http::header::{IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,21 +35,6 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// How long a fetch that begins beside another for the same key lets others join it before it asks.
 const GATHERING: Duration = Duration::from_millis(10);
-
-/// What is asked of the origin.
-#[derive(Debug, Clone)]
-pub(super) enum Wanted {
-    /// The whole response.
-    Whole,
-    /// Confirmation of what is stored, or the whole response.
-    Validation(Arc<Entry>, OnOriginFailure),
-    /// The bytes that the client's Range names.
-    ClientRange,
-    /// What the stored part misses.
-    Rest(Arc<Entry>),
-    /// The head only.
-    Head(Option<OnOriginFailure>),
-}
 
 /// A fetch about to begin.
 pub(super) struct Fetch {
@@ -66,24 +46,6 @@ pub(super) struct Fetch {
     pub(super) wanted: Wanted,
     /// What it owes to others.
     pub(super) duty: Duty,
-}
-
-/// What a fetch owes to those who wait for it, until its answer is stored or known not to be.
-#[derive(Debug, Default)]
-pub(super) struct Duty {
-    /// To the requests here that share it.
-    pub(super) leader: Option<Leader<Flown>>,
-    /// To the other instances.
-    pub(super) lease: Option<Arc<FetchLease>>,
-    /// To those that wait for their turn, until the origin has nothing more to do for it.
-    pub(super) permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Duty {
-    /// To the requests that share it, if it is shared.
-    pub(super) const fn of(leader: Option<Leader<Flown>>) -> Self {
-        Self { leader, lease: None, permit: None }
-    }
 }
 
 impl Fetch {
@@ -128,17 +90,19 @@ impl Fetch {
             #[cfg(test)]
             let stamp =
                 if deliberate_fault::is_on(Fault::LateStamp) { self.engine.invalidation().applied() } else { stamp };
-            match super::confirm::judge(&self, &wanted, response, times, stamp).await {
-                super::confirm::Answer::Final(response) => {
+            let lease = self.duty.lease.as_ref();
+            let confirming = Confirming { engine: &self.engine, request: &self.request, lease };
+            match confirming.judge(&wanted, response, times, stamp).await {
+                confirm::Answer::Final(response) => {
                     return self.settle(response, &wanted, &sent, times, stamp, reply).await;
                 }
-                super::confirm::Answer::Entry(Confirmed { entry, status, shareability, outcome }) => {
+                confirm::Answer::Entry(Confirmed { entry, status, shareability, outcome }) => {
                     self.note(outcome);
                     self.tell(shareability, Flown::Confirmed(Arc::clone(&entry), status));
                     return drop(reply.send(Fetched::Confirmed(entry, status, Some(outcome))));
                 }
-                super::confirm::Answer::Failure(failure) => return self.fail(failure, reply),
-                super::confirm::Answer::AskAgain => wanted = Wanted::Whole,
+                confirm::Answer::Failure(failure) => return self.fail(failure, reply),
+                confirm::Answer::AskAgain => wanted = Wanted::Whole,
             }
         }
     }
@@ -233,11 +197,6 @@ impl Fetch {
         self.announce(Announcement::Alone(Reason::LeaderUncacheable));
     }
 
-    /// The lease, for an answer that other instances may take from the shared tier.
-    pub(super) fn lease_for(&self, shareability: Shareability) -> Option<Arc<FetchLease>> {
-        self.duty.lease.clone().filter(|_| shareability == Shareability::Shared)
-    }
-
     // Whoever asked may have gone by the time of each `reply.send`; those who share the fetch have been told before.
 
     fn fail(self, failure: Arc<OriginFailure>, reply: oneshot::Sender<Fetched>) {
@@ -259,7 +218,7 @@ impl Fetch {
         let method = if matches!(wanted, Wanted::Head(_)) { &Method::HEAD } else { &Method::GET };
         let (status, headers) = (response.status(), response.headers());
         let received = Received { method, sent, status, headers, times, stamp };
-        let verdict = admit::judge(&self.request, &received);
+        let verdict = draft::judge(&self.request, &received);
         let shareability = match &verdict {
             Verdict::Refuse(why) => Shareability::Alone(*why),
             Verdict::Store(draft) => draft.shareability(self.engine.now()),
@@ -293,7 +252,7 @@ impl Fetch {
         } else {
             self.tell(shareability, Flown::Streaming(Arc::clone(&streaming)));
         }
-        let headers = admit::sent_headers(head.headers, self.request.route.set_cookie);
+        let headers = draft::sent_headers(head.headers, self.request.route.set_cookie);
         let held = HeldReply::nobodys(&self.engine, &draft);
         let held = held.to(reply, &self.request, Arc::clone(&streaming), headers, reader);
         self.engine.fill(*draft, body, &streaming.body, writer, self.duty, held).await;
@@ -308,127 +267,6 @@ impl Fetch {
         let permit = self.duty.permit.take();
         allow_quiet(&mut response);
         drop(reply.send(Fetched::Private(response.map(|body| holding(permit, body)), why)));
-    }
-}
-
-/// The fields of a fetch for a request that asks for this.
-pub(super) fn asking_fields(request: &CacheableRequest, wanted: &Wanted) -> HeaderMap {
-    let mut headers = request.fetch_headers();
-    match wanted {
-        Wanted::Whole | Wanted::Head(_) => {}
-        Wanted::Validation(stored, _) => headers.extend(validation_fields(&stored.headers())),
-        Wanted::ClientRange => {
-            for name in [RANGE, IF_RANGE] {
-                if let Some(value) = request.headers.get(&name) {
-                    headers.insert(name, value.clone());
-                }
-            }
-        }
-        Wanted::Rest(stored) => headers.extend(completing_fields(stored).into_iter().flatten()),
-    }
-    headers
-}
-
-/// The fields that ask for what a stored part misses; none where it can't be completed at once.
-///
-/// Without a strong validator no answer can be joined to the part, and the whole is asked for next; but origins that take
-/// no ranges send it at once, and the part is replaced either way, so this costs an exchange at most once.
-pub(super) fn completing_fields(stored: &Entry) -> Option<Vec<(HeaderName, HeaderValue)>> {
-    let range = completing_range(&stored.part()?)?;
-    let condition = if_range(&stored.headers()).map(|tag| (IF_RANGE, tag));
-    Some([(RANGE, range)].into_iter().chain(condition).collect())
-}
-
-/// The stream that those who ask now will read, and the end to write it by.
-pub(super) fn stream_of(
-    draft: &Draft,
-    in_flight: &Arc<InFlight>,
-) -> (Arc<Streaming>, SharedBodyWriter, SharedBodyReader) {
-    let retained_bytes_max = draft.route.max_body_bytes.min(in_flight.retained_bytes_max());
-    let (writer, body) = SharedBody::new(SharedBodyOptions { retained_bytes_max }, in_flight);
-    let reader = body.first_reader();
-    let streaming = Streaming {
-        status: draft.status,
-        headers: draft.headers.clone(),
-        policy: draft.policy.clone(),
-        lifetime: draft.lifetime,
-        variant: draft.variant.clone(),
-        route: Arc::clone(&draft.route),
-        tags: draft.tags.clone(),
-        body,
-    };
-    (Arc::new(streaming), writer, reader)
-}
-
-impl Engine {
-    /// Copies the origin's body to its readers and, once complete, stores it. Holds `duty` until then, and tells `held`
-    /// what came of it.
-    pub(super) async fn fill(
-        &self,
-        draft: Draft,
-        mut body: Body,
-        shared: &SharedBody,
-        mut writer: SharedBodyWriter,
-        mut duty: Duty,
-        mut held: HeldReply<'_>,
-    ) {
-        let mut trailers = None;
-        let mut retention = Retention::Retained;
-        while let Some(frame) = held.while_held(body.frame()).await {
-            match frame.map(http_body::Frame::into_data) {
-                Ok(Ok(data)) => {
-                    held.grows_by(data.len());
-                    let pushed = writer.push(data).await;
-                    if retention != writer.retained() {
-                        retention = writer.retained();
-                        // The origin works on it all the same: only its turn is not over.
-                        duty = Duty { permit: duty.permit.take(), ..Duty::default() };
-                        held.settle(StoreOutcome::Refused(self.not_retained(&draft, retention)));
-                    }
-                    if pushed.is_err() {
-                        return;
-                    }
-                }
-                Ok(Err(frame)) => trailers = frame.into_trailers().ok(),
-                Err(error) => {
-                    held.settle(StoreOutcome::Refused(Reason::BodyTruncated));
-                    return writer.fail(error);
-                }
-            }
-        }
-        writer.finish(trailers);
-        let outcome = match shared.completed() {
-            Some(complete) => {
-                let admitted = self.admit(draft, complete.pieces, duty.lease.clone(), shared);
-                held.while_held(admitted).await
-            }
-            None => StoreOutcome::Refused(Reason::BodyTruncated),
-        };
-        held.settle(outcome);
-        // The flight is open until the entry is there: no request in between asks the origin again.
-        drop(duty);
-    }
-}
-
-impl Engine {
-    /// Why an answer is not kept for want of room, if so; one that is too large for what there may ever be, too.
-    fn lacks_room(&self, draft: &Draft) -> Option<Reason> {
-        let in_flight = self.in_flight();
-        let announced = admit::announced_length(&draft.headers).unwrap_or(0);
-        let has_room = announced <= in_flight.retained_bytes_max() && in_flight.room_for(announced) == Room::Free;
-        (!has_room).then_some(Reason::InFlightFull)
-    }
-
-    /// Why a body that grew past what is kept of it is not stored. That there was no room at the moment says nothing of the
-    /// key.
-    fn not_retained(&self, draft: &Draft, retention: Retention) -> Reason {
-        if retention != Retention::Overrun {
-            return Reason::InFlightFull;
-        }
-        let too_large = draft.route.max_body_bytes <= self.in_flight().retained_bytes_max();
-        let why = if too_large { Reason::BodyTooLarge } else { Reason::InFlightFull };
-        self.uncacheable().remember(&draft.key, why, self.now());
-        why
     }
 }
 

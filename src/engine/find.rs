@@ -1,8 +1,8 @@
 //! The plan for a request, made of what is stored and of how that stands to the purges.
 
 use super::Engine;
-use super::fetch::Wanted;
-use super::flown::OriginFailure;
+use super::origin_failure::OriginFailure;
+use super::wanted::Wanted;
 use crate::clock::Timestamp;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};

@@ -1,18 +1,18 @@
 //! What a fetch brings back: to the request that began it, and to those that share it.
 
+use super::origin_failure::OriginFailure;
 use crate::coalesce::shared_body::{SharedBody, SharedBodyReader};
-use crate::engine::origin::{Body, OriginError};
+use crate::engine::origin::Body;
 use crate::engine::storing::{StoreOutcome, Storing};
 use crate::entry::Entry;
-use crate::plan::serving::{Failing, Usable};
+use crate::plan::serving::Usable;
 use crate::rules::Route;
 use crate::scope::Tag;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
 use crate::semantics::vary::VariantKey;
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 
 /// A response that is being stored while it streams.
@@ -34,48 +34,6 @@ pub(super) struct Streaming {
     pub(super) tags: Box<[Tag]>,
     /// The growing body.
     pub(super) body: SharedBody,
-}
-
-/// Why the origin gave no usable answer.
-#[derive(Debug)]
-pub(super) struct OriginFailure {
-    /// The reason.
-    pub(super) reason: Reason,
-    /// The status of an error answer; none where no answer came.
-    pub(super) status: Option<StatusCode>,
-    /// When an error answer asks to be asked again.
-    pub(super) retry_after: Option<HeaderValue>,
-    /// What lies beneath.
-    pub(super) cause: Option<Arc<OriginError>>,
-}
-
-impl OriginFailure {
-    /// A failure without an answer.
-    pub(super) const fn of(reason: Reason) -> Self {
-        Self { reason, status: None, retry_after: None, cause: None }
-    }
-
-    /// What it is to something stale that may be served in its place.
-    pub(super) const fn failing(&self) -> Failing {
-        match self.reason {
-            Reason::MissLimit => Failing::Busy,
-            Reason::CoalesceWaitOver => Failing::Slow,
-            _ if self.status.is_some() => Failing::Answers,
-            _ => Failing::Unreachable,
-        }
-    }
-
-    /// An answer that says no more than that the origin failed.
-    pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap) -> Self {
-        let retry_after = headers.get(RETRY_AFTER).cloned();
-        Self { reason: Reason::UpstreamErrorStatus, status: Some(status), retry_after, cause: None }
-    }
-}
-
-impl From<OriginError> for OriginFailure {
-    fn from(error: OriginError) -> Self {
-        Self { reason: error.reason, status: None, retry_after: None, cause: Some(Arc::new(error)) }
-    }
 }
 
 /// What a leader announces to those who share its fetch. Cheap to clone.

@@ -1,8 +1,8 @@
 //! What answers requests, seen from the floor above: what it is given, and what it gives back.
 
 use super::fast_path::{FastHit, PlainHeaders, PlainRequest};
-use super::flown::OriginFailure;
 use super::origin::{Body, BodyError};
+use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use crate::in_flight::InFlight;
 use crate::semantics::reason::Reason;

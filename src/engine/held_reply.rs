@@ -2,7 +2,7 @@
 //! Cache-Status can say so. A long body, or one that takes its time, is not waited for.
 
 use super::Engine;
-use super::admit::{Draft, announced_length};
+use super::draft::{Draft, announced_length};
 use super::flown::{Fetched, Streaming};
 use super::requester::Requester;
 use super::storing::{StoreOutcome, Storing};

@@ -7,8 +7,8 @@
 //! `coalesce_wait`; else it is told to come back. The table is locked for a look-up and never across an await.
 
 use super::Engine;
-use super::fetch::Wanted;
 use super::requester::Requester;
+use super::wanted::Wanted;
 use crate::invalidation::Standing;
 use crate::plan::request::CacheableRequest;
 use crate::rules::Route;

@@ -1,6 +1,6 @@
 //! How stored parts of a response become a whole: RFC 9111 section 3.3 and 3.4.
 
-use super::admit::Draft;
+use super::draft::Draft;
 use super::origin::Body;
 use crate::entry::Entry;
 use crate::semantics::partial::{Combination, combination, combine};

@@ -4,10 +4,10 @@
 //! what is stored for the targets it changed (RFC 9111 section 4.4), whether or not its client stays. A POST whose answer names its own URL as Content-Location and says how long it is
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
-use super::admit::Draft;
+use super::draft::Draft;
 use super::exchange::{Deadline, ReadTimeout, allow_quiet, origin_form};
-use super::flown::OriginFailure;
 use super::origin::{Body, OriginError};
+use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::unattended::Patience;

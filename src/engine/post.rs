@@ -4,8 +4,8 @@
 //! kept only where that makes no difference: where a fetch for the same target would have carried the same fields.
 
 use super::Engine;
-use super::admit::{self, Draft, Received, Verdict};
-use super::fetch::{Duty, stream_of};
+use super::draft::{self, Draft, Received, Verdict};
+use super::fill::{Duty, stream_of};
 use super::held_reply::HeldReply;
 use super::origin::Body;
 use crate::plan::request::CacheableRequest;
@@ -49,7 +49,7 @@ impl Post<'_> {
         }
         let (status, headers) = (response.status(), response.headers());
         let received = Received { method: &Method::POST, sent: self.headers, status, headers, times, stamp };
-        match admit::judge(&request, &received) {
+        match draft::judge(&request, &received) {
             // A later GET would have to ask all the same.
             Verdict::Store(draft) if draft.shareability(times.received_at) == Shareability::Shared => Some(draft),
             Verdict::Store(_) | Verdict::Refuse(_) => None,

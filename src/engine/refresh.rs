@@ -5,10 +5,12 @@
 //! `miss_limit`. In a fleet the leases let one instance fetch each of them, and the others take it from there.
 
 use super::Engine;
-use super::fetch::{Duty, Fetch, Wanted};
+use super::fetch::Fetch;
+use super::fill::Duty;
 use super::flown::Fetched;
 use super::requester::Requester;
 use super::serve::join;
+use super::wanted::Wanted;
 use crate::coalesce::flights::Role;
 use crate::invalidation::Standing;
 use crate::plan::request::CacheableRequest;

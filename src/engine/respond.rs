@@ -1,9 +1,10 @@
 //! Answers: the response that a client gets, and the decision that Cache-Status, log and metrics tell of.
 
-use super::admit::{self, Received, Verdict};
 use super::deliver;
-use super::flown::{Fetched, OriginFailure};
+use super::draft::{self, Received, Verdict};
+use super::flown::Fetched;
 use super::origin::{Body, empty_body};
+use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use super::storing::{StoreOutcome, Storing};
 use super::{Answer, Engine, Failure};
@@ -183,7 +184,7 @@ fn kept_of(engine: &Engine, request: &CacheableRequest, why: Reason, head: &Resp
     let (sent, stamp) = (request.fetch_headers(), engine.invalidation().applied());
     let (status, headers) = (head.status(), head.headers());
     let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
-    match admit::judge(request, &received) {
+    match draft::judge(request, &received) {
         Verdict::Store(_) => Kept::Here,
         Verdict::Refuse(_) => Kept::Nowhere,
     }

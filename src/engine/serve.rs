@@ -2,10 +2,13 @@
 
 use super::Answer;
 use super::Engine;
-use super::fetch::{Duty, Fetch, Wanted, completing_fields};
-use super::flown::{Fetched, Flown, OriginFailure, Streaming};
+use super::fetch::Fetch;
+use super::fill::Duty;
+use super::flown::{Fetched, Flown, Streaming};
+use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::respond::{self, Sharer};
+use super::wanted::{Wanted, completing_fields};
 use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, UnderWay};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};

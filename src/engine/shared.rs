@@ -1,9 +1,9 @@
 //! The tier that all instances share, as a request sees it: looked into before the origin is asked, written to after.
 
 use super::Engine;
-use super::fetch::Wanted;
 use super::flown::Flown;
 use super::requester::Requester;
+use super::wanted::Wanted;
 use crate::clock::Timestamp;
 use crate::coalesce::fetch_lease::{Claim, FetchLease, FetchLeases};
 use crate::coalesce::flights::{Leader, Progress, UnderWay};

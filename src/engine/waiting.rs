@@ -5,7 +5,7 @@
 //! again: what was found out about a key is remembered for a short while, in which one fetch at a time tries anew.
 
 use super::Engine;
-use super::flown::OriginFailure;
+use super::origin_failure::OriginFailure;
 use crate::plan::request::CacheableRequest;
 use crate::plan::serving::Ask;
 use crate::rules::Route;

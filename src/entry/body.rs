@@ -1,7 +1,6 @@
 //! The body of a stored response: held once, in one allocation of exactly its size or, where it is short, among the
 //! other bytes of its entry.
 
-use super::coding::{self, InflateError};
 use bytes::Bytes;
 use std::num::NonZeroU32;
 
@@ -48,18 +47,6 @@ impl StoredBody {
         match self {
             Self::AsReceived(bytes) => bytes.len() as u64,
             Self::Gzipped { identity_bytes, .. } => *identity_bytes,
-        }
-    }
-
-    /// The bytes that the origin sent: shared where they are kept so, else inflated. For rules that look into a body
-    /// and for combining parts; a client gets an inflating stream instead.
-    ///
-    /// # Errors
-    /// Where the gzip stream is damaged.
-    pub fn received(&self) -> Result<Bytes, InflateError> {
-        match self {
-            Self::AsReceived(bytes) => Ok(bytes.clone()),
-            Self::Gzipped { gzip, identity_bytes } => coding::inflate(gzip, *identity_bytes),
         }
     }
 }
@@ -144,15 +131,5 @@ mod tests {
             let own = body.try_into_mut().expect("nobody else holds the body's allocation");
             assert_eq!(own.capacity(), expected.len(), "the allocation is larger than the body");
         }
-    }
-
-    #[test]
-    fn a_coded_body_gives_back_what_was_received() {
-        let text = Bytes::from("a line that repeats\n".repeat(200));
-        let coded = coding::gzip(&text);
-        let body = StoredBody::Gzipped { gzip: coded.into(), identity_bytes: text.len() as u64 };
-        assert_eq!(body.identity_bytes(), 4000);
-        assert!(body.at_rest().len() < 400);
-        assert_eq!(body.received().expect("the stream is whole"), text);
     }
 }
