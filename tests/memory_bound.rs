@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-const SIZE_BYTES: u64 = 64 << 20;
+const SIZE_BYTES: u64 = 32 << 20;
 
 #[test]
 fn memory_stays_under_its_bound_with_any_mix_of_sizes() {
