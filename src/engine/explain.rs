@@ -207,9 +207,8 @@ impl Engine {
         let target = Target::settle(&explain_elsewhere::under(url, &scheme), headers, &scheme)?;
         let mut explanation = self.explain_target(method, &target, headers).await;
         explanation.notes.extend(self.scheme_notes(method, url, headers));
-        let would = explanation.would.because.reason;
-        let finds_nothing = explanation.stored.is_empty()
-            && [Reason::NoEntry, Reason::NoRoute, Reason::OnlyIfCached].map(Reason::label).contains(&would);
+        let is_looked_up = explanation.key.is_some() || explanation.route.is_none();
+        let finds_nothing = is_looked_up && explanation.stored.is_empty();
         if finds_nothing && matches!(*method, Method::GET | Method::HEAD) {
             explanation.notes.extend(self.hosts_note(&target).await);
         }

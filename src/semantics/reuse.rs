@@ -92,6 +92,12 @@ pub fn judge(
 /// Why a stored response may never be served stale: RFC 9111 section 4.2.4. None: nothing forbids it.
 #[must_use]
 pub fn stale_forbidden_by(stored: &ResponsePolicy) -> Option<Reason> {
+    // RFC 9111 section 5.2.2.10: s-maxage "incorporates the semantics of the proxy-revalidate response directive".
+    stale_forbidden_outright_by(stored).or_else(|| stored.directives.s_maxage.map(|_| Reason::SharedMaxAge))
+}
+
+/// The same, whatever the operator says.
+fn stale_forbidden_outright_by(stored: &ResponsePolicy) -> Option<Reason> {
     let directives = &stored.directives;
     // RFC 9111 section 5.2.2.4
     if directives.no_cache == Qualified::Whole {
@@ -104,10 +110,6 @@ pub fn stale_forbidden_by(stored: &ResponsePolicy) -> Option<Reason> {
     // RFC 9111 section 5.2.2.8
     if directives.proxy_revalidate {
         return Some(Reason::ProxyRevalidate);
-    }
-    // RFC 9111 section 5.2.2.10: s-maxage "incorporates the semantics of the proxy-revalidate response directive".
-    if directives.s_maxage.is_some() {
-        return Some(Reason::SharedMaxAge);
     }
     None
 }
@@ -249,12 +251,8 @@ impl Case<'_> {
     /// proxy-revalidate or no-cache is never served stale.
     fn holds(&self, window: Option<StaleWindow>) -> bool {
         let Some(window) = window else { return false };
-        let is_allowed = match stale_forbidden_by(self.stored) {
-            None => true,
-            Some(Reason::SharedMaxAge) => window.asked_by == Asker::Operator,
-            Some(_) => false,
-        };
-        is_allowed && within(self.staleness(), Some(window.length))
+        let is_allowed = window.asked_by == Asker::Operator || self.stored.directives.s_maxage.is_none();
+        is_allowed && stale_forbidden_outright_by(self.stored).is_none() && within(self.staleness(), Some(window.length))
     }
 }
 

@@ -439,6 +439,9 @@ async fn hosts_under_which_a_path_is_stored_are_named_where_its_own_has_none() {
     let told = explained_url(&scenario, &page, "http://localhost/a/fresh?x=1").await["notes"].to_string();
     assert!(told.contains("under `localhost`, but under: ") && told.contains(" and others"), "{told}");
     assert_eq!(told.matches(".test").count(), 10, "{told}");
+    let head = asked("HEAD", "/a/fresh", &[]);
+    let told = explained_url(&scenario, &head, "http://localhost/a/fresh").await["notes"].to_string();
+    assert!(told.contains("but under"), "{told}");
     for url in ["http://h3.test/a/fresh", "http://h3.test/a/fresh?x=1", "http://localhost/a/other"] {
         let told = explained_url(&scenario, &page, url).await["notes"].to_string();
         assert!(!told.contains("but under"), "{url}: {told}");
