@@ -95,7 +95,11 @@ struct Constant;
 
 #[async_trait::async_trait]
 impl Origin for Constant {
-    async fn fetch(&self, _: Request<Body>) -> Result<Response<Body>, OriginError> {
+    async fn fetch(
+        &self,
+        _: Request<Body>,
+        _terms: larder::engine::exchange::Terms,
+    ) -> Result<Response<Body>, OriginError> {
         let body = Full::from(vec![b' '; 1024]).map_err(|never| match never {}).boxed_unsync();
         Ok(Response::builder().header("content-type", "application/json").body(body).expect("a valid response"))
     }

@@ -1,6 +1,5 @@
-//! What goes with a request to the origin besides the message: until when an answer is waited for, how long the origin
-//! may be silent, what the client's connection can do, and where it is written down which server answered. Each is a value
-//! in the request's extensions. And what comes back with a response that may be silent for long.
+//! What goes with a request to the origin besides the message ([`Terms`]), and what comes back with a response that may be
+//! silent for long.
 
 use super::origin::{Body, OriginError};
 use crate::semantics::reason::Reason;
@@ -12,7 +11,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Until when the head of an answer is waited for, all tries together. Absent: as long as each try may take.
+/// On which terms the origin is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Until when the head of an answer is waited for; none: as long as each try may take.
+    pub deadline: Option<Deadline>,
+    /// How long the origin may be silent between two reads, where the route says so itself: its `read_timeout`.
+    pub read_timeout: Option<Duration>,
+    /// The client of the request; a fetch of Larder's own has none.
+    pub client: Option<Client>,
+    /// Where it is written down what the exchange came to.
+    pub note: Option<ExchangeNote>,
+}
+
+/// Until when the head of an answer is waited for, all tries together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deadline {
     /// Until then.
@@ -21,11 +33,7 @@ pub enum Deadline {
     AfterUpload(Duration),
 }
 
-/// How long the origin may be silent between two reads, where the route says so itself: its `read_timeout`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadTimeout(pub Duration);
-
-/// The client of a request, which the proxy puts there; a fetch of Larder's own has none.
+/// What the connection of a request's client can do.
 #[derive(Debug, Clone)]
 pub struct Client {
     /// Hears of interim responses; none where the client can't get them (HTTP/1.0, HTTP/2).
@@ -78,8 +86,8 @@ pub struct Exchanged {
     pub tries: u32,
 }
 
-/// Where the origin's client writes down what an exchange came to, for the one who asks afterwards: put a clone into
-/// the request's extensions. Empty where the origin was not asked.
+/// Where the origin's client writes down what an exchange came to, for the one who asks afterwards. Empty where the origin
+/// was not asked.
 #[derive(Debug, Clone, Default)]
 pub struct ExchangeNote(Arc<Mutex<Option<Exchanged>>>);
 

@@ -38,7 +38,11 @@ struct Fresh;
 
 #[async_trait::async_trait]
 impl Origin for Fresh {
-    async fn fetch(&self, _request: http::Request<Body>) -> Result<http::Response<Body>, OriginError> {
+    async fn fetch(
+        &self,
+        _request: http::Request<Body>,
+        _terms: crate::engine::exchange::Terms,
+    ) -> Result<http::Response<Body>, OriginError> {
         let body = Full::new(Bytes::from_static(b"fresh")).map_err(|never| match never {});
         let mut response = http::Response::new(body.boxed_unsync());
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("max-age=60"));

@@ -6,7 +6,7 @@
 use super::Engine;
 use super::confirm::{self, Confirmed, Confirming};
 use super::draft::{self, Received, Verdict};
-use super::exchange::{ReadTimeout, allow_quiet, origin_form};
+use super::exchange::{allow_quiet, origin_form};
 use super::fill::{Duty, stream_of};
 use super::flown::{Fetched, Flown};
 use super::held_reply::HeldReply;
@@ -156,12 +156,9 @@ impl Fetch {
         *fetch.uri_mut() =
             origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
-        *fetch.extensions_mut() = self.request.extensions(self.engine.patience(Some(&self.request.route)));
-        if let Some(timeout) = self.request.route.read_timeout {
-            fetch.extensions_mut().insert(ReadTimeout(timeout));
-        }
+        let terms = self.request.terms(self.engine.patience(Some(&self.request.route)));
         let requested_at = self.engine.now();
-        let mut response = self.engine.origin().fetch(fetch).await?;
+        let mut response = self.engine.origin().fetch(fetch, terms).await?;
         self.request.route.to_origin.map_back(&self.request.target, response.headers_mut());
         let received_at = self.engine.now();
         record_receipt(&mut response, received_at);

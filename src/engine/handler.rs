@@ -1,5 +1,6 @@
 //! What answers requests, seen from the floor above: what it is given, and what it gives back.
 
+use super::exchange::Terms;
 use super::fast_path::{FastHit, PlainHeaders, PlainRequest};
 use super::origin::{Body, BodyError};
 use super::origin_failure::OriginFailure;
@@ -20,13 +21,15 @@ pub struct RequestContext {
     pub client: Option<IpAddr>,
     /// The trusted proxies between the client and this instance, the nearest to the client first.
     pub proxies: Vec<IpAddr>,
+    /// What the origin is asked with on its behalf.
+    pub terms: Terms,
 }
 
 impl RequestContext {
     /// Of a request that came without a proxy in between.
     #[must_use]
-    pub const fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
-        Self { scheme, client, proxies: Vec::new() }
+    pub fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
+        Self { scheme, client, proxies: Vec::new(), terms: Terms::default() }
     }
 }
 

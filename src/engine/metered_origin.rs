@@ -1,5 +1,6 @@
 //! The origin, with the bodies to and from it charged to what is in flight.
 
+use super::exchange::Terms;
 use super::origin::{Body, Origin, OriginError};
 use crate::in_flight::{InFlight, Metered, Way};
 use http_body::Body as _;
@@ -25,8 +26,8 @@ impl MeteredOrigin {
 
 #[async_trait::async_trait]
 impl Origin for MeteredOrigin {
-    async fn fetch(&self, request: http::Request<Body>) -> Result<http::Response<Body>, OriginError> {
-        let response = self.origin.fetch(request.map(|body| self.metered(body, Way::Up))).await?;
+    async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError> {
+        let response = self.origin.fetch(request.map(|body| self.metered(body, Way::Up)), terms).await?;
         Ok(response.map(|body| self.metered(body, Way::Down)))
     }
 }

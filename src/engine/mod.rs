@@ -278,10 +278,10 @@ impl Handler for Engine {
         way.ignore_other_upgrades(version, request.headers_mut());
         match way {
             Way::Cached(route) => {
-                let http::request::Parts { method, headers, extensions, .. } = request.into_parts().0;
-                serve::serve(self, CacheableRequest::new(method, headers, target, route, rules), extensions).await
+                let http::request::Parts { method, headers, .. } = request.into_parts().0;
+                serve::serve(self, CacheableRequest::new(method, headers, target, route, rules), context.terms).await
             }
-            Way::Past(past) => pass::pass(self, request, target, rules, past, context.client).await,
+            Way::Past(past) => pass::pass(self, request, target, rules, past, context).await,
             Way::Refused(past) => respond::only_if_cached(past.route.as_deref(), past.forward),
         }
     }

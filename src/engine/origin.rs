@@ -1,5 +1,6 @@
 //! The origin as the engine sees it.
 
+use super::exchange::Terms;
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -23,12 +24,12 @@ pub trait Origin: Send + Sync + 'static {
     /// Sends a request and returns the response once its head is there; the body streams.
     ///
     /// The request's URI holds path and query (origin form), its headers are complete but for hop-by-hop and
-    /// forwarding fields, which the origin's client sets. Extensions are passed on. A request whose method is
+    /// forwarding fields, which the origin's client sets. A request whose method is
     /// idempotent and whose body is empty may be retried (RFC 9110 section 9.2.2).
     ///
     /// # Errors
     /// Where no response's head arrived.
-    async fn fetch(&self, request: http::Request<Body>) -> Result<http::Response<Body>, OriginError>;
+    async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError>;
 }
 
 /// Why there is no response.

@@ -5,7 +5,7 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::draft::Draft;
-use super::exchange::{Deadline, ReadTimeout, allow_quiet, origin_form};
+use super::exchange::{Deadline, Terms, allow_quiet, origin_form};
 use super::origin::{Body, OriginError};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
@@ -13,7 +13,7 @@ use super::post::{self, Post};
 use super::unattended::Patience;
 use super::write_budget::Named;
 use super::written::{Aftermath, WrittenBody, invalidate, told};
-use super::{Answer, Engine, Failure};
+use super::{Answer, Engine, Failure, RequestContext};
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::plan::way::Past;
 use crate::rules::answer::Kept;
@@ -42,6 +42,7 @@ struct Passing {
     rules: Arc<RuleSet>,
     past: Past,
     client: Option<IpAddr>,
+    terms: Terms,
 }
 
 /// Forwards a request. An unsafe one is seen to its end whether or not its client stays: what was sent may be done.
@@ -51,12 +52,13 @@ pub(super) async fn pass(
     target: Target,
     rules: Arc<RuleSet>,
     past: Past,
-    client: Option<IpAddr>,
+    context: RequestContext,
 ) -> Answer {
+    let RequestContext { client, terms, .. } = context;
     entity_tag::name_tags_without_coding(request.headers_mut());
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
-    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, past, client };
+    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, past, client, terms };
     if is_safe(&passing.method) {
         return match Box::pin(passing.forward(request)).await {
             Ok(mut response) => {
@@ -84,15 +86,15 @@ impl Passing {
     async fn exchange(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
         let target = &self.target;
         // Another protocol has no head of an answer that would be worth waiting for.
-        if !request.headers().contains_key(UPGRADE) {
-            let patience = self.engine.patience(self.past.route.as_deref());
-            request.extensions_mut().insert(Deadline::AfterUpload(patience));
-        }
+        let deadline = (!request.headers().contains_key(UPGRADE))
+            .then(|| Deadline::AfterUpload(self.engine.patience(self.past.route.as_deref())));
+        let read_timeout = self.past.route.as_ref().and_then(|route| route.read_timeout);
+        let terms = Terms { deadline, read_timeout, ..self.terms.clone() };
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let Some(route) = &self.past.route else {
             *request.uri_mut() = origin_form(path)?;
             request.headers_mut().insert(HOST, target.host_value());
-            return self.engine.origin().fetch(request).await;
+            return self.engine.origin().fetch(request, terms).await;
         };
         let rule = &route.to_origin;
         let mapped = rule.path_and_query_passed(path, target);
@@ -101,10 +103,7 @@ impl Passing {
         *request.uri_mut() = origin_form(&mapped)?;
         rule.change(request.headers_mut());
         request.headers_mut().insert(HOST, rule.host_value(target));
-        if let Some(timeout) = route.read_timeout {
-            request.extensions_mut().insert(ReadTimeout(timeout));
-        }
-        let mut response = self.engine.origin().fetch(request).await?;
+        let mut response = self.engine.origin().fetch(request, terms).await?;
         rule.map_back(target, response.headers_mut());
         Ok(response)
     }

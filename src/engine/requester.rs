@@ -1,9 +1,8 @@
 //! Who has a request answered, and how long that may take.
 
-use super::exchange::Deadline;
+use super::exchange::{Deadline, Terms};
 use crate::plan::request::CacheableRequest;
 use crate::semantics::reason::Reason;
-use http::Extensions;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +16,8 @@ pub(super) enum Requester {
     Client {
         /// Its request.
         request: CacheableRequest,
-        /// What its connection attached; passed on to the origin's client.
-        extensions: Extensions,
+        /// What the origin is asked with on its behalf.
+        terms: Terms,
         /// Until when the head of its answer is waited for.
         deadline: Instant,
     },
@@ -54,13 +53,12 @@ impl Requester {
         }
     }
 
-    /// What a fetch for it tells the origin's client. `patience` is how long an answer to a refresh is waited for.
-    pub(super) fn extensions(&self, patience: Duration) -> Extensions {
-        let (mut extensions, deadline) = match self {
-            Self::Client { extensions, deadline, .. } => (extensions.clone(), Deadline::At(*deadline)),
-            Self::Refresh(_) => (Extensions::new(), Deadline::AfterUpload(patience)),
+    /// On which terms the origin is asked for it; `patience` is how long an answer to a refresh is waited for.
+    pub(super) fn terms(&self, patience: Duration) -> Terms {
+        let (terms, deadline) = match self {
+            Self::Client { terms, deadline, .. } => (terms.clone(), Deadline::At(*deadline)),
+            Self::Refresh(_) => (Terms::default(), Deadline::AfterUpload(patience)),
         };
-        extensions.insert(deadline);
-        extensions
+        Terms { deadline: Some(deadline), read_timeout: self.route.read_timeout, ..terms }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Answer;
 use super::Engine;
+use super::exchange::Terms;
 use super::fetch::Fetch;
 use super::fill::Duty;
 use super::flown::{Fetched, Flown, Streaming};
@@ -24,8 +25,8 @@ use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
+use http::Method;
 use http::header::RANGE;
-use http::{Extensions, Method};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -43,8 +44,8 @@ enum Part {
     LookAgain(Option<VariantKey>),
 }
 
-/// Answers a request on a cacheable route. What its connection attached is passed on to the origin's client.
-pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, extensions: Extensions) -> Answer {
+/// Answers a request on a cacheable route. `terms` are those of its client.
+pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, terms: Terms) -> Answer {
     let now = engine.now();
     match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => {
@@ -52,13 +53,13 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, exten
             respond::usable(&request, &usable, now)
         }
         // Boxed, so that a hit does not carry the room that a miss needs.
-        plan => Box::pin(carry_out(engine, request, extensions, plan)).await,
+        plan => Box::pin(carry_out(engine, request, terms, plan)).await,
     }
 }
 
-async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, extensions: Extensions, mut plan: Plan) -> Answer {
+async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, terms: Terms, mut plan: Plan) -> Answer {
     let deadline = Instant::now() + engine.patience(Some(&request.route));
-    let request = Arc::new(Requester::Client { request, extensions, deadline });
+    let request = Arc::new(Requester::Client { request, terms, deadline });
     let mut variant = None;
     for round in 0.. {
         let ask = match plan {

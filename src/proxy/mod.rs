@@ -6,7 +6,6 @@
 //! answer into a response, whose body ([`response_body`]) tells the observers ([`observer`]) how it ended. What the
 //! parts of one connection must know of each other stands in its [`conversation`].
 //!
-//! The handler finds a [`crate::engine::exchange::Client`] in the extensions of its request.
 
 pub mod access_log;
 mod connection;

@@ -10,7 +10,7 @@ use super::response_body::ResponseBody;
 use super::server::Server;
 use super::stream;
 use super::upgrade::UpgradeRequest;
-use crate::engine::exchange::{Client, InterimListener, UpgradeAbility};
+use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::trust::X_REQUEST_ID;
@@ -55,12 +55,11 @@ pub(super) async fn answer<H: Handler>(
     entrance.let_in(&mut request, &way, &record.finished.request_id);
     let upgrade = UpgradeRequest::take(&mut request, conversation, number);
     let client = client(&context, number, &record, upgrade.as_ref());
-    request.extensions_mut().insert(client);
-    request.extensions_mut().insert(record.note.clone());
+    let terms = Terms { client: Some(client), note: Some(record.note.clone()), ..Terms::default() };
     let request = request.map(|body| request_body(body, number, conversation, stream::current()));
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
-    let way = RequestContext { scheme: way.scheme, client: Some(way.client), proxies: way.proxies };
+    let way = RequestContext { scheme: way.scheme, client: Some(way.client), proxies: way.proxies, terms };
     let handled = context.server.handler.handle(request, way);
     let handled = with_task_known(conversation, AssertUnwindSafe(handled).catch_unwind()).await;
     interims_written(conversation).await;

@@ -252,7 +252,9 @@ impl Case<'_> {
     fn holds(&self, window: Option<StaleWindow>) -> bool {
         let Some(window) = window else { return false };
         let is_allowed = window.asked_by == Asker::Operator || self.stored.directives.s_maxage.is_none();
-        is_allowed && stale_forbidden_outright_by(self.stored).is_none() && within(self.staleness(), Some(window.length))
+        is_allowed
+            && stale_forbidden_outright_by(self.stored).is_none()
+            && within(self.staleness(), Some(window.length))
     }
 }
 

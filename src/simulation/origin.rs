@@ -93,7 +93,11 @@ impl fmt::Debug for ShopSeenFrom {
 
 #[async_trait::async_trait]
 impl Origin for ShopSeenFrom {
-    async fn fetch(&self, request: Request<Body>) -> Result<Response<Body>, OriginError> {
+    async fn fetch(
+        &self,
+        request: Request<Body>,
+        _terms: crate::engine::exchange::Terms,
+    ) -> Result<Response<Body>, OriginError> {
         let shop = &self.shop;
         let path = request.uri().path().to_owned();
         if *request.method() == Method::PUT {

@@ -39,6 +39,7 @@ mod upload;
 pub use options::{EjectOptions, NoServer, RetryOptions, UpstreamOptions};
 pub use server_url::{ServerUrl, ServerUrlError};
 
+use crate::engine::exchange::Terms as Asked;
 use crate::engine::origin::{Body, Origin, OriginError};
 use failure::Failed;
 use outgoing::Outgoing;
@@ -76,10 +77,10 @@ impl fmt::Debug for UpstreamPool {
 
 #[async_trait::async_trait]
 impl Origin for UpstreamPool {
-    async fn fetch(&self, mut request: http::Request<Body>) -> Result<http::Response<Body>, OriginError> {
+    async fn fetch(&self, request: http::Request<Body>, asked: Asked) -> Result<http::Response<Body>, OriginError> {
         maintenance::begin(&self.0);
-        let mut terms = Terms::take(request.extensions_mut(), self.0.options.read_timeout);
-        let outgoing = Outgoing::new(request);
+        let outgoing = Outgoing::new(request, asked.client.clone());
+        let mut terms = Terms::of(asked, self.0.options.read_timeout);
         terms.upload = outgoing.upload();
         Tries::new(&self.0, &terms).run(outgoing).await.map_err(Failed::into_error)
     }

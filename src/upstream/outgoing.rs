@@ -86,10 +86,10 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(request: Request<Body>) -> Self {
+    pub(super) fn new(request: Request<Body>, client: Option<Client>) -> Self {
         let (mut head, body) = request.into_parts();
-        // What else is in there concerns the client's connection and is let go.
-        let client: Option<Client> = std::mem::take(&mut head.extensions).remove();
+        // They concern the client's connection.
+        head.extensions.clear();
         let protocols = protocols(client.as_ref(), &head.headers);
         let interim = client.and_then(|client| client.interim);
         let upgrade = if protocols.is_some() { Upgrade::Asked } else { Upgrade::NotAsked };

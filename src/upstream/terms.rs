@@ -1,8 +1,7 @@
-//! On which terms a request is fetched: how long is waited, and who is told. Taken from its extensions.
+//! On which terms a request is fetched: how long is waited, and who is told.
 
 use super::upload::Upload;
-use crate::engine::exchange::{Deadline, ExchangeNote, ReadTimeout};
-use http::Extensions;
+use crate::engine::exchange::{Deadline, ExchangeNote, Terms as Asked};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,11 +18,12 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn take(extensions: &mut Extensions, read_timeout: Duration) -> Self {
+    /// As asked for; `read_timeout` where it is not said.
+    pub(super) fn of(asked: Asked, read_timeout: Duration) -> Self {
         Self {
-            read_timeout: extensions.remove().map_or(read_timeout, |ReadTimeout(timeout)| timeout),
-            note: extensions.remove(),
-            deadline: extensions.remove(),
+            read_timeout: asked.read_timeout.unwrap_or(read_timeout),
+            note: asked.note,
+            deadline: asked.deadline,
             upload: None,
             began: Instant::now(),
         }

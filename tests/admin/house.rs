@@ -62,7 +62,11 @@ struct Shop {
 
 #[async_trait::async_trait]
 impl Origin for Shop {
-    async fn fetch(&self, request: Request<Body>) -> Result<Response<Body>, OriginError> {
+    async fn fetch(
+        &self,
+        request: Request<Body>,
+        _terms: larder::engine::exchange::Terms,
+    ) -> Result<Response<Body>, OriginError> {
         let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let body = Full::from(format!("{count} {}", request.uri()));
         let body = body.map_err(|never| match never {}).boxed_unsync();

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Request, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use larder::engine::exchange::{Client, InterimListener, UpgradeAbility};
+use larder::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -48,8 +48,8 @@ async fn fields_of_the_clients_connection_stay_there() {
     }
 }
 
-fn client(upgrade: UpgradeAbility) -> Client {
-    Client { interim: None, upgrade }
+fn terms(interim: Option<InterimListener>, upgrade: UpgradeAbility) -> Terms {
+    Terms { client: Some(Client { interim, upgrade }), ..Terms::default() }
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_client_whose_connection_cannot_change_protocols_does_not_ask_to() {
     let fields = [("connection", "upgrade"), ("upgrade", "websocket")];
     for (upgrade, is_asked) in [(UpgradeAbility::Unable, false), (UpgradeAbility::Able, true)] {
         let mut request = request(&Method::GET, &fields, empty());
-        request.extensions_mut().insert(client(upgrade));
+        request.extensions_mut().insert(terms(None, upgrade));
         let head = sent(request).await;
         assert_eq!(head.contains("\r\nupgrade: websocket\r\n"), is_asked, "{head}");
         assert_eq!(head.contains("\r\nconnection: upgrade\r\n"), is_asked, "{head}");
@@ -250,7 +250,7 @@ async fn interim_responses_reach_the_listener_before_the_final_one() {
         let heard = Arc::clone(&heard);
         move |status, headers| heard.lock().unwrap().push((status, headers.clone()))
     });
-    request.extensions_mut().insert(Client { interim: Some(listener), upgrade: UpgradeAbility::Unable });
+    request.extensions_mut().insert(terms(Some(listener), UpgradeAbility::Unable));
     let script = async {
         let mut peer = origin.accept().await;
         peer.head().await;

@@ -178,8 +178,10 @@ pub(crate) fn get() -> Request<Body> {
     request(&Method::GET, &[], empty())
 }
 
-pub(crate) async fn fetch(pool: &UpstreamPool, request: Request<Body>) -> Result<Response<Body>, OriginError> {
-    within(pool.fetch(request)).await
+/// On the terms that the request has in its extensions, if any.
+pub(crate) async fn fetch(pool: &UpstreamPool, mut request: Request<Body>) -> Result<Response<Body>, OriginError> {
+    let terms = request.extensions_mut().remove().unwrap_or_default();
+    within(pool.fetch(request, terms)).await
 }
 
 /// The whole body as text.

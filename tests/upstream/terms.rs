@@ -3,7 +3,7 @@
 use crate::busy_origin::{BusyOrigin, Does, Keeps, OK};
 use crate::raw_origin::*;
 use http::Method;
-use larder::engine::exchange::{Deadline, ExchangeNote, ReadTimeout};
+use larder::engine::exchange::{Deadline, ExchangeNote, Terms};
 use larder::semantics::reason::Reason;
 use larder::upstream::{UpstreamOptions, UpstreamPool};
 use std::time::Duration;
@@ -20,7 +20,9 @@ async fn all_tries_of_a_request_together_end_at_its_deadline() {
         let options = UpstreamOptions { read_timeout, ..options(&[first.url(), second.url()]) };
         let pool = UpstreamPool::new(options).unwrap();
         let mut request = get();
-        request.extensions_mut().insert(Deadline::At(Instant::now() + SOON));
+        request
+            .extensions_mut()
+            .insert(Terms { deadline: Some(Deadline::At(Instant::now() + SOON)), ..Terms::default() });
         assert_eq!(fetch(&pool, request).await.unwrap_err().reason, Reason::UpstreamTimeout);
         until(|| first.requests() + second.requests() - before == asked).await;
     }
@@ -32,7 +34,7 @@ async fn a_deadline_that_is_over_asks_nobody_again() {
     let pool = pool(&[origins[0].url(), origins[1].url()]);
     for _ in 0..4 {
         let mut request = get();
-        request.extensions_mut().insert(Deadline::At(Instant::now()));
+        request.extensions_mut().insert(Terms { deadline: Some(Deadline::At(Instant::now())), ..Terms::default() });
         assert_eq!(fetch(&pool, request).await.map(drop).unwrap_err().reason, Reason::UpstreamTimeout);
     }
     assert_eq!(origins.iter().map(BusyOrigin::requests).sum::<usize>(), 0);
@@ -44,7 +46,7 @@ async fn a_deadline_may_begin_at_the_end_of_the_requests_body() {
     let pool = pool(&[origin.url()]);
     let (feed, upload) = fed_body();
     let mut request = request(&Method::POST, &[], upload);
-    request.extensions_mut().insert(Deadline::AfterUpload(SOON));
+    request.extensions_mut().insert(Terms { deadline: Some(Deadline::AfterUpload(SOON)), ..Terms::default() });
     let (began, first) = (Instant::now(), feed.clone());
     let script = async {
         let mut peer = origin.accept().await;
@@ -70,7 +72,7 @@ async fn a_request_may_be_less_patient_than_the_pool() {
     let origin = BusyOrigin::start(Does::Hang, Keeps::Open).await;
     let pool = pool(&[origin.url()]);
     let mut request = get();
-    request.extensions_mut().insert(ReadTimeout(SOON));
+    request.extensions_mut().insert(Terms { read_timeout: Some(SOON), ..Terms::default() });
     assert_eq!(fetch(&pool, request).await.unwrap_err().reason, Reason::UpstreamTimeout);
 }
 
@@ -87,7 +89,7 @@ async fn it_is_noted_who_answered_or_failed_last_and_after_how_many_tries() {
         let pool = pool(&servers);
         let note = ExchangeNote::default();
         let mut request = get();
-        request.extensions_mut().insert(note.clone());
+        request.extensions_mut().insert(Terms { note: Some(note.clone()), ..Terms::default() });
         let _ = fetch(&pool, request).await;
         let exchanged = note.read().unwrap();
         assert_eq!((&*exchanged.server, exchanged.tries), (&*last, tries));

@@ -56,7 +56,11 @@ struct Shop;
 
 #[async_trait::async_trait]
 impl Origin for Shop {
-    async fn fetch(&self, request: Request<Body>) -> Result<Response<Body>, OriginError> {
+    async fn fetch(
+        &self,
+        request: Request<Body>,
+        _terms: larder::engine::exchange::Terms,
+    ) -> Result<Response<Body>, OriginError> {
         let (parts, body) = request.into_parts();
         body.collect().await.unwrap();
         let request = Request::from_parts(parts, ());

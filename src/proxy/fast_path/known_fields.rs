@@ -93,8 +93,10 @@ impl<H: Handler> Reader<'_, H> {
         self.entrance.clean(&mut headers, &way);
         // An id is one request's own; these fields may be those of many.
         headers.remove(X_REQUEST_ID);
-        let context =
-            RequestContext { scheme: way.scheme.clone(), client: Some(way.client), proxies: way.proxies.clone() };
+        let context = RequestContext {
+            proxies: way.proxies.clone(),
+            ..RequestContext::direct(way.scheme.clone(), Some(way.client))
+        };
         Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way })
     }
 }
