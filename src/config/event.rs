@@ -1,7 +1,7 @@
 //! From one raw `[[event]]` to [`EventRule`].
 
 use super::problem::Problems;
-use super::rules_file::RawEvent;
+use super::raw_rules::RawEvent;
 use super::table::{Placed, nearest};
 use super::values::Texts;
 use crate::rules::event::EventRule;

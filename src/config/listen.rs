@@ -1,6 +1,6 @@
 //! `[listen]`: who is believed about a request's way, and whom a request is for that does not say.
 
-use super::proxy_file::RawListen;
+use super::proxy_file::{RawListen, WebScheme};
 use super::resolve::Resolver;
 use super::table::Placed;
 use super::values::Texts;
@@ -59,15 +59,6 @@ impl Resolver<'_> {
         }
         target.map(|target| target.host_value())
     }
-}
-
-/// `listen.scheme`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WebScheme {
-    /// In clear text all the way from the client.
-    Http,
-    /// Through a terminator of TLS.
-    Https,
 }
 
 /// Reads a network or a single address, or says how it should look.

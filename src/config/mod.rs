@@ -16,6 +16,7 @@ mod machine_memory;
 mod privacy_lint;
 pub mod problem;
 mod proxy_file;
+mod raw_rules;
 pub mod reference;
 pub mod reload;
 mod render;

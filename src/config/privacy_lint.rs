@@ -1,7 +1,7 @@
 //! Warnings: rules that may give one visitor what was made for another, or that keep nothing for fear of it.
 
 use super::problem::{Problem, Problems};
-use super::rules_file::WrittenRoute;
+use super::route::WrittenRoute;
 use super::table::Placed;
 use crate::rules::route::SetCookieRule;
 

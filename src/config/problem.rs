@@ -1,6 +1,5 @@
 //! Problems in what the operator wrote: where, what, and how to mend it.
 
-use super::render;
 use serde::Serialize;
 use std::fmt;
 use std::ops::Range;
@@ -132,18 +131,6 @@ impl Problem {
             message: self.message.clone(),
             hint: self.hint.clone(),
         }
-    }
-
-    /// The problem for people, with the lines around its place.
-    #[must_use]
-    pub fn render(&self, style: RenderStyle) -> String {
-        render::render(self, style)
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(RenderStyle::Plain))
     }
 }
 

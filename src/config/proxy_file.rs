@@ -1,6 +1,5 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
-use super::listen::WebScheme;
 use super::table::{Placed, raw_table};
 use super::values::{DurationText, PercentageText, ShareOrSize, SizeText, Texts, words};
 use super::{LogFormat, LogLevel};
@@ -256,6 +255,15 @@ words! {
         x_forwarded as "x-forwarded" = Family::XForwarded,
         forwarded = Family::Forwarded,
     }
+}
+
+/// `listen.scheme`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WebScheme {
+    /// In clear text all the way from the client.
+    Http,
+    /// Through a terminator of TLS.
+    Https,
 }
 
 words! {

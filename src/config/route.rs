@@ -1,7 +1,7 @@
 //! From one raw `[[route]]` to [`Route`]: defaults and checks.
 
 use super::problem::{Place, Problems};
-use super::rules_file::RawRoute;
+use super::raw_rules::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
 use super::{route_answer, route_key, route_lifetime, route_origin};
@@ -15,6 +15,13 @@ use http::Method;
 use serde_json_path::JsonPath;
 use std::num::NonZeroUsize;
 use tokio::sync::Semaphore;
+
+/// A resolved route and where it was written.
+pub(super) struct WrittenRoute {
+    pub(super) route: Route,
+    pub(super) raw: RawRoute,
+    pub(super) place: Place,
+}
 
 /// Resolves a route. What is wrong is noted; none where there is no path to go by.
 pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<Route> {

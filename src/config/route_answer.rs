@@ -2,7 +2,7 @@
 
 use super::field_names::{FieldUse, field_names, field_value, field_values};
 use super::problem::Problems;
-use super::rules_file::RawRoute;
+use super::raw_rules::RawRoute;
 use super::table::Placed;
 use crate::rules::Route;
 use crate::rules::answer::AnswerRule;

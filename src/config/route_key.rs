@@ -3,7 +3,7 @@
 
 use super::field_names::{FieldUse, field_names};
 use super::problem::Problems;
-use super::rules_file::{RawBypass, RawQuery, RawRoute};
+use super::raw_rules::{RawBypass, RawQuery, RawRoute};
 use super::table::Placed;
 use super::values::Texts;
 use crate::rules::bypass::BypassRule;

@@ -1,64 +1,13 @@
 //! The lifetime keys of a `[[route]]`: for how long, whose word counts, and what may be ignored.
 
 use super::problem::Problems;
-use super::rules_file::RawRoute;
-use super::table::{FromToml, Placed, Reader};
-use super::values::{DurationText, word};
+use super::raw_rules::RawRoute;
+use super::table::Placed;
+use super::values::DurationText;
 use crate::rules::lifetime::{IgnoredDirective, LifetimeRule, OriginPrecedence};
 use crate::rules::route::SetCookieRule;
-use crate::semantics::lifetime_fields::LifetimeField;
 use http::StatusCode;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use std::borrow::Cow;
 use std::time::Duration;
-use toml::Spanned;
-use toml::de::DeValue;
-
-/// Declares a type whose values are words with hyphens.
-macro_rules! hyphenated_words {
-    ($(#[$about:meta])* $name:ident => $target:ty { $($word:literal = $choice:expr,)+ }) => {
-        $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) struct $name(pub(super) $target);
-
-        impl FromToml for $name {
-            fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
-                word(value, reader, &[$(($word, $choice),)+]).map(Self)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "enum": [$($word,)+] })
-            }
-        }
-    };
-}
-
-hyphenated_words! {
-    /// One of `ignore`.
-    IgnoreWord => IgnoredDirective {
-        "no-cache" = IgnoredDirective::NoCache,
-        "private" = IgnoredDirective::Private,
-        "no-store" = IgnoredDirective::NoStore,
-    }
-}
-
-hyphenated_words! {
-    /// One of `lifetime_fields`.
-    LifetimeFieldWord => LifetimeField {
-        "surrogate-control" = LifetimeField::SurrogateControl,
-        "x-accel-expires" = LifetimeField::XAccelExpires,
-    }
-}
 
 /// Resolves the lifetime keys.
 pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {

@@ -1,7 +1,8 @@
 //! Warnings: rules that can be used but hardly mean what they say.
 
 use super::problem::{Place, Problem, Problems};
-use super::rules_file::{RawRoute, WrittenRoute};
+use super::raw_rules::RawRoute;
+use super::route::WrittenRoute;
 use super::table::Placed;
 use super::{privacy_lint, shape_lint};
 use crate::rules::RuleSet;

@@ -1,7 +1,7 @@
 //! The JSON Schemas of both files, for editors.
 
 use super::proxy_file::RawProxyFile;
-use super::rules_file::RawRulesFile;
+use super::raw_rules::RawRulesFile;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};

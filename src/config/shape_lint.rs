@@ -2,7 +2,7 @@
 //! nothing can match.
 
 use super::problem::{Problem, Problems, Severity};
-use super::rules_file::WrittenRoute;
+use super::route::WrittenRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
 use crate::rules::key_recipe::CookieRule;

@@ -5,7 +5,8 @@
 //! probably misspelt; one that resembles none is told of only where each route that caches gives tags of its own.
 
 use super::problem::{Problem, Problems};
-use super::rules_file::{RawEvent, WrittenRoute};
+use super::raw_rules::RawEvent;
+use super::route::WrittenRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
 use crate::rules::route::RouteMode;

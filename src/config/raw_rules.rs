@@ -1,0 +1,258 @@
+//! The rules, raw. The documentation of each key is its description in the JSON Schema.
+
+use super::table::{FromToml, Placed, Reader, raw_table};
+use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, word, words};
+use crate::rules::lifetime::{IgnoredDirective, OriginPrecedence};
+use crate::rules::route::{ClientDirectives, SetCookieRule};
+use crate::semantics::lifetime_fields::LifetimeField;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use toml::Spanned;
+use toml::de::DeValue;
+
+raw_table! {
+    /// Rules: what may be cached, and for how long. The first route that matches a request decides.
+    struct RawRulesFile {
+        /// The routes, first match first.
+        route: Vec<Placed<RawRoute>>,
+        /// What to purge when another system says that something has changed.
+        event: Vec<Placed<RawEvent>>,
+    }
+}
+
+raw_table! {
+    /// One route. With nothing but `path` it is a plain shared cache by RFC 9111.
+    struct RawRoute {
+        /// The label in metrics and logs, unique: a-z, 0-9, - and _. Default: made from `path`.
+        #[schemars(regex(pattern = "^[a-z0-9_-]+$"))]
+        name: String,
+        /// Which paths: {name} is one segment or a part of one, {name...} the rest, * anything within a segment, **
+        /// any number of segments.
+        #[schemars(required, regex(pattern = "^/"))]
+        path: String,
+        /// Which methods; HEAD comes with GET. Default: GET, or every method where `cache = false`.
+        methods: Vec<Placed<MethodText>>,
+        /// Which host, * for any characters; without a port it matches every port. Default: every host.
+        host: String,
+        /// false: what matches passes through, as an exception before a wider route. Default: true.
+        cache: bool,
+        /// How long an answer of status 200, 203, 204, 206, 300, 301 or 308 is fresh, from when it was received; for others
+        /// see `ttl_by_status`. Say with `cookies` whom it is for. Absent: only what the origin says.
+        ttl: DurationText,
+        /// "respect": the origin's explicit freshness goes before `ttl`; "override": `ttl` goes first.
+        /// Default: "respect".
+        origin: OriginWord,
+        /// Of the origin's directives, with `origin = "override"`, those that do not count for requests without
+        /// credentials: "no-cache", "private", "no-store". Needs `cookies`.
+        ignore: Vec<Placed<IgnoreWord>>,
+        /// The longest lifetime that the origin may give. Absent: any.
+        max_ttl: DurationText,
+        /// Fields of the origin's that go before CDN-Cache-Control, Cache-Control and Expires, in this order:
+        /// "surrogate-control", "x-accel-expires". Default: none.
+        lifetime_fields: Vec<Placed<LifetimeFieldWord>>,
+        /// Lifetimes of answers with these statuses, errors and temporary redirects included.
+        ttl_by_status: ByStatus,
+        /// The share by which lifetimes given by this route are shortened at random, so that not all end at once.
+        /// Default: "0%".
+        jitter: PercentageText,
+        /// How long past its lifetime an answer may be served while a fresh one is fetched; also under the origin's s-maxage.
+        stale_while_revalidate: DurationText,
+        /// How long past its lifetime an answer may be served when the origin fails.
+        stale_if_error: DurationText,
+        /// The statuses that count as such a failure. Default: [500, 502, 503, 504].
+        stale_if_error_on: Vec<Placed<u64>>,
+        /// A hit past this share of the lifetime refreshes in the background.
+        refresh_ahead: PercentageText,
+        /// Which query parameters count; they are sorted, and the others are not sent to the origin. Absent: the query
+        /// as it came.
+        query: RawQuery,
+        /// Request headers that are part of the key, besides those that Vary names.
+        headers: Texts,
+        /// Cookies that are part of the key; others are not sent to the origin. [] sends none. Absent: all are sent,
+        /// and only Vary makes them count.
+        cookies: Texts,
+        /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
+        bypass: RawBypass,
+        /// The protocols that clients may change to (Upgrade): ["websocket"]. An upgrade to any other is ignored, and the
+        /// request is one like any other. Default: ["websocket"].
+        upgrade: Texts,
+        /// Which values of Origin count (CORS): one entry for each of these, which are sent to the origin; requests with
+        /// another or none share one, and no Origin is sent for them. Absent: Origin is sent as it came, and only Vary
+        /// makes it count.
+        vary_origin: Texts,
+        /// Taken from the front of the client's path on the way to the origin: "/shop". Location and Content-Location
+        /// are mapped back; keys and purges go by the client's path.
+        strip_prefix: String,
+        /// Put in front of the path on the way to the origin, after `strip_prefix`: "/v2".
+        add_prefix: String,
+        /// The Host that the origin is sent. Default: the client's, which is part of the key either way.
+        upstream_host: String,
+        /// Fields that the origin is sent with these values, whatever the client sent.
+        set_request_headers: FieldTable,
+        /// Fields that the origin is not sent.
+        remove_request_headers: Texts,
+        /// What clients are told in place of the origin's Cache-Control and Expires: "max-age=60", where Larder keeps an
+        /// answer for longer; Age begins anew. Purges don't reach browsers. Only answers that are stored are changed.
+        browser_cache_control: String,
+        /// Fields that clients are sent with these values, whatever the origin sent; hits too.
+        set_headers: FieldTable,
+        /// Fields that clients are not sent; hits too.
+        remove_headers: Texts,
+        /// In which fields the origin tags its answers. Default: "Surrogate-Key", "xkey", "Cache-Tag" and "Cache-Groups".
+        tag_fields: Texts,
+        /// Whether clients are sent those fields. Default: true.
+        send_tags: bool,
+        /// Labels to purge by, besides those that the origin gives: "product:{id}" takes {id} from the path.
+        tags: Texts,
+        /// What to do with an answer that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it
+        /// is. Default: "refuse".
+        set_cookie: SetCookieWord,
+        /// What a client's no-cache, max-age=0 and Pragma do: "obey": each asks the origin; "collapse": those who come
+        /// together share one validation; "ignore": nothing. no-store and only-if-cached are obeyed always. Default:
+        /// "collapse".
+        client_directives: ClientDirectivesWord,
+        /// Whether compressible bodies of 1 KiB and more are kept gzip-coded. Default: false.
+        compress: bool,
+        /// The largest body stored. Default: "8MiB".
+        max_body: SizeText,
+        /// Labels that stand in a JSON body, by JSONPath: ["$.items[*].sku"]. A body that can't be read is not stored.
+        tags_from_body: Texts,
+        /// What is put in front of each label found by `tags_from_body`.
+        tag_prefix: String,
+        /// Labels that a successful POST, PUT, PATCH or DELETE through this path purges, besides its own URL.
+        purge_on_write: Texts,
+        /// How long a request waits for another's fetch of the same thing before it asks on its own. Default: "5s".
+        coalesce_wait: DurationText,
+        /// How long the upstream may be silent between two reads, the head of its answer included: long polls need more
+        /// than others. A stream of events that nobody shares may be silent for as long as it likes. Default:
+        /// `upstream.read_timeout`.
+        read_timeout: DurationText,
+        /// How many fetches of this route may be under way at once, each until its body has ended. Over it: something
+        /// stale if there is something, else a wait of up to `coalesce_wait`, else 503 with Retry-After. Absent: any number.
+        miss_limit: u64,
+    }
+}
+
+raw_table! {
+    /// What to purge on one type of event.
+    struct RawEvent {
+        /// The type of the event: "product.updated".
+        #[schemars(required)]
+        on: String,
+        /// What is purged. {id} stands for the event's field `id`; for a list, for each of its values.
+        #[schemars(required)]
+        purge: RawEventPurge,
+        /// Whether what is purged becomes stale instead of unusable. Default: false.
+        soft: bool,
+    }
+}
+
+raw_table! {
+    /// What an event purges.
+    struct RawEventPurge {
+        /// Labels: "product:{id}".
+        tags: Texts,
+        /// URLs, absolute or from "/" on, which means every host: "/api/products/{id}".
+        urls: Texts,
+        /// What URLs begin with.
+        prefixes: Texts,
+        /// Names of routes.
+        routes: Texts,
+        /// Everything. Default: false.
+        all: bool,
+    }
+}
+
+raw_table! {
+    /// Which query parameters count: either `allow` or `deny`. * stands for any characters in a name.
+    struct RawQuery {
+        /// Only these count.
+        allow: Texts,
+        /// All but these count.
+        deny: Texts,
+    }
+}
+
+raw_table! {
+    /// What makes a request pass the cache by. * stands for any characters in a name.
+    struct RawBypass {
+        /// Names of cookies: ["wp_logged_in_*"].
+        cookies: Texts,
+        /// Names of headers: "authorization".
+        headers: Texts,
+        /// Names of query parameters: "preview".
+        query: Texts,
+    }
+}
+
+words! {
+    /// `origin`
+    enum OriginWord => OriginPrecedence {
+        respect = OriginPrecedence::Respect,
+        override = OriginPrecedence::Override,
+    }
+}
+
+words! {
+    /// `client_directives`
+    enum ClientDirectivesWord => ClientDirectives {
+        obey = ClientDirectives::Obey,
+        collapse = ClientDirectives::Collapse,
+        ignore = ClientDirectives::Ignore,
+    }
+}
+
+words! {
+    /// `set_cookie`
+    enum SetCookieWord => SetCookieRule {
+        refuse = SetCookieRule::Refuse,
+        strip = SetCookieRule::Strip,
+        store = SetCookieRule::Store,
+    }
+}
+
+/// Declares a type whose values are words with hyphens.
+macro_rules! hyphenated_words {
+    ($(#[$about:meta])* $name:ident => $target:ty { $($word:literal = $choice:expr,)+ }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) struct $name(pub(super) $target);
+
+        impl FromToml for $name {
+            fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+                word(value, reader, &[$(($word, $choice),)+]).map(Self)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "enum": [$($word,)+] })
+            }
+        }
+    };
+}
+
+hyphenated_words! {
+    /// One of `ignore`.
+    IgnoreWord => IgnoredDirective {
+        "no-cache" = IgnoredDirective::NoCache,
+        "private" = IgnoredDirective::Private,
+        "no-store" = IgnoredDirective::NoStore,
+    }
+}
+
+hyphenated_words! {
+    /// One of `lifetime_fields`.
+    LifetimeFieldWord => LifetimeField {
+        "surrogate-control" = LifetimeField::SurrogateControl,
+        "x-accel-expires" = LifetimeField::XAccelExpires,
+    }
+}
