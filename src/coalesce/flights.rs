@@ -21,7 +21,7 @@ const SHARDS: usize = 16;
 type Shard<H> = HashMap<PrimaryKey, Arc<Flight<H>>, RandomState>;
 
 /// Flights under way. `H` is what a leader announces to followers: head and body reader source, cheap to clone.
-pub struct Flights<H> {
+pub(crate) struct Flights<H> {
     // Two random seeds, this one and each map's own: clients choose keys, and must not be able to crowd a shard.
     shard_seed: RandomState,
     shards: [Mutex<Shard<H>>; SHARDS],
@@ -43,18 +43,18 @@ struct Word<H> {
 
 /// A flight under way, as who might join it sees it.
 #[derive(Debug)]
-pub struct UnderWay<'a, H> {
+pub(crate) struct UnderWay<'a, H> {
     /// The log position when it was called for.
-    pub stamp: Stamp,
+    pub(crate) stamp: Stamp,
     /// How far it is.
-    pub progress: Progress,
+    pub(crate) progress: Progress,
     /// What its leader has announced, if it has.
-    pub said: Option<&'a H>,
+    pub(crate) said: Option<&'a H>,
 }
 
 /// How far a flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// Its leader has not asked the origin yet: the answer will be newer than whoever joins now.
     Gathering,
     /// Its leader may have asked already.
@@ -63,7 +63,7 @@ pub enum Progress {
 
 /// The part a request plays.
 #[derive(Debug)]
-pub enum Role<H> {
+pub(crate) enum Role<H> {
     /// It fetches, for all.
     Leader(Leader<H>),
     /// It waits for another's fetch.
@@ -72,7 +72,7 @@ pub enum Role<H> {
 
 /// What a leader tells its followers.
 #[derive(Clone)]
-pub enum Announcement<H> {
+pub(crate) enum Announcement<H> {
     /// The answer may be shared: here it is.
     Shared(H),
     /// The answer may not be shared, or there is none: ask on your own.
@@ -81,14 +81,14 @@ pub enum Announcement<H> {
 
 /// The right and duty to fetch for a key. Dropping it ends the flight: no one can join it any more, and followers
 /// that have no announcement yet get `Alone(LeaderGone)`.
-pub struct Leader<H> {
+pub(crate) struct Leader<H> {
     flights: Arc<Flights<H>>,
     flight: Arc<Flight<H>>,
     predecessor: Option<Follower<H>>,
 }
 
 /// One that waits. Dropping it is all there is to giving up.
-pub struct Follower<H> {
+pub(crate) struct Follower<H> {
     stamp: Stamp,
     word: Arc<Word<H>>,
 }
@@ -96,7 +96,7 @@ pub struct Follower<H> {
 impl<H: Clone + Send + Sync + 'static> Flights<H> {
     /// No flights.
     #[must_use]
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { shard_seed: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) })
     }
 
@@ -105,7 +105,7 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
     /// (the old one goes on for those who joined it). `stamp` is read only for a new flight.
     ///
     /// Both are called with a lock of this table held: they must be short and must not come back to it.
-    pub fn join(
+    pub(crate) fn join(
         self: &Arc<Self>,
         key: &PrimaryKey,
         may_join: impl FnOnce(UnderWay<'_, H>) -> bool,
@@ -131,20 +131,8 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
 impl<H> Flights<H> {
     /// How many flights can be joined now.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| locked(shard).len()).sum()
-    }
-
-    /// Whether there is no flight to join.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many followers hold on to the flight for `key`, 0 where there is none.
-    #[must_use]
-    pub fn followers_waiting(&self, key: &PrimaryKey) -> usize {
-        self.shard(key).get(key).map_or(0, |flight| flight.followers())
     }
 
     fn shard(&self, key: &PrimaryKey) -> MutexGuard<'_, Shard<H>> {
@@ -186,11 +174,6 @@ impl<H> Flight<H> {
         Follower { stamp: self.stamp, word: Arc::clone(&self.word) }
     }
 
-    /// Everyone who holds the word, but for the flight itself.
-    fn followers(&self) -> usize {
-        Arc::strong_count(&self.word) - 1
-    }
-
     /// Keeps and spreads the first word; later ones are dropped.
     fn say(&self, announcement: Announcement<H>) {
         if self.word.said.set(announcement).is_ok() {
@@ -202,36 +185,30 @@ impl<H> Flight<H> {
 impl<H> Leader<H> {
     /// The flight that this one has taken the place of, once, if it was still under way: for a leader that gives others
     /// time to join while that one is answered.
-    pub fn take_predecessor(&mut self) -> Option<Follower<H>> {
+    pub(crate) fn take_predecessor(&mut self) -> Option<Follower<H>> {
         self.predecessor.take()
     }
 
     /// Notes that the origin is asked from now on. To be called before it is.
-    pub fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.flight.begun.store(true, Ordering::Release);
     }
 
     /// The key that is fetched.
     #[must_use]
-    pub fn key(&self) -> &PrimaryKey {
+    pub(crate) fn key(&self) -> &PrimaryKey {
         &self.flight.key
     }
 
     /// The log position when this flight began.
     #[must_use]
-    pub fn stamp(&self) -> Stamp {
+    pub(crate) fn stamp(&self) -> Stamp {
         self.flight.stamp
-    }
-
-    /// How many followers hold on to this flight.
-    #[must_use]
-    pub fn followers_waiting(&self) -> usize {
-        self.flight.followers()
     }
 
     /// Tells the followers, once. After `Shared` later joiners get the same; after `Alone` the flight has ended.
     /// Of several announcements the first stands.
-    pub fn announce(&self, announcement: Announcement<H>) {
+    pub(crate) fn announce(&self, announcement: Announcement<H>) {
         if let Announcement::Alone(_) = announcement {
             // First out of the table, then the word: who hears it and joins again must not find this flight.
             self.close();
@@ -241,7 +218,7 @@ impl<H> Leader<H> {
 
     /// Lets no one join any more, while those who did still hear of it: for a shared body that has grown past what is
     /// retained and can't be read from its beginning any more.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.flights.remove(&self.flight);
     }
 }
@@ -256,12 +233,12 @@ impl<H> Drop for Leader<H> {
 impl<H: Clone> Follower<H> {
     /// The log position when the flight began.
     #[must_use]
-    pub fn stamp(&self) -> Stamp {
+    pub(crate) fn stamp(&self) -> Stamp {
         self.stamp
     }
 
     /// Waits for the leader's word. May be cancelled and called again; answers the same each time.
-    pub async fn announcement(&mut self) -> Announcement<H> {
+    pub(crate) async fn announcement(&mut self) -> Announcement<H> {
         loop {
             let mut spoken = pin!(self.word.spoken.notified());
             // Listening before looking: nothing is missed between the two. A leader always leaves a word when it goes.

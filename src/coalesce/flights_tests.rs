@@ -4,6 +4,30 @@ use super::*;
 use crate::key::{KeyBuilder, KeyPart};
 use tokio::sync::Barrier;
 
+impl<H> Flights<H> {
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many followers hold on to the flight for `key`, 0 where there is none.
+    fn followers_waiting(&self, key: &PrimaryKey) -> usize {
+        self.shard(key).get(key).map_or(0, |flight| flight.followers())
+    }
+}
+
+impl<H> Flight<H> {
+    /// Everyone who holds the word, but for the flight itself.
+    fn followers(&self) -> usize {
+        Arc::strong_count(&self.word) - 1
+    }
+}
+
+impl<H> Leader<H> {
+    fn followers_waiting(&self) -> usize {
+        self.flight.followers()
+    }
+}
+
 type Texts = Flights<&'static str>;
 
 fn key(path: &str) -> PrimaryKey {

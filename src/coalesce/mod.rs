@@ -10,5 +10,5 @@
 //! taken while the other is held. Nobody polls: an announcement, a piece or an end wakes those that wait for it.
 
 pub mod fetch_lease;
-pub mod flights;
-pub mod shared_body;
+pub(crate) mod flights;
+pub(crate) mod shared_body;

@@ -15,8 +15,8 @@ mod reader;
 mod shared;
 mod state;
 
-pub use outcome::{AllReadersGone, CompleteBody, Incomplete, LengthDiffers, Retention, SharedBodyOptions, Truncated};
-pub use reader::SharedBodyReader;
+pub(crate) use outcome::{AllReadersGone, CompleteBody, Retention, SharedBodyOptions, Truncated};
+pub(crate) use reader::SharedBodyReader;
 
 use crate::in_flight::{HeldBody, InFlight, Room as Space};
 use bytes::Bytes;
@@ -29,7 +29,6 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// How long a reader may take nothing while the writer waits for it and others wait for the writer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The growing body; clone it to read it elsewhere. Once the last clone is dropped there are no new readers, and what
 /// those there are have passed is dropped too.
 #[derive(Clone)]
-pub struct SharedBody {
+pub(crate) struct SharedBody {
     shared: Arc<Shared>,
     _entrance: Arc<Entrance>,
 }
@@ -52,7 +51,7 @@ impl Drop for Entrance {
 }
 
 /// Fills a [`SharedBody`]. Dropping it before [`Self::finish`] cuts the body short.
-pub struct SharedBodyWriter {
+pub(crate) struct SharedBodyWriter {
     shared: Arc<Shared>,
     // Kept between pushes to spare an allocation each.
     woken: Vec<Waker>,
@@ -62,20 +61,19 @@ impl SharedBody {
     /// An empty body and the writer that fills it. What it holds is charged to `in_flight` by who pushes it; here it
     /// is only told of, so that its readers can be cut off.
     #[must_use]
-    pub fn new(options: SharedBodyOptions, in_flight: &Arc<InFlight>) -> (SharedBodyWriter, Self) {
+    pub(crate) fn new(options: SharedBodyOptions, in_flight: &Arc<InFlight>) -> (SharedBodyWriter, Self) {
         Self::with_window(options, in_flight, usize::MAX)
     }
 
     /// The same with a window of at most so many bytes.
     #[must_use]
-    pub fn with_window(
+    pub(crate) fn with_window(
         options: SharedBodyOptions,
         in_flight: &Arc<InFlight>,
         window_bytes: usize,
     ) -> (SharedBodyWriter, Self) {
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
             state: Mutex::new(State::new(options, Arc::clone(in_flight), window_bytes)),
-            settled: Notify::new(),
             in_flight: Arc::clone(in_flight),
             number: in_flight.note(shared.clone()),
         });
@@ -84,7 +82,7 @@ impl SharedBody {
     }
 
     /// The complete body lies there in memory, too: its readers go on with that one.
-    pub fn is_stored_as(&self, stored: Option<&Bytes>) {
+    pub(crate) fn is_stored_as(&self, stored: Option<&Bytes>) {
         if let Some(stored) = stored {
             self.shared.state().is_stored_as(stored);
         }
@@ -93,7 +91,7 @@ impl SharedBody {
     /// A reader from the beginning; `None` where the beginning is not held any more or the body was cut short already:
     /// ask on your own.
     #[must_use]
-    pub fn reader(&self) -> Option<SharedBodyReader> {
+    pub(crate) fn reader(&self) -> Option<SharedBodyReader> {
         let place = self.shared.state().enter()?;
         Some(SharedBodyReader::new(Arc::clone(&self.shared), place))
     }
@@ -101,65 +99,35 @@ impl SharedBody {
     /// The reader of whoever makes the body, taken before anything is pushed; later it may find no beginning to read
     /// and then says that the body was cut short.
     #[must_use]
-    pub fn first_reader(&self) -> SharedBodyReader {
+    pub(crate) fn first_reader(&self) -> SharedBodyReader {
         let nowhere = usize::MAX;
         self.reader().unwrap_or_else(|| SharedBodyReader::new(Arc::clone(&self.shared), nowhere))
     }
 
     /// The body, if it is complete by now.
     #[must_use]
-    pub fn completed(&self) -> Option<CompleteBody> {
-        self.shared.state().outcome()?.ok()
-    }
-
-    /// Waits until the body is complete.
-    ///
-    /// # Errors
-    /// Where it was cut short, or, as soon as that is known, where its beginning is not held any more.
-    pub async fn complete(&self) -> Result<CompleteBody, Incomplete> {
-        loop {
-            // A `Notified` hears every `notify_waiters` after its creation, so nothing is lost between look and wait.
-            let settled = self.shared.settled.notified();
-            if let Some(outcome) = self.shared.state().outcome() {
-                return outcome;
-            }
-            settled.await;
-        }
+    pub(crate) fn completed(&self) -> Option<CompleteBody> {
+        self.shared.state().completed()
     }
 
     /// How many bytes have arrived.
     #[must_use]
-    pub fn arrived_bytes(&self) -> u64 {
+    pub(crate) fn arrived_bytes(&self) -> u64 {
         self.shared.state().arrived_bytes()
-    }
-
-    /// How many bytes are held now.
-    #[must_use]
-    pub fn held_bytes(&self) -> usize {
-        self.shared.state().held_bytes()
     }
 }
 
 impl SharedBodyWriter {
-    /// Tells readers the exact length, in bytes, where the head of the message announces it.
-    pub fn announce_length(&mut self, length: u64) {
-        self.shared.state().announce_length(length);
-    }
-
     /// Appends a piece and, where the body is not retained, waits until the slowest reader has come within the window.
     /// One that takes nothing for seconds while others wait for more is cut off. Where the future is dropped while it
     /// waits, the piece has been appended all the same.
     ///
     /// # Errors
     /// Where the body is not retained and all its readers are gone.
-    pub async fn push(&mut self, piece: Bytes) -> Result<(), AllReadersGone> {
-        let before = self.retained();
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), AllReadersGone> {
         let mut appended = self.shared.state().append(piece, &mut self.woken);
         if self.shared.in_flight.room() == Space::Taken {
             appended = self.shared.state().give_up();
-        }
-        if before != self.retained() {
-            self.shared.settled.notify_waiters();
         }
         self.woken.drain(..).for_each(Waker::wake);
         appended?;
@@ -185,24 +153,22 @@ impl SharedBodyWriter {
 
     /// Whether all that was pushed is held.
     #[must_use]
-    pub fn retained(&self) -> Retention {
+    pub(crate) fn retained(&self) -> Retention {
         self.shared.state().retention()
     }
 
-    /// Ends the body, with trailers if there are any. A body that differs from its announced length is cut short
-    /// instead.
-    pub fn finish(mut self, trailers: Option<HeaderMap>) {
+    /// Ends the body, with trailers if there are any.
+    pub(crate) fn finish(mut self, trailers: Option<HeaderMap>) {
         self.end(End::Whole(trailers));
     }
 
     /// Cuts the body short.
-    pub fn fail(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
+    pub(crate) fn fail(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
         self.end(End::Cut(Truncated { cause: Some(cause.into().into()) }));
     }
 
     fn end(&mut self, end: End) {
         self.shared.state().end(end, &mut self.woken);
-        self.shared.settled.notify_waiters();
         self.woken.drain(..).for_each(Waker::wake);
     }
 }

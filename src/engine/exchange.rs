@@ -54,7 +54,9 @@ pub enum UpgradeAbility {
 
 /// Hears of the interim responses (1xx, but 100 and 101) to a request.
 #[derive(Clone)]
-pub struct InterimListener(Arc<dyn Fn(StatusCode, &HeaderMap) + Send + Sync>);
+pub struct InterimListener(Arc<Heard>);
+
+type Heard = dyn Fn(StatusCode, &HeaderMap) + Send + Sync;
 
 impl InterimListener {
     /// A listener that calls `heard`, which must not block: it runs in the connection's task.

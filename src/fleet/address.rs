@@ -7,7 +7,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo};
 
 /// A URL taken apart.
 #[derive(Debug, Clone)]
-pub enum Address {
+pub(crate) enum Address {
     /// `redis://`, `rediss://`
     Single(ConnectionInfo),
     /// `redis+sentinel://host:port,…/service`: where the sentinels are, the service, and how to greet its primary.
@@ -36,7 +36,7 @@ pub enum AddressError {
 impl AddressError {
     /// What to write instead.
     #[must_use]
-    pub const fn hint(&self) -> &'static str {
+    pub(crate) const fn hint(&self) -> &'static str {
         match self {
             Self::Scheme(_) | Self::NoScheme => {
                 "write redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/service or \
@@ -53,7 +53,7 @@ impl Address {
     ///
     /// # Errors
     /// Where it names no Redis.
-    pub fn parse(url: &str) -> Result<Self, AddressError> {
+    pub(crate) fn parse(url: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = url.split_once("://").ok_or(AddressError::NoScheme)?;
         match scheme {
             "redis" | "rediss" => Ok(Self::Single(part(scheme, rest)?)),

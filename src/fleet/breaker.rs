@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 /// How long after it opened Redis is first probed.
-pub const FIRST_PROBE: Duration = Duration::from_millis(100);
+pub(crate) const FIRST_PROBE: Duration = Duration::from_millis(100);
 
 /// The longest pause between two probes.
-pub const PROBE_PAUSE_MAX: Duration = Duration::from_secs(1);
+pub(crate) const PROBE_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Whether commands are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BreakerState {
+pub(crate) enum BreakerState {
     /// They are.
     Closed,
     /// They are refused; Redis is probed now and then.
@@ -26,7 +26,7 @@ pub enum BreakerState {
 
 /// Whether the call that found Redis failing is the one that must probe it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tripped {
+pub(crate) enum Tripped {
     /// It opened the breaker: it sees to the probes.
     Now,
     /// Another call did.
@@ -35,7 +35,7 @@ pub enum Tripped {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Breaker(AtomicU8);
+pub(crate) struct Breaker(AtomicU8);
 
 const CLOSED: u8 = 0;
 const OPEN: u8 = 1;
@@ -43,12 +43,12 @@ const OPEN: u8 = 1;
 impl Breaker {
     /// Whether commands are sent.
     #[must_use]
-    pub fn state(&self) -> BreakerState {
+    pub(crate) fn state(&self) -> BreakerState {
         if self.0.load(Ordering::Acquire) == CLOSED { BreakerState::Closed } else { BreakerState::Open }
     }
 
     /// Opens it.
-    pub fn trip(&self) -> Tripped {
+    pub(crate) fn trip(&self) -> Tripped {
         #[cfg(test)]
         if deliberate_fault::is_on(Fault::BreakerStaysClosed) {
             return Tripped::Before;
@@ -60,14 +60,14 @@ impl Breaker {
     }
 
     /// Closes it: Redis has answered.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.store(CLOSED, Ordering::Release);
     }
 }
 
 /// The pause after the one before: doubled, up to [`PROBE_PAUSE_MAX`].
 #[must_use]
-pub fn next_pause(pause: Duration) -> Duration {
+pub(crate) fn next_pause(pause: Duration) -> Duration {
     (pause * 2).min(PROBE_PAUSE_MAX)
 }
 

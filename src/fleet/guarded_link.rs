@@ -37,7 +37,7 @@ impl GuardedLink {
 
     /// Whether commands are sent.
     #[must_use]
-    pub fn breaker(&self) -> BreakerState {
+    pub(crate) fn breaker(&self) -> BreakerState {
         self.breaker.state()
     }
 

@@ -3,8 +3,8 @@
 //! Everything that speaks to Redis does so through a [`link::Link`], which knows commands and replies and nothing else;
 //! so another Redis can stand behind the tier and the log alike.
 
-pub mod address;
-pub mod breaker;
+pub(crate) mod address;
+pub(crate) mod breaker;
 mod connection;
 pub mod guarded_link;
 mod held_lease;
@@ -16,4 +16,4 @@ pub mod redis_leases;
 pub mod redis_link;
 #[cfg(test)]
 pub(crate) mod simulated_redis;
-pub mod streams;
+pub(crate) mod streams;

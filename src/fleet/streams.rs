@@ -9,15 +9,15 @@ use std::time::Duration;
 
 /// The id of a stream's entry: milliseconds and sequence. Ids rise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct EntryId(pub u64, pub u64);
+pub(crate) struct EntryId(pub(crate) u64, pub(crate) u64);
 
 impl EntryId {
     /// Before every entry.
-    pub const ZERO: Self = Self(0, 0);
+    pub(crate) const ZERO: Self = Self(0, 0);
 
     /// Reads `1700000000000-3`; none where it is not that.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (millis, sequence) = text.split_once('-')?;
         Some(Self(millis.parse().ok()?, sequence.parse().ok()?))
     }
@@ -31,16 +31,16 @@ impl fmt::Display for EntryId {
 
 /// One entry. Values that are no text are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamEntry {
+pub(crate) struct StreamEntry {
     /// Its place.
-    pub id: EntryId,
+    pub(crate) id: EntryId,
     /// Its fields.
-    pub fields: HashMap<String, String>,
+    pub(crate) fields: HashMap<String, String>,
 }
 
 /// Appends an entry; Redis chooses the id unless one is given.
 #[must_use]
-pub fn append(stream: &str, id: Option<EntryId>, entries_max: Option<usize>, fields: &[(&str, String)]) -> Cmd {
+pub(crate) fn append(stream: &str, id: Option<EntryId>, entries_max: Option<usize>, fields: &[(&str, String)]) -> Cmd {
     let mut command = cmd("XADD");
     command.arg(stream);
     if let Some(entries_max) = entries_max {
@@ -55,7 +55,7 @@ pub fn append(stream: &str, id: Option<EntryId>, entries_max: Option<usize>, fie
 
 /// The entries from `first` on, itself included.
 #[must_use]
-pub fn range_from(stream: &str, first: EntryId, count: usize) -> Cmd {
+pub(crate) fn range_from(stream: &str, first: EntryId, count: usize) -> Cmd {
     let mut command = cmd("XRANGE");
     command.arg(stream).arg(first.to_string()).arg("+").arg("COUNT").arg(count);
     command
@@ -63,7 +63,7 @@ pub fn range_from(stream: &str, first: EntryId, count: usize) -> Cmd {
 
 /// The entries after `last`, waited for as long as `block`.
 #[must_use]
-pub fn read_after(stream: &str, last: &str, count: usize, block: Duration) -> Cmd {
+pub(crate) fn read_after(stream: &str, last: &str, count: usize, block: Duration) -> Cmd {
     let mut command = cmd("XREAD");
     let millis = u64::try_from(block.as_millis()).unwrap_or(u64::MAX).max(1);
     command.arg("COUNT").arg(count).arg("BLOCK").arg(millis).arg("STREAMS").arg(stream).arg(last);
@@ -72,7 +72,7 @@ pub fn read_after(stream: &str, last: &str, count: usize, block: Duration) -> Cm
 
 /// What a stream is.
 #[must_use]
-pub fn info(stream: &str) -> Cmd {
+pub(crate) fn info(stream: &str) -> Cmd {
     let mut command = cmd("XINFO");
     command.arg("STREAM").arg(stream);
     command
@@ -80,7 +80,7 @@ pub fn info(stream: &str) -> Cmd {
 
 /// Drops the entries before `first`, or some of them.
 #[must_use]
-pub fn trim_before(stream: &str, first: EntryId) -> Cmd {
+pub(crate) fn trim_before(stream: &str, first: EntryId) -> Cmd {
     let mut command = cmd("XTRIM");
     command.arg(stream).arg("MINID").arg("~").arg(first.to_string());
     command
@@ -90,7 +90,7 @@ pub fn trim_before(stream: &str, first: EntryId) -> Cmd {
 ///
 /// # Errors
 /// Where the reply is none.
-pub fn appended(reply: Value) -> Result<EntryId, LinkError> {
+pub(crate) fn appended(reply: Value) -> Result<EntryId, LinkError> {
     let text: String = from_redis_value(reply).map_err(|_| unexpected())?;
     EntryId::parse(&text).ok_or_else(unexpected)
 }
@@ -99,7 +99,7 @@ pub fn appended(reply: Value) -> Result<EntryId, LinkError> {
 ///
 /// # Errors
 /// Where the reply is none.
-pub fn ranged(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
+pub(crate) fn ranged(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     let reply: StreamRangeReply = from_redis_value(reply).map_err(|_| unexpected())?;
     entries(reply.ids)
 }
@@ -108,7 +108,7 @@ pub fn ranged(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
 ///
 /// # Errors
 /// Where the reply is none.
-pub fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
+pub(crate) fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     if reply == Value::Nil {
         return Ok(Vec::new());
     }
@@ -120,7 +120,7 @@ pub fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
 ///
 /// # Errors
 /// Where the reply is none.
-pub fn claimed(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
+pub(crate) fn claimed(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     let reply: StreamAutoClaimReply = from_redis_value(reply).map_err(|_| unexpected())?;
     entries(reply.claimed)
 }
@@ -129,7 +129,7 @@ pub fn claimed(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
 ///
 /// # Errors
 /// Where the reply is none.
-pub fn last_generated(reply: Value) -> Result<EntryId, LinkError> {
+pub(crate) fn last_generated(reply: Value) -> Result<EntryId, LinkError> {
     let reply: StreamInfoStreamReply = from_redis_value(reply).map_err(|_| unexpected())?;
     EntryId::parse(&reply.last_generated_id).ok_or_else(unexpected)
 }

@@ -11,13 +11,13 @@ use quick_cache::{OptionsBuilder, Weighter};
 use std::time::Duration;
 
 /// How long it is remembered what decides how a request is treated.
-pub const REMEMBERED_FOR: Duration = Duration::from_secs(10);
+pub(crate) const REMEMBERED_FOR: Duration = Duration::from_secs(10);
 
 /// What a key of usual length takes; a longer one counts for several.
 const KEY_BYTES_TYPICAL: u64 = 256;
 
 /// A bounded memory of something small about keys.
-pub struct KeyMemory<V> {
+pub(crate) struct KeyMemory<V> {
     remembered_for: Duration,
     keys: Cache<PrimaryKey, Remembered<V>, ByKeyBytes, RandomState>,
 }
@@ -40,7 +40,7 @@ impl<V> Weighter<PrimaryKey, Remembered<V>> for ByKeyBytes {
 impl<V: Clone> KeyMemory<V> {
     /// An empty memory of at most `keys_max` keys of usual length (256 bytes and fewer), each for so long.
     #[must_use]
-    pub fn new(keys_max: usize, remembered_for: Duration) -> Self {
+    pub(crate) fn new(keys_max: usize, remembered_for: Duration) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(keys_max)
             .weight_capacity((keys_max as u64).saturating_mul(KEY_BYTES_TYPICAL))
@@ -54,18 +54,18 @@ impl<V: Clone> KeyMemory<V> {
     }
 
     /// Remembers this about a key, in place of what was.
-    pub fn remember(&self, key: &PrimaryKey, what: V, now: Timestamp) {
+    pub(crate) fn remember(&self, key: &PrimaryKey, what: V, now: Timestamp) {
         self.keys.insert(key.clone(), Remembered { what, until: now.saturating_add(self.remembered_for) });
     }
 
     /// Forgets a key: it is so no more.
-    pub fn forget(&self, key: &PrimaryKey) {
+    pub(crate) fn forget(&self, key: &PrimaryKey) {
         self.keys.remove(key);
     }
 
     /// What was found out about a key, if anything was lately.
     #[must_use]
-    pub fn recall(&self, key: &PrimaryKey, now: Timestamp) -> Option<V> {
+    pub(crate) fn recall(&self, key: &PrimaryKey, now: Timestamp) -> Option<V> {
         let remembered = self.keys.get(key)?;
         if now < remembered.until {
             return Some(remembered.what);

@@ -2,7 +2,7 @@
 
 mod carried;
 pub mod codec;
-pub mod key_memory;
+pub(crate) mod key_memory;
 pub mod memory;
 pub mod redis;
 pub mod tier;

@@ -80,7 +80,8 @@ impl Member {
             return;
         }
         let members = self.roster.members.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut others = members.iter().filter_map(Weak::upgrade).filter(|other| !std::ptr::eq(&**other, self));
+        let mut others =
+            members.iter().filter_map(Weak::upgrade).filter(|other| !std::ptr::eq(Arc::as_ptr(other), self));
         if others.any(|other| !other.health.is_out()) && !self.health.is_out() {
             self.health.take_out(now);
             let (server, address, pause) = (&self.server, self.address, self.roster.options.pause);

@@ -191,7 +191,11 @@ impl<'a> Tries<'a> {
 
     fn has_other(&self, endpoint: &Endpoint) -> bool {
         let is_asked = |other: &Arc<Endpoint>| self.asked.iter().any(|asked| Arc::ptr_eq(asked, other));
-        self.pool.balance.endpoints().iter().any(|other| !std::ptr::eq(&**other, endpoint) && !is_asked(other))
+        self.pool
+            .balance
+            .endpoints()
+            .iter()
+            .any(|other| !std::ptr::eq(Arc::as_ptr(other), endpoint) && !is_asked(other))
     }
 
     /// Whether another server may be sent what this one may have received. Where that is so, it counts.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// One reader. Its pieces are the writer's own, shared; its error is a [`Truncated`].
-pub struct SharedBodyReader {
+pub(crate) struct SharedBodyReader {
     shared: Arc<Shared>,
     /// Its number in the state.
     place: usize,

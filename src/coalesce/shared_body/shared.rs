@@ -4,12 +4,9 @@ use super::state::State;
 use crate::in_flight::{Behind, HeldBody, InFlight};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use tokio::sync::Notify;
 
 pub(super) struct Shared {
     pub(super) state: Mutex<State>,
-    // Told when the body has ended or is no longer retained.
-    pub(super) settled: Notify,
     pub(super) in_flight: Arc<InFlight>,
     /// Its number among the bodies in flight.
     pub(super) number: u64,

@@ -1,8 +1,6 @@
 //! What the writer and the readers of a shared body see of each other. Synchronous: the owner locks and wakes.
 
-use super::outcome::{
-    AllReadersGone, CompleteBody, Incomplete, LengthDiffers, Retention, SharedBodyOptions, Truncated,
-};
+use super::outcome::{AllReadersGone, CompleteBody, Retention, SharedBodyOptions, Truncated};
 use crate::in_flight::{Behind, CutOff, InFlight};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -72,10 +70,9 @@ pub(super) struct State {
     in_flight: Arc<InFlight>,
     /// The most that the window may be, in bytes.
     window_bytes: usize,
-    announced: Option<u64>,
     pieces: VecDeque<Piece>,
     arrived: u64,
-    held: usize,
+    pub(super) held: usize,
     /// How many of the last pieces are tiny.
     tiny: usize,
     retention: Retention,
@@ -94,7 +91,6 @@ impl State {
             options,
             in_flight,
             window_bytes,
-            announced: None,
             pieces: VecDeque::new(),
             arrived: 0,
             held: 0,
@@ -112,41 +108,23 @@ impl State {
         self.arrived
     }
 
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held
-    }
-
     pub(super) fn retention(&self) -> Retention {
         self.retention
     }
 
-    pub(super) fn announce_length(&mut self, length: u64) {
-        self.announced = Some(length);
-    }
-
-    /// The announced length; once it has ended without trailers, the length it has.
+    /// Once it has ended without trailers, the length it has.
     pub(super) fn length(&self) -> Option<u64> {
-        match self.end {
-            Some(End::Whole(None)) => Some(self.arrived),
-            _ => self.announced,
-        }
+        matches!(self.end, Some(End::Whole(None))).then_some(self.arrived)
     }
 
     fn readers(&self) -> usize {
         self.places.len() - self.vacant.len() - self.cut_off
     }
 
-    /// What became of the body, once that is known.
-    pub(super) fn outcome(&self) -> Option<Result<CompleteBody, Incomplete>> {
-        match (&self.end, self.retention) {
-            (Some(End::Cut(truncated)), _) => Some(Err(Incomplete::Truncated(truncated.clone()))),
-            (_, Retention::Overrun | Retention::NoRoom | Retention::Closed) => Some(Err(Incomplete::NotRetained)),
-            (Some(End::Whole(trailers)), Retention::Retained) => {
-                let pieces = self.pieces.iter().map(|piece| piece.bytes.clone()).collect();
-                Some(Ok(CompleteBody { pieces, trailers: trailers.clone() }))
-            }
-            (None, Retention::Retained) => None,
-        }
+    /// The body, once it is complete.
+    pub(super) fn completed(&self) -> Option<CompleteBody> {
+        let is_complete = self.is_retained() && matches!(self.end, Some(End::Whole(_)));
+        is_complete.then(|| CompleteBody { pieces: self.pieces.iter().map(|piece| piece.bytes.clone()).collect() })
     }
 
     /// Appends a piece; puts the wakers of those who wait for it into `woken`.
@@ -206,13 +184,7 @@ impl State {
         if self.end.is_some() {
             return;
         }
-        self.end = Some(match (end, self.announced) {
-            (End::Whole(_), Some(announced)) if announced != self.arrived => {
-                let cause = LengthDiffers { announced, arrived: self.arrived };
-                End::Cut(Truncated { cause: Some(Arc::new(cause)) })
-            }
-            (end, _) => end,
-        });
+        self.end = Some(end);
         self.wake_readers(woken);
     }
 
