@@ -53,7 +53,8 @@ pub(crate) struct Script {
 }
 
 impl Handler for Script {
-    async fn handle(self: &Arc<Self>, request: Request<Body>, _context: RequestContext) -> Answer {
+    async fn handle(self: &Arc<Self>, mut request: Request<Body>, context: RequestContext) -> Answer {
+        request.extensions_mut().insert(context.terms.client.expect("it came over a connection"));
         self.seen.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
         (self.handling)(request).await
     }
