@@ -1,7 +1,7 @@
 //! What the origin's answer means for what is stored: confirmed, completed, replaced, or nothing.
 
 use super::Engine;
-use super::draft::{self, Received, Verdict};
+use super::draft::{self, Draft, Received};
 use super::origin::Body;
 use super::origin_failure::OriginFailure;
 use super::parts;
@@ -24,17 +24,43 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use std::sync::Arc;
 
-/// What becomes of an answer.
+/// What the origin answered.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) struct OriginAnswer {
+    /// Its response.
+    pub(super) response: http::Response<Body>,
+    /// The headers that it was sent.
+    pub(super) sent: HeaderMap,
+    /// When.
+    pub(super) times: ExchangeTimes,
+    /// The log position when it was asked.
+    pub(super) stamp: Stamp,
+}
+
+impl OriginAnswer {
+    /// The head, as an answer to a request of this method.
+    pub(super) fn received<'a>(&'a self, method: &'a Method) -> Received<'a> {
+        let (status, headers) = (self.response.status(), self.response.headers());
+        Received { method, sent: &self.sent, status, headers, times: self.times, stamp: self.stamp }
+    }
+}
+
+/// What becomes of an answer where what is stored does not do.
+#[derive(Debug)]
+pub(super) enum Confirmation {
     /// It stands for itself: to be stored or handed over.
-    Final(http::Response<Body>),
-    /// With it, this entry answers the request.
-    Entry(Confirmed),
-    /// It is an error that something stale may stand in for.
-    Failure(Arc<OriginFailure>),
+    Final(OriginAnswer),
     /// It is about something else than what is stored: the whole must be asked for.
     AskAgain,
+}
+
+/// Why an answer is not needed itself.
+#[derive(Debug)]
+pub(super) enum Unneeded {
+    /// With it, what is stored answers the request.
+    Confirmed(Confirmed),
+    /// It is an error that something stale may stand in for.
+    Failed(OriginFailure),
 }
 
 /// What is stored, confirmed by a 304 or completed by a 206.
@@ -63,27 +89,16 @@ pub(super) struct Confirming<'a> {
 
 impl Confirming<'_> {
     /// Judges an answer against what was wanted.
-    pub(super) async fn judge(
-        &self,
-        wanted: &Wanted,
-        response: http::Response<Body>,
-        times: ExchangeTimes,
-        stamp: Stamp,
-    ) -> Answer {
+    pub(super) async fn judge(&self, wanted: &Wanted, answer: OriginAnswer) -> Result<Confirmation, Unneeded> {
         match wanted {
-            Wanted::Whole | Wanted::ClientRange => Answer::Final(response),
+            Wanted::Whole | Wanted::ClientRange => Ok(Confirmation::Final(answer)),
             Wanted::Head(on_failure) => {
-                self.freshen_by_head(&response, times);
-                self.unless_stale_stands_in(*on_failure, response)
+                self.freshen_by_head(&answer);
+                self.unless_stale_stands_in(*on_failure, answer)
             }
-            Wanted::Validation(stored, on_failure) => self.validated(stored, *on_failure, response, times, stamp),
-            Wanted::Rest(stored) => self.completed(stored, response, times, stamp).await,
+            Wanted::Validation(stored, on_failure) => self.validated(stored, *on_failure, answer),
+            Wanted::Rest(stored) => self.completed(stored, answer).await,
         }
-    }
-
-    /// The lease, for an answer that other instances may take from the shared tier.
-    fn lease_for(&self, shareability: Shareability) -> Option<Arc<FetchLease>> {
-        self.lease.filter(|_| shareability == Shareability::Shared).cloned()
     }
 
     /// Whether a hard purge has come for what is stored: its validator may be what the purge was about.
@@ -96,35 +111,36 @@ impl Confirming<'_> {
         &self,
         stored: &Arc<Entry>,
         on_failure: OnOriginFailure,
-        response: http::Response<Body>,
-        times: ExchangeTimes,
-        stamp: Stamp,
-    ) -> Answer {
-        if response.status() == StatusCode::NOT_MODIFIED {
-            if self.is_hard_purged(stored) {
-                return Answer::AskAgain;
-            }
-            return match update::confirms(&stored.headers(), response.headers()) {
-                Validation::Confirmed => {
-                    Answer::Entry(self.updated(stored, response.status(), response.headers(), times, stamp))
-                }
-                Validation::Mismatch => Answer::AskAgain,
-            };
+        answer: OriginAnswer,
+    ) -> Result<Confirmation, Unneeded> {
+        if answer.response.status() != StatusCode::NOT_MODIFIED {
+            return self.unless_stale_stands_in(Some(on_failure), answer);
         }
-        self.unless_stale_stands_in(Some(on_failure), response)
+        if self.is_hard_purged(stored) {
+            return Ok(Confirmation::AskAgain);
+        }
+        match update::confirms(&stored.headers(), answer.response.headers()) {
+            Validation::Confirmed => Err(Unneeded::Confirmed(self.updated(stored, &answer, answer.stamp))),
+            Validation::Mismatch => Ok(Confirmation::AskAgain),
+        }
     }
 
     /// RFC 5861 section 4.
-    fn unless_stale_stands_in(&self, on_failure: Option<OnOriginFailure>, response: http::Response<Body>) -> Answer {
-        if self.request.route.lifetime.is_failure(response.status()) && on_failure == Some(OnOriginFailure::ServeStale)
-        {
-            return Answer::Failure(Arc::new(OriginFailure::of_answer(response.status(), response.headers())));
+    fn unless_stale_stands_in(
+        &self,
+        on_failure: Option<OnOriginFailure>,
+        answer: OriginAnswer,
+    ) -> Result<Confirmation, Unneeded> {
+        let (status, headers) = (answer.response.status(), answer.response.headers());
+        if self.request.route.lifetime.is_failure(status) && on_failure == Some(OnOriginFailure::ServeStale) {
+            return Err(Unneeded::Failed(OriginFailure::of_answer(status, headers)));
         }
-        Answer::Final(response)
+        Ok(Confirmation::Final(answer))
     }
 
     /// RFC 9111 section 4.3.5.
-    fn freshen_by_head(&self, response: &http::Response<Body>, times: ExchangeTimes) {
+    fn freshen_by_head(&self, answer: &OriginAnswer) {
+        let response = &answer.response;
         let memory = self.engine.memory();
         let Some(variants) = memory.peek(&self.request.key) else { return };
         let Some(stored) = variants.entries().iter().find(|entry| self.request.picks(entry)) else { return };
@@ -138,29 +154,21 @@ impl Confirming<'_> {
         let length = stored.body().identity_bytes();
         match update::freshen_by_head(&stored.headers(), length, response.status(), response.headers()) {
             // The stamp stays: a HEAD tells too little of the body to lift the entry over a purge.
-            HeadFreshening::Update => {
-                drop(self.updated(stored, response.status(), response.headers(), times, stored.stamp()));
-            }
+            HeadFreshening::Update => drop(self.updated(stored, answer, stored.stamp())),
             HeadFreshening::Invalidate => memory.discard(&self.request.key, stored),
             HeadFreshening::Ignore => {}
         }
     }
 
     /// The stored response with the newer answer's fields, put in place of the old one where it may still be stored.
-    fn updated(
-        &self,
-        stored: &Arc<Entry>,
-        status: StatusCode,
-        newer: &HeaderMap,
-        times: ExchangeTimes,
-        stamp: Stamp,
-    ) -> Confirmed {
+    fn updated(&self, stored: &Arc<Entry>, newer: &OriginAnswer, stamp: Stamp) -> Confirmed {
+        let status = newer.response.status();
         let refused = |why| {
             self.engine.memory().discard(&self.request.key, stored);
             let (entry, shareability) = (Arc::clone(stored), Shareability::Alone(why));
             Confirmed { entry, status, shareability, outcome: StoreOutcome::Refused(why) }
         };
-        let mut newer = newer.clone();
+        let (mut newer, times) = (newer.response.headers().clone(), newer.times);
         match self.request.route.set_cookie {
             // As a whole answer with the field would be: what it says of freshness is said to one user.
             SetCookieRule::Refuse if newer.contains_key(SET_COOKIE) => return refused(Reason::SetCookie),
@@ -172,51 +180,48 @@ impl Confirming<'_> {
         let received =
             Received { method: &Method::GET, sent: &sent, status: stored.status(), headers: &headers, times, stamp };
         match draft::judge(self.request, &received) {
-            Verdict::Store(mut draft) => {
+            Ok(mut draft) => {
                 // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
                 // labels, also those of fields that may not be stored.
                 if draft.route.body_tags.is_some() || names_no_tag(&newer, &self.request.route.tag_fields) {
                     draft.add_tags(stored.membership().tags.to_tags());
                 }
-                let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
-                let entry = Arc::new(draft.into_entry(stored.body().to_stored(), self.engine.now()));
-                let lease = self.lease_for(shareability);
-                let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, lease);
-                Confirmed { entry, status, shareability, outcome }
+                self.replaced(stored, *draft, stored.body().to_stored(), status)
             }
-            Verdict::Refuse(why) => refused(why),
+            Err(why) => refused(why),
         }
     }
 
     /// RFC 9111 section 3.4: the rest of a stored part makes it whole.
-    async fn completed(
-        &self,
-        stored: &Arc<Entry>,
-        response: http::Response<Body>,
-        times: ExchangeTimes,
-        stamp: Stamp,
-    ) -> Answer {
-        if response.status() == StatusCode::OK {
-            return Answer::Final(response);
+    async fn completed(&self, stored: &Arc<Entry>, answer: OriginAnswer) -> Result<Confirmation, Unneeded> {
+        let status = answer.response.status();
+        if status == StatusCode::OK {
+            return Ok(Confirmation::Final(answer));
         }
-        let (head, body) = response.into_parts();
         let sent = self.request.fetch_headers();
-        let (status, headers) = (head.status, &head.headers);
-        let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
-        let Verdict::Store(mut draft) = draft::judge(self.request, &received) else { return Answer::AskAgain };
-        let Some(rest) = parts::collect(body, self.request.route.max_body_bytes).await else { return Answer::AskAgain };
+        let received = Received { sent: &sent, ..answer.received(&Method::GET) };
+        let Ok(mut draft) = draft::judge(self.request, &received) else { return Ok(Confirmation::AskAgain) };
+        let body = answer.response.into_body();
+        let Some(rest) = parts::collect(body, self.request.route.max_body_bytes).await else {
+            return Ok(Confirmation::AskAgain);
+        };
         if self.is_hard_purged(stored) {
-            return Answer::AskAgain;
+            return Ok(Confirmation::AskAgain);
         }
         let body = parts::join(stored, &mut draft, rest);
         if draft.status != StatusCode::OK {
-            return Answer::AskAgain;
+            return Ok(Confirmation::AskAgain);
         }
+        Err(Unneeded::Confirmed(self.replaced(stored, *draft, StoredBody::AsReceived(body), status)))
+    }
+
+    /// What is stored, with another in its place.
+    fn replaced(&self, stored: &Arc<Entry>, draft: Draft, body: StoredBody, status: StatusCode) -> Confirmed {
         let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
-        let entry = Arc::new(draft.into_entry(StoredBody::AsReceived(body), self.engine.now()));
-        let lease = self.lease_for(shareability);
+        let entry = Arc::new(draft.into_entry(body, self.engine.now()));
+        let lease = self.lease.filter(|_| shareability == Shareability::Shared).cloned();
         let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, lease);
-        Answer::Entry(Confirmed { entry, status, shareability, outcome })
+        Confirmed { entry, status, shareability, outcome }
     }
 }
 

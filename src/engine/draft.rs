@@ -52,15 +52,6 @@ pub(super) struct Draft {
     pub(super) filed_by: u32,
 }
 
-/// Whether an answer is stored.
-#[derive(Debug)]
-pub(super) enum Verdict {
-    /// It is, once its body is complete.
-    Store(Box<Draft>),
-    /// It is not, and why.
-    Refuse(Reason),
-}
-
 /// An answer's head, and the request that it answers as the origin saw it.
 #[derive(Debug)]
 pub(super) struct Received<'a> {
@@ -78,8 +69,11 @@ pub(super) struct Received<'a> {
     pub(super) stamp: Stamp,
 }
 
-/// Judges an answer by RFC 9111 section 3 and by the route.
-pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verdict {
+/// What of an answer is to be stored once its body is complete, by RFC 9111 section 3 and by the route.
+///
+/// # Errors
+/// Where it may not be, with the reason.
+pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Result<Box<Draft>, Reason> {
     let rule = &request.route.lifetime;
     let said = ResponsePolicy::parse_with(received.status, received.headers, received.times, &rule.fields);
     let policy = request.seen(said.clone());
@@ -106,29 +100,29 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Verd
     };
     match storability {
         Storability::Refused(Reason::NoLifetime) if rule.leaves_out(received.status) => {
-            return Verdict::Refuse(Reason::StatusWithoutTtl);
+            return Err(Reason::StatusWithoutTtl);
         }
-        Storability::Refused(why) => return Verdict::Refuse(why),
+        Storability::Refused(why) => return Err(why),
         Storability::Storable => {}
     }
     let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
-        return Verdict::Refuse(Reason::SetCookie);
+        return Err(Reason::SetCookie);
     }
     if announced_length(&headers).is_some_and(|length| length > request.route.max_body_bytes) {
-        return Verdict::Refuse(Reason::BodyTooLarge);
+        return Err(Reason::BodyTooLarge);
     }
     let Some(variant) = variant_of(request, &headers) else {
-        return Verdict::Refuse(Reason::VaryAny);
+        return Err(Reason::VaryAny);
     };
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
-        return Verdict::Refuse(Reason::CookieUndecided);
+        return Err(Reason::CookieUndecided);
     }
     let Some(tags) = tags(request, received.headers) else {
-        return Verdict::Refuse(Reason::TagsUnreadable);
+        return Err(Reason::TagsUnreadable);
     };
     let part = if received.status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
-    Verdict::Store(Box::new(Draft {
+    Ok(Box::new(Draft {
         route: Arc::clone(&request.route),
         key: request.key.clone(),
         url: (request.target.url().into(), request.target.path_start()),

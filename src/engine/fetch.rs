@@ -4,13 +4,13 @@
 //! meanwhile join it, and requests that come later find the entry.
 
 use super::Engine;
-use super::confirm::{self, Confirmed, Confirming};
-use super::draft::{self, Received, Verdict};
+use super::confirm::{Confirmation, Confirmed, Confirming, OriginAnswer, Unneeded};
+use super::draft::{self, Draft};
 use super::exchange::{allow_quiet, origin_form};
+use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fill::{Duty, stream_of};
-use super::flown::{Fetched, Flown};
 use super::held_reply::HeldReply;
-use super::miss_budget::Turn;
+use super::miss_budget::MissPermit;
 use super::origin::{Body, OriginError, empty_body};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
@@ -21,13 +21,11 @@ use crate::coalesce::fetch_lease::{Claim, WhyAlone};
 use crate::coalesce::flights::Announcement;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
-use crate::plan::serving::Usable;
 use crate::semantics::date::record_receipt;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::sharing::Shareability;
-use crate::stamp::Stamp;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +46,14 @@ pub(super) struct Fetch {
     pub(super) duty: Duty,
 }
 
+/// An answer that is to be stored.
+struct Storable {
+    draft: Box<Draft>,
+    response: http::Response<Body>,
+    /// What it is to those who wait; none where they have been told of a failure.
+    shareability: Option<Shareability>,
+}
+
 impl Fetch {
     /// Begins the fetch in a task of its own. The receiver may be dropped.
     pub(super) fn begin(self) -> oneshot::Receiver<Fetched> {
@@ -58,82 +64,25 @@ impl Fetch {
     }
 
     async fn run(mut self, reply: oneshot::Sender<Fetched>) {
-        self.gather().await;
-        let mut wanted = self.wanted.clone();
-        if let Some(usable) = self.take_shared(&mut wanted).await {
-            self.announce(Announcement::Shared(Flown::Stored));
-            return drop(reply.send(Fetched::Stored(usable)));
-        }
-        match self.engine.turn(&self.request, &wanted).await {
-            Turn::Granted(permit) => self.duty.permit = permit,
-            Turn::Refused => {
-                let why = self.request.over_for(Reason::MissLimit);
-                return self.fail(Arc::new(OriginFailure::of(why)), reply);
-            }
-        }
-        if let Some(leader) = &self.duty.leader {
-            leader.begin();
-        }
-        loop {
-            // In this order: what a purge that comes in between covers is stamped below it.
-            let stamp = self.engine.invalidation().applied();
-            wanted = self.engine.allowed(&self.request, wanted);
-            let sent = asking_fields(&self.request, &wanted);
-            let exchange = self.exchange(&wanted, sent.clone()).await;
-            let (response, times) = match exchange {
-                Ok(exchange) => exchange,
-                Err(error) => return self.fail(Arc::new(OriginFailure::from(error)), reply),
-            };
-            if !response.status().is_server_error() && !self.request.route.lifetime.is_failure(response.status()) {
-                self.engine.has_answered(&self.request);
-            }
-            #[cfg(test)]
-            let stamp =
-                if deliberate_fault::is_on(Fault::LateStamp) { self.engine.invalidation().applied() } else { stamp };
-            let lease = self.duty.lease.as_ref();
-            let confirming = Confirming { engine: &self.engine, request: &self.request, lease };
-            match confirming.judge(&wanted, response, times, stamp).await {
-                confirm::Answer::Final(response) => {
-                    return self.settle(response, &wanted, &sent, times, stamp, reply).await;
-                }
-                confirm::Answer::Entry(Confirmed { entry, status, shareability, outcome }) => {
-                    self.note(outcome);
-                    self.tell(shareability, Flown::Confirmed(Arc::clone(&entry), status));
-                    return drop(reply.send(Fetched::Confirmed(entry, status, Some(outcome))));
-                }
-                confirm::Answer::Failure(failure) => return self.fail(failure, reply),
-                confirm::Answer::AskAgain => wanted = Wanted::Whole,
-            }
+        match self.steps().await {
+            Ok(storable) => self.store(storable, reply).await,
+            // Whoever asked may have gone; those who share the fetch have been told before.
+            Err(fetched) => drop(reply.send(fetched)),
         }
     }
 
-    /// What another instance has fetched, or fetches now; where there is nothing, this fetch is the fleet's. What is
-    /// there but wants the origin's word becomes what is `wanted`.
-    async fn take_shared(&mut self, wanted: &mut Wanted) -> Option<Usable> {
-        // Once before the claim, which costs a write, and once after it, since the answer may have come in between.
-        for round in 0..2 {
-            match self.engine.find_shared(&self.request, wanted).await {
-                FoundShared::Usable(usable) => return Some(usable),
-                FoundShared::Stored(entry, on_failure) => {
-                    if let Shareability::Alone(why) = self.request.shareability_on_arrival(&entry) {
-                        self.send_alone(why);
-                    }
-                    *wanted = Wanted::Validation(entry, on_failure);
-                }
-                FoundShared::Nothing => {}
-            }
-            let leader = self.duty.leader.as_ref().filter(|_| round == 0)?;
-            match self.engine.claim(&self.request, wanted, leader).await {
-                Some(Claim::Won(lease)) => self.duty.lease = Some(Arc::new(lease)),
-                Some(Claim::Answered) => {}
-                Some(Claim::Alone(WhyAlone::NotShareable)) => {
-                    self.send_alone(Reason::LeaderUncacheable);
-                    return None;
-                }
-                Some(Claim::Alone(_)) | None => return None,
+    /// The steps of a fetch, in order. Each leads to the next, or ends the fetch with what the requester takes from it.
+    async fn steps(&mut self) -> Result<Storable, Fetched> {
+        self.gather().await;
+        self.look_elsewhere().await?;
+        self.wait_for_permit().await?;
+        loop {
+            let answer = self.ask().await?;
+            match self.confirm(answer).await? {
+                Confirmation::Final(answer) => return self.judge(answer),
+                Confirmation::AskAgain => self.wanted = Wanted::Whole,
             }
         }
-        None
     }
 
     /// Who wants an answer newer than their request does not join a fetch under way: the next begins at once. So that
@@ -146,35 +95,162 @@ impl Fetch {
         }
     }
 
-    async fn exchange(
-        &self,
-        wanted: &Wanted,
-        headers: HeaderMap,
-    ) -> Result<(http::Response<Body>, ExchangeTimes), OriginError> {
+    /// Takes what another instance has fetched, or fetches now; where there is nothing, this fetch is the fleet's. What is
+    /// there but must be validated becomes what is wanted.
+    async fn look_elsewhere(&mut self) -> Result<(), Fetched> {
+        // Once before the claim, which costs a write, and once after it, since the answer may have come in between.
+        for round in 0..2 {
+            match self.engine.find_shared(&self.request, &self.wanted).await {
+                FoundShared::Usable(usable) => {
+                    self.announce(Announcement::Shared(FetchOutcome::Stored));
+                    return Err(Fetched::Stored(usable));
+                }
+                FoundShared::Stored(entry, on_failure) => {
+                    if let Shareability::Alone(why) = self.request.shareability_on_arrival(&entry) {
+                        self.send_alone(why);
+                    }
+                    self.wanted = Wanted::Validation(entry, on_failure);
+                }
+                FoundShared::Nothing => {}
+            }
+            let Some(leader) = self.duty.leader.as_ref().filter(|_| round == 0) else { return Ok(()) };
+            match self.engine.claim(&self.request, &self.wanted, leader).await {
+                Some(Claim::Won(lease)) => self.duty.lease = Some(Arc::new(lease)),
+                Some(Claim::Answered) => {}
+                Some(Claim::Alone(WhyAlone::NotShareable)) => {
+                    self.send_alone(Reason::LeaderUncacheable);
+                    return Ok(());
+                }
+                Some(Claim::Alone(_)) | None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the route's `miss_limit` lets the fetch begin.
+    async fn wait_for_permit(&mut self) -> Result<(), Fetched> {
+        match self.engine.miss_permit(&self.request, &self.wanted).await {
+            MissPermit::Granted(permit) => self.duty.permit = permit,
+            MissPermit::Refused => {
+                return Err(self.failed(OriginFailure::of(self.request.over_for(Reason::MissLimit))));
+            }
+        }
+        if let Some(leader) = &self.duty.leader {
+            leader.begin();
+        }
+        Ok(())
+    }
+
+    /// Asks the origin.
+    async fn ask(&mut self) -> Result<OriginAnswer, Fetched> {
+        // In this order: what a purge that comes in between covers is stamped below it.
+        let stamp = self.engine.invalidation().applied();
+        self.engine.allow(&self.request, &mut self.wanted);
+        let sent = asking_fields(&self.request, &self.wanted);
+        let exchanged = self.exchange(sent.clone()).await;
+        let (response, times) = exchanged.map_err(|error| self.failed(OriginFailure::from(error)))?;
+        if !response.status().is_server_error() && !self.request.route.lifetime.is_failure(response.status()) {
+            self.engine.has_answered(&self.request);
+        }
+        #[cfg(test)]
+        let stamp =
+            if deliberate_fault::is_on(Fault::LateStamp) { self.engine.invalidation().applied() } else { stamp };
+        Ok(OriginAnswer { response, sent, times, stamp })
+    }
+
+    async fn exchange(&self, headers: HeaderMap) -> Result<(http::Response<Body>, ExchangeTimes), OriginError> {
+        let (request, route) = (&self.request, &self.request.route);
         let mut fetch = http::Request::new(empty_body());
-        *fetch.method_mut() = if matches!(wanted, Wanted::Head(_)) { Method::HEAD } else { Method::GET };
-        *fetch.uri_mut() =
-            origin_form(&self.request.route.to_origin.path_and_query(self.request.target.path_and_query()))?;
+        *fetch.method_mut() = self.wanted.method();
+        *fetch.uri_mut() = origin_form(&route.to_origin.path_and_query(request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
-        let terms = self.request.terms(self.engine.patience(Some(&self.request.route)));
+        let terms = request.terms(self.engine.patience(Some(route)));
         let requested_at = self.engine.now();
         let mut response = self.engine.origin().fetch(fetch, terms).await?;
-        self.request.route.to_origin.map_back(&self.request.target, response.headers_mut());
+        route.to_origin.map_back(&request.target, response.headers_mut());
         let received_at = self.engine.now();
         record_receipt(&mut response, received_at);
         Ok((response, ExchangeTimes { requested_at, received_at }))
     }
 
-    fn announce(&self, announcement: Announcement<Flown>) {
+    /// Compares the answer with what is stored, which may be all that is needed.
+    async fn confirm(&mut self, answer: OriginAnswer) -> Result<Confirmation, Fetched> {
+        let lease = self.duty.lease.as_ref();
+        let confirming = Confirming { engine: &self.engine, request: &self.request, lease };
+        match confirming.judge(&self.wanted, answer).await {
+            Ok(confirmation) => Ok(confirmation),
+            Err(Unneeded::Confirmed(Confirmed { entry, status, shareability, outcome })) => {
+                self.note(outcome);
+                self.tell(shareability, FetchOutcome::Confirmed(Arc::clone(&entry), status));
+                Err(Fetched::Confirmed(entry, status, Some(outcome)))
+            }
+            Err(Unneeded::Failed(failure)) => Err(self.failed(failure)),
+        }
+    }
+
+    /// Decides whether the answer is stored, and tells those who share the fetch what that is to them.
+    fn judge(&mut self, answer: OriginAnswer) -> Result<Storable, Fetched> {
+        let decision =
+            draft::judge(&self.request, &answer.received(&self.wanted.method())).and_then(|draft| {
+                match self.engine.lacks_room(&draft) {
+                    Some(why) => Err(why),
+                    None => Ok(draft),
+                }
+            });
+        let shareability = match &decision {
+            Ok(draft) => draft.shareability(self.engine.now()),
+            Err(why) => Shareability::Alone(*why),
+        };
+        let response = answer.response;
+        // A failure says nothing of what the key's answers are once the origin is well.
+        let is_failure = response.status().is_server_error() && shareability != Shareability::Shared;
+        if is_failure {
+            drop(self.failed(OriginFailure::of_answer(response.status(), response.headers())));
+        }
+        match decision {
+            Ok(draft) => Ok(Storable { draft, response, shareability: (!is_failure).then_some(shareability) }),
+            Err(why) => {
+                if !is_failure {
+                    self.send_alone(why);
+                }
+                Err(self.hand_over(response, why))
+            }
+        }
+    }
+
+    /// Hands the answer to the requester alone.
+    fn hand_over(&mut self, mut response: http::Response<Body>, why: Reason) -> Fetched {
+        self.note(StoreOutcome::Refused(why));
+        let permit = self.duty.permit.take();
+        allow_quiet(&mut response);
+        Fetched::Private(response.map(|body| holding(permit, body)), why)
+    }
+
+    /// Stores the answer while it streams to all who share it.
+    async fn store(mut self, storable: Storable, reply: oneshot::Sender<Fetched>) {
+        let Storable { draft, response, shareability } = storable;
+        let (head, body) = response.into_parts();
+        let (streaming, writer, reader) = stream_of(&draft, self.engine.in_flight());
+        match shareability {
+            Some(shareability) => self.tell(shareability, FetchOutcome::Streaming(Arc::clone(&streaming))),
+            None => self.duty.leader = None,
+        }
+        let headers = draft::sent_headers(head.headers, self.request.route.set_cookie);
+        let held = HeldReply::nobodys(&self.engine, &draft);
+        let held = held.to(reply, &self.request, Arc::clone(&streaming), headers, reader);
+        self.engine.fill(*draft, body, &streaming.body, writer, self.duty, held).await;
+    }
+
+    fn announce(&self, announcement: Announcement<FetchOutcome>) {
         if let Some(leader) = &self.duty.leader {
             leader.announce(announcement);
         }
     }
 
     /// Tells those who wait what the answer is to them.
-    fn tell(&mut self, shareability: Shareability, flown: Flown) {
+    fn tell(&mut self, shareability: Shareability, outcome: FetchOutcome) {
         match shareability {
-            Shareability::Shared => self.announce(Announcement::Shared(flown)),
+            Shareability::Shared => self.announce(Announcement::Shared(outcome)),
             Shareability::Alone(why) => self.send_alone(why),
         }
     }
@@ -194,76 +270,16 @@ impl Fetch {
         self.announce(Announcement::Alone(Reason::LeaderUncacheable));
     }
 
-    // Whoever asked may have gone by the time of each `reply.send`; those who share the fetch have been told before.
-
-    fn fail(self, failure: Arc<OriginFailure>, reply: oneshot::Sender<Fetched>) {
+    /// Tells those who wait that the origin failed.
+    fn failed(&self, failure: impl Into<Arc<OriginFailure>>) -> Fetched {
+        let failure = failure.into();
         self.engine.has_failed(&self.request, &failure);
-        self.announce(Announcement::Shared(Flown::Failed(Arc::clone(&failure))));
-        drop(reply.send(Fetched::Failed(failure)));
-    }
-
-    /// Stores the answer while it streams, or hands it to the requester alone.
-    async fn settle(
-        mut self,
-        response: http::Response<Body>,
-        wanted: &Wanted,
-        sent: &HeaderMap,
-        times: ExchangeTimes,
-        stamp: Stamp,
-        reply: oneshot::Sender<Fetched>,
-    ) {
-        let method = if matches!(wanted, Wanted::Head(_)) { &Method::HEAD } else { &Method::GET };
-        let (status, headers) = (response.status(), response.headers());
-        let received = Received { method, sent, status, headers, times, stamp };
-        let verdict = draft::judge(&self.request, &received);
-        let shareability = match &verdict {
-            Verdict::Refuse(why) => Shareability::Alone(*why),
-            Verdict::Store(draft) => draft.shareability(self.engine.now()),
-        };
-        // A failure says nothing of what the key's answers are once the origin is well.
-        let has_failed = status.is_server_error() && shareability != Shareability::Shared;
-        if has_failed {
-            let failure = Arc::new(OriginFailure::of_answer(status, headers));
-            self.engine.has_failed(&self.request, &failure);
-            self.announce(Announcement::Shared(Flown::Failed(failure)));
-        }
-        let draft = match verdict {
-            Verdict::Store(draft) => draft,
-            Verdict::Refuse(why) => {
-                if !has_failed {
-                    self.send_alone(why);
-                }
-                return self.hand_over(response, why, reply);
-            }
-        };
-        if let Some(why) = self.engine.lacks_room(&draft) {
-            if !has_failed {
-                self.send_alone(why);
-            }
-            return self.hand_over(response, why, reply);
-        }
-        let (head, body) = response.into_parts();
-        let (streaming, writer, reader) = stream_of(&draft, self.engine.in_flight());
-        if has_failed {
-            self.duty.leader = None;
-        } else {
-            self.tell(shareability, Flown::Streaming(Arc::clone(&streaming)));
-        }
-        let headers = draft::sent_headers(head.headers, self.request.route.set_cookie);
-        let held = HeldReply::nobodys(&self.engine, &draft);
-        let held = held.to(reply, &self.request, Arc::clone(&streaming), headers, reader);
-        self.engine.fill(*draft, body, &streaming.body, writer, self.duty, held).await;
+        self.announce(Announcement::Shared(FetchOutcome::Failed(Arc::clone(&failure))));
+        Fetched::Failed(failure)
     }
 
     fn note(&self, outcome: StoreOutcome) {
         self.engine.note_store_outcome(&self.request.route.name, &self.request.key, outcome);
-    }
-
-    fn hand_over(mut self, mut response: http::Response<Body>, why: Reason, reply: oneshot::Sender<Fetched>) {
-        self.note(StoreOutcome::Refused(why));
-        let permit = self.duty.permit.take();
-        allow_quiet(&mut response);
-        drop(reply.send(Fetched::Private(response.map(|body| holding(permit, body)), why)));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::draft::{Draft, announced_length};
-use super::flown::{Flown, Streaming};
+use super::fetch_outcome::{FetchOutcome, Streaming};
 use super::held_reply::HeldReply;
 use super::origin::Body;
 use super::storing::StoreOutcome;
@@ -19,7 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 #[derive(Debug, Default)]
 pub(super) struct Duty {
     /// To the requests here that share it.
-    pub(super) leader: Option<Leader<Flown>>,
+    pub(super) leader: Option<Leader<FetchOutcome>>,
     /// To the other instances.
     pub(super) lease: Option<Arc<FetchLease>>,
     /// To those that wait for their turn, until the origin has nothing more to do for it.
@@ -28,7 +28,7 @@ pub(super) struct Duty {
 
 impl Duty {
     /// To the requests that share it, if it is shared.
-    pub(super) const fn of(leader: Option<Leader<Flown>>) -> Self {
+    pub(super) const fn of(leader: Option<Leader<FetchOutcome>>) -> Self {
         Self { leader, lease: None, permit: None }
     }
 }

@@ -56,16 +56,13 @@ impl Engine {
         standing
     }
 
-    /// What may be asked of the origin now: a hard purge may have come since it was decided. What that took is neither
+    /// Leaves of what is wanted what may be asked of the origin now: a hard purge may have come since it was decided. What that took is neither
     /// confirmed nor completed, but fetched whole.
-    pub(super) fn allowed(&self, request: &CacheableRequest, wanted: Wanted) -> Wanted {
-        match &wanted {
-            Wanted::Validation(stored, _) | Wanted::Rest(stored)
-                if self.standing(request, stored) == Standing::Purged =>
-            {
-                Wanted::Whole
-            }
-            _ => wanted,
+    pub(super) fn allow(&self, request: &CacheableRequest, wanted: &mut Wanted) {
+        if let Wanted::Validation(stored, _) | Wanted::Rest(stored) = wanted
+            && self.standing(request, stored) == Standing::Purged
+        {
+            *wanted = Wanted::Whole;
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::Engine;
 use super::draft::{Draft, announced_length};
-use super::flown::{Fetched, Streaming};
+use super::fetch_outcome::{Fetched, Streaming};
 use super::requester::Requester;
 use super::storing::{StoreOutcome, Storing};
 use crate::coalesce::shared_body::SharedBodyReader;

@@ -32,7 +32,7 @@ struct Budget {
 
 /// Whether a fetch may begin.
 #[derive(Debug)]
-pub(super) enum Turn {
+pub(super) enum MissPermit {
     /// It may, and counts for as long as this is held; none where the route has no limit.
     Granted(Option<OwnedSemaphorePermit>),
     /// Too many are under way.
@@ -55,18 +55,18 @@ impl MissBudgets {
 }
 
 impl Engine {
-    /// Waits for a fetch's turn.
-    pub(super) async fn turn(&self, request: &Requester, wanted: &Wanted) -> Turn {
-        let Some(budget) = self.miss_budgets().of(&request.route) else { return Turn::Granted(None) };
+    /// Waits until a fetch may begin.
+    pub(super) async fn miss_permit(&self, request: &Requester, wanted: &Wanted) -> MissPermit {
+        let Some(budget) = self.miss_budgets().of(&request.route) else { return MissPermit::Granted(None) };
         if let Ok(permit) = Arc::clone(&budget).try_acquire_owned() {
-            return Turn::Granted(Some(permit));
+            return MissPermit::Granted(Some(permit));
         }
         if self.may_be_stale(request, wanted) {
-            return Turn::Refused;
+            return MissPermit::Refused;
         }
         match timeout(request.at_most(request.route.coalesce_wait), budget.acquire_owned()).await {
-            Ok(Ok(permit)) => Turn::Granted(Some(permit)),
-            Ok(Err(_)) | Err(_) => Turn::Refused,
+            Ok(Ok(permit)) => MissPermit::Granted(Some(permit)),
+            Ok(Err(_)) | Err(_) => MissPermit::Refused,
         }
     }
 

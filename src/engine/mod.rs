@@ -19,9 +19,9 @@ mod explain_sent;
 mod explain_stored;
 pub mod fast_path;
 mod fetch;
+mod fetch_outcome;
 mod fill;
 mod find;
-mod flown;
 mod handler;
 mod held_reply;
 mod hot_keys;
@@ -64,7 +64,7 @@ use arc_swap::ArcSwap;
 use arrival::Front;
 use earlier_rules::EarlierRules;
 use fast_path::{FastHit, PlainHeaders, PlainRequest};
-use flown::Flown;
+use fetch_outcome::FetchOutcome;
 use hot_keys::HotKeys;
 use http::StatusCode;
 use http_body::Body as _;
@@ -120,7 +120,7 @@ pub struct Engine {
     rules: ArcSwap<RuleSet>,
     /// Locked while rules are replaced, and by calls of the admin API.
     earlier_rules: ArcSwap<EarlierRules>,
-    flights: Arc<Flights<Flown>>,
+    flights: Arc<Flights<FetchOutcome>>,
     uncacheable: KeyMemory<Reason>,
     failing: KeyMemory<Arc<OriginFailure>>,
     store_outcomes: StoreOutcomes,
@@ -230,7 +230,7 @@ impl Engine {
         &self.origin
     }
 
-    fn flights(&self) -> &Arc<Flights<Flown>> {
+    fn flights(&self) -> &Arc<Flights<FetchOutcome>> {
         &self.flights
     }
 

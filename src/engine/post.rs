@@ -4,7 +4,7 @@
 //! kept only where that makes no difference: where a fetch for the same target would have carried the same fields.
 
 use super::Engine;
-use super::draft::{self, Draft, Received, Verdict};
+use super::draft::{self, Draft, Received};
 use super::fill::{Duty, stream_of};
 use super::held_reply::HeldReply;
 use super::origin::Body;
@@ -49,11 +49,9 @@ impl Post<'_> {
         }
         let (status, headers) = (response.status(), response.headers());
         let received = Received { method: &Method::POST, sent: self.headers, status, headers, times, stamp };
-        match draft::judge(&request, &received) {
-            // A later GET would have to ask all the same.
-            Verdict::Store(draft) if draft.shareability(times.received_at) == Shareability::Shared => Some(draft),
-            Verdict::Store(_) | Verdict::Refuse(_) => None,
-        }
+        let draft = draft::judge(&request, &received).ok()?;
+        // A later GET would have to ask all the same.
+        (draft.shareability(times.received_at) == Shareability::Shared).then_some(draft)
     }
 
     /// Whether each field is one that a fetch would carry with the same value, but for those of its body.

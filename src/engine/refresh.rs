@@ -6,8 +6,8 @@
 
 use super::Engine;
 use super::fetch::Fetch;
+use super::fetch_outcome::Fetched;
 use super::fill::Duty;
-use super::flown::Fetched;
 use super::requester::Requester;
 use super::serve::join;
 use super::wanted::Wanted;

@@ -1,8 +1,8 @@
 //! Answers: the response that a client gets, and the decision that Cache-Status, log and metrics tell of.
 
 use super::deliver;
-use super::draft::{self, Received, Verdict};
-use super::flown::Fetched;
+use super::draft::{self, Received};
+use super::fetch_outcome::Fetched;
 use super::origin::{Body, empty_body};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
@@ -184,10 +184,7 @@ fn kept_of(engine: &Engine, request: &CacheableRequest, why: Reason, head: &Resp
     let (sent, stamp) = (request.fetch_headers(), engine.invalidation().applied());
     let (status, headers) = (head.status(), head.headers());
     let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
-    match draft::judge(request, &received) {
-        Verdict::Store(_) => Kept::Here,
-        Verdict::Refuse(_) => Kept::Nowhere,
-    }
+    if draft::judge(request, &received).is_ok() { Kept::Here } else { Kept::Nowhere }
 }
 
 fn decided(

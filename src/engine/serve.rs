@@ -4,8 +4,8 @@ use super::Answer;
 use super::Engine;
 use super::exchange::Terms;
 use super::fetch::Fetch;
+use super::fetch_outcome::{FetchOutcome, Fetched, Streaming};
 use super::fill::Duty;
-use super::flown::{Fetched, Flown, Streaming};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::respond::{self, Sharer};
@@ -37,7 +37,7 @@ const ROUNDS_MAX: u32 = 3;
 /// What a request does about a fetch.
 enum Part {
     /// It fetches, for all who share or for itself alone.
-    Fetch(Option<Leader<Flown>>),
+    Fetch(Option<Leader<FetchOutcome>>),
     /// It takes what another's fetch brought.
     Take(Fetched),
     /// It looks again: another fetch, for this variant, may suit it.
@@ -102,7 +102,11 @@ async fn choose(
 }
 
 /// Joins the shared fetch under way, unless a purge has come since it began.
-pub(super) fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Option<&VariantKey>) -> Role<Flown> {
+pub(super) fn join(
+    engine: &Arc<Engine>,
+    request: &CacheableRequest,
+    variant: Option<&VariantKey>,
+) -> Role<FetchOutcome> {
     engine.flights().join(
         &request.flight_key(variant),
         |flight| engine.may_share(request, &flight),
@@ -112,7 +116,7 @@ pub(super) fn join(engine: &Arc<Engine>, request: &CacheableRequest, variant: Op
 
 impl Engine {
     /// Whether what a fetch under way brings may answer this request, too.
-    pub(super) fn may_share(&self, request: &CacheableRequest, flight: &UnderWay<'_, Flown>) -> bool {
+    pub(super) fn may_share(&self, request: &CacheableRequest, flight: &UnderWay<'_, FetchOutcome>) -> bool {
         #[cfg(test)]
         if deliberate_fault::is_on(Fault::NobodyFollows) {
             return false;
@@ -132,13 +136,13 @@ impl Engine {
     }
 
     /// Whether what a leader has announced is for a request that comes only now.
-    fn suits(&self, request: &CacheableRequest, said: &Flown) -> bool {
+    fn suits(&self, request: &CacheableRequest, said: &FetchOutcome) -> bool {
         match said {
-            Flown::Streaming(response) => request.may_take(&response.policy, &response.lifetime, self.now()),
-            Flown::Confirmed(entry, _) => self.takes_entry(request, entry),
-            Flown::Stored => true,
+            FetchOutcome::Streaming(response) => request.may_take(&response.policy, &response.lifetime, self.now()),
+            FetchOutcome::Confirmed(entry, _) => self.takes_entry(request, entry),
+            FetchOutcome::Stored => true,
             // A failure is shared with those who waited for it.
-            Flown::Failed(_) => false,
+            FetchOutcome::Failed(_) => false,
         }
     }
 
@@ -177,7 +181,7 @@ impl Engine {
     }
 }
 
-async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<Flown>) -> Part {
+async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<FetchOutcome>) -> Part {
     let stamp = follower.stamp();
     let wait = request.at_most(request.route.coalesce_wait);
     let Ok(announcement) = timeout(wait, follower.announcement()).await else {
@@ -190,15 +194,15 @@ async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: F
         return Part::Take(Fetched::Failed(failure));
     };
     match announcement {
-        Announcement::Shared(Flown::Streaming(response)) => take_stream(engine, request, stamp, response),
-        Announcement::Shared(Flown::Confirmed(entry, status)) => {
+        Announcement::Shared(FetchOutcome::Streaming(response)) => take_stream(engine, request, stamp, response),
+        Announcement::Shared(FetchOutcome::Confirmed(entry, status)) => {
             let suits = request.picks(&entry)
                 && engine.standing(request, &entry) == Standing::Clear
                 && engine.takes_entry(request, &entry);
             if suits { Part::Take(Fetched::Confirmed(entry, status, None)) } else { Part::LookAgain(None) }
         }
-        Announcement::Shared(Flown::Failed(failure)) => Part::Take(Fetched::Failed(failure)),
-        Announcement::Shared(Flown::Stored) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),
+        Announcement::Shared(FetchOutcome::Failed(failure)) => Part::Take(Fetched::Failed(failure)),
+        Announcement::Shared(FetchOutcome::Stored) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),
         Announcement::Alone(_) => Part::Fetch(None),
     }
 }
@@ -227,7 +231,12 @@ fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, respon
     }
 }
 
-async fn fetch(engine: &Arc<Engine>, request: &Arc<Requester>, ask: Ask, leader: Option<Leader<Flown>>) -> Answer {
+async fn fetch(
+    engine: &Arc<Engine>,
+    request: &Arc<Requester>,
+    ask: Ask,
+    leader: Option<Leader<FetchOutcome>>,
+) -> Answer {
     let wanted = wanted(request, &ask);
     let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, duty: Duty::of(leader) };
     let fetched = match wait(engine, request, &ask, fetch.begin()).await {

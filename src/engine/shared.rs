@@ -1,7 +1,7 @@
 //! The tier that all instances share, as a request sees it: looked into before the origin is asked, written to after.
 
 use super::Engine;
-use super::flown::Flown;
+use super::fetch_outcome::FetchOutcome;
 use super::requester::Requester;
 use super::wanted::Wanted;
 use crate::clock::Timestamp;
@@ -101,7 +101,12 @@ impl Engine {
 
     /// Claims a fetch for the whole fleet, or waits for another instance's; not where its answer could not be shared
     /// with others, or theirs not be trusted here.
-    pub(super) async fn claim(&self, request: &Requester, wanted: &Wanted, leader: &Leader<Flown>) -> Option<Claim> {
+    pub(super) async fn claim(
+        &self,
+        request: &Requester,
+        wanted: &Wanted,
+        leader: &Leader<FetchOutcome>,
+    ) -> Option<Claim> {
         let shared = self.shared_for(request)?;
         if !matches!(wanted, Wanted::Whole | Wanted::Validation(..)) {
             return None;

@@ -6,7 +6,7 @@ use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::reuse::OnOriginFailure;
 use http::header::{IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::sync::Arc;
 
 /// What is asked of the origin.
@@ -22,6 +22,13 @@ pub(super) enum Wanted {
     Rest(Arc<Entry>),
     /// The head only.
     Head(Option<OnOriginFailure>),
+}
+
+impl Wanted {
+    /// The method by which it is asked for.
+    pub(super) const fn method(&self) -> Method {
+        if matches!(self, Self::Head(_)) { Method::HEAD } else { Method::GET }
+    }
 }
 
 /// The fields of a fetch for a request that asks for this.

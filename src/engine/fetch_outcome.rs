@@ -38,7 +38,7 @@ pub(super) struct Streaming {
 
 /// What a leader announces to those who share its fetch. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) enum Flown {
+pub(super) enum FetchOutcome {
     /// A response to stream.
     Streaming(Arc<Streaming>),
     /// The stored response, confirmed or completed by an answer of this status.
