@@ -158,6 +158,19 @@ pub(crate) fn without_scheme(url: &str) -> &str {
     url.find("://").and_then(|scheme_bytes| url.get(scheme_bytes..)).unwrap_or(url)
 }
 
+impl Scope {
+    /// How much text it holds, in bytes.
+    #[must_use]
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Route(route) => route.as_str().len(),
+            Self::Tag(tag) => tag.as_str().len(),
+            Self::Url(text) | Self::Prefix(text) => text.len(),
+        }
+    }
+}
+
 /// The scopes that a stored response, or a fetch in flight, falls under.
 #[derive(Debug, Clone, Copy)]
 pub struct Membership<'a> {

@@ -35,7 +35,7 @@ pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
 pub(super) fn told<T, E: std::fmt::Display>(purged: Result<T, E>, url: &str) -> Option<T> {
     purged
         .inspect_err(
-            |error| tracing::warn!(url, %error, "an unsafe request's invalidation holds on this instance only"),
+            |error| tracing::warn!(url, %error, "an unsafe request's invalidation holds here alone until the log is back"),
         )
         .ok()
 }

@@ -32,6 +32,12 @@ impl Names {
         format!("{self}:epoch")
     }
 
+    /// The heights below which hard purges are no longer in the log, a sorted set of stamps by the milliseconds of each.
+    #[must_use]
+    pub fn hard_floor(&self) -> String {
+        format!("{self}:hard-floor")
+    }
+
     /// The ids of instances that live or have lately, a sorted set by when they were last heard of.
     #[must_use]
     pub fn instances(&self) -> String {

@@ -38,6 +38,11 @@ impl Heights {
         self.soft = self.soft.max(other.soft);
     }
 
+    /// That of hard purges.
+    pub(super) const fn hard(self) -> Stamp {
+        self.hard
+    }
+
     /// The higher one.
     pub(super) fn highest(self) -> Stamp {
         self.hard.max(self.soft)

@@ -97,6 +97,19 @@ impl Barriers {
         self.floors.raise(Heights::of(floor, Depth::Soft));
     }
 
+    /// Raises the hard floor: hard purges below it were forgotten.
+    pub fn raise_hard_floor(&mut self, floor: Stamp) {
+        self.floors.raise(Heights::of(floor, Depth::Hard));
+    }
+
+    /// The height of the last hard purge that is remembered by no scope of its own: of everything, or forgotten.
+    #[must_use]
+    pub fn hard_floor(&self) -> Stamp {
+        let mut heights = self.floors;
+        heights.raise(self.all);
+        heights.hard()
+    }
+
     /// What the barriers make of a response whose fetch began at `stamp`. Twice, for clients and for all others, one hash
     /// look-up for each of its scopes, and two for each distinct length of the prefixes present.
     #[must_use]

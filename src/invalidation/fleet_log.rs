@@ -7,6 +7,7 @@
 use super::purge::Purge;
 use super::purging::Mark;
 use super::record::{PurgeRecord, Record};
+use super::unsent::Unsent;
 use super::{Currency, LogError};
 use crate::clock::Clock;
 #[cfg(test)]
@@ -84,6 +85,7 @@ pub(super) struct FleetLog {
     /// In milliseconds of the monotonic clock.
     proven_until_ms: AtomicU64,
     proved: Notify,
+    pub(super) unsent: Unsent,
     /// When each other instance was last seen alive, by the monotonic clock here.
     known: Mutex<BTreeMap<String, Duration>>,
 }
@@ -99,6 +101,7 @@ impl FleetLog {
             waiting: Mutex::default(),
             proven_until_ms: AtomicU64::new(0),
             proved: Notify::new(),
+            unsent: Unsent::default(),
             known: Mutex::default(),
         }
     }

@@ -5,6 +5,8 @@ use crate::clock::Timestamp;
 use crate::fleet::link::Link;
 use crate::fleet::names::Names;
 use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
+use crate::scope::{RouteName, Tags};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::time::{Instant, advance};
 
@@ -21,11 +23,11 @@ impl Wire for Steady {
 }
 
 /// Virtual time. Its time of day is far from Redis's.
-struct VirtualClock(Instant);
+struct VirtualClock(Instant, Timestamp);
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_secs(7)
+        self.1
     }
 
     fn monotonic(&self) -> Duration {
@@ -33,9 +35,29 @@ impl Clock for VirtualClock {
     }
 }
 
+/// A wire that can be cut.
+#[derive(Debug, Default)]
+struct Cuttable(AtomicBool);
+
+impl Wire for Cuttable {
+    fn next(&self) -> Passage {
+        if self.0.load(Ordering::Relaxed) { Passage::LostThere } else { Steady.next() }
+    }
+}
+
 /// An instance that reads the log, once it is current.
 async fn instance(redis: &Arc<SimulatedRedis>, name: &str) -> Arc<Invalidation> {
-    let link = || -> Arc<dyn Link> { redis.link(Arc::new(Steady)) };
+    instance_over(redis, name, Arc::new(Steady), Timestamp::from_secs(7)).await
+}
+
+/// As [`instance`], over this wire, at this time of day.
+async fn instance_over(
+    redis: &Arc<SimulatedRedis>,
+    name: &str,
+    wire: Arc<dyn Wire>,
+    now: Timestamp,
+) -> Arc<Invalidation> {
+    let link = || -> Arc<dyn Link> { redis.link(Arc::clone(&wire)) };
     let links = FleetLinks { requests: link(), reader: link() };
     let fleet = FleetOptions {
         url: String::new(),
@@ -49,7 +71,7 @@ async fn instance(redis: &Arc<SimulatedRedis>, name: &str) -> Arc<Invalidation> 
         log_retention: Duration::from_hours(24),
         join_wait: Duration::from_secs(2),
     };
-    let options = InvalidationOptions { clock: Arc::new(VirtualClock(Instant::now())), ..Default::default() };
+    let options = InvalidationOptions { clock: Arc::new(VirtualClock(Instant::now(), now)), ..Default::default() };
     let (invalidation, reading) = Invalidation::in_fleet(links, fleet, options);
     tokio::spawn(reading);
     while invalidation.currency() == Currency::Unproven {
@@ -129,4 +151,74 @@ async fn a_purge_that_comes_when_redis_is_back_counts_with_all_the_time_it_took(
     assert!(one.purge_lags().mean() > WAY * 4, "{:?}", one.purge_lags().mean());
     let receipt = &one.receipts()[0];
     assert_eq!((receipt.source, receipt.by.as_str()), (Source::Fleet, ""), "a source that this version does not know");
+}
+
+/// What the purges that an instance knows make of a response to this path that was fetched at `stamp`.
+fn standing(invalidation: &Invalidation, stamp: Stamp, path: &str) -> Standing {
+    let url = format!("http://shop{path}");
+    let route = RouteName::new("shop");
+    let membership = Membership { url: &url, path_start: "http://shop".len(), route: &route, tags: Tags::Listed(&[]) };
+    invalidation.standing(stamp, &membership)
+}
+
+/// An instance that is cut off and passes on writes to so many paths, and what another makes of `/0` and `/other` of before
+/// once both are back.
+async fn writes_while_the_log_is_away(count: usize) -> [Standing; 2] {
+    let redis = SimulatedRedis::new();
+    let wire = Arc::new(Cuttable::default());
+    let one = instance_over(&redis, "one", Arc::clone(&wire) as _, Timestamp::from_secs(7)).await;
+    let two = instance(&redis, "two").await;
+    purge(&two, Source::Admin).await;
+    let before = two.applied();
+    wire.0.store(true, Ordering::Relaxed);
+    for number in 0..count {
+        let scopes = vec![Scope::Url(format!("/{number}").into())];
+        let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+        one.purge(purge, PurgeOptions::default()).await.unwrap_err();
+    }
+    wire.0.store(false, Ordering::Relaxed);
+    for _ in 0..10_000 {
+        if two.applied() > before {
+            break;
+        }
+        advance(Duration::from_millis(1)).await;
+    }
+    assert!(two.applied() > before, "the log has heard of nothing");
+    [standing(&two, before, "/0"), standing(&two, before, "/other")]
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_while_the_log_was_away_is_purged_everywhere_once_it_is_back() {
+    assert_eq!(writes_while_the_log_is_away(2).await, [Standing::Purged, Standing::Clear]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_too_much_was_written_while_the_log_was_away_everything_is_validated() {
+    let count = crate::invalidation::purge::SCOPES_MAX + 1;
+    assert_eq!(writes_while_the_log_is_away(count).await, [Standing::Unproven; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hard_purge_that_was_trimmed_is_hard_for_an_instance_that_starts_later() {
+    for (depth, expected) in [(Depth::Hard, Standing::Purged), (Depth::Soft, Standing::Unproven)] {
+        let redis = SimulatedRedis::new();
+        // By its own clock all that Redis has written is old.
+        let long_after = Timestamp::from_secs(4_000_000_000);
+        let one = instance_over(&redis, "one", Arc::new(Steady), long_after).await;
+        let before = one.applied();
+        let asked = Purge { scopes: vec![Scope::Url("/changed".into())], depth, source: Source::Admin };
+        one.purge(asked, PurgeOptions::default()).await.unwrap();
+        let mut entries = redis::cmd("XRANGE");
+        entries.arg("larder:purges").arg("-").arg("+");
+        for _ in 0..5_000 {
+            advance(Duration::from_millis(100)).await;
+            if redis.execute(&entries).unwrap() == redis::Value::Array(Vec::new()) {
+                break;
+            }
+        }
+        assert_eq!(redis.execute(&entries).unwrap(), redis::Value::Array(Vec::new()), "nothing was trimmed");
+        let late = instance(&redis, "late").await;
+        assert_eq!(standing(&late, before, "/changed"), expected, "{depth:?}");
+        assert_eq!(standing(&late, late.applied(), "/changed"), Standing::Clear, "{depth:?}");
+    }
 }

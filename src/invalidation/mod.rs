@@ -46,6 +46,7 @@ mod purging;
 mod reader;
 pub mod receipts;
 mod record;
+mod unsent;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::options::FleetOptions;
@@ -292,6 +293,14 @@ impl Invalidation {
     fn raise_floor(&self, floor: Stamp) {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
         ledger.barriers.raise_floor(floor);
+        ledger.applied = floor.max(ledger.applied);
+        self.mark_changed();
+    }
+
+    /// Below `floor`, hard purges were forgotten, here or elsewhere: whatever is stamped so is purged.
+    fn raise_hard_floor(&self, floor: Stamp) {
+        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        ledger.barriers.raise_hard_floor(floor);
         ledger.applied = floor.max(ledger.applied);
         self.mark_changed();
     }

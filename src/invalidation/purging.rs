@@ -129,6 +129,7 @@ impl Invalidation {
     async fn apply_here(&self, purge: &Purge) {
         let _order = self.order.lock().await;
         self.counts.add(&purge.scopes, purge.source);
+        self.fleet.iter().for_each(|fleet| fleet.unsent.keep(purge));
         self.apply(purge, self.applied().refined(), |_| ());
     }
 
@@ -182,6 +183,7 @@ impl Invalidation {
             }
             Err(error) => {
                 let _order = self.order.lock().await;
+                fleet.unsent.keep(purge);
                 self.apply(purge, self.applied().refined(), |_| ());
                 Err(error)
             }

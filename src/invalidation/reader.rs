@@ -9,12 +9,15 @@
 
 use super::Invalidation;
 use super::fleet_log::{FleetLog, Reached, stamp_of};
+use super::purge::{Depth, Purge, Source};
 use super::purge_lag::LagMeter;
-use super::record::Record;
+use super::record::{Part, PurgeRecord, Record};
+use super::unsent::Owed;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::fleet::link::{LinkError, LinkFailure};
 use crate::fleet::streams::{self, EntryId, StreamEntry};
+use crate::stamp::Stamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -85,6 +88,7 @@ impl Reader {
         let is_known = self.greeted == Greeted::On(link.generation());
         if !is_known {
             self.greet().await?;
+            self.read_hard_floor().await?;
             self.greeted = Greeted::On(link.generation());
         }
         let (began, beat) = (self.invalidation.clock.monotonic(), self.beat());
@@ -112,6 +116,7 @@ impl Reader {
             self.greeted = Greeted::NotYet;
             return Ok(());
         }
+        self.append_unsent(&stream).await?;
         self.log.prove(began);
         // Whoever is seen alive is waited for, should Redis lose its lease.
         self.log.look_around(&link, DEADLINE).await?;
@@ -242,6 +247,59 @@ impl Reader {
         }
     }
 
+    /// Tells the log what it could not take of unsafe requests while it was away; this reader then comes to it.
+    async fn append_unsent(&mut self, stream: &str) -> Result<(), LinkError> {
+        let owed = self.log.unsent.take();
+        let appended = match &owed {
+            Owed::Scopes(scopes) if scopes.is_empty() => return Ok(()),
+            Owed::Scopes(scopes) => {
+                let scopes: Vec<_> = scopes.iter().cloned().collect();
+                let part = Part::Last { scopes_total: scopes.len() };
+                let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+                let by = self.log.options.instance.clone();
+                let record = Record::Purge(PurgeRecord { purge, by, token: String::new(), idempotency: None, part });
+                let append = streams::append(stream, None, None, &record.fields());
+                self.log.links.reader.call(&append, DEADLINE).await.map(drop)
+            }
+            Owed::Everything => {
+                tracing::warn!(
+                    "too much was written while the invalidation log was away: what is older must be validated"
+                );
+                self.open_epoch(stream, self.run.clone().unwrap_or_default()).await
+            }
+        };
+        if appended.is_err() {
+            self.log.unsent.put_back(owed);
+        }
+        appended
+    }
+
+    /// Learns of hard purges that are no longer in the log.
+    async fn read_hard_floor(&self) -> Result<(), LinkError> {
+        let mut range = redis::cmd("ZRANGE");
+        range.arg(self.log.options.names.hard_floor()).arg(0).arg(-1);
+        let stamps = self.log.links.reader.call(&range, DEADLINE).await?;
+        let stamps: Vec<String> = redis::from_redis_value(stamps).unwrap_or_default();
+        if let Some(floor) = stamps.iter().filter_map(|stamp| Stamp::parse(stamp)).max() {
+            self.invalidation.raise_hard_floor(floor);
+        }
+        Ok(())
+    }
+
+    /// Notes for those who start later up to where hard purges are forgotten. The highest note counts, whoever makes it.
+    async fn write_hard_floor(&self) -> Result<(), LinkError> {
+        let floor = self.invalidation.read_ledger().barriers.hard_floor();
+        let (millis, _) = floor.log();
+        if floor == Stamp::ZERO {
+            return Ok(());
+        }
+        let (link, key) = (&self.log.links.reader, self.log.options.names.hard_floor());
+        let mut add = redis::cmd("ZADD");
+        link.call(add.arg(&key).arg(millis).arg(floor.to_string()), DEADLINE).await?;
+        let mut forget = redis::cmd("ZREMRANGEBYSCORE");
+        link.call(forget.arg(&key).arg("-inf").arg(millis.saturating_sub(1)), DEADLINE).await.map(drop)
+    }
+
     /// Forgets purges older than anything that is still used, in Redis and then here.
     async fn trim_now_and_then(&mut self) -> Result<(), LinkError> {
         self.quiet_turns += 1;
@@ -253,6 +311,9 @@ impl Reader {
         let stream = self.log.options.names.purges();
         let link = &self.log.links.reader;
         let oldest = self.invalidation.clock.now().saturating_sub(self.log.options.log_retention).as_millis();
+        // In this order: who starts later finds a hard purge in the log or below the floor.
+        self.invalidation.expire(stamp_of(EntryId(oldest, 0)));
+        self.write_hard_floor().await?;
         link.call(&streams::trim_before(&stream, EntryId(oldest, 0)), DEADLINE).await?;
         let first = streams::ranged(link.call(&streams::range_from(&stream, EntryId::ZERO, 1), DEADLINE).await?)?;
         if let Some(first) = first.first() {

@@ -40,16 +40,7 @@ pub struct Receipt {
 
 impl Receipt {
     fn text_bytes(&self) -> usize {
-        self.id.len() + self.by.len() + self.scopes.iter().map(scope_bytes).sum::<usize>()
-    }
-}
-
-fn scope_bytes(scope: &Scope) -> usize {
-    match scope {
-        Scope::All => 0,
-        Scope::Route(route) => route.as_str().len(),
-        Scope::Tag(tag) => tag.as_str().len(),
-        Scope::Url(text) | Scope::Prefix(text) => text.len(),
+        self.id.len() + self.by.len() + self.scopes.iter().map(Scope::text_bytes).sum::<usize>()
     }
 }
 
