@@ -4,6 +4,8 @@ use super::problem::Problems;
 use super::table::Placed;
 use super::values::{FieldTable, Texts};
 use crate::semantics::conditional::CONDITIONAL_FIELDS;
+use crate::semantics::forwarding::is_hop_by_hop;
+use http::header::{CONTENT_LENGTH, EXPECT, MAX_FORWARDS, TRAILER};
 use http::{HeaderName, HeaderValue};
 
 /// What is done with a field.
@@ -23,24 +25,8 @@ pub(super) enum FieldUse {
     Tagging,
 }
 
-/// Fields that concern one connection, or frame a message.
-const ONE_CONNECTION: [&str; 15] = [
-    "connection",
-    "content-length",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "max-forwards",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "trailers",
-    "transfer-encoding",
-    "upgrade",
-];
+/// Fields besides those of one connection that frame a message or tell the next hop what to do with it.
+const OF_THE_MESSAGE: [HeaderName; 4] = [CONTENT_LENGTH, EXPECT, MAX_FORWARDS, TRAILER];
 
 /// Fields of a request that Larder writes itself.
 const OWN_IN_REQUESTS: [&str; 7] =
@@ -63,7 +49,7 @@ pub(super) fn objection(name: &HeaderName, used: FieldUse) -> Option<&'static st
             FieldUse::SetOnAnswer | FieldUse::RemovedFromAnswer | FieldUse::Tagging => "it is a field of requests",
         });
     }
-    if ONE_CONNECTION.contains(&text) {
+    if is_hop_by_hop(name) || OF_THE_MESSAGE.contains(name) {
         return Some("it concerns one connection only and is not sent on");
     }
     match used {

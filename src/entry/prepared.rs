@@ -10,11 +10,10 @@ use super::field_names::NameCode;
 use super::lengths;
 use crate::semantics::conditional::belongs_in_not_modified;
 use crate::semantics::entity_tag::EntityTag;
+use crate::semantics::forwarding::is_hop_by_hop;
+use crate::semantics::trust::X_REQUEST_ID;
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, PROXY_AUTHENTICATE, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VARY,
-};
+use http::header::{ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, TRAILER, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::ops::Range;
 
@@ -69,29 +68,15 @@ const NAME_END: &[u8] = b": ";
 const LINE_END: &[u8] = b"\r\n";
 const NOT_MODIFIED_LINE: &[u8] = b"HTTP/1.1 304 Not Modified\r\n";
 
-/// Fields that concern one connection or are made anew for each answer.
-static NOT_KEPT: [HeaderName; 13] = [
-    AGE,
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    HeaderName::from_static("proxy-authentication-info"),
-    HeaderName::from_static("proxy-authorization"),
-    HeaderName::from_static("x-request-id"),
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    CONTENT_LENGTH,
-];
+/// Fields that are made anew for each answer, and Trailer, since no trailers are kept.
+static NOT_KEPT: [HeaderName; 4] = [AGE, X_REQUEST_ID, TRAILER, CONTENT_LENGTH];
 
 impl PreparedHead {
     /// Prepares the head of a response with the origin's headers, for a body kept so.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &StoredBody) -> Self {
         let mut head = Self::begun(status);
         let coded = matches!(body, StoredBody::Gzipped { .. });
-        for (name, value) in headers.iter().filter(|(name, _)| !NOT_KEPT.contains(name)) {
+        for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name) && !NOT_KEPT.contains(name)) {
             // The strong tag of what the origin sent is not that of what is sent coded.
             if !(coded && name == ETAG) {
                 head.line(name, value, Views::All);

@@ -1,6 +1,6 @@
 //! One line per request, as text or JSON.
 
-use super::observer::{Ending, Finished, Observer};
+use super::observer::{Ending, Finished, Observer, causes};
 use super::request_id::RequestId;
 use crate::clock::{Clock, Timestamp};
 use crate::engine::storing::{StoreOutcome, Storing};
@@ -217,12 +217,6 @@ fn json(line: &mut String, finished: &Finished, now: Timestamp) -> fmt::Result {
 fn member(line: &mut String, name: &str, value: &str) -> fmt::Result {
     let value = serde_json::to_string(value).map_err(|_| fmt::Error)?;
     write!(line, ",\"{name}\":{value}")
-}
-
-/// An error and what lies beneath it, on one line.
-pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Bytes as visible ASCII: quotes, backslashes and all others are escaped, so that no client can forge a line.

@@ -7,8 +7,9 @@ use super::observer::{Closed, WhyClosed};
 use super::room::LEAVING_MAX;
 use super::server::Server;
 use super::service::{ConnectionContext, answer};
+use super::socket::{ConnectionFacts, Socket};
+use super::wire::Wire;
 use super::wire::answering::{PlainHits, Turn};
-use super::wire::{Socket, Wire};
 use crate::alarm::Alarm;
 use crate::engine::Handler;
 use bytes::BytesMut;
@@ -18,7 +19,7 @@ use hyper::service::service_fn;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -42,14 +43,15 @@ enum Protocol {
 pub(super) async fn serve<H: Handler, T: Socket>(
     server: Arc<Server<H>>,
     socket: T,
-    client: SocketAddr,
+    facts: ConnectionFacts,
     conversation: Arc<Conversation>,
 ) {
+    let client = facts.peer;
     for observer in conversation.observers.iter() {
         observer.opened(client);
     }
     let _closing = Closing { client, conversation: conversation.clone() };
-    if let Err(error) = converse(&server, socket, client, conversation).await {
+    if let Err(error) = converse(&server, socket, facts, conversation).await {
         // Ordinary: clients leave, and a truncated answer ends its connection with an error.
         tracing::debug!(%client, error = %error, "a connection ended with an error");
     }
@@ -76,7 +78,7 @@ impl Drop for Closing {
 async fn converse<H: Handler, T: Socket>(
     server: &Arc<Server<H>>,
     mut socket: T,
-    client: SocketAddr,
+    facts: ConnectionFacts,
     conversation: Arc<Conversation>,
 ) -> Result<(), ConversationError> {
     let mut read = BytesMut::with_capacity(FIRST_READ_BYTES);
@@ -93,12 +95,13 @@ async fn converse<H: Handler, T: Socket>(
     };
     // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
     // after another looks at lies together.
-    let context = Arc::new(ConnectionContext { server: server.clone(), client, conversation: conversation.clone() });
+    let context = ConnectionContext { server: server.clone(), facts, conversation, tunnel: Mutex::default() };
+    let context = Arc::new(context);
     match protocol {
-        Protocol::Http1 => Box::pin(converse_http1(context, socket, read)).await?,
-        Protocol::Http2 => Box::pin(converse_http2(context, socket, read)).await?,
+        Protocol::Http1 => Box::pin(converse_http1(context.clone(), socket, read)).await?,
+        Protocol::Http2 => Box::pin(converse_http2(context.clone(), socket, read)).await?,
     }
-    let tunnel = conversation.tunnel().take();
+    let tunnel = context.tunnel().take();
     if let Some(tunnel) = tunnel {
         tokio::select! {
             biased;
@@ -117,8 +120,8 @@ async fn converse_http1<H: Handler, T: Socket>(
 ) -> Result<(), ConversationError> {
     let (server, conversation) = (context.server.clone(), context.conversation.clone());
     let end = Ends { of_all: &server.end, conversation: &conversation, idle: None };
-    let fast_path = FastPath::new(server.clone(), context.client);
-    let mut wire = Wire::guarded(socket, read, context.conversation.clone(), server.wire_limits(), fast_path);
+    let fast_path = FastPath::new(server.clone(), context.facts.clone());
+    let mut wire = Wire::guarded(socket, read, context.conversation.clone(), (&server.options).into(), fast_path);
     let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
     drive(hits, &end, |mut hits| hits.turn = Turn::Hyper).await?;
     let service = service_fn(move |request| answer(context.clone(), request));
@@ -133,7 +136,7 @@ async fn converse_http2<H: Handler, T: Socket>(
     read: BytesMut,
 ) -> Result<(), ConversationError> {
     let (server, conversation) = (context.server.clone(), context.conversation.clone());
-    let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), server.wire_limits());
+    let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), (&server.options).into());
     let service = service_fn(move |request| answer(context.clone(), request));
     let connection = pin!(server.http2.serve_connection(wire, service));
     let options = &server.options;

@@ -61,7 +61,8 @@ async fn converse_in(pieces: Vec<Vec<u8>>) -> String {
     let (mut client, socket) = tokio::io::duplex(256);
     let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
     let conversation = server.conversation();
-    let serving = tokio::spawn(serve(server, socket, "192.0.2.7:5000".parse().unwrap(), conversation));
+    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP };
+    let serving = tokio::spawn(serve(server, socket, facts, conversation));
     let (mut read, mut write) = tokio::io::split(&mut client);
     let sending = async {
         for piece in pieces {
@@ -140,7 +141,8 @@ proptest! {
             let (mut client, socket) = tokio::io::duplex(256);
             let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
             let conversation = server.conversation();
-    let serving = tokio::spawn(serve(server, socket, "192.0.2.7:5000".parse().unwrap(), conversation));
+    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP };
+    let serving = tokio::spawn(serve(server, socket, facts, conversation));
             let conversation = async {
                 let (mut read, mut write) = tokio::io::split(&mut client);
                 let mut discarded = Vec::new();

@@ -3,16 +3,14 @@
 //! One value per connection, shared by reference count. hyper stands between its users: the wrapper under hyper counts
 //! the heads that it hands up, the service above hyper counts the requests that it gets, and because hyper gives one
 //! request for each head, in order, equal counts mean the same request. All of this happens in the connection's own
-//! task; only [`super::interim::InterimSender`] may come from another one. No lock is held across an await, and none is taken for an
+//! task; only an interim response may come from another one. No lock is held across an await, and none is taken for an
 //! ordinary request.
 
 use super::end_signal::EndSignal;
 use super::interim::InterimQueue;
 use super::observer::Observers;
 use super::refusal::Refusal;
-use super::upgrade::Tunnel;
 use crate::in_flight::InFlight;
-use futures_util::task::AtomicWaker;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -54,7 +52,6 @@ pub(super) struct Conversation {
     pub(super) observers: Observers,
     refused: OnceLock<Refused>,
     upgrade: Mutex<UpgradeState>,
-    tunnel: Mutex<Option<Tunnel>>,
     body_given_up: AtomicU64,
     reset_on_close: AtomicBool,
     let_go: AtomicBool,
@@ -65,9 +62,7 @@ pub(super) struct Conversation {
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
     /// Interim responses under way.
-    pub(super) interims: InterimQueue,
-    /// The connection's task.
-    pub(super) task: AtomicWaker,
+    pub(super) interims: Arc<InterimQueue>,
 }
 
 impl Conversation {
@@ -82,7 +77,6 @@ impl Conversation {
             last_event_micros: AtomicU64::new(0),
             refused: OnceLock::new(),
             upgrade: Mutex::new(UpgradeState::NotAsked),
-            tunnel: Mutex::new(None),
             body_given_up: AtomicU64::new(0),
             reset_on_close: AtomicBool::new(false),
             let_go: AtomicBool::new(false),
@@ -90,8 +84,7 @@ impl Conversation {
             in_flight: None,
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
-            interims: InterimQueue::default(),
-            task: AtomicWaker::new(),
+            interims: Arc::default(),
         }
     }
 
@@ -168,11 +161,6 @@ impl Conversation {
     /// How a change of protocols stands.
     pub(super) fn upgrade(&self) -> MutexGuard<'_, UpgradeState> {
         self.upgrade.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The tunnel that takes the connection over once hyper lets go of it.
-    pub(super) fn tunnel(&self) -> MutexGuard<'_, Option<Tunnel>> {
-        self.tunnel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The body of the request with this number was given up before its end.

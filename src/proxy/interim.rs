@@ -6,8 +6,10 @@
 //! the queue is empty. HTTP/1.0 clients know no interim responses and HTTP/2 clients get none, because hyper has no way to send
 //! them there.
 
-use super::conversation::Conversation;
+use crate::semantics::forwarding::strip_hop_by_hop;
 use bytes::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,14 +34,14 @@ pub(super) enum InterimFate {
 /// Passes interim responses on to the client of one request.
 #[derive(Debug, Clone)]
 pub(super) struct InterimSender {
-    conversation: Arc<Conversation>,
+    queue: Arc<InterimQueue>,
     number: u64,
 }
 
 impl InterimSender {
     /// A sender for the request with this number.
-    pub(super) const fn new(conversation: Arc<Conversation>, number: u64) -> Self {
-        Self { conversation, number }
+    pub(super) const fn new(queue: Arc<InterimQueue>, number: u64) -> Self {
+        Self { queue, number }
     }
 
     /// Passes one interim response on. Does not wait: the final response is held back until this one is written.
@@ -49,27 +51,26 @@ impl InterimSender {
         if !passed_on {
             return InterimFate::NotPassedOn;
         }
-        let fate = encode(status, headers)
-            .map_or(InterimFate::Dropped, |message| self.conversation.interims.push(self.number, message));
+        let fate = encode(status, headers.clone())
+            .map_or(InterimFate::Dropped, |message| self.queue.push(self.number, message));
         if fate == InterimFate::Queued {
-            self.conversation.task.wake();
+            self.queue.task.wake();
         }
         fate
     }
 }
 
-fn encode(status: StatusCode, headers: &HeaderMap) -> Option<Bytes> {
+fn encode(status: StatusCode, mut headers: HeaderMap) -> Option<Bytes> {
+    strip_hop_by_hop(&mut headers);
+    // There is no body.
+    headers.remove(CONTENT_LENGTH);
     let mut message = BytesMut::with_capacity(256);
     message.extend_from_slice(b"HTTP/1.1 ");
     message.extend_from_slice(status.as_str().as_bytes());
     message.extend_from_slice(b" ");
     message.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     message.extend_from_slice(b"\r\n");
-    for (name, value) in headers {
-        let of_one_connection = ["connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "te"];
-        if of_one_connection.contains(&name.as_str()) {
-            continue;
-        }
+    for (name, value) in &headers {
         message.extend_from_slice(name.as_str().as_bytes());
         message.extend_from_slice(b": ");
         message.extend_from_slice(value.as_bytes());
@@ -87,6 +88,8 @@ fn encode(status: StatusCode, headers: &HeaderMap) -> Option<Bytes> {
 #[derive(Debug, Default)]
 pub(super) struct InterimQueue {
     open: AtomicU64,
+    /// The task that writes them.
+    pub(super) task: AtomicWaker,
     waiting: AtomicBool,
     entries: Mutex<VecDeque<(u64, Bytes)>>,
 }
@@ -136,38 +139,39 @@ mod tests {
     use super::*;
     use http::HeaderValue;
     use http::header::{CONNECTION, LINK};
-    use tokio::time::Instant;
 
     #[test]
     fn an_interim_response_is_written_whole_and_without_connection_fields() {
         let mut headers = HeaderMap::new();
         headers.insert(LINK, HeaderValue::from_static("</a.css>; rel=preload"));
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        let message = encode(StatusCode::EARLY_HINTS, &headers);
+        headers.insert(CONNECTION, HeaderValue::from_static("close, x-of-this-connection"));
+        headers.insert("x-of-this-connection", HeaderValue::from_static("1"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        let message = encode(StatusCode::EARLY_HINTS, headers);
         assert_eq!(message.as_deref(), Some(&b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"[..]));
     }
 
     #[test]
     fn only_the_open_request_gets_interim_responses_and_never_100_or_101() {
-        let conversation = Arc::new(Conversation::new(Instant::now(), Arc::new([])));
-        let sender = InterimSender::new(conversation.clone(), 1);
+        let queue = Arc::new(InterimQueue::default());
+        let sender = InterimSender::new(Arc::clone(&queue), 1);
         let headers = HeaderMap::new();
         assert_eq!(sender.send(StatusCode::PROCESSING, &headers), InterimFate::Dropped);
-        conversation.interims.open(1);
+        queue.open(1);
         assert_eq!(sender.send(StatusCode::CONTINUE, &headers), InterimFate::NotPassedOn);
         assert_eq!(sender.send(StatusCode::SWITCHING_PROTOCOLS, &headers), InterimFate::NotPassedOn);
         assert_eq!(sender.send(StatusCode::PROCESSING, &headers), InterimFate::Queued);
-        conversation.interims.open(2);
-        assert!(conversation.interims.is_waiting());
-        assert_eq!(conversation.interims.next(), None, "what came too late is never written");
-        assert!(!conversation.interims.is_waiting());
+        queue.open(2);
+        assert!(queue.is_waiting());
+        assert_eq!(queue.next(), None, "what came too late is never written");
+        assert!(!queue.is_waiting());
     }
 
     #[test]
     fn waiting_interim_responses_are_bounded() {
-        let conversation = Arc::new(Conversation::new(Instant::now(), Arc::new([])));
-        conversation.interims.open(1);
-        let sender = InterimSender::new(conversation, 1);
+        let queue = Arc::new(InterimQueue::default());
+        queue.open(1);
+        let sender = InterimSender::new(queue, 1);
         let headers = HeaderMap::new();
         let fates: Vec<_> = (0..=QUEUED_MAX).map(|_| sender.send(StatusCode::PROCESSING, &headers)).collect();
         assert_eq!(fates.iter().filter(|fate| **fate == InterimFate::Queued).count(), QUEUED_MAX);

@@ -1,10 +1,8 @@
 //! What became of each request, told to whoever logs and counts.
 
-use super::conversation::Conversation;
-use super::fast_path::request_line;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
-use crate::engine::exchange::{ExchangeNote, Exchanged};
+use crate::engine::exchange::Exchanged;
 use crate::engine::fast_path::PlainHeaders;
 use crate::engine::origin::BodyError;
 use crate::engine::outcome::Decision;
@@ -13,7 +11,6 @@ use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Is told of each request once it is over, and of each connection. Called on the connection's task: it must not wait.
 pub trait Observer: Send + Sync + 'static {
@@ -37,6 +34,12 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A new connection has to wait: `limits.connections` is reached, and none is idle.
     fn full(&self) {}
+}
+
+impl std::fmt::Debug for dyn Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 /// Those who are told, shared by all connections.
@@ -75,8 +78,8 @@ pub struct PlainHit<'a> {
     pub sender: Sender<'a>,
     /// What names the request.
     pub request_id: &'a RequestId,
-    /// The request, as bytes that begin with its valid request line.
-    pub request: &'a [u8],
+    /// Its target: path and query as sent.
+    pub target: &'a [u8],
     /// Its headers.
     pub headers: &'a PlainHeaders,
     /// The status of the answer.
@@ -104,7 +107,7 @@ impl PlainHit<'_> {
             said_id: self.sender.way.said_id.clone(),
             user_agent: self.headers.user_agent().cloned(),
             method: Method::GET,
-            target: request_line::target(self.request).and_then(|target| target.parse().ok()).unwrap_or_default(),
+            target: Uri::try_from(self.target).unwrap_or_default(),
             host: self.headers.host().cloned(),
             version: Version::HTTP_11,
             status: Some(self.status),
@@ -197,65 +200,8 @@ pub enum WhyClosed {
     Room,
 }
 
-/// Gathers what is to be told of a request, and tells it when dropped: a request that is given up at any point, by
-/// whomever, is told of too.
-#[derive(Debug)]
-pub(super) struct Record {
-    pub(super) finished: Finished,
-    /// What is written down of the origin's part meanwhile.
-    pub(super) note: ExchangeNote,
-    started: Instant,
-    /// The connection that the request came on.
-    pub(super) conversation: Arc<Conversation>,
-}
-
-impl std::fmt::Debug for dyn Observer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Observer")
-    }
-}
-
-impl Record {
-    /// A record of a request that began at `started`. Until told otherwise its client is gone.
-    pub(super) fn new<B>(
-        request: &http::Request<B>,
-        sender: Sender<'_>,
-        started: Instant,
-        conversation: Arc<Conversation>,
-    ) -> Self {
-        let finished = Finished {
-            request_id: sender.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given),
-            client: sender.way.client,
-            peer: sender.peer,
-            said_id: sender.way.said_id.clone(),
-            user_agent: request.headers().get(http::header::USER_AGENT).cloned(),
-            method: request.method().clone(),
-            target: request.uri().clone(),
-            host: request.headers().get(http::header::HOST).cloned(),
-            version: request.version(),
-            status: None,
-            decision: None,
-            refused: None,
-            cause: None,
-            age_secs: None,
-            upstream_id: None,
-            exchanged: None,
-            body_bytes: 0,
-            duration: Duration::ZERO,
-            ending: Ending::ClientGone,
-        };
-        Self { finished, note: ExchangeNote::default(), started, conversation }
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        let now = Instant::now();
-        self.finished.duration = now.saturating_duration_since(self.started);
-        self.finished.exchanged = self.note.read();
-        self.conversation.request_ended(now);
-        for observer in self.conversation.observers.iter() {
-            observer.finished(&self.finished);
-        }
-    }
+/// An error and what lies beneath it, on one line.
+pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

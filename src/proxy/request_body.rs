@@ -1,8 +1,7 @@
 //! The body of a request on its way to the handler.
 
 use super::conversation::Conversation;
-use super::server::STREAM_WINDOW_BYTES;
-use super::stream::Progress;
+use super::stream::{Progress, STREAM_WINDOW_BYTES};
 use crate::engine::origin::{Body, BodyError};
 use crate::in_flight::Charge;
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! The body of a response on its way to the client: counted, and known to be complete, given up or truncated.
 
-use super::access_log::causes;
-use super::observer::{Ending, Record};
+use super::observer::{Ending, causes};
+use super::record::Record;
 use super::stream::{self, Progress};
 use crate::coalesce::shared_body::Truncated;
 use crate::engine::origin::{Body, BodyError};

@@ -1,13 +1,11 @@
 //! What all connections of one listener share.
 
-use super::ProxyOptions;
 use super::conversation::Conversation;
 use super::end_signal::EndSignal;
-use super::guard::head::HeadLimits;
 use super::observer::Observers;
+use super::options::ProxyOptions;
 use super::room::Room;
-use super::stream::StreamExecutor;
-use super::wire::WireLimits;
+use super::stream::{STREAM_WINDOW_BYTES, StreamExecutor};
 use crate::engine::Handler;
 use crate::in_flight::InFlight;
 use hyper::server::conn::{http1, http2};
@@ -24,8 +22,7 @@ const HYPER_HEADERS_MAX: usize = 100;
 const STREAMS_MAX: u32 = 128;
 /// Bytes of one HTTP/2 stream's response that wait for the client.
 const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of one stream's request that may wait for whoever takes them, and of all streams of a connection.
-pub(super) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+/// Bytes of the requests of all streams of a connection that may wait for whoever takes them.
 const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
 /// Streams that a client may open and reset before they were looked at: more ends the connection.
 const RESET_STREAMS_MAX: usize = 20;
@@ -88,20 +85,5 @@ impl<H: Handler> Server<H> {
     /// The state of a connection that is opened now.
     pub(super) fn conversation(&self) -> Arc<Conversation> {
         Arc::new(Conversation::new(Instant::now(), self.observers.clone()).charging(self.in_flight.clone()))
-    }
-
-    /// The limits of the wrapper around each socket.
-    pub(super) const fn wire_limits(&self) -> WireLimits {
-        let options = &self.options;
-        WireLimits {
-            head: HeadLimits {
-                head_bytes: options.header_bytes_max,
-                fields: options.headers_max,
-                target_bytes: options.uri_bytes_max,
-            },
-            header_read_timeout: options.header_read_timeout,
-            idle_timeout: options.idle_timeout,
-            stall_timeout: options.stall_timeout,
-        }
     }
 }

@@ -2,14 +2,16 @@
 
 use super::conversation::Conversation;
 use super::interim::InterimSender;
-use super::observer::{Record, Sender};
+use super::observer::Sender;
 use super::problem;
+use super::record::Record;
 use super::refusal::Refusal;
 use super::request_body::request_body;
 use super::response_body::ResponseBody;
 use super::server::Server;
+use super::socket::ConnectionFacts;
 use super::stream;
-use super::upgrade::UpgradeRequest;
+use super::upgrade::{Tunnel, UpgradeRequest};
 use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
@@ -20,10 +22,9 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use tokio::time::Instant;
 
@@ -32,10 +33,19 @@ use tokio::time::Instant;
 pub(super) struct ConnectionContext<H> {
     /// The server that the connection belongs to.
     pub(super) server: Arc<Server<H>>,
-    /// Where the connection comes from.
-    pub(super) client: SocketAddr,
+    /// What is known of the connection.
+    pub(super) facts: ConnectionFacts,
     /// Its state.
     pub(super) conversation: Arc<Conversation>,
+    /// What takes the connection over once hyper lets go of it.
+    pub(super) tunnel: Mutex<Option<Tunnel>>,
+}
+
+impl<H> ConnectionContext<H> {
+    /// What takes the connection over.
+    pub(super) fn tunnel(&self) -> MutexGuard<'_, Option<Tunnel>> {
+        self.tunnel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Answers one request. Never fails: whatever goes wrong before the answer's head is an answer too.
@@ -47,8 +57,9 @@ pub(super) async fn answer<H: Handler>(
     let conversation = &context.conversation;
     let number = conversation.request_begun(started);
     let entrance = &context.server.options.entrance;
-    let way = entrance.trust.way(context.client.ip(), request.headers());
-    let mut record = Record::new(&request, Sender { peer: context.client, way: &way }, started, conversation.clone());
+    let way = entrance.trust.way(context.facts.peer.ip(), &context.facts.scheme, request.headers());
+    let mut record =
+        Record::new(&request, Sender { peer: context.facts.peer, way: &way }, started, conversation.clone());
     if let Some(response) = refusal(&context, &request, number, &mut record) {
         return Ok(finish(response, record));
     }
@@ -74,7 +85,7 @@ pub(super) async fn answer<H: Handler>(
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     match upgrade {
-        Some(upgrade) => match Box::pin(upgrade.settle(response, record)).await {
+        Some(upgrade) => match Box::pin(upgrade.settle(response, record, &context.tunnel)).await {
             (response, Some(record)) => Ok(finish(response, record)),
             (response, None) => Ok(response.map(|_| ResponseBody::none())),
         },
@@ -86,7 +97,7 @@ pub(super) async fn answer<H: Handler>(
 fn client<H>(context: &ConnectionContext<H>, number: u64, record: &Record, upgrade: Option<&UpgradeRequest>) -> Client {
     let interim = (record.finished.version == Version::HTTP_11).then(|| {
         context.conversation.interims.open(number);
-        let sender = InterimSender::new(context.conversation.clone(), number);
+        let sender = InterimSender::new(Arc::clone(&context.conversation.interims), number);
         // What becomes of it is the sender's to decide; whoever passes it on need not know.
         InterimListener::new(move |status, headers| {
             sender.send(status, headers);
@@ -151,7 +162,7 @@ async fn with_task_known<F: Future>(conversation: &Conversation, handled: F) -> 
     poll_fn(|cx| {
         let polled = handled.as_mut().poll(cx);
         if polled.is_pending() && !is_known {
-            conversation.task.register(cx.waker());
+            conversation.interims.task.register(cx.waker());
             is_known = true;
         }
         polled

@@ -16,6 +16,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Bytes of one stream's request that may wait for whoever takes them.
+pub(super) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+
 tokio::task_local! {
     static CURRENT: Arc<Progress>;
 }

@@ -2,8 +2,9 @@
 //! wrapper; once the answer is 101, client and origin are joined and HTTP is out of it.
 
 use super::conversation::{Conversation, UpgradeState};
-use super::observer::{Ending, Record};
+use super::observer::Ending;
 use super::problem;
+use super::record::Record;
 use crate::engine::origin::Body;
 use crate::semantics::trust::X_REQUEST_ID;
 use http::header::{CONNECTION, UPGRADE};
@@ -13,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 
 /// A change of protocols that a client asks for.
@@ -36,6 +38,7 @@ impl UpgradeRequest {
         self,
         mut response: Response<Body>,
         mut record: Record,
+        tunnel: &Mutex<Option<Tunnel>>,
     ) -> (Response<Body>, Option<Record>) {
         let origin = response.extensions_mut().remove::<OnUpgrade>();
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -44,7 +47,8 @@ impl UpgradeRequest {
             Some(origin) if switches => {
                 record.finished.status = Some(StatusCode::SWITCHING_PROTOCOLS);
                 let request_id = record.finished.request_id.to_header_value();
-                *conversation.tunnel() = Some(Tunnel { client: self.client, origin, record });
+                *tunnel.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(Tunnel { client: self.client, origin, record });
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 response.headers_mut().entry(UPGRADE).or_insert(self.protocol);
                 response.headers_mut().insert(X_REQUEST_ID, request_id);

@@ -16,7 +16,9 @@ use super::fast_path::{FastPath, Outgoing};
 use super::guard::Guard;
 use super::guard::head::HeadLimits;
 use super::observer::Ending;
+use super::options::ProxyOptions;
 use super::refusal::Refusal;
+use super::socket::Socket;
 use crate::alarm::Alarm;
 use crate::engine::Handler;
 use bytes::{Bytes, BytesMut};
@@ -26,25 +28,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use written::Written;
-
-/// A byte stream that can end with a reset.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Makes the coming close a reset, as far as the stream knows such a thing.
-    fn reset_on_close(&self) {}
-}
-
-impl Socket for TcpStream {
-    fn reset_on_close(&self) {
-        let _ = self.set_zero_linger();
-    }
-}
-
-#[cfg(test)]
-impl Socket for tokio::io::DuplexStream {}
 
 /// How long the wrapper waits, and for how much.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +68,18 @@ enum Hyper {
     Idle,
     /// A request was handed up, and its answer is not known to be written.
     Busy,
+}
+
+impl From<&ProxyOptions> for WireLimits {
+    fn from(options: &ProxyOptions) -> Self {
+        let head = HeadLimits {
+            head_bytes: options.header_bytes_max,
+            fields: options.headers_max,
+            target_bytes: options.uri_bytes_max,
+        };
+        let ProxyOptions { header_read_timeout, idle_timeout, stall_timeout, .. } = *options;
+        Self { head, header_read_timeout, idle_timeout, stall_timeout }
+    }
 }
 
 /// The wrapper.

@@ -6,13 +6,10 @@ use super::route::Route;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::semantics::conditional::CONDITIONAL_FIELDS;
 use crate::semantics::encoding::AcceptedCodings;
-use crate::semantics::forwarding::{is_set_here, strip_hop_by_hop};
+use crate::semantics::forwarding::{is_hop_by_hop, is_set_here, strip_hop_by_hop};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, normalise};
-use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, ORIGIN, TE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How one field of a client's request reaches the origin.
@@ -173,16 +170,10 @@ impl Route {
 /// Whether [`strip_hop_by_hop`] might remove a field: it is such a field by definition, or Connection could name it.
 /// A cheap test that may say yes too often.
 fn may_be_hop_by_hop(client: &HeaderMap, name: &HeaderName) -> bool {
-    let by_definition = [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TRAILER, TRANSFER_ENCODING, UPGRADE]
-        .contains(name)
-        || matches!(
-            name.as_str(),
-            "keep-alive" | "proxy-connection" | "proxy-authentication-info" | "trailers" | "http2-settings"
-        );
     let is_named = |line: &HeaderValue| {
         line.as_bytes().windows(name.as_str().len()).any(|part| part.eq_ignore_ascii_case(name.as_str().as_bytes()))
     };
-    by_definition || client.get_all(CONNECTION).iter().any(is_named)
+    is_hop_by_hop(name) || client.get_all(CONNECTION).iter().any(is_named)
 }
 
 #[cfg(test)]

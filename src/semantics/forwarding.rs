@@ -15,7 +15,7 @@ const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
 /// The fields that concern one connection whether Connection names them or not (RFC 9110 section 7.6.1), and those of
-/// proxy authentication (section 11.7), which end at a gateway. TE is apart, see [`strip_hop_by_hop`].
+/// proxy authentication (section 11.7), which end at a gateway. TE is apart, see [`is_hop_by_hop`].
 static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     KEEP_ALIVE,
@@ -27,6 +27,13 @@ static HOP_BY_HOP: [HeaderName; 9] = [
     PROXY_AUTHORIZATION,
     PROXY_AUTHENTICATION_INFO,
 ];
+
+/// Whether a field concerns one connection whatever Connection says. Of TE a part may be sent on, see
+/// [`strip_hop_by_hop`].
+#[must_use]
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    *name == TE || HOP_BY_HOP.contains(name)
+}
 
 /// Removes hop-by-hop fields and those that Connection names (RFC 9110 section 7.6.1).
 ///

@@ -91,15 +91,15 @@ impl Way {
 }
 
 impl Trust {
-    /// Which way a request with these fields came that `peer` sent here.
+    /// Which way a request with these fields came that `peer` sent here by this scheme.
     #[must_use]
-    pub fn way(&self, peer: IpAddr, headers: &HeaderMap) -> Way {
+    pub fn way(&self, peer: IpAddr, scheme: &Scheme, headers: &HeaderMap) -> Way {
         // A dual-stack socket shows IPv4 clients as mapped addresses.
         let peer = peer.to_canonical();
         let mut way = Way {
             client: peer,
             proxies: Vec::new(),
-            scheme: self.scheme.clone(),
+            scheme: scheme.clone(),
             host: None,
             said_id: request_id(headers),
             peer: Peer::Client,

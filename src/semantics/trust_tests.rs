@@ -15,7 +15,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 
 /// Client, proxies, scheme, host.
 fn came(family: Family, peer: &str, lines: &[(&str, &str)]) -> (String, String, String, String) {
-    let way = trust(family).way(peer.parse().unwrap(), &headers(lines));
+    let way = trust(family).way(peer.parse().unwrap(), &Scheme::HTTP, &headers(lines));
     let proxies: Vec<_> = way.proxies.iter().map(ToString::to_string).collect();
     let host = way.host.map_or_else(String::new, |host| host.to_str().unwrap().to_owned());
     (way.client.to_string(), proxies.join(" "), way.scheme.to_string(), host)
@@ -101,7 +101,7 @@ fn the_family_that_is_not_configured_tells_nothing() {
 #[test]
 fn the_host_counts_only_where_it_is_trusted() {
     let trust = Trust { host: HostTrust::Ignored, ..trust(Family::XForwarded) };
-    let way = trust.way("10.0.0.1".parse().unwrap(), &headers(&[("x-forwarded-host", "shop.example")]));
+    let way = trust.way("10.0.0.1".parse().unwrap(), &trust.scheme, &headers(&[("x-forwarded-host", "shop.example")]));
     assert_eq!(way.host, None);
 }
 
@@ -118,7 +118,7 @@ fn a_request_id_is_taken_from_a_trusted_proxy_where_it_is_fit() {
         ("10.0.0.1", &[("x-request-id", &long)], None),
         ("10.0.0.1", &[], None),
     ] {
-        let way = trust(Family::XForwarded).way(peer.parse().unwrap(), &headers(lines));
+        let way = trust(Family::XForwarded).way(peer.parse().unwrap(), &Scheme::HTTP, &headers(lines));
         assert_eq!(way.request_id().map(|id| id.to_str().unwrap()), expected, "{peer} {lines:?}");
     }
 }

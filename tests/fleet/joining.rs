@@ -1,8 +1,14 @@
 //! A start: the instance knows every purge before it serves, so that it can serve at once what Redis has.
 
 use super::house::{HOST, House, UNHURRIED, purge, shop, until_written};
-use crate::support::redis_server::free_port;
+use crate::support::client::Client;
+use crate::support::deadline::within;
+use crate::support::origin::Origin;
+use crate::support::redis_server::{RedisServer, free_port};
 use crate::support::{Barrier, Scenario, Setup, get, reply};
+use larder::config::Overrides;
+use std::net::SocketAddr;
+use tokio::net::TcpStream;
 
 /// Another instance of the fleet, just started, with this route.
 async fn newcomer(house: &House, route: &str) -> Scenario {
@@ -50,6 +56,44 @@ async fn a_start_goes_on_without_redis_once_its_wait_is_over() {
     scenario.origin.on("/p", reply(200).body("one"));
     scenario.admin(get("/readyz")).await.status(200);
     scenario.get("/p").await.status(200).body("one");
+}
+
+#[tokio::test]
+async fn an_instance_is_not_ready_and_answers_nobody_before_it_has_read_the_log() {
+    let redis = RedisServer::start().await;
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200).body("one"));
+    let section = format!("[redis]\nurl = \"{}\"\ntimeout = \"5s\"\njoin_wait = \"1m\"", redis.url());
+    let folder = Setup::route("ttl = \"1m\"").section(&section).before(origin.address).folder();
+    let (data, admin) = (free_port(), free_port());
+    let [listen, admin_listen] = [data, admin].map(|port| Some(format!("127.0.0.1:{port}")));
+    let overrides = Overrides { listen, admin: admin_listen, ..Overrides::default() };
+    let config = larder::config::load(&folder.path().join("proxy.toml"), &overrides).expect("it is valid");
+    redis.pause();
+    let starting = tokio::spawn(larder::cli::serve::start(config));
+    let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let ask = async |path: &str| {
+        let mut client = Client::connect(address(admin)).await;
+        client.send(&get(path).header("Host", &address(admin).to_string())).await;
+        client.response().await
+    };
+    within("the admin port", async {
+        while TcpStream::connect(address(admin)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    ask("/readyz").await.status(503);
+    ask("/healthz").await.status(200);
+    let mut early = Client::connect(address(data)).await;
+    early.send(&get("/p")).await;
+    ask("/readyz").await.status(503);
+    origin.saw("/p", 0);
+    redis.resume();
+    early.response().await.status(200).body("one");
+    let running = starting.await.expect("no panic").expect("it starts");
+    ask("/readyz").await.status(200);
+    drop(running);
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use crate::engine::fast_path::PlainHeaders;
 use crate::engine::{Handler, RequestContext};
 use crate::proxy::entrance::Entrance;
 use crate::proxy::guard::head::{self, Framing, HeadLimits, MinorVersion, Next};
+use crate::proxy::socket::ConnectionFacts;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use std::net::IpAddr;
 
 /// Longer ones are never plain: what a connection remembers stays small.
 const BYTES_MAX: usize = 4096;
@@ -38,8 +38,8 @@ pub(super) struct Reader<'a, H> {
     pub(super) handler: &'a H,
     pub(super) entrance: &'a Entrance,
     pub(super) limits: &'a HeadLimits,
-    /// Where the connection comes from.
-    pub(super) peer: IpAddr,
+    /// What is known of the connection.
+    pub(super) facts: &'a ConnectionFacts,
 }
 
 /// Plain field lines.
@@ -89,7 +89,7 @@ impl KnownFields {
 impl<H: Handler> Reader<'_, H> {
     /// What these fields come to behind the door, as [`Entrance::let_in`] has it, where they are plain.
     fn plain(&self, mut headers: HeaderMap) -> Option<Plain> {
-        let way = self.entrance.trust.way(self.peer, &headers);
+        let way = self.entrance.trust.way(self.facts.peer.ip(), &self.facts.scheme, &headers);
         self.entrance.clean(&mut headers, &way);
         // An id is one request's own; these fields may be those of many.
         headers.remove(X_REQUEST_ID);

@@ -10,18 +10,19 @@ mod head;
 mod known_fields;
 mod outgoing;
 mod request_ids;
-pub(super) mod request_line;
+mod request_line;
 
 use super::conversation::Conversation;
 use super::guard::head::HeadLimits;
 use super::observer::{Ending, PlainHit, Sender};
 use super::server::Server;
+use super::socket::ConnectionFacts;
 use crate::engine::Handler;
 use crate::engine::fast_path::PlainRequest;
 use known_fields::{KnownFields, Reader};
+use outgoing::RequestPlace;
 pub(super) use outgoing::{Outgoing, Parts};
 use request_ids::RequestIds;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -30,15 +31,15 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(super) struct FastPath<H> {
     server: Arc<Server<H>>,
-    peer: SocketAddr,
+    facts: ConnectionFacts,
     known: KnownFields,
     ids: RequestIds,
 }
 
 impl<H: Handler> FastPath<H> {
-    /// For a connection that comes from there.
-    pub(super) fn new(server: Arc<Server<H>>, peer: SocketAddr) -> Self {
-        Self { server, peer, known: KnownFields::default(), ids: RequestIds::default() }
+    /// Of a connection of which this is known.
+    pub(super) fn new(server: Arc<Server<H>>, facts: ConnectionFacts) -> Self {
+        Self { server, facts, known: KnownFields::default(), ids: RequestIds::default() }
     }
 
     /// The answer to the request that `buffer` begins with, if that is whole, plain, and a hit.
@@ -50,10 +51,10 @@ impl<H: Handler> FastPath<H> {
     ) -> Option<Outgoing> {
         let line = request_line::read(buffer, limits)?;
         let Server { handler, options, .. } = &*self.server;
-        let reader = Reader { handler: &**handler, entrance: &options.entrance, limits, peer: self.peer.ip() };
+        let reader = Reader { handler: &**handler, entrance: &options.entrance, limits, facts: &self.facts };
         let fields = self.known.fields(buffer, line.bytes, &reader)?;
-        let request_bytes = line.bytes + fields.bytes;
-        if request_bytes > limits.head_bytes {
+        let place = RequestPlace { bytes: line.bytes + fields.bytes, target: line.target_range() };
+        if place.bytes > limits.head_bytes {
             return None;
         }
         let started = Instant::now();
@@ -61,8 +62,8 @@ impl<H: Handler> FastPath<H> {
         // A panic is for hyper's side to tell of: it meets the same one and answers 500.
         let hit = catch_unwind(AssertUnwindSafe(|| handler.fast_hit(request))).ok()??;
         conversation.answered_below();
-        let id = self.ids.next(fields.plain.way.request_id());
-        Some(Outgoing::new(hit, id, request_bytes, started))
+        let given = fields.plain.way.request_id();
+        Some(Outgoing::new(hit, place, started, |head| self.ids.write_next(given, head)))
     }
 
     /// Tells of an answer that is over. `buffer` still begins with its request.
@@ -71,9 +72,9 @@ impl<H: Handler> FastPath<H> {
         conversation.request_ended(now);
         let Some(plain) = self.known.plain() else { return };
         let hit = PlainHit {
-            sender: Sender { peer: self.peer, way: &plain.way },
+            sender: Sender { peer: self.facts.peer, way: &plain.way },
             request_id: outgoing.request_id(),
-            request: buffer,
+            target: outgoing.target(buffer),
             headers: &plain.headers,
             status: outgoing.status(),
             decision: outgoing.decision(),

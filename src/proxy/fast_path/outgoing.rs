@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use http::StatusCode;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::task::{Poll, ready};
 use tokio::time::Instant;
 
@@ -35,12 +36,21 @@ pub(in crate::proxy) enum Parts<'a> {
     Two(&'a [IoSlice<'a>]),
 }
 
+/// Where a request lies that a buffer begins with.
+#[derive(Debug)]
+pub(super) struct RequestPlace {
+    /// Its length.
+    pub(super) bytes: usize,
+    /// Path and query.
+    pub(super) target: Range<usize>,
+}
+
 /// The answer.
 #[derive(Debug)]
 pub(in crate::proxy) struct Outgoing {
     hit: FastHit,
     request_id: RequestId,
-    request_bytes: usize,
+    request: RequestPlace,
     started: Instant,
     /// The head, with the body behind it where that is short.
     head: Vec<u8>,
@@ -52,12 +62,17 @@ pub(in crate::proxy) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The answer to a request of this id and so many bytes, whose head was complete at `started`.
-    pub(super) fn new(hit: FastHit, request_id: RequestId, request_bytes: usize, started: Instant) -> Self {
+    /// The answer to a request, whose head was complete at `started`; `write_id` ends the head with its id.
+    pub(super) fn new(
+        hit: FastHit,
+        request: RequestPlace,
+        started: Instant,
+        write_id: impl FnOnce(&mut Vec<u8>) -> RequestId,
+    ) -> Self {
         let mut head = HEAD.take();
         head.clear();
         write_fields(&hit, &mut head);
-        write_id(&request_id, &mut head);
+        let request_id = write_id(&mut head);
         let head_bytes = head.len();
         let mut body = Bytes::new();
         match hit.body() {
@@ -65,7 +80,7 @@ impl Outgoing {
             Some(long) => body = long.to_bytes(),
             None => {}
         }
-        Self { hit, request_id, request_bytes, started, head, head_sent: 0, body, sent: 0, head_bytes }
+        Self { hit, request_id, request, started, head, head_sent: 0, body, sent: 0, head_bytes }
     }
 
     /// Writes what is left.
@@ -95,7 +110,12 @@ impl Outgoing {
 
     /// The length of the request that this answers.
     pub(in crate::proxy) const fn request_bytes(&self) -> usize {
-        self.request_bytes
+        self.request.bytes
+    }
+
+    /// The target of that request, which `buffer` still begins with.
+    pub(super) fn target<'b>(&self, buffer: &'b [u8]) -> &'b [u8] {
+        buffer.get(self.request.target.clone()).unwrap_or_default()
     }
 
     pub(super) const fn request_id(&self) -> &RequestId {
@@ -124,43 +144,10 @@ impl Outgoing {
     }
 }
 
-/// Writes the id as a field, and the empty line that ends the head.
-fn write_id(id: &RequestId, head: &mut Vec<u8>) {
-    head.extend_from_slice(b"x-request-id: ");
-    match id {
-        RequestId::Given(id) => head.extend_from_slice(id.as_bytes()),
-        RequestId::Made(bits) => head.extend_from_slice(&hexadecimal(*bits)),
-    }
-    head.extend_from_slice(b"\r\n\r\n");
-}
-
-fn hexadecimal(bits: u128) -> [u8; 32] {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let mut text = [0; 32];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bits.to_be_bytes()) {
-        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    }
-    text
-}
-
 impl Drop for Outgoing {
     fn drop(&mut self) {
         if self.head.capacity() <= KEPT_BYTES_MAX {
             HEAD.set(std::mem::take(&mut self.head));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_written_as_it_is_shown() {
-        for bits in [0, 1, 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, u128::MAX] {
-            let mut head = Vec::new();
-            write_id(&RequestId::Made(bits), &mut head);
-            assert_eq!(head, format!("x-request-id: {}\r\n\r\n", RequestId::Made(bits)).as_bytes());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::proxy::guard::head::HeadLimits;
 use crate::proxy::guard::target::check;
+use std::ops::Range;
 
 const METHOD: &str = "GET";
 /// Between method and target.
@@ -17,20 +18,21 @@ pub(super) struct RequestLine<'a> {
     pub(super) bytes: usize,
 }
 
-/// The line at the start of `buffer`; none where there is no whole and valid one of this kind.
-pub(super) fn read<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Option<RequestLine<'a>> {
-    let target = target(buffer)?;
-    let bytes = TARGET_START + target.len() + END.len();
-    let ends_well = buffer.get(TARGET_START + target.len()..)?.starts_with(END);
-    let is_valid = target.len() <= limits.target_bytes && check(METHOD, target).is_ok();
-    (ends_well && is_valid).then_some(RequestLine { target, bytes })
+impl RequestLine<'_> {
+    /// Where the target lies in the buffer.
+    pub(super) const fn target_range(&self) -> Range<usize> {
+        TARGET_START..TARGET_START + self.target.len()
+    }
 }
 
-/// The target of the line at the start of `buffer`, where it begins with a slash.
-pub(in crate::proxy) fn target(buffer: &[u8]) -> Option<&str> {
+/// The line at the start of `buffer`; none where there is no whole and valid one of this kind.
+pub(super) fn read<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Option<RequestLine<'a>> {
     let rest = buffer.strip_prefix(b"GET ")?;
-    let bytes = memchr::memchr(b' ', rest)?;
-    std::str::from_utf8(rest.get(..bytes)?).ok().filter(|target| target.starts_with('/'))
+    let target = std::str::from_utf8(rest.get(..memchr::memchr(b' ', rest)?)?).ok()?;
+    let bytes = TARGET_START + target.len() + END.len();
+    let ends_well = buffer.get(TARGET_START + target.len()..)?.starts_with(END);
+    let is_valid = target.starts_with('/') && target.len() <= limits.target_bytes && check(METHOD, target).is_ok();
+    (ends_well && is_valid).then_some(RequestLine { target, bytes })
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use super::reading::Filled;
 use super::written::is_cut_off;
-use super::{Gate, Hyper, Socket, Wire};
+use super::{Gate, Hyper, Wire};
 use crate::engine::Handler;
 use crate::proxy::fast_path::Parts;
 use crate::proxy::observer::Ending;
+use crate::proxy::socket::Socket;
 use bytes::Buf;
 use std::io;
 use std::pin::Pin;

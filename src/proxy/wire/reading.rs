@@ -1,11 +1,12 @@
 //! The reading half of the wrapper: from the socket through the guard into hyper's buffer.
 
-use super::{Gate, Hyper, Socket, Wire};
+use super::{Gate, Hyper, Wire};
 use crate::engine::Handler;
 use crate::proxy::conversation::{Refused, UpgradeState};
 use crate::proxy::guard::head::Next;
 use crate::proxy::guard::{Place, Step};
 use crate::proxy::refusal::Refusal;
+use crate::proxy::socket::Socket;
 use bytes::{Buf, BytesMut};
 use hyper::rt::{Read, ReadBufCursor};
 use std::io;

@@ -1,0 +1,32 @@
+//! What the data port is set up with.
+
+use super::entrance::Entrance;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// `[listen]`, `[limits]` and `[timeouts]`, resolved.
+#[derive(Debug, Clone)]
+pub struct ProxyOptions {
+    /// `listen.http`
+    pub http: SocketAddr,
+    /// `listen.trusted_proxies`, `forwarded`, `trust_host`, `scheme` and `default_host`.
+    pub entrance: Entrance,
+    /// `limits.header_bytes`: of one request's whole head; more: 431.
+    pub header_bytes_max: usize,
+    /// `limits.headers`: field lines of one request; more: 431.
+    pub headers_max: usize,
+    /// `limits.uri_bytes`: of the request target; more: 414.
+    pub uri_bytes_max: usize,
+    /// `limits.connections`: at once; for a new one the one that has been idle longest makes room.
+    pub connections_max: usize,
+    /// `timeouts.header_read`: from the first byte of a head to its last.
+    pub header_read_timeout: Duration,
+    /// `timeouts.idle`: between two requests on a connection.
+    pub idle_timeout: Duration,
+    /// `timeouts.drain_delay`: how long connections are still accepted once asked to stop.
+    pub drain_delay: Duration,
+    /// `timeouts.drain`: how long requests under way may take once asked to stop.
+    pub drain_timeout: Duration,
+    /// `timeouts.stall`: how long a client may neither send the next piece of its body nor read the next of a response.
+    pub stall_timeout: Duration,
+}

@@ -1,0 +1,66 @@
+//! What is gathered of a request until it is over.
+
+use super::conversation::Conversation;
+use super::observer::{Ending, Finished, Sender};
+use super::request_id::RequestId;
+use crate::engine::exchange::ExchangeNote;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Gathers what is to be told of a request, and tells it when dropped: a request that is given up at any point, by
+/// whomever, is told of too.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) finished: Finished,
+    /// What is written down of the origin's part meanwhile.
+    pub(super) note: ExchangeNote,
+    started: Instant,
+    /// The connection that the request came on.
+    pub(super) conversation: Arc<Conversation>,
+}
+
+impl Record {
+    /// A record of a request that began at `started`. Until told otherwise its client is gone.
+    pub(super) fn new<B>(
+        request: &http::Request<B>,
+        sender: Sender<'_>,
+        started: Instant,
+        conversation: Arc<Conversation>,
+    ) -> Self {
+        let finished = Finished {
+            request_id: sender.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given),
+            client: sender.way.client,
+            peer: sender.peer,
+            said_id: sender.way.said_id.clone(),
+            user_agent: request.headers().get(http::header::USER_AGENT).cloned(),
+            method: request.method().clone(),
+            target: request.uri().clone(),
+            host: request.headers().get(http::header::HOST).cloned(),
+            version: request.version(),
+            status: None,
+            decision: None,
+            refused: None,
+            cause: None,
+            age_secs: None,
+            upstream_id: None,
+            exchanged: None,
+            body_bytes: 0,
+            duration: Duration::ZERO,
+            ending: Ending::ClientGone,
+        };
+        Self { finished, note: ExchangeNote::default(), started, conversation }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.finished.duration = now.saturating_duration_since(self.started);
+        self.finished.exchanged = self.note.read();
+        self.conversation.request_ended(now);
+        for observer in self.conversation.observers.iter() {
+            observer.finished(&self.finished);
+        }
+    }
+}
