@@ -14,6 +14,7 @@ pub mod clock;
 #[cfg(test)]
 pub(crate) mod deliberate_fault;
 pub mod histogram;
+pub mod metric;
 pub mod semantics;
 
 pub mod entry;

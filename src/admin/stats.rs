@@ -4,8 +4,10 @@ use super::AdminState;
 use super::answer::millis;
 use crate::engine::outcome::Outcome;
 use crate::histogram::DurationCounts;
+use crate::metric::{Metric, Sample, Value};
 use crate::metrics::requests::RequestCounts;
-use crate::metrics::sources::{ServerUsage, TierUsage};
+use crate::store::metrics::{BYTES, BYTES_MAX, ENTRIES, EVICTIONS};
+use crate::upstream::metrics::{UPSTREAM_DURATION, UPSTREAM_REQUESTS};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -45,18 +47,18 @@ pub(super) struct Traffic {
 /// A tier.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownTier {
-    pub(super) tier: &'static str,
+    pub(super) tier: String,
     pub(super) entries: u64,
     pub(super) bytes: u64,
     pub(super) bytes_max: u64,
-    evictions: BTreeMap<&'static str, u64>,
+    evictions: BTreeMap<String, u64>,
 }
 
 /// An upstream server.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownServer {
     pub(super) server: String,
-    pub(super) requests: BTreeMap<&'static str, u64>,
+    pub(super) requests: BTreeMap<String, u64>,
     pub(super) mean_ms: f64,
 }
 
@@ -86,23 +88,45 @@ impl Traffic {
     }
 }
 
-impl From<TierUsage> for ShownTier {
-    fn from(usage: TierUsage) -> Self {
-        let TierUsage { tier, entries, bytes, bytes_max, evictions } = usage;
-        Self { tier, entries, bytes, bytes_max, evictions: evictions.into_iter().collect() }
-    }
+/// What the metrics say of the tiers.
+fn tiers(samples: &[Sample]) -> Vec<ShownTier> {
+    let shown = |labels: &[String], entries| ShownTier {
+        tier: labels[0].clone(),
+        entries,
+        bytes: numbers(samples, &BYTES, labels).map(|(_, bytes)| bytes).sum(),
+        bytes_max: numbers(samples, &BYTES_MAX, labels).map(|(_, bytes)| bytes).sum(),
+        evictions: numbers(samples, &EVICTIONS, labels).collect(),
+    };
+    numbers_of(samples, &ENTRIES).map(|(labels, entries)| shown(labels, entries)).collect()
 }
 
-impl From<ServerUsage> for ShownServer {
-    fn from(usage: ServerUsage) -> Self {
-        let mean_ms = millis(usage.durations.mean());
-        Self { server: usage.server, requests: usage.requests.into_iter().collect(), mean_ms }
-    }
+/// What the metrics say of the upstream servers.
+fn servers(samples: &[Sample]) -> Vec<ShownServer> {
+    let shown = |sample: &Sample| {
+        let Value::Durations(durations) = &sample.value else { return None };
+        let requests = numbers(samples, &UPSTREAM_REQUESTS, &sample.labels).collect();
+        Some(ShownServer { server: sample.labels[0].clone(), requests, mean_ms: millis(durations.mean()) })
+    };
+    samples.iter().filter(|sample| *sample.metric == UPSTREAM_DURATION).filter_map(shown).collect()
+}
+
+/// The numbers of a metric, each with its labels.
+fn numbers_of<'a>(samples: &'a [Sample], metric: &Metric) -> impl Iterator<Item = (&'a [String], u64)> {
+    samples.iter().filter(|sample| *sample.metric == *metric).filter_map(|sample| match sample.value {
+        Value::Number(number) => Some((&sample.labels[..], number)),
+        Value::Durations(_) => None,
+    })
+}
+
+/// The numbers of a metric whose labels begin with these, each with its last label.
+fn numbers<'a>(samples: &'a [Sample], metric: &Metric, labels: &[String]) -> impl Iterator<Item = (String, u64)> {
+    let begin_so = move |(all, _): &(&[String], u64)| all.starts_with(labels);
+    numbers_of(samples, metric).filter(begin_so).map(|(all, number)| (all[all.len() - 1].clone(), number))
 }
 
 /// Gathers the numbers as they stand.
 pub(super) fn gather(state: &AdminState) -> Stats {
-    let counts = state.metrics.requests();
+    let (counts, samples) = (state.metrics.requests(), state.metrics.samples());
     let mut by_route: BTreeMap<String, Vec<&RequestCounts>> = BTreeMap::new();
     for count in &counts {
         by_route.entry(count.route.clone()).or_default().push(count);
@@ -115,11 +139,11 @@ pub(super) fn gather(state: &AdminState) -> Stats {
         uptime_secs: state.clock.now().since(state.started_at).as_secs(),
         overall: Traffic::of(counts.iter()),
         routes: by_route.into_iter().map(|(route, counts)| (route, Traffic::of(counts.into_iter()))).collect(),
-        tiers: state.metrics.tiers().into_iter().map(ShownTier::from).collect(),
-        servers: state.metrics.servers().into_iter().map(ShownServer::from).collect(),
+        tiers: tiers(&samples),
+        servers: servers(&samples),
         purges_applied: invalidation.generation(),
         barriers: invalidation.barriers(),
-        rules_rejected: state.metrics.rules().rejected_now > 0,
+        rules_rejected: state.rules.in_force().rejected.is_some(),
     }
 }
 

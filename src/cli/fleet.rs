@@ -2,20 +2,18 @@
 
 use crate::clock::Clock;
 use crate::engine::shared::Shared;
-use crate::fleet::breaker::BreakerState;
 use crate::fleet::guarded_link::GuardedLink;
 use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
 use crate::fleet::redis_link::RedisLink;
 use crate::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
-use crate::metrics::sources::FleetUsage;
+use crate::metric::Measured;
 use crate::store::redis::RedisTier;
 use crate::store::write_behind::WriteBehind;
 use anyhow::Context as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// A task that runs for as long as the instance does.
 pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -27,7 +25,8 @@ pub(super) struct Fleet {
     pub(super) tasks: Vec<Task>,
     /// To read events by, and nothing else.
     pub(super) events: Arc<dyn Link>,
-    pub(super) usage: Box<dyn Fn() -> Option<FleetUsage> + Send + Sync>,
+    /// What it counts.
+    pub(super) metrics: Vec<Arc<dyn Measured>>,
 }
 
 impl Fleet {
@@ -45,37 +44,13 @@ impl Fleet {
         let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: requests.clone(), background: writes, listening };
         let (leases, leasing) = RedisLeases::new(links, options.clone(), run);
-        let shared = Shared {
-            tier: tier.clone(),
-            writes: Arc::clone(&behind),
-            leases: leases.clone(),
-            answered: Arc::default(),
-        };
-        let answered = Arc::clone(&shared.answered);
-        let usage = Box::new(move || {
-            let answered = answered.load(Ordering::Relaxed);
-            Some(FleetUsage { answered, claims: leases.claims(), ..usage(&requests, &tier, &behind) })
-        });
+        let shared = Shared { tier: tier.clone(), writes: Arc::clone(&behind), leases: leases.clone() };
         Ok(Self {
             events: open()?,
             invalidation,
             shared,
             tasks: vec![Box::pin(reading), Box::pin(writing), Box::pin(leasing)],
-            usage,
+            metrics: vec![requests, tier, behind, leases],
         })
-    }
-}
-
-fn usage(requests: &GuardedLink, tier: &RedisTier, behind: &WriteBehind) -> FleetUsage {
-    let tier = tier.usage();
-    let failures = requests.failures().map(|(failure, count)| (failure.label(), count));
-    let dropped = ("dropped", behind.dropped());
-    FleetUsage {
-        answered: 0,
-        claims: Vec::new(),
-        breaker_open: u64::from(requests.breaker() == BreakerState::Open),
-        failures: failures.to_vec(),
-        lookups: tier.lookups,
-        writes: tier.writes.into_iter().chain([dropped]).collect(),
     }
 }

@@ -6,23 +6,20 @@ use crate::admin::rules_control::{
 use crate::config::problem::{self, ProblemReport};
 use crate::config::reload::{Change, RulesReloader, RulesStatus};
 use crate::config::{ConfigErrors, check_rules_text};
-use crate::metrics::sources::RulesUsage;
+use crate::metric::{Measured, Samples};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Reloads rules, logs what became of it, and counts.
+/// Reloads rules and logs what became of it.
 #[derive(Debug)]
 pub(super) struct RulesKeeper {
     reloader: RulesReloader,
-    accepted: AtomicU64,
-    refused: AtomicU64,
 }
 
 impl RulesKeeper {
-    /// The rules at the start count as accepted.
+    /// Logs what the rules at the start warn of.
     pub(super) fn new(reloader: RulesReloader) -> Arc<Self> {
         log_warnings(&reloader.status().warnings);
-        Arc::new(Self { reloader, accepted: AtomicU64::new(1), refused: AtomicU64::new(0) })
+        Arc::new(Self { reloader })
     }
 
     /// Reads the rules and puts them in force, changed or not. Blocks on the file system.
@@ -44,24 +41,19 @@ impl RulesKeeper {
         }
     }
 
-    /// What became of the attempts so far.
-    pub(super) fn usage(&self) -> RulesUsage {
-        RulesUsage {
-            accepted: self.accepted.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-            rejected_now: u64::from(self.reloader.status().rejected.is_some()),
-        }
-    }
-
     fn note_accepted(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
         tracing::info!(path = %self.reloader.path().display(), "the rules were reloaded");
         log_warnings(&self.reloader.status().warnings);
     }
 
     fn note_refused(&self, errors: &ConfigErrors) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
         tracing::error!("the new rules were refused, the old ones stay in force:\n{errors}");
+    }
+}
+
+impl Measured for RulesKeeper {
+    fn sample(&self, samples: &mut Samples) {
+        self.reloader.sample(samples);
     }
 }
 

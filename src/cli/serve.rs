@@ -15,8 +15,8 @@ use crate::events::Intake;
 use crate::in_flight::InFlight;
 use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::{Invalidation, InvalidationOptions};
+use crate::metric::Measured;
 use crate::metrics::Metrics;
-use crate::metrics::sources::{InFlightUsage, MetricSources, ServerUsage, TierUsage};
 use crate::proxy;
 use crate::proxy::observer::{Observer, Observers};
 use crate::semantics::forwarding::LoopToken;
@@ -161,13 +161,13 @@ impl Parts {
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
         let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };
-        let (invalidation, shared, mut tasks, usage) = if let Some(fleet) = fleet {
+        let (invalidation, shared, mut tasks, fleet_metrics) = if let Some(fleet) = fleet {
             event_sources.stream = config.fleet.clone().map(|options| (fleet.events, options));
-            (fleet.invalidation, Some(fleet.shared), fleet.tasks, fleet.usage)
+            (fleet.invalidation, Some(fleet.shared), fleet.tasks, fleet.metrics)
         } else {
             let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
             let invalidation = Invalidation::with_options(Arc::new(LocalLog::default()), options);
-            (Arc::new(invalidation), None, Vec::new(), Box::new(|| None) as _)
+            (Arc::new(invalidation), None, Vec::new(), Vec::new())
         };
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),
@@ -186,8 +186,10 @@ impl Parts {
         let apply = move |new| governed.replace_rules(new);
         let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
         let rules = RulesKeeper::new(reloader);
-        let asked = MetricSources { fleet: usage, ..metric_sources(&memory, &upstream, &rules, &engine, &events) };
-        let metrics = Arc::new(Metrics::new(asked));
+        let in_flight = Arc::clone(engine.in_flight());
+        let counting: [Arc<dyn Measured>; 7] =
+            [memory, in_flight, upstream, engine.clone(), invalidation, events.clone(), rules.clone()];
+        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet_metrics).collect()));
         let state = AdminState {
             engine,
             events,
@@ -229,31 +231,5 @@ fn watch_for_changes(path: &Path, rules: &Arc<RulesKeeper>) -> Option<RulesWatch
             tracing::warn!(%error, %path, "the rules are not watched; reload them by SIGHUP or POST /reload");
             None
         }
-    }
-}
-
-fn metric_sources(
-    memory: &Arc<MemoryTier>,
-    upstream: &Arc<UpstreamPool>,
-    rules: &Arc<RulesKeeper>,
-    engine: &Arc<Engine>,
-    events: &Arc<Intake>,
-) -> MetricSources {
-    let (engine, admitting, events) = (Arc::clone(engine), Arc::clone(engine), Arc::clone(events));
-    let invalidation = Arc::clone(engine.invalidation());
-    let in_flight = Arc::clone(engine.in_flight());
-    let (memory, upstream, rules) = (Arc::clone(memory), Arc::clone(upstream), Arc::clone(rules));
-    MetricSources {
-        tiers: Box::new(move || vec![TierUsage::of_memory(&memory.usage())]),
-        in_flight: Box::new(move || InFlightUsage {
-            held_bytes: in_flight.held_bytes(),
-            cut_off: in_flight.cut_off_total(),
-        }),
-        servers: Box::new(move || upstream.stats().iter().map(ServerUsage::of).collect()),
-        rules: Box::new(move || rules.usage()),
-        admissions: Box::new(move || admitting.store_outcome_counts()),
-        refreshes: Box::new(move || engine.refreshes()),
-        events: Box::new(move || events.counts()),
-        ..MetricSources::new(invalidation)
     }
 }

@@ -6,9 +6,17 @@
 use super::problem::{ConfigErrors, Problem, ProblemReport};
 use super::rules_file::{LoadedRules, read_sources, resolve_rules};
 use crate::clock::{Clock, Timestamp};
+use crate::metric::{Measured, Metric, Samples};
 use crate::rules::RuleSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const RULES_RELOADS: Metric = Metric::counter("larder_rules_reload_total", &["result"], "Attempts to load rules.");
+const RULES_REJECTED: Metric =
+    Metric::gauge("larder_rules_rejected", &[], "1 while newer rules than those in force stand rejected.");
+
+/// The metrics of the rules.
+pub const METRICS: &[&Metric] = &[&RULES_RELOADS, &RULES_REJECTED];
 
 /// What is in force and what was refused since.
 #[derive(Debug, Clone)]
@@ -53,11 +61,22 @@ struct State {
     status: RulesStatus,
     /// The texts last read, whatever became of them; none where they could not be read.
     seen: Option<Arc<[(PathBuf, String)]>>,
+    /// How often rules were put in force, at the start too, and how often they were refused.
+    accepted: u64,
+    refused: u64,
 }
 
 impl std::fmt::Debug for RulesReloader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RulesReloader").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Measured for RulesReloader {
+    fn sample(&self, samples: &mut Samples) {
+        let State { status, accepted, refused, .. } = &*self.lock();
+        samples.numbers(&RULES_RELOADS, &[], [("accepted", *accepted), ("refused", *refused)]);
+        samples.number(&RULES_REJECTED, &[], u64::from(status.rejected.is_some()));
     }
 }
 
@@ -78,7 +97,7 @@ impl RulesReloader {
             loaded_at: clock.now(),
             rejected: None,
         };
-        let state = Mutex::new(State { status, seen: Some(sources) });
+        let state = Mutex::new(State { status, seen: Some(sources), accepted: 1, refused: 0 });
         Self { path: path.to_owned(), clock, apply: Box::new(apply), state }
     }
 
@@ -137,6 +156,7 @@ impl RulesReloader {
         match resolved.and_then(|rules| self.not_emptied(state, rules)) {
             Ok(LoadedRules { rule_set, warnings, sources }) => {
                 (self.apply)(rule_set);
+                state.accepted += 1;
                 state.status = RulesStatus {
                     sources: sources.into(),
                     warnings: warnings.iter().map(Problem::report).collect(),
@@ -146,6 +166,7 @@ impl RulesReloader {
                 Ok(())
             }
             Err(errors) => {
+                state.refused += 1;
                 state.status.rejected = Some(RejectedRules { at: self.clock.now(), errors: errors.clone() });
                 Err(errors)
             }

@@ -120,7 +120,7 @@ impl Instance {
         tokio::spawn(writing);
         tokio::spawn(leasing);
         let route = Route::plain(RouteName::new("all"), PathPattern::parse("/**").unwrap());
-        let shared = Shared { tier: tier.clone(), writes, leases: leases.clone(), answered: Arc::default() };
+        let shared = Shared { tier: tier.clone(), writes, leases: leases.clone() };
         let engine = Engine::new(EngineParts {
             clock: Arc::new(SystemClock::default()),
             origin: Arc::new(Fresh),

@@ -26,6 +26,7 @@ mod handler;
 mod held_reply;
 mod hot_keys;
 mod metered_origin;
+pub mod metrics;
 mod miss_budget;
 pub mod origin;
 mod origin_failure;

@@ -20,7 +20,6 @@ use crate::store::tier::{Lookup, Tier};
 use crate::store::write_behind::{Write, WriteBehind};
 use http::header::{ETAG, LAST_MODIFIED};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long past its lifetime a response with a validator is kept at most, to be validated rather than fetched.
@@ -35,8 +34,6 @@ pub struct Shared {
     pub writes: Arc<WriteBehind>,
     /// By which the instances agree who fetches for it.
     pub leases: Arc<dyn FetchLeases>,
-    /// How many requests it has answered.
-    pub answered: Arc<AtomicU64>,
 }
 
 /// What the shared tier has for a request.
@@ -61,11 +58,7 @@ impl Engine {
                 self.memory().admit(&request.key, Arc::clone(entry));
             }
         }
-        let found = self.judge_shared(request, &variants, wanted, self.now());
-        if matches!(found, FoundShared::Usable(_)) {
-            shared.answered.fetch_add(1, Ordering::Relaxed);
-        }
-        found
+        self.judge_shared(request, &variants, wanted, self.now())
     }
 
     /// The shared tier, if what is there may be of use to a request that would ask the origin.

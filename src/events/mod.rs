@@ -15,6 +15,7 @@ use crate::invalidation::idempotency::IdempotencyKey;
 use crate::invalidation::purge::{Purge, Source, distinct};
 use crate::invalidation::receipts::Receipt;
 use crate::invalidation::{PurgeFailure, PurgeOptions};
+use crate::metric::{Measured, Metric, Samples};
 use crate::rules::event::{Event, EventError, EventPurge, Mapped};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -86,18 +87,14 @@ impl Taken {
     }
 }
 
-/// How many events of one kind there were.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventCount {
-    /// Where they came from.
-    pub source: &'static str,
-    /// Their type, where the rules name it; else `other`.
-    pub kind: String,
-    /// What became of them.
-    pub result: &'static str,
-    /// How many.
-    pub count: u64,
-}
+const EVENTS: Metric = Metric::counter(
+    "larder_events_total",
+    &["source", "type", "result"],
+    "Events that other systems sent; types that no rule names are `other`.",
+);
+
+/// The metrics of events.
+pub const METRICS: &[&Metric] = &[&EVENTS];
 
 /// Takes events from wherever they come.
 pub struct Intake {
@@ -175,19 +172,6 @@ impl Intake {
         }
     }
 
-    /// What was counted since the start.
-    #[must_use]
-    pub fn counts(&self) -> Vec<EventCount> {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = |((source, kind, result), count): (&(EventSource, String, &'static str), &u64)| EventCount {
-            source: source.label(),
-            kind: kind.clone(),
-            result,
-            count: *count,
-        };
-        counts.iter().map(row).collect()
-    }
-
     async fn purge(&self, purges: Vec<EventPurge>, key: Option<IdempotencyKey>) -> Result<Vec<Receipt>, PurgeFailure> {
         let mut receipts = Vec::new();
         for (nth, EventPurge { scopes, depth }) in purges.into_iter().enumerate() {
@@ -231,8 +215,17 @@ impl Intake {
     }
 }
 
+impl Measured for Intake {
+    fn sample(&self, samples: &mut Samples) {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((source, kind, result), count) in &*counts {
+            samples.number(&EVENTS, &[source.label(), kind, result], *count);
+        }
+    }
+}
+
 impl fmt::Debug for Intake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Intake").field("counts", &self.counts()).finish_non_exhaustive()
+        f.debug_struct("Intake").finish_non_exhaustive()
     }
 }

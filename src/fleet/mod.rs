@@ -10,6 +10,7 @@ pub mod guarded_link;
 mod held_lease;
 mod lease_news;
 pub mod link;
+pub mod metrics;
 pub mod names;
 pub mod options;
 pub mod redis_leases;

@@ -14,6 +14,7 @@
 
 mod lingering;
 mod metered;
+pub mod metrics;
 mod stalled;
 
 pub use metered::{Metered, Way};

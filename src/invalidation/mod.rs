@@ -40,6 +40,7 @@ mod fleet_log;
 pub mod idempotency;
 pub mod local_log;
 pub mod log;
+pub mod metrics;
 pub mod purge;
 mod purge_lag;
 mod purging;

@@ -1,46 +1,43 @@
-//! Every metric in one [`table`], counted where it happens, rendered when somebody reads.
+//! Every metric, counted where it happens and rendered when somebody reads.
 //!
-//! The metrics hold what no one else counts: [`requests`]. All else is pulled from [`sources`] at the time of reading,
+//! What this module counts itself is [`requests`] and [`connections`]; whoever else counts is asked at the time of reading,
 //! so that no number is kept twice. Nothing here locks on a request's path.
 
+pub mod connections;
 pub mod requests;
-pub mod sources;
-pub mod table;
 
-mod families;
 mod observer;
+mod text;
 
 use crate::engine::outcome::Outcome;
+use crate::metric::{Measured, Metric, Sample, Samples};
 use crate::scope::RouteName;
+use connections::Connections;
 use http::StatusCode;
-use prometheus::TextEncoder;
-use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use requests::{RequestCounts, Requests, Why};
-use sources::{MetricSources, RulesUsage, ServerUsage, TierUsage};
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
 use std::time::Duration;
+
+const BUILD_INFO: Metric = Metric::gauge("larder_build_info", &["version"], "Always 1; the version is in the label.");
+
+/// Those of this module's root.
+pub const METRICS: &[&Metric] = &[&BUILD_INFO];
 
 /// The metrics of this process.
 pub struct Metrics {
     requests: Requests,
-    closed_for_room: AtomicU64,
-    waited: AtomicU64,
-    sources: MetricSources,
+    connections: Connections,
+    others: Vec<Arc<dyn Measured>>,
     process: ProcessCollector,
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// Nothing counted yet; these count for themselves.
     #[must_use]
-    pub fn new(sources: MetricSources) -> Self {
-        Self {
-            requests: Requests::default(),
-            closed_for_room: AtomicU64::new(0),
-            waited: AtomicU64::new(0),
-            sources,
-            process: ProcessCollector::for_self(),
-        }
+    pub fn new(others: Vec<Arc<dyn Measured>>) -> Self {
+        let (requests, connections) = (Requests::default(), Connections::default());
+        Self { requests, connections, others, process: ProcessCollector::for_self() }
     }
 
     /// Counts one answered request. `duration` is from the request's head to the end of the answer.
@@ -61,34 +58,23 @@ impl Metrics {
         self.requests.read()
     }
 
-    /// What the tiers hold now.
+    /// Every sample but those of the process.
     #[must_use]
-    pub fn tiers(&self) -> Vec<TierUsage> {
-        (self.sources.tiers)()
-    }
-
-    /// What the upstream servers were asked so far.
-    #[must_use]
-    pub fn servers(&self) -> Vec<ServerUsage> {
-        (self.sources.servers)()
-    }
-
-    /// What became of attempts to load rules.
-    #[must_use]
-    pub fn rules(&self) -> RulesUsage {
-        (self.sources.rules)()
+    pub fn samples(&self) -> Vec<Sample> {
+        let mut samples = Samples::default();
+        self.requests.sample(&mut samples);
+        self.connections.sample(&mut samples);
+        for other in &self.others {
+            other.sample(&mut samples);
+        }
+        samples.number(&BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1);
+        samples.into_vec()
     }
 
     /// Everything in the text format of Prometheus, version 0.0.4.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut families = families::all(self);
-        families.extend(self.process.collect());
-        families.retain(|family| !family.get_metric().is_empty());
-        let mut text = String::with_capacity(16 * 1024);
-        let encoded = TextEncoder::new().encode_utf8(&families, &mut text);
-        encoded.expect("a string takes every write, and families without a name or a sample are not there");
-        text
+        text::render(self.samples(), &self.process)
     }
 }
 

@@ -1,13 +1,10 @@
-//! What the other parts of this floor and below tell, in the metrics' terms.
+//! What the metrics count of what the data port reports.
 
 use super::Metrics;
 use super::requests::Why;
-use super::sources::{DEFAULT_POOL, ServerUsage, TierUsage};
 use crate::engine::outcome::Outcome;
 use crate::proxy::observer::{Closed, Ending, Finished, Observer, PlainHit, WhyClosed};
 use crate::semantics::reason::Reason;
-use crate::store::memory::Usage;
-use crate::upstream::stats::{ServerState, ServerStats};
 use http::StatusCode;
 use std::sync::atomic::Ordering;
 
@@ -31,12 +28,12 @@ impl Observer for Metrics {
 
     fn closed(&self, closed: &Closed) {
         if closed.why == WhyClosed::Room {
-            self.closed_for_room.fetch_add(1, Ordering::Relaxed);
+            self.connections.closed_for_room.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn full(&self) {
-        self.waited.fetch_add(1, Ordering::Relaxed);
+        self.connections.waited.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -48,40 +45,5 @@ fn why(finished: &Finished) -> Why {
         (None, Some(decision), _) => Why::Decided(decision.reason),
         (None, None, None) => Why::Decided(Reason::ClientLeft),
         (None, None, Some(_)) => Why::Decided(Reason::Panicked),
-    }
-}
-
-impl TierUsage {
-    /// The memory tier's numbers.
-    #[must_use]
-    pub fn of_memory(usage: &Usage) -> Self {
-        Self {
-            tier: "memory",
-            entries: usage.entries,
-            bytes: usage.bytes,
-            bytes_max: usage.size_bytes,
-            evictions: vec![
-                ("capacity", usage.evicted_capacity),
-                ("replaced", usage.evicted_replaced),
-                ("removed", usage.evicted_removed),
-            ],
-        }
-    }
-}
-
-impl ServerUsage {
-    /// One upstream server's numbers.
-    #[must_use]
-    pub fn of(stats: &ServerStats) -> Self {
-        let count = |connections| u64::try_from(connections).unwrap_or(u64::MAX);
-        Self {
-            pool: DEFAULT_POOL,
-            server: stats.server.clone(),
-            requests: stats.results.iter().map(|(result, count)| (result.label(), *count)).collect(),
-            retries: stats.retries.iter().map(|(cause, count)| (cause.label(), *count)).collect(),
-            up: u64::from(stats.state == ServerState::Up),
-            connections: vec![("active", count(stats.connections_active)), ("idle", count(stats.connections_idle))],
-            durations: stats.durations,
-        }
     }
 }

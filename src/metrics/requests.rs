@@ -5,9 +5,11 @@
 
 use crate::engine::outcome::Outcome;
 use crate::histogram::{DurationCounts, DurationHistogram};
+use crate::metric::{Measured, Metric, Samples};
 use crate::proxy::refusal::Refusal;
 use crate::scope::RouteName;
 use crate::semantics::reason::Reason;
+use crate::store::metrics::{LOOKUPS, MEMORY};
 use ahash::RandomState;
 use arc_swap::ArcSwap;
 use http::StatusCode;
@@ -15,6 +17,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+const REQUESTS: Metric =
+    Metric::counter("larder_requests_total", &["route", "outcome", "status_class"], "Requests answered.");
+const REQUEST_REASONS: Metric = Metric::counter(
+    "larder_request_reasons_total",
+    &["route", "outcome", "reason"],
+    "Requests answered, by the reason that Cache-Status and the log give.",
+);
+const REQUEST_DURATION: Metric = Metric::histogram(
+    "larder_request_duration_seconds",
+    &["route", "outcome"],
+    "Time from a request's head to the end of its answer.",
+);
+const COALESCED: Metric =
+    Metric::counter("larder_coalesced_total", &["route"], "Requests that shared another request's fetch.");
+
+/// The metrics of requests.
+pub const METRICS: &[&Metric] = &[&REQUESTS, &REQUEST_REASONS, &REQUEST_DURATION, &COALESCED];
 
 /// The `status_class` labels. A status above 599 is no HTTP and counts with the fifth class.
 pub const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -143,6 +163,43 @@ impl Requests {
             routes
         });
     }
+}
+
+impl Measured for Requests {
+    fn sample(&self, samples: &mut Samples) {
+        let requests = self.read();
+        for RequestCounts { route, outcome, classes, reasons, durations } in &requests {
+            let labels = [route.as_str(), outcome.label()];
+            let classes = STATUS_CLASSES.into_iter().zip(*classes).filter(|(_, count)| *count > 0);
+            samples.numbers(&REQUESTS, &labels, classes);
+            samples.numbers(&REQUEST_REASONS, &labels, reasons.iter().copied());
+            samples.durations(&REQUEST_DURATION, &labels, *durations);
+        }
+        for counts in requests.iter().filter(|counts| counts.outcome == Outcome::Collapsed) {
+            samples.number(&COALESCED, &[&counts.route], counts.total());
+        }
+        sample_lookups(&requests, samples);
+    }
+}
+
+/// A cacheable request looks once into the memory tier, and its outcome tells what it found, but for a hit that the
+/// shared tier answered; that one counts its look-ups itself.
+fn sample_lookups(requests: &[RequestCounts], samples: &mut Samples) {
+    let (mut hit, mut stale, mut miss) = (0, 0, 0);
+    for counts in requests {
+        let shared = counts.reasons.iter().find(|(reason, _)| *reason == Reason::SharedTier.label());
+        let shared = shared.map_or(0, |(_, count)| *count);
+        match counts.outcome {
+            Outcome::Hit => {
+                hit += counts.total().saturating_sub(shared);
+                miss += shared;
+            }
+            Outcome::Stale | Outcome::Revalidated => stale += counts.total(),
+            Outcome::Miss | Outcome::Collapsed => miss += counts.total(),
+            Outcome::Bypass | Outcome::Pass | Outcome::Error => {}
+        }
+    }
+    samples.numbers(&LOOKUPS, &[MEMORY], [("hit", hit), ("stale", stale), ("miss", miss)]);
 }
 
 impl Cells {

@@ -73,7 +73,7 @@ impl Nursery {
             clock: clock.clone(),
             origin: Arc::new(origin),
             memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 64 << 20, variants_per_key_max: 4 })),
-            shared: Some(Shared { tier, writes: behind, leases, answered: Arc::default() }),
+            shared: Some(Shared { tier, writes: behind, leases }),
             invalidation,
             rules: edition.rules(),
             // Which keys are hot is told by hashes with seeds of their own, which no seed of ours decides.

@@ -4,6 +4,7 @@ mod carried;
 pub mod codec;
 pub(crate) mod key_memory;
 pub mod memory;
+pub mod metrics;
 pub mod redis;
 pub mod tier;
 #[cfg(test)]

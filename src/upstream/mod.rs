@@ -18,6 +18,7 @@ mod framing;
 mod health;
 mod keeping;
 mod maintenance;
+pub mod metrics;
 mod options;
 mod outgoing;
 mod pool;

@@ -17,7 +17,6 @@ use larder::invalidation::local_log::LocalLog;
 use larder::invalidation::log::Log;
 use larder::invalidation::{Invalidation, InvalidationOptions};
 use larder::metrics::Metrics;
-use larder::metrics::sources::{MetricSources, RulesUsage, TierUsage};
 use larder::rules::key_recipe::QueryRule;
 use larder::rules::pattern::{HostPattern, PathPattern};
 use larder::rules::tag_template::TagTemplate;
@@ -149,11 +148,7 @@ fn engine(clock: Arc<dyn Clock>, log: Arc<dyn Log>) -> Arc<Engine> {
 }
 
 fn metrics(engine: &Arc<Engine>) -> Arc<Metrics> {
-    let memory = Arc::clone(engine.memory());
-    let mut sources = MetricSources::new(Arc::clone(engine.invalidation()));
-    sources.rules = Box::new(RulesUsage::default);
-    sources.tiers = Box::new(move || vec![TierUsage::of_memory(&memory.usage())]);
-    Arc::new(Metrics::new(sources))
+    Arc::new(Metrics::new(vec![Arc::clone(engine.memory()) as _, Arc::clone(engine.invalidation()) as _]))
 }
 
 /// Builds a house as planned. It stands until the test's runtime ends.

@@ -2,6 +2,8 @@
 
 use super::house::{HOST, House, purge};
 use crate::support::{get, post, reply};
+use larder::config::reference::METRICS;
+use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn a_receipt_says_at_every_instance_who_asked_which_of_them() {
@@ -50,4 +52,19 @@ async fn each_instance_counts_a_purge_once_and_how_long_it_took() {
         let expected = [before[0] + grown[0], before[1] + grown[1]];
         assert_eq!(format!("{after:?}"), format!("{expected:?}"), "{series}");
     }
+}
+
+#[tokio::test]
+async fn every_metric_of_an_instance_is_in_the_reference_and_the_other_way_round() {
+    let house = House::build().await;
+    house.one.origin.on("/p", reply(200).body("changed"));
+    house.one.fetch(&get("/p").header("Host", HOST)).await.status(200);
+    house.one.admin(post("/events", r#"{"type": "unknown"}"#)).await.status(200);
+    let text = house.one.admin(get("/metrics")).await.text();
+    let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let given: BTreeSet<&str> = typed.filter(|name| !name.starts_with("process_")).collect();
+    let listed: BTreeSet<&str> = METRICS.into_iter().flatten().map(|metric| metric.name).collect();
+    // No request of this test shared another's fetch.
+    let without = BTreeSet::from(["larder_coalesced_total"]);
+    assert_eq!(given.union(&without).copied().collect::<BTreeSet<_>>(), listed);
 }

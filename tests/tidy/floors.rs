@@ -4,11 +4,12 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 25] = [
+const FLOORS: [(&str, u8); 26] = [
     ("alarm", 0),
     ("clock", 0),
     ("deliberate_fault", 0),
     ("histogram", 0),
+    ("metric", 0),
     ("semantics", 0),
     ("rules", 1),
     ("key", 1),

@@ -1,0 +1,23 @@
+//! The metrics of the engine.
+
+use super::Engine;
+use crate::metric::{Measured, Metric, Samples};
+
+const ADMISSIONS: Metric = Metric::counter(
+    "larder_admissions_total",
+    &["route", "result"],
+    "Answers to fetches on cacheable routes, by what came of storing them: `stored`, or the reason why not.",
+);
+const REFRESHES: Metric = Metric::counter("larder_refreshes_total", &[], "Hot keys fetched again after a purge.");
+
+/// The metrics of the engine.
+pub const METRICS: &[&Metric] = &[&ADMISSIONS, &REFRESHES];
+
+impl Measured for Engine {
+    fn sample(&self, samples: &mut Samples) {
+        for (route, outcome, count) in self.store_outcome_counts() {
+            samples.number(&ADMISSIONS, &[route.as_str(), outcome], count);
+        }
+        samples.number(&REFRESHES, &[], self.refreshes());
+    }
+}

@@ -1,0 +1,59 @@
+//! The metrics of the upstream servers.
+
+use super::UpstreamPool;
+use super::stats::{ServerState, ServerStats};
+use crate::metric::{Measured, Metric, Samples};
+
+/// The name of the pool of `[upstream]`.
+const DEFAULT_POOL: &str = "default";
+
+/// Requests sent to an upstream server, retries included.
+pub const UPSTREAM_REQUESTS: Metric = Metric::counter(
+    "larder_upstream_requests_total",
+    &["server", "result"],
+    "Requests sent to an upstream server, retries included.",
+);
+/// Time from sending a request to the head of the upstream's answer.
+pub const UPSTREAM_DURATION: Metric = Metric::histogram(
+    "larder_upstream_request_duration_seconds",
+    &["server"],
+    "Time from sending a request to the head of the upstream's answer.",
+);
+const UPSTREAM_RETRIES: Metric = Metric::counter(
+    "larder_upstream_retries_total",
+    &["pool", "server", "cause"],
+    "Requests that were tried again, at this server or the next, by the reason why its answer would not do.",
+);
+const UPSTREAM_UP: Metric = Metric::gauge(
+    "larder_upstream_server_up",
+    &["pool", "server"],
+    "1, or 0 while the server keeps failing: it has been taken out, or would be if there were another.",
+);
+const UPSTREAM_CONNECTIONS: Metric = Metric::gauge(
+    "larder_upstream_connections",
+    &["pool", "server", "state"],
+    "Open connections: `active` ones carry a request, `idle` ones wait for one; those that have changed to another protocol are not counted.",
+);
+
+/// The metrics of the upstream servers.
+pub const METRICS: &[&Metric] =
+    &[&UPSTREAM_REQUESTS, &UPSTREAM_DURATION, &UPSTREAM_RETRIES, &UPSTREAM_UP, &UPSTREAM_CONNECTIONS];
+
+impl Measured for UpstreamPool {
+    fn sample(&self, samples: &mut Samples) {
+        for stats in self.stats() {
+            sample_server(&stats, samples);
+        }
+    }
+}
+
+fn sample_server(stats: &ServerStats, samples: &mut Samples) {
+    let server = stats.server.as_str();
+    let of_pool = [DEFAULT_POOL, server];
+    samples.numbers(&UPSTREAM_REQUESTS, &[server], stats.results.map(|(result, count)| (result.label(), count)));
+    samples.durations(&UPSTREAM_DURATION, &[server], stats.durations);
+    samples.numbers(&UPSTREAM_RETRIES, &of_pool, stats.retries.map(|(cause, count)| (cause.label(), count)));
+    samples.number(&UPSTREAM_UP, &of_pool, u64::from(stats.state == ServerState::Up));
+    let connections = [("active", stats.connections_active), ("idle", stats.connections_idle)];
+    samples.numbers(&UPSTREAM_CONNECTIONS, &of_pool, connections.map(|(state, count)| (state, count as u64)));
+}
