@@ -67,7 +67,7 @@ impl Engine {
     /// made of it. Few large ones have their turn at a time; short ones need none.
     async fn work_on(&self, body_bytes: usize) -> (Option<SemaphorePermit<'_>>, Charge) {
         // The semaphore is never closed.
-        let turn = if body_bytes > WORK_BYTES_SMALL { self.coders().acquire().await.ok() } else { None };
+        let turn = if body_bytes > WORK_BYTES_SMALL { self.coders.acquire().await.ok() } else { None };
         (turn, self.in_flight().charge(2 * body_bytes as u64))
     }
 
@@ -106,7 +106,7 @@ impl Engine {
         let outcome = store_outcome(self.memory().admit(key, Arc::clone(entry)));
         // What each must ask for on their own stays remembered as such, stored or not.
         if outcome == StoreOutcome::Stored && shareability == Shareability::Shared {
-            self.uncacheable().forget(key);
+            self.uncacheable.forget(key);
         }
         outcome
     }

@@ -3,14 +3,14 @@
 use super::explain_stored::{StoredExplained, shown};
 use super::shared::FoundShared;
 use super::storing::Refusal;
-use super::wanted::{Wanted, asking_fields};
-use super::{Engine, explain_elsewhere, explain_hints, explain_sent, serve};
+use super::{Engine, explain_elsewhere, explain_hints, explain_sent};
 use crate::clock::Timestamp;
 use crate::entry::variants::Variants;
 use crate::plan::Plan;
 use crate::plan::outcome::Outcome;
 use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::Serving;
+use crate::plan::wanted::Wanted;
 use crate::plan::way::{Past, Way};
 use crate::rules::Route;
 use crate::semantics::reason::Reason;
@@ -268,7 +268,7 @@ impl Engine {
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
             last_refusal: self.last_refusal(&request.key).map(RefusalExplained::from),
             hints: if asks { explain_hints::hints(request, why) } else { Vec::new() },
-            ..explanation.sending(&request.method, asking_fields(request, &wanted))
+            ..explanation.sending(&request.method, wanted.fields(request))
         }
     }
 
@@ -287,7 +287,7 @@ impl Engine {
             Plan::Refuse(_) => return (Outcome::Error, Reason::OnlyIfCached, Wanted::Whole),
             Plan::Ask(ask) => ask,
         };
-        let wanted = serve::wanted(request, &ask);
+        let wanted = Wanted::of(request, &ask);
         let wanted = match shared.map(|variants| self.judge_shared(request, variants, &wanted, now)) {
             Some(FoundShared::Usable(usable)) => return served(usable.how),
             Some(FoundShared::Stored(entry, on_failure)) => Wanted::Validation(entry, on_failure),

@@ -138,7 +138,7 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Fas
         _ => return None,
     };
     let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now)?;
-    engine.hot_keys().note(&request, &usable.entry);
+    engine.hot_keys.note(&request, &usable.entry);
     let age = usable.entry.current_age(now);
     let ttl_secs = Some(ttl_secs(usable.entry.spent(&usable.lifetime, now), &usable.lifetime));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });

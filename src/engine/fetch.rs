@@ -16,11 +16,11 @@ use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::shared::FoundShared;
 use super::storing::StoreOutcome;
-use super::wanted::{Wanted, asking_fields};
 use crate::coalesce::fetch_lease::{Claim, WhyAlone};
 use crate::coalesce::flights::Announcement;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
+use crate::plan::wanted::Wanted;
 use crate::semantics::date::record_receipt;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
@@ -145,8 +145,8 @@ impl Fetch {
     async fn ask(&mut self) -> Result<OriginAnswer, Fetched> {
         // In this order: what a purge that comes in between covers is stamped below it.
         let stamp = self.engine.invalidation().applied();
-        self.engine.allow(&self.request, &mut self.wanted);
-        let sent = asking_fields(&self.request, &self.wanted);
+        self.wanted.allow(|entry| self.engine.standing(&self.request, entry));
+        let sent = self.wanted.fields(&self.request);
         let exchanged = self.exchange(sent.clone()).await;
         let (response, times) = exchanged.map_err(|error| self.failed(OriginFailure::from(error)))?;
         if !response.status().is_server_error() && !self.request.route.lifetime.is_failure(response.status()) {
@@ -166,7 +166,7 @@ impl Fetch {
         *fetch.headers_mut() = headers;
         let terms = request.terms(self.engine.patience(Some(route)));
         let requested_at = self.engine.now();
-        let mut response = self.engine.origin().fetch(fetch, terms).await?;
+        let mut response = self.engine.origin.fetch(fetch, terms).await?;
         route.to_origin.map_back(&request.target, response.headers_mut());
         let received_at = self.engine.now();
         record_receipt(&mut response, received_at);
@@ -262,7 +262,7 @@ impl Fetch {
             why,
             Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable | Reason::InFlightFull
         ) {
-            self.engine.uncacheable().remember(&self.request.uncacheable_key(why), why, self.engine.now());
+            self.engine.uncacheable.remember(&self.request.uncacheable_key(why), why, self.engine.now());
         }
         if let Some(lease) = self.duty.lease.take() {
             lease.alone();

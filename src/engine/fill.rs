@@ -121,7 +121,7 @@ impl Engine {
         }
         let too_large = draft.route.max_body_bytes <= self.in_flight().retained_bytes_max();
         let why = if too_large { Reason::BodyTooLarge } else { Reason::InFlightFull };
-        self.uncacheable().remember(&draft.key, why, self.now());
+        self.uncacheable.remember(&draft.key, why, self.now());
         why
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Engine;
 use super::origin_failure::OriginFailure;
-use super::wanted::Wanted;
 use crate::clock::Timestamp;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -54,16 +53,6 @@ impl Engine {
             entry.cleared_generation.store(generation, Ordering::Relaxed);
         }
         standing
-    }
-
-    /// Leaves of what is wanted what may be asked of the origin now: a hard purge may have come since it was decided. What that took is neither
-    /// confirmed nor completed, but fetched whole.
-    pub(super) fn allow(&self, request: &CacheableRequest, wanted: &mut Wanted) {
-        if let Wanted::Validation(stored, _) | Wanted::Rest(stored) = wanted
-            && self.standing(request, stored) == Standing::Purged
-        {
-            *wanted = Wanted::Whole;
-        }
     }
 
     /// Whether what is stored may stand in for a failed answer, also now.

@@ -8,12 +8,9 @@
 
 use super::Engine;
 use super::requester::Requester;
-use super::wanted::Wanted;
-use crate::invalidation::Standing;
-use crate::plan::request::CacheableRequest;
+use crate::plan::wanted::Wanted;
 use crate::rules::Route;
 use crate::scope::RouteName;
-use crate::semantics::reuse::OnOriginFailure;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,26 +54,16 @@ impl MissBudgets {
 impl Engine {
     /// Waits until a fetch may begin.
     pub(super) async fn miss_permit(&self, request: &Requester, wanted: &Wanted) -> MissPermit {
-        let Some(budget) = self.miss_budgets().of(&request.route) else { return MissPermit::Granted(None) };
+        let Some(budget) = self.miss_budgets.of(&request.route) else { return MissPermit::Granted(None) };
         if let Ok(permit) = Arc::clone(&budget).try_acquire_owned() {
             return MissPermit::Granted(Some(permit));
         }
-        if self.may_be_stale(request, wanted) {
+        if wanted.may_be_served_stale(|entry| self.standing_now(request, entry)) {
             return MissPermit::Refused;
         }
         match timeout(request.at_most(request.route.coalesce_wait), budget.acquire_owned()).await {
             Ok(Ok(permit)) => MissPermit::Granted(Some(permit)),
             Ok(Err(_)) | Err(_) => MissPermit::Refused,
-        }
-    }
-
-    /// Whether what is stored may be served stale rather than to wait: not where a purge may have been missed, for then
-    /// it may be wrong, and not merely old.
-    fn may_be_stale(&self, request: &CacheableRequest, wanted: &Wanted) -> bool {
-        match wanted {
-            Wanted::Validation(_, OnOriginFailure::Fail(_)) => false,
-            Wanted::Validation(stored, _) => self.standing_now(request, stored) < Standing::Unproven,
-            _ => false,
         }
     }
 }

@@ -42,7 +42,6 @@ pub mod shared;
 pub mod storing;
 pub mod unattended;
 mod waiting;
-mod wanted;
 mod write_budget;
 mod written;
 
@@ -219,40 +218,8 @@ impl Engine {
         self.memory.in_flight()
     }
 
-    const fn coders(&self) -> &Semaphore {
-        &self.coders
-    }
-
     fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    fn origin(&self) -> &Arc<dyn Origin> {
-        &self.origin
-    }
-
-    fn flights(&self) -> &Arc<Flights<FetchOutcome>> {
-        &self.flights
-    }
-
-    fn uncacheable(&self) -> &KeyMemory<Reason> {
-        &self.uncacheable
-    }
-
-    fn miss_budgets(&self) -> &MissBudgets {
-        &self.miss_budgets
-    }
-
-    fn hot_keys(&self) -> &HotKeys {
-        &self.hot_keys
-    }
-
-    const fn refresh_options(&self) -> RefreshOptions {
-        self.refresh
-    }
-
-    const fn refreshed(&self) -> &AtomicU64 {
-        &self.refreshed
     }
 
     fn recall_uncacheable(&self, request: &CacheableRequest) -> Option<Reason> {

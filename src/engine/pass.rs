@@ -94,7 +94,7 @@ impl Passing {
         let Some(route) = &self.past.route else {
             *request.uri_mut() = origin_form(path)?;
             request.headers_mut().insert(HOST, target.host_value());
-            return self.engine.origin().fetch(request, terms).await;
+            return self.engine.origin.fetch(request, terms).await;
         };
         let rule = &route.to_origin;
         let mapped = rule.path_and_query_passed(path, target);
@@ -103,7 +103,7 @@ impl Passing {
         *request.uri_mut() = origin_form(&mapped)?;
         rule.change(request.headers_mut());
         request.headers_mut().insert(HOST, rule.host_value(target));
-        let mut response = self.engine.origin().fetch(request, terms).await?;
+        let mut response = self.engine.origin.fetch(request, terms).await?;
         rule.map_back(target, response.headers_mut());
         Ok(response)
     }

@@ -10,12 +10,9 @@ use super::fetch_outcome::Fetched;
 use super::fill::Duty;
 use super::requester::Requester;
 use super::serve::join;
-use super::wanted::Wanted;
 use crate::coalesce::flights::Role;
-use crate::invalidation::Standing;
 use crate::plan::request::CacheableRequest;
-use crate::semantics::reason::Reason;
-use crate::semantics::reuse::OnOriginFailure;
+use crate::plan::wanted::Wanted;
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,7 +41,7 @@ impl Engine {
         loop {
             self.invalidation().changed().await;
             let taken = self.taken_by_purges();
-            if taken.len() > self.refresh_options().after_purge {
+            if taken.len() > self.refresh.after_purge {
                 tracing::info!(keys = taken.len(), "a purge took hot keys: they are fetched again, hottest first");
                 self.refresh_all(taken).await;
             }
@@ -54,7 +51,7 @@ impl Engine {
     /// How many fetches were made after purges.
     #[must_use]
     pub fn refreshes(&self) -> u64 {
-        self.refreshed().load(Ordering::Relaxed)
+        self.refreshed.load(Ordering::Relaxed)
     }
 
     /// The hot keys that purges cover, hottest first, each with what is to be asked.
@@ -62,28 +59,21 @@ impl Engine {
         let wanted = |request: Arc<CacheableRequest>| {
             let variants = self.memory().peek(&request.key)?;
             let entry = request.select(&variants).filter(|entry| entry.part().is_none())?;
-            let wanted = match self.standing(&request, entry) {
-                Standing::Clear => return None,
-                Standing::Purged => Wanted::Whole,
-                // Nobody waits for this fetch, so nothing stands in for a failed one.
-                Standing::SoftPurged | Standing::Unproven => {
-                    Wanted::Validation(Arc::clone(entry), OnOriginFailure::Fail(Reason::StaleTooOld))
-                }
-            };
+            let wanted = Wanted::after_purge(entry, self.standing(&request, entry))?;
             Some((request, wanted))
         };
-        self.hot_keys().hottest_first(&self.rules()).into_iter().filter_map(wanted).collect()
+        self.hot_keys.hottest_first(&self.rules()).into_iter().filter_map(wanted).collect()
     }
 
     async fn refresh_all(self: &Arc<Self>, taken: Vec<(Arc<CacheableRequest>, Wanted)>) {
         let mut under_way = JoinSet::new();
         for (request, wanted) in taken {
-            if under_way.len() >= self.refresh_options().concurrent.max(1) {
+            if under_way.len() >= self.refresh.concurrent.max(1) {
                 under_way.join_next().await;
             }
             // Who came for it meanwhile fetches it already.
             if let Role::Leader(leader) = join(self, &request, None) {
-                self.refreshed().fetch_add(1, Ordering::Relaxed);
+                self.refreshed.fetch_add(1, Ordering::Relaxed);
                 let request = Arc::new(Requester::Refresh(request));
                 let fetch = Fetch { engine: Arc::clone(self), request, wanted, duty: Duty::of(Some(leader)) };
                 under_way.spawn(async move {

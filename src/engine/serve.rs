@@ -9,7 +9,6 @@ use super::fill::Duty;
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::respond::{self, Sharer};
-use super::wanted::{Wanted, completing_fields};
 use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, UnderWay};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -18,15 +17,12 @@ use crate::invalidation::{Currency, Standing};
 use crate::plan::Plan;
 use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::{Ask, Serving, Usable};
+use crate::plan::wanted::Wanted;
 use crate::scope::{Membership, Tags};
-use crate::semantics::cache_status::Forward;
 use crate::semantics::reason::Reason;
-use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
-use http::Method;
-use http::header::RANGE;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -49,7 +45,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, terms
     let now = engine.now();
     match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => {
-            engine.hot_keys().note(&request, &usable.entry);
+            engine.hot_keys.note(&request, &usable.entry);
             respond::usable(&request, &usable, now)
         }
         // Boxed, so that a hit does not carry the room that a miss needs.
@@ -107,7 +103,7 @@ pub(super) fn join(
     request: &CacheableRequest,
     variant: Option<&VariantKey>,
 ) -> Role<FetchOutcome> {
-    engine.flights().join(
+    engine.flights.join(
         &request.flight_key(variant),
         |flight| engine.may_share(request, &flight),
         || engine.invalidation().applied(),
@@ -237,7 +233,7 @@ async fn fetch(
     ask: Ask,
     leader: Option<Leader<FetchOutcome>>,
 ) -> Answer {
-    let wanted = wanted(request, &ask);
+    let wanted = Wanted::of(request, &ask);
     let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, duty: Duty::of(leader) };
     let fetched = match wait(engine, request, &ask, fetch.begin()).await {
         Ok(fetched) => fetched,
@@ -266,29 +262,14 @@ async fn wait(
     })
 }
 
-pub(super) fn wanted(request: &CacheableRequest, ask: &Ask) -> Wanted {
-    let ranged = request.method == Method::GET && request.headers.contains_key(RANGE);
-    match &ask.stored {
-        stored if request.method == Method::HEAD => Wanted::Head(stored.as_ref().map(|(_, on_failure)| *on_failure)),
-        Some((stored, on_failure)) if stored.part().is_none() => Wanted::Validation(Arc::clone(stored), *on_failure),
-        Some((stored, _)) if !ranged && ask.forward == Forward::Partial && completing_fields(stored).is_some() => {
-            Wanted::Rest(Arc::clone(stored))
-        }
-        _ if ranged => Wanted::ClientRange,
-        _ => Wanted::Whole,
-    }
-}
-
 /// Refreshes in the background what is served, where that asks for it and no one does already.
 fn refresh(engine: &Arc<Engine>, request: &CacheableRequest, served: &Usable) {
-    let Usable { entry, how, .. } = served;
+    let Some(wanted) = Wanted::meanwhile(served) else { return };
     // What came past its lifetime is not shared, but no less worth refreshing than what grew old here.
-    let is_known = || engine.recall_uncacheable(request).is_some_and(|known| known != Reason::Expired);
-    if !how.is_refreshed() || entry.part().is_some() || is_known() {
+    if engine.recall_uncacheable(request).is_some_and(|known| known != Reason::Expired) {
         return;
     }
-    if let Role::Leader(leader) = join(engine, request, Some(entry.variant())) {
-        let wanted = Wanted::Validation(Arc::clone(entry), OnOriginFailure::ServeStale);
+    if let Role::Leader(leader) = join(engine, request, Some(served.entry.variant())) {
         let request = Arc::new(Requester::Refresh(Arc::new(request.in_background())));
         drop(Fetch { engine: Arc::clone(engine), request, wanted, duty: Duty::of(Some(leader)) }.begin());
     }

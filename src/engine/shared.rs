@@ -3,7 +3,6 @@
 use super::Engine;
 use super::fetch_outcome::FetchOutcome;
 use super::requester::Requester;
-use super::wanted::Wanted;
 use crate::clock::Timestamp;
 use crate::coalesce::fetch_lease::{Claim, FetchLease, FetchLeases};
 use crate::coalesce::flights::{Leader, Progress, UnderWay};
@@ -14,6 +13,7 @@ use crate::key::PrimaryKey;
 use crate::plan::Plan;
 use crate::plan::request::{Alone, CacheableRequest, Sharing};
 use crate::plan::serving::{Serving, Usable};
+use crate::plan::wanted::Wanted;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reuse::OnOriginFailure;
 use crate::store::tier::{Lookup, Tier};

@@ -9,6 +9,7 @@ pub(crate) mod holding;
 pub(crate) mod outcome;
 pub(crate) mod request;
 pub(crate) mod serving;
+pub(crate) mod wanted;
 pub(crate) mod way;
 
 use crate::clock::Timestamp;

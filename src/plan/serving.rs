@@ -73,11 +73,6 @@ impl Serving {
         }
     }
 
-    /// Whether it is refreshed in the background meanwhile.
-    pub(crate) const fn is_refreshed(self) -> bool {
-        matches!(self, Self::RefreshAhead | Self::StaleWhileRevalidate | Self::InPlaceOf(_))
-    }
-
     /// The outcome that is counted.
     pub(crate) const fn outcome(self) -> Outcome {
         match self {
