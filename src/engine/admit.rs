@@ -39,12 +39,16 @@ impl Engine {
         shared: &SharedBody,
     ) -> StoreOutcome {
         let key = draft.key.clone();
-        let _work = self.work_on(pieces.iter().map(Bytes::len).sum()).await;
+        let body_bytes = pieces.iter().map(Bytes::len).sum();
+        // What a coded body holds is not known before it is searched.
+        let is_coded = draft.headers.contains_key(http::header::CONTENT_ENCODING);
+        let searched_bytes = if is_coded && draft.route.body_tags.is_some() { usize::MAX } else { body_bytes };
+        let _work = self.work_on(body_bytes, searched_bytes).await;
         if let Some(body_tags) = draft.route.body_tags.clone() {
-            let Some(found) = body_tags::read(body_tags, &draft, &pieces).await else {
-                return StoreOutcome::Refused(Reason::BodyTagsUnreadable);
-            };
-            draft.add_tags(found);
+            match body_tags::read(body_tags, &draft, &pieces, Arc::clone(self.in_flight())).await {
+                Ok(found) => draft.add_tags(found),
+                Err(why) => return StoreOutcome::Refused(why),
+            }
         }
         let pieces = if draft.part.is_some() { vec![self.joined_to_stored(&mut draft, pieces)] } else { pieces };
         let body = match draft.route.compression {
@@ -64,10 +68,10 @@ impl Engine {
     }
 
     /// A turn to code or search a body of so many bytes, with what that holds meanwhile charged: a copy, and what is
-    /// made of it. Few large ones have their turn at a time; short ones need none.
-    async fn work_on(&self, body_bytes: usize) -> (Option<SemaphorePermit<'_>>, Charge) {
+    /// made of it. Few that are large once they are searched have their turn at a time; short ones need none.
+    async fn work_on(&self, body_bytes: usize, searched_bytes: usize) -> (Option<SemaphorePermit<'_>>, Charge) {
         // The semaphore is never closed.
-        let turn = if body_bytes > WORK_BYTES_SMALL { self.coders.acquire().await.ok() } else { None };
+        let turn = if searched_bytes > WORK_BYTES_SMALL { self.coders.acquire().await.ok() } else { None };
         (turn, self.in_flight().charge(2 * body_bytes as u64))
     }
 

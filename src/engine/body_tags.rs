@@ -1,21 +1,32 @@
 //! The tags that stand in a body, read once it is complete.
 
 use super::draft::Draft;
-use crate::rules::body_tags::BodyTags;
+use crate::in_flight::{InFlight, Room};
+use crate::rules::body_tags::{BodyTags, tree_bytes_max};
 use crate::scope::Tag;
+use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use http::header::CONTENT_ENCODING;
 use std::io::Read;
+use std::sync::Arc;
 
 /// Bodies larger than this are read on a thread of their own.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 
-/// The tags in a draft's body. None where they can't be known: it is a part, it is no JSON, or it is coded in a way that
-/// is not read here. Such a response could not be purged by what it shows.
-pub(super) async fn read(body_tags: BodyTags, draft: &Draft, pieces: &[Bytes]) -> Option<Vec<Tag>> {
+/// The tags in a draft's body.
+///
+/// # Errors
+/// Where they can't be known: it is a part, it is no JSON, it is coded in a way that is not read here, or the tree that
+/// it is read into has no room. Such a response could not be purged by what it shows.
+pub(super) async fn read(
+    body_tags: BodyTags,
+    draft: &Draft,
+    pieces: &[Bytes],
+    in_flight: Arc<InFlight>,
+) -> Result<Vec<Tag>, Reason> {
     if draft.part.is_some() {
-        return None;
+        return Err(Reason::BodyTagsUnreadable);
     }
     let body = pieces.concat();
     let bytes_max = draft.route.max_body_bytes;
@@ -23,16 +34,25 @@ pub(super) async fn read(body_tags: BodyTags, draft: &Draft, pieces: &[Bytes]) -
         None => Coding::Identity,
         Some(coding) if coding == b"identity" => Coding::Identity,
         Some(coding) if coding == b"gzip" || coding == b"x-gzip" => Coding::Gzip,
-        Some(_) => return None,
+        Some(_) => return Err(Reason::BodyTagsUnreadable),
     };
-    let work = move || match gzipped {
-        Coding::Identity => body_tags.tags(&body),
-        Coding::Gzip => body_tags.tags(&inflated(&body, bytes_max)?),
+    let is_short = body.len() <= INLINE_BYTES_MAX && matches!(gzipped, Coding::Identity);
+    let work = move || {
+        let body = match gzipped {
+            Coding::Identity => body,
+            Coding::Gzip => inflated(&body, bytes_max).ok_or(Reason::BodyTagsUnreadable)?,
+        };
+        let tree_bytes = tree_bytes_max(&body);
+        if in_flight.room_for(tree_bytes) == Room::Taken {
+            return Err(Reason::InFlightFull);
+        }
+        let _charge = in_flight.charge(tree_bytes);
+        body_tags.tags(&body).ok_or(Reason::BodyTagsUnreadable)
     };
-    if pieces.iter().map(Bytes::len).sum::<usize>() <= INLINE_BYTES_MAX {
+    if is_short {
         return work();
     }
-    tokio::task::spawn_blocking(work).await.ok().flatten()
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Reason::BodyTagsUnreadable))
 }
 
 enum Coding {

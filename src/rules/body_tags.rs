@@ -16,6 +16,23 @@ pub struct BodyTags {
     pub prefix: String,
 }
 
+/// The most that a body's tree takes while it is searched, in bytes: a number of two characters is held as a value of many,
+/// in a list that has twice the room while it grows.
+#[must_use]
+pub fn tree_bytes_max(body: &[u8]) -> u64 {
+    const VALUE: u64 = size_of::<Value>() as u64;
+    /// A member of an object: its value, its name, its hash, its place in the index.
+    const MEMBER: u64 = VALUE + 64;
+    let held = body.iter().map(|byte| match byte {
+        b',' => 2 * MEMBER,
+        // The least that a list or an object with one thing in it makes room for is four.
+        b'[' => 4 * VALUE,
+        b'{' => 4 * MEMBER,
+        _ => 1,
+    });
+    VALUE + held.sum::<u64>()
+}
+
 impl BodyTags {
     /// The tags in a body: strings, whole numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a null names
     /// none. None where the body is no JSON, names more, or has a list, an object or a number that is not whole where a tag is

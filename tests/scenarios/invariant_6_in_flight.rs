@@ -153,3 +153,44 @@ async fn invariant_6_uploads_to_an_origin_that_reads_none_hold_no_more_than_the_
     let held = served.metric("larder_in_flight_bytes").await;
     assert!(held <= IN_FLIGHT_BYTES, "{held} bytes in flight");
 }
+
+#[tokio::test]
+async fn invariant_6_coding_and_searching_bodies_holds_no_more_than_the_bound() {
+    let text = b"all work and no play ".repeat(160_000);
+    // A tree of so many numbers takes sixteen times the room of their text.
+    let numbers = format!("{{\"items\": [{}1]}}", "1,".repeat(1_600_000)).into_bytes();
+    let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    std::io::Write::write_all(&mut coder, &numbers).expect("memory takes every write");
+    let coded = coder.finish().expect("memory takes every write");
+    let tags = "tags_from_body = [\"$.items[*].sku\"]";
+    for (name, rule, body, coding) in [
+        ("gzip at rest", "compress = true", &text, None),
+        ("body tags", tags, &numbers, None),
+        ("body tags of a coded body", tags, &coded, Some("gzip")),
+        ("both", &format!("compress = true\n{tags}"), &numbers, None),
+    ] {
+        let origin = Origin::start().await;
+        let mut answer = reply(200).header("Content-Type", "application/json").body(body.clone());
+        if let Some(coding) = coding {
+            answer = answer.header("Content-Encoding", coding);
+        }
+        origin.on("/p", answer);
+        let rules = format!("[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1h\"\n{rule}\n");
+        let served = Setup::rules(&rules).memory("32MiB").before(origin.address).serve().await;
+        let mut readers = Vec::new();
+        for number in 0..12 {
+            let mut client = Client::connect(served.data_address).await;
+            client.send(&get(&format!("/p?{number}"))).await;
+            readers.push(client);
+        }
+        for mut reader in readers {
+            reader.response().await.status(200);
+        }
+        within(format_args!("{name}: the end of all work"), async {
+            while served.metric("larder_in_flight_bytes").await > 0.0 {}
+        })
+        .await;
+        let peak = served.peak_resident_bytes();
+        assert!(peak < BOUND, "{name}: {} MiB resident at the peak", peak / MEBIBYTE);
+    }
+}
