@@ -1,10 +1,7 @@
 //! What goes with a request to the origin besides the message ([`Terms`]), and what comes back with a response that may be
 //! silent for long.
 
-use super::origin::{Body, OriginError};
-use crate::semantics::reason::Reason;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, StatusCode};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -116,25 +113,15 @@ impl ExchangeNote {
 pub struct Quiet(Arc<AtomicBool>);
 
 impl Quiet {
+    /// Lets it be silent.
+    pub fn allow(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the body may be silent.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// Lets a response for one client alone be silent, if it is a stream of events.
-pub fn allow_quiet(response: &mut http::Response<Body>) {
-    if let Some(Quiet(allowed)) = response.extensions_mut().remove() {
-        allowed.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A URI of path and query only, for a request to the origin.
-pub(super) fn origin_form(path_and_query: &str) -> Result<Uri, OriginError> {
-    match PathAndQuery::try_from(path_and_query) {
-        Ok(path) => Ok(Uri::from(path)),
-        Err(error) => Err(OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) }),
     }
 }
 

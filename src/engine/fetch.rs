@@ -6,12 +6,12 @@
 use super::Engine;
 use super::confirm::{Confirmation, Confirmed, Confirming, OriginAnswer, Unneeded};
 use super::draft::{self, Draft};
-use super::exchange::{allow_quiet, origin_form};
+
 use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fill::{Duty, stream_of};
 use super::held_reply::HeldReply;
 use super::miss_budget::MissPermit;
-use super::origin::{Body, OriginError, empty_body};
+use super::origin::{Body, OriginError, allow_quiet, empty_body, origin_form};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::shared::FoundShared;

@@ -1,8 +1,10 @@
 //! The origin as the engine sees it.
 
-use super::exchange::Terms;
+use super::exchange::{Quiet, Terms};
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
+use http::Uri;
+use http::uri::PathAndQuery;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty};
 
@@ -41,4 +43,19 @@ pub struct OriginError {
     /// What lies beneath.
     #[source]
     pub cause: Option<BodyError>,
+}
+
+/// Lets a response for one client alone be silent, if it is a stream of events.
+pub fn allow_quiet(response: &mut http::Response<Body>) {
+    if let Some(quiet) = response.extensions_mut().remove::<Quiet>() {
+        quiet.allow();
+    }
+}
+
+/// A URI of path and query only, for a request to the origin.
+pub(super) fn origin_form(path_and_query: &str) -> Result<Uri, OriginError> {
+    match PathAndQuery::try_from(path_and_query) {
+        Ok(path) => Ok(Uri::from(path)),
+        Err(error) => Err(OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) }),
+    }
 }

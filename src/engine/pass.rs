@@ -5,8 +5,8 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::draft::Draft;
-use super::exchange::{Deadline, Terms, allow_quiet, origin_form};
-use super::origin::{Body, OriginError};
+use super::exchange::{Deadline, Terms};
+use super::origin::{Body, OriginError, allow_quiet, origin_form};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
