@@ -11,7 +11,7 @@ use crate::plan::outcome::Outcome;
 use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::Serving;
 use crate::plan::wanted::Wanted;
-use crate::plan::way::{Past, Way};
+use crate::plan::way::{Pass, Way};
 use crate::rules::Route;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
@@ -226,14 +226,12 @@ impl Engine {
                 let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
                 self.explain_cacheable(&request, target).await
             }
-            Way::Past(Past { route, why, outcome, .. }) => {
+            Way::Pass(Pass { route, why, outcome, .. }) => {
                 let (origin_target, sent) = explain_sent::passed(route.as_deref(), target, &headers);
                 let explanation = explanation(Would::of(outcome, why)).by(route.as_deref());
                 Explanation { origin_target, ..explanation.sending(method, sent) }
             }
-            Way::Refused(past) => {
-                explanation(Would::of(Outcome::Error, Reason::OnlyIfCached)).by(past.route.as_deref())
-            }
+            Way::Refuse(pass) => explanation(Would::of(Outcome::Error, Reason::OnlyIfCached)).by(pass.route.as_deref()),
         }
     }
 

@@ -249,8 +249,8 @@ impl Handler for Engine {
                 let http::request::Parts { method, headers, .. } = request.into_parts().0;
                 serve::serve(self, CacheableRequest::new(method, headers, target, route, rules), context.terms).await
             }
-            Way::Past(past) => pass::pass(self, request, target, rules, past, context).await,
-            Way::Refused(past) => respond::only_if_cached(past.route.as_deref(), past.forward),
+            Way::Pass(pass) => pass::pass(self, request, target, rules, pass, context).await,
+            Way::Refuse(pass) => respond::only_if_cached(pass.route.as_deref(), pass.forward),
         }
     }
 

@@ -15,7 +15,7 @@ use super::write_budget::Named;
 use super::written::{Aftermath, WrittenBody, invalidate, told};
 use super::{Answer, Engine, Failure, RequestContext};
 use crate::invalidation::purge::{Depth, Purge, Source};
-use crate::plan::way::Past;
+use crate::plan::way::Pass;
 use crate::rules::answer::Kept;
 use crate::rules::{RuleSet, Verdict as RouteVerdict};
 use crate::scope::{Scope, Tag};
@@ -40,7 +40,7 @@ struct Passing {
     target: Target,
     headers: HeaderMap,
     rules: Arc<RuleSet>,
-    past: Past,
+    pass: Pass,
     client: Option<IpAddr>,
     terms: Terms,
 }
@@ -51,14 +51,14 @@ pub(super) async fn pass(
     mut request: http::Request<Body>,
     target: Target,
     rules: Arc<RuleSet>,
-    past: Past,
+    pass: Pass,
     context: RequestContext,
 ) -> Answer {
     let RequestContext { client, terms, .. } = context;
     entity_tag::name_tags_without_coding(request.headers_mut());
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
-    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, past, client, terms };
+    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, pass, client, terms };
     if is_safe(&passing.method) {
         return match Box::pin(passing.forward(request)).await {
             Ok(mut response) => {
@@ -87,11 +87,11 @@ impl Passing {
         let target = &self.target;
         // Another protocol has no head of an answer that would be worth waiting for.
         let deadline = (!request.headers().contains_key(UPGRADE))
-            .then(|| Deadline::AfterUpload(self.engine.patience(self.past.route.as_deref())));
-        let read_timeout = self.past.route.as_ref().and_then(|route| route.read_timeout);
+            .then(|| Deadline::AfterUpload(self.engine.patience(self.pass.route.as_deref())));
+        let read_timeout = self.pass.route.as_ref().and_then(|route| route.read_timeout);
         let terms = Terms { deadline, read_timeout, ..self.terms.clone() };
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let Some(route) = &self.past.route else {
+        let Some(route) = &self.pass.route else {
             *request.uri_mut() = origin_form(path)?;
             request.headers_mut().insert(HOST, target.host_value());
             return self.engine.origin.fetch(request, terms).await;
@@ -151,16 +151,16 @@ impl Passing {
 
     fn answered(self, mut response: Response<Body>) -> Answer {
         let status = response.status();
-        if let Some(rule) = self.past.route.as_ref().and_then(|route| route.answer.as_ref()) {
+        if let Some(rule) = self.pass.route.as_ref().and_then(|route| route.answer.as_ref()) {
             rule.change(status, Kept::Nowhere, self.engine.now(), response.headers_mut());
         }
-        let decision = self.decision(self.past.outcome, self.past.why, Some(response.status()));
+        let decision = self.decision(self.pass.outcome, self.pass.why, Some(response.status()));
         Answer { reply: Ok(response), decision }
     }
 
     fn decision(&self, outcome: Outcome, reason: Reason, status: Option<StatusCode>) -> Decision {
         let cache_status = Some(CacheStatus {
-            forward: Some(self.past.forward),
+            forward: Some(self.pass.forward),
             forward_status: status.map(|status| status.as_u16()),
             detail: Some(reason),
             ..CacheStatus::HIT
@@ -168,7 +168,7 @@ impl Passing {
         Decision {
             outcome,
             reason,
-            route: self.past.route.as_ref().map(|route| route.name.clone()),
+            route: self.pass.route.as_ref().map(|route| route.name.clone()),
             cache_status,
             storing: None,
         }

@@ -31,7 +31,7 @@ use tokio::time::{Instant, timeout};
 const ROUNDS_MAX: u32 = 3;
 
 /// What a request does about a fetch.
-enum Part {
+enum Choice {
     /// It fetches, for all who share or for itself alone.
     Fetch(Option<Leader<FetchOutcome>>),
     /// It takes what another's fetch brought.
@@ -67,9 +67,9 @@ async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, terms: Terms
             Plan::Ask(ask) => ask,
         };
         match choose(engine, &request, &ask, variant.take(), round).await {
-            Part::Fetch(leader) => return fetch(engine, &request, ask, leader).await,
-            Part::Take(fetched) => return respond::fetched(engine, &request, &ask, fetched, Sharer::Follower),
-            Part::LookAgain(other) => variant = other,
+            Choice::Fetch(leader) => return fetch(engine, &request, ask, leader).await,
+            Choice::Take(fetched) => return respond::fetched(engine, &request, &ask, fetched, Sharer::Follower),
+            Choice::LookAgain(other) => variant = other,
         }
         plan = engine.plan(&request, engine.now());
     }
@@ -82,17 +82,17 @@ async fn choose(
     ask: &Ask,
     variant: Option<VariantKey>,
     round: u32,
-) -> Part {
+) -> Choice {
     let each_alone = |(entry, _): &(Arc<Entry>, _)| request.shareability_on_arrival(entry) != Shareability::Shared;
     let alone = matches!(request.sharing(), Sharing::Alone(_))
         || engine.recall_uncacheable(request).is_some()
         || ask.stored.as_ref().is_some_and(each_alone);
     if alone || round >= ROUNDS_MAX {
-        return Part::Fetch(None);
+        return Choice::Fetch(None);
     }
     let known = variant.or_else(|| ask.stored.as_ref().map(|(entry, _)| entry.variant().clone()));
     match join(engine, request, known.as_ref()) {
-        Role::Leader(leader) => Part::Fetch(Some(leader)),
+        Role::Leader(leader) => Choice::Fetch(Some(leader)),
         Role::Follower(follower) => follow(engine, request, ask, follower).await,
     }
 }
@@ -177,17 +177,17 @@ impl Engine {
     }
 }
 
-async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<FetchOutcome>) -> Part {
+async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<FetchOutcome>) -> Choice {
     let stamp = follower.stamp();
     let wait = request.at_most(request.route.coalesce_wait);
     let Ok(announcement) = timeout(wait, follower.announcement()).await else {
         let failure = Arc::new(OriginFailure::of(request.over_for(Reason::CoalesceWaitOver)));
         let ends = failure.reason == Reason::UpstreamTimeout || engine.stands_in_at_once(request, ask, &failure);
         if !ends {
-            return Part::Fetch(None);
+            return Choice::Fetch(None);
         }
         engine.has_failed(request, &failure);
-        return Part::Take(Fetched::Failed(failure));
+        return Choice::Take(Fetched::Failed(failure));
     };
     match announcement {
         Announcement::Shared(FetchOutcome::Streaming(response)) => take_stream(engine, request, stamp, response),
@@ -195,34 +195,34 @@ async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: F
             let suits = request.picks(&entry)
                 && engine.standing(request, &entry) == Standing::Clear
                 && engine.takes_entry(request, &entry);
-            if suits { Part::Take(Fetched::Confirmed(entry, status, None)) } else { Part::LookAgain(None) }
+            if suits { Choice::Take(Fetched::Confirmed(entry, status, None)) } else { Choice::LookAgain(None) }
         }
-        Announcement::Shared(FetchOutcome::Failed(failure)) => Part::Take(Fetched::Failed(failure)),
-        Announcement::Shared(FetchOutcome::Stored) | Announcement::Alone(Reason::LeaderGone) => Part::LookAgain(None),
-        Announcement::Alone(_) => Part::Fetch(None),
+        Announcement::Shared(FetchOutcome::Failed(failure)) => Choice::Take(Fetched::Failed(failure)),
+        Announcement::Shared(FetchOutcome::Stored) | Announcement::Alone(Reason::LeaderGone) => Choice::LookAgain(None),
+        Announcement::Alone(_) => Choice::Fetch(None),
     }
 }
 
-fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, response: Arc<Streaming>) -> Part {
+fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, response: Arc<Streaming>) -> Choice {
     if !request.picks_variant(&response.variant) {
-        return Part::LookAgain(request.own_variant(&response.variant));
+        return Choice::LookAgain(request.own_variant(&response.variant));
     }
     if engine.standing_of_stream(request, stamp, &response) != Standing::Clear {
-        return Part::LookAgain(None);
+        return Choice::LookAgain(None);
     }
     if !request.may_take(&response.policy, &response.lifetime, engine.now()) {
-        return Part::LookAgain(None);
+        return Choice::LookAgain(None);
     }
     match response.body.reader() {
         Some(reader) => {
             let headers = response.headers.clone();
-            Part::Take(Fetched::Streaming { headers, response, reader, storing: None })
+            Choice::Take(Fetched::Streaming { headers, response, reader, storing: None })
         }
         // Its beginning is gone. What came of it is taken from where it was stored, also by those who would not take
         // just any stored answer but wait for this one; else it is fetched anew.
         None => match engine.stored_of(request, stamp, &response) {
-            Some(entry) => Part::Take(Fetched::Confirmed(entry, response.status, None)),
-            None => Part::LookAgain(None),
+            Some(entry) => Choice::Take(Fetched::Confirmed(entry, response.status, None)),
+            None => Choice::LookAgain(None),
         },
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! [`Way::of`](way::Way::of) decides by the rules and the request's form, before anything is looked up; [`Plan::of`] by
 //! what is stored, how it stands to the purges, and how the origin has fared. Whoever answers, explains or refreshes asks
-//! these two and nothing else, so that none of them can come to another end. A [`Reason`] is made of what they decide, and
-//! decides nothing itself.
+//! these two, so that none of them can come to another end; [`Wanted`](wanted::Wanted) says what the origin is then asked. A
+//! [`Reason`] is the label of what was decided.
 
 pub(crate) mod holding;
 pub(crate) mod outcome;

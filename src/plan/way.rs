@@ -50,14 +50,14 @@ pub(crate) enum Way {
     /// It may be answered from the cache, by this route.
     Cached(Arc<Route>),
     /// It is forwarded as it is.
-    Past(Past),
+    Pass(Pass),
     /// It would be forwarded, and says only-if-cached to a route that caches: RFC 9111 section 5.2.1.7.
-    Refused(Past),
+    Refuse(Pass),
 }
 
-/// Past the cache, and why.
+/// Pass the cache, and why.
 #[derive(Debug)]
-pub(crate) struct Past {
+pub(crate) struct Pass {
     /// The route whose path matched, if any.
     pub(crate) route: Option<Arc<Route>>,
     /// Why.
@@ -82,17 +82,17 @@ impl Way {
         let forward = if is_named { Forward::Bypass } else { Forward::Method };
         let caches = route.as_ref().is_some_and(|route| route.mode == RouteMode::Cache);
         let outcome = if caches { Outcome::Bypass } else { Outcome::Pass };
-        let past = Past { route, why, outcome, forward };
+        let pass = Pass { route, why, outcome, forward };
         // Where nothing is cached, the directive is for whoever stands behind.
         let is_refused = caches && RequestDirectives::parse(asked.headers).only_if_cached;
-        if is_refused { Self::Refused(past) } else { Self::Past(past) }
+        if is_refused { Self::Refuse(pass) } else { Self::Pass(pass) }
     }
 
     /// Leaves of a request's Upgrade what its route passes on.
     pub(crate) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
         let route = match self {
             Self::Cached(route) => Some(route),
-            Self::Past(past) | Self::Refused(past) => past.route.as_ref(),
+            Self::Pass(pass) | Self::Refuse(pass) => pass.route.as_ref(),
         };
         match route {
             Some(route) => keep_upgrade(headers, version, &route.upgrade),
