@@ -62,7 +62,9 @@ async fn lines_of_requests_and_of_the_instance_have_one_shape() {
 
 #[tokio::test]
 async fn a_request_names_the_server_that_answered_the_time_there_and_the_tries() {
-    let (good, bad) = (Origin::start().await, Origin::start().await);
+    // Servers are asked in the order of their addresses.
+    let (one, other) = (Origin::start().await, Origin::start().await);
+    let (good, bad) = if one.address < other.address { (one, other) } else { (other, one) };
     good.on("/p", reply(200).body("p"));
     bad.on("/p", reply(503));
     let folder = Setup::route("ttl = \"1m\"").before(good.address).section("[log]\nformat = \"json\"").folder();
