@@ -1,9 +1,7 @@
 //! Requests that pass the cache by because of what they carry: a session's cookie, a credential, a preview parameter.
 
 use super::key_recipe::decoded_name;
-use super::route::Route;
 use crate::semantics::reason::Reason;
-use crate::semantics::target::Target;
 use globset::GlobSet;
 use http::HeaderMap;
 use http::header::COOKIE;
@@ -33,16 +31,6 @@ impl BypassRule {
             return Some(Reason::BypassQuery);
         }
         None
-    }
-}
-
-impl Route {
-    /// Why a request passes the cache by though the route caches, if its `bypass` says so. The target is the client's,
-    /// before the query's rule.
-    #[must_use]
-    #[inline]
-    pub fn bypasses(&self, target: &Target, headers: &HeaderMap) -> Option<Reason> {
-        self.bypass.as_ref()?.applies(target.query(), headers)
     }
 }
 

@@ -10,8 +10,10 @@ use super::pattern::{HostPattern, PathPattern};
 use super::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag, TagError, distinct};
 use crate::semantics::origin_tags::TAG_FIELDS;
+use crate::semantics::reason::Reason;
+use crate::semantics::target::Target;
 use http::header::COOKIE;
-use http::{HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,6 +169,14 @@ impl Route {
         self.methods.is_empty()
             || self.methods.contains(method)
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// Why a request passes the cache by though the route caches, if its `bypass` says so. The target is the client's,
+    /// before the query's rule.
+    #[must_use]
+    #[inline]
+    pub fn bypasses(&self, target: &Target, headers: &HeaderMap) -> Option<Reason> {
+        self.bypass.as_ref()?.applies(target.query(), headers)
     }
 
     /// Whether it sends every cookie on and does not say which of them change an answer.

@@ -1,7 +1,7 @@
 //! Storing and combining partial responses: RFC 9111 section 3.3 and 3.4, RFC 9110 section 14.4 and 15.3.7.3.
 
 use super::entity_tag::{EntityTag, Strength};
-use super::range::{ByteRange, RangeSpec};
+use super::range::{ByteRange, RangeSpec, parse_position, split_once};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
@@ -65,19 +65,6 @@ fn parse_content_range(value: &[u8]) -> Option<Part> {
     let is_valid = range.first <= range.last && complete_length.is_none_or(|complete| range.last < complete);
     // The last byte's number is below the largest, so that a length can be computed.
     (is_valid && range.last < u64::MAX).then_some(Part { range, complete_length })
-}
-
-/// A number of digits only; none where it is too large to count with.
-pub(super) fn parse_position(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-pub(super) fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().position(|byte| *byte == separator)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// What a stored part holds of a requested range.

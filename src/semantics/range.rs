@@ -2,7 +2,6 @@
 
 use super::date::parse_http_date;
 use super::entity_tag::EntityTag;
-use super::partial::{parse_position, split_once};
 use crate::clock::Timestamp;
 use http::header::{DATE, IF_RANGE, LAST_MODIFIED, RANGE};
 use http::{HeaderMap, HeaderValue};
@@ -202,6 +201,19 @@ pub fn content_range_unsatisfied(length: u64) -> HeaderValue {
 
 fn ascii_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("letters, digits, spaces and -/* are valid in a field value")
+}
+
+/// A number of digits only; none where it is too large to count with.
+pub(super) fn parse_position(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+pub(super) fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == separator)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 #[cfg(test)]
