@@ -23,7 +23,7 @@ pub(super) fn resolve_event(
         return None;
     };
     if on.value.is_empty() {
-        problems.error(&on.place, "no event has an empty type", None::<String>);
+        problems.error(&on.place, "an event type cannot be empty", None::<String>);
     }
     let mut always = named_routes(purge.value.routes.as_ref(), routes, problems);
     if purge.value.all.as_ref().is_some_and(|all| all.value) {
@@ -40,7 +40,7 @@ pub(super) fn resolve_event(
     };
     let names_something = [&rule.tags, &rule.urls, &rule.prefixes].iter().any(|templates| !templates.is_empty());
     if is_whole && !names_something && rule.always.is_empty() && !problems.has_errors_within(&purge.place) {
-        let hint = "name something in tags, urls, prefixes or routes, or say all = true";
+        let hint = "list something in tags, urls, prefixes or routes, or set all = true";
         problems.error(&purge.place, "the event purges nothing", Some(hint));
     }
     Some(rule)

@@ -28,12 +28,12 @@ impl Resolver<'_> {
         if let Some(written) = &raw.value.channel
             && !(1..=CHANNEL_BYTES_MAX).contains(&channel.len())
         {
-            self.problems.error(&written.place, "no name for a channel", Some("write 1 to 63 bytes"));
+            self.problems.error(&written.place, "not a valid channel name", Some("write 1 to 63 bytes"));
         }
         match url.value.parse::<tokio_postgres::Config>() {
             Ok(connect) if connect.get_ssl_mode() == SslMode::Require => {
                 let hint = "reach it over loopback or a tunnel, and leave out sslmode=require";
-                self.problems.error(&url.place, "PostgreSQL is not spoken to over TLS", Some(hint));
+                self.problems.error(&url.place, "TLS to PostgreSQL is not supported", Some(hint));
                 None
             }
             Ok(mut connect) => {
@@ -42,7 +42,7 @@ impl Resolver<'_> {
             }
             Err(error) => {
                 // The error tells what is wrong; the URL may hold a password, and the place shows it anyway.
-                self.problems.error(&url.place, format!("no address of a PostgreSQL server: {error}"), Some(FORM));
+                self.problems.error(&url.place, format!("not a valid PostgreSQL URL: {error}"), Some(FORM));
                 None
             }
         }

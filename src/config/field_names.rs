@@ -61,16 +61,16 @@ pub(super) fn objection(name: &HeaderName, used: FieldUse) -> Option<&'static st
             } else if OWN_IN_REQUESTS.contains(&text) {
                 Some("it is replaced on the way to the origin")
             } else if used == FieldUse::SetOnRequest && text == "accept-encoding" {
-                Some("a client could be given a coding that it can't read; it can be removed")
+                Some("clients could get a coding that they cannot read; it can be removed")
             } else {
                 None
             }
         }
         FieldUse::SetOnAnswer | FieldUse::RemovedFromAnswer | FieldUse::Tagging => {
             if OWN_IN_ANSWERS.contains(&text) {
-                Some("Larder says it of each answer")
+                Some("Larder writes it on every response")
             } else if FRAMING_OF_ANSWERS.contains(&text) {
-                Some("it says how the body is to be read")
+                Some("it determines how the body is read")
             } else {
                 None
             }
@@ -91,7 +91,7 @@ impl FieldUse {
 
 fn field_name(written: &Placed<String>, used: FieldUse, problems: &mut Problems) -> Option<HeaderName> {
     let Ok(name) = written.value.parse::<HeaderName>() else {
-        problems.error(&written.place, format!("`{}` is no header", written.value), None::<String>);
+        problems.error(&written.place, format!("`{}` is not a header", written.value), None::<String>);
         return None;
     };
     if let Some(why) = objection(&name, used) {
@@ -119,8 +119,8 @@ pub(super) fn field_values(
     for (name, value) in &written.value.0 {
         let known = field_name(name, used, problems);
         if known.as_ref().is_some_and(|name| fields.iter().any(|(before, _)| before == name)) {
-            let hint = "names of headers have no case: keep one of them";
-            problems.error(&name.place, format!("`{}` is there twice", name.value), Some(hint));
+            let hint = "header names are case-insensitive: keep one of them";
+            problems.error(&name.place, format!("`{}` is listed twice", name.value), Some(hint));
             continue;
         }
         let value = field_value(value, problems);
@@ -135,7 +135,7 @@ pub(super) fn field_value(written: &Placed<String>, problems: &mut Problems) -> 
     let value = HeaderValue::from_str(text).ok().filter(|_| !text.is_empty() && text.trim() == text);
     if value.is_none() {
         let hint = "a value is visible ASCII text without white space around it";
-        problems.error(&written.place, format!("`{}` is no value of a header", text.escape_debug()), Some(hint));
+        problems.error(&written.place, format!("`{}` is not a valid header value", text.escape_debug()), Some(hint));
     }
     value
 }

@@ -43,7 +43,7 @@ impl Resolver<'_> {
     fn fleet(&mut self, raw: &RawRedis, place: &Place) -> Option<FleetOptions> {
         let Some(url) = &raw.url else {
             if !self.problems.has_errors_within(place) {
-                let hint = "say where Redis is: url = \"redis://127.0.0.1:6379\"";
+                let hint = "set the address of Redis: url = \"redis://127.0.0.1:6379\"";
                 self.problems.error(place, "`redis.url` is missing", Some(hint));
             }
             return None;
@@ -53,17 +53,17 @@ impl Resolver<'_> {
         }
         let timeout = self.timeout(raw.timeout.as_ref(), Duration::from_millis(50));
         if let Some(written) = raw.timeout.as_ref().filter(|written| written.value.0 > TIMEOUT_MAX) {
-            let hint = "requests wait for it: write no more than 10s";
-            self.problems.error(&written.place, "too long for an operation on a request's path", Some(hint));
+            let hint = "write at most 10s";
+            self.problems.error(&written.place, "too long for an operation that requests wait for", Some(hint));
         }
         let partition_grace = raw.partition_grace.as_ref().map_or(Duration::from_secs(30), |grace| grace.value.0);
         if let Some(written) = raw.partition_grace.as_ref().filter(|written| !GRACE.contains(&written.value.0)) {
             let hint = "write between 1s and 1h";
-            self.problems.error(&written.place, "no useful partition grace", Some(hint));
+            self.problems.error(&written.place, "not a useful partition grace", Some(hint));
         }
         let log_retention = raw.log_retention.as_ref().map_or(Duration::from_hours(24), |time| time.value.0);
         if let Some(written) = raw.log_retention.as_ref().filter(|written| written.value.0 < RETENTION_MIN) {
-            let hint = "what is stored outlives no purge log: write at least 1m";
+            let hint = "nothing stored is used without asking the origin for longer than this: write at least 1m";
             self.problems.error(&written.place, "too short", Some(hint));
         }
         Some(FleetOptions {
@@ -85,7 +85,7 @@ impl Resolver<'_> {
     /// No wait at all is a choice, too.
     fn join_wait(&mut self, written: Option<&Placed<DurationText>>) -> Duration {
         if let Some(written) = written.filter(|written| written.value.0 > JOIN_WAIT_MAX) {
-            let hint = "nothing is served meanwhile: write no more than 1m";
+            let hint = "nothing is served in the meantime: write at most 1m";
             self.problems.error(&written.place, "too long for a start", Some(hint));
         }
         written.map_or(JOIN_WAIT_DEFAULT, |wait| wait.value.0)
@@ -95,7 +95,7 @@ impl Resolver<'_> {
 fn pem(folder: &Path, file: &Placed<String>, problems: &mut Problems) -> Option<String> {
     match std::fs::read_to_string(folder.join(&file.value)) {
         Ok(text) if text.contains("-----BEGIN CERTIFICATE-----") => return Some(text),
-        Ok(_) => problems.error(&file.place, "holds no certificate", Some("certificates are kept in PEM")),
+        Ok(_) => problems.error(&file.place, "contains no certificate", Some("certificates must be in PEM format")),
         Err(error) => problems.error(&file.place, format!("cannot read the certificates: {error}"), None::<String>),
     }
     None
@@ -107,7 +107,7 @@ fn name(written: Option<&Placed<String>>, problems: &mut Problems) -> Option<Str
     let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if written.value.is_empty() || written.value.len() > 128 || !written.value.chars().all(is_fit) {
         let hint = "write up to 128 letters, digits, `-`, `_` and `.`";
-        problems.error(&written.place, format!("`{}` is no name", written.value), Some(hint));
+        problems.error(&written.place, format!("`{}` is not a name", written.value), Some(hint));
     }
     Some(written.value.clone())
 }

@@ -19,7 +19,7 @@ impl Resolver<'_> {
             Some(Placed { value: true, place }) => {
                 if raw.trusted_proxies.as_ref().is_none_or(|proxies| proxies.value.is_empty()) {
                     let hint = "name the balancers in front: trusted_proxies = [\"10.0.0.0/8\"]";
-                    self.problems.error(place, "there are no trusted proxies whose host could count", Some(hint));
+                    self.problems.error(place, "there are no trusted proxies to take the host from", Some(hint));
                 }
                 HostTrust::Believed
             }
@@ -43,7 +43,7 @@ impl Resolver<'_> {
             match network(&text.value) {
                 Ok(network) => networks.push(network),
                 Err(hint) => {
-                    self.problems.error(&text.place, format!("`{}` is no network", text.value), Some(hint));
+                    self.problems.error(&text.place, format!("`{}` is not a network", text.value), Some(hint));
                 }
             }
         }
@@ -55,7 +55,7 @@ impl Resolver<'_> {
         let target = Target::parse_absolute(&url).ok().filter(|target| target.path_and_query() == "/");
         if target.is_none() {
             let hint = "write a host, with a port where it is not the usual one: \"shop.example.com\"";
-            self.problems.error(&written.place, format!("`{}` is no host", written.value), Some(hint));
+            self.problems.error(&written.place, format!("`{}` is not a host", written.value), Some(hint));
         }
         target.map(|target| target.host_value())
     }
@@ -71,7 +71,7 @@ fn network(text: &str) -> Result<IpNet, String> {
             .map_err(|_| "write an address or a network: \"10.1.2.3\", \"10.0.0.0/8\", \"2001:db8::/32\"".to_owned())?,
     };
     if network.trunc() != network {
-        return Err(format!("its address has bits beyond its prefix: write \"{}\"", network.trunc()));
+        return Err(format!("the address has bits set beyond its prefix: write \"{}\"", network.trunc()));
     }
     // Clients over IPv4 are compared as such, however the socket shows them.
     match network {

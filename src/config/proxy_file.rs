@@ -41,19 +41,19 @@ raw_table! {
         /// Address and port for HTTP/1.1, and HTTP/2 with prior knowledge. Port 0 picks a free one.
         /// Default: "127.0.0.1:8080".
         http: String,
-        /// The balancers and proxies in front, as addresses and networks: "10.0.0.0/8", "2001:db8::/32", "10.1.2.3". They
-        /// are believed about a request's scheme, its client's address and its id; what anyone else says of them is
+        /// The balancers and proxies in front, as addresses and networks: "10.0.0.0/8", "2001:db8::/32", "10.1.2.3".
+        /// They are trusted for a request's scheme, its client's address and its id; those fields from anyone else are
         /// removed and replaced. Default: none.
         trusted_proxies: Texts,
         /// The fields that the trusted proxies set: "x-forwarded" (X-Forwarded-For, -Proto, -Host) or "forwarded" (RFC
         /// 7239). Those of the other family are removed. Default: "x-forwarded".
         forwarded: FamilyWord,
-        /// Whether the host that trusted proxies name there takes the place of Host. Default: false.
+        /// Whether the host that trusted proxies name there replaces Host. Default: false.
         trust_host: bool,
-        /// The scheme of the requests about which no trusted proxy says otherwise; "https" behind a terminator of TLS
-        /// that says nothing. Default: "http".
+        /// The scheme of a request if no trusted proxy gives one; set "https" behind a TLS terminator that does not.
+        /// Default: "http".
         scheme: SchemeWord,
-        /// The host of an HTTP/1.0 request that names none. Absent: such a request is answered 400.
+        /// The host of an HTTP/1.0 request without Host. Not set: such a request is answered 400.
         default_host: String,
     }
 }
@@ -64,13 +64,13 @@ raw_table! {
         /// The servers of the API, at least one: "http://host:port".
         #[schemars(required, length(min = 1))]
         servers: Texts,
-        /// How long a connection may take to be made. Default: "1s".
+        /// How long connecting may take. Default: "1s".
         connect_timeout: DurationText,
-        /// How long the upstream may be silent between two reads, the head of its answer included. Default: "30s".
+        /// How long the upstream may be silent between two reads, the head of its response included. Default: "30s".
         read_timeout: DurationText,
-        /// How long a request waits for the head of its answer, from its last byte on: tries, waits for others and for
-        /// a turn included. Then the client gets 504, or something stale that may stand in. A route's own longer
-        /// read_timeout goes before. Default: "60s".
+        /// How long a request waits for the head of its response, from its last byte on, including retries, shared
+        /// fetches and queueing. Then the client gets 504, or a stale response if one may be served. A route's longer
+        /// read_timeout takes precedence. Default: "60s".
         request_timeout: DurationText,
         /// How long an unused connection is kept. Keep it below the upstream's own keep-alive time, or requests run
         /// into connections that are just being closed. Default: "4s".
@@ -89,11 +89,11 @@ raw_table! {
 raw_table! {
     /// When a server is left out for a while.
     struct RawEject {
-        /// After so many failures, in a row or no fewer than its other answers. Default: 5.
+        /// After this many failures, in a row or at least as many as its other responses. Default: 5.
         failures: u64,
-        /// Within so long. Default: "10s".
+        /// Within this time. Default: "10s".
         within: DurationText,
-        /// For so long; then, once it takes connections, one request at a time tries it. Default: "10s".
+        /// For this time; then, once it accepts connections, one request at a time tries it. Default: "10s".
         r#for: DurationText,
     }
 }
@@ -101,10 +101,10 @@ raw_table! {
 raw_table! {
     /// How often a request is sent to another server that the first may have received.
     struct RawRetries {
-        /// Tries of one request after the first. 0 turns it off. Default: 2.
+        /// Retries of one request. 0 turns them off. Default: 2.
         attempts: u64,
-        /// The share of such tries among the requests of the last ten seconds; ten in that time are allowed always.
-        /// Default: "20%".
+        /// Retries as a share of the requests of the last ten seconds; ten in that time are always allowed. Default:
+        /// "20%".
         budget: PercentageText,
     }
 }
@@ -123,11 +123,11 @@ raw_table! {
 raw_table! {
     /// What is done after a purge: what clients ask for most is fetched again before they come for it.
     struct RawRefresh {
-        /// A purge that took more hot keys than so many has them fetched again, hottest first. Default: 16.
+        /// If a purge affected more hot keys than this, they are fetched again, hottest first. Default: 16.
         after_purge: u64,
         /// How many keys are remembered as hot; 0 turns the refresh off. Default: 1024.
         hot_keys: u64,
-        /// How many are fetched at once, besides what each route's `miss_limit` says. Default: 4.
+        /// How many are fetched at once, within each route's `miss_limit`. Default: 4.
         concurrent: u64,
     }
 }
@@ -139,26 +139,26 @@ raw_table! {
         /// "redis+sentinel://host:port,host:port/service", "redis-cluster://host:port,host:port".
         #[schemars(required)]
         url: String,
-        /// What the names of all keys begin with; instances of one namespace are one fleet. Default: "larder".
+        /// The prefix of the names of all keys; instances with the same namespace are one fleet. Default: "larder".
         namespace: String,
         /// The name of this instance in receipts, unique in the fleet. Default: the host's name and a random number.
         instance: String,
-        /// How long one operation may hold up a request; beyond it, Redis counts as away. Default: "50ms".
+        /// How long one operation may delay a request; after that Redis counts as unavailable. Default: "50ms".
         timeout: DurationText,
-        /// How long hits are served while it can't be proven that no purge was missed; then they are validated at the
+        /// How long hits are served while it cannot be proven that no purge was missed; then they are validated at the
         /// origin. Default: "30s".
         partition_grace: DurationText,
-        /// A file of certificates, in PEM, that are trusted instead of the system's.
+        /// A PEM file of certificates that are trusted instead of the system's.
         ca_file: String,
-        /// Larger responses are kept in this process only. Default: "1MiB".
+        /// Larger responses are kept in memory only. Default: "1MiB".
         max_value: SizeText,
         /// How much may wait to be written; beyond it the oldest is dropped. Default: "16MiB".
         write_queue: SizeText,
-        /// How long purges are remembered, and with them the longest that anything stored is used without asking the
-        /// origin. Default: "24h".
+        /// How long purges are remembered, and so the longest that anything stored is used without asking the origin.
+        /// Default: "24h".
         log_retention: DurationText,
-        /// How long a start waits until this instance has read the log of purges to its end, before it is ready and serves;
-        /// then it goes on without, and validates what is stored until it has. Default: "2s".
+        /// How long an instance waits at start to read the log of purges to its end before it is ready. After that it
+        /// starts anyway, and validates what is stored until it has read it. Default: "2s".
         join_wait: DurationText,
     }
 }
@@ -177,7 +177,7 @@ raw_table! {
         /// Where it is: "postgres://user:password@host:port/database". Without TLS.
         #[schemars(required)]
         url: String,
-        /// The channel listened on. Default: "larder_events".
+        /// The channel to listen on. Default: "larder_events".
         channel: String,
     }
 }
@@ -188,8 +188,8 @@ raw_table! {
         /// Its address and port, never the one that clients use. Anything but loopback needs a token.
         /// Default: "127.0.0.1:9180".
         listen: String,
-        /// A file that holds the token that callers must present. The environment variable LARDER_ADMIN_TOKEN goes
-        /// before it.
+        /// A file with the token that callers must present. The environment variable LARDER_ADMIN_TOKEN takes
+        /// precedence.
         token_file: String,
         /// Names, without port, under which callers may reach it besides its address, "localhost" and loopback.
         hosts: Texts,
@@ -199,7 +199,7 @@ raw_table! {
 raw_table! {
     /// What is logged, and how.
     struct RawLog {
-        /// "text" for people or "json", one object a line. Default: "text".
+        /// "text" for people or "json", one object per line. Default: "text".
         format: FormatWord,
         /// The least severe messages logged. Default: "info".
         level: LevelWord,
@@ -217,16 +217,16 @@ raw_table! {
         headers: u64,
         /// The target of a request; a longer one is answered 414. Default: "8KiB".
         uri_bytes: SizeText,
-        /// Connections at once. Where there are more, the one that has been idle longest is closed for each new one; where
-        /// none is idle, new ones wait. Default: 16384.
+        /// Concurrent connections. Above this, the one that has been idle longest is closed for each new one; if none
+        /// is idle, new ones wait. Default: 16384.
         connections: u64,
-        /// The whole head of an upstream's answer; a larger one makes a 502. Default: "256KiB".
+        /// The whole head of an upstream's response; a larger one is answered 502. Default: "256KiB".
         upstream_header_bytes: SizeText,
-        /// Field lines of an upstream's answer, and of its trailers; more make a 502. Default: 256.
+        /// Field lines of an upstream's response, and of its trailers; more are answered 502. Default: 256.
         upstream_headers: u64,
-        /// What bodies under way may hold that their readers have not taken: a share of `memory.size`, or a size. It
-        /// comes on top of that. Over it the readers furthest behind are cut off, and what begins is neither shared
-        /// nor stored. Half of it is the most that one body may take to be stored. Default: "25%".
+        /// What bodies in transfer may hold that their readers have not taken: a share of `memory.size`, or a size. It
+        /// is in addition to `memory.size`. Above it the readers furthest behind are cut off, and new fetches are
+        /// neither shared nor stored. A body larger than half of it is not stored. Default: "25%".
         in_flight_bytes: ShareOrSize,
     }
 }

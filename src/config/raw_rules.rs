@@ -26,8 +26,8 @@ raw_table! {
         /// The label in metrics and logs, unique: a-z, 0-9, - and _. Default: made from `path`.
         #[schemars(regex(pattern = "^[a-z0-9_-]+$"))]
         name: String,
-        /// Which paths: {name} is one segment or a part of one, {name...} the rest, * anything within a segment, **
-        /// any number of segments.
+        /// Which paths: {name} is one segment or a part of one, {name...} the rest, * anything within a segment, ** any
+        /// number of segments.
         #[schemars(required, regex(pattern = "^/"))]
         path: String,
         /// Which methods; HEAD comes with GET. Default: GET, or every method where `cache = false`.
@@ -36,99 +36,101 @@ raw_table! {
         host: String,
         /// false: what matches passes through, as an exception before a wider route. Default: true.
         cache: bool,
-        /// How long an answer of status 200, 203, 204, 206, 300, 301 or 308 is fresh, from when it was received; for others
-        /// see `ttl_by_status`. Say with `cookies` whom it is for. Absent: only what the origin says.
+        /// How long a response of status 200, 203, 204, 206, 300, 301 or 308 is fresh, from when it was received; for
+        /// others see `ttl_by_status`. `cookies` says for whom. Not set: only what the origin says.
         ttl: DurationText,
-        /// "respect": the origin's explicit freshness goes before `ttl`; "override": `ttl` goes first.
+        /// "respect": the origin's explicit freshness takes precedence over `ttl`; "override": `ttl` takes precedence.
         /// Default: "respect".
         origin: OriginWord,
-        /// Of the origin's directives, with `origin = "override"`, those that do not count for requests without
-        /// credentials: "no-cache", "private", "no-store". Needs `cookies`.
+        /// With `origin = "override"`, the origin's directives that do not count for requests without credentials:
+        /// "no-cache", "private", "no-store". Requires `cookies`.
         ignore: Vec<Placed<IgnoreWord>>,
-        /// The longest lifetime that the origin may give. Absent: any.
+        /// The longest lifetime that the origin may give. Not set: any.
         max_ttl: DurationText,
-        /// Fields of the origin's that go before CDN-Cache-Control, Cache-Control and Expires, in this order:
+        /// Fields that take precedence over CDN-Cache-Control, Cache-Control and Expires, in this order:
         /// "surrogate-control", "x-accel-expires". Default: none.
         lifetime_fields: Vec<Placed<LifetimeFieldWord>>,
-        /// Lifetimes of answers with these statuses, errors and temporary redirects included.
+        /// Lifetimes of responses with these statuses, errors and temporary redirects included.
         ttl_by_status: ByStatus,
         /// The share by which lifetimes given by this route are shortened at random, so that not all end at once.
         /// Default: "0%".
         jitter: PercentageText,
-        /// How long past its lifetime an answer may be served while a fresh one is fetched; also under the origin's s-maxage.
+        /// How long past its lifetime a response may be served while a fresh one is fetched; also under the origin's
+        /// s-maxage.
         stale_while_revalidate: DurationText,
-        /// How long past its lifetime an answer may be served when the origin fails.
+        /// How long past its lifetime a response may be served when the origin fails.
         stale_if_error: DurationText,
         /// The statuses that count as such a failure. Default: [500, 502, 503, 504].
         stale_if_error_on: Vec<Placed<u64>>,
-        /// A hit past this share of the lifetime refreshes in the background.
+        /// A hit after this share of the lifetime refreshes the response in the background.
         refresh_ahead: PercentageText,
         /// Which query parameters count; they are sorted, and the others are not sent to the origin. Absent: the query
         /// as it came.
         query: RawQuery,
         /// Request headers that are part of the key, besides those that Vary names.
         headers: Texts,
-        /// Cookies that are part of the key; others are not sent to the origin. [] sends none. Absent: all are sent,
-        /// and only Vary makes them count.
+        /// Cookies that are part of the key; others are not sent to the origin. [] sends none. Not set: all are sent,
+        /// and count only if Vary names them.
         cookies: Texts,
         /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
         bypass: RawBypass,
-        /// The protocols that clients may change to (Upgrade): ["websocket"]. An upgrade to any other is ignored, and the
-        /// request is one like any other. Default: ["websocket"].
+        /// The protocols that clients may upgrade to: ["websocket"]. An upgrade to any other is ignored, and the
+        /// request is treated like any other. Default: ["websocket"].
         upgrade: Texts,
-        /// Which values of Origin count (CORS): one entry for each of these, which are sent to the origin; requests with
-        /// another or none share one, and no Origin is sent for them. Absent: Origin is sent as it came, and only Vary
-        /// makes it count.
+        /// The values of Origin that count (CORS): one entry for each of these, which are sent to the origin; all other
+        /// requests share one and are sent without Origin. Not set: Origin is sent as received, and counts only if Vary
+        /// names it.
         vary_origin: Texts,
-        /// Taken from the front of the client's path on the way to the origin: "/shop". Location and Content-Location
-        /// are mapped back; keys and purges go by the client's path.
+        /// Removed from the beginning of the path that the origin is asked for: "/shop". Location and Content-Location
+        /// are mapped back; keys and purges use the client's path.
         strip_prefix: String,
-        /// Put in front of the path on the way to the origin, after `strip_prefix`: "/v2".
+        /// Added to the beginning of the path that the origin is asked for, after `strip_prefix`: "/v2".
         add_prefix: String,
-        /// The Host that the origin is sent. Default: the client's, which is part of the key either way.
+        /// The Host sent to the origin. Default: the client's, which is part of the key either way.
         upstream_host: String,
-        /// Fields that the origin is sent with these values, whatever the client sent.
+        /// Fields sent to the origin with these values, whatever the client sent.
         set_request_headers: FieldTable,
-        /// Fields that the origin is not sent.
+        /// Fields that are not sent to the origin.
         remove_request_headers: Texts,
-        /// What clients are told in place of the origin's Cache-Control and Expires: "max-age=60", where Larder keeps an
-        /// answer for longer; Age begins anew. Purges don't reach browsers. Only answers that are stored are changed.
+        /// Replaces the origin's Cache-Control and Expires towards clients: "max-age=60", if Larder keeps a response
+        /// for longer; Age begins anew. Purges do not reach browsers. Only stored responses are changed.
         browser_cache_control: String,
-        /// Fields that clients are sent with these values, whatever the origin sent; hits too.
+        /// Fields sent to clients with these values, whatever the origin sent; on hits too.
         set_headers: FieldTable,
-        /// Fields that clients are not sent; hits too.
+        /// Fields that are not sent to clients; on hits too.
         remove_headers: Texts,
-        /// In which fields the origin tags its answers. Default: "Surrogate-Key", "xkey", "Cache-Tag" and "Cache-Groups".
+        /// The response fields that hold tags. Default: "Surrogate-Key", "xkey", "Cache-Tag" and "Cache-Groups".
         tag_fields: Texts,
-        /// Whether clients are sent those fields. Default: true.
+        /// Whether those fields are sent to clients. Default: true.
         send_tags: bool,
-        /// Labels to purge by, besides those that the origin gives: "product:{id}" takes {id} from the path.
+        /// Tags to purge by, in addition to those of the origin: "product:{id}" takes {id} from the path.
         tags: Texts,
-        /// What to do with an answer that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it
+        /// What to do with a response that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it
         /// is. Default: "refuse".
         set_cookie: SetCookieWord,
-        /// What a client's no-cache, max-age=0 and Pragma do: "obey": each asks the origin; "collapse": those who come
-        /// together share one validation; "ignore": nothing. no-store and only-if-cached are obeyed always. Default:
-        /// "collapse".
+        /// The effect of a client's no-cache, max-age=0 and Pragma: "obey": each asks the origin; "collapse":
+        /// concurrent ones share one validation; "ignore": none. no-store and only-if-cached are always obeyed.
+        /// Default: "collapse".
         client_directives: ClientDirectivesWord,
         /// Whether compressible bodies of 1 KiB and more are kept gzip-coded. Default: false.
         compress: bool,
         /// The largest body stored. Default: "8MiB".
         max_body: SizeText,
-        /// Labels that stand in a JSON body, by JSONPath: ["$.items[*].sku"]. A body that can't be read is not stored.
+        /// Tags taken from a JSON body, by JSONPath: ["$.items[*].sku"]. A body that cannot be parsed is not stored.
         tags_from_body: Texts,
-        /// What is put in front of each label found by `tags_from_body`.
+        /// The prefix of each tag found by `tags_from_body`.
         tag_prefix: String,
-        /// Labels that a successful POST, PUT, PATCH or DELETE through this path purges, besides its own URL.
+        /// Tags that a successful POST, PUT, PATCH or DELETE through this path purges, in addition to its own URL.
         purge_on_write: Texts,
-        /// How long a request waits for another's fetch of the same thing before it asks on its own. Default: "5s".
+        /// How long a request waits for another request's fetch of the same resource before it asks the origin itself.
+        /// Default: "5s".
         coalesce_wait: DurationText,
-        /// How long the upstream may be silent between two reads, the head of its answer included: long polls need more
-        /// than others. A stream of events that nobody shares may be silent for as long as it likes. Default:
+        /// How long the upstream may be silent between two reads, the head of its response included: long polls need
+        /// more than others. An event stream that nobody shares may be silent for any time. Default:
         /// `upstream.read_timeout`.
         read_timeout: DurationText,
-        /// How many fetches of this route may be under way at once, each until its body has ended. Over it: something
-        /// stale if there is something, else a wait of up to `coalesce_wait`, else 503 with Retry-After. Absent: any number.
+        /// How many fetches of this route may run at once, each until its body has ended. Above it: a stale response if
+        /// there is one, else a wait of up to `coalesce_wait`, else 503 with Retry-After. Not set: any number.
         miss_limit: u64,
     }
 }
@@ -152,7 +154,7 @@ raw_table! {
     struct RawEventPurge {
         /// Labels: "product:{id}".
         tags: Texts,
-        /// URLs, absolute or from "/" on, which means every host: "/api/products/{id}".
+        /// URLs, absolute or beginning with "/" for every host: "/api/products/{id}".
         urls: Texts,
         /// What URLs begin with.
         prefixes: Texts,

@@ -168,7 +168,7 @@ impl Resolver<'_> {
         let default = memory.size_bytes / IN_FLIGHT_SHARE;
         let Some(written) = written else { return default };
         #[expect(clippy::cast_precision_loss, reason = "a share of a size need not be exact to the byte")]
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is between 0 and 1")]
         let bytes = match written.value {
             ShareOrSize::Share(share) => (memory.size_bytes as f64 * share) as u64,
             ShareOrSize::Bytes(bytes) => bytes,
@@ -221,7 +221,7 @@ impl Resolver<'_> {
             if is_name(&host.value) {
                 names.push(host.value);
             } else {
-                let message = format!("`{}` is no host name", host.value);
+                let message = format!("`{}` is not a host name", host.value);
                 self.problems.error(&host.place, message, Some("write the name alone, without scheme and port"));
             }
         }
@@ -256,7 +256,11 @@ impl Resolver<'_> {
             } else {
                 "write an IP address and a port, e.g. \"0.0.0.0:8080\" or \"[::]:8080\""
             };
-            self.problems.error(&written.place, format!("`{}` is no address to listen on", written.value), Some(hint));
+            self.problems.error(
+                &written.place,
+                format!("`{}` is not an address to listen on", written.value),
+                Some(hint),
+            );
             default
         })
     }

@@ -96,11 +96,11 @@ fn upgrade(written: &Texts, problems: &mut Problems) -> Vec<String> {
     for protocol in written {
         let name = protocol.value.to_ascii_lowercase();
         if matches!(name.as_str(), "h2c" | "h2" | "http" | "tls") {
-            let message = format!("`{}` would carry requests to the origin past every rule", protocol.value);
-            problems.error(&protocol.place, message, Some("leave it out: clients go on in HTTP/1.1"));
+            let message = format!("`{}` would let requests reach the origin past every rule", protocol.value);
+            problems.error(&protocol.place, message, Some("leave it out: clients then continue with HTTP/1.1"));
         } else if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
             let hint = "write the name alone, without a version: \"websocket\"";
-            problems.error(&protocol.place, format!("`{}` is no name of a protocol", protocol.value), Some(hint));
+            problems.error(&protocol.place, format!("`{}` is not a protocol name", protocol.value), Some(hint));
         } else {
             protocols.push(name);
         }
@@ -112,7 +112,7 @@ fn body_tags(raw: &RawRoute, problems: &mut Problems) -> Option<BodyTags> {
     let Some(written) = &raw.tags_from_body else {
         if let Some(prefix) = &raw.tag_prefix {
             let hint = "say where the labels stand: tags_from_body = [\"$.items[*].sku\"]";
-            problems.error(&prefix.place, "`tag_prefix` has nothing to stand in front of", Some(hint));
+            problems.error(&prefix.place, "`tag_prefix` needs `tags_from_body`", Some(hint));
         }
         return None;
     };
@@ -122,14 +122,14 @@ fn body_tags(raw: &RawRoute, problems: &mut Problems) -> Option<BodyTags> {
             Ok(parsed) => paths.push(parsed),
             Err(error) => {
                 let hint = "a JSONPath begins with `$`: \"$.items[*].sku\"";
-                problems.error(&path.place, format!("`{}` is no JSONPath: {error}", path.value), Some(hint));
+                problems.error(&path.place, format!("`{}` is not a JSONPath: {error}", path.value), Some(hint));
             }
         }
     }
     let prefix = raw.tag_prefix.as_ref().map(|prefix| prefix.value.clone()).unwrap_or_default();
     if let Some(written) = raw.tag_prefix.as_ref().filter(|prefix| Tag::new(&format!("{}x", prefix.value)).is_err()) {
         let hint = "a tag is up to 64 KiB of text without control characters";
-        problems.error(&written.place, format!("`{}` can begin no tag", written.value), Some(hint));
+        problems.error(&written.place, format!("`{}` cannot be the beginning of a tag", written.value), Some(hint));
     }
     Some(BodyTags { paths, prefix })
 }
@@ -159,7 +159,7 @@ fn name(raw: &RawRoute, path: &PathPattern, problems: &mut Problems) -> RouteNam
     let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if name.value.is_empty() || !name.value.chars().all(is_fit) {
         let hint = "a name is a label in metrics and logs: a-z, 0-9, `-` and `_`";
-        problems.error(&name.place, format!("`{}` is no name for a route", name.value), Some(hint));
+        problems.error(&name.place, format!("`{}` is not a route name", name.value), Some(hint));
     }
     RouteName::new(&name.value)
 }
@@ -207,7 +207,7 @@ fn tags(written: &Placed<Texts>, path: &PathPattern, problems: &mut Problems) ->
             };
             problems.error(
                 &tag.place,
-                format!("`{{{name}}}` is no capture of the path `{}`", path.source()),
+                format!("`{{{name}}}` is not a capture of the path `{}`", path.source()),
                 Some(hint),
             );
         }

@@ -44,7 +44,7 @@ fn cache_control(written: &Placed<String>, problems: &mut Problems) -> Option<He
     };
     if !written.value.split(',').all(is_directive) {
         let hint = "write what Cache-Control is to say: \"max-age=60\"";
-        problems.error(&written.place, format!("`{}` is no list of directives", written.value), Some(hint));
+        problems.error(&written.place, format!("`{}` is not a list of directives", written.value), Some(hint));
         return None;
     }
     Some(value)

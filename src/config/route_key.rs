@@ -58,9 +58,9 @@ enum Named {
 impl Named {
     const fn text(self) -> &'static str {
         match self {
-            Self::Parameter => "name of a parameter",
-            Self::Cookie => "name of a cookie",
-            Self::Header => "name of a header",
+            Self::Parameter => "parameter name",
+            Self::Cookie => "cookie name",
+            Self::Header => "header name",
         }
     }
 
@@ -104,11 +104,11 @@ fn globs(names: &Placed<Texts>, kind: Named, problems: &mut Problems) -> GlobSet
             Ok(glob) if kind.can_be(&name.value) => {
                 set.add(glob);
             }
-            _ => problems.error(&name.place, format!("`{}` is no {}", name.value, kind.text()), None::<String>),
+            _ => problems.error(&name.place, format!("`{}` is not a {}", name.value, kind.text()), None::<String>),
         }
     }
     set.build().unwrap_or_else(|error| {
-        problems.error(&names.place, format!("the names do not compile together: {error}"), None::<String>);
+        problems.error(&names.place, format!("the patterns do not compile together: {error}"), None::<String>);
         GlobSet::empty()
     })
 }
@@ -120,7 +120,7 @@ fn origins(written: &Placed<Texts>, problems: &mut Problems) -> Vec<HeaderValue>
         match serialised_origin(&origin.value) {
             Ok(value) if origins.contains(&value) => {}
             Ok(value) => origins.push(value),
-            Err(hint) => problems.error(&origin.place, format!("`{}` is no origin", origin.value), Some(hint)),
+            Err(hint) => problems.error(&origin.place, format!("`{}` is not an origin", origin.value), Some(hint)),
         }
     }
     origins
@@ -145,7 +145,7 @@ fn cookies(written: &Placed<Texts>, problems: &mut Problems) -> CookieRule {
     for cookie in &written.value {
         // A cookie's name is a token, as a header's is.
         if cookie.value.parse::<HeaderName>().is_err() {
-            problems.error(&cookie.place, format!("`{}` is no name of a cookie", cookie.value), None::<String>);
+            problems.error(&cookie.place, format!("`{}` is not a cookie name", cookie.value), None::<String>);
         } else if !names.contains(&cookie.value) {
             names.push(cookie.value.clone());
         }

@@ -37,8 +37,7 @@ pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
 
 fn refuse_zero(key: &str, written: Option<&Placed<DurationText>>, problems: &mut Problems) {
     if let Some(zero) = written.filter(|written| written.value.0.is_zero()) {
-        let hint =
-            format!("write `cache = false` to store nothing, or leave `{key}` out to go by what the origin says");
+        let hint = format!("write `cache = false` to store nothing, or leave `{key}` out to follow the origin");
         problems.error(&zero.place, format!("a `{key}` of zero keeps nothing fresh"), Some(hint));
     }
 }
@@ -48,7 +47,7 @@ fn refuse_zero(key: &str, written: Option<&Placed<DurationText>>, problems: &mut
 fn ignore(raw: &RawRoute, problems: &mut Problems) -> Vec<IgnoredDirective> {
     let Some(written) = &raw.ignore else { return Vec::new() };
     if raw.origin.as_ref().is_none_or(|origin| origin.value.0 != OriginPrecedence::Override) {
-        let hint = "add origin = \"override\": it says that the rule goes before the origin";
+        let hint = "add origin = \"override\": it makes the rule take precedence over the origin";
         problems.error(&written.place, "`ignore` needs `origin = \"override\"`", Some(hint));
     }
     if raw.cookies.is_none() {
@@ -71,7 +70,7 @@ fn failures(written: &Placed<Vec<Placed<u64>>>, problems: &mut Problems) -> Vec<
             statuses.push(status);
         } else {
             let hint = "list statuses from 400 to 599: [429, 500, 502, 503, 504]";
-            problems.error(&number.place, format!("`{}` is no status of an error", number.value), Some(hint));
+            problems.error(&number.place, format!("`{}` is not an error status", number.value), Some(hint));
         }
     }
     statuses

@@ -36,7 +36,7 @@ pub(super) fn resolve(raw: &RawRoute, route: &Route, problems: &mut Problems) ->
     let names = names.chain(removed.into_iter().flat_map(|written| &written.value));
     for name in names {
         if name.value.parse().is_ok_and(|name: HeaderName| is_keyed(route, &name)) {
-            let hint = "what is keyed is sent as the client said it; take it out of one of the two";
+            let hint = "what is part of the key is sent as the client sent it; take it out of one of the two";
             problems.error(&name.place, format!("`{}` is part of the key", name.value), Some(hint));
         }
     }
@@ -63,7 +63,7 @@ fn prefix(written: &Placed<String>, problems: &mut Problems) -> Option<String> {
         } else {
             "a prefix is made of whole segments: \"/shop\"".to_owned()
         };
-        problems.error(&written.place, format!("`{text}` is no prefix of a path"), Some(hint));
+        problems.error(&written.place, format!("`{text}` is not a path prefix"), Some(hint));
     }
     is_prefix.then(|| text.clone())
 }
@@ -73,7 +73,7 @@ fn host(written: &Placed<String>, problems: &mut Problems) -> Option<HeaderValue
     let host = normalised_authority(text, "http").and_then(|_| HeaderValue::from_str(&text.to_ascii_lowercase()).ok());
     if host.is_none() {
         let hint = "write a host, with a port where it has one: \"api.internal\"";
-        problems.error(&written.place, format!("`{text}` is no host"), Some(hint));
+        problems.error(&written.place, format!("`{text}` is not a host"), Some(hint));
     }
     host
 }

@@ -55,9 +55,9 @@ pub(super) fn lint(written: &WrittenRoute, problems: &mut Problems) {
             let lower = KNOWN_METHODS.map(str::to_ascii_lowercase);
             let hint = match nearest(name, lower.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{}`?", near.to_ascii_uppercase()),
-                None => "it is matched letter by letter".to_owned(),
+                None => "it is matched literally".to_owned(),
             };
-            problems.push(Problem::warning(&method.place, format!("`{name}` is no method that is known"), hint));
+            problems.push(Problem::warning(&method.place, format!("`{name}` is not a known method"), hint));
         }
     }
     let query = raw.query.as_ref().map(|query| &query.value);
@@ -70,13 +70,13 @@ pub(super) fn lint(written: &WrittenRoute, problems: &mut Problems) {
         raw.headers.iter().flat_map(|names| &names.value).find(|name| name.value.eq_ignore_ascii_case("cookie"));
     if let (Some(header), CookieRule::Only(_)) = (cookie, &written.route.key.cookies) {
         let hint = "`cookies` says which cookies count; leave `Cookie` out of `headers`";
-        problems.push(Problem::warning(&header.place, "`Cookie` is keyed beside `cookies`", hint));
+        problems.push(Problem::warning(&header.place, "`Cookie` is part of the key in addition to `cookies`", hint));
     }
     if let Some(max_body) = &raw.max_body
         && !(BODY_BYTES_MIN..=BODY_BYTES_MAX).contains(&max_body.value.0)
         && max_body.value.0 > 0
     {
-        let message = format!("a body of up to {} bytes is hardly what is meant", max_body.value.0);
+        let message = format!("a body of up to {} bytes is probably not intended", max_body.value.0);
         problems.push(Problem::warning(&max_body.place, message, "a size has a unit: \"64KiB\", \"2MiB\""));
     }
 }
@@ -84,7 +84,7 @@ pub(super) fn lint(written: &WrittenRoute, problems: &mut Problems) {
 fn lint_path(path: &Placed<String>, problems: &mut Problems) {
     let text = &path.value;
     if let Some(sign) = OF_EXPRESSIONS.iter().find(|sign| text.contains(**sign)) {
-        let message = format!("`{sign}` is matched letter by letter: a path is no regular expression");
+        let message = format!("`{sign}` is matched literally: a path is not a regular expression");
         let hint = "write `{name}` for a segment, `*` within one, `**` for any number of them";
         problems.push(Problem::warning(&path.place, message, hint));
     }
@@ -93,7 +93,7 @@ fn lint_path(path: &Placed<String>, problems: &mut Problems) {
     };
     if let Some(segment) = text.split('/').find(is_name) {
         let hint = format!("write `{{{}}}`", segment.trim_start_matches(':'));
-        problems.push(Problem::warning(&path.place, format!("`{segment}` is matched letter by letter"), hint));
+        problems.push(Problem::warning(&path.place, format!("`{segment}` is matched literally"), hint));
     }
 }
 
@@ -105,7 +105,7 @@ fn lint_parameters(names: &Placed<Texts>, problems: &mut Problems) {
             text.split('%').skip(1).any(|after| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
         if text.contains(['=', '&', '#']) || text.starts_with('?') || is_encoded {
             let hint = "write the name alone, decoded: `page`, `filter[*]`";
-            problems.push(Problem::warning(&name.place, format!("`{text}` matches no parameter's name"), hint));
+            problems.push(Problem::warning(&name.place, format!("`{text}` matches no parameter name"), hint));
         }
     }
 }
@@ -120,7 +120,7 @@ pub(super) fn lint_folder(path: &Path, problems: &mut Problems) {
     for file in unread {
         let message = format!("`{}` is not read", file.display());
         let hint = if file.is_dir() {
-            "rules are read from one folder, not from those in it"
+            "rules are read from one folder, not from its subfolders"
         } else {
             "rules are read from files that end in .toml"
         };

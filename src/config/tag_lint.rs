@@ -46,7 +46,7 @@ pub(super) fn lint(written: &[WrittenRoute], events: &[Placed<RawEvent>], proble
 }
 
 /// What to write where the tag is the origin's.
-const OF_ORIGIN: &str = "if the origin tags its answers with it, name its field: tag_fields = [\"Surrogate-Key\"]";
+const OF_ORIGIN: &str = "if the origin's responses carry it, name their field: tag_fields = [\"Surrogate-Key\"]";
 
 /// With what the tags begin that a route takes from bodies, where it takes any.
 fn body_prefix(written: &WrittenRoute) -> Option<&str> {

@@ -64,11 +64,11 @@ impl Resolver<'_> {
         for written in raw.value {
             match written.value.parse::<ServerUrl>() {
                 Ok(url) if servers.contains(&url) => {
-                    self.problems.error(&written.place, format!("`{url}` is there twice"), None::<String>);
+                    self.problems.error(&written.place, format!("`{url}` is listed twice"), None::<String>);
                 }
                 Ok(url) => servers.push(url),
                 Err(error) => {
-                    let message = format!("`{}` is no address of an upstream server", written.value);
+                    let message = format!("`{}` is not the URL of an upstream server", written.value);
                     self.problems.error(&written.place, message, Some(error.to_string()));
                 }
             }

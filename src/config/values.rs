@@ -39,7 +39,7 @@ impl FromToml for DurationText {
                 None
             }
             Err(_) => {
-                reader.error(value, format!("`{text}` is no duration"), Some(EXAMPLES.to_owned()));
+                reader.error(value, format!("`{text}` is not a duration"), Some(EXAMPLES.to_owned()));
                 None
             }
         }
@@ -62,7 +62,7 @@ impl FromToml for SizeText {
         };
         let size = text.parse::<ByteSize>();
         if size.is_err() {
-            reader.error(value, format!("`{text}` is no size"), hint());
+            reader.error(value, format!("`{text}` is not a size"), hint());
         }
         size.ok().map(|size| Self(size.as_u64()))
     }
@@ -82,7 +82,7 @@ impl FromToml for PercentageText {
         let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
         let share = number.map(|number| number / 100.0).filter(|share| (0.0..=1.0).contains(share));
         if share.is_none() {
-            reader.error(value, format!("`{text}` is no percentage"), hint());
+            reader.error(value, format!("`{text}` is not a percentage"), hint());
         }
         share.map(Self)
     }
@@ -115,7 +115,7 @@ impl FromToml for MethodText {
         let method = text.parse::<Method>().ok().filter(|_| text == upper);
         if method.is_none() {
             let hint = upper.parse::<Method>().is_ok().then(|| format!("methods are case-sensitive: write `{upper}`"));
-            reader.error(value, format!("`{text}` is no method"), hint);
+            reader.error(value, format!("`{text}` is not a method"), hint);
         }
         method.map(Self)
     }
@@ -139,7 +139,7 @@ impl FromToml for ByStatus {
             if status.is_none() {
                 let at = Spanned::new(key.span(), DeValue::Boolean(false));
                 let hint = "write one status a key, from 200 to 599, e.g. \"404\"".to_owned();
-                reader.error(&at, format!("`{}` is no status that can be stored", key.get_ref()), Some(hint));
+                reader.error(&at, format!("`{}` is not a status that can be stored", key.get_ref()), Some(hint));
             }
             let lifetime = DurationText::from_toml(duration, reader);
             by_status.extend(status.zip(lifetime).map(|(status, lifetime)| (status, lifetime.0)));
@@ -162,7 +162,7 @@ pub(super) fn word<T: Copy>(
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("choose one of {}", names().collect::<Vec<_>>().join(", ")),
         };
-        reader.error(value, format!("`{text}` is none of the values that this key can have"), Some(hint));
+        reader.error(value, format!("`{text}` is not one of this key's values"), Some(hint));
     }
     found
 }

@@ -55,7 +55,7 @@ enum Whole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// It is no JSON object.
-    #[error("it is no JSON object")]
+    #[error("it is not a JSON object")]
     Syntax,
     /// It has no `type` that is a text of 1 to 200 characters.
     #[error("it has no `type`, a text of 1 to 200 characters")]

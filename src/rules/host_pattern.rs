@@ -19,7 +19,7 @@ pub enum HostPatternError {
     #[error("a host cannot hold `{0}`")]
     Character(char),
     /// What follows the colon is no port.
-    #[error("`{0}` is no port")]
+    #[error("`{0}` is not a port")]
     Port(String),
 }
 

@@ -21,7 +21,7 @@ impl LiteralError {
     #[must_use]
     pub const fn hint(self) -> Option<&'static str> {
         match self {
-            Self::Delimiter(_) => Some("the query is no part of the path; say which parameters count with `query`"),
+            Self::Delimiter(_) => Some("the query is not part of the path; say which parameters count with `query`"),
             Self::PercentEncoding => Some("write a percent sign itself as `%25`"),
             Self::Control => None,
         }

@@ -52,10 +52,10 @@ pub enum PatternError {
     #[error("a brace is not closed or not opened in `{0}`")]
     Brace(String),
     /// What stands between braces is no name.
-    #[error("`{{{0}}}` is no capture: a name has letters, digits and `_`, and begins with no digit")]
+    #[error("`{{{0}}}` is not a capture: a name has letters, digits and `_`, and does not begin with a digit")]
     CaptureName(String),
     /// The same name twice.
-    #[error("the capture `{{{0}}}` is there twice")]
+    #[error("the capture `{{{0}}}` appears twice")]
     CaptureTwice(String),
     /// `{name...}` before the end.
     #[error("`{{{0}...}}` takes the rest of the path, so it must be the whole last segment")]

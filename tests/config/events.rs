@@ -40,13 +40,13 @@ fn every_key_reaches_its_rule() {
 
 const LACKS: &str = "the event block lacks `on` or `purge`";
 const LIKE_THIS: &str = "on = \"product.updated\" and purge = { tags = [\"product:{id}\"] }";
-const NAME_SOMETHING: &str = "name something in tags, urls, prefixes or routes, or say all = true";
+const NAME_SOMETHING: &str = "list something in tags, urls, prefixes or routes, or set all = true";
 const PLACES: &str = "{name} stands for the event's field of that name";
 
 const BAD_RULES: &[(&str, &[Expected])] = &[
     ("[[event]]\non = \"a\"", &[(1, 1, LACKS, Some(LIKE_THIS))]),
     ("[[event]]\npurge = { all = true }", &[(1, 1, LACKS, Some(LIKE_THIS))]),
-    ("[[event]]\non = \"\"\npurge = { all = true }", &[(2, 6, "no event has an empty type", None)]),
+    ("[[event]]\non = \"\"\npurge = { all = true }", &[(2, 6, "an event type cannot be empty", None)]),
     ("[[event]]\non = \"a\"\npurge = {}", &[(3, 9, "the event purges nothing", Some(NAME_SOMETHING))]),
     ("[[event]]\non = \"a\"\npurge = { all = false }", &[(3, 9, "the event purges nothing", Some(NAME_SOMETHING))]),
     (
@@ -88,11 +88,11 @@ const BAD_POSTGRES: &[(&str, &[Expected])] = &[
     ("[events.postgres]", &[(2, 1, "`events.postgres.url` is missing", Some(FORM))]),
     (
         "[events.postgres]\nurl = \"postgres://a/b?sslmode=require\"",
-        &[(3, 7, "PostgreSQL is not spoken to over TLS", Some(TUNNEL))],
+        &[(3, 7, "TLS to PostgreSQL is not supported", Some(TUNNEL))],
     ),
     (
         "[events.postgres]\nurl = \"postgres://a/b\"\nchannel = \"\"",
-        &[(4, 11, "no name for a channel", Some("write 1 to 63 bytes"))],
+        &[(4, 11, "not a valid channel name", Some("write 1 to 63 bytes"))],
     ),
     ("[events.mysql]", &[(2, 9, "unknown key `mysql`", Some("known here: postgres"))]),
 ];
@@ -127,8 +127,8 @@ fn a_purged_tag_that_no_route_can_give_is_warned_of() {
         (vec![PRODUCT], "{tag}", None),
         (vec![PRODUCT], "prodct:{id}", Some("did you mean `product:{id}`?")),
         (vec![PRODUCT], "katalog", Some("did you mean `catalog`?")),
-        (vec![PRODUCT], "category:{id}", Some("name its field")),
-        (vec![PRODUCT, NO_FIELDS, PASSING], "category:{id}", Some("name its field")),
+        (vec![PRODUCT], "category:{id}", Some("name their field")),
+        (vec![PRODUCT, NO_FIELDS, PASSING], "category:{id}", Some("name their field")),
         // The origin may tag what the rules don't.
         (vec![PRODUCT, PLAIN], "category:{id}", None),
         (vec![PRODUCT, PLAIN], "prodct:{id}", Some("did you mean `product:{id}`?")),
@@ -137,7 +137,7 @@ fn a_purged_tag_that_no_route_can_give_is_warned_of() {
         (vec![PASSING], "anything", None),
         (vec![], "anything", None),
         (vec![PRODUCT, FROM_BODY], "sku:{id}", None),
-        (vec![PRODUCT, FROM_BODY], "sku", Some("name its field")),
+        (vec![PRODUCT, FROM_BODY], "sku", Some("name their field")),
     ] {
         let event = format!("[[event]]\non = \"a\"\npurge = {{ tags = [\"{tag}\"] }}\n");
         let on_write =

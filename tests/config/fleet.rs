@@ -70,7 +70,10 @@ fn every_key_reaches_its_option() {
 fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
     const URL: &str = "url = \"redis://127.0.0.1:6379\"";
     let rows: &[(&str, &[Expected])] = &[
-        ("[redis]", &[(2, 1, "`redis.url` is missing", Some("say where Redis is: url = \"redis://127.0.0.1:6379\""))]),
+        (
+            "[redis]",
+            &[(2, 1, "`redis.url` is missing", Some("set the address of Redis: url = \"redis://127.0.0.1:6379\""))],
+        ),
         (
             "[redis]\nurl = \"http://a\"",
             &[(
@@ -86,26 +89,29 @@ fn every_problem_is_told_with_its_place_and_how_to_mend_it() {
         ("[redis]\nU\ntimeout = \"0s\"", &[(4, 11, "a timeout cannot be zero", None)]),
         (
             "[redis]\nU\ntimeout = \"1m\"",
-            &[(
-                4,
-                11,
-                "too long for an operation on a request's path",
-                Some("requests wait for it: write no more than 10s"),
-            )],
+            &[(4, 11, "too long for an operation that requests wait for", Some("write at most 10s"))],
         ),
         (
             "[redis]\nU\npartition_grace = \"1ms\"",
-            &[(4, 19, "no useful partition grace", Some("write between 1s and 1h"))],
+            &[(4, 19, "not a useful partition grace", Some("write between 1s and 1h"))],
         ),
         (
             "[redis]\nU\nlog_retention = \"1s\"",
-            &[(4, 17, "too short", Some("what is stored outlives no purge log: write at least 1m"))],
+            &[(
+                4,
+                17,
+                "too short",
+                Some("nothing stored is used without asking the origin for longer than this: write at least 1m"),
+            )],
         ),
         (
             "[redis]\nU\nnamespace = \"a b\"",
-            &[(4, 13, "`a b` is no name", Some("write up to 128 letters, digits, `-`, `_` and `.`"))],
+            &[(4, 13, "`a b` is not a name", Some("write up to 128 letters, digits, `-`, `_` and `.`"))],
         ),
-        ("[redis]\nU\nca_file = \"blank\"", &[(4, 11, "holds no certificate", Some("certificates are kept in PEM"))]),
+        (
+            "[redis]\nU\nca_file = \"blank\"",
+            &[(4, 11, "contains no certificate", Some("certificates must be in PEM format"))],
+        ),
     ];
     for (text, expected) in rows {
         let text = text.replace('U', URL);
@@ -141,7 +147,7 @@ fn what_a_route_says_of_them_wrongly_is_told() {
             &[(
                 3,
                 14,
-                "`tag_prefix` has nothing to stand in front of",
+                "`tag_prefix` needs `tags_from_body`",
                 Some("say where the labels stand: tags_from_body = [\"$.items[*].sku\"]"),
             )],
         ),
@@ -150,7 +156,7 @@ fn what_a_route_says_of_them_wrongly_is_told() {
             &[(
                 3,
                 19,
-                "`{id}` is no capture of the path `/p`",
+                "`{id}` is not a capture of the path `/p`",
                 Some("the path captures nothing; put `{name}` for a segment"),
             )],
         ),

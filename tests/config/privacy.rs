@@ -42,7 +42,7 @@ fn what_may_share_between_visitors_what_was_made_for_one_is_told() {
 
 #[test]
 fn what_an_operator_may_ignore_needs_what_protects_visitors_in_its_place() {
-    const OVERRIDE: &str = "add origin = \"override\": it says that the rule goes before the origin";
+    const OVERRIDE: &str = "add origin = \"override\": it makes the rule take precedence over the origin";
     const COOKIES: &str = "the origin keeps these answers apart; say what of a visitor changes them: cookies = [\"currency\"], or \
                            cookies = [] for nothing";
     let cases: &[(&str, &[Expected])] = &[
@@ -64,7 +64,7 @@ fn what_an_operator_may_ignore_needs_what_protects_visitors_in_its_place() {
         ),
         (
             "R\nttl = \"1m\"\norigin = \"override\"\ncookies = []\nignore = [\"no_store\"]",
-            &[(6, 11, "`no_store` is none of the values that this key can have", Some("did you mean `no-store`?"))],
+            &[(6, 11, "`no_store` is not one of this key's values", Some("did you mean `no-store`?"))],
         ),
         (
             "R\nmax_ttl = \"0s\"",
@@ -72,7 +72,7 @@ fn what_an_operator_may_ignore_needs_what_protects_visitors_in_its_place() {
                 3,
                 11,
                 "a `max_ttl` of zero keeps nothing fresh",
-                Some("write `cache = false` to store nothing, or leave `max_ttl` out to go by what the origin says"),
+                Some("write `cache = false` to store nothing, or leave `max_ttl` out to follow the origin"),
             )],
         ),
         (
@@ -81,25 +81,20 @@ fn what_an_operator_may_ignore_needs_what_protects_visitors_in_its_place() {
                 (
                     3,
                     22,
-                    "`200` is no status of an error",
+                    "`200` is not an error status",
                     Some("list statuses from 400 to 599: [429, 500, 502, 503, 504]"),
                 ),
                 (
                     3,
                     32,
-                    "`99999` is no status of an error",
+                    "`99999` is not an error status",
                     Some("list statuses from 400 to 599: [429, 500, 502, 503, 504]"),
                 ),
             ],
         ),
         (
             "R\nlifetime_fields = [\"x-accel-expire\"]",
-            &[(
-                3,
-                20,
-                "`x-accel-expire` is none of the values that this key can have",
-                Some("did you mean `x-accel-expires`?"),
-            )],
+            &[(3, 20, "`x-accel-expire` is not one of this key's values", Some("did you mean `x-accel-expires`?"))],
         ),
     ];
     for (text, expected) in cases {

@@ -63,7 +63,7 @@ const SEGMENTS: &str = "a prefix is made of whole segments: \"/shop\"";
 const ONE: &str = "it concerns one connection only and is not sent on";
 const VALUE: &str = "a value is visible ASCII text without white space around it";
 const TOLD: &str = "it says what clients are told in place of Cache-Control, Expires and Pragma; keep one of them";
-const KEYED: &str = "what is keyed is sent as the client said it; take it out of one of the two";
+const KEYED: &str = "what is part of the key is sent as the client sent it; take it out of one of the two";
 
 /// Keys and all their problems.
 const BAD: &[(&str, &[Expected])] = &[
@@ -77,28 +77,28 @@ const BAD: &[(&str, &[Expected])] = &[
         )],
     ),
     ("bypass = { cookie = [\"a\"] }", &[(3, 12, "unknown key `cookie`", Some("did you mean `cookies`?"))]),
-    ("bypass = { cookies = [\"a b\"] }", &[(3, 23, "`a b` is no name of a cookie", None)]),
-    ("bypass = { headers = [\"*:\"] }", &[(3, 23, "`*:` is no name of a header", None)]),
+    ("bypass = { cookies = [\"a b\"] }", &[(3, 23, "`a b` is not a cookie name", None)]),
+    ("bypass = { headers = [\"*:\"] }", &[(3, 23, "`*:` is not a header name", None)]),
     (
         "client_directives = \"ignored\"",
-        &[(3, 21, "`ignored` is none of the values that this key can have", Some("did you mean `ignore`?"))],
+        &[(3, 21, "`ignored` is not one of this key's values", Some("did you mean `ignore`?"))],
     ),
-    ("bypass = { query = [\"\"] }", &[(3, 21, "`` is no name of a parameter", None)]),
+    ("bypass = { query = [\"\"] }", &[(3, 21, "`` is not a parameter name", None)]),
     (
         "vary_origin = [\"*\", \"https://A.test:443/x\", \"ftp://a.test\"]",
         &[
-            (3, 16, "`*` is no origin", Some(ORIGIN)),
-            (3, 21, "`https://A.test:443/x` is no origin", Some("write `https://a.test`, as browsers send it")),
-            (3, 45, "`ftp://a.test` is no origin", Some(ORIGIN)),
+            (3, 16, "`*` is not an origin", Some(ORIGIN)),
+            (3, 21, "`https://A.test:443/x` is not an origin", Some("write `https://a.test`, as browsers send it")),
+            (3, 45, "`ftp://a.test` is not an origin", Some(ORIGIN)),
         ],
     ),
-    ("strip_prefix = \"shop/\"", &[(3, 16, "`shop/` is no prefix of a path", Some("write `/shop`"))]),
+    ("strip_prefix = \"shop/\"", &[(3, 16, "`shop/` is not a path prefix", Some("write `/shop`"))]),
     (
         "strip_prefix = \"/{id}\"",
-        &[(3, 16, "`/{id}` is no prefix of a path", Some("a prefix is made of whole segments: \"/shop\""))],
+        &[(3, 16, "`/{id}` is not a path prefix", Some("a prefix is made of whole segments: \"/shop\""))],
     ),
-    ("add_prefix = \"/\"", &[(3, 14, "`/` is no prefix of a path", Some(SEGMENTS))]),
-    ("add_prefix = \"/a/../b\"", &[(3, 14, "`/a/../b` is no prefix of a path", Some(SEGMENTS))]),
+    ("add_prefix = \"/\"", &[(3, 14, "`/` is not a path prefix", Some(SEGMENTS))]),
+    ("add_prefix = \"/a/../b\"", &[(3, 14, "`/a/../b` is not a path prefix", Some(SEGMENTS))]),
     (
         "strip_prefix = \"/sho\"",
         &[(
@@ -110,7 +110,7 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "upstream_host = \"http://api\"",
-        &[(3, 17, "`http://api` is no host", Some("write a host, with a port where it has one: \"api.internal\""))],
+        &[(3, 17, "`http://api` is not a host", Some("write a host, with a port where it has one: \"api.internal\""))],
     ),
     (
         "set_request_headers = { Host = \"a\", Connection = \"a\", Content-Length = \"0\", Range = \"a\", Via = \"a\" }",
@@ -129,11 +129,14 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "set_request_headers = { X-A = \" a\", x-b = \"\\n\", X-b = \"c\" }",
-        &[(3, 31, "` a` is no value of a header", Some(VALUE)), (3, 43, "`\\n` is no value of a header", Some(VALUE))],
+        &[
+            (3, 31, "` a` is not a valid header value", Some(VALUE)),
+            (3, 43, "`\\n` is not a valid header value", Some(VALUE)),
+        ],
     ),
     (
         "set_request_headers = { X-A = \"a\", x-a = \"b\" }",
-        &[(3, 36, "`x-a` is there twice", Some("names of headers have no case: keep one of them"))],
+        &[(3, 36, "`x-a` is listed twice", Some("header names are case-insensitive: keep one of them"))],
     ),
     (
         "set_request_headers = [\"a\"]",
@@ -141,38 +144,38 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "remove_request_headers = [\"transfer-encoding\", \"a b\"]",
-        &[(3, 27, "`transfer-encoding` cannot be removed", Some(ONE)), (3, 48, "`a b` is no header", None)],
+        &[(3, 27, "`transfer-encoding` cannot be removed", Some(ONE)), (3, 48, "`a b` is not a header", None)],
     ),
     (
         "set_headers = { Age = \"0\", Content-Length = \"0\", Content-Encoding = \"br\", Host = \"a\" }",
         &[
-            (3, 17, "`age` cannot be set", Some("Larder says it of each answer")),
+            (3, 17, "`age` cannot be set", Some("Larder writes it on every response")),
             (3, 28, "`content-length` cannot be set", Some(ONE)),
-            (3, 50, "`content-encoding` cannot be set", Some("it says how the body is to be read")),
+            (3, 50, "`content-encoding` cannot be set", Some("it determines how the body is read")),
             (3, 75, "`host` cannot be set", Some("it is a field of requests")),
         ],
     ),
     (
         "remove_headers = [\"Via\", \"Trailer\"]",
         &[
-            (3, 19, "`via` cannot be removed", Some("Larder says it of each answer")),
+            (3, 19, "`via` cannot be removed", Some("Larder writes it on every response")),
             (3, 26, "`trailer` cannot be removed", Some(ONE)),
         ],
     ),
     (
         "browser_cache_control = \"max age\"",
-        &[(3, 25, "`max age` is no list of directives", Some("write what Cache-Control is to say: \"max-age=60\""))],
+        &[(3, 25, "`max age` is not a list of directives", Some("write what Cache-Control is to say: \"max-age=60\""))],
     ),
     (
         "browser_cache_control = \"public, max-age=1h\"",
         &[(
             3,
             25,
-            "`public, max-age=1h` is no list of directives",
+            "`public, max-age=1h` is not a list of directives",
             Some("write what Cache-Control is to say: \"max-age=60\""),
         )],
     ),
-    ("browser_cache_control = \"\"", &[(3, 25, "`` is no value of a header", Some(VALUE))]),
+    ("browser_cache_control = \"\"", &[(3, 25, "`` is not a valid header value", Some(VALUE))]),
     (
         "browser_cache_control = \"no-cache\"\nset_headers = { cache-control = \"a\", X-A = \"b\" }\nremove_headers = [\"Expires\", \"x-a\"]",
         &[
@@ -211,18 +214,12 @@ fn warnings_tell_what_hardly_means_what_it_says() {
         &[(4, 10, "`bypass` means nothing where `cache = false`", Some(IDLE))],
     )];
     for (text, expected) in [
-        (
-            "path = \"/a/[0-9]+\"",
-            (2, 8, "`[` is matched letter by letter: a path is no regular expression", Some(LETTERS)),
-        ),
-        (
-            "path = \"/a/.*\"",
-            (2, 8, "`.*` is matched letter by letter: a path is no regular expression", Some(LETTERS)),
-        ),
-        ("path = \"/a/:id/b\"", (2, 8, "`:id` is matched letter by letter", Some("write `{id}`"))),
+        ("path = \"/a/[0-9]+\"", (2, 8, "`[` is matched literally: a path is not a regular expression", Some(LETTERS))),
+        ("path = \"/a/.*\"", (2, 8, "`.*` is matched literally: a path is not a regular expression", Some(LETTERS))),
+        ("path = \"/a/:id/b\"", (2, 8, "`:id` is matched literally", Some("write `{id}`"))),
         (
             "path = \"/a\"\nmethods = [\"GET\", \"PSOT\"]",
-            (3, 19, "`PSOT` is no method that is known", Some("did you mean `POST`?")),
+            (3, 19, "`PSOT` is not a known method", Some("did you mean `POST`?")),
         ),
         (
             "path = \"/a\"\nttl = \"1m\"\ncookies = []\nmethods = [\"POST\"]",
@@ -235,26 +232,20 @@ fn warnings_tell_what_hardly_means_what_it_says() {
                 ),
             ),
         ),
-        (
-            "path = \"/a\"\nquery = { allow = [\"page=*\"] }",
-            (3, 20, "`page=*` matches no parameter's name", Some(NAME)),
-        ),
-        (
-            "path = \"/a\"\nquery = { deny = [\"utm%5F*\"] }",
-            (3, 19, "`utm%5F*` matches no parameter's name", Some(NAME)),
-        ),
+        ("path = \"/a\"\nquery = { allow = [\"page=*\"] }", (3, 20, "`page=*` matches no parameter name", Some(NAME))),
+        ("path = \"/a\"\nquery = { deny = [\"utm%5F*\"] }", (3, 19, "`utm%5F*` matches no parameter name", Some(NAME))),
         (
             "path = \"/a\"\nheaders = [\"Cookie\"]\ncookies = [\"a\"]",
             (
                 3,
                 12,
-                "`Cookie` is keyed beside `cookies`",
+                "`Cookie` is part of the key in addition to `cookies`",
                 Some("`cookies` says which cookies count; leave `Cookie` out of `headers`"),
             ),
         ),
         (
             "path = \"/a\"\nmax_body = 8",
-            (3, 12, "a body of up to 8 bytes is hardly what is meant", Some("a size has a unit: \"64KiB\", \"2MiB\"")),
+            (3, 12, "a body of up to 8 bytes is probably not intended", Some("a size has a unit: \"64KiB\", \"2MiB\"")),
         ),
     ] {
         let text = format!("[[route]]\n{text}");

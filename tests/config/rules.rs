@@ -129,20 +129,15 @@ const BAD: &[(&str, &[Expected])] = &[
             2,
             8,
             "`?` ends the path, so a path pattern cannot hold it",
-            Some("the query is no part of the path; say which parameters count with `query`"),
+            Some("the query is not part of the path; say which parameters count with `query`"),
         )],
     ),
     (
         "R\nname = \"Shop\"",
-        &[(
-            3,
-            8,
-            "`Shop` is no name for a route",
-            Some("a name is a label in metrics and logs: a-z, 0-9, `-` and `_`"),
-        )],
+        &[(3, 8, "`Shop` is not a route name", Some("a name is a label in metrics and logs: a-z, 0-9, `-` and `_`"))],
     ),
-    ("R\nmethods = [\"get\"]", &[(3, 12, "`get` is no method", Some("methods are case-sensitive: write `GET`"))]),
-    ("R\nmethods = [\"G ET\"]", &[(3, 12, "`G ET` is no method", None)]),
+    ("R\nmethods = [\"get\"]", &[(3, 12, "`get` is not a method", Some("methods are case-sensitive: write `GET`"))]),
+    ("R\nmethods = [\"G ET\"]", &[(3, 12, "`G ET` is not a method", None)]),
     (
         "R\nmethods = []",
         &[(3, 11, "a route without methods matches nothing", Some("leave `methods` out for GET and HEAD"))],
@@ -153,7 +148,7 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "R\nhost = \"shop:x\"",
-        &[(3, 8, "`x` is no port", Some("a port is a number from 1 to 65535; without one every port matches"))],
+        &[(3, 8, "`x` is not a port", Some("a port is a number from 1 to 65535; without one every port matches"))],
     ),
     (
         "R\nttl = \"0s\"",
@@ -161,7 +156,7 @@ const BAD: &[(&str, &[Expected])] = &[
             3,
             7,
             "a `ttl` of zero keeps nothing fresh",
-            Some("write `cache = false` to store nothing, or leave `ttl` out to go by what the origin says"),
+            Some("write `cache = false` to store nothing, or leave `ttl` out to follow the origin"),
         )],
     ),
     (
@@ -170,7 +165,7 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "R\norigin = \"overide\"",
-        &[(3, 10, "`overide` is none of the values that this key can have", Some("did you mean `override`?"))],
+        &[(3, 10, "`overide` is not one of this key's values", Some("did you mean `override`?"))],
     ),
     (
         "R\nttl_by_status = { \"4xx\" = \"1s\", \"404\" = 1 }",
@@ -178,13 +173,16 @@ const BAD: &[(&str, &[Expected])] = &[
             (
                 3,
                 19,
-                "`4xx` is no status that can be stored",
+                "`4xx` is not a status that can be stored",
                 Some("write one status a key, from 200 to 599, e.g. \"404\""),
             ),
             (3, 41, "expected a duration such as \"30s\", found an integer", Some("write \"1s\" for seconds")),
         ],
     ),
-    ("R\njitter = \"110%\"", &[(3, 10, "`110%` is no percentage", Some("write a percentage from \"0%\" to \"100%\""))]),
+    (
+        "R\njitter = \"110%\"",
+        &[(3, 10, "`110%` is not a percentage", Some("write a percentage from \"0%\" to \"100%\""))],
+    ),
     (
         "R\njitter = 0.1",
         &[(
@@ -208,8 +206,8 @@ const BAD: &[(&str, &[Expected])] = &[
         )],
     ),
     ("R\nquery = { alow = [\"a\"] }", &[(3, 11, "unknown key `alow`", Some("did you mean `allow`?"))]),
-    ("R\nquery = { deny = [\"\"] }", &[(3, 19, "`` is no name of a parameter", None)]),
-    ("R\nheaders = [\"a b\"]", &[(3, 12, "`a b` is no header", None)]),
+    ("R\nquery = { deny = [\"\"] }", &[(3, 19, "`` is not a parameter name", None)]),
+    ("R\nheaders = [\"a b\"]", &[(3, 12, "`a b` is not a header", None)]),
     (
         "R\nheaders = [\"Range\", \"host\"]",
         &[
@@ -227,12 +225,12 @@ const BAD: &[(&str, &[Expected])] = &[
             ),
         ],
     ),
-    ("R\ncookies = [\"a=b\"]", &[(3, 12, "`a=b` is no name of a cookie", None)]),
+    ("R\ncookies = [\"a=b\"]", &[(3, 12, "`a=b` is not a cookie name", None)]),
     (
         "[[route]]\npath = \"/p/{id}\"\ntags = [\"p:{di}\", \"p:{sku}\"]",
         &[
-            (3, 9, "`{di}` is no capture of the path `/p/{id}`", Some("did you mean `{id}`?")),
-            (3, 19, "`{sku}` is no capture of the path `/p/{id}`", Some("the path captures {id}")),
+            (3, 9, "`{di}` is not a capture of the path `/p/{id}`", Some("did you mean `{id}`?")),
+            (3, 19, "`{sku}` is not a capture of the path `/p/{id}`", Some("the path captures {id}")),
         ],
     ),
     (
@@ -240,7 +238,7 @@ const BAD: &[(&str, &[Expected])] = &[
         &[(
             3,
             9,
-            "`{id}` is no capture of the path `/a`",
+            "`{id}` is not a capture of the path `/a`",
             Some("the path captures nothing; put `{name}` for a segment"),
         )],
     ),

@@ -18,7 +18,7 @@ const INSTANCES: [&str; 3] = ["one", "two", "three"];
 /// How many purges succeed between one trouble with Redis and the next.
 const PURGES_BETWEEN_TROUBLES: u64 = 12;
 /// How many reads pass while it lasts: about as long as `partition_grace`, or longer.
-const READS_IN_TROUBLE: u64 = 8_000;
+const READS_IN_TROUBLE: u64 = 5_000;
 /// As many are made well within any deadline, however busy the machine is.
 const READS_IN_A_STEP: u64 = 500;
 
