@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 /// `log.format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// Fields in a fixed order, then `name=value`.
     Text,
     /// One JSON object.
@@ -24,7 +24,7 @@ pub enum LogFormat {
 /// Writes each request to a writer that must not block, such as that of `tracing-appender`.
 ///
 /// The mutex covers the writer and the buffer that lines are made in; nothing is awaited under it.
-pub struct AccessLog<W: Write> {
+pub(crate) struct AccessLog<W: Write> {
     format: LogFormat,
     clock: Arc<dyn Clock>,
     sink: Sink<W>,
@@ -34,7 +34,7 @@ type Sink<W> = Arc<Mutex<(W, String)>>;
 
 impl<W: Write + Send + 'static> AccessLog<W> {
     /// A log that writes to `writer`.
-    pub fn new(format: LogFormat, clock: Arc<dyn Clock>, writer: W) -> Self {
+    pub(crate) fn new(format: LogFormat, clock: Arc<dyn Clock>, writer: W) -> Self {
         Self { format, clock, sink: Arc::new(Mutex::new((writer, String::with_capacity(512)))) }
     }
 }

@@ -8,7 +8,7 @@
 //!
 
 mod acceptor;
-pub mod access_log;
+pub(crate) mod access_log;
 mod connection;
 mod conversation;
 mod end_signal;
@@ -21,9 +21,9 @@ pub mod observer;
 mod options;
 mod problem;
 mod record;
-pub mod refusal;
+pub(crate) mod refusal;
 mod request_body;
-pub mod request_id;
+pub(crate) mod request_id;
 mod response_body;
 mod room;
 mod server;

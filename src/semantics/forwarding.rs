@@ -31,7 +31,7 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 /// Whether a field concerns one connection whatever Connection says. Of TE a part may be sent on, see
 /// [`strip_hop_by_hop`].
 #[must_use]
-pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     *name == TE || HOP_BY_HOP.contains(name)
 }
 
@@ -39,7 +39,7 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
 ///
 /// Connection can't name away a field that is meant for all recipients, such as Cache-Control or Authorization: senders
 /// must not, and a client that does is up to no good. Of TE only `trailers` stays, as trailers are passed on.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         for name in nominated(headers) {
             if !is_end_to_end(&name) {
@@ -63,7 +63,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// As [`strip_hop_by_hop`], of a request that is sent on: where trailers are welcome, the next hop is told so.
-pub fn set_for_next_hop(headers: &mut HeaderMap) {
+pub(crate) fn set_for_next_hop(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     if headers.contains_key(TE) {
         // What is left of it is meant for the next hop only.
@@ -72,7 +72,7 @@ pub fn set_for_next_hop(headers: &mut HeaderMap) {
 }
 
 /// Puts the fields of an upgrade back in, where there is one.
-pub fn allow_upgrade(headers: &mut HeaderMap, protocols: Option<HeaderValue>) {
+pub(crate) fn allow_upgrade(headers: &mut HeaderMap, protocols: Option<HeaderValue>) {
     if let Some(protocols) = protocols {
         headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, protocols);
@@ -80,7 +80,7 @@ pub fn allow_upgrade(headers: &mut HeaderMap, protocols: Option<HeaderValue>) {
 }
 
 /// Takes those fields that are `wanted` out of what Connection names, so that [`strip_hop_by_hop`] leaves them.
-pub fn keep_from_connection(headers: &mut HeaderMap, wanted: impl Fn(&HeaderName) -> bool) {
+pub(crate) fn keep_from_connection(headers: &mut HeaderMap, wanted: impl Fn(&HeaderName) -> bool) {
     if !nominated(headers).iter().any(&wanted) {
         return;
     }
@@ -149,14 +149,14 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
 /// The protocols that a request asks to change to: the value of Upgrade, where Connection names it (RFC 9110 section
 /// 7.8). To be read before [`strip_hop_by_hop`].
 #[must_use]
-pub fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     if has_token(headers, &CONNECTION, b"upgrade") { headers.get(UPGRADE).cloned() } else { None }
 }
 
 /// Leaves of the protocols that a request asks to change to those that are `passed` on, by their names without a version.
 /// All others are ignored, and so is all of it in HTTP/1.0: where nothing is left, the request is one like any other (RFC
 /// 9110 section 7.8).
-pub fn keep_upgrade<N: AsRef<str>>(headers: &mut HeaderMap, version: Version, passed: &[N]) {
+pub(crate) fn keep_upgrade<N: AsRef<str>>(headers: &mut HeaderMap, version: Version, passed: &[N]) {
     let kept = kept_upgrade(headers, version, passed);
     headers.remove(UPGRADE);
     if let Some(kept) = kept {
@@ -166,7 +166,7 @@ pub fn keep_upgrade<N: AsRef<str>>(headers: &mut HeaderMap, version: Version, pa
 
 /// What [`keep_upgrade`] leaves of Upgrade, if anything.
 #[must_use]
-pub fn kept_upgrade<N: AsRef<str>>(headers: &HeaderMap, version: Version, passed: &[N]) -> Option<HeaderValue> {
+pub(crate) fn kept_upgrade<N: AsRef<str>>(headers: &HeaderMap, version: Version, passed: &[N]) -> Option<HeaderValue> {
     if !headers.contains_key(UPGRADE) {
         return None;
     }
@@ -183,7 +183,7 @@ pub fn kept_upgrade<N: AsRef<str>>(headers: &HeaderMap, version: Version, passed
 
 /// Whether all that Connection names is what goes without saying, or goes with an upgrade that is ignored.
 #[must_use]
-pub fn keeps_alive_plainly(headers: &HeaderMap) -> bool {
+pub(crate) fn keeps_alive_plainly(headers: &HeaderMap) -> bool {
     let mut options = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     options.all(|option| {
         let is = |name: &str| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes());
@@ -193,19 +193,19 @@ pub fn keeps_alive_plainly(headers: &HeaderMap) -> bool {
 
 /// Whether a field is one that [`set_forwarding`] sets: what stands in it was written here.
 #[must_use]
-pub fn is_set_here(name: &HeaderName) -> bool {
+pub(crate) fn is_set_here(name: &HeaderName) -> bool {
     [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST].contains(name)
 }
 
 /// The client that a request's X-Forwarded-For names, where that is one address.
 #[must_use]
-pub fn named_client(headers: &HeaderMap) -> Option<IpAddr> {
+pub(crate) fn named_client(headers: &HeaderMap) -> Option<IpAddr> {
     address(headers.get(X_FORWARDED_FOR)?.to_str().ok()?)
 }
 
 /// What forwarding tells the origin of the request's way.
 #[derive(Debug, Clone, Copy)]
-pub struct ForwardingContext<'a> {
+pub(crate) struct ForwardingContext<'a> {
     /// The client's address; none where it is not known.
     pub client: Option<IpAddr>,
     /// The trusted proxies between the client and this one, the nearest to the client first.
@@ -218,7 +218,7 @@ pub struct ForwardingContext<'a> {
 
 /// Sets Forwarded (RFC 7239), X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host of a request, in place of what is
 /// there. They say what is believed and nothing else.
-pub fn set_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
+pub(crate) fn set_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
     let ForwardingContext { client, proxies, scheme, host } = context;
     let addresses: Vec<(IpAddr, String)> =
         client.iter().chain(proxies).map(|address| (*address, address.to_string())).collect();
@@ -239,7 +239,7 @@ pub fn set_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
 }
 
 /// Appends this hop to Via, of requests and responses alike: `1.1 larder`.
-pub fn append_via(headers: &mut HeaderMap, received: Version) {
+pub(crate) fn append_via(headers: &mut HeaderMap, received: Version) {
     let hop = match received {
         Version::HTTP_09 => "0.9 larder",
         Version::HTTP_10 => "1.0 larder",

@@ -6,7 +6,7 @@
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
 pub mod age;
-pub mod authority;
+pub(crate) mod authority;
 pub mod cache_control;
 pub mod cache_status;
 pub mod conditional;
@@ -17,7 +17,7 @@ pub mod encoding;
 pub mod entity_tag;
 pub mod event_stream;
 mod forwarded;
-pub mod forwarding;
+pub(crate) mod forwarding;
 pub mod invalidate;
 pub mod lifetime;
 pub mod lifetime_fields;
@@ -35,6 +35,6 @@ pub mod sharing;
 pub mod storable;
 pub mod target;
 pub mod targeted;
-pub mod trust;
+pub(crate) mod trust;
 pub mod update;
 pub mod vary;

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The field that names a request in the logs of all that it passes.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the names of all fields of the X-Forwarded family begin with.
 const X_FORWARDED: &str = "x-forwarded-";
