@@ -1,7 +1,7 @@
 //! This instance's part in a fleet: the links to Redis, what runs over them, and how it is told in metrics.
 
 use crate::clock::Clock;
-use crate::engine::shared::Shared;
+use crate::engine::shared_tier::SharedTier;
 use crate::fleet::guarded_link::GuardedLink;
 use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
@@ -21,7 +21,7 @@ pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What an instance of a fleet is made of besides what every instance is.
 pub(super) struct Fleet {
     pub(super) invalidation: Arc<Invalidation>,
-    pub(super) shared: Shared,
+    pub(super) shared: SharedTier,
     pub(super) tasks: Vec<Task>,
     /// To read events by, and nothing else.
     pub(super) events: Arc<dyn Link>,
@@ -44,7 +44,7 @@ impl Fleet {
         let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: requests.clone(), background: writes, listening };
         let (leases, leasing) = RedisLeases::new(links, options.clone(), run);
-        let shared = Shared { tier: tier.clone(), writes: Arc::clone(&behind), leases: leases.clone() };
+        let shared = SharedTier { tier: tier.clone(), writes: Arc::clone(&behind), leases: leases.clone() };
         Ok(Self {
             events: open()?,
             invalidation,

@@ -31,14 +31,14 @@ struct Flight<H> {
     key: PrimaryKey,
     stamp: Stamp,
     begun: AtomicBool,
-    word: Arc<Word<H>>,
+    announced: Arc<Announced<H>>,
 }
 
-/// What the leader has said. Held by the flight and by each follower, who are woken in the order in which they came.
-struct Word<H> {
+/// What the leader has announced. Held by the flight and by each follower, who are woken in the order in which they came.
+struct Announced<H> {
     // A follower who joins later finds it, too.
-    said: OnceLock<Announcement<H>>,
-    spoken: Notify,
+    by_leader: OnceLock<Announcement<H>>,
+    told: Notify,
 }
 
 /// A flight under way, as who might join it sees it.
@@ -49,7 +49,7 @@ pub(crate) struct UnderWay<'a, H> {
     /// How far it is.
     pub(crate) progress: Progress,
     /// What its leader has announced, if it has.
-    pub(crate) said: Option<&'a H>,
+    pub(crate) announced: Option<&'a H>,
 }
 
 /// How far a flight is.
@@ -90,7 +90,7 @@ pub(crate) struct Leader<H> {
 /// One that waits. Dropping it is all there is to giving up.
 pub(crate) struct Follower<H> {
     stamp: Stamp,
-    word: Arc<Word<H>>,
+    announced: Arc<Announced<H>>,
 }
 
 impl<H: Clone + Send + Sync + 'static> Flights<H> {
@@ -117,8 +117,9 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
         {
             return Role::Follower(flight.follower());
         }
-        let (begun, word) = (AtomicBool::new(false), Arc::new(Word { said: OnceLock::new(), spoken: Notify::new() }));
-        let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), begun, word });
+        let (begun, announced) =
+            (AtomicBool::new(false), Arc::new(Announced { by_leader: OnceLock::new(), told: Notify::new() }));
+        let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), begun, announced });
         let replaced = shard.insert(key.clone(), Arc::clone(&flight));
         drop(shard);
         let predecessor = replaced.as_deref().map(Flight::follower);
@@ -163,21 +164,21 @@ impl<H> Flight<H> {
     fn under_way(&self) -> UnderWay<'_, H> {
         let begun = self.begun.load(Ordering::Acquire);
         let progress = if begun { Progress::Begun } else { Progress::Gathering };
-        let said = match self.word.said.get() {
-            Some(Announcement::Shared(said)) => Some(said),
+        let announced = match self.announced.by_leader.get() {
+            Some(Announcement::Shared(outcome)) => Some(outcome),
             Some(Announcement::Alone(_)) | None => None,
         };
-        UnderWay { stamp: self.stamp, progress, said }
+        UnderWay { stamp: self.stamp, progress, announced }
     }
 
     fn follower(&self) -> Follower<H> {
-        Follower { stamp: self.stamp, word: Arc::clone(&self.word) }
+        Follower { stamp: self.stamp, announced: Arc::clone(&self.announced) }
     }
 
-    /// Keeps and spreads the first word; later ones are dropped.
-    fn say(&self, announcement: Announcement<H>) {
-        if self.word.said.set(announcement).is_ok() {
-            self.word.spoken.notify_waiters();
+    /// Keeps and spreads the first announcement; later ones are dropped.
+    fn announce(&self, announcement: Announcement<H>) {
+        if self.announced.by_leader.set(announcement).is_ok() {
+            self.announced.told.notify_waiters();
         }
     }
 }
@@ -210,10 +211,10 @@ impl<H> Leader<H> {
     /// Of several announcements the first stands.
     pub(crate) fn announce(&self, announcement: Announcement<H>) {
         if let Announcement::Alone(_) = announcement {
-            // First out of the table, then the word: who hears it and joins again must not find this flight.
+            // First out of the table, then the announcement: who hears it and joins again must not find this flight.
             self.close();
         }
-        self.flight.say(announcement);
+        self.flight.announce(announcement);
     }
 
     /// Lets no one join any more, while those who did still hear of it: for a shared body that has grown past what is
@@ -226,7 +227,7 @@ impl<H> Leader<H> {
 impl<H> Drop for Leader<H> {
     fn drop(&mut self) {
         self.close();
-        self.flight.say(Announcement::Alone(Reason::LeaderGone));
+        self.flight.announce(Announcement::Alone(Reason::LeaderGone));
     }
 }
 
@@ -237,16 +238,16 @@ impl<H: Clone> Follower<H> {
         self.stamp
     }
 
-    /// Waits for the leader's word. May be cancelled and called again; answers the same each time.
+    /// Waits for the leader's announcement. May be cancelled and called again; answers the same each time.
     pub(crate) async fn announcement(&mut self) -> Announcement<H> {
         loop {
-            let mut spoken = pin!(self.word.spoken.notified());
-            // Listening before looking: nothing is missed between the two. A leader always leaves a word when it goes.
-            spoken.as_mut().enable();
-            if let Some(word) = self.word.said.get() {
-                return word.clone();
+            let mut told = pin!(self.announced.told.notified());
+            // Listening before looking: nothing is missed between the two. A leader always announces something before it goes.
+            told.as_mut().enable();
+            if let Some(announcement) = self.announced.by_leader.get() {
+                return announcement.clone();
             }
-            spoken.await;
+            told.await;
         }
     }
 }

@@ -16,9 +16,9 @@ impl<H> Flights<H> {
 }
 
 impl<H> Flight<H> {
-    /// Everyone who holds the word, but for the flight itself.
+    /// Everyone who holds the announcement, but for the flight itself.
     fn followers(&self) -> usize {
-        Arc::strong_count(&self.word) - 1
+        Arc::strong_count(&self.announced) - 1
     }
 }
 
@@ -242,10 +242,10 @@ fn flights_of_different_keys_do_not_touch() {
 fn who_might_join_learns_what_was_announced() {
     let flights = Texts::new();
     let leader = lead(&flights, "/a");
-    let unheard = |flight: UnderWay<'_, &'static str>| flight.said.is_none();
-    assert!(matches!(flights.join(&key("/a"), unheard, || Stamp::ZERO), Role::Follower(_)), "nothing is said yet");
+    let unheard = |flight: UnderWay<'_, &'static str>| flight.announced.is_none();
+    assert!(matches!(flights.join(&key("/a"), unheard, || Stamp::ZERO), Role::Follower(_)), "nothing is announced yet");
     leader.announce(Announcement::Shared("head"));
-    let heard = |flight: UnderWay<'_, &'static str>| flight.said == Some(&"head");
+    let heard = |flight: UnderWay<'_, &'static str>| flight.announced == Some(&"head");
     assert!(matches!(flights.join(&key("/a"), heard, || Stamp::ZERO), Role::Follower(_)), "the head is known");
     assert!(
         matches!(flights.join(&key("/a"), unheard, || Stamp::ZERO), Role::Leader(_)),

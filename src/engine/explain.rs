@@ -1,7 +1,7 @@
 //! What would happen to a request, and why, without doing it: the same steps over the same verdicts, by peeking.
 
 use super::explain_stored::{StoredExplained, shown};
-use super::shared::FoundShared;
+use super::shared_tier::FoundShared;
 use super::storing::Refusal;
 use super::{Engine, explain_elsewhere, explain_hints, explain_sent};
 use crate::clock::Timestamp;

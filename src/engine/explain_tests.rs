@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::engine::origin::{Body, Origin, OriginError, empty_body};
 use crate::engine::refresh::RefreshOptions;
-use crate::engine::shared::Shared;
+use crate::engine::shared_tier::SharedTier;
 use crate::engine::{EngineParts, Handler, RequestContext};
 use crate::entry::Entry;
 use crate::fleet::link::Link;
@@ -120,7 +120,7 @@ impl Instance {
         tokio::spawn(writing);
         tokio::spawn(leasing);
         let route = Route::plain(RouteName::new("all"), PathPattern::parse("/**").unwrap());
-        let shared = Shared { tier: tier.clone(), writes, leases: leases.clone() };
+        let shared = SharedTier { tier: tier.clone(), writes, leases: leases.clone() };
         let engine = Engine::new(EngineParts {
             clock: Arc::new(SystemClock::default()),
             origin: Arc::new(Fresh),

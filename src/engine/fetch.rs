@@ -14,7 +14,7 @@ use super::miss_budget::MissPermit;
 use super::origin::{Body, OriginError, allow_quiet, empty_body, origin_form};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
-use super::shared::FoundShared;
+use super::shared_tier::FoundShared;
 use super::storing::StoreOutcome;
 use crate::coalesce::fetch_lease::{Claim, WhyAlone};
 use crate::coalesce::flights::Announcement;

@@ -38,7 +38,7 @@ pub mod refresh;
 mod requester;
 mod respond;
 mod serve;
-pub mod shared;
+pub mod shared_tier;
 pub mod storing;
 pub mod unattended;
 mod waiting;
@@ -73,7 +73,7 @@ use miss_budget::MissBudgets;
 use origin::{Body, Origin};
 use origin_failure::OriginFailure;
 use refresh::RefreshOptions;
-use shared::Shared;
+use shared_tier::SharedTier;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -99,7 +99,7 @@ pub struct EngineParts {
     /// The memory tier.
     pub memory: Arc<MemoryTier>,
     /// The tier that other instances share; none where this one stands alone.
-    pub shared: Option<Shared>,
+    pub shared: Option<SharedTier>,
     /// The purges known here.
     pub invalidation: Arc<Invalidation>,
     /// The rules to begin with.
@@ -115,7 +115,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     origin: Arc<dyn Origin>,
     memory: Arc<MemoryTier>,
-    shared: Option<Shared>,
+    shared: Option<SharedTier>,
     invalidation: Arc<Invalidation>,
     rules: ArcSwap<RuleSet>,
     /// Locked while rules are replaced, and by calls of the admin API.

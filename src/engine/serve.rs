@@ -122,7 +122,7 @@ impl Engine {
         (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
             && self.standing_by_rules(request, flight.stamp) == Standing::Clear
             && (flight.progress == Progress::Gathering || !self.wants_newer(request))
-            && flight.said.is_none_or(|said| self.suits(request, said))
+            && flight.announced.is_none_or(|outcome| self.suits(request, outcome))
     }
 
     /// Whether only what is asked for after it came answers this request: where purges may be missed, and where its client
@@ -132,8 +132,8 @@ impl Engine {
     }
 
     /// Whether what a leader has announced is for a request that comes only now.
-    fn suits(&self, request: &CacheableRequest, said: &FetchOutcome) -> bool {
-        match said {
+    fn suits(&self, request: &CacheableRequest, outcome: &FetchOutcome) -> bool {
+        match outcome {
             FetchOutcome::Streaming(response) => request.may_take(&response.policy, &response.lifetime, self.now()),
             FetchOutcome::Confirmed(entry, _) => self.takes_entry(request, entry),
             FetchOutcome::Stored => true,
@@ -239,7 +239,7 @@ async fn fetch(
         Ok(fetched) => fetched,
         Err(failure) => return respond::fetched(engine, request, &ask, Fetched::Failed(failure), Sharer::Leader),
     };
-    // A task that ended without a word has panicked, and the panic is in the log.
+    // A task that ended without a reply has panicked, and the panic is in the log.
     let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::of(Reason::LeaderGone))));
     respond::fetched(engine, request, &ask, fetched, Sharer::Leader)
 }

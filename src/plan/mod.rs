@@ -99,7 +99,7 @@ impl Plan {
         match held {
             Holding::Held => Self::Serve(Usable { entry, how, lifetime }),
             Holding::Missing => {
-                let (why, stored) = (Reason::PartStored, Some((entry, OnOriginFailure::Fail(Reason::PartStored))));
+                let (why, stored) = (Reason::PartStored, Some((entry, OnOriginFailure::Fail)));
                 Self::Ask(Ask { forward: Forward::Partial, why, stored })
             }
         }

@@ -111,7 +111,7 @@ impl Ask {
             Some((_, OnOriginFailure::ServeStaleWhenUnreachable)) => {
                 matches!(failing, Failing::Unreachable | Failing::Busy)
             }
-            Some((_, OnOriginFailure::Fail(_))) | None => false,
+            Some((_, OnOriginFailure::Fail)) | None => false,
         }
     }
 

@@ -7,7 +7,6 @@ use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
-use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
 use http::header::{IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -65,7 +64,7 @@ impl Wanted {
             Standing::Purged => Some(Self::Whole),
             // Nobody waits for it, so nothing stands in for a failed answer.
             Standing::SoftPurged | Standing::Unproven => {
-                Some(Self::Validation(Arc::clone(stored), OnOriginFailure::Fail(Reason::StaleTooOld)))
+                Some(Self::Validation(Arc::clone(stored), OnOriginFailure::Fail))
             }
         }
     }
@@ -82,7 +81,7 @@ impl Wanted {
     /// Whether what is stored may be served stale rather than to wait for one's turn.
     pub(crate) fn may_be_served_stale(&self, standing: impl Fn(&Entry) -> Standing) -> bool {
         match self {
-            Self::Validation(_, OnOriginFailure::Fail(_)) => false,
+            Self::Validation(_, OnOriginFailure::Fail) => false,
             Self::Validation(stored, _) => standing(stored) < Standing::Unproven,
             _ => false,
         }

@@ -72,11 +72,6 @@ labelled! {
         StaleWhileRevalidate "stale-while-revalidate" "Stale, within stale-while-revalidate: served while a refresh runs.",
         StaleIfError "stale-if-error" "Stale, within stale-if-error: the origin failed.",
         StaleOnDisconnect "stale-on-disconnect" "Stale: the origin could not be reached.",
-        MustRevalidate "must-revalidate" "The stored response says must-revalidate: it is never served stale.",
-        ProxyRevalidate "proxy-revalidate" "The stored response says proxy-revalidate: it is never served stale.",
-        SharedMaxAge "s-maxage" "The stored response's lifetime comes from s-maxage: it is never served stale.",
-        StaleTooOld "stale-too-old" "The stored response is staler than its stale windows allow.",
-        NeverFresh "never-fresh" "The stored response had no lifetime from the start, so it is never served without the origin's word.",
         // Storing, RFC 9111 section 3.
         Stored "stored" "The response was stored.",
         MethodNotStorable "method-not-storable" "Answers to this method are not stored.",

@@ -17,8 +17,8 @@ pub enum OnOriginFailure {
     ServeStale,
     /// Served stale only where the origin can't be reached (RFC 9111 section 4.2.4).
     ServeStaleWhenUnreachable,
-    /// Never served stale, and why.
-    Fail(Reason),
+    /// Never served stale.
+    Fail,
 }
 
 /// The judgement on a stored response.
@@ -89,33 +89,33 @@ pub fn judge(
     }
 }
 
-/// Why a stored response may never be served stale: RFC 9111 section 4.2.4. None: nothing forbids it.
-#[must_use]
-pub fn stale_forbidden_by(stored: &ResponsePolicy) -> Option<Reason> {
-    // RFC 9111 section 5.2.2.10: s-maxage "incorporates the semantics of the proxy-revalidate response directive".
-    stale_forbidden_outright_by(stored).or_else(|| stored.directives.s_maxage.map(|_| Reason::SharedMaxAge))
+/// Who may let a stored response be served stale: RFC 9111 section 4.2.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StaleBy {
+    /// The origin, the client or the operator.
+    Anyone,
+    /// The operator alone. RFC 9111 section 5.2.2.10: s-maxage "incorporates the semantics of the proxy-revalidate
+    /// response directive".
+    Operator,
+    /// Nobody: no-cache, must-revalidate, proxy-revalidate (RFC 9111 sections 5.2.2.4, 5.2.2.2, 5.2.2.8).
+    Nobody,
 }
 
-/// The same, whatever the operator says.
-fn stale_forbidden_outright_by(stored: &ResponsePolicy) -> Option<Reason> {
-    let directives = &stored.directives;
-    // RFC 9111 section 5.2.2.4
-    if directives.no_cache == Qualified::Whole {
-        return Some(Reason::ResponseNoCache);
+impl StaleBy {
+    fn of(stored: &ResponsePolicy) -> Self {
+        let directives = &stored.directives;
+        if directives.no_cache == Qualified::Whole || directives.must_revalidate || directives.proxy_revalidate {
+            Self::Nobody
+        } else if directives.s_maxage.is_some() {
+            Self::Operator
+        } else {
+            Self::Anyone
+        }
     }
-    // RFC 9111 section 5.2.2.2
-    if directives.must_revalidate {
-        return Some(Reason::MustRevalidate);
-    }
-    // RFC 9111 section 5.2.2.8
-    if directives.proxy_revalidate {
-        return Some(Reason::ProxyRevalidate);
-    }
-    None
 }
 
 const fn revalidate_or_fail(why: Reason) -> Judgement {
-    Judgement::Revalidate { why, on_failure: OnOriginFailure::Fail(why) }
+    Judgement::Revalidate { why, on_failure: OnOriginFailure::Fail }
 }
 
 /// All that one judgement looks at.
@@ -184,7 +184,7 @@ impl Case<'_> {
             return Judgement::StaleWhileRevalidate { staleness };
         }
         // RFC 9111 section 5.2.1.2, and 4.2.4: not where a directive forbids stale answers.
-        if stale_forbidden_by(self.stored).is_none() && self.accepted_by_max_stale(staleness) {
+        if StaleBy::of(self.stored) == StaleBy::Anyone && self.accepted_by_max_stale(staleness) {
             return Judgement::StaleAccepted { staleness };
         }
         revalidate
@@ -231,17 +231,14 @@ impl Case<'_> {
             return OnOriginFailure::ServeStale;
         }
         // RFC 9111 section 4.2.4: no stale answer where a directive forbids it.
-        if let Some(forbidden_by) = stale_forbidden_by(self.stored) {
-            return OnOriginFailure::Fail(forbidden_by);
-        }
-        if self.lifetime.fresh_for.is_zero() {
-            return OnOriginFailure::Fail(Reason::NeverFresh);
+        if StaleBy::of(self.stored) != StaleBy::Anyone || self.lifetime.fresh_for.is_zero() {
+            return OnOriginFailure::Fail;
         }
         if within(self.staleness(), self.presented.stale_if_error) {
             return OnOriginFailure::ServeStale;
         }
         if self.has_stale_if_error() {
-            return OnOriginFailure::Fail(Reason::StaleTooOld);
+            return OnOriginFailure::Fail;
         }
         OnOriginFailure::ServeStaleWhenUnreachable
     }
@@ -251,10 +248,12 @@ impl Case<'_> {
     /// proxy-revalidate or no-cache is never served stale.
     fn holds(&self, window: Option<StaleWindow>) -> bool {
         let Some(window) = window else { return false };
-        let is_allowed = window.asked_by == Asker::Operator || self.stored.directives.s_maxage.is_none();
-        is_allowed
-            && stale_forbidden_outright_by(self.stored).is_none()
-            && within(self.staleness(), Some(window.length))
+        let is_allowed = match StaleBy::of(self.stored) {
+            StaleBy::Anyone => true,
+            StaleBy::Operator => window.asked_by == Asker::Operator,
+            StaleBy::Nobody => false,
+        };
+        is_allowed && within(self.staleness(), Some(window.length))
     }
 }
 

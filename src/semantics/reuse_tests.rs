@@ -54,8 +54,8 @@ fn rfc_9111_section_4_2_fresh_while_the_lifetime_is_greater_than_the_age() {
         ("max-age=10", "", 0, fresh(10)),
         ("max-age=10", "", 9, fresh(1)),
         ("max-age=10", "", 10, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
-        ("max-age=0", "", 0, revalidate(Reason::Expired, Fail(Reason::NeverFresh))),
-        ("public", "", 0, revalidate(Reason::Expired, Fail(Reason::NeverFresh))),
+        ("max-age=0", "", 0, revalidate(Reason::Expired, Fail)),
+        ("public", "", 0, revalidate(Reason::Expired, Fail)),
         ("max-age=10, must-revalidate, proxy-revalidate", "", 5, fresh(5)),
         ("s-maxage=10", "", 5, fresh(5)),
     ]);
@@ -64,8 +64,8 @@ fn rfc_9111_section_4_2_fresh_while_the_lifetime_is_greater_than_the_age() {
 #[test]
 fn rfc_9111_section_5_2_2_4_no_cache_is_validated_each_time() {
     check(&[
-        ("no-cache, max-age=10", "", 0, revalidate(Reason::ResponseNoCache, Fail(Reason::ResponseNoCache))),
-        ("no-cache, max-age=10", "max-stale", 0, revalidate(Reason::ResponseNoCache, Fail(Reason::ResponseNoCache))),
+        ("no-cache, max-age=10", "", 0, revalidate(Reason::ResponseNoCache, Fail)),
+        ("no-cache, max-age=10", "max-stale", 0, revalidate(Reason::ResponseNoCache, Fail)),
         ("no-cache=\"x\", max-age=10", "", 0, fresh(10)),
     ]);
 }
@@ -73,15 +73,10 @@ fn rfc_9111_section_5_2_2_4_no_cache_is_validated_each_time() {
 #[test]
 fn rfc_9111_section_5_2_1_4_a_request_with_no_cache_wants_the_origins_word() {
     check(&[
-        ("max-age=10", "no-cache", 0, revalidate(Reason::RequestNoCache, Fail(Reason::RequestNoCache))),
-        ("max-age=10", "no-cache, max-stale", 20, revalidate(Reason::RequestNoCache, Fail(Reason::RequestNoCache))),
-        ("max-age=10", "pragma", 0, revalidate(Reason::RequestPragma, Fail(Reason::RequestPragma))),
-        (
-            "max-age=10, stale-if-error=60",
-            "no-cache",
-            0,
-            revalidate(Reason::RequestNoCache, Fail(Reason::RequestNoCache)),
-        ),
+        ("max-age=10", "no-cache", 0, revalidate(Reason::RequestNoCache, Fail)),
+        ("max-age=10", "no-cache, max-stale", 20, revalidate(Reason::RequestNoCache, Fail)),
+        ("max-age=10", "pragma", 0, revalidate(Reason::RequestPragma, Fail)),
+        ("max-age=10, stale-if-error=60", "no-cache", 0, revalidate(Reason::RequestNoCache, Fail)),
     ]);
 }
 
@@ -143,18 +138,13 @@ fn rfc_9111_section_5_2_1_2_a_request_with_max_stale_accepts_that_much() {
 
 #[test]
 fn rfc_9111_section_4_2_4_some_directives_forbid_every_stale_answer() {
-    let forbidding = [
-        ("must-revalidate", Reason::MustRevalidate),
-        ("proxy-revalidate", Reason::ProxyRevalidate),
-        ("s-maxage=10", Reason::SharedMaxAge),
-    ];
-    for (directive, reason) in forbidding {
+    for directive in ["must-revalidate", "proxy-revalidate", "s-maxage=10"] {
         let response = format!("max-age=10, stale-while-revalidate=60, stale-if-error=60, {directive}");
         for request in ["", "max-stale", "stale-if-error=60"] {
             let judgement = judged(&response, request, 11, Validity::ByAge);
-            assert_eq!(judgement, revalidate(Reason::Expired, Fail(reason)), "{response} {request}");
+            assert_eq!(judgement, revalidate(Reason::Expired, Fail), "{response} {request}");
             let purged = judged(&response, request, 1, Validity::SoftPurged);
-            assert_eq!(purged, revalidate(Reason::SoftPurged, Fail(reason)), "{response} {request}");
+            assert_eq!(purged, revalidate(Reason::SoftPurged, Fail), "{response} {request}");
         }
     }
 }
@@ -176,13 +166,13 @@ fn rfc_5861_section_3_stale_while_revalidate_up_to_its_window() {
 fn rfc_5861_section_4_stale_if_error_up_to_its_window() {
     check(&[
         ("max-age=10, stale-if-error=5", "", 15, revalidate(Reason::Expired, ServeStale)),
-        ("max-age=10, stale-if-error=5", "", 16, revalidate(Reason::Expired, Fail(Reason::StaleTooOld))),
+        ("max-age=10, stale-if-error=5", "", 16, revalidate(Reason::Expired, Fail)),
         ("max-age=10", "stale-if-error=5", 15, revalidate(Reason::Expired, ServeStale)),
-        ("max-age=10", "stale-if-error=5", 16, revalidate(Reason::Expired, Fail(Reason::StaleTooOld))),
+        ("max-age=10", "stale-if-error=5", 16, revalidate(Reason::Expired, Fail)),
         // Either may allow it.
         ("max-age=10, stale-if-error=5", "stale-if-error=50", 16, revalidate(Reason::Expired, ServeStale)),
         ("max-age=10, stale-if-error=50", "stale-if-error=5", 16, revalidate(Reason::Expired, ServeStale)),
-        ("max-age=10, stale-if-error=0", "", 10, revalidate(Reason::Expired, Fail(Reason::StaleTooOld))),
+        ("max-age=10, stale-if-error=0", "", 10, revalidate(Reason::Expired, Fail)),
     ]);
 }
 
@@ -195,7 +185,7 @@ fn a_soft_purge_makes_stale_and_the_windows_still_help() {
         // Past its lifetime already, it is as stale as it was.
         ("max-age=10, stale-while-revalidate=5", "", 14, Judgement::StaleWhileRevalidate { staleness: secs(4) }),
         ("max-age=10, stale-while-revalidate=5", "", 16, revalidate(Reason::SoftPurged, ServeStaleWhenUnreachable)),
-        ("max-age=10, stale-if-error=5", "", 16, revalidate(Reason::SoftPurged, Fail(Reason::StaleTooOld))),
+        ("max-age=10, stale-if-error=5", "", 16, revalidate(Reason::SoftPurged, Fail)),
     ];
     for (response, request, age_secs, expected) in rows {
         assert_eq!(judged(response, request, *age_secs, Validity::SoftPurged), *expected, "{response} {age_secs}");
@@ -264,7 +254,7 @@ proptest! {
         response in response_directives(), request in request_directives(), age in 100_u64..300,
     ) {
         let judgement = judged(&format!("{response}, must-revalidate"), &request, age, Validity::ByAge);
-        let fails = matches!(judgement, Judgement::Revalidate { on_failure: Fail(_), .. });
+        let fails = matches!(judgement, Judgement::Revalidate { on_failure: Fail, .. });
         prop_assert!(fails, "{:?}", judgement);
     }
 }

@@ -6,7 +6,7 @@ use super::origin::{Shop, ShopSeenFrom};
 use super::rules::Edition;
 use super::watch;
 use crate::engine::refresh::RefreshOptions;
-use crate::engine::shared::Shared;
+use crate::engine::shared_tier::SharedTier;
 use crate::engine::{Engine, EngineParts};
 use crate::fleet::link::Link;
 use crate::fleet::names::Names;
@@ -73,7 +73,7 @@ impl Nursery {
             clock: clock.clone(),
             origin: Arc::new(origin),
             memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 64 << 20, variants_per_key_max: 4 })),
-            shared: Some(Shared { tier, writes: behind, leases }),
+            shared: Some(SharedTier { tier, writes: behind, leases }),
             invalidation,
             rules: edition.rules(),
             // Which keys are hot is told by hashes with seeds of their own, which no seed of ours decides.

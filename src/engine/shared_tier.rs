@@ -27,7 +27,7 @@ const KEPT_FOR_VALIDATION_MAX: Duration = Duration::from_hours(1);
 
 /// The tier that all instances share.
 #[derive(Debug, Clone)]
-pub struct Shared {
+pub struct SharedTier {
     /// To read from.
     pub tier: Arc<dyn Tier>,
     /// To write by.
@@ -62,7 +62,7 @@ impl Engine {
     }
 
     /// The shared tier, if what is there may be of use to a request that would ask the origin.
-    pub(super) fn shared_for(&self, request: &CacheableRequest) -> Option<&Shared> {
+    pub(super) fn shared_for(&self, request: &CacheableRequest) -> Option<&SharedTier> {
         let shared = self.shared.as_ref().filter(|_| may_be_shared(request))?;
         // What can't be proven to be current must be validated: a copy from elsewhere helps no more than the one here.
         let is_current = self.invalidation().currency() == Currency::Proven;
@@ -104,7 +104,8 @@ impl Engine {
         if !matches!(wanted, Wanted::Whole | Wanted::Validation(..)) {
             return None;
         }
-        let may_share = |stamp| self.may_share(request, &UnderWay { stamp, progress: Progress::Begun, said: None });
+        let may_share =
+            |stamp| self.may_share(request, &UnderWay { stamp, progress: Progress::Begun, announced: None });
         let wait = request.at_most(request.route.coalesce_wait);
         Some(shared.leases.claim(leader.key(), leader.stamp(), wait, &may_share).await)
     }
