@@ -18,7 +18,6 @@ use larder::fleet::names::Names;
 use larder::fleet::options::FleetOptions;
 use larder::fleet::redis_leases::{LeaseLinks, RedisLeases};
 use larder::fleet::redis_link::RedisLink;
-use larder::invalidation::local_log::LocalLog;
 use larder::invalidation::purge::{Depth, Purge, Source};
 use larder::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions, PurgeOptions};
 use larder::rules::RuleSet;
@@ -98,7 +97,7 @@ async fn propagation(one: &Arc<Engine>, two: &Arc<Engine>) {
 
 /// A tag purge where so many responses are stored, each with that tag.
 async fn purges_beside(stored: usize) {
-    let invalidation = Arc::new(Invalidation::new(Arc::new(LocalLog::new())));
+    let invalidation = Arc::new(Invalidation::default());
     let engine = engine(Arc::clone(&invalidation), None);
     for n in 0..stored {
         ask(&engine, n).await;

@@ -10,7 +10,6 @@ use larder::config::check_rules_text;
 use larder::engine::origin::{Body, Origin, OriginError};
 use larder::engine::{Engine, EngineParts, Handler, RequestContext};
 use larder::invalidation::Invalidation;
-use larder::invalidation::local_log::LocalLog;
 use larder::rules::{Route, RuleSet, Verdict};
 use larder::semantics::cache_control::RequestDirectives;
 use larder::semantics::cache_status::CacheStatus;
@@ -113,7 +112,7 @@ fn whole_hit(bench: &mut Criterion) {
         origin: Arc::new(Constant),
         memory: Arc::new(MemoryTier::new(memory)),
         shared: None,
-        invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::default()))),
+        invalidation: Arc::new(Invalidation::default()),
         rules: rules(),
         refresh: larder::engine::refresh::RefreshOptions::default(),
         front: larder::engine::arrival::Front::default(),

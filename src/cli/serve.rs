@@ -13,7 +13,6 @@ use crate::engine::arrival::{Front, Schemes};
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
 use crate::in_flight::InFlight;
-use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::metric::Measured;
 use crate::metrics::Metrics;
@@ -166,7 +165,7 @@ impl Parts {
             (fleet.invalidation, Some(fleet.shared), fleet.tasks, fleet.metrics)
         } else {
             let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
-            let invalidation = Invalidation::with_options(Arc::new(LocalLog::default()), options);
+            let invalidation = Invalidation::alone(options);
             (Arc::new(invalidation), None, Vec::new(), Vec::new())
         };
         let engine = Engine::new(EngineParts {

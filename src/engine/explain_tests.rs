@@ -12,7 +12,6 @@ use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
 use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
-use crate::invalidation::local_log::LocalLog;
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::invalidation::{Invalidation, PurgeOptions};
 use crate::key::PrimaryKey;
@@ -126,7 +125,7 @@ impl Instance {
             origin: Arc::new(Fresh),
             memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 1 << 20, variants_per_key_max: 4 })),
             shared: Some(shared),
-            invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::new()))),
+            invalidation: Arc::new(Invalidation::default()),
             rules: RuleSet::new(vec![route]).unwrap(),
             refresh: RefreshOptions::default(),
             front: crate::engine::arrival::Front::default(),

@@ -4,11 +4,11 @@
 //! `waiting` and `proven_until` are the seam between the two: who appends waits there for its own entry to be read, and
 //! the reader notes there up to when it has proved that it missed nothing.
 
+use super::Currency;
 use super::purge::Purge;
 use super::purging::Mark;
 use super::record::{PurgeRecord, Record};
 use super::unsent::Unsent;
-use super::{Currency, LogError};
 use crate::clock::Clock;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -55,6 +55,11 @@ pub(super) struct Reached {
     /// Its stamp.
     pub(super) stamp: Stamp,
 }
+
+/// Why the log took no purge.
+#[derive(Debug, thiserror::Error)]
+#[error("the invalidation log cannot take a purge now")]
+pub struct LogError(#[from] LinkError);
 
 /// What became of an append.
 #[derive(Debug, Clone, Copy)]
@@ -117,8 +122,8 @@ impl FleetLog {
         let Mark { idempotency, part } = mark;
         let record = Record::Purge(PurgeRecord { purge: purge.clone(), by, token: token.clone(), idempotency, part });
         let command = streams::append(&self.options.names.purges(), None, None, &record.fields());
-        let reply = self.links.requests.call(&command, APPEND_DEADLINE).await.map_err(LogError::new)?;
-        let id = streams::appended(reply).map_err(LogError::new)?;
+        let reply = self.links.requests.call(&command, APPEND_DEADLINE).await?;
+        let id = streams::appended(reply)?;
         let reached = timeout(OWN_READER_DEADLINE, reading).await;
         drop(waits);
         Ok(match reached {

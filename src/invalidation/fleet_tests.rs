@@ -222,3 +222,22 @@ async fn a_hard_purge_that_was_trimmed_is_hard_for_an_instance_that_starts_later
         assert_eq!(standing(&late, late.applied(), "/changed"), Standing::Clear, "{depth:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_purge_that_the_log_refuses_holds_here_all_the_same() {
+    let redis = SimulatedRedis::new();
+    let wire = Arc::new(Cuttable::default());
+    let one = instance_over(&redis, "one", Arc::clone(&wire) as _, Timestamp::from_secs(7)).await;
+    let before = one.applied();
+    let asked = || Purge { scopes: vec![Scope::Url("/p".into())], depth: Depth::Hard, source: Source::Admin };
+    wire.0.store(true, Ordering::Relaxed);
+    one.purge(asked(), PurgeOptions::default()).await.unwrap_err();
+    let meanwhile = one.applied();
+    assert_eq!(standing(&one, before, "/p"), Standing::Purged);
+    assert_eq!(standing(&one, meanwhile, "/p"), Standing::Clear);
+    assert!(one.receipts().is_empty());
+
+    wire.0.store(false, Ordering::Relaxed);
+    one.purge(asked(), PurgeOptions::default()).await.unwrap();
+    assert_eq!(standing(&one, meanwhile, "/p"), Standing::Purged);
+}

@@ -3,7 +3,6 @@
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
 use crate::scope::{RouteName, Scope, Tag, Tags};
-use local_log::LocalLog;
 use purge::{Depth, Source};
 use std::sync::atomic::AtomicBool;
 
@@ -31,7 +30,7 @@ fn invalidation() -> Invalidation {
         run: 0xbeef,
         ..InvalidationOptions::default()
     };
-    Invalidation::with_options(Arc::new(LocalLog::new()), options)
+    Invalidation::alone(options)
 }
 
 #[tokio::test]
@@ -114,35 +113,6 @@ async fn concurrent_purges_are_applied_in_the_order_of_their_stamps() {
     stamps.sort_unstable();
     assert_eq!(stamps, (1..=50).map(Stamp::local).collect::<Vec<_>>());
     assert_eq!(invalidation.applied(), Stamp::local(50));
-}
-
-/// A log that fails until it is mended.
-#[derive(Debug, Default)]
-struct BrokenLog {
-    mended: AtomicBool,
-}
-
-#[async_trait::async_trait]
-impl Log for BrokenLog {
-    async fn append(&self, _purge: &Purge) -> Result<Stamp, LogError> {
-        if self.mended.load(Ordering::Relaxed) { Ok(Stamp::local(1)) } else { Err(LogError::new("away")) }
-    }
-}
-
-#[tokio::test]
-async fn a_purge_that_the_log_refuses_holds_here_all_the_same() {
-    let log = Arc::new(BrokenLog::default());
-    let invalidation = Invalidation::new(Arc::clone(&log) as Arc<dyn Log>);
-    let before = invalidation.applied();
-    invalidation.purge(purge_of(product(), Depth::Hard), PurgeOptions::default()).await.unwrap_err();
-    let meanwhile = invalidation.applied();
-    assert_eq!(standing(&invalidation, before), Standing::Purged);
-    assert_eq!(standing(&invalidation, meanwhile), Standing::Clear);
-    assert!(invalidation.receipts().is_empty());
-
-    log.mended.store(true, Ordering::Relaxed);
-    invalidation.purge(purge_of(product(), Depth::Hard), PurgeOptions::default()).await.unwrap();
-    assert_eq!(standing(&invalidation, meanwhile), Standing::Purged);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Purges as an ordered log, and what they make of stored responses.
 //!
-//! A purge is appended to one totally ordered [`log`] and gets a stamp. Applying it raises [`barriers`] for its
+//! A purge is appended to one totally ordered log and gets a stamp. Applying it raises [`barriers`] for its
 //! scopes. A stored response carries the stamp that was applied when its fetch began, and is usable only while no
 //! barrier of its scopes is above that. No wall clock takes part.
 //!
@@ -38,8 +38,6 @@ pub mod barriers;
 pub mod counts;
 mod fleet_log;
 pub mod idempotency;
-pub mod local_log;
-pub mod log;
 pub mod metrics;
 pub mod purge;
 mod purge_lag;
@@ -57,10 +55,8 @@ use crate::stamp::Stamp;
 use barriers::{Barriers, Covering};
 use counts::{PurgeCount, PurgeCounts};
 use fleet_log::FleetLog;
-pub use fleet_log::{FleetLinks, Progress};
+pub use fleet_log::{FleetLinks, LogError, Progress};
 use idempotency::Turns;
-use local_log::LocalLog;
-use log::{Log, LogError};
 use purge::{Depth, Purge, Source};
 pub use purging::{PurgeFailure, PurgeOptions};
 use reader::Reader;
@@ -125,8 +121,7 @@ const RECEIPTS_TEXT_BYTES_MAX: usize = 4 << 20;
 
 /// The purges known to this instance: the one object that engine and admin ask.
 pub struct Invalidation {
-    log: Arc<dyn Log>,
-    /// In its place where this instance is one of a fleet.
+    /// The log, where this instance is one of a fleet. One that stands alone counts its purges: nobody else reads them.
     fleet: Option<Arc<FleetLog>>,
     clock: Arc<dyn Clock>,
     instance: String,
@@ -158,18 +153,11 @@ struct Ledger {
 }
 
 impl Invalidation {
-    /// Purges go to `log`; the rest as [`InvalidationOptions::default`] says.
+    /// An instance that stands alone. Its log dies with the process, and so does all that it could cover.
     #[must_use]
-    pub fn new(log: Arc<dyn Log>) -> Self {
-        Self::with_options(log, InvalidationOptions::default())
-    }
-
-    /// Purges go to `log`.
-    #[must_use]
-    pub fn with_options(log: Arc<dyn Log>, options: InvalidationOptions) -> Self {
+    pub fn alone(options: InvalidationOptions) -> Self {
         let InvalidationOptions { instance, clock, run, barriers_bytes_max, receipts_max } = options;
         Self {
-            log,
             fleet: None,
             clock,
             instance,
@@ -194,7 +182,7 @@ impl Invalidation {
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
         let options = InvalidationOptions { instance: fleet.instance.clone(), ..options };
         let log = Arc::new(FleetLog::new(links, fleet, Arc::clone(&options.clock), options.run));
-        let mut invalidation = Self::with_options(Arc::new(LocalLog::new()), options);
+        let mut invalidation = Self::alone(options);
         invalidation.fleet = Some(Arc::clone(&log));
         let invalidation = Arc::new(invalidation);
         let reader = Reader::new(Arc::clone(&invalidation), log);
@@ -402,6 +390,12 @@ impl Invalidation {
 
     fn read_ledger(&self) -> RwLockReadGuard<'_, Ledger> {
         self.ledger.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Invalidation {
+    fn default() -> Self {
+        Self::alone(InvalidationOptions::default())
     }
 }
 

@@ -4,9 +4,8 @@
 //! applied it has applied those before, and its stamp and id are the receipt's.
 
 use super::barriers::Barriers;
-use super::fleet_log::{Appended, FleetLog, Progress, Reached};
+use super::fleet_log::{Appended, FleetLog, LogError, Progress, Reached};
 use super::idempotency::IdempotencyKey;
-use super::log::LogError;
 use super::purge::{Purge, SCOPES_MAX};
 use super::receipts::Receipt;
 use super::record::Part;
@@ -143,23 +142,18 @@ impl Invalidation {
     ) -> Result<(Stamp, Option<T>), LogError> {
         match &self.fleet {
             Some(fleet) => self.append_in_fleet(fleet, purge, mark, before).await,
-            None => self.append_alone(purge, before).await,
+            None => Ok(self.append_alone(purge, before).await),
         }
     }
 
-    async fn append_alone<T>(
-        &self,
-        purge: &Purge,
-        before: impl FnOnce(&Barriers) -> T,
-    ) -> Result<(Stamp, Option<T>), LogError> {
+    async fn append_alone<T>(&self, purge: &Purge, before: impl FnOnce(&Barriers) -> T) -> (Stamp, Option<T>) {
         let order = self.order.lock().await;
-        let appended = self.log.append(purge).await;
-        // Without the log, the purge stands between the last entry seen and whatever the log will hold next.
-        let stamp = appended.as_ref().map_or_else(|_| self.applied().refined(), |stamp| *stamp);
+        let (_, count) = self.applied().log();
+        let stamp = Stamp::local(count.saturating_add(1));
         let seen = self.apply(purge, stamp, before);
         drop(order);
         self.counts.add(&purge.scopes, purge.source);
-        Ok((appended?, Some(seen)))
+        (stamp, Some(seen))
     }
 
     /// The reader applies; who appends waits for it. What it saw before is known only where nothing came in between.

@@ -13,9 +13,10 @@ use larder::admin::{AdminOptions, AdminState, Readiness, serve};
 use larder::clock::{Clock, ManualClock, Timestamp};
 use larder::engine::origin::{Body, Origin, OriginError, empty_body};
 use larder::engine::{Engine, EngineParts, Handler, RequestContext};
-use larder::invalidation::local_log::LocalLog;
-use larder::invalidation::log::Log;
-use larder::invalidation::{Invalidation, InvalidationOptions};
+use larder::fleet::link::Link;
+use larder::fleet::names::Names;
+use larder::fleet::options::FleetOptions;
+use larder::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
 use larder::metrics::Metrics;
 use larder::rules::key_recipe::QueryRule;
 use larder::rules::pattern::{HostPattern, PathPattern};
@@ -34,13 +35,14 @@ pub const TOKEN: &str = "s3cret";
 /// What a house is made of besides the usual.
 pub struct Plan {
     pub token: Option<&'static str>,
-    pub log: Arc<dyn Log>,
+    /// How it comes to Redis, where it is one of a fleet.
+    pub link: Option<Arc<dyn Link>>,
     pub rules: Keeper,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { token: Some(TOKEN), log: Arc::new(LocalLog::new()), rules: Keeper::default() }
+        Self { token: Some(TOKEN), link: None, rules: Keeper::default() }
     }
 }
 
@@ -128,7 +130,7 @@ fn rules() -> RuleSet {
     RuleSet::new(vec![product, hosted, search, route("all", "/**")]).unwrap()
 }
 
-fn engine(clock: Arc<dyn Clock>, log: Arc<dyn Log>) -> Arc<Engine> {
+fn engine(clock: Arc<dyn Clock>, link: Option<Arc<dyn Link>>) -> Arc<Engine> {
     let options = InvalidationOptions {
         instance: "one".to_owned(),
         clock: Arc::clone(&clock),
@@ -140,11 +142,33 @@ fn engine(clock: Arc<dyn Clock>, log: Arc<dyn Log>) -> Arc<Engine> {
         origin: Arc::new(Shop::default()),
         memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 8 << 20, variants_per_key_max: 8 })),
         shared: None,
-        invalidation: Arc::new(Invalidation::with_options(log, options)),
+        invalidation: match link {
+            None => Arc::new(Invalidation::alone(options)),
+            Some(link) => in_fleet(link, options),
+        },
         rules: rules(),
         refresh: larder::engine::refresh::RefreshOptions::default(),
         front: larder::engine::arrival::Front::default(),
     })
+}
+
+fn in_fleet(link: Arc<dyn Link>, options: InvalidationOptions) -> Arc<Invalidation> {
+    let links = FleetLinks { requests: Arc::clone(&link), reader: link };
+    let fleet = FleetOptions {
+        url: String::new(),
+        ca_pem: None,
+        names: Names::below("larder"),
+        instance: "one".to_owned(),
+        timeout: Duration::from_secs(1),
+        partition_grace: Duration::from_secs(4),
+        value_bytes_max: 1 << 20,
+        queue_bytes_max: 1 << 20,
+        log_retention: Duration::from_hours(24),
+        join_wait: Duration::ZERO,
+    };
+    let (invalidation, reading) = Invalidation::in_fleet(links, fleet, options);
+    tokio::spawn(reading);
+    invalidation
 }
 
 fn metrics(engine: &Arc<Engine>) -> Arc<Metrics> {
@@ -154,7 +178,7 @@ fn metrics(engine: &Arc<Engine>) -> Arc<Metrics> {
 /// Builds a house as planned. It stands until the test's runtime ends.
 pub async fn build(plan: Plan) -> House {
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000)));
-    let engine = engine(Arc::clone(&clock) as Arc<dyn Clock>, plan.log);
+    let engine = engine(Arc::clone(&clock) as Arc<dyn Clock>, plan.link);
     let metrics = metrics(&engine);
     let readiness = Arc::new(Readiness::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

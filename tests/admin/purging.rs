@@ -2,11 +2,10 @@
 
 use crate::house::{House, Plan, build};
 use http::StatusCode;
-use larder::invalidation::log::{Log, LogError};
-use larder::invalidation::purge::Purge;
-use larder::stamp::Stamp;
+use larder::fleet::link::{Keeper, Link, LinkError, LinkFailure};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 const PRODUCT: &str = "http://shop/api/products/42";
 
@@ -123,23 +122,33 @@ async fn an_unknown_route_is_told_the_nearest_name() {
     assert_eq!(said["hint"], "did you mean `product`?");
 }
 
-/// A log that takes nothing.
+/// A Redis that is away.
 #[derive(Debug)]
-struct ClosedLog;
+struct Away;
 
 #[async_trait::async_trait]
-impl Log for ClosedLog {
-    async fn append(&self, _purge: &Purge) -> Result<Stamp, LogError> {
-        Err(LogError::new("connection refused"))
+impl Link for Away {
+    async fn call(&self, _: &redis::Cmd, _: Duration) -> Result<redis::Value, LinkError> {
+        Err(LinkError::of(LinkFailure::Away))
+    }
+
+    async fn keeper(&self, _: &str, _: Duration) -> Result<Keeper, LinkError> {
+        Err(LinkError::of(LinkFailure::Away))
+    }
+
+    fn generation(&self) -> u64 {
+        0
     }
 }
 
 #[tokio::test]
 async fn a_purge_that_the_log_cannot_take_is_503_and_holds_here() {
-    let house = build(Plan { log: Arc::new(ClosedLog), ..Plan::default() }).await;
-    house.store(PRODUCT).await;
+    let house = build(Plan { link: Some(Arc::new(Away)), ..Plan::default() }).await;
+    assert_eq!(house.browse(PRODUCT).await, "miss");
+    let before = house.engine.invalidation().applied();
     let said = house.post("/purge", r#"{"tags":["catalog"]}"#).await;
     assert_eq!((said.status.as_u16(), said.header("retry-after")), (503, "1"));
+    assert!(house.engine.invalidation().applied() > before);
     assert_eq!(house.browse(PRODUCT).await, "miss");
 }
 

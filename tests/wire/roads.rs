@@ -12,7 +12,6 @@ use larder::engine::origin::{Body, Origin, OriginError};
 use larder::engine::refresh::RefreshOptions;
 use larder::engine::{Answer, Engine, EngineParts, Handler, RequestContext};
 use larder::invalidation::Invalidation;
-use larder::invalidation::local_log::LocalLog;
 use larder::proxy::ProxyOptions;
 use larder::proxy::observer::{Ending, WhyClosed};
 use larder::store::memory::{MemoryOptions, MemoryTier};
@@ -150,7 +149,7 @@ impl Roads {
             origin: Arc::new(Shop),
             memory: Arc::new(MemoryTier::new(MemoryOptions { size_bytes: 256 << 20, variants_per_key_max: 8 })),
             shared: None,
-            invalidation: Arc::new(Invalidation::new(Arc::new(LocalLog::new()))),
+            invalidation: Arc::new(Invalidation::default()),
             rules: check_rules_text(RULES).unwrap().rule_set,
             refresh: RefreshOptions::default(),
             front: larder::engine::arrival::Front::default(),
