@@ -1,8 +1,10 @@
 //! Where events come from besides the admin API, and the tasks that take them.
 
 use super::fleet::Task;
-use crate::events::postgres::{self, PostgresOptions};
-use crate::events::{Intake, stream};
+use crate::events::Intake;
+use crate::events::driver::drive;
+use crate::events::postgres::{Missed, Notifications, PostgresOptions};
+use crate::events::stream::EventStream;
 use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
 use crate::invalidation::Invalidation;
@@ -19,11 +21,14 @@ pub(super) struct EventSources {
 impl EventSources {
     /// The tasks that take events from them for as long as the instance lives.
     pub(super) fn tasks(self, intake: &Arc<Intake>, invalidation: &Arc<Invalidation>) -> Vec<Task> {
-        let stream =
-            self.stream.map(|(link, options)| -> Task { Box::pin(stream::consume(Arc::clone(intake), link, options)) });
-        let postgres = self.postgres.map(|options| -> Task {
-            Box::pin(postgres::listen(Arc::clone(intake), Arc::clone(invalidation), options))
-        });
+        let stream = self
+            .stream
+            .map(|(link, options)| -> Task { Box::pin(drive(Arc::clone(intake), EventStream::new(link, options))) });
+        // What a lone instance has stored is no older than itself; what a fleet has, may be.
+        let missed = if invalidation.is_in_fleet() { Missed::Maybe } else { Missed::Nothing };
+        let postgres = self
+            .postgres
+            .map(|options| -> Task { Box::pin(drive(Arc::clone(intake), Notifications::new(options, missed))) });
         stream.into_iter().chain(postgres).collect()
     }
 }

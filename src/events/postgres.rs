@@ -6,18 +6,14 @@
 //! In a fleet every instance listens, and each makes the purge: twice does no harm, and no instance's connection is the
 //! one that all depend on.
 
-use super::{EventSource, Intake};
-use crate::invalidation::Invalidation;
+use super::EventSource;
+use super::driver::{Next, Source};
 use crate::rules::event::Event;
 use futures_util::future::poll_fn;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
-
-/// The pauses between attempts to connect, doubled each time.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// How often the server is asked whether it is still there: a connection may end without a word.
 const BEAT: Duration = Duration::from_secs(10);
@@ -39,53 +35,90 @@ pub struct PostgresOptions {
 
 /// Whether events may have been missed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
+pub(crate) enum Missed {
     /// Nothing was stored before.
-    NothingMissed,
+    Nothing,
     /// What was sent until now may be lost.
     Maybe,
 }
 
-/// Listens for as long as the instance lives.
-pub async fn listen(intake: Arc<Intake>, invalidation: Arc<Invalidation>, options: PostgresOptions) {
-    // What a lone instance has stored is no older than itself; what a fleet has, may be.
-    let mut heard = if invalidation.is_in_fleet() { Heard::Maybe } else { Heard::NothingMissed };
-    let mut pause = RETRY.0;
-    loop {
-        match connection(&options).await {
-            Ok((client, mut notifications)) => {
-                tracing::info!(channel = options.channel, "listening for events of PostgreSQL");
-                pause = RETRY.0;
-                // In doubt there is none, and a purge too many does no harm.
-                if heard == Heard::Maybe && !has_elder(&client).await.unwrap_or(false) {
-                    intake.cover_gap(EventSource::Postgres, None).await;
+/// The notifications of one channel.
+pub(crate) struct Notifications {
+    options: PostgresOptions,
+    missed: Missed,
+    connection: Option<(Client, mpsc::Receiver<String>)>,
+}
+
+impl Notifications {
+    /// Not connected yet.
+    #[must_use]
+    pub(crate) const fn new(options: PostgresOptions, missed: Missed) -> Self {
+        Self { options, missed, connection: None }
+    }
+
+    /// Connects. Where events may have been missed, it is asked whether another instance has heard them; in doubt none
+    /// has, and a purge too many does no harm.
+    async fn connect(&mut self) -> Result<Missed, ListenError> {
+        let (client, heard) = connection(&self.options).await?;
+        tracing::info!(channel = self.options.channel, "listening for events of PostgreSQL");
+        let missed = std::mem::replace(&mut self.missed, Missed::Maybe);
+        let is_covered = missed == Missed::Nothing || has_earlier_listener(&client).await.unwrap_or(false);
+        self.connection = Some((client, heard));
+        Ok(if is_covered { Missed::Nothing } else { Missed::Maybe })
+    }
+}
+
+impl Source for Notifications {
+    type Position = ();
+    type Error = ListenError;
+
+    const LABEL: EventSource = EventSource::Postgres;
+
+    async fn next(&mut self) -> Result<Next<()>, ListenError> {
+        loop {
+            let Some((client, heard)) = &mut self.connection else {
+                if self.connect().await? == Missed::Maybe {
+                    return Ok(Next::Gap);
                 }
-                take_all(&intake, &client, &mut notifications).await;
-                tracing::warn!("the connection to PostgreSQL is lost");
+                continue;
+            };
+            match timeout(BEAT, heard.recv()).await {
+                Ok(Some(payload)) => return Ok(Next::Event(Event::parse_json(payload.as_bytes()), ())),
+                Err(_) if matches!(timeout(DEADLINE, client.simple_query("")).await, Ok(Ok(_))) => {}
+                Ok(None) | Err(_) => {
+                    self.connection = None;
+                    return Err(ListenError::Lost);
+                }
             }
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot listen to PostgreSQL"),
         }
-        heard = Heard::Maybe;
-        sleep(pause).await;
-        pause = (pause * 2).min(RETRY.1);
+    }
+
+    /// There is nothing to acknowledge.
+    async fn commit(&mut self, (): ()) -> Result<(), ListenError> {
+        Ok(())
     }
 }
 
 /// Whether another instance of the fleet has listened since before this one: then it has heard what was sent.
-async fn has_elder(client: &Client) -> Result<bool, ListenError> {
-    const ELDERS: &str = "SELECT 1 FROM pg_stat_activity other, pg_stat_activity own WHERE own.pid = pg_backend_pid() \
-                          AND other.application_name = own.application_name AND other.backend_start < own.backend_start";
-    let elders = timeout(DEADLINE, client.query(ELDERS, &[])).await.map_err(|_| ListenError::TimedOut)??;
-    Ok(!elders.is_empty())
+async fn has_earlier_listener(client: &Client) -> Result<bool, ListenError> {
+    const EARLIER: &str = "SELECT 1 FROM pg_stat_activity other, pg_stat_activity own WHERE own.pid = pg_backend_pid() \
+                           AND other.application_name = own.application_name AND other.backend_start < own.backend_start";
+    let earlier = timeout(DEADLINE, client.query(EARLIER, &[])).await.map_err(|_| ListenError::TimedOut)??;
+    Ok(!earlier.is_empty())
 }
 
-/// Why there is no connection.
+/// Why there are no notifications now.
 #[derive(Debug, thiserror::Error)]
-enum ListenError {
+pub(crate) enum ListenError {
+    /// It said no.
     #[error("PostgreSQL refuses")]
     Refused(#[from] tokio_postgres::Error),
+    /// It is silent.
     #[error("PostgreSQL does not answer in time")]
     TimedOut,
+    /// The connection has ended.
+    #[error("the connection to PostgreSQL is lost")]
+    Lost,
 }
 
 /// A connection that listens, and what it hears. It ends with the client.
@@ -105,19 +138,6 @@ async fn connection(options: &PostgresOptions) -> Result<(Client, mpsc::Receiver
     let listen = format!("LISTEN {}", quoted(&options.channel));
     timeout(DEADLINE, client.batch_execute(&listen)).await.map_err(|_| ListenError::TimedOut)??;
     Ok((client, heard))
-}
-
-/// Takes notifications until the connection ends.
-async fn take_all(intake: &Intake, client: &Client, notifications: &mut mpsc::Receiver<String>) {
-    loop {
-        match timeout(BEAT, notifications.recv()).await {
-            Ok(Some(payload)) => {
-                intake.take_surely(EventSource::Postgres, Event::parse_json(payload.as_bytes())).await;
-            }
-            Err(_) if matches!(timeout(DEADLINE, client.simple_query("")).await, Ok(Ok(_))) => {}
-            Ok(None) | Err(_) => return,
-        }
-    }
 }
 
 /// A name as SQL writes it.

@@ -5,15 +5,16 @@
 //! it died, another takes over after [`IDLE`]. The group lives in Redis: after Redis has lost it, it begins again with
 //! what is in the stream, and the log's own new epoch covers what is not.
 
-use super::{EventSource, Intake};
+use super::EventSource;
+use super::driver::{Next, Source};
 use crate::fleet::link::{Link, LinkError};
 use crate::fleet::options::FleetOptions;
-use crate::fleet::streams::{self, StreamEntry};
+use crate::fleet::streams::{self, EntryId, StreamEntry};
 use crate::rules::event::Event;
 use redis::{Cmd, cmd};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
 
 /// The name of the group.
 const GROUP: &str = "larder";
@@ -30,43 +31,28 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// How long an entry may be taken and not acknowledged before another instance takes it over.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// The pause after a failure.
-const RETRY: Duration = Duration::from_millis(500);
-
-/// Takes events from the stream for as long as the instance lives. `link` is for this alone: it blocks.
-pub async fn consume(intake: Arc<Intake>, link: Arc<dyn Link>, options: FleetOptions) {
-    let consumer = Consumer { intake, link, stream: options.names.events(), name: options.instance };
-    loop {
-        match consumer.turn().await {
-            Ok(()) => {}
-            Err(error) if error.code() == Some("NOGROUP") => drop(consumer.begin_group().await),
-            Err(_) => sleep(RETRY).await,
-        }
-    }
-}
-
-struct Consumer {
-    intake: Arc<Intake>,
+/// The stream, as one consumer of the group.
+pub(crate) struct EventStream {
     link: Arc<dyn Link>,
     stream: String,
     name: String,
+    /// Taken and not yet handed on.
+    taken: VecDeque<StreamEntry>,
 }
 
-impl Consumer {
-    async fn turn(&self) -> Result<(), LinkError> {
-        let left_behind = self.claim_idle();
-        let entries = streams::claimed(self.link.call(&left_behind, DEADLINE).await?)?;
-        self.take(entries).await?;
-        let entries = streams::read(self.link.call(&self.read_new(), WAIT + DEADLINE).await?)?;
-        self.take(entries).await
+impl EventStream {
+    /// The stream of a fleet. `link` is for this alone: it blocks.
+    #[must_use]
+    pub(crate) fn new(link: Arc<dyn Link>, options: FleetOptions) -> Self {
+        Self { link, stream: options.names.events(), name: options.instance, taken: VecDeque::new() }
     }
 
-    async fn take(&self, entries: Vec<StreamEntry>) -> Result<(), LinkError> {
-        for StreamEntry { id, fields } in entries {
-            self.intake.take_surely(EventSource::Stream, Event::from_fields(fields)).await;
-            let mut ack = cmd("XACK");
-            ack.arg(&self.stream).arg(GROUP).arg(id.to_string());
-            self.link.call(&ack, DEADLINE).await?;
+    /// Takes over what another has left, or waits for what is new.
+    async fn take(&mut self) -> Result<(), LinkError> {
+        let left_behind = streams::claimed(self.link.call(&self.claim_idle(), DEADLINE).await?)?;
+        self.taken.extend(left_behind);
+        if self.taken.is_empty() {
+            self.taken.extend(streams::read(self.link.call(&self.read_new(), WAIT + DEADLINE).await?)?);
         }
         Ok(())
     }
@@ -90,5 +76,30 @@ impl Consumer {
         let mut create = cmd("XGROUP");
         create.arg("CREATE").arg(&self.stream).arg(GROUP).arg("0").arg("MKSTREAM");
         self.link.call(&create, DEADLINE).await.map(drop)
+    }
+}
+
+impl Source for EventStream {
+    type Position = EntryId;
+    type Error = LinkError;
+
+    const LABEL: EventSource = EventSource::Stream;
+
+    async fn next(&mut self) -> Result<Next<EntryId>, LinkError> {
+        loop {
+            if let Some(StreamEntry { id, fields }) = self.taken.pop_front() {
+                return Ok(Next::Event(Event::from_fields(fields), id));
+            }
+            match self.take().await {
+                Err(error) if error.code() == Some("NOGROUP") => self.begin_group().await?,
+                taken => taken?,
+            }
+        }
+    }
+
+    async fn commit(&mut self, id: EntryId) -> Result<(), LinkError> {
+        let mut ack = cmd("XACK");
+        ack.arg(&self.stream).arg(GROUP).arg(id.to_string());
+        self.link.call(&ack, DEADLINE).await.map(drop)
     }
 }

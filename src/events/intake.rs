@@ -1,0 +1,202 @@
+//! Makes purges of events, as the rules in force say; they go the way of every other.
+//!
+//! What is no event, or maps to nothing or not to all that it should, is counted and logged once per type. An event is taken
+//! whole or refused whole.
+
+use crate::engine::Engine;
+use crate::invalidation::idempotency::IdempotencyKey;
+use crate::invalidation::purge::{Purge, Source, distinct};
+use crate::invalidation::receipts::Receipt;
+use crate::invalidation::{PurgeFailure, PurgeOptions};
+use crate::metric::{Measured, Metric, Samples};
+use crate::rules::event::{Event, EventError, EventPurge, Mapped};
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many types are told of in the log; what a producer makes up beyond that is only counted.
+const TYPES_TOLD_MAX: usize = 1_000;
+
+/// Where an event came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventSource {
+    /// `POST /events`
+    Admin,
+    /// The stream in Redis.
+    Stream,
+    /// PostgreSQL's NOTIFY.
+    Postgres,
+}
+
+impl EventSource {
+    /// The stable label in metrics and log.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Stream => "stream",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub enum Taken {
+    /// Something was purged.
+    Purged {
+        /// One for each depth.
+        receipts: Vec<Receipt>,
+        /// The fields for want of which something else was not purged.
+        missing: Vec<String>,
+    },
+    /// No block of the rules names its type.
+    NoRule,
+    /// Nothing was purged, for want of these fields.
+    FieldsMissing(Vec<String>),
+    /// Nothing was purged: it has more bytes or fields, or names more, than is taken of one event.
+    TooLarge,
+    /// It is no event.
+    Malformed(EventError),
+}
+
+impl Taken {
+    /// The stable label in metrics and answers.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Purged { missing, .. } if missing.is_empty() => "purged",
+            Self::Purged { .. } => "partly",
+            Self::NoRule => "no-rule",
+            Self::FieldsMissing(_) => "fields-missing",
+            Self::TooLarge => "too-large",
+            Self::Malformed(_) => "malformed",
+        }
+    }
+}
+
+const EVENTS: Metric = Metric::counter(
+    "larder_events_total",
+    &["source", "type", "result"],
+    "Events that other systems sent; types that no rule names are `other`.",
+);
+
+/// The metrics of events.
+pub const METRICS: &[&Metric] = &[&EVENTS];
+
+/// Takes events from wherever they come.
+pub struct Intake {
+    engine: Arc<Engine>,
+    counts: Mutex<BTreeMap<(EventSource, String, &'static str), u64>>,
+    told: Mutex<HashSet<String>>,
+}
+
+impl Intake {
+    /// An intake for the rules and purges of this engine.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>) -> Arc<Self> {
+        Arc::new(Self { engine, counts: Mutex::default(), told: Mutex::default() })
+    }
+
+    /// Makes the purges that the rules see in an event; under `key` once, where its teller has a name for it.
+    ///
+    /// # Errors
+    /// Where the log can't take one; some may have been made, and the whole may be repeated. Where the name stands for
+    /// another event.
+    pub async fn take(
+        &self,
+        source: EventSource,
+        event: Result<Event, EventError>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Taken, PurgeFailure> {
+        let kind = event.as_ref().map_or_else(|_| String::new(), |event| event.kind.clone());
+        let taken = match event {
+            Err(EventError::TooLarge) => Taken::TooLarge,
+            Err(error) => Taken::Malformed(error),
+            Ok(event) => match self.engine.rules().purges_on(&event) {
+                Mapped::NoRule => Taken::NoRule,
+                Mapped::FieldsMissing(missing) => Taken::FieldsMissing(missing),
+                Mapped::TooMany => Taken::TooLarge,
+                Mapped::Purges { purges, missing } => {
+                    let receipts =
+                        self.purge(purges, key).await.inspect_err(|error| self.failed(source, &kind, error))?;
+                    Taken::Purged { receipts, missing }
+                }
+            },
+        };
+        self.count(source, &kind, taken.label());
+        self.tell(source, &kind, &taken);
+        Ok(taken)
+    }
+
+    /// Purges all that events, of one type or any, could have named: some may have been missed.
+    ///
+    /// # Errors
+    /// Where the log can't take it.
+    pub(super) async fn cover_gap(&self, source: EventSource, kind: Option<&str>) -> Result<(), PurgeFailure> {
+        let purges = self.engine.rules().purges_on_a_gap(kind);
+        if !purges.is_empty() {
+            tracing::warn!(source = source.label(), "events may have been missed: all that they could name is purged");
+            self.purge(purges, None).await?;
+            self.count(source, kind.unwrap_or_default(), "gap");
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, purges: Vec<EventPurge>, key: Option<IdempotencyKey>) -> Result<Vec<Receipt>, PurgeFailure> {
+        let mut receipts = Vec::new();
+        for (nth, EventPurge { scopes, depth }) in purges.into_iter().enumerate() {
+            let idempotency_key = key.as_ref().map(|key| if nth == 0 { key.clone() } else { key.further(nth) });
+            let purge = Purge { scopes: distinct(scopes), depth, source: Source::Event };
+            let options = PurgeOptions { wait: None, idempotency_key };
+            receipts.push(self.engine.invalidation().purge(purge, options).await?);
+        }
+        Ok(receipts)
+    }
+
+    fn failed(&self, source: EventSource, kind: &str, error: &PurgeFailure) {
+        if let PurgeFailure::Log(error) = error {
+            tracing::error!(%error, source = source.label(), kind, "an event's purge holds on this instance alone");
+            self.count(source, kind, "failed");
+        }
+    }
+
+    /// Types that the rules do not name are one: producers must not be able to make up labels.
+    fn count(&self, source: EventSource, kind: &str, result: &'static str) {
+        let is_known = self.engine.rules().events().iter().any(|rule| rule.on == kind);
+        let kind = if is_known { kind } else { "other" };
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((source, kind.to_owned(), result)).or_default() += 1;
+    }
+
+    /// Tells of what did not purge all that it should, once for each type and each way.
+    fn tell(&self, source: EventSource, kind: &str, taken: &Taken) {
+        let missing = match taken {
+            Taken::Purged { missing, .. } if missing.is_empty() => return,
+            Taken::Purged { missing, .. } | Taken::FieldsMissing(missing) => missing.join(" "),
+            Taken::NoRule | Taken::TooLarge | Taken::Malformed(_) => String::new(),
+        };
+        let (source, result) = (source.label(), taken.label());
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < TYPES_TOLD_MAX && told.insert(format!("{source} {kind} {result} {missing}")) {
+            let message =
+                "an event purges nothing, or not all that its type's blocks name; more of this kind are only counted";
+            tracing::warn!(source, kind, result, missing, "{message}");
+        }
+    }
+}
+
+impl Measured for Intake {
+    fn sample(&self, samples: &mut Samples) {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((source, kind, result), count) in &*counts {
+            samples.number(&EVENTS, &[source.label(), kind, result], *count);
+        }
+    }
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake").finish_non_exhaustive()
+    }
+}
