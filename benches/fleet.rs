@@ -190,7 +190,7 @@ fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
     tokio::spawn(reading);
     tokio::spawn(writing);
     tokio::spawn(leasing);
-    engine(invalidation, Some(Shared { tier, writes: behind, leases, answered: Arc::default() }))
+    engine(invalidation, Some(Shared { tier, writes: behind, leases }))
 }
 
 /// A redis-server on a free port, without persistence; it ends with this.
