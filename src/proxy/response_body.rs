@@ -19,16 +19,16 @@ const STREAM_PIECE_BYTES: usize = 16 * 1024;
 /// A response's body as hyper gets it.
 ///
 /// hyper stops asking once it has written what Content-Length says, and never asks where there is to be no body, so
-/// the record is told on drop what it came to.
+/// the record learns on drop what it came to.
 #[derive(Debug)]
 pub(super) struct ResponseBody {
     /// None: there is no body, and nothing to tell.
-    told: Option<ToldBody>,
+    recorded: Option<RecordedBody>,
 }
 
-/// A body whose end is told of.
+/// A body whose end its record tells of.
 #[derive(Debug)]
-struct ToldBody {
+struct RecordedBody {
     inner: Body,
     held: Option<BodyError>,
     record: Record,
@@ -55,16 +55,16 @@ impl ResponseBody {
     pub(super) fn wrap(response: Response<Body>, record: Record) -> Response<Self> {
         let length = Length::of(&response, &record);
         let stream = stream::current().map(|progress| (progress, Bytes::new()));
-        response.map(|inner| Self { told: Some(ToldBody { inner, held: None, record, length, stream }) })
+        response.map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, stream }) })
     }
 
     /// No body, and nothing to tell.
     pub(super) const fn none() -> Self {
-        Self { told: None }
+        Self { recorded: None }
     }
 }
 
-impl ToldBody {
+impl RecordedBody {
     fn end(&mut self, ending: Ending) {
         self.record.finished.ending = ending;
     }
@@ -181,15 +181,15 @@ impl http_body::Body for ResponseBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.get_mut().told.as_mut().map_or(Poll::Ready(None), |body| body.poll_noted(cx))
+        self.get_mut().recorded.as_mut().map_or(Poll::Ready(None), |body| body.poll_noted(cx))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.told.as_ref().is_none_or(ToldBody::is_end_stream)
+        self.recorded.as_ref().is_none_or(RecordedBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let Some(body) = &self.told else { return SizeHint::with_exact(0) };
+        let Some(body) = &self.recorded else { return SizeHint::with_exact(0) };
         let (inner, kept) = (body.inner.size_hint(), body.kept_bytes() as u64);
         if let Some(exact) = inner.exact() {
             return SizeHint::with_exact(exact + kept);
@@ -200,7 +200,7 @@ impl http_body::Body for ResponseBody {
     }
 }
 
-impl Drop for ToldBody {
+impl Drop for RecordedBody {
     fn drop(&mut self) {
         if self.record.finished.ending == Ending::ClientGone && self.is_complete() {
             self.end(Ending::Complete);
