@@ -16,7 +16,7 @@ pub(super) struct ExplainArguments {
     /// The method of the request.
     #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
     method: String,
-    /// A header of the request, "Accept-Language: de" for one. May be given several times.
+    /// A header of the request, e.g. "Accept-Language: de". May be given several times.
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
     #[command(flatten)]

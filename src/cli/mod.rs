@@ -42,7 +42,7 @@ enum Command {
     Serve(ServeArguments),
     /// Validate the configuration and the rules, and warn of what can never work.
     Check,
-    /// Tell what would happen to a request and why, without doing it.
+    /// Show what would happen to a request and why, without sending it.
     Explain(explain::ExplainArguments),
     /// Purge by tag, URL, prefix or route, or everything.
     Purge(purge::PurgeArguments),

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 #[derive(Debug, Args)]
 #[group(id = "scopes", required = true, multiple = true, args = ["tags", "urls", "prefixes", "routes", "all"])]
 pub(super) struct PurgeArguments {
-    /// Purge what carries this tag or is of this group, "red shoes" for one. May be given several times, as all that name
-    /// something.
+    /// Purge what carries this tag or belongs to this group, e.g. "red shoes". This and the next three may be given several
+    /// times.
     #[arg(long = "tag", visible_alias = "group", value_name = "TAG")]
     tags: Vec<String>,
     /// Purge all variants of this URL: absolute, or beginning with / for every authority.
     #[arg(long = "url", value_name = "URL")]
     urls: Vec<String>,
-    /// Purge the URLs that begin so: absolute, or beginning with / for every authority.
+    /// Purge the URLs that begin with this: absolute, or beginning with / for every authority.
     #[arg(long = "prefix", value_name = "PREFIX")]
     prefixes: Vec<String>,
     /// Purge what this route has stored.
@@ -26,10 +26,10 @@ pub(super) struct PurgeArguments {
     /// Purge everything.
     #[arg(long)]
     all: bool,
-    /// Make stale instead of unusable, so that stale windows still help.
+    /// Make responses stale instead of unusable, so that stale windows still apply.
     #[arg(long)]
     soft: bool,
-    /// Wait this long for every live instance, "2s" for one; fail if one has not purged by then.
+    /// Wait this long for every live instance, e.g. "2s"; fail if one has not purged by then.
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
     #[command(flatten)]
