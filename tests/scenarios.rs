@@ -38,6 +38,7 @@ mod scenarios {
     mod loops;
     mod operators_word;
     mod origin_messages;
+    mod pools;
     mod quiet_streams;
     mod ranges;
     mod reloaded_rules;

@@ -57,6 +57,7 @@ pub(super) struct ShownTier {
 /// An upstream server.
 #[derive(Debug, Serialize)]
 pub(super) struct ShownServer {
+    pub(super) pool: String,
     pub(super) server: String,
     pub(super) requests: BTreeMap<String, u64>,
     pub(super) mean_ms: f64,
@@ -105,7 +106,8 @@ fn servers(samples: &[Sample]) -> Vec<ShownServer> {
     let shown = |sample: &Sample| {
         let Value::Durations(durations) = &sample.value else { return None };
         let requests = numbers(samples, &UPSTREAM_REQUESTS, &sample.labels).collect();
-        Some(ShownServer { server: sample.labels[0].clone(), requests, mean_ms: millis(durations.mean()) })
+        let (pool, server) = (sample.labels[0].clone(), sample.labels[1].clone());
+        Some(ShownServer { pool, server, requests, mean_ms: millis(durations.mean()) })
     };
     samples.iter().filter(|sample| *sample.metric == UPSTREAM_DURATION).filter_map(shown).collect()
 }

@@ -101,9 +101,14 @@ fn tier_table(tiers: &[ShownTier]) -> String {
 fn server_table(servers: &[ShownServer]) -> String {
     let row = |server: &ShownServer| {
         let results = server.requests.iter().map(|(result, count)| format!("{count} {result}"));
-        vec![server.server.clone(), results.collect::<Vec<_>>().join(", "), format!("{:.2}", server.mean_ms)]
+        vec![
+            server.pool.clone(),
+            server.server.clone(),
+            results.collect::<Vec<_>>().join(", "),
+            format!("{:.2}", server.mean_ms),
+        ]
     };
-    table(&["server", "requests", "mean ms"], &servers.iter().map(row).collect::<Vec<_>>())
+    table(&["pool", "server", "requests", "mean ms"], &servers.iter().map(row).collect::<Vec<_>>())
 }
 
 fn table<'a>(heads: impl IntoIterator<Item = &'a &'a str>, rows: &[Vec<String>]) -> String {

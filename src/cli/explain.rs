@@ -89,6 +89,7 @@ fn render(explanation: &Value) -> String {
         ("pattern", "pattern"),
         ("keyed as", "keyed_url"),
         ("asked for", "origin_target"),
+        ("of pool", "upstream"),
         ("key", "key"),
     ];
     for (label, field) in known {

@@ -3,9 +3,9 @@
 use crate::admin::rules_control::{
     RejectedRules, Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity,
 };
+use crate::config::ConfigErrors;
 use crate::config::problem::{self, ProblemReport};
 use crate::config::reload::{Change, RulesReloader, RulesStatus};
-use crate::config::{ConfigErrors, check_rules_text};
 use crate::metric::{Measured, Samples};
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ impl RulesControl for Arc<RulesKeeper> {
     }
 
     fn check(&self, text: &str) -> Vec<RulesDiagnostic> {
-        match check_rules_text(text) {
+        match self.reloader.check(text) {
             Ok(loaded) => diagnostics(loaded.warnings.iter().map(problem::Problem::report).collect()),
             Err(errors) => diagnostics(errors.reports()),
         }

@@ -21,7 +21,7 @@ use crate::proxy::observer::{Observer, Observers};
 use crate::semantics::forwarding::LoopToken;
 use crate::semantics::trust::Trust;
 use crate::store::memory::MemoryTier;
-use crate::upstream::UpstreamPool;
+use crate::upstream::Pools;
 use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -156,7 +156,8 @@ impl Parts {
     fn make(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let LoadedRules { rule_set, warnings, sources } =
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
-        let upstream = UpstreamPool::new(config.upstream.clone()).context("cannot use the upstream servers")?;
+        let upstream =
+            Pools::new(config.upstream.clone(), config.upstreams.clone()).context("cannot use the upstream servers")?;
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
         let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };
@@ -183,7 +184,8 @@ impl Parts {
         tasks.extend(event_sources.tasks(&events, &invalidation));
         let governed = Arc::clone(&engine);
         let apply = move |new| governed.replace_rules(new);
-        let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
+        let reloader =
+            RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
         let rules = RulesKeeper::new(reloader);
         let in_flight = Arc::clone(engine.in_flight());
         let counting: [Arc<dyn Measured>; 7] =

@@ -44,6 +44,7 @@ use crate::engine::refresh::RefreshOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
+use crate::rules::origin_request::PoolName;
 use crate::store::memory::MemoryOptions;
 use crate::upstream::UpstreamOptions;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,8 @@ pub struct Config {
     pub proxy: ProxyOptions,
     /// `[upstream]`
     pub upstream: UpstreamOptions,
+    /// `[upstreams.NAME]`
+    pub upstreams: Vec<(PoolName, UpstreamOptions)>,
     /// `upstream.request_timeout`
     pub request_timeout: Duration,
     /// `[memory]`
@@ -100,8 +103,15 @@ impl Config {
     pub fn load_rules(&self) -> Result<LoadedRules, ConfigErrors> {
         match self.rules_presence {
             RulesPresence::Optional if !self.rules_path.exists() => rules_file::no_rules(&self.rules_path),
-            RulesPresence::Optional | RulesPresence::Required => load_rules(&self.rules_path),
+            RulesPresence::Optional | RulesPresence::Required => {
+                rules_file::resolve_rules(&self.rules_path, rules_file::read_sources(&self.rules_path)?, &self.pools())
+            }
         }
+    }
+
+    /// The pools that rules may name.
+    fn pools(&self) -> rules_file::Pools {
+        rules_file::Pools::Known(self.upstreams.iter().map(|(name, _)| name.clone()).collect())
     }
 }
 

@@ -1,9 +1,13 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
-use super::table::{Placed, raw_table};
+use super::table::{FromToml, Placed, Reader, raw_table};
 use super::values::{DurationText, PercentageText, ShareOrSize, SizeText, Texts, words};
 use super::{LogFormat, LogLevel};
 use crate::semantics::trust::Family;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use toml::Spanned;
+use toml::de::DeValue;
 
 raw_table! {
     /// Larder's configuration: where it listens, what it stands in front of, and how much it may use.
@@ -16,6 +20,9 @@ raw_table! {
         /// What Larder stands in front of.
         #[schemars(required)]
         upstream: RawUpstream,
+        /// Other pools by name, each with the keys of `upstream` but `request_timeout`, which holds for all. A route chooses
+        /// one by `upstream = "NAME"`.
+        upstreams: NamedPools,
         /// The cache in this process.
         memory: RawMemory,
         /// What is done after a purge.
@@ -246,6 +253,37 @@ raw_table! {
         /// How long a client may neither send the next piece of its body nor read the next of a response.
         /// Default: "30s".
         stall: DurationText,
+    }
+}
+
+/// `[upstreams.NAME]`: pools by name, in the order of the text.
+#[derive(Debug, Default)]
+pub(super) struct NamedPools(pub(super) Vec<(Placed<String>, Placed<RawUpstream>)>);
+
+impl FromToml for NamedPools {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(table) = value.get_ref().as_table() else {
+            reader.wrong_type(value, "tables such as [upstreams.search]", None);
+            return None;
+        };
+        let mut pools = Vec::new();
+        for (key, value) in table {
+            let name = Placed { value: key.get_ref().to_string(), place: reader.place(key.span()) };
+            pools.extend(reader.value::<RawUpstream>(value).map(|pool| (name, pool)));
+        }
+        pools.sort_by_key(|(name, _)| name.place.span.start);
+        Some(Self(pools))
+    }
+}
+
+impl JsonSchema for NamedPools {
+    fn schema_name() -> Cow<'static, str> {
+        "NamedPools".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let pool = generator.subschema_for::<RawUpstream>();
+        json_schema!({ "type": "object", "propertyNames": { "pattern": "^[a-z0-9_-]+$" }, "additionalProperties": pool })
     }
 }
 

@@ -81,6 +81,9 @@ raw_table! {
         /// requests share one and are sent without Origin. Not set: Origin is sent as received, and counts only if Vary
         /// names it.
         vary_origin: Texts,
+        /// The pool of servers that is asked: a name of `[upstreams.NAME]` in proxy.toml, or "default" for that of
+        /// `[upstream]`. Default: "default".
+        upstream: String,
         /// Removed from the beginning of the path that the origin is asked for: "/shop". Location and Content-Location
         /// are mapped back; keys and purges use the client's path.
         strip_prefix: String,

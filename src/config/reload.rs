@@ -3,8 +3,9 @@
 //! One mutex holds the status and is held for a whole reload, so that two reloads never put their rules in force out
 //! of order. Nothing awaits inside it; a reload reads files, so async callers send it to a blocking thread.
 
+use super::Config;
 use super::problem::{ConfigErrors, Problem, ProblemReport};
-use super::rules_file::{LoadedRules, read_sources, resolve_rules};
+use super::rules_file::{LoadedRules, Pools, check_rules_text_for, read_sources, resolve_rules};
 use crate::clock::{Clock, Timestamp};
 use crate::metric::{Measured, Metric, Samples};
 use crate::rules::RuleSet;
@@ -52,6 +53,7 @@ pub enum Change {
 /// Reads the rules anew and puts them in force.
 pub struct RulesReloader {
     path: PathBuf,
+    pools: Pools,
     clock: Arc<dyn Clock>,
     apply: Box<dyn Fn(RuleSet) + Send + Sync>,
     state: Mutex<State>,
@@ -98,7 +100,21 @@ impl RulesReloader {
             rejected: None,
         };
         let state = Mutex::new(State { status, seen: Some(sources), accepted: 1, refused: 0 });
-        Self { path: path.to_owned(), clock, apply: Box::new(apply), state }
+        Self { path: path.to_owned(), pools: Pools::Any, clock, apply: Box::new(apply), state }
+    }
+
+    /// The same for rules that may name the pools of this configuration only.
+    #[must_use]
+    pub fn within(self, config: &Config) -> Self {
+        Self { pools: config.pools(), ..self }
+    }
+
+    /// Resolves the text of one rules file by itself, without putting it in force.
+    ///
+    /// # Errors
+    /// Where the text holds problems: all of them.
+    pub fn check(&self, text: &str) -> Result<LoadedRules, ConfigErrors> {
+        check_rules_text_for(text, &self.pools)
     }
 
     /// Where the rules lie.
@@ -152,7 +168,7 @@ impl RulesReloader {
         sources: Result<Vec<(PathBuf, String)>, ConfigErrors>,
     ) -> Result<(), ConfigErrors> {
         state.seen = sources.as_ref().ok().map(|sources| sources.clone().into());
-        let resolved = sources.and_then(|sources| resolve_rules(&self.path, sources));
+        let resolved = sources.and_then(|sources| resolve_rules(&self.path, sources, &self.pools));
         match resolved.and_then(|rules| self.not_emptied(state, rules)) {
             Ok(LoadedRules { rule_set, warnings, sources }) => {
                 (self.apply)(rule_set);
@@ -178,7 +194,7 @@ impl RulesReloader {
     fn not_emptied(&self, state: &State, rules: LoadedRules) -> Result<LoadedRules, ConfigErrors> {
         let had_routes = || {
             let before = state.status.sources.to_vec();
-            resolve_rules(&self.path, before).is_ok_and(|before| !before.rule_set.routes().is_empty())
+            resolve_rules(&self.path, before, &self.pools).is_ok_and(|before| !before.rule_set.routes().is_empty())
         };
         if !rules.rule_set.routes().is_empty() || !had_routes() {
             return Ok(rules);

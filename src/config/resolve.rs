@@ -94,6 +94,7 @@ impl Resolver<'_> {
         let whole = Place { extent_end: source.text.len(), ..Place::new(source, 0..0) };
         let upstream_place = raw.upstream.as_ref().map_or(whole, |upstream| upstream.place.clone());
         let mut upstream = table(raw.upstream.take());
+        let upstreams = table(raw.upstreams.take());
         if let Some(url) = &overrides.upstream {
             let place = Place::argument("--upstream", url);
             let server = Placed { value: url.clone(), place: place.clone() };
@@ -101,15 +102,17 @@ impl Resolver<'_> {
         }
         let request_timeout = self.timeout(upstream.request_timeout.as_ref(), REQUEST_TIMEOUT_DEFAULT);
         let servers = upstream.servers.as_ref().map_or(&upstream_place, |servers| &servers.place).clone();
-        let upstream = self.upstream(upstream, &limits, &upstream_place)?;
+        let upstream = self.upstream(upstream, &limits, "upstream", &upstream_place)?;
         let listeners = addresses::Listeners { http: proxy.http, admin: admin.listen };
         listeners.check_apart(admin_place.or(http_place).as_ref().unwrap_or(&upstream_place), &mut self.problems);
         listeners.check_upstream(&upstream.servers, &servers, &mut self.problems);
+        let upstreams = self.upstreams(upstreams, &limits, &listeners);
         Some(Config {
             rules_path,
             rules_presence,
             proxy,
             upstream,
+            upstreams,
             request_timeout,
             memory,
             in_flight_bytes,

@@ -6,7 +6,7 @@ use super::raw_rules::RawRoute;
 use super::table::Placed;
 use crate::rules::Route;
 use crate::rules::key_recipe::CookieRule;
-use crate::rules::origin_request::OriginRequestRule;
+use crate::rules::origin_request::{OriginRequestRule, PoolName};
 use crate::semantics::authority::normalised_authority;
 use http::header::{COOKIE, ORIGIN};
 use http::{HeaderName, HeaderValue};
@@ -16,6 +16,7 @@ pub(super) fn resolve(raw: &RawRoute, route: &Route, problems: &mut Problems) ->
     let set = raw.set_request_headers.as_ref();
     let removed = raw.remove_request_headers.as_ref();
     let rule = OriginRequestRule {
+        pool: raw.upstream.as_ref().map(|written| PoolName::new(&written.value)),
         strip_prefix: raw.strip_prefix.as_ref().and_then(|written| prefix(written, problems)).unwrap_or_default(),
         add_prefix: raw.add_prefix.as_ref().and_then(|written| prefix(written, problems)).unwrap_or_default(),
         host: raw.upstream_host.as_ref().and_then(|written| host(written, problems)),

@@ -4,9 +4,10 @@ use super::event::resolve_event;
 use super::problem::{ConfigErrors, Problem, Problems, Source};
 use super::raw_rules::RawRulesFile;
 use super::route::{WrittenRoute, resolve_route};
-use super::table::Reader;
+use super::table::{Reader, nearest};
 use super::{rules_lint, tag_lint};
 use crate::rules::RuleSet;
+use crate::rules::origin_request::PoolName;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,17 +23,26 @@ pub struct LoadedRules {
     pub sources: Vec<(PathBuf, String)>,
 }
 
+/// The pools that routes may name.
+#[derive(Debug, Clone)]
+pub(super) enum Pools {
+    /// Whatever a route says: proxy.toml is not known.
+    Any,
+    /// The default one, and these.
+    Known(Vec<PoolName>),
+}
+
 /// Reads and resolves the rules in a file, or in the `*.toml` files of a folder in name order.
 ///
 /// # Errors
 /// Where a file can't be read or holds problems: all of them.
 pub fn load_rules(path: &Path) -> Result<LoadedRules, ConfigErrors> {
-    resolve_rules(path, read_sources(path)?)
+    resolve_rules(path, read_sources(path)?, &Pools::Any)
 }
 
 /// What is in force where nothing is written at `path` yet: no route, and a warning that says so.
 pub(super) fn no_rules(path: &Path) -> Result<LoadedRules, ConfigErrors> {
-    resolve_rules(path, Vec::new())
+    resolve_rules(path, Vec::new(), &Pools::Any)
 }
 
 /// Resolves the text of one rules file by itself.
@@ -40,8 +50,13 @@ pub(super) fn no_rules(path: &Path) -> Result<LoadedRules, ConfigErrors> {
 /// # Errors
 /// Where the text holds problems: all of them.
 pub fn check_rules_text(text: &str) -> Result<LoadedRules, ConfigErrors> {
+    check_rules_text_for(text, &Pools::Any)
+}
+
+/// The same for rules that may name these pools only.
+pub(super) fn check_rules_text_for(text: &str, pools: &Pools) -> Result<LoadedRules, ConfigErrors> {
     let path = Path::new("rules.toml");
-    resolve_rules(path, vec![(path.to_owned(), text.to_owned())])
+    resolve_rules(path, vec![(path.to_owned(), text.to_owned())], pools)
 }
 
 /// The rules files and their texts.
@@ -82,7 +97,11 @@ fn rules_files(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Resolves the texts of the rules at `path`.
-pub(super) fn resolve_rules(path: &Path, sources: Vec<(PathBuf, String)>) -> Result<LoadedRules, ConfigErrors> {
+pub(super) fn resolve_rules(
+    path: &Path,
+    sources: Vec<(PathBuf, String)>,
+    pools: &Pools,
+) -> Result<LoadedRules, ConfigErrors> {
     let mut problems = Problems::default();
     let mut written: Vec<WrittenRoute> = Vec::new();
     let mut events = Vec::new();
@@ -98,6 +117,7 @@ pub(super) fn resolve_rules(path: &Path, sources: Vec<(PathBuf, String)>) -> Res
         }
     }
     refuse_same_names(&written, &mut problems);
+    refuse_unknown_pools(&written, pools, &mut problems);
     let names: Vec<_> = written.iter().map(|written| written.route.name.clone()).collect();
     let event_rules = events.iter().filter_map(|raw| resolve_event(raw, &names, &mut problems)).collect();
     if problems.has_errors() {
@@ -126,5 +146,20 @@ fn refuse_same_names(written: &[WrittenRoute], problems: &mut Problems) {
             };
             problems.error(place, message, Some(hint));
         }
+    }
+}
+
+fn refuse_unknown_pools(written: &[WrittenRoute], pools: &Pools, problems: &mut Problems) {
+    let Pools::Known(known) = pools else { return };
+    let names = || known.iter().map(PoolName::as_str).chain([PoolName::DEFAULT]);
+    for pool in written.iter().filter_map(|written| written.raw.upstream.as_ref()) {
+        if names().any(|name| name == pool.value) {
+            continue;
+        }
+        let hint = match nearest(&pool.value, names()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("name its servers in proxy.toml: `[upstreams.{}]`", pool.value),
+        };
+        problems.error(&pool.place, format!("there is no pool `{}` of upstream servers", pool.value), Some(hint));
     }
 }

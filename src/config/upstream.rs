@@ -1,15 +1,24 @@
 //! `[upstream]`, resolved, with what `[limits]` says of its answers.
 
+use super::addresses::Listeners;
 use super::problem::Place;
-use super::proxy_file::{RawEject, RawLimits, RawRetries, RawUpstream, table};
+use super::proxy_file::{NamedPools, RawEject, RawLimits, RawRetries, RawUpstream, table};
 use super::resolve::Resolver;
 use super::table::Placed;
 use super::values::Texts;
+use crate::rules::origin_request::PoolName;
 use crate::upstream::{EjectOptions, RetryOptions, ServerUrl, UpstreamOptions};
 
 impl Resolver<'_> {
-    pub(super) fn upstream(&mut self, raw: RawUpstream, limits: &RawLimits, place: &Place) -> Option<UpstreamOptions> {
-        let usual = UpstreamOptions::of(self.servers(raw.servers, place)?);
+    /// Resolves a pool, whose table in the file is `key`.
+    pub(super) fn upstream(
+        &mut self,
+        raw: RawUpstream,
+        limits: &RawLimits,
+        key: &str,
+        place: &Place,
+    ) -> Option<UpstreamOptions> {
+        let usual = UpstreamOptions::of(self.servers(raw.servers, key, place)?);
         let (eject, retries) = (table(raw.eject), table(raw.retries));
         Some(UpstreamOptions {
             connect_timeout: self.timeout(raw.connect_timeout.as_ref(), usual.connect_timeout),
@@ -27,6 +36,40 @@ impl Resolver<'_> {
             ),
             servers: usual.servers,
         })
+    }
+
+    /// The pools besides the default one.
+    pub(super) fn upstreams(
+        &mut self,
+        raw: NamedPools,
+        limits: &RawLimits,
+        own: &Listeners,
+    ) -> Vec<(PoolName, UpstreamOptions)> {
+        let mut pools = Vec::new();
+        for (name, Placed { value: raw, place }) in raw.0 {
+            self.check_pool_name(&name);
+            if let Some(written) = &raw.request_timeout {
+                let hint = "it holds for requests to all pools: write it in [upstream]";
+                self.problems.error(&written.place, "a pool has no `request_timeout` of its own", Some(hint));
+            }
+            let servers = raw.servers.as_ref().map_or(&place, |servers| &servers.place).clone();
+            let key = format!("upstreams.{}", name.value);
+            let Some(options) = self.upstream(raw, limits, &key, &place) else { continue };
+            own.check_upstream(&options.servers, &servers, &mut self.problems);
+            pools.push((PoolName::new(&name.value), options));
+        }
+        pools
+    }
+
+    fn check_pool_name(&mut self, name: &Placed<String>) {
+        let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+        if name.value.is_empty() || !name.value.bytes().all(is_plain) {
+            let hint = "use a-z, 0-9, - and _: [upstreams.search]";
+            self.problems.error(&name.place, format!("`{}` is no name of a pool", name.value), Some(hint));
+        } else if name.value == PoolName::DEFAULT {
+            let hint = "write its keys in [upstream], or give this one another name";
+            self.problems.error(&name.place, "the pool `default` is that of `[upstream]`", Some(hint));
+        }
     }
 
     fn eject(&mut self, raw: &RawEject, usual: EjectOptions) -> EjectOptions {
@@ -49,11 +92,11 @@ impl Resolver<'_> {
         u32::try_from(self.number(written, default, least..=1000)).unwrap_or(u32::MAX)
     }
 
-    fn servers(&mut self, raw: Option<Placed<Texts>>, upstream: &Place) -> Option<Vec<ServerUrl>> {
+    fn servers(&mut self, raw: Option<Placed<Texts>>, key: &str, upstream: &Place) -> Option<Vec<ServerUrl>> {
         const HINT: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
         let Some(raw) = raw else {
             if !self.problems.has_errors_within(upstream) {
-                self.problems.error(upstream, "`upstream.servers` is missing", Some(HINT));
+                self.problems.error(upstream, format!("`{key}.servers` is missing"), Some(HINT));
             }
             return None;
         };

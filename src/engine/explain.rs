@@ -13,6 +13,7 @@ use crate::plan::serving::Serving;
 use crate::plan::wanted::Wanted;
 use crate::plan::way::{Pass, Way};
 use crate::rules::Route;
+use crate::rules::origin_request::PoolName;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
 use crate::store::tier::Lookup;
@@ -124,6 +125,8 @@ pub struct Explanation {
     pub keyed_url: Option<String>,
     /// Path and query as the origin is asked for them; none where it would not be asked.
     pub origin_target: Option<String>,
+    /// The pool of servers that would be asked; none where the origin would not be asked.
+    pub upstream: Option<String>,
     /// What the route has clients told instead of what the origin said, if anything.
     pub answer_changes: Option<AnswerChanges>,
     /// The key's fingerprint.
@@ -154,6 +157,12 @@ pub struct Explanation {
     pub notes: Vec<String>,
 }
 
+/// The name of the pool that a route's origin is.
+fn pool_of(route: Option<&Route>) -> String {
+    let named = route.and_then(|route| route.to_origin.pool.as_ref());
+    named.map_or(PoolName::DEFAULT, PoolName::as_str).to_owned()
+}
+
 impl Explanation {
     /// Of a request with these fields that comes to this.
     fn of(method: &Method, target: &Target, headers: &HeaderMap, would: Would) -> Self {
@@ -164,6 +173,7 @@ impl Explanation {
             pattern: None,
             keyed_url: None,
             origin_target: None,
+            upstream: None,
             answer_changes: None,
             key: None,
             fetch_headers: BTreeMap::new(),
@@ -229,7 +239,8 @@ impl Engine {
             Way::Pass(Pass { route, why, outcome, .. }) => {
                 let (origin_target, sent) = explain_sent::passed(route.as_deref(), target, &headers);
                 let explanation = explanation(Would::of(outcome, why)).by(route.as_deref());
-                Explanation { origin_target, ..explanation.sending(method, sent) }
+                let upstream = origin_target.as_ref().map(|_| pool_of(route.as_deref()));
+                Explanation { origin_target, upstream, ..explanation.sending(method, sent) }
             }
             Way::Refuse(pass) => explanation(Would::of(Outcome::Error, Reason::OnlyIfCached)).by(pass.route.as_deref()),
         }
@@ -260,6 +271,7 @@ impl Engine {
         Explanation {
             keyed_url: Some(request.target.url().to_owned()),
             origin_target: Some(request.route.to_origin.path_and_query(request.target.path_and_query()).into_owned()),
+            upstream: Some(pool_of(Some(&request.route))),
             key: Some(request.key.to_string()),
             client_directives: Some(request.route.client_directives.label()),
             stored: self.explain_variants(request, variants.as_ref(), now),

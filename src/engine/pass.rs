@@ -88,8 +88,10 @@ impl Passing {
         // Another protocol has no head of an answer that would be worth waiting for.
         let deadline = (!request.headers().contains_key(UPGRADE))
             .then(|| Deadline::AfterUpload(self.engine.patience(self.pass.route.as_deref())));
-        let read_timeout = self.pass.route.as_ref().and_then(|route| route.read_timeout);
-        let terms = Terms { deadline, read_timeout, ..self.terms.clone() };
+        let route = self.pass.route.as_ref();
+        let read_timeout = route.and_then(|route| route.read_timeout);
+        let pool = route.and_then(|route| route.to_origin.pool.clone());
+        let terms = Terms { pool, deadline, read_timeout, ..self.terms.clone() };
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let Some(route) = &self.pass.route else {
             *request.uri_mut() = origin_form(path)?;

@@ -9,10 +9,34 @@ use crate::semantics::target::Target;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::borrow::Cow;
+use std::sync::Arc;
 
-/// `strip_prefix`, `add_prefix`, `upstream_host`, `set_request_headers` and `remove_request_headers`, resolved.
+/// The name of a pool of upstream servers: `default` is that of `[upstream]`, others that of `[upstreams.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PoolName(Arc<str>);
+
+impl PoolName {
+    /// The pool of `[upstream]`.
+    pub const DEFAULT: &str = "default";
+
+    /// A name that is known to be well formed.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// `upstream`, `strip_prefix`, `add_prefix`, `upstream_host`, `set_request_headers` and `remove_request_headers`, resolved.
 #[derive(Debug, Clone, Default)]
 pub struct OriginRequestRule {
+    /// Which servers are asked; none: the default pool.
+    pub pool: Option<PoolName>,
     /// Taken from the front of the client's path: whole segments, `/shop`, or nothing. Every path of the route has it.
     pub strip_prefix: String,
     /// Put in front of what is left: `/v2`, or nothing.

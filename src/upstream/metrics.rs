@@ -1,22 +1,19 @@
 //! The metrics of the upstream servers.
 
-use super::UpstreamPool;
+use super::pools::Pools;
 use super::stats::{ServerState, ServerStats};
 use crate::metric::{Measured, Metric, Samples};
-
-/// The name of the pool of `[upstream]`.
-const DEFAULT_POOL: &str = "default";
 
 /// Requests sent to an upstream server, retries included.
 pub const UPSTREAM_REQUESTS: Metric = Metric::counter(
     "larder_upstream_requests_total",
-    &["server", "result"],
+    &["pool", "server", "result"],
     "Requests sent to an upstream server, retries included.",
 );
 /// Time from sending a request to the head of the upstream's answer.
 pub const UPSTREAM_DURATION: Metric = Metric::histogram(
     "larder_upstream_request_duration_seconds",
-    &["server"],
+    &["pool", "server"],
     "Time from sending a request to the head of the upstream's answer.",
 );
 const UPSTREAM_RETRIES: Metric = Metric::counter(
@@ -39,7 +36,7 @@ const UPSTREAM_CONNECTIONS: Metric = Metric::gauge(
 pub const METRICS: &[&Metric] =
     &[&UPSTREAM_REQUESTS, &UPSTREAM_DURATION, &UPSTREAM_RETRIES, &UPSTREAM_UP, &UPSTREAM_CONNECTIONS];
 
-impl Measured for UpstreamPool {
+impl Measured for Pools {
     fn sample(&self, samples: &mut Samples) {
         for stats in self.stats() {
             sample_server(&stats, samples);
@@ -48,12 +45,11 @@ impl Measured for UpstreamPool {
 }
 
 fn sample_server(stats: &ServerStats, samples: &mut Samples) {
-    let server = stats.server.as_str();
-    let of_pool = [DEFAULT_POOL, server];
-    samples.numbers(&UPSTREAM_REQUESTS, &[server], stats.results.map(|(result, count)| (result.label(), count)));
-    samples.durations(&UPSTREAM_DURATION, &[server], stats.durations);
-    samples.numbers(&UPSTREAM_RETRIES, &of_pool, stats.retries.map(|(cause, count)| (cause.label(), count)));
-    samples.number(&UPSTREAM_UP, &of_pool, u64::from(stats.state == ServerState::Up));
+    let server = [stats.pool.as_str(), stats.server.as_str()];
+    samples.numbers(&UPSTREAM_REQUESTS, &server, stats.results.map(|(result, count)| (result.label(), count)));
+    samples.durations(&UPSTREAM_DURATION, &server, stats.durations);
+    samples.numbers(&UPSTREAM_RETRIES, &server, stats.retries.map(|(cause, count)| (cause.label(), count)));
+    samples.number(&UPSTREAM_UP, &server, u64::from(stats.state == ServerState::Up));
     let connections = [("active", stats.connections_active), ("idle", stats.connections_idle)];
-    samples.numbers(&UPSTREAM_CONNECTIONS, &of_pool, connections.map(|(state, count)| (state, count as u64)));
+    samples.numbers(&UPSTREAM_CONNECTIONS, &server, connections.map(|(state, count)| (state, count as u64)));
 }

@@ -8,10 +8,12 @@ use super::options::{NoServer, UpstreamOptions};
 use super::roster::Roster;
 use super::server::Server;
 use super::stats::ServerStats;
+use crate::rules::origin_request::PoolName;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 pub(super) struct Pool {
+    name: PoolName,
     pub(super) options: UpstreamOptions,
     /// As they are configured, at least one.
     pub(super) servers: Vec<Arc<Server>>,
@@ -23,14 +25,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(options: UpstreamOptions) -> Result<Self, NoServer> {
+    pub(super) fn new(name: PoolName, options: UpstreamOptions) -> Result<Self, NoServer> {
         if options.servers.is_empty() {
             return Err(NoServer);
         }
         let servers = options.servers.iter().map(|url| Arc::new(Server::new(url.clone(), &options)));
         let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(options.eject));
         let (balance, budget) = (Balance::new(&servers, &roster), Budget::new(options.retries));
-        Ok(Self { options, servers, balance, roster, budget, maintained: AtomicBool::new(false) })
+        Ok(Self { name, options, servers, balance, roster, budget, maintained: AtomicBool::new(false) })
     }
 
     /// The endpoint to ask: the next that is in and has not been asked for this request yet, else any that has not.
@@ -49,7 +51,7 @@ impl Pool {
             let is_up = own().any(|endpoint| endpoint.member.state() == ServerState::Up);
             let idle = own().map(|endpoint| endpoint.connections.idle()).sum();
             let state = if is_up { ServerState::Up } else { ServerState::Down };
-            server.counters.read(server.name(), idle, state)
+            server.counters.read(&self.name, server.name(), idle, state)
         };
         self.servers.iter().map(stats).collect()
     }

@@ -3,6 +3,7 @@
 pub use super::health::ServerState;
 
 use crate::histogram::{DurationCounts, DurationHistogram};
+use crate::rules::origin_request::PoolName;
 use crate::semantics::reason::Reason;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub const RETRY_CAUSES: [Reason; 4] =
 /// The counters of one server at one moment.
 #[derive(Debug, Clone)]
 pub struct ServerStats {
+    /// The name of its pool.
+    pub pool: String,
     /// `host:port`
     pub server: String,
     /// Tries by result.
@@ -97,8 +100,15 @@ impl Counters {
     }
 
     /// All of them, with what is known of the server otherwise.
-    pub(super) fn read(&self, server: &str, connections_idle: usize, state: ServerState) -> ServerStats {
+    pub(super) fn read(
+        &self,
+        pool: &PoolName,
+        server: &str,
+        connections_idle: usize,
+        state: ServerState,
+    ) -> ServerStats {
         ServerStats {
+            pool: pool.as_str().to_owned(),
             server: server.to_owned(),
             results: self.results(),
             retries: self.retries(),

@@ -143,6 +143,35 @@ fn more_memory_than_the_machine_has_is_warned_of() {
 }
 
 #[test]
+fn a_pool_is_a_name_and_the_keys_of_upstream_and_rules_may_name_no_other() {
+    let folder = tempfile::tempdir().expect("the system has room for a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("the folder is there");
+    let pools = "[upstreams.search]\nservers = [\"http://s\"]\nread_timeout = \"2s\"\n[upstreams.other]\nservers = [\"http://o\"]\n";
+    write("proxy.toml", &format!("rules = \"rules.toml\"\n{LEAST}{pools}"));
+    let config = load_with_token(&folder.path().join("proxy.toml"), &Overrides::default(), None).unwrap();
+    let named: Vec<_> = config.upstreams.iter().map(|(name, pool)| (name.as_str(), pool.read_timeout)).collect();
+    assert_eq!(named, [("search", Duration::from_secs(2)), ("other", Duration::from_secs(30))]);
+    assert_eq!(config.upstream.read_timeout, Duration::from_secs(30));
+    for (pool, hint) in [
+        ("search", None),
+        ("default", None),
+        ("othr", Some("did you mean `other`?")),
+        ("images", Some("name its servers in proxy.toml: `[upstreams.images]`")),
+    ] {
+        write("rules.toml", &format!("[[route]]\npath = \"/**\"\nupstream = \"{pool}\"\n"));
+        let loaded = config.load_rules();
+        let Some(hint) = hint else {
+            let rule_set = loaded.unwrap_or_else(|errors| panic!("{errors}")).rule_set;
+            assert_eq!(rule_set.routes()[0].to_origin.pool.as_ref().map(|pool| pool.as_str()), Some(pool));
+            continue;
+        };
+        let errors = loaded.err().map(|errors| errors.reports()).unwrap_or_default();
+        let [error] = &errors[..] else { panic!("{errors:?}") };
+        assert_eq!((error.line, error.column, error.hint.as_deref()), (Some(3), Some(12), Some(hint)), "{error:?}");
+    }
+}
+
+#[test]
 fn the_shipped_configuration_resolves() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml");
     let config = load_with_token(&path, &Overrides::default(), None).unwrap_or_else(|errors| panic!("{errors}"));
@@ -192,6 +221,47 @@ const BAD: &[(&str, &[Expected])] = &[
         ],
     ),
     ("upstream.servers = [\"http://a\", \"http://a\"]", &[(1, 33, "`http://a/` is listed twice", None)]),
+    ("LEAST[upstreams.search]", &[(3, 1, "`upstreams.search.servers` is missing", Some(SERVERS))]),
+    (
+        "LEAST[upstreams.search]\nservers = [\"https://a\"]\nrequest_timeout = \"1s\"",
+        &[
+            (
+                4,
+                12,
+                "`https://a` is not the URL of an upstream server",
+                Some("only plain HTTP is spoken to the upstream: write \"http://host:port\""),
+            ),
+            (
+                5,
+                19,
+                "a pool has no `request_timeout` of its own",
+                Some("it holds for requests to all pools: write it in [upstream]"),
+            ),
+        ],
+    ),
+    (
+        "LEAST[upstreams.Search]\nservers = [\"http://a\"]",
+        &[(3, 12, "`Search` is no name of a pool", Some("use a-z, 0-9, - and _: [upstreams.search]"))],
+    ),
+    (
+        "LEAST[upstreams.default]\nservers = [\"http://a\"]",
+        &[(
+            3,
+            12,
+            "the pool `default` is that of `[upstream]`",
+            Some("write its keys in [upstream], or give this one another name"),
+        )],
+    ),
+    (
+        "LEAST[upstreams.search]\nservers = [\"http://127.0.0.1:8080\"]",
+        &[(
+            4,
+            11,
+            "the upstream `http://127.0.0.1:8080/` is Larder itself",
+            Some("name the address of the API that stands behind Larder"),
+        )],
+    ),
+    ("LEAST[upstreams]\nsearch = 1", &[(4, 10, "expected a table, found an integer", None)]),
     ("LEAST[memroy]\nsize = 1", &[(3, 2, "unknown key `memroy`", Some("did you mean `memory`?"))]),
     (
         "LEAST[disk]\npath = \"/a\"",
@@ -199,7 +269,9 @@ const BAD: &[(&str, &[Expected])] = &[
             3,
             2,
             "unknown key `disk`",
-            Some("known here: rules, listen, upstream, memory, refresh, redis, events, admin, log, limits, timeouts"),
+            Some(
+                "known here: rules, listen, upstream, upstreams, memory, refresh, redis, events, admin, log, limits, timeouts",
+            ),
         )],
     ),
     ("LEAST[listen]\nhttp = 8080", &[(4, 8, "expected a string, found an integer", None)]),

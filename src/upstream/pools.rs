@@ -1,0 +1,54 @@
+//! All pools of upstream servers: the default one, and those that routes choose by name.
+
+use super::options::{NoServer, UpstreamOptions};
+use super::stats::ServerStats;
+use super::upstream_pool::UpstreamPool;
+use crate::engine::exchange::Terms;
+use crate::engine::origin::{Body, Origin, OriginError};
+use crate::rules::origin_request::PoolName;
+use crate::semantics::reason::Reason;
+use std::sync::Arc;
+
+/// Asks the pool that the terms of a request name.
+#[derive(Debug)]
+pub struct Pools {
+    default: Arc<UpstreamPool>,
+    named: Vec<(PoolName, Arc<UpstreamPool>)>,
+}
+
+impl Pools {
+    /// These pools, without connections so far.
+    ///
+    /// # Errors
+    /// Where one has no server.
+    pub fn new(default: UpstreamOptions, named: Vec<(PoolName, UpstreamOptions)>) -> Result<Arc<Self>, NoServer> {
+        let pool = |(name, options): (PoolName, _)| Ok((name.clone(), UpstreamPool::named(name, options)?));
+        let named = named.into_iter().map(pool).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self { default: UpstreamPool::new(default)?, named }))
+    }
+
+    /// The counters of each server, pool by pool.
+    #[must_use]
+    pub fn stats(&self) -> Vec<ServerStats> {
+        let named = self.named.iter().flat_map(|(_, pool)| pool.stats());
+        self.default.stats().into_iter().chain(named).collect()
+    }
+
+    fn pool(&self, name: Option<&PoolName>) -> Option<&Arc<UpstreamPool>> {
+        match name.filter(|name| name.as_str() != PoolName::DEFAULT) {
+            None => Some(&self.default),
+            Some(name) => self.named.iter().find(|(known, _)| known == name).map(|(_, pool)| pool),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Origin for Pools {
+    async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError> {
+        match self.pool(terms.pool.as_ref()) {
+            Some(pool) => pool.fetch(request, terms).await,
+            // Rules that name an unknown pool are refused; nobody else is asked in its place.
+            None => Err(OriginError { reason: Reason::UpstreamNoServer, cause: None }),
+        }
+    }
+}

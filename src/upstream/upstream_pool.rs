@@ -1,0 +1,55 @@
+//! One pool of upstream servers, as the engine's origin.
+
+use super::failure::Failed;
+use super::maintenance;
+use super::options::{NoServer, UpstreamOptions};
+use super::outgoing::Outgoing;
+use super::pool::Pool;
+use super::stats::ServerStats;
+use super::terms::Terms;
+use super::tries::Tries;
+use crate::engine::exchange::Terms as Asked;
+use crate::engine::origin::{Body, Origin, OriginError};
+use crate::rules::origin_request::PoolName;
+use std::fmt;
+use std::sync::Arc;
+
+/// A pool of upstream servers.
+pub struct UpstreamPool(Arc<Pool>);
+
+impl UpstreamPool {
+    /// A pool of these servers, without connections so far.
+    ///
+    /// # Errors
+    /// Where there is no server.
+    pub fn new(options: UpstreamOptions) -> Result<Arc<Self>, NoServer> {
+        Self::named(PoolName::new(PoolName::DEFAULT), options)
+    }
+
+    pub(super) fn named(name: PoolName, options: UpstreamOptions) -> Result<Arc<Self>, NoServer> {
+        Ok(Arc::new(Self(Arc::new(Pool::new(name, options)?))))
+    }
+
+    /// The counters of each server, in the order of the options.
+    #[must_use]
+    pub fn stats(&self) -> Vec<ServerStats> {
+        self.0.stats()
+    }
+}
+
+impl fmt::Debug for UpstreamPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamPool").field("servers", &self.0.options.servers).finish_non_exhaustive()
+    }
+}
+
+#[async_trait::async_trait]
+impl Origin for UpstreamPool {
+    async fn fetch(&self, request: http::Request<Body>, asked: Asked) -> Result<http::Response<Body>, OriginError> {
+        maintenance::begin(&self.0);
+        let outgoing = Outgoing::new(request, asked.client.clone());
+        let mut terms = Terms::of(asked, self.0.options.read_timeout);
+        terms.upload = outgoing.upload();
+        Tries::new(&self.0, &terms).run(outgoing).await.map_err(Failed::into_error)
+    }
+}
