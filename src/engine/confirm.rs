@@ -47,6 +47,7 @@ impl OriginAnswer {
 
 /// What becomes of an answer where what is stored does not do.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once a fetch, and taken apart at once")]
 pub(super) enum Confirmation {
     /// It stands for itself: to be stored or handed over.
     Final(OriginAnswer),

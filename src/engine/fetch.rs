@@ -189,6 +189,7 @@ impl Fetch {
     }
 
     /// Decides whether the answer is stored, and tells those who share the fetch what that is to them.
+    #[expect(clippy::result_large_err, reason = "what the requester takes is made once a fetch, and moved on at once")]
     fn judge(&mut self, answer: OriginAnswer) -> Result<Storable, Fetched> {
         let decision =
             draft::judge(&self.request, &answer.received(&self.wanted.method())).and_then(|draft| {
@@ -236,9 +237,9 @@ impl Fetch {
             None => self.duty.leader = None,
         }
         let headers = draft::sent_headers(head.headers, self.request.route.set_cookie);
-        let held = HeldReply::nobodys(&self.engine, &draft);
-        let held = held.to(reply, &self.request, Arc::clone(&streaming), headers, reader);
-        self.engine.fill(*draft, body, &streaming.body, writer, self.duty, held).await;
+        let nobodys = HeldReply::nobodys(&self.engine, &draft);
+        let reply = nobodys.to(reply, &self.request, Arc::clone(&streaming), headers, reader);
+        self.engine.fill(*draft, body, &streaming.body, writer, self.duty, reply).await;
     }
 
     fn announce(&self, announcement: Announcement<FetchOutcome>) {
