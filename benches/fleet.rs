@@ -10,7 +10,7 @@ use larder::clock::SystemClock;
 use larder::config::check_rules_text;
 use larder::engine::origin::{Body, Origin, OriginError};
 use larder::engine::refresh::RefreshOptions;
-use larder::engine::shared::Shared;
+use larder::engine::shared_tier::SharedTier;
 use larder::engine::{Engine, EngineParts, Handler, RequestContext};
 use larder::fleet::guarded_link::GuardedLink;
 use larder::fleet::link::Link;
@@ -152,7 +152,7 @@ fn rules() -> RuleSet {
     check_rules_text(route).expect("the rules above").rule_set
 }
 
-fn engine(invalidation: Arc<Invalidation>, shared: Option<Shared>) -> Arc<Engine> {
+fn engine(invalidation: Arc<Invalidation>, shared: Option<SharedTier>) -> Arc<Engine> {
     Engine::new(EngineParts {
         clock: Arc::new(SystemClock::default()),
         origin: Arc::new(Constant),
@@ -190,7 +190,7 @@ fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
     tokio::spawn(reading);
     tokio::spawn(writing);
     tokio::spawn(leasing);
-    engine(invalidation, Some(Shared { tier, writes: behind, leases }))
+    engine(invalidation, Some(SharedTier { tier, writes: behind, leases }))
 }
 
 /// A redis-server on a free port, without persistence; it ends with this.

@@ -41,13 +41,13 @@ struct ShownScope {
 
 impl ShownReceipt {
     pub(super) fn new(receipt: &Receipt, engine: &Engine) -> Self {
-        let is_found = |scope: &Scope| matches!(scope, Scope::Url(_)) && engine.may_match(scope);
+        let is_found_url = |scope: &Scope| matches!(scope, Scope::Url(_)) && engine.may_match(scope);
         // One URL may name several scopes, of which only those are stored that a route keys so.
-        let url_is_found = receipt.scopes.iter().any(is_found);
+        let url_is_found = receipt.scopes.iter().any(is_found_url);
         let shown = |scope: &Scope| {
             let may_match = engine.may_match(scope);
-            let has_hint = !may_match && !(url_is_found && matches!(scope, Scope::Url(_)));
-            let hint = if has_hint { matching::hint(engine, scope) } else { None };
+            let is_found = may_match || (url_is_found && matches!(scope, Scope::Url(_)));
+            let hint = if is_found { None } else { matching::hint(engine, scope) };
             ShownScope { scope: scope.clone(), may_match, hint }
         };
         Self {

@@ -121,7 +121,7 @@ fn numbers_of<'a>(samples: &'a [Sample], metric: &Metric) -> impl Iterator<Item 
 }
 
 /// The numbers of a metric whose labels begin with these, each with its last label.
-fn numbers<'a>(samples: &'a [Sample], metric: &Metric, labels: &[String]) -> impl Iterator<Item = (String, u64)> {
+fn numbers(samples: &[Sample], metric: &Metric, labels: &[String]) -> impl Iterator<Item = (String, u64)> {
     let begin_so = move |(all, _): &(&[String], u64)| all.starts_with(labels);
     numbers_of(samples, metric).filter(begin_so).map(|(all, number)| (all[all.len() - 1].clone(), number))
 }

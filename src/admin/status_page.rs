@@ -93,7 +93,7 @@ fn traffic_row(name: &str, traffic: &Traffic) -> Vec<String> {
 fn tier_table(tiers: &[ShownTier]) -> String {
     let row = |tier: &ShownTier| {
         let sizes = [ByteSize(tier.bytes).to_string(), ByteSize(tier.bytes_max).to_string()];
-        [vec![tier.tier.to_owned(), tier.entries.to_string()], sizes.to_vec()].concat()
+        [vec![tier.tier.clone(), tier.entries.to_string()], sizes.to_vec()].concat()
     };
     table(&["tier", "entries", "size", "limit"], &tiers.iter().map(row).collect::<Vec<_>>())
 }

@@ -27,7 +27,7 @@ impl RulesKeeper {
         let result = self.reloader.reload();
         match &result {
             Ok(_) => self.note_accepted(),
-            Err(errors) => self.note_refused(errors),
+            Err(errors) => Self::note_refused(errors),
         }
         result
     }
@@ -37,7 +37,7 @@ impl RulesKeeper {
         match self.reloader.reload_if_changed() {
             Ok(Change::None) => {}
             Ok(Change::Applied) => self.note_accepted(),
-            Err(errors) => self.note_refused(&errors),
+            Err(errors) => Self::note_refused(&errors),
         }
     }
 
@@ -46,7 +46,7 @@ impl RulesKeeper {
         log_warnings(&self.reloader.status().warnings);
     }
 
-    fn note_refused(&self, errors: &ConfigErrors) {
+    fn note_refused(errors: &ConfigErrors) {
         tracing::error!("the new rules were refused, the old ones stay in force:\n{errors}");
     }
 }

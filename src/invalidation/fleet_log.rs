@@ -181,9 +181,9 @@ impl FleetLog {
         self.links.reader.call(&command, deadline).await.map(drop)
     }
 
-    /// Strikes off the list who has not been heard of for so long that no clock can be that wrong. Nobody is struck off
+    /// Takes off the list who has not been heard of for so long that no clock can be that wrong. Nobody is taken off
     /// merely because the lease is over: it may be renewed at this very moment.
-    pub(super) async fn strike_off_the_gone(&self, deadline: Duration) -> Result<(), LinkError> {
+    pub(super) async fn unlist_departed(&self, deadline: Duration) -> Result<(), LinkError> {
         let before = self.clock.now().saturating_sub(LISTED_FOR).as_millis();
         let mut command = cmd("ZREMRANGEBYSCORE");
         command.arg(self.options.names.instances()).arg("-inf").arg(before);
@@ -202,13 +202,13 @@ impl FleetLog {
         self.links.requests.call(&unlist, APPEND_DEADLINE).await.map(drop)
     }
 
-    /// Looks who is there: the stamps that the other live instances have applied; none for one whose lease is not to be
+    /// The stamps that the other live instances have applied; none for one whose lease is not to be
     /// found, and that may be alive all the same.
     ///
     /// That a lease is not there proves nothing: Redis ends it by a clock that may jump, or has lost it with everything
     /// else. Only an instance that has not been seen for as long as a lease lasts, by the clock here that nobody sets,
     /// serves nothing unasked.
-    pub(super) async fn look_around(
+    pub(super) async fn live_instances(
         &self,
         link: &Arc<dyn Link>,
         deadline: Duration,
@@ -243,7 +243,7 @@ impl FleetLog {
 
     /// Which live instances have reached `stamp`.
     pub(super) async fn progress(&self, stamp: Stamp, applied_here: Stamp) -> Result<Progress, LinkError> {
-        let mut applied = self.look_around(&self.links.requests, APPEND_DEADLINE).await?;
+        let mut applied = self.live_instances(&self.links.requests, APPEND_DEADLINE).await?;
         applied.insert(self.options.instance.clone(), Some(applied_here));
         let mut progress = Progress::default();
         for (instance, applied) in applied {

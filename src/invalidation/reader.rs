@@ -5,7 +5,7 @@
 //! read; any later one waits for the lease. The position lives here and nowhere else; all that is applied goes through
 //! [`Invalidation::apply_record`].
 //!
-//! After any failure Redis is **greeted** anew: it may be another run of it, with less in it than before.
+//! After any failure Redis is **inspected** anew: it may be another run of it, with less in it than before.
 
 use super::Invalidation;
 use super::fleet_log::{FleetLog, Reached, stamp_of};
@@ -44,14 +44,14 @@ pub(super) struct Reader {
     position: EntryId,
     /// The run of Redis that the last epoch entry named.
     run: Option<String>,
-    greeted: Greeted,
+    inspected: Inspected,
     quiet_turns: u32,
     lags: LagMeter,
 }
 
 /// Whether the Redis that answers now is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Greeted {
+enum Inspected {
     NotYet,
     /// On this connection of the link.
     On(u64),
@@ -60,7 +60,15 @@ enum Greeted {
 impl Reader {
     pub(super) fn new(invalidation: Arc<Invalidation>, log: Arc<FleetLog>) -> Self {
         let lags = LagMeter::new(invalidation.clock.monotonic());
-        Self { invalidation, log, position: EntryId::ZERO, run: None, greeted: Greeted::NotYet, quiet_turns: 0, lags }
+        Self {
+            invalidation,
+            log,
+            position: EntryId::ZERO,
+            run: None,
+            inspected: Inspected::NotYet,
+            quiet_turns: 0,
+            lags,
+        }
     }
 
     /// Reads for as long as the instance lives.
@@ -75,7 +83,7 @@ impl Reader {
                         let error: &dyn std::error::Error = &error;
                         tracing::warn!(error, "the invalidation log cannot be read");
                     }
-                    self.greeted = Greeted::NotYet;
+                    self.inspected = Inspected::NotYet;
                     sleep(pause).await;
                     pause = (pause * 2).min(RETRY.1);
                 }
@@ -85,11 +93,11 @@ impl Reader {
 
     async fn turn(&mut self) -> Result<(), LinkError> {
         let link = Arc::clone(&self.log.links.reader);
-        let is_known = self.greeted == Greeted::On(link.generation());
+        let is_known = self.inspected == Inspected::On(link.generation());
         if !is_known {
-            self.greet().await?;
+            self.inspect().await?;
             self.read_hard_floor().await?;
-            self.greeted = Greeted::On(link.generation());
+            self.inspected = Inspected::On(link.generation());
         }
         let (began, beat) = (self.invalidation.clock.monotonic(), self.beat());
         self.log.renew(self.invalidation.applied(), DEADLINE).await?;
@@ -107,19 +115,19 @@ impl Reader {
         if count == PAGE {
             return Ok(());
         }
-        // Only the run that was greeted has been read to its end.
+        // Only the run that was inspected has been read to its end.
         if self.keeper_run(&stream).await? != self.run.as_deref().unwrap_or_default() {
-            self.greeted = Greeted::NotYet;
+            self.inspected = Inspected::NotYet;
             return Ok(());
         }
         if count == 0 && self.last_generated(&stream).await? < self.position {
-            self.greeted = Greeted::NotYet;
+            self.inspected = Inspected::NotYet;
             return Ok(());
         }
         self.append_unsent(&stream).await?;
         self.log.prove(began);
         // Whoever is seen alive is waited for, should Redis lose its lease.
-        self.log.look_around(&link, DEADLINE).await?;
+        self.log.live_instances(&link, DEADLINE).await?;
         if count == 0 {
             self.trim_now_and_then().await?;
         }
@@ -139,7 +147,7 @@ impl Reader {
     }
 
     /// Finds out what this Redis still knows of the log, and raises the floor over what it may have forgotten.
-    async fn greet(&mut self) -> Result<(), LinkError> {
+    async fn inspect(&mut self) -> Result<(), LinkError> {
         let stream = self.log.options.names.purges();
         let link = Arc::clone(&self.log.links.reader);
         let run = self.keeper_run(&stream).await?;
@@ -307,7 +315,7 @@ impl Reader {
             return Ok(());
         }
         self.quiet_turns = 0;
-        self.log.strike_off_the_gone(DEADLINE).await?;
+        self.log.unlist_departed(DEADLINE).await?;
         let stream = self.log.options.names.purges();
         let link = &self.log.links.reader;
         let oldest = self.invalidation.clock.now().saturating_sub(self.log.options.log_retention).as_millis();
