@@ -30,6 +30,8 @@ struct State {
     promised_everywhere: BTreeMap<String, u64>,
     /// The version that each life of an instance alone has promised: of writes through it.
     promised_in_life: BTreeMap<((usize, u32), String), u64>,
+    /// The life of each instance that was born again.
+    lives: BTreeMap<usize, u32>,
     /// The version that each write has made, by its number.
     committed: BTreeMap<u64, u64>,
     /// Until when fetches of a path may follow one another at any distance: something was written through Larder.
@@ -154,6 +156,11 @@ impl Ledger {
         *restless = until.max(*restless);
     }
 
+    /// An instance has died, and lives anew.
+    pub(super) fn reborn(&self, instance: (usize, u32)) {
+        self.state().lives.insert(instance.0, instance.1);
+    }
+
     /// An instance has acknowledged the purge for a version.
     pub(super) fn promise(&self, instance: usize, path: &str, version: u64) {
         let mut state = self.state();
@@ -209,7 +216,9 @@ impl Ledger {
         let here = state.promised.get(&(instance.0, path.to_owned())).copied().unwrap_or_default();
         let everywhere = state.promised_everywhere.get(path).copied().unwrap_or_default();
         let in_life = state.promised_in_life.get(&(instance, path.to_owned())).copied().unwrap_or_default();
-        let least = here.max(everywhere).max(in_life);
+        // Whoever has died hears of no purge any more, and is asked only by those who had it in hand.
+        let is_alive = state.lives.get(&instance.0).copied().unwrap_or_default() == instance.1;
+        let least = if is_alive { here.max(everywhere).max(in_life) } else { in_life };
         let (path, user, at) = (path.to_owned(), user.to_owned(), Instant::now());
         Asked { instance: instance.0, path, user, least, at, origin_failures: state.origin_failures }
     }

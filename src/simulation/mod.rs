@@ -221,7 +221,9 @@ impl World {
             2 if self.has_losses => self.redis.restart_empty(),
             3 if self.has_losses => self.redis.restart_keeping(),
             4 if self.has_rebirths => {
-                self.instances[number] = self.nursery.instance(number, instance.life + 1, self.edition);
+                let life = instance.life + 1;
+                self.ledger.reborn((number, life));
+                self.instances[number] = self.nursery.instance(number, life, self.edition);
             }
             5 => instance.clock.jump(i64::try_from(self.dice.below(20_000)).expect("it is small") - 10_000),
             6 => {
