@@ -70,13 +70,17 @@ impl World {
     pub(super) fn purge_what_nobody_asks_for(&mut self) {
         let number = self.any();
         self.ledger.note(&format!("purge of what nobody asks for at {number}"));
-        PATHS.iter().for_each(|path| self.ledger.purge_begins(path));
+        for path in &PATHS {
+            self.ledger.purge_begins(path);
+        }
         let tag = |other| Scope::Tag(Tag::new(&format!("other:{other}")).expect("it is a tag"));
         let purge = Purge { scopes: (0..OTHERS).map(tag).collect(), depth: Depth::Hard, source: Source::Admin };
         let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
         self.under_way.spawn(async move {
             let asked = engine.invalidation().purge(purge, PurgeOptions { wait: None, idempotency_key: None }).await;
-            PATHS.iter().for_each(|path| ledger.purge_ends(path, Fate::of(&asked)));
+            for path in &PATHS {
+                ledger.purge_ends(path, Fate::of(&asked));
+            }
         });
     }
 

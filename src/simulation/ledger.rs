@@ -184,7 +184,9 @@ impl Ledger {
             Fate::Logged => {
                 let unheard = std::mem::take(&mut state.unheard);
                 drop(state);
-                unheard.iter().for_each(|path| self.purge_begins(path));
+                for path in &unheard {
+                    self.purge_begins(path);
+                }
             }
         }
     }

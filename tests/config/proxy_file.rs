@@ -162,7 +162,10 @@ fn a_pool_is_a_name_and_the_keys_of_upstream_and_rules_may_name_no_other() {
         let loaded = config.load_rules();
         let Some(hint) = hint else {
             let rule_set = loaded.unwrap_or_else(|errors| panic!("{errors}")).rule_set;
-            assert_eq!(rule_set.routes()[0].to_origin.pool.as_ref().map(|pool| pool.as_str()), Some(pool));
+            assert_eq!(
+                rule_set.routes()[0].to_origin.pool.as_ref().map(larder::rules::origin_request::PoolName::as_str),
+                Some(pool)
+            );
             continue;
         };
         let errors = loaded.err().map(|errors| errors.reports()).unwrap_or_default();

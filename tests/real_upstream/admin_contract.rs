@@ -28,7 +28,7 @@ async fn conforms(token: Option<&str>) {
     if let Some(token) = token {
         let file = folder.path().join("token");
         std::fs::write(&file, token).expect("a fresh folder takes a file");
-        setup = setup.section(&format!("token_file = {file:?}"));
+        setup = setup.section(&format!("token_file = \"{}\"", file.display()));
     }
     let larder = setup.start().await;
     let address = larder.running.admin_address;

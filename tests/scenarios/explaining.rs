@@ -105,7 +105,7 @@ async fn ask(scenario: &Scenario, asked: &Asked) {
     }
     let sent = request(asked.method, asked.path);
     let sent = asked.fields.iter().fold(sent, |sent, (name, value)| sent.header(name, value));
-    let sent = asked.body.iter().fold(sent, |sent, body| sent.body(body));
+    let sent = asked.body.iter().fold(sent, crate::support::Request::body);
     scenario.fetch(&sent).await;
 }
 

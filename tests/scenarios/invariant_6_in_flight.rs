@@ -161,12 +161,12 @@ async fn invariant_6_coding_and_searching_bodies_holds_no_more_than_the_bound() 
     let numbers = format!("{{\"items\": [{}1]}}", "1,".repeat(1_600_000)).into_bytes();
     let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
     std::io::Write::write_all(&mut coder, &numbers).expect("memory takes every write");
-    let coded = coder.finish().expect("memory takes every write");
+    let gzipped = coder.finish().expect("memory takes every write");
     let tags = "tags_from_body = [\"$.items[*].sku\"]";
     for (name, rule, body, coding) in [
         ("gzip at rest", "compress = true", &text, None),
         ("body tags", tags, &numbers, None),
-        ("body tags of a coded body", tags, &coded, Some("gzip")),
+        ("body tags of a coded body", tags, &gzipped, Some("gzip")),
         ("both", &format!("compress = true\n{tags}"), &numbers, None),
     ] {
         let origin = Origin::start().await;

@@ -28,7 +28,7 @@ impl Scenario {
     /// Why the last answer for `/p` was not stored, as `explain` says it.
     async fn last_refusal(&self) -> Option<String> {
         let explained = self.admin(get("/explain?url=http://shop.test/p")).await.text();
-        let explained: Value = serde_json::from_str(&explained).unwrap();
+        let explained: Value = serde_json::from_str(&explained).expect("explain answers with JSON");
         explained["last_refusal"]["reason"].as_str().map(str::to_owned)
     }
 }
