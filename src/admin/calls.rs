@@ -1,8 +1,5 @@
 //! Every call of the admin API, in one list that router, guard and the `OpenAPI` document share.
 
-use super::{AdminState, events, explain, health, login, purge, receipts, rules, stats, status_page};
-use axum::routing::{MethodRouter, get, post};
-
 /// One call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
@@ -103,76 +100,6 @@ impl Call {
             Self::RulesCheck => Effect::Judges,
             Self::LogIn | Self::LogOut => Effect::LogsIn,
             _ => Effect::Reads,
-        }
-    }
-
-    pub(super) fn handler(self) -> MethodRouter<AdminState> {
-        match self {
-            Self::StatusPage => get(status_page::show),
-            Self::LogIn => post(login::log_in),
-            Self::LogOut => post(login::log_out),
-            Self::Purge => post(purge::purge),
-            Self::Events => post(events::take),
-            Self::Receipts => get(receipts::list),
-            Self::Receipt => get(receipts::show),
-            Self::Explain => get(explain::explain),
-            Self::Rules => get(rules::show),
-            Self::RulesCheck => post(rules::check),
-            Self::Reload => post(rules::reload),
-            Self::Stats => get(stats::show),
-            Self::Healthz => get(health::alive),
-            Self::Readyz => get(health::ready),
-            Self::Metrics => get(health::metrics),
-            Self::OpenApi => get(health::openapi),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn the_openapi_document_describes_the_calls_and_no_others() {
-        let document: serde_json::Value = serde_json::from_str(health::OPENAPI).unwrap();
-        let (mut described, mut ids) = (BTreeSet::new(), BTreeSet::new());
-        for (path, methods) in document["paths"].as_object().unwrap() {
-            for (method, operation) in methods.as_object().unwrap() {
-                assert!(operation["summary"].is_string(), "{method} {path} has no summary");
-                let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
-                assert!(ids.insert(id.to_owned()), "{id} is there twice");
-                let open = operation["security"].as_array().is_some_and(Vec::is_empty);
-                described.insert((path.clone(), method.clone(), open));
-            }
-        }
-        let served =
-            Call::ALL.map(|call| (call.path().to_owned(), method(call).to_owned(), call.access() != Access::Token));
-        assert_eq!(described, BTreeSet::from(served));
-    }
-
-    fn method(call: Call) -> &'static str {
-        if call.effect() == Effect::Reads { "get" } else { "post" }
-    }
-
-    #[test]
-    fn the_openapi_document_names_each_status_that_the_guard_and_the_limits_give() {
-        let document: serde_json::Value = serde_json::from_str(health::OPENAPI).unwrap();
-        for call in Call::ALL {
-            let mut statuses = vec!["408"];
-            statuses.extend((call.access() != Access::Open).then_some("421"));
-            statuses.extend((call.access() == Access::Token).then_some("401"));
-            statuses.extend((call.effect() != Effect::Reads).then_some(["403", "415"]).into_iter().flatten());
-            statuses.extend(
-                (call.effect() != Effect::Reads && call != Call::LogOut)
-                    .then_some(["400", "413"])
-                    .into_iter()
-                    .flatten(),
-            );
-            let responses = &document["paths"][call.path()][method(call)]["responses"];
-            for status in statuses {
-                assert!(responses[status].is_object(), "{call:?} does not name {status}");
-            }
         }
     }
 }

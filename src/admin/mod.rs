@@ -9,6 +9,7 @@ mod calls;
 mod events;
 mod explain;
 mod guard;
+mod handlers;
 mod health;
 mod idempotency;
 mod login;

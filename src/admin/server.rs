@@ -3,6 +3,7 @@
 use super::answer::{BODY_BYTES_MAX, seal};
 use super::calls::Call;
 use super::guard::Guard;
+use super::handlers::handler;
 use super::problem::{self, Problem};
 use super::sessions::without_session;
 use super::{AdminOptions, AdminState, status_page};
@@ -82,7 +83,7 @@ fn router(state: AdminState, options: &AdminOptions) -> Router {
     };
     let mut router = Router::new();
     for call in Call::ALL {
-        router = router.route(call.path(), call.handler().layer(door(Some(call))));
+        router = router.route(call.path(), handler(call).layer(door(Some(call))));
     }
     router
         .method_not_allowed_fallback(problem::method_not_allowed)

@@ -5,9 +5,9 @@
 //! the reader notes there up to when it has proved that it missed nothing.
 
 use super::Currency;
+use super::idempotency::IdempotencyKey;
 use super::purge::Purge;
-use super::purging::Mark;
-use super::record::{PurgeRecord, Record};
+use super::record::{Part, PurgeRecord, Record};
 use super::unsent::Unsent;
 use crate::clock::Clock;
 #[cfg(test)]
@@ -25,6 +25,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
+
+/// What is written beside a purge into the log.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    pub(super) idempotency: Option<IdempotencyKey>,
+    pub(super) part: Part,
+}
 
 /// How long the log may take to take a purge.
 const APPEND_DEADLINE: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@
 //! applied it has applied those before, and its stamp and id are the receipt's.
 
 use super::barriers::Barriers;
-use super::fleet_log::{Appended, FleetLog, LogError, Progress, Reached};
+use super::fleet_log::{Appended, FleetLog, LogError, Mark, Progress, Reached};
 use super::idempotency::IdempotencyKey;
 use super::purge::{Purge, SCOPES_MAX};
 use super::receipts::Receipt;
@@ -33,13 +33,6 @@ pub enum PurgeFailure {
     /// The caller's name for it stands for another purge.
     #[error("this Idempotency-Key stands for another call")]
     KeyReused,
-}
-
-/// What is written beside a purge into the log.
-#[derive(Debug, Clone)]
-pub(super) struct Mark {
-    pub(super) idempotency: Option<IdempotencyKey>,
-    pub(super) part: Part,
 }
 
 /// The first and the longest pause between two looks at who has applied a purge.

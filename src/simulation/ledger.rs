@@ -1,7 +1,7 @@
 //! What is true, what was promised, and every answer that breaks a promise.
 
 use super::COALESCE_WAIT;
-use super::private_pages::MINE;
+use super::MINE;
 use crate::engine::outcome::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

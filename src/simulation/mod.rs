@@ -8,6 +8,7 @@
 //!
 //! `LARDER_SEEDS=1000` runs so many; `make simulate SEEDS=1000` does, too.
 
+mod answer;
 mod changes;
 mod instance;
 mod ledger;
@@ -41,6 +42,10 @@ const COALESCE_WAIT: Duration = Duration::from_secs(2);
 
 const INSTANCES: usize = 3;
 const STEPS: u32 = 120;
+
+/// What the paths of pages that differ by user begin with.
+const MINE: &str = "/mine/";
+
 const PATHS: [&str; 5] = ["/product/1", "/product/2", LYING, "/mine/cart", "/mine/page"];
 
 /// How many of them are products. After them comes the page whose validator lies: it is written and purged where Redis

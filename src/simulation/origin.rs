@@ -2,15 +2,15 @@
 //!
 //! It answers slowly, reads its data somewhere in between, and fails when told to. It notes who asks for what at once.
 
+use super::MINE;
+use super::answer::answer;
 use super::ledger::Ledger;
 use super::network::Dice;
-use super::private_pages::{MINE, Ways};
+use super::private_pages::Ways;
 use crate::engine::origin::{Body, Origin, OriginError};
 use crate::semantics::reason::Reason;
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http::header::IF_NONE_MATCH;
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -121,15 +121,4 @@ impl Origin for ShopSeenFrom {
         }
         Ok(answer(version.to_string(), "max-age=3600", Some(&tag)))
     }
-}
-
-/// An answer with this body, which is fresh as said.
-pub(super) fn answer(body: String, cache_control: &'static str, tag: Option<&str>) -> Response<Body> {
-    let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    if let Some(tag) = tag {
-        response.headers_mut().insert(ETAG, HeaderValue::try_from(tag).expect("a number in quotes is a field value"));
-    }
-    response
 }

@@ -1,16 +1,13 @@
 //! Pages that differ by the user whom a cookie names, under every way in which an origin says that they may not be given
 //! to others, or not without asking it.
 
-use super::PATHS;
+use super::answer::answer;
 use super::network::Dice;
-use super::origin::answer;
+use super::{MINE, PATHS};
 use crate::engine::origin::Body;
 use http::header::{CACHE_CONTROL, COOKIE, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use std::collections::BTreeMap;
-
-/// What the paths of such pages begin with.
-pub(super) const MINE: &str = "/mine/";
 
 /// The fields of one way; a validator comes with it where it says so.
 struct Way {

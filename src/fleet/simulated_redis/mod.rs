@@ -9,6 +9,7 @@ mod command_tests;
 mod link;
 #[cfg(test)]
 mod link_tests;
+mod stream;
 mod streams;
 mod values;
 mod words;

@@ -1,7 +1,7 @@
 //! Keys and what is kept under them: texts, hashes and sorted sets. Streams are in [`super::streams`].
 
-use super::streams::Stream;
-use super::words::{Refusal, Reply, Words};
+use super::stream::Stream;
+use super::words::{Refusal, Reply, Words, bulk, count};
 use redis::Value;
 use std::collections::BTreeMap;
 
@@ -241,14 +241,4 @@ enum Deleted {
 fn score_of(word: &[u8]) -> Result<f64, Refusal> {
     let text = String::from_utf8_lossy(word);
     text.parse().map_err(|_| Refusal::of("ERR value is not a valid float"))
-}
-
-/// Bytes in a reply.
-pub(super) fn bulk(bytes: &[u8]) -> Value {
-    Value::BulkString(bytes.to_owned())
-}
-
-/// A count in a reply.
-pub(super) fn count(count: usize) -> Value {
-    Value::Int(i64::try_from(count).expect("nothing is counted that far"))
 }

@@ -86,3 +86,13 @@ impl std::fmt::Display for Words {
         f.write_str(&words.join(" "))
     }
 }
+
+/// Bytes in a reply.
+pub(super) fn bulk(bytes: &[u8]) -> Value {
+    Value::BulkString(bytes.to_owned())
+}
+
+/// A count in a reply.
+pub(super) fn count(count: usize) -> Value {
+    Value::Int(i64::try_from(count).expect("nothing is counted that far"))
+}

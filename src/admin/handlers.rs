@@ -1,0 +1,76 @@
+//! Which handler answers which call.
+
+use super::calls::Call;
+use super::{AdminState, events, explain, health, login, purge, receipts, rules, stats, status_page};
+use axum::routing::{MethodRouter, get, post};
+
+pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
+    match call {
+        Call::StatusPage => get(status_page::show),
+        Call::LogIn => post(login::log_in),
+        Call::LogOut => post(login::log_out),
+        Call::Purge => post(purge::purge),
+        Call::Events => post(events::take),
+        Call::Receipts => get(receipts::list),
+        Call::Receipt => get(receipts::show),
+        Call::Explain => get(explain::explain),
+        Call::Rules => get(rules::show),
+        Call::RulesCheck => post(rules::check),
+        Call::Reload => post(rules::reload),
+        Call::Stats => get(stats::show),
+        Call::Healthz => get(health::alive),
+        Call::Readyz => get(health::ready),
+        Call::Metrics => get(health::metrics),
+        Call::OpenApi => get(health::openapi),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::calls::{Access, Effect};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_openapi_document_describes_the_calls_and_no_others() {
+        let document: serde_json::Value = serde_json::from_str(health::OPENAPI).unwrap();
+        let (mut described, mut ids) = (BTreeSet::new(), BTreeSet::new());
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+                let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
+                assert!(ids.insert(id.to_owned()), "{id} is there twice");
+                let open = operation["security"].as_array().is_some_and(Vec::is_empty);
+                described.insert((path.clone(), method.clone(), open));
+            }
+        }
+        let served =
+            Call::ALL.map(|call| (call.path().to_owned(), method(call).to_owned(), call.access() != Access::Token));
+        assert_eq!(described, BTreeSet::from(served));
+    }
+
+    fn method(call: Call) -> &'static str {
+        if call.effect() == Effect::Reads { "get" } else { "post" }
+    }
+
+    #[test]
+    fn the_openapi_document_names_each_status_that_the_guard_and_the_limits_give() {
+        let document: serde_json::Value = serde_json::from_str(health::OPENAPI).unwrap();
+        for call in Call::ALL {
+            let mut statuses = vec!["408"];
+            statuses.extend((call.access() != Access::Open).then_some("421"));
+            statuses.extend((call.access() == Access::Token).then_some("401"));
+            statuses.extend((call.effect() != Effect::Reads).then_some(["403", "415"]).into_iter().flatten());
+            statuses.extend(
+                (call.effect() != Effect::Reads && call != Call::LogOut)
+                    .then_some(["400", "413"])
+                    .into_iter()
+                    .flatten(),
+            );
+            let responses = &document["paths"][call.path()][method(call)]["responses"];
+            for status in statuses {
+                assert!(responses[status].is_object(), "{call:?} does not name {status}");
+            }
+        }
+    }
+}
