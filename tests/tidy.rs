@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the rules are modules of this binary")]
 
 mod tidy {
+    pub mod circles;
     pub mod floors;
     pub mod headers;
     pub mod lengths;
@@ -98,6 +99,13 @@ fn a_file_imports_only_from_its_own_floor_or_a_lower_one() {
 #[test]
 fn a_floor_names_nothing_that_must_be_absent_from_it() {
     hold(&["src/"], tidy::words::absent_names);
+}
+
+#[test]
+fn the_files_of_a_folder_import_each_other_in_no_circle() {
+    let sources = sources();
+    let rust: Vec<_> = sources.iter().filter(|source| source.is_rust_under(&["src/"])).collect();
+    assert_eq!(tidy::circles::circles(&rust), Vec::<String>::new());
 }
 
 #[test]
