@@ -199,6 +199,21 @@ pub(crate) const KNOWN: &[Known] = &[
         example: || Case { status: 302, others: vec![("pragma", "no-cache")], ..Case::with(&[]) }.with_tag(),
     },
     Known {
+        name: "authorized-guess",
+        clause: "RFC 9111 section 3.5 allows it: must-revalidate bounds what is shared by a lifetime that here is only guessed",
+        applies: |case| {
+            let is_allowed = case.members.iter().any(|member| *member == "public" || member.starts_with("s-maxage"));
+            let is_guessed = !has_lifetime(case) && case.last_modified.is_some();
+            case.authorized && case.says("must-revalidate") && !is_allowed && is_guessed
+        },
+        effects: &[OnlyOracleStores],
+        example: || Case {
+            authorized: true,
+            last_modified: Some(DateText::imf(-600)),
+            ..Case::with(&["must-revalidate"])
+        },
+    },
+    Known {
         name: "heuristic-bound",
         clause: "RFC 9111 section 4.2.2 leaves the bound of a heuristic to the cache: here a day",
         applies: |case| {
