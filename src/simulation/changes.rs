@@ -120,12 +120,18 @@ impl World {
         let path = PATHS[usize::try_from(id - 1).expect("it is 0 or 1")];
         let version = self.ledger.write(path);
         self.ledger.note(&format!("{path} is {version} now; an event of many names it as number {place}, at {at}"));
+        // Where there is room for few barriers, so many make others forgotten: a floor then covers every page.
+        for other in PATHS.iter().filter(|other| **other != path) {
+            self.ledger.purge_begins(other);
+        }
         let ids: Vec<u64> = (0..MANY).map(|other| if other == place { id } else { 10_000 + other }).collect();
         let event = serde_json::json!({ "type": CHANGED, "id": ids }).to_string();
         let (engine, ledger) = (Arc::clone(&self.instances[at].engine), Arc::clone(&self.ledger));
         self.under_way.spawn(async move {
             let taken = Intake::new(engine).take(EventSource::Admin, Event::parse_json(event.as_bytes()), None).await;
-            ledger.purge_ends(path, Fate::of(&taken));
+            for other in &PATHS {
+                ledger.purge_ends(other, Fate::of(&taken));
+            }
             if let Ok(Taken::Purged { .. }) = taken {
                 ledger.promise(at, path, version);
             }
