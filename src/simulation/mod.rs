@@ -4,7 +4,7 @@
 //! answer, how long each message takes and whether it arrives, who dies, which clock jumps, when the rules are reloaded and
 //! when Redis is started anew with or without its data. After every step the invariants 1, 2, 4 and 5 are checked by what clients saw ([`ledger`]) and, for the breaker's part of 5, by what
 //! requests waited for ([`watch`]). A seed that breaks one is printed and
-//! makes the same run again, step by step.
+//! nearly always makes the same run again: tasks that wake in one instant may run in another order.
 //!
 //! `LARDER_SEEDS=1000` runs so many; `make simulate SEEDS=1000` does, too.
 
