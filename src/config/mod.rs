@@ -17,6 +17,7 @@ mod privacy_lint;
 pub mod problem;
 mod proxy_file;
 mod raw_rules;
+mod raw_upstream;
 pub mod reference;
 pub mod reload;
 mod render;

@@ -1,13 +1,10 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
-use super::table::{FromToml, Placed, Reader, raw_table};
-use super::values::{DurationText, PercentageText, ShareOrSize, SizeText, Texts, words};
+use super::raw_upstream::{NamedPools, RawUpstream};
+use super::table::{Placed, raw_table};
+use super::values::{DurationText, ShareOrSize, SizeText, Texts, words};
 use super::{LogFormat, LogLevel};
 use crate::semantics::trust::Family;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use std::borrow::Cow;
-use toml::Spanned;
-use toml::de::DeValue;
 
 raw_table! {
     /// Larder's configuration: where it listens, what it stands in front of, and how much it may use.
@@ -62,57 +59,6 @@ raw_table! {
         scheme: SchemeWord,
         /// The host of an HTTP/1.0 request without Host. Not set: such a request is answered 400.
         default_host: String,
-    }
-}
-
-raw_table! {
-    /// What Larder stands in front of.
-    struct RawUpstream {
-        /// The servers of the API, at least one: "http://host:port".
-        #[schemars(required, length(min = 1))]
-        servers: Texts,
-        /// How long connecting may take. Default: "1s".
-        connect_timeout: DurationText,
-        /// How long the upstream may be silent between two reads, the head of its response included. Default: "30s".
-        read_timeout: DurationText,
-        /// How long a request waits for the head of its response, from its last byte on, including retries, shared
-        /// fetches and queueing. Then the client gets 504, or a stale response if one may be served. A route's longer
-        /// read_timeout takes precedence. Default: "60s".
-        request_timeout: DurationText,
-        /// How long an unused connection is kept. Keep it below the upstream's own keep-alive time, or requests run
-        /// into connections that are just being closed. Default: "4s".
-        idle_timeout: DurationText,
-        /// Unused connections kept for each server. Default: 128.
-        idle_connections: u64,
-        /// When a server is left out for a while: for connections that it does not take or closes without an answer,
-        /// for time-outs and for answers of 502, 503 and 504. The last server is never left out.
-        eject: RawEject,
-        /// How often a GET or HEAD is sent to another server after a time-out, a broken connection or an answer of 502,
-        /// 503 or 504. A server that takes no connection does not count: the next one is asked whatever the request.
-        retries: RawRetries,
-    }
-}
-
-raw_table! {
-    /// When a server is left out for a while.
-    struct RawEject {
-        /// After this many failures, in a row or at least as many as its other responses. Default: 5.
-        failures: u64,
-        /// Within this time. Default: "10s".
-        within: DurationText,
-        /// For this time; then, once it accepts connections, one request at a time tries it. Default: "10s".
-        r#for: DurationText,
-    }
-}
-
-raw_table! {
-    /// How often a request is sent to another server that the first may have received.
-    struct RawRetries {
-        /// Retries of one request. 0 turns them off. Default: 2.
-        attempts: u64,
-        /// Retries as a share of the requests of the last ten seconds; ten in that time are always allowed. Default:
-        /// "20%".
-        budget: PercentageText,
     }
 }
 
@@ -253,37 +199,6 @@ raw_table! {
         /// How long a client may neither send the next piece of its body nor read the next of a response.
         /// Default: "30s".
         stall: DurationText,
-    }
-}
-
-/// `[upstreams.NAME]`: pools by name, in the order of the text.
-#[derive(Debug, Default)]
-pub(super) struct NamedPools(pub(super) Vec<(Placed<String>, Placed<RawUpstream>)>);
-
-impl FromToml for NamedPools {
-    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
-        let Some(table) = value.get_ref().as_table() else {
-            reader.wrong_type(value, "tables such as [upstreams.search]", None);
-            return None;
-        };
-        let mut pools = Vec::new();
-        for (key, value) in table {
-            let name = Placed { value: key.get_ref().to_string(), place: reader.place(key.span()) };
-            pools.extend(reader.value::<RawUpstream>(value).map(|pool| (name, pool)));
-        }
-        pools.sort_by_key(|(name, _)| name.place.span.start);
-        Some(Self(pools))
-    }
-}
-
-impl JsonSchema for NamedPools {
-    fn schema_name() -> Cow<'static, str> {
-        "NamedPools".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let pool = generator.subschema_for::<RawUpstream>();
-        json_schema!({ "type": "object", "propertyNames": { "pattern": "^[a-z0-9_-]+$" }, "additionalProperties": pool })
     }
 }
 

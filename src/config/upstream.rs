@@ -2,7 +2,8 @@
 
 use super::addresses::Listeners;
 use super::problem::Place;
-use super::proxy_file::{NamedPools, RawEject, RawLimits, RawRetries, RawUpstream, table};
+use super::proxy_file::{RawLimits, table};
+use super::raw_upstream::{NamedPools, RawEject, RawRetries, RawUpstream};
 use super::resolve::Resolver;
 use super::table::Placed;
 use super::values::Texts;
