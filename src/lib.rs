@@ -27,6 +27,7 @@ pub mod stamp;
 pub mod coalesce;
 pub mod fleet;
 pub mod store;
+pub mod tls;
 
 pub mod invalidation;
 pub(crate) mod plan;

@@ -4,7 +4,7 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 26] = [
+const FLOORS: [(&str, u8); 27] = [
     ("alarm", 0),
     ("clock", 0),
     ("deliberate_fault", 0),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 26] = [
     ("stamp", 1),
     ("fleet", 2),
     ("store", 2),
+    ("tls", 2),
     ("coalesce", 2),
     ("invalidation", 3),
     ("plan", 3),

@@ -1,0 +1,47 @@
+//! From when and until when a certificate is valid.
+
+use crate::clock::Timestamp;
+use rustls::pki_types::CertificateDer;
+use std::time::Duration;
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+
+/// How long before its end a certificate is warned of.
+const WARNED_BEFORE: Duration = Duration::from_hours(14 * 24);
+
+/// The times between which a certificate is valid, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// The first moment.
+    pub not_before: Timestamp,
+    /// The last one.
+    pub not_after: Timestamp,
+}
+
+impl Validity {
+    /// That of a certificate, or why it can't be read.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Result<Self, String> {
+        let (_, certificate) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
+        let times = certificate.validity();
+        Ok(Self { not_before: timestamp(times.not_before), not_after: timestamp(times.not_after) })
+    }
+
+    /// What an operator must know about it at `now`, as a sentence's end; none where it is valid for some time.
+    #[must_use]
+    pub fn warning(&self, now: Timestamp) -> Option<String> {
+        let Self { not_before, not_after } = self;
+        if now < *not_before {
+            return Some(format!("is not valid before {}", not_before.to_rfc3339()));
+        }
+        if now > *not_after {
+            return Some(format!("has expired at {}", not_after.to_rfc3339()));
+        }
+        let left = not_after.since(now);
+        let days = left.as_secs() / (24 * 60 * 60);
+        (left <= WARNED_BEFORE).then(|| format!("expires in {days} days, at {}", not_after.to_rfc3339()))
+    }
+}
+
+/// Before the epoch is the epoch: a certificate of those days has expired all the same.
+fn timestamp(time: ASN1Time) -> Timestamp {
+    Timestamp::from_secs(u64::try_from(time.timestamp()).unwrap_or(0))
+}
