@@ -16,6 +16,7 @@ pub(crate) mod deliberate_fault;
 pub mod histogram;
 pub mod metric;
 pub mod semantics;
+pub(crate) mod version;
 
 pub mod entry;
 pub mod in_flight;

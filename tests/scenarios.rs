@@ -9,6 +9,7 @@ mod scenarios {
     mod authorities;
     mod behind_balancer;
     mod binary;
+    mod binary_commands;
     mod body_tags;
     mod bypass;
     mod client_directives;

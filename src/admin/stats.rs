@@ -135,7 +135,7 @@ pub(super) fn gather(state: &AdminState) -> Stats {
     }
     let invalidation = state.engine.invalidation();
     Stats {
-        version: env!("CARGO_PKG_VERSION"),
+        version: crate::version::VERSION,
         instance: invalidation.instance().to_owned(),
         started_at: state.started_at.to_rfc3339(),
         uptime_secs: state.clock.now().since(state.started_at).as_secs(),

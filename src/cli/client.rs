@@ -24,7 +24,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub(super) struct Connection {
     /// The admin API, as ADDR or URL, instead of where the configuration file says; the token then comes from
     /// `LARDER_ADMIN_TOKEN` alone.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", visible_alias = "admin-url")]
     admin: Option<String>,
     /// Print the answer as it came, in JSON.
     #[arg(long)]

@@ -10,7 +10,11 @@ mod event_sources;
 mod explain;
 mod fleet;
 mod foreground;
+mod healthcheck;
+mod help;
+mod init;
 mod logging;
+mod manual;
 mod open_files;
 mod purge;
 mod restart_notice;
@@ -25,8 +29,8 @@ use std::process::ExitCode;
 
 /// A read-through caching reverse proxy that stands in front of an HTTP API and keeps every answer true.
 #[derive(Debug, Parser)]
-#[command(name = "larder", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Try `larder demo` first: it needs no other component and prints the curl lines to try.")]
+#[command(name = "larder", version = crate::version::LINE, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = help::LARDER)]
 struct Cli {
     /// The configuration file [default: proxy.toml].
     #[arg(long, global = true, value_name = "FILE", env = "LARDER_CONFIG")]
@@ -39,15 +43,32 @@ struct Cli {
 enum Command {
     /// Run the proxy: drains on SIGTERM, reloads the rules on SIGHUP and when they change on disk. Needs no file where
     /// --upstream is given: everything passes through until there are rules.
+    #[command(after_help = help::SERVE)]
     Serve(ServeArguments),
+    /// Write a first proxy.toml with every key explained, and a first rules file. Never over existing files.
+    #[command(after_help = help::INIT)]
+    Init(init::InitArguments),
     /// Validate the configuration and the rules, and warn of what can never work.
+    #[command(after_help = help::CHECK)]
     Check,
     /// Show what would happen to a request and why, without sending it.
+    #[command(after_help = help::EXPLAIN)]
     Explain(explain::ExplainArguments),
     /// Purge by tag, URL, prefix or route, or everything.
+    #[command(after_help = help::PURGE)]
     Purge(purge::PurgeArguments),
+    /// Ask a running instance whether it is ready; exits with 1 where it is not. For containers and scripts.
+    #[command(after_help = help::HEALTHCHECK)]
+    Healthcheck(healthcheck::HealthcheckArguments),
     /// Run a sample shop API with the proxy in front, and print the curl lines to try.
+    #[command(after_help = help::DEMO)]
     Demo(demo::DemoArguments),
+    /// Print the manual page, or write one for each command.
+    #[command(after_help = help::MAN)]
+    Man(manual::ManArguments),
+    /// Print the script that completes commands and options in a shell.
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(manual::CompletionsArguments),
 }
 
 /// What `serve` takes from the command line in place of the configuration file.
@@ -88,6 +109,10 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&file, arguments),
         Command::Purge(arguments) => purge::run(&file, arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Init(arguments) => init::run(&file, &arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&file, &arguments),
+        Command::Man(arguments) => manual::man(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

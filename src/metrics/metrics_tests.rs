@@ -59,7 +59,13 @@ fn every_sample_is_named_and_labelled_as_promised() {
         "larder_test_lag_seconds_count 1",
         "larder_test_lag_seconds_sum 0.003",
         r#"larder_test_open{server="a \"quoted\" name"} 3"#,
-        concat!("larder_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        concat!(
+            "larder_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\",revision=\"",
+            env!("LARDER_REVISION"),
+            "\"} 1"
+        ),
     ] {
         assert!(text.lines().any(|have| have == line), "{line} is missing from\n{text}");
     }

@@ -12,6 +12,7 @@ mod text;
 use crate::engine::outcome::Outcome;
 use crate::metric::{Measured, Metric, Sample, Samples};
 use crate::scope::RouteName;
+use crate::version::{REVISION, VERSION};
 use connections::Connections;
 use http::StatusCode;
 use prometheus::process_collector::ProcessCollector;
@@ -19,7 +20,8 @@ use requests::{RequestCounts, Requests, Why};
 use std::sync::Arc;
 use std::time::Duration;
 
-const BUILD_INFO: Metric = Metric::gauge("larder_build_info", &["version"], "Always 1; the version is in the label.");
+const BUILD_INFO: Metric =
+    Metric::gauge("larder_build_info", &["version", "revision"], "Always 1; which build it is, is in the labels.");
 
 /// Those of this module's root.
 pub const METRICS: &[&Metric] = &[&BUILD_INFO];
@@ -67,7 +69,7 @@ impl Metrics {
         for other in &self.others {
             other.sample(&mut samples);
         }
-        samples.number(&BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1);
+        samples.number(&BUILD_INFO, &[VERSION, REVISION], 1);
         samples.into_vec()
     }
 

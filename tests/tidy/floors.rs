@@ -4,13 +4,14 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 27] = [
+const FLOORS: [(&str, u8); 28] = [
     ("alarm", 0),
     ("clock", 0),
     ("deliberate_fault", 0),
     ("histogram", 0),
     ("metric", 0),
     ("semantics", 0),
+    ("version", 0),
     ("rules", 1),
     ("key", 1),
     ("entry", 1),

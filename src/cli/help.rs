@@ -1,0 +1,65 @@
+//! What each command's `--help` ends with: how it is used.
+
+pub(super) const LARDER: &str = "\
+Try `larder demo` first: it needs no other component and prints the curl lines to try.
+Then: larder init --upstream http://127.0.0.1:8000 && larder check && larder serve
+
+Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage.";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  larder serve --upstream http://127.0.0.1:8000        # no file: everything passes through until there are rules
+  larder serve --config /etc/larder/proxy.toml
+  larder serve --upstream http://127.0.0.1:8000 --rules ./rules --redis redis://127.0.0.1:6379
+
+Signals: SIGTERM and SIGINT drain and end, SIGHUP reloads the rules.";
+
+pub(super) const INIT: &str = "\
+Examples:
+  larder init                                          # ./proxy.toml and ./rules/10-first.toml
+  larder init --upstream http://127.0.0.1:8000
+  larder init --config /etc/larder/proxy.toml";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  larder check
+  larder check --config /etc/larder/proxy.toml && systemctl reload larder
+
+Exit codes: 0 good, warnings included; 1 not good, each problem with its place and a hint.";
+
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  larder explain http://shop.example.com/api/products/42
+  larder explain -H 'Accept-Language: de' -H 'Cookie: currency=EUR' http://shop.example.com/api/search?q=shoes
+  larder explain --admin-url http://10.0.0.7:9180 --json http://shop.example.com/api/products/42";
+
+pub(super) const PURGE: &str = "\
+Examples:
+  larder purge --tag product:42 --tag search
+  larder purge --url http://shop.example.com/api/products/42
+  larder purge --prefix /api/products --soft           # stale instead of gone
+  larder purge --all --wait 2s                         # fails where an instance has not purged within two seconds";
+
+pub(super) const HEALTHCHECK: &str = "\
+Examples:
+  larder healthcheck                                   # the admin API that proxy.toml or LARDER_ADMIN_LISTEN names
+  larder healthcheck --admin-url http://127.0.0.1:9180 --timeout 1s
+  HEALTHCHECK CMD [\"larder\", \"healthcheck\"]            # in a Dockerfile
+
+Exit codes: 0 ready; 1 starting, draining, or not there.";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  larder demo
+  larder demo --listen 127.0.0.1:0 --admin 127.0.0.1:0 # on free ports";
+
+pub(super) const MAN: &str = "\
+Examples:
+  larder man | man -l -
+  larder man --out /usr/local/share/man/man1";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  larder completions bash >/etc/bash_completion.d/larder
+  larder completions zsh >~/.zfunc/_larder
+  larder completions fish >~/.config/fish/completions/larder.fish";

@@ -1,0 +1,124 @@
+//! The commands of the binary that need no running instance, or only ask whether one is ready.
+
+use crate::support::deadline::within;
+use crate::support::origin::Origin;
+use crate::support::served::larder;
+use crate::support::{Setup, reply};
+use std::path::Path;
+use std::process::Output;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+const RULES: &str = "[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1m\"\n";
+
+/// What `larder` with these arguments does in a folder.
+async fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(arguments).current_dir(folder);
+    within(arguments.join(" "), command.output()).await.expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn what_init_writes_passes_check_and_is_never_written_over() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let made = run(folder.path(), &["init", "--upstream", "http://127.0.0.1:8001"]).await;
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let checked = run(folder.path(), &["check"]).await;
+    assert_eq!((checked.status.code(), text(&checked.stderr)), (Some(0), String::new()));
+    assert_eq!(text(&checked.stdout), "proxy.toml: fine; 1 route in 1 file\n");
+    let configuration = std::fs::read_to_string(folder.path().join("proxy.toml")).expect("it was written");
+    assert!(configuration.contains("servers = [\"http://127.0.0.1:8001\"]"), "{configuration}");
+    let again = run(folder.path(), &["init", "--upstream", "http://127.0.0.1:8002"]).await;
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    assert!(text(&again.stderr).contains("`proxy.toml` is there already"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("proxy.toml")).expect("it stays"), configuration);
+}
+
+#[tokio::test]
+async fn init_writes_nothing_where_one_of_the_two_is_there() {
+    let folder = TempDir::new().expect("a temporary folder");
+    std::fs::create_dir(folder.path().join("rules")).expect("the folder is ours");
+    let made = run(folder.path(), &["init"]).await;
+    assert_eq!(made.status.code(), Some(1), "{made:?}");
+    assert!(text(&made.stderr).contains("`rules` is there already"), "{made:?}");
+    assert!(!folder.path().join("proxy.toml").exists());
+    let wrong = run(folder.path(), &["init", "--upstream", "127.0.0.1:8000"]).await;
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn init_writes_where_config_says() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let made = run(folder.path(), &["init", "--config", "etc/larder/proxy.toml"]).await;
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let checked = run(folder.path(), &["check", "--config", "etc/larder/proxy.toml"]).await;
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+}
+
+#[tokio::test]
+async fn healthcheck_asks_the_instance_of_the_configuration() {
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200));
+    let served = Setup::rules(RULES).before(origin.address).serve().await;
+    let address = served.admin_address.to_string();
+    // A token in the configuration of who asks does no harm: /readyz wants none.
+    let mut named = larder(served.folder(), "healthcheck");
+    named.env("LARDER_ADMIN_TOKEN", "s3cret").args(["--admin-url", &address]);
+    let ready = within("an answer", named.output()).await.expect("it runs");
+    assert_eq!((ready.status.code(), text(&ready.stdout).as_str()), (Some(0), "ready\n"), "{ready:?}");
+
+    let configured = format!("[upstream]\nservers = [\"http://127.0.0.1:9\"]\n[admin]\nlisten = \"{address}\"\n");
+    let folder = TempDir::new().expect("a temporary folder");
+    std::fs::write(folder.path().join("proxy.toml"), configured).expect("the folder is ours");
+    assert_eq!(run(folder.path(), &["healthcheck"]).await.status.code(), Some(0));
+    drop(served);
+    let gone = run(folder.path(), &["healthcheck"]).await;
+    assert_eq!(gone.status.code(), Some(1), "{gone:?}");
+    assert!(text(&gone.stderr).contains("no admin API answers"), "{gone:?}");
+}
+
+#[tokio::test]
+async fn healthcheck_does_not_wait_for_what_never_answers() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("it listens").to_string();
+    let folder = TempDir::new().expect("a temporary folder");
+    let asked = run(folder.path(), &["healthcheck", "--admin-url", &address, "--timeout", "50ms"]).await;
+    assert_eq!(asked.status.code(), Some(1), "{asked:?}");
+    assert!(text(&asked.stderr).contains("no answer within 50ms"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn every_command_shows_how_it_is_used_has_a_page_and_is_completed() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let commands = ["serve", "init", "check", "explain", "purge", "healthcheck", "demo", "man", "completions"];
+    for command in commands {
+        let help = run(folder.path(), &[command, "--help"]).await;
+        assert!(text(&help.stdout).contains("Examples:\n  larder "), "{command}: {help:?}");
+    }
+    let written = run(folder.path(), &["man", "--out", "man1"]).await;
+    assert_eq!(written.status.code(), Some(0), "{written:?}");
+    for command in commands {
+        let page = std::fs::read_to_string(folder.path().join(format!("man1/larder-{command}.1")));
+        assert!(page.expect("each command has a page").contains(".TH"), "{command}");
+    }
+    let page = run(folder.path(), &["man"]).await;
+    assert!(text(&page.stdout).contains(".TH larder 1"), "{page:?}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(folder.path(), &["completions", shell]).await;
+        assert!(text(&script.stdout).contains("healthcheck"), "{shell}: {script:?}");
+    }
+    assert_eq!(run(folder.path(), &["completions", "cobol"]).await.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn the_version_names_the_revision() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let said = run(folder.path(), &["--version"]).await;
+    let said = text(&said.stdout);
+    let rest = said.strip_prefix(concat!("larder ", env!("CARGO_PKG_VERSION"), " (")).expect("name and version first");
+    assert!(rest.trim_end().strip_suffix(')').is_some_and(|revision| !revision.is_empty()), "{said}");
+}
