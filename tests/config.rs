@@ -6,6 +6,8 @@ mod addresses;
 mod events;
 #[path = "config/fleet.rs"]
 mod fleet;
+#[path = "config/pools.rs"]
+mod pools;
 #[path = "config/privacy.rs"]
 mod privacy;
 #[path = "config/proxy_file.rs"]

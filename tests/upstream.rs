@@ -8,6 +8,8 @@ mod raw_origin;
 #[path = "upstream/busy_origin.rs"]
 mod busy_origin;
 
+#[path = "upstream/balancing.rs"]
+mod balancing;
 #[path = "upstream/bodies.rs"]
 mod bodies;
 #[path = "upstream/ejection.rs"]

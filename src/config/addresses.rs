@@ -1,7 +1,7 @@
 //! Addresses that can't go together: two listeners with one, and an upstream that is Larder itself.
 
 use super::problem::{Place, Problems};
-use crate::upstream::ServerUrl;
+use crate::upstream::{ServerOptions, ServerUrl};
 use std::net::{IpAddr, SocketAddr};
 
 /// Where Larder listens.
@@ -24,8 +24,8 @@ impl Listeners {
     }
 
     /// A proxy that asks itself answers nothing.
-    pub(super) fn check_upstream(&self, servers: &[ServerUrl], place: &Place, problems: &mut Problems) {
-        for server in servers.iter().filter(|server| self.is_own(server)) {
+    pub(super) fn check_upstream(&self, servers: &[ServerOptions], place: &Place, problems: &mut Problems) {
+        for server in servers.iter().map(|server| &server.url).filter(|server| self.is_own(server)) {
             let hint = "name the address of the API that stands behind Larder";
             problems.error(place, format!("the upstream `{server}` is Larder itself"), Some(hint));
         }

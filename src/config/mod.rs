@@ -30,6 +30,7 @@ mod route_origin;
 mod rules_file;
 mod rules_lint;
 pub mod schema;
+mod servers;
 mod shape_lint;
 mod table;
 mod tag_lint;

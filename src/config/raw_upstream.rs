@@ -1,7 +1,8 @@
 //! `[upstream]` and `[upstreams.NAME]`, raw. The documentation of each key is its description in the JSON Schema.
 
 use super::table::{FromToml, Placed, Reader, raw_table};
-use super::values::{DurationText, PercentageText, Texts};
+use super::values::{DurationText, PercentageText, words};
+use crate::upstream::Balancing;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use toml::Spanned;
@@ -10,9 +11,13 @@ use toml::de::DeValue;
 raw_table! {
     /// What Larder stands in front of.
     struct RawUpstream {
-        /// The servers of the API, at least one: "http://host:port".
+        /// The servers of the API, at least one: "http://host:port", or { url = "http://host:port", weight = 2 }.
         #[schemars(required, length(min = 1))]
-        servers: Texts,
+        servers: Vec<Placed<ServerItem>>,
+        /// Which server is asked: "round-robin" (in turns, by weight), "least-requests" (the one with the fewest requests
+        /// under way for its weight) or "consistent" (the one that the cache key names, as long as it has no more than
+        /// 1.25 times its share under way; a request without a key is spread by its URL). Default: "round-robin".
+        balance: BalanceWord,
         /// How long connecting may take. Default: "1s".
         connect_timeout: DurationText,
         /// How long the upstream may be silent between two reads, the head of its response included. Default: "30s".
@@ -32,6 +37,58 @@ raw_table! {
         /// How often a GET or HEAD is sent to another server after a time-out, a broken connection or an answer of 502,
         /// 503 or 504. A server that takes no connection does not count: the next one is asked whatever the request.
         retries: RawRetries,
+    }
+}
+
+raw_table! {
+    /// One server of a pool.
+    struct RawServer {
+        /// "http://host:port".
+        #[schemars(required)]
+        url: String,
+        /// Its share of the requests, among those of the other servers: from 1 to 256. Each address of its name has it.
+        /// Default: 1.
+        weight: u64,
+    }
+}
+
+/// A server: its URL, or a table of that and more.
+#[derive(Debug)]
+pub(super) enum ServerItem {
+    Url(String),
+    Table(RawServer),
+}
+
+impl FromToml for ServerItem {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        if let Some(url) = value.get_ref().as_str() {
+            return Some(Self::Url(url.to_owned()));
+        }
+        if value.get_ref().is_table() {
+            return RawServer::from_toml(value, reader).map(Self::Table);
+        }
+        reader.wrong_type(value, "a URL, or a table such as { url = \"http://host:port\", weight = 2 }", None);
+        None
+    }
+}
+
+impl JsonSchema for ServerItem {
+    fn schema_name() -> Cow<'static, str> {
+        "ServerItem".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<RawServer>();
+        json_schema!({ "anyOf": [{ "type": "string", "examples": ["http://127.0.0.1:8000"] }, table] })
+    }
+}
+
+words! {
+    /// `upstream.balance`
+    enum BalanceWord => Balancing {
+        round_robin as "round-robin" = Balancing::RoundRobin,
+        least_requests as "least-requests" = Balancing::LeastRequests,
+        consistent = Balancing::Consistent,
     }
 }
 

@@ -4,6 +4,7 @@ use super::addresses;
 use super::machine_memory;
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
 use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
+use super::raw_upstream::ServerItem;
 use super::table::{Placed, Reader};
 use super::values::{DurationText, ShareOrSize, SizeText, Texts};
 use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence};
@@ -97,7 +98,7 @@ impl Resolver<'_> {
         let upstreams = table(raw.upstreams.take());
         if let Some(url) = &overrides.upstream {
             let place = Place::argument("--upstream", url);
-            let server = Placed { value: url.clone(), place: place.clone() };
+            let server = Placed { value: ServerItem::Url(url.clone()), place: place.clone() };
             upstream.servers = Some(Placed { value: vec![server], place });
         }
         let request_timeout = self.timeout(upstream.request_timeout.as_ref(), REQUEST_TIMEOUT_DEFAULT);

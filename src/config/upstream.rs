@@ -6,9 +6,8 @@ use super::proxy_file::{RawLimits, table};
 use super::raw_upstream::{NamedPools, RawEject, RawRetries, RawUpstream};
 use super::resolve::Resolver;
 use super::table::Placed;
-use super::values::Texts;
 use crate::rules::origin_request::PoolName;
-use crate::upstream::{EjectOptions, RetryOptions, ServerUrl, UpstreamOptions};
+use crate::upstream::{EjectOptions, RetryOptions, UpstreamOptions};
 
 impl Resolver<'_> {
     /// Resolves a pool, whose table in the file is `key`.
@@ -19,7 +18,8 @@ impl Resolver<'_> {
         key: &str,
         place: &Place,
     ) -> Option<UpstreamOptions> {
-        let usual = UpstreamOptions::of(self.servers(raw.servers, key, place)?);
+        let servers = self.servers(raw.servers, key, place)?;
+        let usual = UpstreamOptions::of(Vec::new());
         let (eject, retries) = (table(raw.eject), table(raw.retries));
         Some(UpstreamOptions {
             connect_timeout: self.timeout(raw.connect_timeout.as_ref(), usual.connect_timeout),
@@ -35,7 +35,8 @@ impl Resolver<'_> {
                 usual.response_head_bytes_max,
                 1024..=16 * 1024 * 1024,
             ),
-            servers: usual.servers,
+            balancing: raw.balance.map_or(usual.balancing, |written| written.value.0),
+            servers,
         })
     }
 
@@ -91,32 +92,5 @@ impl Resolver<'_> {
     fn count(&mut self, written: Option<&Placed<u64>>, default: u32, least: usize) -> u32 {
         let default = usize::try_from(default).unwrap_or(usize::MAX);
         u32::try_from(self.number(written, default, least..=1000)).unwrap_or(u32::MAX)
-    }
-
-    fn servers(&mut self, raw: Option<Placed<Texts>>, key: &str, upstream: &Place) -> Option<Vec<ServerUrl>> {
-        const HINT: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
-        let Some(raw) = raw else {
-            if !self.problems.has_errors_within(upstream) {
-                self.problems.error(upstream, format!("`{key}.servers` is missing"), Some(HINT));
-            }
-            return None;
-        };
-        if raw.value.is_empty() && !self.problems.has_errors_within(&raw.place) {
-            self.problems.error(&raw.place, "`servers` names no server", Some(HINT));
-        }
-        let mut servers: Vec<ServerUrl> = Vec::new();
-        for written in raw.value {
-            match written.value.parse::<ServerUrl>() {
-                Ok(url) if servers.contains(&url) => {
-                    self.problems.error(&written.place, format!("`{url}` is listed twice"), None::<String>);
-                }
-                Ok(url) => servers.push(url),
-                Err(error) => {
-                    let message = format!("`{}` is not the URL of an upstream server", written.value);
-                    self.problems.error(&written.place, message, Some(error.to_string()));
-                }
-            }
-        }
-        Some(servers)
     }
 }

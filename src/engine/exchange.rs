@@ -1,6 +1,7 @@
 //! What goes with a request to the origin besides the message ([`Terms`]), and what comes back with a response that may be
 //! silent for long.
 
+use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
 use http::{HeaderMap, StatusCode};
 use std::fmt;
@@ -14,6 +15,8 @@ use tokio::time::Instant;
 pub struct Terms {
     /// Which servers are asked; none: the default pool.
     pub pool: Option<PoolName>,
+    /// The key of what is asked for; none where the request passes through.
+    pub key: Option<PrimaryKey>,
     /// Until when the head of an answer is waited for; none: as long as each try may take.
     pub deadline: Option<Deadline>,
     /// How long the origin may be silent between two reads, where the route says so itself: its `read_timeout`.

@@ -59,7 +59,7 @@ impl Requester {
             Self::Client { terms, deadline, .. } => (terms.clone(), Deadline::At(*deadline)),
             Self::Refresh(_) => (Terms::default(), Deadline::AfterUpload(patience)),
         };
-        let pool = self.route.to_origin.pool.clone();
-        Terms { pool, deadline: Some(deadline), read_timeout: self.route.read_timeout, ..terms }
+        let (pool, key) = (self.route.to_origin.pool.clone(), Some(self.key.clone()));
+        Terms { pool, key, deadline: Some(deadline), read_timeout: self.route.read_timeout, ..terms }
     }
 }

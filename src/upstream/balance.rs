@@ -1,35 +1,50 @@
-//! Whose turn it is: pingora's selection among the endpoints that [`super::discovery`] finds.
+//! Whose turn it is among the endpoints that [`super::discovery`] finds.
 
+use super::choosing::{Bound, Candidate, by_turns, least};
 use super::discovery::Discovery;
 use super::endpoint::Endpoint;
+use super::options::Balancing;
 use super::roster::Roster;
 use super::server::Server;
+use super::under_way::UnderWay;
 use futures_util::FutureExt;
-use pingora_load_balancing::selection::RoundRobin;
+use pingora_load_balancing::selection::Consistent;
 use pingora_load_balancing::{Backend, Backends, LoadBalancer};
-use std::sync::Arc;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// How long what was looked up is believed.
 const LOOK_UP: Duration = Duration::from_secs(30);
 /// Time between two look-ups at the least.
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
+/// How many points of the ring there are for each endpoint. So many steps, and it has met nearly all of them.
+const RING_POINTS: usize = 160;
 
 pub(super) struct Balance {
-    balancer: LoadBalancer<RoundRobin>,
+    balancing: Balancing,
+    /// The endpoints, and the ring by which keys are spread among them.
+    balancer: LoadBalancer<Consistent>,
+    /// Locked while one is chosen, so that no two requests take the same turn or the same room.
+    choosing: Mutex<()>,
     /// Whether a server is given by name.
     has_names: bool,
     /// When names were looked up last. Locked while they are.
-    looked_up: Mutex<Option<Instant>>,
+    looked_up: tokio::sync::Mutex<Option<Instant>>,
     /// Whether something speaks against what was looked up.
     is_doubtful: AtomicBool,
 }
 
+/// Who is asked. It counts there from now on.
+pub(super) struct Chosen {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) under_way: UnderWay,
+}
+
 impl Balance {
-    pub(super) fn new(servers: &[Arc<Server>], roster: &Arc<Roster>) -> Self {
+    pub(super) fn new(servers: &[Arc<Server>], balancing: Balancing, roster: &Arc<Roster>) -> Self {
         let has_names = servers.iter().any(|server| server.is_named());
         let discovery = Discovery::new(servers.to_vec(), Arc::clone(roster));
         let balancer = LoadBalancer::from_backends(Backends::new(Box::new(discovery)));
@@ -37,7 +52,8 @@ impl Balance {
             // Addresses are there at once. Names are looked up by the first request.
             let _ = balancer.update().now_or_never();
         }
-        Self { balancer, has_names, looked_up: Mutex::default(), is_doubtful: AtomicBool::new(false) }
+        let (choosing, looked_up) = (Mutex::default(), tokio::sync::Mutex::default());
+        Self { balancing, balancer, choosing, has_names, looked_up, is_doubtful: AtomicBool::new(false) }
     }
 
     /// All endpoints.
@@ -50,17 +66,31 @@ impl Balance {
         self.balancer.backends().get_backend().len()
     }
 
-    /// The next endpoint that `accept` takes.
-    pub(super) fn next(&self, accept: impl Fn(&Arc<Endpoint>) -> bool) -> Option<Arc<Endpoint>> {
-        let backends = self.balancer.backends().get_backend();
-        if backends.len() < 2 {
-            return backends.first().and_then(endpoint).filter(|only| accept(only)).cloned();
-        }
-        // Requests that choose at the same time move each other's turn on, so one may meet an endpoint twice before it
-        // has met them all; hence more steps than endpoints.
-        let steps_max = backends.len() * 4;
-        let backend = self.balancer.select_with(b"", steps_max, |backend, _| endpoint(backend).is_some_and(&accept))?;
-        endpoint(&backend).cloned()
+    /// Chooses among the endpoints that `accept` takes. The key counts where keys are spread.
+    pub(super) fn choose(&self, key: &[u8], accept: impl Fn(&Arc<Endpoint>) -> bool) -> Option<Chosen> {
+        let endpoints = self.balancer.backends().get_backend();
+        let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
+        let accepted: Vec<_> = endpoints.iter().filter_map(endpoint).filter(|endpoint| accept(endpoint)).collect();
+        let candidates: Vec<_> = accepted.iter().map(|endpoint| Candidate::of(&endpoint.member)).collect();
+        let chosen = match self.balancing {
+            Balancing::RoundRobin => by_turns(&candidates),
+            Balancing::LeastRequests => least(&candidates),
+            Balancing::Consistent => self.named_by(key, &candidates).or_else(|| least(&candidates)),
+        }?;
+        let at = candidates.iter().position(|candidate| ptr::eq(candidate, chosen))?;
+        let under_way = UnderWay::at(chosen.member);
+        Some(Chosen { endpoint: Arc::clone(accepted[at]), under_way })
+    }
+
+    /// The one that a key names, or the next on the ring that has room for it.
+    fn named_by<'a, 'm>(&self, key: &[u8], candidates: &'a [Candidate<'m>]) -> Option<&'a Candidate<'m>> {
+        let bound = Bound::of(candidates);
+        let candidate = |backend: &Backend| {
+            let member = &endpoint(backend)?.member;
+            candidates.iter().find(|candidate| Arc::ptr_eq(candidate.member, member))
+        };
+        let has_room = |backend: &Backend, _| candidate(backend).is_some_and(|candidate| bound.leaves_room(candidate));
+        candidate(&self.balancer.select_with(key, self.len() * RING_POINTS, has_room)?)
     }
 
     /// Looks the names up again, where there are any and that was not done a moment ago.
@@ -106,38 +136,84 @@ fn endpoint(backend: &Backend) -> Option<&Arc<Endpoint>> {
 mod tests {
     use super::*;
     use crate::upstream::options::UpstreamOptions;
+    use std::collections::{BTreeMap, BTreeSet};
 
-    fn balance(urls: &[&str]) -> Balance {
+    fn balance(urls: &[&str], balancing: Balancing) -> Balance {
         let options = UpstreamOptions::of(urls.iter().map(|url| url.parse().unwrap()).collect());
-        let servers: Vec<_> = options.servers.iter().map(|url| Arc::new(Server::new(url.clone(), &options))).collect();
-        Balance::new(&servers, &Roster::new(options.eject))
+        let servers: Vec<_> = options.servers.iter().map(|own| Arc::new(Server::new(own, &options))).collect();
+        Balance::new(&servers, balancing, &Roster::new(options.eject))
     }
 
+    const THREE: [&str; 3] = ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"];
+
     fn turn(balance: &Balance, accept: impl Fn(&str) -> bool) -> Option<String> {
-        balance.next(|endpoint| accept(endpoint.server.name())).map(|endpoint| endpoint.server.name().to_string())
+        let chosen = balance.choose(b"key", |endpoint| accept(endpoint.server.name()));
+        chosen.map(|chosen| chosen.endpoint.server.name().to_string())
+    }
+
+    fn keyed(balance: &Balance, key: &str, accept: impl Fn(&str) -> bool) -> Chosen {
+        balance.choose(key.as_bytes(), |endpoint| accept(endpoint.server.name())).unwrap()
     }
 
     #[test]
     fn servers_take_turns_and_refused_ones_are_passed_over() {
-        let balance = balance(&["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]);
-        let mut turns: Vec<_> = (0..3).map(|_| turn(&balance, |_| true).unwrap()).collect();
-        turns.sort_unstable();
-        assert_eq!(turns, ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
-        for _ in 0..10 {
-            assert_eq!(turn(&balance, |name| name.ends_with('2')).as_deref(), Some("127.0.0.1:2"));
+        for balancing in [Balancing::RoundRobin, Balancing::LeastRequests] {
+            let balance = balance(&THREE, balancing);
+            let mut turns: Vec<_> = (0..3).map(|_| turn(&balance, |_| true).unwrap()).collect();
+            turns.sort_unstable();
+            assert_eq!(turns, ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]);
+            for _ in 0..10 {
+                assert_eq!(turn(&balance, |name| name.ends_with('2')).as_deref(), Some("127.0.0.1:2"));
+            }
+            assert_eq!(turn(&balance, |_| false), None);
         }
-        assert_eq!(turn(&balance, |_| false), None);
     }
 
     #[test]
     fn one_server_is_always_its_own_turn() {
-        let balance = balance(&["http://127.0.0.1:1"]);
-        assert_eq!((turn(&balance, |_| true).is_some(), turn(&balance, |_| false)), (true, None));
+        for balancing in [Balancing::RoundRobin, Balancing::LeastRequests, Balancing::Consistent] {
+            let balance = balance(&THREE[..1], balancing);
+            let held: Vec<_> = (0..9).map(|_| keyed(&balance, "key", |_| true)).collect();
+            assert_eq!((held.len(), turn(&balance, |_| false)), (9, None));
+        }
+    }
+
+    #[test]
+    fn a_key_has_one_server_and_only_those_of_a_server_that_is_gone_move() {
+        let balance = balance(&THREE, Balancing::Consistent);
+        let keys: Vec<_> = (0..300).map(|n| format!("/p/{n}")).collect();
+        let homes = |accept: &dyn Fn(&str) -> bool| -> Vec<_> {
+            keys.iter().map(|key| keyed(&balance, key, accept).endpoint.server.name().to_string()).collect()
+        };
+        let (all, again) = (homes(&|_| true), homes(&|_| true));
+        assert_eq!(all, again);
+        let mut counts = BTreeMap::new();
+        all.iter().for_each(|home| *counts.entry(home).or_insert(0) += 1);
+        assert!(counts.len() == 3 && counts.values().all(|count| *count > 50), "{counts:?}");
+        let without = homes(&|name| !name.ends_with('2'));
+        let moved: BTreeSet<_> = all.iter().zip(&without).filter(|(old, new)| old != new).map(|(old, _)| old).collect();
+        assert_eq!(moved.into_iter().collect::<Vec<_>>(), ["127.0.0.1:2"]);
+    }
+
+    #[test]
+    fn one_hot_key_gives_no_server_more_than_a_quarter_over_its_share() {
+        let balance = balance(&THREE, Balancing::Consistent);
+        let home = keyed(&balance, "/hot", |_| true).endpoint.server.name().clone();
+        let mut held = Vec::new();
+        for count in 1..=120_u32 {
+            held.push(keyed(&balance, "/hot", |_| true));
+            let most = balance.endpoints().iter().map(|endpoint| endpoint.member.under_way()).max().unwrap();
+            assert!(f64::from(most) <= (f64::from(count) * 1.25 / 3.0).ceil(), "{most} of {count}");
+        }
+        let at_home = held.iter().filter(|chosen| *chosen.endpoint.server.name() == home).count();
+        assert_eq!(at_home, 50, "and its own server has as many as it may");
+        drop(held);
+        assert_eq!(*keyed(&balance, "/hot", |_| true).endpoint.server.name(), home);
     }
 
     #[tokio::test]
     async fn a_name_is_looked_up_and_an_endpoint_stays_the_same_as_long_as_it_is_found() {
-        let balance = balance(&["http://localhost:7", "http://127.0.0.1:8"]);
+        let balance = balance(&["http://localhost:7", "http://127.0.0.1:8"], Balancing::RoundRobin);
         assert_eq!(balance.len(), 0, "names are looked up by the first request");
         balance.look_up().await;
         let found = balance.endpoints();

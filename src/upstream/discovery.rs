@@ -54,7 +54,8 @@ impl ServiceDiscovery for Discovery {
 }
 
 fn backend(address: SocketAddr, endpoint: &Arc<Endpoint>) -> pingora_error::Result<Backend> {
-    let mut backend = Backend::new(&address.to_string())?;
+    let weight = usize::from(endpoint.server.weight);
+    let mut backend = Backend::new_with_weight(&address.to_string(), weight)?;
     backend.ext.insert(Arc::clone(endpoint));
     Ok(backend)
 }

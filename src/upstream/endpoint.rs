@@ -46,7 +46,7 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(server: &Arc<Server>, addresses: Addresses, roster: &Arc<Roster>) -> Self {
         let connections = Arc::new(Connections::new(server.idle_timeout, server.idle_connections_max));
-        let member = roster.join(server.name(), addresses.first);
+        let member = roster.join(server.name(), addresses.first, server.weight);
         Self { server: Arc::clone(server), addresses, connections, member }
     }
 

@@ -1,6 +1,7 @@
 //! Why a try brought no response, and whether another may be made.
 
 use super::outgoing::{Outgoing, Spare};
+use super::under_way::UnderWay;
 use crate::engine::origin::{Body, BodyError, OriginError};
 use crate::semantics::reason::Reason;
 use std::io;
@@ -36,6 +37,16 @@ pub(super) enum Attempted {
     /// An answer, and the request again where that was to be kept.
     Answered(http::Response<Body>, Option<Box<Spare>>),
     Failed(Failed, Again),
+}
+
+impl Attempted {
+    /// Lets an answer count as under way until its end.
+    pub(super) fn counted(self, under_way: UnderWay) -> Self {
+        match self {
+            Self::Answered(response, spare) => Self::Answered(under_way.until_end_of(response), spare),
+            failed @ Self::Failed(..) => failed,
+        }
+    }
 }
 
 /// Why there is no connection.

@@ -90,18 +90,20 @@ impl Health {
         if is_down { ServerState::Down } else { ServerState::Up }
     }
 
-    /// Whether a request may be sent there now. Where the server is out and on trial, that uses up the one try.
+    /// Whether a request may be sent there now: the server is in, or on trial and nothing is trying it.
     pub(super) fn admits(&self, now: Duration) -> bool {
-        if !self.is_out() {
-            return true;
-        }
-        let mut record = self.record();
-        let Some(out) = &mut record.out else { return true };
-        let is_due = now >= out.until && out.reach == Reach::Reached;
-        if is_due {
+        !self.is_out() || self.record().out.is_none_or(|out| now >= out.until && out.reach == Reach::Reached)
+    }
+
+    /// A request is sent there. Where the server is on trial, that is the one try.
+    pub(super) fn begin(&self, now: Duration) {
+        if self.is_out()
+            && let Some(out) = &mut self.record().out
+            && now >= out.until
+            && out.reach == Reach::Reached
+        {
             out.until = now.saturating_add(self.options.pause);
         }
-        is_due
     }
 
     /// Whether it is time to see whether the server takes connections again.
@@ -211,6 +213,7 @@ mod tests {
         health.probed(at(11), Reach::Reached);
         assert_eq!(health.answered(at(11), at(0)), Recovery::None, "that had been asked before");
         assert!(health.admits(at(11)));
+        health.begin(at(11));
         assert!(!health.admits(at(11)), "another request is trying");
         assert_eq!(health.failed(at(12)), Verdict::Kept);
         assert_eq!((health.admits(at(16)), health.wants_probe(at(17))), (false, true), "it is out for another while");

@@ -9,6 +9,7 @@
 
 mod balance;
 mod budget;
+mod choosing;
 mod client_side;
 mod connections;
 mod discovery;
@@ -36,10 +37,11 @@ mod socket;
 pub mod stats;
 mod terms;
 mod tries;
+mod under_way;
 mod upload;
 mod upstream_pool;
 
-pub use options::{EjectOptions, NoServer, RetryOptions, UpstreamOptions};
+pub use options::{Balancing, EjectOptions, NoServer, RetryOptions, ServerOptions, UpstreamOptions};
 pub use pools::Pools;
 pub use server_url::{ServerUrl, ServerUrlError};
 pub use upstream_pool::UpstreamPool;

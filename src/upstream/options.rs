@@ -7,7 +7,9 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct UpstreamOptions {
     /// `servers`, at least one.
-    pub servers: Vec<ServerUrl>,
+    pub servers: Vec<ServerOptions>,
+    /// `balance`
+    pub balancing: Balancing,
     /// `connect_timeout`
     pub connect_timeout: Duration,
     /// `read_timeout`: between two reads, the head included.
@@ -24,6 +26,32 @@ pub struct UpstreamOptions {
     pub response_fields_max: usize,
     /// `limits.upstream_header_bytes`: of one answer's whole head.
     pub response_head_bytes_max: usize,
+}
+
+/// One of `upstream.servers`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// `url`
+    pub url: ServerUrl,
+    /// `weight`: its share of the requests, among those of the others. From 1.
+    pub weight: u16,
+}
+
+impl From<ServerUrl> for ServerOptions {
+    fn from(url: ServerUrl) -> Self {
+        Self { url, weight: 1 }
+    }
+}
+
+/// `upstream.balance`: who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balancing {
+    /// Whose turn it is.
+    RoundRobin,
+    /// Who has the fewest requests under way.
+    LeastRequests,
+    /// Whom the cache key names, as long as that one has no more than its share under way.
+    Consistent,
 }
 
 /// `upstream.eject`: when a server is taken out, and for how long.
@@ -49,9 +77,10 @@ pub struct RetryOptions {
 impl UpstreamOptions {
     /// These servers, and everything else as it is where nothing is said.
     #[must_use]
-    pub const fn of(servers: Vec<ServerUrl>) -> Self {
+    pub fn of(servers: Vec<ServerUrl>) -> Self {
         Self {
-            servers,
+            servers: servers.into_iter().map(ServerOptions::from).collect(),
+            balancing: Balancing::RoundRobin,
             connect_timeout: Duration::from_secs(1),
             read_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(4),

@@ -1,6 +1,6 @@
 //! The state of a pool: its servers, where they are, whose turn it is, and how much may be tried again.
 
-use super::balance::Balance;
+use super::balance::{Balance, Chosen};
 use super::budget::Budget;
 use super::endpoint::Endpoint;
 use super::health::ServerState;
@@ -29,18 +29,19 @@ impl Pool {
         if options.servers.is_empty() {
             return Err(NoServer);
         }
-        let servers = options.servers.iter().map(|url| Arc::new(Server::new(url.clone(), &options)));
+        let servers = options.servers.iter().map(|own| Arc::new(Server::new(own, &options)));
         let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(options.eject));
-        let (balance, budget) = (Balance::new(&servers, &roster), Budget::new(options.retries));
+        let balance = Balance::new(&servers, options.balancing, &roster);
+        let budget = Budget::new(options.retries);
         Ok(Self { name, options, servers, balance, roster, budget, maintained: AtomicBool::new(false) })
     }
 
     /// The endpoint to ask: the next that is in and has not been asked for this request yet, else any that has not.
     /// Where all are out, asking is still better than answering with an error that the origin would not give.
-    pub(super) fn choose(&self, asked: &[Arc<Endpoint>]) -> Option<Arc<Endpoint>> {
+    pub(super) fn choose(&self, key: &[u8], asked: &[Arc<Endpoint>]) -> Option<Chosen> {
         let untried = |endpoint: &Arc<Endpoint>| !asked.iter().any(|other| Arc::ptr_eq(other, endpoint));
-        let admitted = self.balance.next(|endpoint| untried(endpoint) && endpoint.member.admits());
-        admitted.or_else(|| self.balance.next(untried))
+        let admitted = self.balance.choose(key, |endpoint| untried(endpoint) && endpoint.member.admits());
+        admitted.or_else(|| self.balance.choose(key, untried))
     }
 
     /// The counters of each server, in the order of the options. It is up where one of its endpoints is.

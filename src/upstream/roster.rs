@@ -3,6 +3,7 @@
 use super::health::{Health, Reach, Recovery, ServerState, Verdict};
 use super::options::EjectOptions;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,14 @@ pub(super) struct Roster {
 pub(super) struct Member {
     roster: Arc<Roster>,
     /// The server as it is configured, for the log.
-    server: Arc<str>,
+    pub(super) server: Arc<str>,
     address: SocketAddr,
+    weight: u16,
     health: Health,
+    /// Requests whose answers have not ended.
+    under_way: AtomicU32,
+    /// What it has to its credit of turns, as the bits of a number.
+    credit: AtomicU64,
 }
 
 impl Roster {
@@ -36,9 +42,10 @@ impl Roster {
     }
 
     /// A member that is in.
-    pub(super) fn join(self: &Arc<Self>, server: &Arc<str>, address: SocketAddr) -> Arc<Member> {
+    pub(super) fn join(self: &Arc<Self>, server: &Arc<str>, address: SocketAddr, weight: u16) -> Arc<Member> {
         let (roster, server, health) = (Arc::clone(self), Arc::clone(server), Health::new(self.options));
-        let member = Arc::new(Member { roster, server, address, health });
+        let (under_way, credit) = (AtomicU32::new(0), AtomicU64::new(0.0_f64.to_bits()));
+        let member = Arc::new(Member { roster, server, address, weight, health, under_way, credit });
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         members.retain(|member| member.strong_count() > 0);
         members.push(Arc::downgrade(&member));
@@ -51,9 +58,35 @@ impl Member {
         self.health.state()
     }
 
+    pub(super) const fn weight(&self) -> u16 {
+        self.weight
+    }
+
     /// Whether a request may be sent there now, see [`Health::admits`].
     pub(super) fn admits(&self) -> bool {
         self.health.admits(self.roster.now())
+    }
+
+    /// A request is about to be sent there.
+    pub(super) fn begin(&self) {
+        self.health.begin(self.roster.now());
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its answer has ended, or was given up.
+    pub(super) fn end(&self) {
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn under_way(&self) -> u32 {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Adds to its credit of turns, which the caller alone touches at the time; what it comes to.
+    pub(super) fn credit(&self, more: f64) -> f64 {
+        let credit = f64::from_bits(self.credit.load(Ordering::Relaxed)) + more;
+        self.credit.store(credit.to_bits(), Ordering::Relaxed);
+        credit
     }
 
     /// See [`Health::wants_probe`].
@@ -98,7 +131,7 @@ mod tests {
     fn the_last_server_stays_in_whatever_it_does() {
         let options = EjectOptions { failures: 2, within: Duration::from_mins(1), pause: Duration::from_mins(1) };
         let roster = Roster::new(options);
-        let join = |name: &str| roster.join(&name.into(), "127.0.0.1:80".parse().unwrap());
+        let join = |name: &str| roster.join(&name.into(), "127.0.0.1:80".parse().unwrap(), 1);
         let (a, b, gone) = (join("a"), join("b"), join("gone"));
         drop(gone);
         for _ in 0..5 {

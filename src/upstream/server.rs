@@ -1,7 +1,7 @@
 //! One upstream server as it is configured: how it is reached, and what it was asked. Where its name has several
 //! addresses, each is an endpoint.
 
-use super::options::UpstreamOptions;
+use super::options::{ServerOptions, UpstreamOptions};
 use super::server_url::ServerUrl;
 use super::session::SessionOptions;
 use super::stats::Counters;
@@ -21,12 +21,15 @@ pub(super) struct Server {
     pub(super) connect_timeout: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) idle_connections_max: usize,
+    /// The share of each of its endpoints.
+    pub(super) weight: u16,
     /// Whether the last look-up of its name failed.
     is_lost: AtomicBool,
 }
 
 impl Server {
-    pub(super) fn new(url: ServerUrl, options: &UpstreamOptions) -> Self {
+    pub(super) fn new(own: &ServerOptions, options: &UpstreamOptions) -> Self {
+        let url = own.url.clone();
         // An authority that was part of a URI is a valid field value.
         let host = HeaderValue::from_str(url.authority()).unwrap_or(HeaderValue::from_static(""));
         Self {
@@ -37,6 +40,7 @@ impl Server {
             connect_timeout: options.connect_timeout,
             idle_timeout: options.idle_timeout,
             idle_connections_max: options.idle_connections_max,
+            weight: own.weight,
             is_lost: AtomicBool::new(false),
         }
     }

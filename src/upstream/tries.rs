@@ -5,6 +5,7 @@
 //! endpoint only where that does no harm, as often as the options allow, as long as the budget holds and the deadline
 //! has not passed.
 
+use super::balance::Chosen;
 use super::budget::Turn;
 use super::endpoint::{Allowed, Endpoint, Spares};
 use super::failure::{Again, Attempted, ConnectError, Failed, Silence};
@@ -13,6 +14,7 @@ use super::pool::Pool;
 use super::server::Server;
 use super::stats::FetchResult;
 use super::terms::Terms;
+use super::under_way::UnderWay;
 use crate::engine::exchange::Exchanged;
 use crate::engine::origin::Body;
 use crate::semantics::reason::Reason;
@@ -25,6 +27,8 @@ use tokio::time::{Instant, timeout_at};
 pub(super) struct Tries<'a> {
     pool: &'a Pool,
     terms: &'a Terms,
+    /// What the request is known by, where keys are spread.
+    key: Box<[u8]>,
     /// Those that have been asked.
     asked: Vec<Arc<Endpoint>>,
     /// How many there have been.
@@ -45,10 +49,10 @@ enum Next {
 }
 
 impl<'a> Tries<'a> {
-    pub(super) fn new(pool: &'a Pool, terms: &'a Terms) -> Self {
+    pub(super) fn new(pool: &'a Pool, terms: &'a Terms, key: Box<[u8]>) -> Self {
         pool.budget.request(pool.roster.now());
         let left = pool.options.retries.attempts;
-        Self { pool, terms, asked: Vec::new(), count: 0, left, unwilling: None }
+        Self { pool, terms, key, asked: Vec::new(), count: 0, left, unwilling: None }
     }
 
     /// Tries until there is an answer, or no further try is allowed.
@@ -57,12 +61,13 @@ impl<'a> Tries<'a> {
             return Err(Silence::Deadline.into());
         }
         let mut allowed = Allowed::UnusedFirst;
-        let mut endpoint = self.first().await?;
+        let mut chosen = self.first().await?;
         let spares = if self.pool.balance.len() > 1 { Spares::Always } else { Spares::OfUsedConnections };
         loop {
+            let Chosen { endpoint, under_way } = chosen;
             let (began, began_at) = (self.pool.roster.now(), Instant::now());
             self.count += 1;
-            let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms).await;
+            let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms).await.counted(under_way);
             allowed = Allowed::UnusedFirst;
             let again = match self.judge(attempted, &endpoint, began, began_at) {
                 Next::Done(result) => {
@@ -72,6 +77,7 @@ impl<'a> Tries<'a> {
                 Next::SameEndpoint(again) => {
                     allowed = Allowed::NewOnly;
                     outgoing = *again;
+                    chosen = Chosen { under_way: UnderWay::at(&endpoint.member), endpoint };
                     continue;
                 }
                 Next::OtherEndpoint(again) => again,
@@ -87,16 +93,17 @@ impl<'a> Tries<'a> {
             };
             outgoing = *again;
             self.asked.push(Arc::clone(&endpoint));
-            endpoint = self.pool.choose(&self.asked).unwrap_or(endpoint);
+            let same = || Chosen { under_way: UnderWay::at(&endpoint.member), endpoint: Arc::clone(&endpoint) };
+            chosen = self.pool.choose(&self.key, &self.asked).unwrap_or_else(same);
         }
     }
 
-    async fn first(&mut self) -> Result<Arc<Endpoint>, Failed> {
-        if let Some(endpoint) = self.pool.choose(&[]) {
-            return Ok(endpoint);
+    async fn first(&mut self) -> Result<Chosen, Failed> {
+        if let Some(chosen) = self.pool.choose(&self.key, &[]) {
+            return Ok(chosen);
         }
         self.look_up().await;
-        self.pool.choose(&[]).ok_or_else(|| {
+        self.pool.choose(&self.key, &[]).ok_or_else(|| {
             let server = &self.pool.servers[0];
             let failed = Failed::from(ConnectError::Unknown { authority: Arc::clone(server.name()) });
             server.counters.finished(FetchResult::Failed(failed.reason), self.terms.took());

@@ -2,7 +2,7 @@
 
 use super::failure::Failed;
 use super::maintenance;
-use super::options::{NoServer, UpstreamOptions};
+use super::options::{Balancing, NoServer, UpstreamOptions};
 use super::outgoing::Outgoing;
 use super::pool::Pool;
 use super::stats::ServerStats;
@@ -10,7 +10,9 @@ use super::terms::Terms;
 use super::tries::Tries;
 use crate::engine::exchange::Terms as Asked;
 use crate::engine::origin::{Body, Origin, OriginError};
+use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
+use http::header::HOST;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,9 +49,23 @@ impl fmt::Debug for UpstreamPool {
 impl Origin for UpstreamPool {
     async fn fetch(&self, request: http::Request<Body>, asked: Asked) -> Result<http::Response<Body>, OriginError> {
         maintenance::begin(&self.0);
+        let key = match self.0.options.balancing {
+            Balancing::Consistent => key_of(&request, asked.key.as_ref()),
+            Balancing::RoundRobin | Balancing::LeastRequests => Box::default(),
+        };
         let outgoing = Outgoing::new(request, asked.client.clone());
         let mut terms = Terms::of(asked, self.0.options.read_timeout);
         terms.upload = outgoing.upload();
-        Tries::new(&self.0, &terms).run(outgoing).await.map_err(Failed::into_error)
+        Tries::new(&self.0, &terms, key).run(outgoing).await.map_err(Failed::into_error)
     }
+}
+
+/// What a request is known by where keys are spread: its cache key, or its URL where it has none.
+fn key_of(request: &http::Request<Body>, key: Option<&PrimaryKey>) -> Box<[u8]> {
+    if let Some(key) = key {
+        return key.as_bytes().into();
+    }
+    let host = request.headers().get(HOST).map_or(&b""[..], |host| host.as_bytes());
+    let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    [host, path.as_bytes()].concat().into()
 }

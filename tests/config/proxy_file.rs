@@ -21,7 +21,7 @@ fn resolved(text: &str) -> Config {
 }
 
 fn servers(config: &Config) -> Vec<String> {
-    config.upstream.servers.iter().map(ToString::to_string).collect()
+    config.upstream.servers.iter().map(|server| server.url.to_string()).collect()
 }
 
 #[test]
@@ -199,7 +199,15 @@ const BAD: &[(&str, &[Expected])] = &[
         "[upstream]\nservers = \"http://a\"",
         &[(2, 11, "expected a list, found a string", Some("write `[\"http://a\"]`"))],
     ),
-    ("[upstream]\nservers = [1]", &[(2, 12, "expected a string, found an integer", None)]),
+    (
+        "[upstream]\nservers = [1]",
+        &[(
+            2,
+            12,
+            "expected a URL, or a table such as { url = \"http://host:port\", weight = 2 }, found an integer",
+            None,
+        )],
+    ),
     ("upstream.servers = [\"a:1\"]", &[(1, 21, "`a:1` is not the URL of an upstream server", Some(URL))]),
     (
         "upstream.servers = [\"http://a:1.\"]",
@@ -340,7 +348,7 @@ const BAD: &[(&str, &[Expected])] = &[
             1,
             "unknown key `memory`",
             Some(
-                "known here: servers, connect_timeout, read_timeout, request_timeout, idle_timeout, idle_connections, eject, retries",
+                "known here: servers, balance, connect_timeout, read_timeout, request_timeout, idle_timeout, idle_connections, eject, retries",
             ),
         )],
     ),
