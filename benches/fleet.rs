@@ -184,12 +184,12 @@ fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
     let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), InvalidationOptions::default());
     let (clock, writes) = (Arc::new(SystemClock::default()), background());
     let tier = RedisTier::new(Arc::clone(&requests), Arc::clone(&writes), options.clone(), clock);
-    let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
+    let behind = WriteBehind::new(tier.clone(), options.queue_bytes_max);
     let links = LeaseLinks { requests, background: writes, listening: background() };
-    let (leases, leasing) = RedisLeases::new(links, options.clone(), 0);
+    let leases = RedisLeases::new(links, options.clone(), 0);
     tokio::spawn(reading);
-    tokio::spawn(writing);
-    tokio::spawn(leasing);
+    tokio::spawn(Arc::clone(&behind).work());
+    tokio::spawn(Arc::clone(&leases).work());
     engine(invalidation, Some(SharedTier { tier, writes: behind, leases }))
 }
 

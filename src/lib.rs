@@ -38,6 +38,7 @@ pub mod engine;
 pub mod events;
 pub mod metrics;
 pub mod proxy;
+pub(crate) mod supervisor;
 pub mod upstream;
 
 #[cfg(test)]

@@ -11,18 +11,14 @@ use crate::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
 use crate::metric::Measured;
 use crate::store::redis::RedisTier;
 use crate::store::write_behind::WriteBehind;
+use crate::supervisor::Supervisor;
 use anyhow::Context as _;
-use std::pin::Pin;
 use std::sync::Arc;
-
-/// A task that runs for as long as the instance does.
-pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What an instance of a fleet is made of besides what every instance is.
 pub(super) struct Fleet {
     pub(super) invalidation: Arc<Invalidation>,
     pub(super) shared: SharedTier,
-    pub(super) tasks: Vec<Task>,
     /// To read events by, and nothing else.
     pub(super) events: Arc<dyn Link>,
     /// What it counts.
@@ -31,7 +27,7 @@ pub(super) struct Fleet {
 
 impl Fleet {
     /// Joins the fleet that `options` name. Redis need not be there yet.
-    pub(super) fn join(options: &FleetOptions, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    pub(super) fn join(options: &FleetOptions, clock: Arc<dyn Clock>, tasks: &mut Supervisor) -> anyhow::Result<Self> {
         let open = || RedisLink::open(options).context("cannot use Redis (redis.url)");
         let requests = GuardedLink::over(open()?);
         // Who blocks has a link of its own.
@@ -41,16 +37,15 @@ impl Fleet {
         let run = about.run;
         let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
         let tier = RedisTier::new(requests.clone(), writes.clone(), options.clone(), clock);
-        let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
+        let behind = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: requests.clone(), background: writes, listening };
-        let (leases, leasing) = RedisLeases::new(links, options.clone(), run);
+        let leases = RedisLeases::new(links, options.clone(), run);
         let shared = SharedTier { tier: tier.clone(), writes: Arc::clone(&behind), leases: leases.clone() };
-        Ok(Self {
-            events: open()?,
-            invalidation,
-            shared,
-            tasks: vec![Box::pin(reading), Box::pin(writing), Box::pin(leasing)],
-            metrics: vec![requests, tier, behind, leases],
-        })
+        // What it has applied is in the log's order; a reader started anew would not know where it was.
+        tasks.require("invalidation-log", reading);
+        let (writing, leasing) = (Arc::clone(&behind), Arc::clone(&leases));
+        tasks.restart("write-behind", move || Arc::clone(&writing).work());
+        tasks.restart("fetch-leases", move || Arc::clone(&leasing).work());
+        Ok(Self { events: open()?, invalidation, shared, metrics: vec![requests, tier, behind, leases] })
     }
 }

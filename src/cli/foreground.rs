@@ -2,6 +2,7 @@
 
 use super::config_file::ConfigFile;
 use super::restart_notice::RestartNotice;
+use super::rules_control::RulesKeeper;
 use super::serve::{Running, start};
 use super::{logging, open_files};
 use crate::config::Overrides;
@@ -26,12 +27,19 @@ pub(super) fn run(file: &ConfigFile, overrides: &Overrides) -> anyhow::Result<()
     runtime.block_on(async {
         // Before the listeners are announced: whoever reads of them may send a signal at once.
         let signals = Signals::listen()?;
-        let running = start(config).await?;
+        let mut running = start(config).await?;
         announce(&running)?;
-        signals.until_stopped(&running, &notice).await;
-        tracing::info!("stopping: requests under way may finish");
+        let rules = Arc::clone(&running.rules);
+        let ended = tokio::select! {
+            () = signals.until_stopped(&rules, &notice) => Ok(()),
+            ended = running.essential_task_ended() => Err(ended),
+        };
+        match &ended {
+            Ok(()) => tracing::info!("stopping: requests under way may finish"),
+            Err(error) => tracing::error!(task = error.task, "stopping, requests under way may finish: {error}"),
+        }
         running.stop().await;
-        Ok(())
+        Ok(ended?)
     })
 }
 
@@ -69,13 +77,13 @@ impl Signals {
     }
 
     /// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
-    async fn until_stopped(mut self, running: &Running, notice: &Arc<RestartNotice>) {
+    async fn until_stopped(mut self, rules: &Arc<RulesKeeper>, notice: &Arc<RestartNotice>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {
-                    let (rules, notice) = (Arc::clone(&running.rules), Arc::clone(notice));
+                    let (rules, notice) = (Arc::clone(rules), Arc::clone(notice));
                     let reload = move || {
                         notice.log();
                         // What became of it is in the log.

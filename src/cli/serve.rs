@@ -1,13 +1,13 @@
 //! The composition root: parts made, joined, started, and stopped in order.
 
 use super::event_sources::EventSources;
-use super::fleet::{Fleet, Task};
+use super::fleet::Fleet;
 use super::logging;
 use super::rules_control::{RulesKeeper, log_warnings};
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::reload::RulesReloader;
-use crate::config::watch::{RulesWatch, watch_rules};
+use crate::config::watch::watch_rules;
 use crate::config::{Config, LoadedRules, Problem};
 use crate::engine::arrival::{Front, Schemes};
 use crate::engine::{Engine, EngineParts};
@@ -21,15 +21,16 @@ use crate::proxy::observer::{Observer, Observers};
 use crate::semantics::forwarding::LoopToken;
 use crate::semantics::trust::Trust;
 use crate::store::memory::MemoryTier;
+use crate::supervisor::{EssentialTaskEnded, Supervisor};
 use crate::upstream::Pools;
 use anyhow::Context as _;
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing_appender::non_blocking::WorkerGuard;
 
@@ -44,13 +45,15 @@ pub struct Running {
     invalidation: Arc<Invalidation>,
     stop: watch::Sender<Stage>,
     drain_delay: Duration,
-    data_port: JoinSet<()>,
-    admin_port: JoinSet<()>,
+    data_port: Open,
+    admin_port: Open,
     /// Ended with the instance, whatever they do at the moment.
-    tasks: JoinSet<()>,
-    _watch: Option<RulesWatch>,
+    tasks: Supervisor,
     _access_log: Option<WorkerGuard>,
 }
+
+/// Resolves, with an error, once the task that serves a port has ended.
+type Open = oneshot::Receiver<Infallible>;
 
 /// How far an instance is on its way to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,16 +70,21 @@ impl Running {
     /// Says that it is not ready, so that whoever balances takes it out while it still answers; after `timeouts.drain_delay`
     /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
     /// end can be watched.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.readiness.set(false);
         tokio::time::sleep(self.drain_delay).await;
         self.stop.send_replace(Stage::Draining);
-        while self.data_port.join_next().await.is_some() {}
+        let _ = self.data_port.await;
         self.stop.send_replace(Stage::Ended);
-        while self.admin_port.join_next().await.is_some() {}
+        let _ = self.admin_port.await;
         // First the reader, which would renew the lease.
-        self.tasks.shutdown().await;
+        self.tasks.stop().await;
         self.invalidation.leave().await;
+    }
+
+    /// Waits until a task has ended that the instance cannot run without. It should be stopped then.
+    pub(super) async fn essential_task_ended(&mut self) -> EssentialTaskEnded {
+        self.tasks.essential_task_ended().await
     }
 }
 
@@ -95,36 +103,34 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
     log_warnings(&config.warnings.iter().map(Problem::report).collect::<Vec<_>>());
-    let parts = Parts::make(&config, clock)?;
-    let observers: Vec<Arc<dyn Observer>> = [parts.state.metrics.clone() as _].into_iter().chain(access_log).collect();
+    let mut tasks = Supervisor::default();
+    let Parts { rules, state } = Parts::make(&config, clock, &mut tasks)?;
+    let observers: Vec<Arc<dyn Observer>> = [state.metrics.clone() as _].into_iter().chain(access_log).collect();
     let observers: Observers = observers.into();
 
-    let mut tasks = JoinSet::new();
-    for task in parts.tasks {
-        tasks.spawn(task);
-    }
     let (stop, stopping) = watch::channel(Stage::Open);
-    let (mut data_port, mut admin_port) = (JoinSet::new(), JoinSet::new());
-    let (state, readiness) = (parts.state.clone(), Arc::clone(&parts.state.readiness));
+    let (engine, readiness) = (Arc::clone(&state.engine), Arc::clone(&state.readiness));
     let ended = reached(stopping.clone(), Stage::Ended);
-    admin_port.spawn(async move {
+    let admin_port = serve_port(&mut tasks, "admin-port", async move {
         if let Err(error) = admin::serve(admin_listener, state, config.admin, ended).await {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
     if let Some(fleet) = &config.fleet {
-        join(parts.state.engine.invalidation(), fleet.join_wait).await;
+        join(engine.invalidation(), fleet.join_wait).await;
     }
     let (draining, drain_delay) = (reached(stopping, Stage::Draining), config.proxy.drain_delay);
-    data_port.spawn(proxy::serve(data, parts.state.engine.clone(), config.proxy, observers, draining));
+    let invalidation = Arc::clone(engine.invalidation());
+    let serving = proxy::serve(data, engine, config.proxy, observers, draining);
+    let data_port = serve_port(&mut tasks, "data-port", serving);
+    keep_watching(config.rules_path, &rules, &mut tasks);
     readiness.set(true);
     Ok(Running {
         data_address,
         admin_address,
-        _watch: watch_for_changes(&config.rules_path, &parts.rules),
-        rules: parts.rules,
+        rules,
         readiness,
-        invalidation: Arc::clone(parts.state.engine.invalidation()),
+        invalidation,
         tasks,
         stop,
         drain_delay,
@@ -132,6 +138,16 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         admin_port,
         _access_log: access_guard,
     })
+}
+
+/// Runs what serves a port.
+fn serve_port(tasks: &mut Supervisor, name: &'static str, serving: impl Future<Output = ()> + Send + 'static) -> Open {
+    let (open, ended) = oneshot::channel();
+    tasks.require(name, async move {
+        let _open = open;
+        serving.await;
+    });
+    ended
 }
 
 /// Waits until the instance has read the fleet's log of purges to its end. Until then nothing stored is served unasked, and
@@ -145,29 +161,28 @@ async fn join(invalidation: &Invalidation, join_wait: Duration) {
     }
 }
 
-/// What an instance is made of, before anything runs.
+/// What an instance is made of besides its ports.
 struct Parts {
     rules: Arc<RulesKeeper>,
     state: AdminState,
-    tasks: Vec<Task>,
 }
 
 impl Parts {
-    fn make(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+    fn make(config: &Config, clock: Arc<dyn Clock>, tasks: &mut Supervisor) -> anyhow::Result<Self> {
         let LoadedRules { rule_set, warnings, sources } =
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream =
             Pools::new(config.upstream.clone(), config.upstreams.clone()).context("cannot use the upstream servers")?;
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
-        let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock))).transpose()?;
+        let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock), tasks)).transpose()?;
         let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };
-        let (invalidation, shared, mut tasks, fleet_metrics) = if let Some(fleet) = fleet {
+        let (invalidation, shared, fleet_metrics) = if let Some(fleet) = fleet {
             event_sources.stream = config.fleet.clone().map(|options| (fleet.events, options));
-            (fleet.invalidation, Some(fleet.shared), fleet.tasks, fleet.metrics)
+            (fleet.invalidation, Some(fleet.shared), fleet.metrics)
         } else {
             let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
             let invalidation = Invalidation::alone(options);
-            (Arc::new(invalidation), None, Vec::new(), Vec::new())
+            (Arc::new(invalidation), None, Vec::new())
         };
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),
@@ -179,17 +194,26 @@ impl Parts {
             refresh: config.refresh,
             front: front(config),
         });
-        tasks.push(Box::pin(Arc::clone(&engine).refresh_after_purges()));
+        let refreshing = Arc::clone(&engine);
+        tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
         let events = Intake::new(Arc::clone(&engine));
-        tasks.extend(event_sources.tasks(&events, &invalidation));
+        event_sources.drive(&events, &invalidation, tasks);
         let governed = Arc::clone(&engine);
         let apply = move |new| governed.replace_rules(new);
         let reloader =
             RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
         let rules = RulesKeeper::new(reloader);
         let in_flight = Arc::clone(engine.in_flight());
-        let counting: [Arc<dyn Measured>; 7] =
-            [memory, in_flight, upstream, engine.clone(), invalidation, events.clone(), rules.clone()];
+        let counting: [Arc<dyn Measured>; 8] = [
+            memory,
+            in_flight,
+            upstream,
+            engine.clone(),
+            invalidation,
+            events.clone(),
+            rules.clone(),
+            tasks.measured(),
+        ];
         let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet_metrics).collect()));
         let state = AdminState {
             engine,
@@ -200,7 +224,7 @@ impl Parts {
             started_at: clock.now(),
             clock,
         };
-        Ok(Self { rules, state, tasks })
+        Ok(Self { rules, state })
     }
 }
 
@@ -223,14 +247,15 @@ async fn reached(mut stopping: watch::Receiver<Stage>, stage: Stage) {
 }
 
 /// Watches the rules. Where the system gives no watch, reloading by signal and by the admin API remains.
-fn watch_for_changes(path: &Path, rules: &Arc<RulesKeeper>) -> Option<RulesWatch> {
-    let keeper = Arc::clone(rules);
-    match watch_rules(path, move || keeper.reload_if_changed()) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            let path = path.display();
-            tracing::warn!(%error, %path, "the rules are not watched; reload them by SIGHUP or POST /reload");
-            None
+fn keep_watching(path: PathBuf, rules: &Arc<RulesKeeper>, tasks: &mut Supervisor) {
+    let rules = Arc::clone(rules);
+    tasks.restart("rules-watch", move || {
+        let (path, keeper) = (path.clone(), Arc::clone(&rules));
+        async move {
+            if let Err(error) = watch_rules(&path, move || keeper.reload_if_changed()).await {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "the rules are not watched; reload them by SIGHUP or POST /reload");
+            }
         }
-    }
+    });
 }

@@ -5,12 +5,12 @@ use super::schema::{proxy_schema, rules_schema};
 use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
-use crate::{engine, events, fleet, in_flight, invalidation, metrics, store, upstream};
+use crate::{engine, events, fleet, in_flight, invalidation, metrics, store, supervisor, upstream};
 use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Every metric but those of the process, by whom they are counted.
-pub const METRICS: [&[&Metric]; 11] = [
+pub const METRICS: [&[&Metric]; 12] = [
     metrics::requests::METRICS,
     metrics::connections::METRICS,
     store::metrics::METRICS,
@@ -21,6 +21,7 @@ pub const METRICS: [&[&Metric]; 11] = [
     events::METRICS,
     fleet::metrics::METRICS,
     super::reload::METRICS,
+    supervisor::METRICS,
     metrics::METRICS,
 ];
 

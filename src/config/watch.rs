@@ -2,41 +2,22 @@
 //!
 //! The folder that holds the rules is watched as well as the rules themselves, because editors and deployments rename a
 //! new file or folder into place of the old one; and so are the folders of all links on the way to them, which deployments
-//! swap to put another release in place. Events come in bursts: one thread waits for a quiet moment and then
-//! calls back once. It ends when the watch is dropped.
+//! swap to put another release in place. Events come in bursts: one callback answers each, after a quiet moment.
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
 
 /// How long it must be quiet before a burst counts as over.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// How long a burst may go on before the callback is called all the same.
 const BURST_MAX: Duration = Duration::from_secs(2);
-
-/// Watches until dropped.
-#[derive(Debug)]
-pub struct RulesWatch {
-    messages: Sender<Message>,
-}
-
-impl Drop for RulesWatch {
-    fn drop(&mut self) {
-        // The thread, which holds the watcher, ends with it; it may have ended already.
-        let _ = self.messages.send(Message::Stop);
-    }
-}
-
-#[derive(Debug)]
-enum Message {
-    Changed,
-    Stop,
-}
 
 /// Why the rules can't be watched. Reloading on request still works.
 #[derive(Debug, thiserror::Error)]
@@ -47,34 +28,38 @@ pub struct WatchError {
     cause: notify::Error,
 }
 
-/// Calls `on_change` on a thread of its own after the rules at `path` may have changed: at least once after the last
-/// change, and now and then for nothing.
+/// Calls `on_change`, which may block, once the watch stands and after the rules at `path` may have changed: at least once
+/// after the last change, and now and then for nothing. Ends only by an error or a panic of `on_change`.
 ///
 /// # Errors
 /// Where the system can't watch the folder.
-pub fn watch_rules(path: &Path, on_change: impl Fn() + Send + 'static) -> Result<RulesWatch, WatchError> {
+pub async fn watch_rules(path: &Path, on_change: impl Fn() + Send + Sync + 'static) -> Result<(), WatchError> {
     let failed = |cause| WatchError { path: path.to_owned(), cause };
     let path = std::path::absolute(path).map_err(|error| failed(error.into()))?;
-    let (sender, messages) = channel();
-    let handle = sender.clone();
+    let (changed, on_change) = (Arc::new(Notify::new()), Arc::new(on_change));
     let places = Arc::new(Mutex::new(Places::of(&path)));
-    let known = Arc::clone(&places);
-    let rules = path.clone();
+    let (notice, known, rules) = (Arc::clone(&changed), Arc::clone(&places), path.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // An error (a queue that ran over, say) may hide a change.
         if event.as_ref().map_or(true, |event| concerns(event, &rules, &lock(&known).links)) {
-            // Nobody listens once the watch is dropped.
-            let _ = sender.send(Message::Changed);
+            notice.notify_one();
         }
     })
     .map_err(failed)?;
     watcher.watch(path.parent().unwrap_or(&path), RecursiveMode::NonRecursive).map_err(failed)?;
-    let mut watching = Watching { watcher, path, places };
-    watching.begin_again();
-    let spawned = thread::Builder::new().name("larder-rules".to_owned());
-    let run = move || call_back(&messages, &mut watching, &on_change);
-    spawned.spawn(run).map_err(|error| failed(error.into()))?;
-    Ok(RulesWatch { messages: handle })
+    let mut watching = Watching { watcher, path: path.clone(), places };
+    loop {
+        watching.begin_again();
+        let on_change = Arc::clone(&on_change);
+        if let Err(error) = spawn_blocking(move || on_change()).await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+        changed.notified().await;
+        let burst_ends = Instant::now() + BURST_MAX;
+        while Instant::now() < burst_ends && timeout(QUIET, changed.notified()).await.is_ok() {}
+    }
 }
 
 fn concerns(event: &Event, path: &Path, links: &BTreeSet<PathBuf>) -> bool {
@@ -146,20 +131,5 @@ impl Watching {
             // One may vanish at this moment; the one above it tells when it is back.
             let _ = self.watcher.watch(folder, RecursiveMode::NonRecursive);
         }
-    }
-}
-
-fn call_back(messages: &Receiver<Message>, watching: &mut Watching, on_change: &impl Fn()) {
-    while let Ok(Message::Changed) = messages.recv() {
-        let started = Instant::now();
-        while started.elapsed() < BURST_MAX {
-            match messages.recv_timeout(QUIET) {
-                Ok(Message::Changed) => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-        watching.begin_again();
-        on_change();
     }
 }

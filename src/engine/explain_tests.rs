@@ -113,11 +113,11 @@ impl Instance {
             log_retention: Duration::from_hours(24),
             join_wait: Duration::from_secs(2),
         };
-        let (writes, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
+        let writes = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: link(), background: link(), listening: link() };
-        let (leases, leasing) = RedisLeases::new(links, options, 0);
-        tokio::spawn(writing);
-        tokio::spawn(leasing);
+        let leases = RedisLeases::new(links, options, 0);
+        tokio::spawn(Arc::clone(&writes).work());
+        tokio::spawn(Arc::clone(&leases).work());
         let route = Route::plain(RouteName::new("all"), PathPattern::parse("/**").unwrap());
         let shared = SharedTier { tier: tier.clone(), writes, leases: leases.clone() };
         let engine = Engine::new(EngineParts {

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout};
 
 /// Time between two attempts to get a lease that is taken: for what is told and lost.
@@ -34,6 +34,8 @@ pub struct RedisLeases {
     run: u32,
     claims: AtomicU64,
     ended: mpsc::UnboundedSender<(HeldLease, LeaseOutcome)>,
+    /// Held by [`Self::work`].
+    to_release: Mutex<mpsc::UnboundedReceiver<(HeldLease, LeaseOutcome)>>,
     counts: Counts,
 }
 
@@ -62,15 +64,10 @@ enum Attempt {
 }
 
 impl RedisLeases {
-    /// No leases, and the task that must run for as long as they are used: it reads what others tell, and releases what
-    /// has ended.
-    pub fn new(
-        links: LeaseLinks,
-        options: FleetOptions,
-        run: u32,
-    ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
-        let (ended, mut releases) = mpsc::unbounded_channel::<(HeldLease, LeaseOutcome)>();
-        let leases = Arc::new(Self {
+    /// No leases. [`Self::work`] must run for as long as they are used.
+    pub fn new(links: LeaseLinks, options: FleetOptions, run: u32) -> Arc<Self> {
+        let (ended, to_release) = mpsc::unbounded_channel();
+        Arc::new(Self {
             requests: links.requests,
             background: links.background,
             news: LeaseNews::new(links.listening, options.names.fetched()),
@@ -78,17 +75,20 @@ impl RedisLeases {
             run,
             claims: AtomicU64::new(0),
             ended,
+            to_release: Mutex::new(to_release),
             counts: Counts::default(),
-        });
-        let working = Arc::clone(&leases);
-        (leases, async move {
-            let release = async {
-                while let Some((lease, outcome)) = releases.recv().await {
-                    lease.release(outcome).await;
-                }
-            };
-            tokio::join!(working.news.listen(), release);
         })
+    }
+
+    /// Reads what other instances tell, and releases the leases that have ended. Never ends.
+    pub async fn work(self: Arc<Self>) {
+        let release = async {
+            let mut to_release = self.to_release.lock().await;
+            while let Some((lease, outcome)) = to_release.recv().await {
+                lease.release(outcome).await;
+            }
+        };
+        tokio::join!(self.news.listen(), release);
     }
 
     /// How many claims there were, by what came of them.

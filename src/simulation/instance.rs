@@ -56,13 +56,13 @@ impl Nursery {
         let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
         let writes = link();
         let tier = RedisTier::new(Arc::clone(&requests), Arc::clone(&writes), options.clone(), clock.clone());
-        let (behind, writing) = WriteBehind::new(tier.clone(), options.queue_bytes_max);
+        let behind = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests, background: writes, listening: link() };
-        let (leases, leasing) = RedisLeases::new(links, options, run);
+        let leases = RedisLeases::new(links, options, run);
         let mut tasks = JoinSet::new();
         tasks.spawn(reading);
-        tasks.spawn(writing);
-        tasks.spawn(leasing);
+        tasks.spawn(Arc::clone(&behind).work());
+        tasks.spawn(Arc::clone(&leases).work());
         let asked = Arc::clone(&invalidation);
         let origin = ShopSeenFrom {
             shop: Arc::clone(&self.shop),

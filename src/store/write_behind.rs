@@ -51,12 +51,10 @@ impl Write {
 }
 
 impl WriteBehind {
-    /// A queue of at most `bytes_max` bytes before `tier`, and its worker, which must run for as long as it is used.
-    pub fn new(tier: Arc<dyn Tier>, bytes_max: usize) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
+    /// A queue of at most `bytes_max` bytes before `tier`. [`Self::work`] must run for as long as it is used.
+    pub fn new(tier: Arc<dyn Tier>, bytes_max: usize) -> Arc<Self> {
         let (queue, changed, dropped) = (Mutex::default(), Notify::new(), AtomicU64::new(0));
-        let behind = Arc::new(Self { tier, queue, changed, bytes_max, dropped });
-        let worker = Arc::clone(&behind);
-        (behind, async move { worker.work().await })
+        Arc::new(Self { tier, queue, changed, bytes_max, dropped })
     }
 
     /// Takes a write. Never waits.
@@ -91,7 +89,8 @@ impl WriteBehind {
         self.locked().writes.len()
     }
 
-    async fn work(&self) {
+    /// Writes what is offered, one after the other. Never ends.
+    pub async fn work(self: Arc<Self>) {
         loop {
             let Some(write) = self.take() else {
                 self.changed.notified().await;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 const GOOD: &str = "[[route]]\npath = \"/a\"\n";
 const OTHER: &str = "[[route]]\npath = \"/b\"\n";
@@ -134,13 +135,20 @@ fn assert_noticed(changes: &Receiver<()>, what: &str, change: impl FnOnce()) {
     assert!(changes.recv_timeout(Duration::from_secs(20)).is_ok(), "{what} must be noticed");
 }
 
-fn watched(path: &Path) -> (impl Drop, Receiver<()>) {
+/// Watches until the runtime is dropped.
+fn watched(path: &Path) -> (Runtime, Receiver<()>) {
     let (sender, changes) = channel();
-    let watch = watch_rules(path, move || {
-        // The test may have ended.
-        let _ = sender.send(());
+    let runtime = Runtime::new().unwrap();
+    let path = path.to_owned();
+    runtime.spawn(async move {
+        let called = watch_rules(&path, move || {
+            // The test may have ended.
+            let _ = sender.send(());
+        });
+        called.await.expect("the folder can be watched");
     });
-    (watch.expect("the folder can be watched"), changes)
+    changes.recv_timeout(Duration::from_secs(20)).expect("the watch calls back once it stands");
+    (runtime, changes)
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::Source;
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// The floor of each module below the crate's root, lowest first.
-const FLOORS: [(&str, u8); 28] = [
+const FLOORS: &[(&str, u8)] = &[
     ("alarm", 0),
     ("clock", 0),
     ("deliberate_fault", 0),
@@ -30,6 +30,7 @@ const FLOORS: [(&str, u8); 28] = [
     ("upstream", 5),
     ("proxy", 5),
     ("metrics", 5),
+    ("supervisor", 5),
     ("admin", 6),
     ("config", 7),
     ("cli", 7),

@@ -43,7 +43,7 @@ async fn serve_both(arguments: DemoArguments) -> anyhow::Result<()> {
     let folder = ConfigFolder::create(&arguments, shop.address)?;
     let config = config::load(&folder.path().join("proxy.toml"), &Overrides::default())?;
     let started = serve::start(config).await;
-    let larder =
+    let mut larder =
         started.context("cannot start the proxy (hint: --listen 127.0.0.1:0 --admin 127.0.0.1:0 picks free ports)")?;
     let places = walkthrough::Places {
         larder: larder.data_address,
@@ -56,9 +56,12 @@ async fn serve_both(arguments: DemoArguments) -> anyhow::Result<()> {
         .context("cannot print")?;
     Tour { places: &places, shop: &shop, pause: pause() }.play(&mut out).await?;
     write!(out, "{}", walkthrough::text(&places)).context("cannot print")?;
-    stop_asked().await?;
+    let stopped = tokio::select! {
+        asked = stop_asked() => asked,
+        ended = larder.essential_task_ended() => Err(ended.into()),
+    };
     larder.stop().await;
-    Ok(())
+    stopped
 }
 
 /// Time to read along on a terminal; none where a program reads.
