@@ -132,7 +132,7 @@ impl Fetch {
         match self.engine.miss_permit(&self.request, &self.wanted).await {
             MissPermit::Granted(permit) => self.duty.permit = permit,
             MissPermit::Refused => {
-                return Err(self.failed(OriginFailure::of(self.request.over_for(Reason::MissLimit))));
+                return Err(self.failed(self.request.timed_out(OriginFailure::Busy)));
             }
         }
         if let Some(leader) = &self.duty.leader {

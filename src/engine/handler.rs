@@ -2,7 +2,7 @@
 
 use super::exchange::Terms;
 use super::fast_path::{FastHit, PlainHeaders, PlainRequest};
-use super::origin::{Body, BodyError};
+use super::origin::{Body, BodyError, OriginErrorKind};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use crate::in_flight::InFlight;
@@ -40,7 +40,7 @@ pub struct Failure {
     pub status: StatusCode,
     /// The reason, also in the decision.
     pub reason: Reason,
-    /// The origin's Retry-After, where it failed with an answer.
+    /// When the client may try again: what the origin says, or Larder where it is busy.
     pub retry_after: Option<HeaderValue>,
     /// What lies beneath: for the log, never for the client.
     pub cause: Option<BodyError>,
@@ -54,15 +54,24 @@ impl Failure {
     }
 
     pub(super) fn of_origin(failure: &OriginFailure) -> Self {
-        let status = match failure.reason {
-            Reason::UpstreamErrorStatus => failure.status.unwrap_or(StatusCode::BAD_GATEWAY),
-            Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Reason::UpstreamNoServer | Reason::MissLimit => StatusCode::SERVICE_UNAVAILABLE,
-            Reason::ClientBody | Reason::InvalidTarget => StatusCode::BAD_REQUEST,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        let cause = failure.cause.clone().map(|cause| Box::new(cause) as BodyError);
-        Self { cause, retry_after: failure.retry_after.clone(), ..Self::of(status, failure.reason) }
+        let of = |status| Self::of(status, failure.reason());
+        match failure {
+            OriginFailure::Answer { status, retry_after } => Self { retry_after: retry_after.clone(), ..of(*status) },
+            OriginFailure::Error(error) => {
+                let status = match error.kind {
+                    OriginErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+                    OriginErrorKind::NoServer => StatusCode::SERVICE_UNAVAILABLE,
+                    OriginErrorKind::ClientBody | OriginErrorKind::InvalidTarget => StatusCode::BAD_REQUEST,
+                    _ => StatusCode::BAD_GATEWAY,
+                };
+                Self { cause: Some(Box::new(Arc::clone(error))), ..of(status) }
+            }
+            OriginFailure::DeadlinePassed => of(StatusCode::GATEWAY_TIMEOUT),
+            OriginFailure::Busy => {
+                Self { retry_after: Some(HeaderValue::from_static("1")), ..of(StatusCode::SERVICE_UNAVAILABLE) }
+            }
+            OriginFailure::Slow | OriginFailure::Gone => of(StatusCode::BAD_GATEWAY),
+        }
     }
 }
 

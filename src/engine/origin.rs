@@ -36,13 +36,67 @@ pub trait Origin: Send + Sync + 'static {
 
 /// Why there is no response.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", self.reason.explanation())]
+#[error("{}", self.reason().explanation())]
 pub struct OriginError {
-    /// One of the `Upstream…` reasons or `ClientBody`.
-    pub reason: Reason,
+    /// What kind of error it is.
+    pub kind: OriginErrorKind,
     /// What lies beneath.
     #[source]
     pub cause: Option<BodyError>,
+}
+
+impl OriginError {
+    /// The label of its kind.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.kind.into()
+    }
+}
+
+/// What kept a response from coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OriginErrorKind {
+    /// There is no server to ask.
+    NoServer,
+    /// No server took a connection.
+    Connect,
+    /// No answer came in time.
+    Timeout,
+    /// The connection was closed before an answer.
+    Closed,
+    /// The answer is not valid HTTP.
+    Invalid,
+    /// The head of the answer is larger than the limits allow.
+    HeadTooLarge,
+    /// The body of the request failed.
+    ClientBody,
+    /// The origin can't be asked for this target.
+    InvalidTarget,
+    /// The exchange was ended before its answer.
+    CutOff,
+}
+
+impl OriginErrorKind {
+    /// Whether the origin may have acted on the request: not where nothing of it was sent.
+    pub(super) const fn may_have_acted(self) -> bool {
+        !matches!(self, Self::Connect | Self::NoServer | Self::InvalidTarget)
+    }
+}
+
+impl From<OriginErrorKind> for Reason {
+    fn from(kind: OriginErrorKind) -> Self {
+        match kind {
+            OriginErrorKind::NoServer => Self::UpstreamNoServer,
+            OriginErrorKind::Connect => Self::UpstreamConnect,
+            OriginErrorKind::Timeout => Self::UpstreamTimeout,
+            OriginErrorKind::Closed => Self::UpstreamClosed,
+            OriginErrorKind::Invalid => Self::UpstreamInvalid,
+            OriginErrorKind::HeadTooLarge => Self::UpstreamHeadTooLarge,
+            OriginErrorKind::ClientBody => Self::ClientBody,
+            OriginErrorKind::InvalidTarget => Self::InvalidTarget,
+            OriginErrorKind::CutOff => Self::CutOff,
+        }
+    }
 }
 
 /// Lets a response for one client alone be silent, if it is a stream of events.
@@ -56,6 +110,6 @@ pub fn allow_quiet(response: &mut http::Response<Body>) {
 pub(super) fn origin_form(path_and_query: &str) -> Result<Uri, OriginError> {
     match PathAndQuery::try_from(path_and_query) {
         Ok(path) => Ok(Uri::from(path)),
-        Err(error) => Err(OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) }),
+        Err(error) => Err(OriginError { kind: OriginErrorKind::InvalidTarget, cause: Some(error.into()) }),
     }
 }

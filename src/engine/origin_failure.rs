@@ -1,7 +1,8 @@
 //! Why the origin gave no usable answer.
 
-use super::origin::OriginError;
+use super::origin::{OriginError, OriginErrorKind};
 use crate::plan::serving::Failing;
+use crate::rules::lifetime::LifetimeRule;
 use crate::semantics::reason::Reason;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -9,42 +10,82 @@ use std::sync::Arc;
 
 /// Why the origin gave no usable answer.
 #[derive(Debug)]
-pub(super) struct OriginFailure {
-    /// The reason.
-    pub(super) reason: Reason,
-    /// The status of an error answer; none where no answer came.
-    pub(super) status: Option<StatusCode>,
-    /// When an error answer asks to be asked again.
-    pub(super) retry_after: Option<HeaderValue>,
-    /// What lies beneath.
-    pub(super) cause: Option<Arc<OriginError>>,
+pub(super) enum OriginFailure {
+    /// It answered with an error.
+    Answer {
+        /// The status.
+        status: StatusCode,
+        /// When it wants to be asked again.
+        retry_after: Option<HeaderValue>,
+    },
+    /// No answer came.
+    Error(Arc<OriginError>),
+    /// The request's deadline passed before there was an answer.
+    DeadlinePassed,
+    /// The fetch took longer than `coalesce_wait`.
+    Slow,
+    /// As many fetches are under way as `miss_limit` allows.
+    Busy,
+    /// The fetch ended without a result.
+    Gone,
 }
 
 impl OriginFailure {
-    /// A failure without an answer.
-    pub(super) const fn of(reason: Reason) -> Self {
-        Self { reason, status: None, retry_after: None, cause: None }
+    /// An error answer.
+    pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap) -> Self {
+        Self::Answer { status, retry_after: headers.get(RETRY_AFTER).cloned() }
     }
 
-    /// What it is to something stale that may be served in its place.
+    /// Which stale responses may be served in its place.
     pub(super) const fn failing(&self) -> Failing {
-        match self.reason {
-            Reason::MissLimit => Failing::Busy,
-            Reason::CoalesceWaitOver => Failing::Slow,
-            _ if self.status.is_some() => Failing::Answers,
-            _ => Failing::Unreachable,
+        match self {
+            Self::Answer { .. } => Failing::Answers,
+            Self::Error(_) | Self::DeadlinePassed | Self::Gone => Failing::Unreachable,
+            Self::Slow => Failing::Slow,
+            Self::Busy => Failing::Busy,
         }
     }
 
-    /// An answer that says no more than that the origin failed.
-    pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap) -> Self {
-        let retry_after = headers.get(RETRY_AFTER).cloned();
-        Self { reason: Reason::UpstreamErrorStatus, status: Some(status), retry_after, cause: None }
+    /// The status of an error answer.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answer { status, .. } => Some(status.as_u16()),
+            _ => None,
+        }
+    }
+
+    /// Whether it says that other requests for the same key would fail, too.
+    pub(super) fn is_of_origin(&self, rule: &LifetimeRule) -> bool {
+        match self {
+            Self::Answer { status, .. } => rule.is_failure(*status),
+            Self::Error(error) => matches!(
+                error.kind,
+                OriginErrorKind::NoServer
+                    | OriginErrorKind::Connect
+                    | OriginErrorKind::Timeout
+                    | OriginErrorKind::Closed
+                    | OriginErrorKind::Invalid
+            ),
+            Self::DeadlinePassed | Self::Slow => true,
+            Self::Busy | Self::Gone => false,
+        }
+    }
+
+    /// Its label.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Answer { .. } => Reason::UpstreamErrorStatus,
+            Self::Error(error) => error.reason(),
+            Self::DeadlinePassed => Reason::UpstreamTimeout,
+            Self::Slow => Reason::CoalesceWaitOver,
+            Self::Busy => Reason::MissLimit,
+            Self::Gone => Reason::LeaderGone,
+        }
     }
 }
 
 impl From<OriginError> for OriginFailure {
     fn from(error: OriginError) -> Self {
-        Self { reason: error.reason, status: None, retry_after: None, cause: Some(Arc::new(error)) }
+        Self::Error(Arc::new(error))
     }
 }

@@ -6,7 +6,7 @@
 
 use super::draft::Draft;
 use super::exchange::{Deadline, Terms};
-use super::origin::{Body, OriginError, allow_quiet, origin_form};
+use super::origin::{Body, OriginError, OriginErrorKind, allow_quiet, origin_form};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
@@ -71,11 +71,6 @@ pub(super) async fn pass(
     engine.unattended().finish(|patience| passing.write(request, patience)).await
 }
 
-/// Whether the origin may have acted on a request that failed so: not where nothing of it was sent.
-const fn may_have_acted(reason: Reason) -> bool {
-    !matches!(reason, Reason::UpstreamConnect | Reason::UpstreamNoServer | Reason::InvalidTarget)
-}
-
 impl Passing {
     async fn forward(&self, request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
         let mut response = self.exchange(request).await?;
@@ -101,7 +96,7 @@ impl Passing {
         let rule = &route.to_origin;
         let mapped = rule.path_and_query_passed(path, target);
         let mapped =
-            mapped.map_err(|error| OriginError { reason: Reason::InvalidTarget, cause: Some(error.into()) })?;
+            mapped.map_err(|error| OriginError { kind: OriginErrorKind::InvalidTarget, cause: Some(error.into()) })?;
         *request.uri_mut() = origin_form(&mapped)?;
         rule.change(request.headers_mut());
         request.headers_mut().insert(HOST, rule.host_value(target));
@@ -117,13 +112,13 @@ impl Passing {
         let forwarded = tokio::select! {
             biased;
             forwarded = self.forward(request) => forwarded,
-            () = patience.over() => Err(OriginError { reason: Reason::CutOff, cause: None }),
+            () = patience.over() => Err(OriginError { kind: OriginErrorKind::CutOff, cause: None }),
         };
         let mut response = match forwarded {
             Ok(response) => response,
             Err(error) => {
                 // RFC 9111 section 4.4 speaks of answers. Here nobody knows what the origin has done, so it may have.
-                if may_have_acted(error.reason) {
+                if error.kind.may_have_acted() {
                     let changed = self.changed_by(vec![self.target.clone()], &HeaderMap::new());
                     invalidate(&self.engine, changed, self.target.url()).await;
                 }
@@ -147,7 +142,7 @@ impl Passing {
 
     fn failed(self, error: OriginError) -> Answer {
         let failure = OriginFailure::from(error);
-        let decision = self.decision(Outcome::Error, failure.reason, None);
+        let decision = self.decision(Outcome::Error, failure.reason(), None);
         Answer { reply: Err(Failure::of_origin(&failure)), decision }
     }
 

@@ -1,8 +1,8 @@
 //! Who has a request answered, and how long that may take.
 
 use super::exchange::{Deadline, Terms};
+use super::origin_failure::OriginFailure;
 use crate::plan::request::CacheableRequest;
-use crate::semantics::reason::Reason;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,11 +45,11 @@ impl Requester {
         }
     }
 
-    /// Why a wait of [`Self::at_most`] ended in vain: for the deadline, or for this.
-    pub(super) fn over_for(&self, why: Reason) -> Reason {
+    /// Why a wait of [`Self::at_most`] timed out: the deadline has passed or, if not, this.
+    pub(super) fn timed_out(&self, wait: OriginFailure) -> OriginFailure {
         match self {
-            Self::Client { deadline, .. } if *deadline <= Instant::now() => Reason::UpstreamTimeout,
-            _ => why,
+            Self::Client { deadline, .. } if *deadline <= Instant::now() => OriginFailure::DeadlinePassed,
+            _ => wait,
         }
     }
 

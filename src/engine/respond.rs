@@ -129,7 +129,7 @@ fn instead_of(
     let why = Serving::InPlaceOf(failure.failing()).into();
     let lifetime = request.lifetime_of(entry);
     let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
-    let forward_status = failure.status.map(|status| status.as_u16());
+    let forward_status = failure.status();
     let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
     from_entry(request, entry, Outcome::Stale, why, status, now)
 }
@@ -146,11 +146,12 @@ pub(super) fn only_if_cached(route: Option<&Route>, forward: Forward) -> Answer 
 }
 
 fn failed(request: &CacheableRequest, failure: &OriginFailure, status: CacheStatus) -> Answer {
-    let forward_status = failure.status.map(|status| status.as_u16());
-    let status = CacheStatus { forward_status, detail: Some(failure.reason), ..status };
+    let forward_status = failure.status();
+    let reason = failure.reason();
+    let status = CacheStatus { forward_status, detail: Some(reason), ..status };
     Answer {
         reply: Err(Failure::of_origin(failure)),
-        decision: decision(&request.route.name, Outcome::Error, failure.reason, status),
+        decision: decision(&request.route.name, Outcome::Error, reason, status),
     }
 }
 

@@ -181,8 +181,9 @@ async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: F
     let stamp = follower.stamp();
     let wait = request.at_most(request.route.coalesce_wait);
     let Ok(announcement) = timeout(wait, follower.announcement()).await else {
-        let failure = Arc::new(OriginFailure::of(request.over_for(Reason::CoalesceWaitOver)));
-        let ends = failure.reason == Reason::UpstreamTimeout || engine.stands_in_at_once(request, ask, &failure);
+        let failure = Arc::new(request.timed_out(OriginFailure::Slow));
+        let ends =
+            matches!(*failure, OriginFailure::DeadlinePassed) || engine.stands_in_at_once(request, ask, &failure);
         if !ends {
             return Choice::Fetch(None);
         }
@@ -240,7 +241,7 @@ async fn fetch(
         Err(failure) => return respond::fetched(engine, request, &ask, Fetched::Failed(failure), Sharer::Leader),
     };
     // A task that ended without a reply has panicked, and the panic is in the log.
-    let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::of(Reason::LeaderGone))));
+    let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::Gone)));
     respond::fetched(engine, request, &ask, fetched, Sharer::Leader)
 }
 
@@ -251,7 +252,7 @@ async fn wait(
     ask: &Ask,
     fetched: oneshot::Receiver<Fetched>,
 ) -> Result<Result<Fetched, oneshot::error::RecvError>, Arc<OriginFailure>> {
-    let slow = OriginFailure::of(Reason::CoalesceWaitOver);
+    let slow = OriginFailure::Slow;
     if !engine.stands_in_at_once(request, ask, &slow) {
         return Ok(fetched.await);
     }

@@ -9,7 +9,6 @@ use super::origin_failure::OriginFailure;
 use crate::plan::request::CacheableRequest;
 use crate::plan::serving::Ask;
 use crate::rules::Route;
-use crate::semantics::reason::Reason;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,19 +26,7 @@ impl Engine {
 
     /// Notes that the origin fails for a key.
     pub(super) fn has_failed(&self, request: &CacheableRequest, failure: &Arc<OriginFailure>) {
-        let is_of_origin = match failure.reason {
-            Reason::UpstreamErrorStatus => {
-                failure.status.is_some_and(|status| request.route.lifetime.is_failure(status))
-            }
-            Reason::UpstreamNoServer
-            | Reason::UpstreamConnect
-            | Reason::UpstreamTimeout
-            | Reason::UpstreamClosed
-            | Reason::UpstreamInvalid
-            | Reason::CoalesceWaitOver => true,
-            _ => false,
-        };
-        if is_of_origin {
+        if failure.is_of_origin(&request.route.lifetime) {
             self.failing.remember(&request.key, Arc::clone(failure), self.now());
         }
     }

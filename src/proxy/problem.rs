@@ -29,9 +29,8 @@ struct Problem<'a> {
 pub(super) fn of_failure(failure: &Failure, id: &RequestId) -> Response<Body> {
     let reason = failure.reason;
     let mut response = problem(failure.status, reason.label(), reason.explanation(), error_type(reason), id);
-    let own = (reason == Reason::MissLimit).then(|| HeaderValue::from_static("1"));
-    if let Some(retry_after) = failure.retry_after.clone().or(own) {
-        response.headers_mut().insert(RETRY_AFTER, retry_after);
+    if let Some(retry_after) = &failure.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, retry_after.clone());
     }
     response
 }

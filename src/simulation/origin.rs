@@ -7,8 +7,7 @@ use super::answer::answer;
 use super::ledger::Ledger;
 use super::network::Dice;
 use super::private_pages::Ways;
-use crate::engine::origin::{Body, Origin, OriginError};
-use crate::semantics::reason::Reason;
+use crate::engine::origin::{Body, Origin, OriginError, OriginErrorKind};
 use http::header::IF_NONE_MATCH;
 use http::{HeaderName, Method, Request, Response, StatusCode};
 use std::fmt;
@@ -55,7 +54,7 @@ impl Shop {
     fn check_reachable(&self) -> Result<(), OriginError> {
         if self.is_failing.load(Ordering::Relaxed) {
             self.ledger.origin_failed();
-            return Err(OriginError { reason: Reason::UpstreamConnect, cause: None });
+            return Err(OriginError { kind: OriginErrorKind::Connect, cause: None });
         }
         Ok(())
     }
@@ -68,7 +67,7 @@ impl Shop {
         self.work().await;
         if self.dice.below(4) == 0 {
             self.ledger.origin_failed();
-            return Err(OriginError { reason: Reason::UpstreamClosed, cause: None });
+            return Err(OriginError { kind: OriginErrorKind::Closed, cause: None });
         }
         let mut done = answer(String::new(), "no-store", None);
         *done.status_mut() = StatusCode::NO_CONTENT;

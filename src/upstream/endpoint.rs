@@ -11,7 +11,7 @@ use super::session::Answer;
 use super::socket::Socket;
 use super::terms::Terms;
 use super::upload::{INTERIMS_MAX, Interims, Upload};
-use crate::semantics::reason::Reason;
+use crate::engine::origin::OriginErrorKind;
 use hyper::client::conn::TrySendError;
 use std::pin::pin;
 use std::sync::Arc;
@@ -152,7 +152,7 @@ impl Endpoint {
         if let Some(request) = error.take_message() {
             // Nothing of it was sent: any method may be tried again, body and all.
             let outgoing = Box::new(Outgoing::from_parts(request, exchange));
-            let failed = Failed { reason: Reason::UpstreamClosed, cause: Box::new(error.into_error()) };
+            let failed = Failed { kind: OriginErrorKind::Closed, cause: Box::new(error.into_error()) };
             let again = match usage {
                 Usage::Used(_) => Again::NewConnection(outgoing),
                 Usage::New => Again::OtherServer(outgoing),
@@ -161,10 +161,10 @@ impl Endpoint {
         }
         let failed = Failed::exchange(error.into_error());
         let again = match (spare, usage) {
-            (Some(spare), Usage::Used(_)) if failed.reason == Reason::UpstreamClosed => {
+            (Some(spare), Usage::Used(_)) if failed.kind == OriginErrorKind::Closed => {
                 spare.into_outgoing().map_or(Again::Never, |outgoing| Again::NewConnection(Box::new(outgoing)))
             }
-            (Some(spare), Usage::New) if failed.reason == Reason::UpstreamClosed => Again::elsewhere(spare),
+            (Some(spare), Usage::New) if failed.kind == OriginErrorKind::Closed => Again::elsewhere(spare),
             _ => Again::Never,
         };
         Attempted::Failed(failed, again)

@@ -2,8 +2,7 @@
 
 use super::outgoing::{Outgoing, Spare};
 use super::under_way::UnderWay;
-use crate::engine::origin::{Body, BodyError, OriginError};
-use crate::semantics::reason::Reason;
+use crate::engine::origin::{Body, BodyError, OriginError, OriginErrorKind};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 /// A try without a response.
 #[derive(Debug)]
 pub(super) struct Failed {
-    pub(super) reason: Reason,
+    pub(super) kind: OriginErrorKind,
     pub(super) cause: BodyError,
 }
 
@@ -94,7 +93,7 @@ pub(super) enum Invalid {
 
 impl From<Invalid> for Failed {
     fn from(cause: Invalid) -> Self {
-        Self { reason: Reason::UpstreamInvalid, cause: Box::new(cause) }
+        Self { kind: OriginErrorKind::Invalid, cause: Box::new(cause) }
     }
 }
 
@@ -105,44 +104,44 @@ pub(super) struct UnaskedUpgrade;
 
 impl Failed {
     pub(super) fn into_error(self) -> OriginError {
-        OriginError { reason: self.reason, cause: Some(self.cause) }
+        OriginError { kind: self.kind, cause: Some(self.cause) }
     }
 
     /// A failed exchange on an established connection.
     pub(super) fn exchange(cause: hyper::Error) -> Self {
-        let reason = if cause.is_user() {
+        let kind = if cause.is_user() {
             // The only part of the exchange that is a user's, in hyper's terms, is the request's body.
-            Reason::ClientBody
+            OriginErrorKind::ClientBody
         } else if cause.is_parse_too_large() {
-            Reason::UpstreamHeadTooLarge
+            OriginErrorKind::HeadTooLarge
         } else if cause.is_parse() {
-            Reason::UpstreamInvalid
+            OriginErrorKind::Invalid
         } else {
-            Reason::UpstreamClosed
+            OriginErrorKind::Closed
         };
-        Self { reason, cause: Box::new(cause) }
+        Self { kind, cause: Box::new(cause) }
     }
 }
 
 impl From<ConnectError> for Failed {
     fn from(cause: ConnectError) -> Self {
-        Self { reason: Reason::UpstreamConnect, cause: Box::new(cause) }
+        Self { kind: OriginErrorKind::Connect, cause: Box::new(cause) }
     }
 }
 
 impl From<Silence> for Failed {
     fn from(cause: Silence) -> Self {
-        let reason = match cause {
-            Silence::Server(_) | Silence::Deadline => Reason::UpstreamTimeout,
-            Silence::Client(_) => Reason::ClientBody,
-            Silence::Interims(_) => Reason::UpstreamInvalid,
+        let kind = match cause {
+            Silence::Server(_) | Silence::Deadline => OriginErrorKind::Timeout,
+            Silence::Client(_) => OriginErrorKind::ClientBody,
+            Silence::Interims(_) => OriginErrorKind::Invalid,
         };
-        Self { reason, cause: Box::new(cause) }
+        Self { kind, cause: Box::new(cause) }
     }
 }
 
 impl From<UnaskedUpgrade> for Failed {
     fn from(cause: UnaskedUpgrade) -> Self {
-        Self { reason: Reason::UpstreamInvalid, cause: Box::new(cause) }
+        Self { kind: OriginErrorKind::Invalid, cause: Box::new(cause) }
     }
 }

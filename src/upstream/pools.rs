@@ -4,9 +4,8 @@ use super::options::{NoServer, UpstreamOptions};
 use super::stats::ServerStats;
 use super::upstream_pool::UpstreamPool;
 use crate::engine::exchange::Terms;
-use crate::engine::origin::{Body, Origin, OriginError};
+use crate::engine::origin::{Body, Origin, OriginError, OriginErrorKind};
 use crate::rules::origin_request::PoolName;
-use crate::semantics::reason::Reason;
 use std::sync::Arc;
 
 /// Asks the pool that the terms of a request name.
@@ -48,7 +47,7 @@ impl Origin for Pools {
         match self.pool(terms.pool.as_ref()) {
             Some(pool) => pool.fetch(request, terms).await,
             // Rules that name an unknown pool are refused; nobody else is asked in its place.
-            None => Err(OriginError { reason: Reason::UpstreamNoServer, cause: None }),
+            None => Err(OriginError { kind: OriginErrorKind::NoServer, cause: None }),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::stats::FetchResult;
 use super::terms::Terms;
 use super::under_way::UnderWay;
 use crate::engine::exchange::Exchanged;
-use crate::engine::origin::Body;
+use crate::engine::origin::{Body, OriginErrorKind};
 use crate::semantics::reason::Reason;
 use http::{Response, StatusCode};
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl<'a> Tries<'a> {
                         self.note(&endpoint.server);
                         return Err(failed);
                     }
-                    endpoint.server.counters.retried(failed.reason);
+                    endpoint.server.counters.retried(failed.kind.into());
                     again
                 }
             };
@@ -106,7 +106,7 @@ impl<'a> Tries<'a> {
         self.pool.choose(&self.key, &[]).ok_or_else(|| {
             let server = &self.pool.servers[0];
             let failed = Failed::from(ConnectError::Unknown { authority: Arc::clone(server.name()) });
-            server.counters.finished(FetchResult::Failed(failed.reason), self.terms.took());
+            server.counters.finished(FetchResult::Failed(failed.kind.into()), self.terms.took());
             self.note(server);
             failed
         })
@@ -142,22 +142,22 @@ impl<'a> Tries<'a> {
                 (Reason::UpstreamErrorStatus, self.after_unwilling(response, spare, endpoint))
             }
             Attempted::Failed(failed, again) => {
-                counters.finished(FetchResult::Failed(failed.reason), began_at.elapsed());
-                match (failed.reason, &again) {
-                    (Reason::UpstreamConnect, _) => {
+                counters.finished(FetchResult::Failed(failed.kind.into()), began_at.elapsed());
+                match (failed.kind, &again) {
+                    (OriginErrorKind::Connect, _) => {
                         member.failed("it takes no connections");
                         self.pool.balance.doubt();
                     }
                     // A deadline that other endpoints have used up says nothing of this one.
-                    (Reason::UpstreamTimeout, _) if self.count == 1 || self.terms.may_go_on() => {
+                    (OriginErrorKind::Timeout, _) if self.count == 1 || self.terms.may_go_on() => {
                         member.failed("it does not answer in time");
                     }
                     // What was closed while it waited is no failure.
-                    (Reason::UpstreamClosed, Again::NewConnection(_)) => {}
-                    (Reason::UpstreamClosed, _) => member.failed("it closes connections without an answer"),
+                    (OriginErrorKind::Closed, Again::NewConnection(_)) => {}
+                    (OriginErrorKind::Closed, _) => member.failed("it closes connections without an answer"),
                     _ => {}
                 }
-                (failed.reason, self.after_failure(failed, again, endpoint))
+                (failed.kind.into(), self.after_failure(failed, again, endpoint))
             }
         };
         if matches!(next, Next::SameEndpoint(_) | Next::OtherEndpoint(_)) {

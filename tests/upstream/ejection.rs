@@ -29,7 +29,7 @@ fn options_of(origins: &[BusyOrigin]) -> UpstreamOptions {
 }
 
 async fn status(pool: &Arc<UpstreamPool>, method: &Method) -> Result<u16, Reason> {
-    let response = fetch(pool, request(method, &[], empty())).await.map_err(|error| error.reason)?;
+    let response = fetch(pool, request(method, &[], empty())).await.map_err(|error| error.reason())?;
     let status = response.status().as_u16();
     body(response).await.unwrap();
     Ok(status)

@@ -50,7 +50,7 @@ async fn what_is_no_http_response_is_invalid() {
             peer.rest().await;
         };
         let ((), failed) = tokio::join!(script, async { fetch(&pool, get()).await.map(drop) });
-        assert_eq!(failed.unwrap_err().reason, Reason::UpstreamInvalid, "{name}");
+        assert_eq!(failed.unwrap_err().reason(), Reason::UpstreamInvalid, "{name}");
     }
 }
 
@@ -105,7 +105,7 @@ async fn a_head_beyond_the_limits_is_refused_by_a_reason_of_its_own() {
             peer
         };
         let (_open, answer) = tokio::join!(script, async { fetch(&pool, get()).await.map(drop) });
-        assert_eq!(answer.map_err(|error| error.reason), expected, "{} bytes", lines.len());
+        assert_eq!(answer.map_err(|error| error.reason()), expected, "{} bytes", lines.len());
     }
 }
 
@@ -136,7 +136,7 @@ async fn a_flood_of_interim_responses_ends_with_an_error() {
         };
         let content = if method == Method::GET { empty() } else { text("body") };
         let ((), failed) = tokio::join!(script, fetch(&pool, request(&method, &[], content)));
-        let reason = failed.unwrap_err().reason;
+        let reason = failed.unwrap_err().reason();
         // Where nobody listens for them, they are no sign of life either.
         assert!(matches!(reason, Reason::UpstreamInvalid | Reason::UpstreamTimeout), "{method}: {reason}");
     }
@@ -159,7 +159,7 @@ async fn a_server_that_never_answers_times_out() {
             peer.rest().await;
         };
         let ((), failed) = tokio::join!(script, fetch(&pool, request(&method, &[], text("body"))));
-        assert_eq!(failed.unwrap_err().reason, Reason::UpstreamTimeout, "{method}");
+        assert_eq!(failed.unwrap_err().reason(), Reason::UpstreamTimeout, "{method}");
         assert_eq!(stats(&pool).connections_opened, 1, "{method}: a timeout is not tried again");
     }
 }
@@ -179,7 +179,7 @@ async fn a_client_that_stops_sending_its_body_is_to_blame_itself() {
         fetch(&pool, request(&Method::POST, &[], upload)).await
     };
     let ((), failed) = tokio::join!(script, client);
-    assert_eq!(failed.unwrap_err().reason, Reason::ClientBody);
+    assert_eq!(failed.unwrap_err().reason(), Reason::ClientBody);
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn a_client_body_that_fails_is_cut_short_at_the_origin_too() {
         fetch(&pool, request(&Method::POST, &[], upload)).await
     };
     let (seen, failed) = tokio::join!(script, client);
-    assert_eq!(failed.unwrap_err().reason, Reason::ClientBody);
+    assert_eq!(failed.unwrap_err().reason(), Reason::ClientBody);
     assert!(!seen.contains("0\r\n\r\n"), "the origin must not take {seen:?} for the whole");
 }
 

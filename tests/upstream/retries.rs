@@ -125,7 +125,7 @@ async fn a_new_connection_that_closes_unanswered_is_an_error() {
         peer.head().await;
     };
     let ((), answer) = tokio::join!(script, fetch(&pool, get()));
-    assert_eq!(answer.unwrap_err().reason, Reason::UpstreamClosed);
+    assert_eq!(answer.unwrap_err().reason(), Reason::UpstreamClosed);
     assert_eq!(stats(&pool).connections_opened, 1);
 }
 
@@ -163,7 +163,7 @@ async fn a_name_that_has_no_address_is_a_server_that_takes_no_connection() {
     let origin = BusyOrigin::start(OK, Keeps::Open).await;
     let nowhere = "http://nowhere.invalid:80";
     let alone = pool(&[nowhere]);
-    assert_eq!(fetch(&alone, get()).await.unwrap_err().reason, Reason::UpstreamConnect);
+    assert_eq!(fetch(&alone, get()).await.unwrap_err().reason(), Reason::UpstreamConnect);
     assert_eq!(stats(&alone).state, ServerState::Down);
     let pool = pool(&[nowhere, origin.url()]);
     for _ in 0..4 {
@@ -184,7 +184,7 @@ async fn where_every_server_refuses_the_request_fails() {
         let pool = pool(servers);
         for _ in 0..5 {
             let error = fetch(&pool, get()).await.unwrap_err();
-            assert_eq!(error.reason, Reason::UpstreamConnect);
+            assert_eq!(error.reason(), Reason::UpstreamConnect);
             let cause = error.cause.unwrap();
             let beneath = cause.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
             assert_eq!(beneath.kind(), std::io::ErrorKind::ConnectionRefused);

@@ -23,7 +23,7 @@ async fn all_tries_of_a_request_together_end_at_its_deadline() {
         request
             .extensions_mut()
             .insert(Terms { deadline: Some(Deadline::At(Instant::now() + SOON)), ..Terms::default() });
-        assert_eq!(fetch(&pool, request).await.unwrap_err().reason, Reason::UpstreamTimeout);
+        assert_eq!(fetch(&pool, request).await.unwrap_err().reason(), Reason::UpstreamTimeout);
         until(|| first.requests() + second.requests() - before == asked).await;
     }
 }
@@ -35,7 +35,7 @@ async fn a_deadline_that_is_over_asks_nobody_again() {
     for _ in 0..4 {
         let mut request = get();
         request.extensions_mut().insert(Terms { deadline: Some(Deadline::At(Instant::now())), ..Terms::default() });
-        assert_eq!(fetch(&pool, request).await.map(drop).unwrap_err().reason, Reason::UpstreamTimeout);
+        assert_eq!(fetch(&pool, request).await.map(drop).unwrap_err().reason(), Reason::UpstreamTimeout);
     }
     assert_eq!(origins.iter().map(BusyOrigin::requests).sum::<usize>(), 0);
 }
@@ -64,7 +64,7 @@ async fn a_deadline_may_begin_at_the_end_of_the_requests_body() {
         fetch(&pool, request).await.map(drop)
     };
     let (_open, answer) = tokio::join!(script, client);
-    assert_eq!(answer.unwrap_err().reason, Reason::UpstreamTimeout);
+    assert_eq!(answer.unwrap_err().reason(), Reason::UpstreamTimeout);
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_request_may_be_less_patient_than_the_pool() {
     let pool = pool(&[origin.url()]);
     let mut request = get();
     request.extensions_mut().insert(Terms { read_timeout: Some(SOON), ..Terms::default() });
-    assert_eq!(fetch(&pool, request).await.unwrap_err().reason, Reason::UpstreamTimeout);
+    assert_eq!(fetch(&pool, request).await.unwrap_err().reason(), Reason::UpstreamTimeout);
 }
 
 #[tokio::test]
