@@ -24,8 +24,8 @@ use tokio::net::TcpListener;
 /// How long a call may take, its body included. Longer than any purge waits.
 const CALL_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How long calls under way may take once asked to stop.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long calls under way may still take once the data port has drained: they have had that time, too.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The address at which a connection was accepted.
 #[derive(Debug, Clone, Copy)]

@@ -24,9 +24,9 @@ pub(super) fn run(file: &ConfigFile, overrides: &Overrides) -> anyhow::Result<()
     logging::init(config.log);
     open_files::make_room(config.proxy.connections_max);
     let runtime = runtime().context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         // Before the listeners are announced: whoever reads of them may send a signal at once.
-        let signals = Signals::listen()?;
+        let mut signals = Signals::listen()?;
         let mut running = start(config).await?;
         announce(&running)?;
         let rules = Arc::clone(&running.rules);
@@ -38,9 +38,12 @@ pub(super) fn run(file: &ConfigFile, overrides: &Overrides) -> anyhow::Result<()
             Ok(()) => tracing::info!("stopping: requests under way may finish"),
             Err(error) => tracing::error!(task = error.task, "stopping, requests under way may finish: {error}"),
         }
-        running.stop().await;
+        running.stop_hurried_by(signals.to_stop()).await;
         Ok(ended?)
-    })
+    });
+    // What is left has been waited for as long as it may be.
+    runtime.shutdown_background();
+    result
 }
 
 /// A worker for each core that this process may use. On a single one, one queue for all connections is fairer and
@@ -76,12 +79,16 @@ impl Signals {
         })
     }
 
+    /// Resolves with the next SIGTERM or SIGINT.
+    async fn to_stop(&mut self) {
+        to_stop(&mut self.terminate, &mut self.interrupt).await;
+    }
+
     /// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
-    async fn until_stopped(mut self, rules: &Arc<RulesKeeper>, notice: &Arc<RestartNotice>) {
+    async fn until_stopped(&mut self, rules: &Arc<RulesKeeper>, notice: &Arc<RestartNotice>) {
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                () = to_stop(&mut self.terminate, &mut self.interrupt) => return,
                 _ = self.hang_up.recv() => {
                     let (rules, notice) = (Arc::clone(rules), Arc::clone(notice));
                     let reload = move || {
@@ -93,5 +100,12 @@ impl Signals {
                 }
             }
         }
+    }
+}
+
+async fn to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }

@@ -55,6 +55,9 @@ pub struct Running {
 /// Resolves, with an error, once the task that serves a port has ended.
 type Open = oneshot::Receiver<Infallible>;
 
+/// How long what is cut off may take once the instance was asked to stop again.
+const HURRY_MAX: Duration = Duration::from_secs(1);
+
 /// How far an instance is on its way to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
@@ -62,6 +65,8 @@ enum Stage {
     Open,
     /// The data port takes no more connections, and ends with the requests under way.
     Draining,
+    /// What is still under way on it is cut off.
+    Hurried,
     /// So does the admin port.
     Ended,
 }
@@ -71,11 +76,34 @@ impl Running {
     /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
     /// end can be watched.
     pub async fn stop(self) {
+        self.stop_hurried_by(std::future::pending()).await;
+    }
+
+    /// As [`Self::stop`], until `hurry` resolves: then nothing is waited for any more but what cut-off writes may have changed,
+    /// and that not for long.
+    pub(super) async fn stop_hurried_by(self, hurry: impl Future<Output = ()>) {
+        let stop = self.stop.clone();
+        let hurried = async {
+            hurry.await;
+            tracing::warn!("asked to stop again: what is under way is cut off");
+            reach(&stop, Stage::Hurried);
+            tokio::time::sleep(HURRY_MAX).await;
+        };
+        tokio::select! {
+            () = self.wind_down() => {}
+            () = hurried => {}
+        }
+    }
+
+    async fn wind_down(self) {
         self.readiness.set(false);
-        tokio::time::sleep(self.drain_delay).await;
-        self.stop.send_replace(Stage::Draining);
+        tokio::select! {
+            () = tokio::time::sleep(self.drain_delay) => {}
+            () = reached(self.stop.subscribe(), Stage::Hurried) => {}
+        }
+        reach(&self.stop, Stage::Draining);
         let _ = self.data_port.await;
-        self.stop.send_replace(Stage::Ended);
+        reach(&self.stop, Stage::Ended);
         let _ = self.admin_port.await;
         // First the reader, which would renew the lease.
         self.tasks.stop().await;
@@ -119,9 +147,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     if let Some(fleet) = &config.fleet {
         join(engine.invalidation(), fleet.join_wait).await;
     }
-    let (draining, drain_delay) = (reached(stopping, Stage::Draining), config.proxy.drain_delay);
+    let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
+    let drain_delay = config.proxy.drain_delay;
     let invalidation = Arc::clone(engine.invalidation());
-    let serving = proxy::serve(data, engine, config.proxy, observers, draining);
+    let serving = proxy::serve(data, engine, config.proxy, observers, draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &mut tasks);
     readiness.set(true);
@@ -239,6 +268,11 @@ fn front(config: &Config) -> Front {
         schemes,
         request_timeout: config.request_timeout,
     }
+}
+
+/// Brings the instance so far on its way to its end.
+fn reach(stop: &watch::Sender<Stage>, stage: Stage) {
+    stop.send_modify(|reached| *reached = stage.max(*reached));
 }
 
 /// Ends once the instance has come so far, or is gone.

@@ -191,7 +191,8 @@ raw_table! {
         header_read: DurationText,
         /// Between two requests on a connection. Default: "60s".
         idle: DurationText,
-        /// How long requests under way may take once Larder is asked to stop. Default: "30s".
+        /// How long requests under way may take once Larder is asked to stop. Default: "8s",
+        /// which fits into the ten seconds that `docker stop` waits.
         drain: DurationText,
         /// How long both ports stay open once Larder is asked to stop, while /readyz says that it is not ready: the time
         /// that a balancer takes to notice. Default: "0s".

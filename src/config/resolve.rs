@@ -48,6 +48,10 @@ pub(super) fn admin_by_default(token: Option<String>) -> Result<AdminOptions, Co
     Ok(admin)
 }
 
+/// How long requests under way may take by default once asked to stop: with all that follows, it fits into the ten seconds
+/// that `docker stop` waits.
+const DRAIN_DEFAULT: Duration = Duration::from_secs(8);
+
 pub(super) struct Resolver<'a> {
     /// Where the file lies.
     pub(super) folder: &'a Path,
@@ -144,7 +148,7 @@ impl Resolver<'_> {
             idle_timeout: self.timeout(timeouts.idle.as_ref(), Duration::from_mins(1)),
             stall_timeout: self.timeout(timeouts.stall.as_ref(), Duration::from_secs(30)),
             drain_delay: timeouts.drain_delay.as_ref().map_or(Duration::ZERO, |delay| delay.value.0),
-            drain_timeout: timeouts.drain.as_ref().map_or(Duration::from_secs(30), |drain| drain.value.0),
+            drain_timeout: timeouts.drain.as_ref().map_or(DRAIN_DEFAULT, |drain| drain.value.0),
         }
     }
 

@@ -88,7 +88,7 @@ use write_budget::WriteBudgets;
 const REMEMBERED_KEYS_MAX: usize = 65_536;
 
 /// How long what was cut off may take to invalidate what it may have changed.
-const CUT_OFF_MAX: Duration = Duration::from_secs(2);
+const CUT_OFF_MAX: Duration = Duration::from_secs(1);
 
 /// What the engine is made of.
 pub struct EngineParts {

@@ -103,11 +103,7 @@ async fn converse<H: Handler, T: Socket>(
     }
     let tunnel = context.tunnel().take();
     if let Some(tunnel) = tunnel {
-        tokio::select! {
-            biased;
-            () = server.end.wait() => {}
-            () = tunnel.run() => {}
-        }
+        tunnel.run(server.cut.wait()).await;
     }
     Ok(())
 }

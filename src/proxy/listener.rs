@@ -8,17 +8,23 @@ use super::server::Server;
 use crate::engine::Handler;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+/// How long what is cut off may take to say so to its client.
+const FAREWELL_MAX: Duration = Duration::from_millis(200);
+
 /// Serves connections from `listener` until `shutdown` resolves; then accepts no more, lets requests under way finish,
-/// and what has outlived its client too, for at most `drain_timeout`, ends what is left, and returns.
+/// and what has outlived its client too, for at most `drain_timeout` or until `hurry` resolves, ends what is left, and
+/// returns.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
     options: ProxyOptions,
     observers: Observers,
     shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
 ) {
     let drain_timeout = options.drain_timeout;
     let acceptor = Acceptor { listener, scheme: options.entrance.trust.scheme.clone() };
@@ -44,12 +50,21 @@ pub async fn serve<H: Handler>(
     }
     drop(acceptor);
     server.end.give();
-    let drained = tokio::time::timeout(drain_timeout, async {
+    let drained = async {
         while connections.join_next().await.is_some() {}
         server.handler.settled().await;
-    });
-    if drained.await.is_err() {
+    };
+    let is_drained = tokio::select! {
+        () = drained => true,
+        () = tokio::time::sleep(drain_timeout) => false,
+        () = hurry => false,
+    };
+    if !is_drained {
         tracing::warn!(connections = connections.len(), "the time to drain is over, ending what is left");
+        server.cut.give();
+        let farewells = async { while connections.join_next().await.is_some() {} };
+        // What has nothing to say is still there after that.
+        let _ = tokio::time::timeout(FAREWELL_MAX, farewells).await;
         connections.shutdown().await;
         server.handler.cut_off().await;
     }

@@ -30,7 +30,9 @@ mod server;
 mod service;
 mod socket;
 mod stream;
+mod tunnel_end;
 mod upgrade;
+mod websocket;
 mod wire;
 
 pub use acceptor::{Sharing, bind};

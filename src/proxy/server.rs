@@ -51,8 +51,10 @@ pub(super) struct Server<H> {
     pub(super) in_flight: Option<Arc<InFlight>>,
     /// Where connections find a place.
     pub(super) room: Arc<Room>,
-    /// The end.
+    /// The end: what is under way may finish.
     pub(super) end: EndSignal,
+    /// What is still under way is cut off.
+    pub(super) cut: EndSignal,
 }
 
 impl<H: Handler> Server<H> {
@@ -79,7 +81,17 @@ impl<H: Handler> Server<H> {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
         let room = Arc::new(Room::new(options.connections_max));
-        Self { handler, options, observers, http1, http2, in_flight, room, end: EndSignal::default() }
+        Self {
+            handler,
+            options,
+            observers,
+            http1,
+            http2,
+            in_flight,
+            room,
+            end: EndSignal::default(),
+            cut: EndSignal::default(),
+        }
     }
 
     /// The state of a connection that is opened now.

@@ -5,6 +5,8 @@ use super::conversation::{Conversation, UpgradeState};
 use super::observer::Ending;
 use super::problem;
 use super::record::Record;
+use super::tunnel_end::ClientEnd;
+use super::websocket::GOING_AWAY;
 use crate::engine::origin::Body;
 use crate::semantics::trust::X_REQUEST_ID;
 use http::header::{CONNECTION, UPGRADE};
@@ -14,8 +16,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
+use tokio::io::AsyncWriteExt as _;
 
 /// A change of protocols that a client asks for.
 #[derive(Debug)]
@@ -47,10 +51,10 @@ impl UpgradeRequest {
             Some(origin) if switches => {
                 record.finished.status = Some(StatusCode::SWITCHING_PROTOCOLS);
                 let request_id = record.finished.request_id.to_header_value();
+                let protocol = response.headers_mut().entry(UPGRADE).or_insert(self.protocol).clone();
                 *tunnel.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(Tunnel { client: self.client, origin, record });
+                    Some(Tunnel { protocol, client: self.client, origin, record });
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-                response.headers_mut().entry(UPGRADE).or_insert(self.protocol);
                 response.headers_mut().insert(X_REQUEST_ID, request_id);
                 (response, None)
             }
@@ -75,6 +79,7 @@ async fn wake_own_task() {
 /// Both ends of a change of protocols, before it has happened.
 #[derive(Debug)]
 pub(super) struct Tunnel {
+    protocol: HeaderValue,
     /// Resolves once hyper has let go of the client's connection.
     client: OnUpgrade,
     /// Resolves once the origin's client has let go of the origin's.
@@ -84,13 +89,11 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
-    /// Passes bytes both ways until both ends have closed or either fails. Buffers a fixed amount each way.
-    pub(super) async fn run(mut self) {
-        self.record.finished.ending = match self.join().await {
-            Ok(bytes_to_client) => {
-                self.record.finished.body_bytes = bytes_to_client;
-                Ending::Complete
-            }
+    /// Passes bytes both ways until both ends have closed or either fails, or until `cut`: then the client of a WebSocket
+    /// is told so where it is not in the middle of a frame, and both ends are closed. Buffers a fixed amount each way.
+    pub(super) async fn run(mut self, cut: impl Future<Output = ()>) {
+        self.record.finished.ending = match self.join(cut).await {
+            Ok(ending) => ending,
             Err(error) => {
                 self.record.finished.cause = Some(error.into());
                 Ending::Truncated
@@ -98,11 +101,29 @@ impl Tunnel {
         };
     }
 
-    async fn join(&mut self) -> io::Result<u64> {
-        let client = (&mut self.client).await.map_err(io::Error::other)?;
-        let origin = (&mut self.origin).await.map_err(io::Error::other)?;
-        let (_, to_client) =
-            tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(origin)).await?;
-        Ok(to_client)
+    async fn join(&mut self, cut: impl Future<Output = ()>) -> io::Result<Ending> {
+        let mut cut = pin!(cut);
+        let ends = async { tokio::try_join!(&mut self.client, &mut self.origin).map_err(io::Error::other) };
+        let (client, origin) = tokio::select! {
+            biased;
+            ends = ends => ends?,
+            () = &mut cut => return Ok(Ending::Truncated),
+        };
+        let mut client = ClientEnd::new(TokioIo::new(client), self.protocol.as_bytes());
+        let mut origin = TokioIo::new(origin);
+        let is_cut = tokio::select! {
+            biased;
+            () = cut => true,
+            copied = tokio::io::copy_bidirectional(&mut client, &mut origin) => copied.map(|_| false)?,
+        };
+        if is_cut && client.takes_a_frame() {
+            client.write_all(&GOING_AWAY).await?;
+        }
+        self.record.finished.body_bytes = client.bytes_written();
+        if is_cut {
+            client.shutdown().await?;
+            return Ok(Ending::Truncated);
+        }
+        Ok(Ending::Complete)
     }
 }

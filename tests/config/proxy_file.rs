@@ -35,7 +35,7 @@ fn with_the_least_every_default_is_filled_in() {
     assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(10));
     assert_eq!(config.proxy.idle_timeout, Duration::from_mins(1));
     assert_eq!(config.proxy.stall_timeout, Duration::from_secs(30));
-    assert_eq!(config.proxy.drain_timeout, Duration::from_secs(30));
+    assert_eq!(config.proxy.drain_timeout, Duration::from_secs(8));
     assert_eq!(servers(&config), ["http://127.0.0.1:8000/"]);
     assert_eq!(config.upstream.connect_timeout, Duration::from_secs(1));
     assert_eq!(config.upstream.read_timeout, Duration::from_secs(30));

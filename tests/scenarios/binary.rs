@@ -25,6 +25,24 @@ async fn serve_says_where_it_listens_and_sigterm_drains_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_second_sigterm_ends_what_the_first_would_wait_for() {
+    let origin = Origin::start().await;
+    let setup = Setup::rules(RULES).section("[timeouts]\ndrain = \"1h\"");
+    let mut served = setup.before(origin.address).serve().await;
+    let gate = Barrier::new();
+    origin.on("/p", reply(200).chunked().body("begun ").wait(&gate).body("ended"));
+    let mut client = Client::connect(served.data_address).await;
+    client.send(&get("/p")).await;
+    client.body_so_far("begun ").await;
+    served.signal(rustix::process::Signal::TERM);
+    within("the drain", async { while !served.log().contains("requests under way may finish") {} }).await;
+    served.signal(rustix::process::Signal::TERM);
+    assert_eq!(served.ended().await.code(), Some(0));
+    assert!(served.log().contains("asked to stop again"), "{}", served.log());
+    gate.open();
+}
+
+#[tokio::test]
 async fn sighup_reads_the_rules_again() {
     let origin = Origin::start().await;
     origin.on("/p", reply(200).body("p"));

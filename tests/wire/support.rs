@@ -180,7 +180,7 @@ impl TestServer {
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(listener, handler, options, observers, shutdown));
+        let task = tokio::spawn(serve(listener, handler, options, observers, shutdown, std::future::pending()));
         Self { address, memory, seen: Arc::default(), stop: Some(stop), task }
     }
 

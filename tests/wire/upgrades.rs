@@ -10,11 +10,17 @@ use larder::engine::origin::Body;
 use larder::proxy::ProxyOptions;
 use larder::proxy::observer::WhyClosed;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// An origin that switches to a protocol in which it says everything back.
 async fn echo_origin() -> SocketAddr {
+    echo_origin_that_says("welcome ").await
+}
+
+/// One that says this first.
+async fn echo_origin_that_says(greeting: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -23,8 +29,8 @@ async fn echo_origin() -> SocketAddr {
         while !head.ends_with(b"\r\n\r\n") {
             socket.read_buf(&mut head).await.unwrap();
         }
-        let switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\nwelcome ";
-        socket.write_all(switch).await.unwrap();
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n";
+        socket.write_all(format!("{switch}{greeting}").as_bytes()).await.unwrap();
         let (mut read, mut write) = socket.split();
         tokio::io::copy(&mut read, &mut write).await.unwrap();
     });
@@ -66,16 +72,36 @@ async fn an_upgrade_joins_both_ends() {
     assert_eq!((told[0].status, told[0].body_bytes), (Some(101), 22));
 }
 
+/// A text frame, as its echo comes back.
+const FRAME: &str = "\u{1}\u{3}abc";
+
 #[tokio::test]
-async fn a_tunnel_ends_when_the_server_does() {
-    let origin = echo_origin().await;
-    let mut server = TestServer::start(move |request| pass_upgrade(origin, request));
-    let mut client = server.client().await;
-    client.send(ASK).await;
-    client.until("welcome ").await;
-    server.stop();
-    assert_eq!(client.rest().await, "");
-    server.stopped().await;
+async fn a_tunnel_goes_on_until_the_time_to_drain_is_over_and_a_websocket_is_told_between_two_frames() {
+    for (protocol, sent, last) in [
+        ("echo", FRAME, &b""[..]),
+        ("websocket", FRAME, &b"\x88\x02\x03\xe9"[..]),
+        ("WebSocket", "", &b"\x88\x02\x03\xe9"[..]),
+        ("websocket", "\u{1}\u{3}ab", &b""[..]),
+        ("websocket", "\u{8}\0", &b""[..]),
+    ] {
+        let origin = echo_origin_that_says("").await;
+        let options = ProxyOptions { drain_timeout: Duration::from_millis(300), ..options() };
+        let mut server = TestServer::with(options, move |request| pass_upgrade(origin, request));
+        let mut client = server.client().await;
+        client.send(ASK.replace("Upgrade: echo", &format!("Upgrade: {protocol}"))).await;
+        client.until("\r\n\r\n").await;
+        server.stop();
+        let address = server.address;
+        soon("nobody listens any more", async { while TcpStream::connect(address).await.is_ok() {} }).await;
+        if !sent.is_empty() {
+            client.send(sent).await;
+            client.until(sent).await;
+        }
+        let mut rest = Vec::new();
+        soon("the end", client.socket.read_to_end(&mut rest)).await.unwrap();
+        assert_eq!(rest, last, "{protocol} after {sent:?}");
+        server.stopped().await;
+    }
 }
 
 #[tokio::test]
