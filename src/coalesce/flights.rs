@@ -5,7 +5,6 @@
 //! that was replaced goes on for those who joined it; whoever takes a flight out of the table compares identities.
 
 use crate::key::PrimaryKey;
-use crate::semantics::reason::Reason;
 use crate::stamp::Stamp;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -75,12 +74,14 @@ pub(crate) enum Role<H> {
 pub(crate) enum Announcement<H> {
     /// The answer may be shared: here it is.
     Shared(H),
-    /// The answer may not be shared, or there is none: ask on your own.
-    Alone(Reason),
+    /// The answer may not be shared: ask on your own.
+    Alone,
+    /// The leader is gone, and there is no answer.
+    Gone,
 }
 
 /// The right and duty to fetch for a key. Dropping it ends the flight: no one can join it any more, and followers
-/// that have no announcement yet get `Alone(LeaderGone)`.
+/// that have no announcement yet get `Gone`.
 pub(crate) struct Leader<H> {
     flights: Arc<Flights<H>>,
     flight: Arc<Flight<H>>,
@@ -166,7 +167,7 @@ impl<H> Flight<H> {
         let progress = if begun { Progress::Begun } else { Progress::Gathering };
         let announced = match self.announced.by_leader.get() {
             Some(Announcement::Shared(outcome)) => Some(outcome),
-            Some(Announcement::Alone(_)) | None => None,
+            Some(Announcement::Alone | Announcement::Gone) | None => None,
         };
         UnderWay { stamp: self.stamp, progress, announced }
     }
@@ -210,7 +211,7 @@ impl<H> Leader<H> {
     /// Tells the followers, once. After `Shared` later joiners get the same; after `Alone` the flight has ended.
     /// Of several announcements the first stands.
     pub(crate) fn announce(&self, announcement: Announcement<H>) {
-        if let Announcement::Alone(_) = announcement {
+        if let Announcement::Alone = announcement {
             // First out of the table, then the announcement: who hears it and joins again must not find this flight.
             self.close();
         }
@@ -227,7 +228,7 @@ impl<H> Leader<H> {
 impl<H> Drop for Leader<H> {
     fn drop(&mut self) {
         self.close();
-        self.flight.announce(Announcement::Alone(Reason::LeaderGone));
+        self.flight.announce(Announcement::Gone);
     }
 }
 
@@ -262,7 +263,8 @@ impl<H> fmt::Debug for Announcement<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shared(_) => f.write_str("Shared(..)"),
-            Self::Alone(reason) => f.debug_tuple("Alone").field(reason).finish(),
+            Self::Alone => f.write_str("Alone"),
+            Self::Gone => f.write_str("Gone"),
         }
     }
 }

@@ -58,7 +58,8 @@ fn follow(flights: &Arc<Texts>, path: &str) -> Follower<&'static str> {
 fn words(announcement: &Announcement<&'static str>) -> String {
     match announcement {
         Announcement::Shared(text) => format!("shared {text}"),
-        Announcement::Alone(reason) => format!("alone {reason}"),
+        Announcement::Alone => "alone".to_owned(),
+        Announcement::Gone => "gone".to_owned(),
     }
 }
 
@@ -70,18 +71,14 @@ async fn heard(mut follower: Follower<&'static str>) -> String {
 async fn every_waiter_ends_whatever_happens_to_the_leader() {
     type Fate = fn(Leader<&'static str>);
     let fates: [(&str, Fate, &str); 5] = [
-        ("dropped", drop, "alone leader-gone"),
+        ("dropped", drop, "gone"),
         ("announces an answer", |leader| leader.announce(Announcement::Shared("yes")), "shared yes"),
-        (
-            "announces that its answer is not for them",
-            |leader| leader.announce(Announcement::Alone(Reason::LeaderUncacheable)),
-            "alone leader-uncacheable",
-        ),
+        ("announces that its answer is not for them", |leader| leader.announce(Announcement::Alone), "alone"),
         (
             "announces twice: the first stands",
             |leader| {
                 leader.announce(Announcement::Shared("first"));
-                leader.announce(Announcement::Alone(Reason::LeaderUncacheable));
+                leader.announce(Announcement::Alone);
             },
             "shared first",
         ),
@@ -94,7 +91,7 @@ async fn every_waiter_ends_whatever_happens_to_the_leader() {
                 });
                 assert!(fetch.join().is_err());
             },
-            "alone leader-gone",
+            "gone",
         ),
     ];
     for (fate, meet, expected) in fates {
@@ -119,7 +116,7 @@ async fn an_aborted_fetch_task_strands_no_one() {
         std::future::pending::<()>().await;
     });
     fetch.abort();
-    assert_eq!(heard(follower).await, "alone leader-gone");
+    assert_eq!(heard(follower).await, "gone");
     drop(lead(&flights, "/a"));
 }
 
@@ -169,7 +166,7 @@ async fn who_joins_after_the_announcement_gets_it_until_the_leader_is_dropped() 
 fn an_uncacheable_answer_ends_the_flight_before_the_leader_is_dropped() {
     let flights = Texts::new();
     let leader = lead(&flights, "/a");
-    leader.announce(Announcement::Alone(Reason::LeaderUncacheable));
+    leader.announce(Announcement::Alone);
     let next = lead(&flights, "/a");
     drop(leader);
     assert_eq!(flights.len(), 1, "the old leader's end leaves the new flight alone");

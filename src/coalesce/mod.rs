@@ -3,7 +3,7 @@
 //! Knows only keys. A [`flights::Flights`] table maps a key to the flight under way. The first to
 //! [`flights::Flights::join`] gets a [`flights::Leader`]; whoever joins later a [`flights::Follower`]. The leader
 //! announces once: either an answer to share, whose [`shared_body::SharedBody`] it goes on to fill, or that each must
-//! ask alone. A leader dropped before it announces anything wakes its followers with `Alone(LeaderGone)`. The leaders of several
+//! ask alone. A leader dropped before it announces anything wakes its followers with `Gone`. The leaders of several
 //! instances agree by a [`fetch_lease`].
 //!
 //! Locks: a short mutex per table shard and one per shared body. Neither is held across an await, and neither is ever

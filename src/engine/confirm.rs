@@ -1,11 +1,12 @@
 //! What the origin's answer means for what is stored: confirmed, completed, replaced, or nothing.
 
 use super::Engine;
-use super::draft::{self, Draft, Received};
+use super::draft::{self, Draft, NotStored, Received};
 use super::origin::Body;
 use super::origin_failure::OriginFailure;
 use super::parts;
 use super::storing::StoreOutcome;
+use super::uncacheable::Uncacheable;
 use crate::coalesce::fetch_lease::FetchLease;
 use crate::entry::Entry;
 use crate::entry::body::StoredBody;
@@ -17,7 +18,6 @@ use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::OnOriginFailure;
-use crate::semantics::sharing::Shareability;
 use crate::semantics::update::{self, HeadFreshening, Validation};
 use crate::stamp::Stamp;
 use http::header::SET_COOKIE;
@@ -71,8 +71,8 @@ pub(super) struct Confirmed {
     pub(super) entry: Arc<Entry>,
     /// The origin's status.
     pub(super) status: StatusCode,
-    /// What it is to those who wait.
-    pub(super) shareability: Shareability,
+    /// Why those who wait may not take it, if so.
+    pub(super) alone: Option<Uncacheable>,
     /// Whether it is stored so.
     pub(super) outcome: StoreOutcome,
 }
@@ -164,15 +164,17 @@ impl Confirming<'_> {
     /// The stored response with the newer answer's fields, put in place of the old one where it may still be stored.
     fn updated(&self, stored: &Arc<Entry>, newer: &OriginAnswer, stamp: Stamp) -> Confirmed {
         let status = newer.response.status();
-        let refused = |why| {
+        let refused = |why: NotStored| {
             self.engine.memory().discard(&self.request.key, stored);
-            let (entry, shareability) = (Arc::clone(stored), Shareability::Alone(why));
-            Confirmed { entry, status, shareability, outcome: StoreOutcome::Refused(why) }
+            let (entry, alone) = (Arc::clone(stored), Some(Uncacheable::NotStored(why)));
+            Confirmed { entry, status, alone, outcome: StoreOutcome::Refused(why.into()) }
         };
         let (mut newer, times) = (newer.response.headers().clone(), newer.times);
         match self.request.route.set_cookie {
             // As a whole answer with the field would be: what it says of freshness is said to one user.
-            SetCookieRule::Refuse if newer.contains_key(SET_COOKIE) => return refused(Reason::SetCookie),
+            SetCookieRule::Refuse if newer.contains_key(SET_COOKIE) => {
+                return refused(NotStored::ForKey(Reason::SetCookie));
+            }
             SetCookieRule::Refuse | SetCookieRule::Store => {}
             SetCookieRule::Strip => drop(newer.remove(SET_COOKIE)),
         }
@@ -218,11 +220,11 @@ impl Confirming<'_> {
 
     /// What is stored, with another in its place.
     fn replaced(&self, stored: &Arc<Entry>, draft: Draft, body: StoredBody, status: StatusCode) -> Confirmed {
-        let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.engine.now()));
+        let (lifetime, alone) = (draft.lifetime, Uncacheable::of(draft.shareability(self.engine.now())));
         let entry = Arc::new(draft.into_entry(body, self.engine.now()));
-        let lease = self.lease.filter(|_| shareability == Shareability::Shared).cloned();
+        let lease = self.lease.filter(|_| alone.is_none()).cloned();
         let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &lifetime, lease);
-        Confirmed { entry, status, shareability, outcome }
+        Confirmed { entry, status, alone, outcome }
     }
 }
 

@@ -69,11 +69,31 @@ pub(super) struct Received<'a> {
     pub(super) stamp: Stamp,
 }
 
+/// Why an answer is not stored, and for which requests that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotStored {
+    /// All requests for its key.
+    ForKey(Reason),
+    /// Those that bring cookies of which nobody says whether they change the answer.
+    ForUndecidedCookies,
+    /// This request, or this moment.
+    ForRequest(Reason),
+}
+
+impl From<NotStored> for Reason {
+    fn from(why: NotStored) -> Self {
+        match why {
+            NotStored::ForKey(why) | NotStored::ForRequest(why) => why,
+            NotStored::ForUndecidedCookies => Self::CookieUndecided,
+        }
+    }
+}
+
 /// What of an answer is to be stored once its body is complete, by RFC 9111 section 3 and by the route.
 ///
 /// # Errors
 /// Where it may not be, with the reason.
-pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Result<Box<Draft>, Reason> {
+pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Result<Box<Draft>, NotStored> {
     let rule = &request.route.lifetime;
     let said = ResponsePolicy::parse_with(received.status, received.headers, received.times, &rule.fields);
     let policy = request.seen(said.clone());
@@ -99,27 +119,29 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Resu
         storability => storability,
     };
     match storability {
-        Storability::Refused(Reason::NoLifetime) if rule.leaves_out(received.status) => {
-            return Err(Reason::StatusWithoutTtl);
+        Storability::NoLifetime if rule.leaves_out(received.status) => {
+            return Err(NotStored::ForKey(Reason::StatusWithoutTtl));
         }
-        Storability::Refused(why) => return Err(why),
+        Storability::NoLifetime => return Err(NotStored::ForKey(Reason::NoLifetime)),
+        Storability::Refused(why) => return Err(NotStored::ForKey(why)),
+        Storability::RefusedByRequest(why) => return Err(NotStored::ForRequest(why)),
         Storability::Storable => {}
     }
     let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
-        return Err(Reason::SetCookie);
+        return Err(NotStored::ForKey(Reason::SetCookie));
     }
     if announced_length(&headers).is_some_and(|length| length > request.route.max_body_bytes) {
-        return Err(Reason::BodyTooLarge);
+        return Err(NotStored::ForKey(Reason::BodyTooLarge));
     }
     let Some(variant) = variant_of(request, &headers) else {
-        return Err(Reason::VaryAny);
+        return Err(NotStored::ForKey(Reason::VaryAny));
     };
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
-        return Err(Reason::CookieUndecided);
+        return Err(NotStored::ForUndecidedCookies);
     }
     let Some(tags) = tags(request, received.headers) else {
-        return Err(Reason::TagsUnreadable);
+        return Err(NotStored::ForKey(Reason::TagsUnreadable));
     };
     let part = if received.status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
     Ok(Box::new(Draft {

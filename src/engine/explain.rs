@@ -265,7 +265,7 @@ impl Engine {
             Sharing::Alone(why) if asks => Some(Reason::from(why).into()),
             _ => None,
         };
-        let known_uncacheable = self.recall_uncacheable(request).filter(|_| asks).map(Because::from);
+        let known_uncacheable = self.recall_uncacheable(request).filter(|_| asks).map(|why| Reason::from(why).into());
         let would = Would { alone, known_uncacheable, ..Would::of(outcome, why) };
         let explanation = Explanation::of(&request.method, target, &request.headers, would).by(Some(&request.route));
         Explanation {

@@ -5,7 +5,7 @@
 
 use super::Engine;
 use super::confirm::{Confirmation, Confirmed, Confirming, OriginAnswer, Unneeded};
-use super::draft::{self, Draft};
+use super::draft::{self, Draft, NotStored};
 
 use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fill::{Duty, stream_of};
@@ -16,10 +16,12 @@ use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::shared_tier::FoundShared;
 use super::storing::StoreOutcome;
+use super::uncacheable::Uncacheable;
 use crate::coalesce::fetch_lease::{Claim, WhyAlone};
 use crate::coalesce::flights::Announcement;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
+use crate::in_flight::Room;
 use crate::plan::wanted::Wanted;
 use crate::semantics::date::record_receipt;
 use crate::semantics::policy::ExchangeTimes;
@@ -106,7 +108,7 @@ impl Fetch {
                     return Err(Fetched::Stored(usable));
                 }
                 FoundShared::Stored(entry, on_failure) => {
-                    if let Shareability::Alone(why) = self.request.shareability_on_arrival(&entry) {
+                    if let Some(why) = Uncacheable::of(self.request.shareability_on_arrival(&entry)) {
                         self.send_alone(why);
                     }
                     self.wanted = Wanted::Validation(entry, on_failure);
@@ -118,7 +120,7 @@ impl Fetch {
                 Some(Claim::Won(lease)) => self.duty.lease = Some(Arc::new(lease)),
                 Some(Claim::Answered) => {}
                 Some(Claim::Alone(WhyAlone::NotShareable)) => {
-                    self.send_alone(Reason::LeaderUncacheable);
+                    self.send_alone(Uncacheable::Elsewhere);
                     return Ok(());
                 }
                 Some(Claim::Alone(_)) | None => return Ok(()),
@@ -179,9 +181,9 @@ impl Fetch {
         let confirming = Confirming { engine: &self.engine, request: &self.request, lease };
         match confirming.judge(&self.wanted, answer).await {
             Ok(confirmation) => Ok(confirmation),
-            Err(Unneeded::Confirmed(Confirmed { entry, status, shareability, outcome })) => {
+            Err(Unneeded::Confirmed(Confirmed { entry, status, alone, outcome })) => {
                 self.note(outcome);
-                self.tell(shareability, FetchOutcome::Confirmed(Arc::clone(&entry), status));
+                self.tell(alone, FetchOutcome::Confirmed(Arc::clone(&entry), status));
                 Err(Fetched::Confirmed(entry, status, Some(outcome)))
             }
             Err(Unneeded::Failed(failure)) => Err(self.failed(failure)),
@@ -193,35 +195,36 @@ impl Fetch {
     fn judge(&mut self, answer: OriginAnswer) -> Result<Storable, Fetched> {
         let decision =
             draft::judge(&self.request, &answer.received(&self.wanted.method())).and_then(|draft| {
-                match self.engine.lacks_room(&draft) {
-                    Some(why) => Err(why),
-                    None => Ok(draft),
+                match self.engine.room_to_keep(&draft) {
+                    Room::Taken => Err(NotStored::ForRequest(Reason::InFlightFull)),
+                    Room::Free => Ok(draft),
                 }
             });
-        let shareability = match &decision {
-            Ok(draft) => draft.shareability(self.engine.now()),
-            Err(why) => Shareability::Alone(*why),
-        };
+        let shareability = decision.as_ref().ok().map(|draft| draft.shareability(self.engine.now()));
         let response = answer.response;
         // A failure says nothing of what the key's answers are once the origin is well.
-        let is_failure = response.status().is_server_error() && shareability != Shareability::Shared;
+        let is_failure = response.status().is_server_error() && shareability != Some(Shareability::Shared);
         if is_failure {
             drop(self.failed(OriginFailure::of_answer(response.status(), response.headers())));
         }
         match decision {
-            Ok(draft) => Ok(Storable { draft, response, shareability: (!is_failure).then_some(shareability) }),
+            Ok(draft) => Ok(Storable { draft, response, shareability: shareability.filter(|_| !is_failure) }),
             Err(why) => {
                 if !is_failure {
-                    self.send_alone(why);
+                    self.send_alone(Uncacheable::NotStored(why));
                 }
-                Err(self.hand_over(response, why))
+                Err(self.hand_over(response, why.into()))
             }
         }
     }
 
     /// Hands the answer to the requester alone.
     fn hand_over(&mut self, mut response: http::Response<Body>, why: Reason) -> Fetched {
-        self.note(StoreOutcome::Refused(why));
+        match self.wanted {
+            // An answer to HEAD says nothing of whether one to GET is stored.
+            Wanted::Head(_) => self.engine.count_store_outcome(&self.request.route.name, StoreOutcome::Refused(why)),
+            _ => self.note(StoreOutcome::Refused(why)),
+        }
         let permit = self.duty.permit.take();
         allow_quiet(&mut response);
         Fetched::Private(response.map(|body| holding(permit, body)), why)
@@ -233,7 +236,9 @@ impl Fetch {
         let (head, body) = response.into_parts();
         let (streaming, writer, reader) = stream_of(&draft, self.engine.in_flight());
         match shareability {
-            Some(shareability) => self.tell(shareability, FetchOutcome::Streaming(Arc::clone(&streaming))),
+            Some(shareability) => {
+                self.tell(Uncacheable::of(shareability), FetchOutcome::Streaming(Arc::clone(&streaming)))
+            }
             None => self.duty.leader = None,
         }
         let headers = draft::sent_headers(head.headers, self.request.route.set_cookie);
@@ -249,26 +254,20 @@ impl Fetch {
     }
 
     /// Tells those who wait what the answer is to them.
-    fn tell(&mut self, shareability: Shareability, outcome: FetchOutcome) {
-        match shareability {
-            Shareability::Shared => self.announce(Announcement::Shared(outcome)),
-            Shareability::Alone(why) => self.send_alone(why),
+    fn tell(&mut self, alone: Option<Uncacheable>, outcome: FetchOutcome) {
+        match alone {
+            None => self.announce(Announcement::Shared(outcome)),
+            Some(why) => self.send_alone(why),
         }
     }
 
     /// Sends everyone who waits to the origin on their own, here and at other instances, and those who come soon too.
-    fn send_alone(&mut self, why: Reason) {
-        // What only this request's own words, or want of room, kept from being stored says nothing about the key.
-        if !matches!(
-            why,
-            Reason::RequestNoStore | Reason::Authorized | Reason::MethodNotStorable | Reason::InFlightFull
-        ) {
-            self.engine.uncacheable.remember(&self.request.uncacheable_key(why), why, self.engine.now());
-        }
+    fn send_alone(&mut self, why: Uncacheable) {
+        self.engine.remember_uncacheable(&self.request, why);
         if let Some(lease) = self.duty.lease.take() {
             lease.alone();
         }
-        self.announce(Announcement::Alone(Reason::LeaderUncacheable));
+        self.announce(Announcement::Alone);
     }
 
     /// Tells those who wait that the origin failed.

@@ -1,11 +1,12 @@
 //! The body of an answer on its way from the origin to its readers and, once it is complete, to the tiers.
 
 use super::Engine;
-use super::draft::{Draft, announced_length};
+use super::draft::{Draft, NotStored, announced_length};
 use super::fetch_outcome::{FetchOutcome, Streaming};
 use super::held_reply::HeldReply;
 use super::origin::Body;
 use super::storing::StoreOutcome;
+use super::uncacheable::Uncacheable;
 use crate::coalesce::fetch_lease::FetchLease;
 use crate::coalesce::flights::Leader;
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
@@ -105,12 +106,11 @@ impl Engine {
 }
 
 impl Engine {
-    /// Why an answer is not kept for want of room, if so; one that is too large for what there may ever be, too.
-    pub(super) fn lacks_room(&self, draft: &Draft) -> Option<Reason> {
+    /// Whether there is room to keep an answer while it comes. Never for one that is larger than what is retained at most.
+    pub(super) fn room_to_keep(&self, draft: &Draft) -> Room {
         let in_flight = self.in_flight();
         let announced = announced_length(&draft.headers).unwrap_or(0);
-        let has_room = announced <= in_flight.retained_bytes_max() && in_flight.room_for(announced) == Room::Free;
-        (!has_room).then_some(Reason::InFlightFull)
+        if announced <= in_flight.retained_bytes_max() { in_flight.room_for(announced) } else { Room::Taken }
     }
 
     /// Why a body that grew past what is kept of it is not stored. That there was no room at the moment says nothing of the
@@ -121,7 +121,7 @@ impl Engine {
         }
         let too_large = draft.route.max_body_bytes <= self.in_flight().retained_bytes_max();
         let why = if too_large { Reason::BodyTooLarge } else { Reason::InFlightFull };
-        self.uncacheable.remember(&draft.key, why, self.now());
+        self.uncacheable.remember(&draft.key, Uncacheable::NotStored(NotStored::ForKey(why)), self.now());
         why
     }
 }

@@ -41,6 +41,7 @@ mod serve;
 pub mod shared_tier;
 pub mod storing;
 pub mod unattended;
+mod uncacheable;
 mod waiting;
 mod write_budget;
 mod written;
@@ -82,6 +83,7 @@ use storing::StoreOutcomes;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use unattended::Unattended;
+use uncacheable::Uncacheable;
 use write_budget::WriteBudgets;
 
 /// How many uncacheable keys are remembered, and how many whose origin fails.
@@ -121,7 +123,7 @@ pub struct Engine {
     /// Locked while rules are replaced, and by calls of the admin API.
     earlier_rules: ArcSwap<EarlierRules>,
     flights: Arc<Flights<FetchOutcome>>,
-    uncacheable: KeyMemory<Reason>,
+    uncacheable: KeyMemory<Uncacheable>,
     failing: KeyMemory<Arc<OriginFailure>>,
     store_outcomes: StoreOutcomes,
     miss_budgets: MissBudgets,
@@ -220,11 +222,6 @@ impl Engine {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    fn recall_uncacheable(&self, request: &CacheableRequest) -> Option<Reason> {
-        let now = self.now();
-        request.uncacheable_keys().find_map(|key| self.uncacheable.recall(&key, now))
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn fetched(
         Fetched::Private(response, why) => {
             let forward_status = Some(response.status().as_u16());
             let status = CacheStatus { forward_status, detail: Some(why), ..status };
-            let kept = kept_of(engine, request, why, &response, now);
+            let kept = kept_of(engine, request, &response, now);
             let response = told(request, conditioned(request, response, now), kept, now);
             let storing = Some(Storing::Known(StoreOutcome::Refused(why)));
             decided(request, response, Outcome::Miss, why, status).storing(storing)
@@ -176,9 +176,9 @@ fn told(request: &CacheableRequest, mut response: Response<Body>, kept: Kept, no
 }
 
 /// Whether an answer that is handed over is about one that is kept here: the head that a GET would be answered with.
-fn kept_of(engine: &Engine, request: &CacheableRequest, why: Reason, head: &Response<Body>, now: Timestamp) -> Kept {
+fn kept_of(engine: &Engine, request: &CacheableRequest, head: &Response<Body>, now: Timestamp) -> Kept {
     let speaks = request.route.answer.as_ref().is_some_and(|rule| rule.cache_control.is_some());
-    if !speaks || request.method != Method::HEAD || why != Reason::MethodNotStorable {
+    if !speaks || request.method != Method::HEAD {
         return Kept::Nowhere;
     }
     let times = ExchangeTimes { requested_at: now, received_at: now };

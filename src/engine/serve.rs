@@ -9,6 +9,7 @@ use super::fill::Duty;
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::respond::{self, Sharer};
+use super::uncacheable::Uncacheable;
 use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, UnderWay};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -19,7 +20,7 @@ use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::{Ask, Serving, Usable};
 use crate::plan::wanted::Wanted;
 use crate::scope::{Membership, Tags};
-use crate::semantics::reason::Reason;
+use crate::semantics::reuse::MustValidate;
 use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
@@ -128,7 +129,7 @@ impl Engine {
     /// Whether only what is asked for after it came answers this request: where purges may be missed, and where its client
     /// wants the origin's own word.
     pub(super) fn wants_newer(&self, request: &CacheableRequest) -> bool {
-        self.invalidation().currency() == Currency::Unproven || matches!(request.sharing(), Sharing::Gathered(_))
+        self.invalidation().currency() == Currency::Unproven || matches!(request.sharing(), Sharing::Gathered)
     }
 
     /// Whether what a leader has announced is for a request that comes only now.
@@ -199,8 +200,8 @@ async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: F
             if suits { Choice::Take(Fetched::Confirmed(entry, status, None)) } else { Choice::LookAgain(None) }
         }
         Announcement::Shared(FetchOutcome::Failed(failure)) => Choice::Take(Fetched::Failed(failure)),
-        Announcement::Shared(FetchOutcome::Stored) | Announcement::Alone(Reason::LeaderGone) => Choice::LookAgain(None),
-        Announcement::Alone(_) => Choice::Fetch(None),
+        Announcement::Shared(FetchOutcome::Stored) | Announcement::Gone => Choice::LookAgain(None),
+        Announcement::Alone => Choice::Fetch(None),
     }
 }
 
@@ -267,8 +268,9 @@ async fn wait(
 fn refresh(engine: &Arc<Engine>, request: &CacheableRequest, served: &Usable) {
     let Some(wanted) = Wanted::meanwhile(served) else { return };
     // What came past its lifetime is not shared, but no less worth refreshing than what grew old here.
-    if engine.recall_uncacheable(request).is_some_and(|known| known != Reason::Expired) {
-        return;
+    match engine.recall_uncacheable(request) {
+        None | Some(Uncacheable::MustValidate(MustValidate::Expired)) => {}
+        Some(_) => return,
     }
     if let Role::Leader(leader) = join(engine, request, Some(served.entry.variant())) {
         let request = Arc::new(Requester::Refresh(Arc::new(request.in_background())));

@@ -130,7 +130,7 @@ impl Engine {
 fn may_be_shared(request: &CacheableRequest) -> bool {
     match request.sharing() {
         Sharing::Shared => true,
-        Sharing::Gathered(_) => false,
+        Sharing::Gathered => false,
         Sharing::Alone(why) => matches!(why, Alone::Authorized | Alone::HeadOrRange),
     }
 }

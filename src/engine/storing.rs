@@ -93,18 +93,20 @@ impl Default for StoreOutcomes {
 impl Engine {
     /// Notes what came of storing an answer for a key.
     pub(super) fn note_store_outcome(&self, route: &RouteName, key: &PrimaryKey, outcome: StoreOutcome) {
-        let mut counts = self.store_outcomes.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((route.clone(), outcome.label())).or_default() += 1;
-        drop(counts);
+        self.count_store_outcome(route, outcome);
         match outcome {
             StoreOutcome::Stored => self.store_outcomes.refusals.forget(key),
-            // An answer to HEAD says nothing of whether one to GET is stored.
-            StoreOutcome::Refused(Reason::MethodNotStorable) => {}
             StoreOutcome::Refused(why) => {
                 let now = self.now();
                 self.store_outcomes.refusals.remember(key, Refusal { why, at: now }, now);
             }
         }
+    }
+
+    /// Counts it, and remembers nothing of the key.
+    pub(super) fn count_store_outcome(&self, route: &RouteName, outcome: StoreOutcome) {
+        let mut counts = self.store_outcomes.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((route.clone(), outcome.label())).or_default() += 1;
     }
 
     /// Why the last answer for a key was not stored, if that was lately.

@@ -18,7 +18,7 @@ use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::reason::Reason;
-use crate::semantics::reuse::{Judgement, OnOriginFailure, Validity, judge};
+use crate::semantics::reuse::{Judgement, MustValidate, OnOriginFailure, Validity, judge};
 use crate::semantics::storable::withheld_by;
 use holding::{Holding, holding};
 use request::{CacheableRequest, CookieStanding};
@@ -90,9 +90,9 @@ impl Plan {
             Judgement::StaleAccepted { .. } => Serving::MaxStale,
             Judgement::StaleWhileRevalidate { .. } => Serving::StaleWhileRevalidate,
             Judgement::Revalidate { why, on_failure } => {
-                let why = if validity == Validity::SoftPurged { Reason::SoftPurged } else { why };
+                let why = if validity == Validity::SoftPurged { MustValidate::SoftPurged } else { why };
                 let stored = (held == Holding::Held).then(|| (Arc::clone(entry), on_failure));
-                return Self::Ask(Ask { forward: Forward::of_revalidation(why), why, stored });
+                return Self::Ask(Ask { forward: why.forward(), why: why.into(), stored });
             }
         };
         let entry = Arc::clone(entry);

@@ -13,6 +13,7 @@ use crate::semantics::credentials::Credentials;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
+use crate::semantics::reuse::MustValidate;
 use crate::semantics::sharing::{Shareability, shareability, shareability_for_anyone};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
@@ -26,8 +27,8 @@ use std::sync::Arc;
 pub(crate) enum Sharing {
     /// It may lead or follow.
     Shared,
-    /// It may lead, or follow one that has not asked the origin yet: it wants an answer newer than itself, and why.
-    Gathered(Reason),
+    /// It may lead, or follow one that has not asked the origin yet: it wants an answer newer than itself.
+    Gathered,
     /// It fetches on its own, and why.
     Alone(Alone),
 }
@@ -42,7 +43,7 @@ pub(crate) enum Alone {
     /// It asks for a head or a range.
     HeadOrRange,
     /// It wants the origin's own word, and the route obeys.
-    Directive(Reason),
+    Directive(MustValidate),
 }
 
 impl From<Alone> for Reason {
@@ -51,7 +52,7 @@ impl From<Alone> for Reason {
             Alone::Authorized => Self::Authorized,
             Alone::NoStore => Self::RequestNoStore,
             Alone::HeadOrRange => Self::HeadOrRange,
-            Alone::Directive(why) => why,
+            Alone::Directive(why) => why.into(),
         }
     }
 }
@@ -121,7 +122,7 @@ impl CacheableRequest {
         }
         match (self.directives.wants_validation(), self.route.client_directives) {
             (None, _) | (_, ClientDirectives::Ignore) => Sharing::Shared,
-            (Some(why), ClientDirectives::Collapse) => Sharing::Gathered(why),
+            (Some(_), ClientDirectives::Collapse) => Sharing::Gathered,
             (Some(why), ClientDirectives::Obey) => Sharing::Alone(Alone::Directive(why)),
         }
     }
@@ -238,9 +239,9 @@ impl CacheableRequest {
         if self.route.lifetime.gives_lifetimes() && self.brings_undecided_cookies() { undecided(&key) } else { key }
     }
 
-    /// Where it is remembered that answers for this key are not to be shared, for `why`.
-    pub(crate) fn uncacheable_key(&self, why: Reason) -> PrimaryKey {
-        if why == Reason::CookieUndecided { undecided(&self.key) } else { self.flight_key(None) }
+    /// The key of what concerns only those requests for the same key that bring undecided cookies.
+    pub(crate) fn undecided_key(&self) -> PrimaryKey {
+        undecided(&self.key)
     }
 
     /// Where it may be remembered that this request's answer is not to be shared.

@@ -5,7 +5,6 @@
 
 use super::age::parse_delta_seconds;
 use super::directives::{Argument, Directive, directives};
-use super::reason::Reason;
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 use std::time::Duration;
@@ -145,21 +144,6 @@ pub struct RequestDirectives {
 }
 
 impl RequestDirectives {
-    /// Why the request wants the origin's own word, whatever is stored: RFC 9111 section 5.2.1.4, 5.4, and 5.2.1.1 with
-    /// an age of zero.
-    #[must_use]
-    pub fn wants_validation(&self) -> Option<Reason> {
-        if self.no_cache {
-            Some(Reason::RequestNoCache)
-        } else if self.pragma_no_cache {
-            Some(Reason::RequestPragma)
-        } else if self.max_age == Some(Duration::ZERO) {
-            Some(Reason::RequestMaxAge)
-        } else {
-            None
-        }
-    }
-
     /// What else the request says.
     #[must_use]
     pub fn without_validation(self) -> Self {

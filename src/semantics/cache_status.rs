@@ -24,19 +24,6 @@ pub enum Forward {
 }
 
 impl Forward {
-    /// Of a request that has what is stored validated, for this reason.
-    #[must_use]
-    pub const fn of_revalidation(why: Reason) -> Self {
-        match why {
-            Reason::RequestNoCache
-            | Reason::RequestPragma
-            | Reason::RequestNoStore
-            | Reason::RequestMaxAge
-            | Reason::RequestMinFresh => Self::Request,
-            _ => Self::Stale,
-        }
-    }
-
     /// The token of the `fwd` parameter.
     #[must_use]
     pub const fn token(self) -> &'static str {

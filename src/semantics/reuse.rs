@@ -4,6 +4,7 @@
 //! already, and only-if-cached is the caller's: it turns a verdict to revalidate into 504.
 
 use super::cache_control::{MaxStale, Qualified, RequestDirectives};
+use super::cache_status::Forward;
 use super::lifetime::{Asker, Lifetime, StaleWindow};
 use super::policy::ResponsePolicy;
 use super::reason::Reason;
@@ -42,10 +43,76 @@ pub enum Judgement {
     /// Validate it at the origin first.
     Revalidate {
         /// Why it can't be served as it is.
-        why: Reason,
+        why: MustValidate,
         /// What to do where the origin fails.
         on_failure: OnOriginFailure,
     },
+}
+
+/// Why a stored response must be validated before it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MustValidate {
+    /// The response says no-cache.
+    ResponseNoCache,
+    /// The request says no-cache.
+    RequestNoCache,
+    /// The request says Pragma: no-cache and has no Cache-Control.
+    RequestPragma,
+    /// The response is older than the request's max-age.
+    RequestMaxAge,
+    /// The response is not fresh for as long as the request's min-fresh.
+    RequestMinFresh,
+    /// The response is older than its lifetime.
+    Expired,
+    /// A soft purge covers it.
+    SoftPurged,
+    /// A purge that is not known here may cover it.
+    Unproven,
+}
+
+impl MustValidate {
+    /// The `fwd` of Cache-Status.
+    #[must_use]
+    pub const fn forward(self) -> Forward {
+        match self {
+            Self::RequestNoCache | Self::RequestPragma | Self::RequestMaxAge | Self::RequestMinFresh => {
+                Forward::Request
+            }
+            Self::ResponseNoCache | Self::Expired | Self::SoftPurged | Self::Unproven => Forward::Stale,
+        }
+    }
+}
+
+impl From<MustValidate> for Reason {
+    fn from(why: MustValidate) -> Self {
+        match why {
+            MustValidate::ResponseNoCache => Self::ResponseNoCache,
+            MustValidate::RequestNoCache => Self::RequestNoCache,
+            MustValidate::RequestPragma => Self::RequestPragma,
+            MustValidate::RequestMaxAge => Self::RequestMaxAge,
+            MustValidate::RequestMinFresh => Self::RequestMinFresh,
+            MustValidate::Expired => Self::Expired,
+            MustValidate::SoftPurged => Self::SoftPurged,
+            MustValidate::Unproven => Self::Unproven,
+        }
+    }
+}
+
+impl RequestDirectives {
+    /// Why the request wants the origin to be asked, whatever is stored: RFC 9111 section 5.2.1.4, 5.4, and 5.2.1.1 with
+    /// an age of zero.
+    #[must_use]
+    pub fn wants_validation(&self) -> Option<MustValidate> {
+        if self.no_cache {
+            Some(MustValidate::RequestNoCache)
+        } else if self.pragma_no_cache {
+            Some(MustValidate::RequestPragma)
+        } else if self.max_age == Some(Duration::ZERO) {
+            Some(MustValidate::RequestMaxAge)
+        } else {
+            None
+        }
+    }
 }
 
 /// Whether a soft purge has made the stored response stale, whatever its age.
@@ -72,15 +139,15 @@ pub fn judge(
     let case = Case { stored, lifetime, validity, presented, age, spent };
     // RFC 9111 section 5.2.2.4: "MUST NOT be used to satisfy any other request without [...] validating it".
     if stored.directives.no_cache == Qualified::Whole {
-        return revalidate_or_fail(Reason::ResponseNoCache);
+        return revalidate_or_fail(MustValidate::ResponseNoCache);
     }
     // RFC 9111 section 5.2.1.4, and section 5.4 for Pragma: the client wants the origin's word, so a failure to get it
     // is what the client has to be told.
     if presented.no_cache {
-        return revalidate_or_fail(Reason::RequestNoCache);
+        return revalidate_or_fail(MustValidate::RequestNoCache);
     }
     if presented.pragma_no_cache {
-        return revalidate_or_fail(Reason::RequestPragma);
+        return revalidate_or_fail(MustValidate::RequestPragma);
     }
     match case.remaining() {
         _ if validity == Validity::Unproven => case.judge_unproven(),
@@ -114,7 +181,7 @@ impl StaleBy {
     }
 }
 
-const fn revalidate_or_fail(why: Reason) -> Judgement {
+const fn revalidate_or_fail(why: MustValidate) -> Judgement {
     Judgement::Revalidate { why, on_failure: OnOriginFailure::Fail }
 }
 
@@ -149,11 +216,11 @@ impl Case<'_> {
     fn judge_fresh(&self, ttl: Duration) -> Judgement {
         // RFC 9111 section 5.2.1.1
         if self.exceeds_presented_max_age() {
-            return self.revalidate_fresh(Reason::RequestMaxAge);
+            return self.revalidate_fresh(MustValidate::RequestMaxAge);
         }
         // RFC 9111 section 5.2.1.3
         if self.presented.min_fresh.is_some_and(|min_fresh| ttl < min_fresh) {
-            return self.revalidate_fresh(Reason::RequestMinFresh);
+            return self.revalidate_fresh(MustValidate::RequestMinFresh);
         }
         Judgement::Fresh { ttl }
     }
@@ -164,11 +231,11 @@ impl Case<'_> {
             Some(_) => OnOriginFailure::ServeStale,
             None => self.on_failure_when_stale(),
         };
-        Judgement::Revalidate { why: Reason::Unproven, on_failure }
+        Judgement::Revalidate { why: MustValidate::Unproven, on_failure }
     }
 
     fn judge_stale(&self) -> Judgement {
-        let why = if self.validity == Validity::SoftPurged { Reason::SoftPurged } else { Reason::Expired };
+        let why = if self.validity == Validity::SoftPurged { MustValidate::SoftPurged } else { MustValidate::Expired };
         let revalidate = Judgement::Revalidate { why, on_failure: self.on_failure_when_stale() };
         // RFC 9111 section 5.2.1.1 and 5.2.1.3: with max-age or min-fresh the client asks for a fresh response, unless
         // max-stale goes with a max-age that is kept.
@@ -208,7 +275,7 @@ impl Case<'_> {
     /// It is fresh, but not as fresh as the request asks. max-age and min-fresh say what the client prefers (RFC 9111
     /// section 5.2.1.1 and 5.2.1.3), unlike no-cache they ask for no validation; so where the origin fails, what is
     /// still fresh serves the client better than an error, and no directive against stale answers applies to it.
-    fn revalidate_fresh(&self, why: Reason) -> Judgement {
+    fn revalidate_fresh(&self, why: MustValidate) -> Judgement {
         let on_failure = if self.has_stale_if_error() {
             OnOriginFailure::ServeStale
         } else {

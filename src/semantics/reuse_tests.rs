@@ -44,7 +44,7 @@ const fn fresh(ttl: u64) -> Judgement {
     Judgement::Fresh { ttl: secs(ttl) }
 }
 
-const fn revalidate(why: Reason, on_failure: OnOriginFailure) -> Judgement {
+const fn revalidate(why: MustValidate, on_failure: OnOriginFailure) -> Judgement {
     Judgement::Revalidate { why, on_failure }
 }
 
@@ -53,9 +53,9 @@ fn rfc_9111_section_4_2_fresh_while_the_lifetime_is_greater_than_the_age() {
     check(&[
         ("max-age=10", "", 0, fresh(10)),
         ("max-age=10", "", 9, fresh(1)),
-        ("max-age=10", "", 10, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
-        ("max-age=0", "", 0, revalidate(Reason::Expired, Fail)),
-        ("public", "", 0, revalidate(Reason::Expired, Fail)),
+        ("max-age=10", "", 10, revalidate(MustValidate::Expired, ServeStaleWhenUnreachable)),
+        ("max-age=0", "", 0, revalidate(MustValidate::Expired, Fail)),
+        ("public", "", 0, revalidate(MustValidate::Expired, Fail)),
         ("max-age=10, must-revalidate, proxy-revalidate", "", 5, fresh(5)),
         ("s-maxage=10", "", 5, fresh(5)),
     ]);
@@ -64,8 +64,8 @@ fn rfc_9111_section_4_2_fresh_while_the_lifetime_is_greater_than_the_age() {
 #[test]
 fn rfc_9111_section_5_2_2_4_no_cache_is_validated_each_time() {
     check(&[
-        ("no-cache, max-age=10", "", 0, revalidate(Reason::ResponseNoCache, Fail)),
-        ("no-cache, max-age=10", "max-stale", 0, revalidate(Reason::ResponseNoCache, Fail)),
+        ("no-cache, max-age=10", "", 0, revalidate(MustValidate::ResponseNoCache, Fail)),
+        ("no-cache, max-age=10", "max-stale", 0, revalidate(MustValidate::ResponseNoCache, Fail)),
         ("no-cache=\"x\", max-age=10", "", 0, fresh(10)),
     ]);
 }
@@ -73,17 +73,17 @@ fn rfc_9111_section_5_2_2_4_no_cache_is_validated_each_time() {
 #[test]
 fn rfc_9111_section_5_2_1_4_a_request_with_no_cache_wants_the_origins_word() {
     check(&[
-        ("max-age=10", "no-cache", 0, revalidate(Reason::RequestNoCache, Fail)),
-        ("max-age=10", "no-cache, max-stale", 20, revalidate(Reason::RequestNoCache, Fail)),
-        ("max-age=10", "pragma", 0, revalidate(Reason::RequestPragma, Fail)),
-        ("max-age=10, stale-if-error=60", "no-cache", 0, revalidate(Reason::RequestNoCache, Fail)),
+        ("max-age=10", "no-cache", 0, revalidate(MustValidate::RequestNoCache, Fail)),
+        ("max-age=10", "no-cache, max-stale", 20, revalidate(MustValidate::RequestNoCache, Fail)),
+        ("max-age=10", "pragma", 0, revalidate(MustValidate::RequestPragma, Fail)),
+        ("max-age=10, stale-if-error=60", "no-cache", 0, revalidate(MustValidate::RequestNoCache, Fail)),
     ]);
 }
 
 #[test]
 fn rfc_9111_section_5_2_1_1_a_request_with_max_age_wants_a_fresh_response_no_older_than_that() {
-    let too_old = |on_failure| revalidate(Reason::RequestMaxAge, on_failure);
-    let expired = revalidate(Reason::Expired, ServeStaleWhenUnreachable);
+    let too_old = |on_failure| revalidate(MustValidate::RequestMaxAge, on_failure);
+    let expired = revalidate(MustValidate::Expired, ServeStaleWhenUnreachable);
     check(&[
         ("max-age=3600", "max-age=600", 600, fresh(3000)),
         ("max-age=3600", "max-age=600", 601, too_old(ServeStaleWhenUnreachable)),
@@ -95,7 +95,7 @@ fn rfc_9111_section_5_2_1_1_a_request_with_max_age_wants_a_fresh_response_no_old
             "max-age=10, stale-while-revalidate=60",
             "max-age=60",
             20,
-            revalidate(Reason::Expired, ServeStaleWhenUnreachable),
+            revalidate(MustValidate::Expired, ServeStaleWhenUnreachable),
         ),
         ("max-age=10", "max-age=60, max-stale", 20, Judgement::StaleAccepted { staleness: secs(10) }),
         ("max-age=10", "max-age=15, max-stale", 20, expired),
@@ -106,14 +106,14 @@ fn rfc_9111_section_5_2_1_1_a_request_with_max_age_wants_a_fresh_response_no_old
 fn rfc_9111_section_5_2_1_3_a_request_with_min_fresh_wants_that_much_left() {
     check(&[
         ("max-age=1500", "min-fresh=1000", 500, fresh(1000)),
-        ("max-age=1500", "min-fresh=1000", 501, revalidate(Reason::RequestMinFresh, ServeStaleWhenUnreachable)),
-        ("max-age=1500", "min-fresh=2000", 0, revalidate(Reason::RequestMinFresh, ServeStaleWhenUnreachable)),
-        ("max-age=10", "min-fresh=1, max-stale", 20, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
+        ("max-age=1500", "min-fresh=1000", 501, revalidate(MustValidate::RequestMinFresh, ServeStaleWhenUnreachable)),
+        ("max-age=1500", "min-fresh=2000", 0, revalidate(MustValidate::RequestMinFresh, ServeStaleWhenUnreachable)),
+        ("max-age=10", "min-fresh=1, max-stale", 20, revalidate(MustValidate::Expired, ServeStaleWhenUnreachable)),
         (
             "max-age=10, stale-while-revalidate=60",
             "min-fresh=1",
             20,
-            revalidate(Reason::Expired, ServeStaleWhenUnreachable),
+            revalidate(MustValidate::Expired, ServeStaleWhenUnreachable),
         ),
     ]);
 }
@@ -124,7 +124,7 @@ fn rfc_9111_section_5_2_1_2_a_request_with_max_stale_accepts_that_much() {
     check(&[
         ("max-age=10", "max-stale=5", 9, fresh(1)),
         ("max-age=10", "max-stale=5", 15, accepted(5)),
-        ("max-age=10", "max-stale=5", 16, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
+        ("max-age=10", "max-stale=5", 16, revalidate(MustValidate::Expired, ServeStaleWhenUnreachable)),
         ("max-age=10", "max-stale", 100_000, accepted(99_990)),
         (
             "max-age=10, stale-while-revalidate=5",
@@ -142,9 +142,9 @@ fn rfc_9111_section_4_2_4_some_directives_forbid_every_stale_answer() {
         let response = format!("max-age=10, stale-while-revalidate=60, stale-if-error=60, {directive}");
         for request in ["", "max-stale", "stale-if-error=60"] {
             let judgement = judged(&response, request, 11, Validity::ByAge);
-            assert_eq!(judgement, revalidate(Reason::Expired, Fail), "{response} {request}");
+            assert_eq!(judgement, revalidate(MustValidate::Expired, Fail), "{response} {request}");
             let purged = judged(&response, request, 1, Validity::SoftPurged);
-            assert_eq!(purged, revalidate(Reason::SoftPurged, Fail), "{response} {request}");
+            assert_eq!(purged, revalidate(MustValidate::SoftPurged, Fail), "{response} {request}");
         }
     }
 }
@@ -156,36 +156,41 @@ fn rfc_5861_section_3_stale_while_revalidate_up_to_its_window() {
         ("max-age=10, stale-while-revalidate=5", "", 9, fresh(1)),
         ("max-age=10, stale-while-revalidate=5", "", 10, stale(0)),
         ("max-age=10, stale-while-revalidate=5", "", 15, stale(5)),
-        ("max-age=10, stale-while-revalidate=5", "", 16, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
+        ("max-age=10, stale-while-revalidate=5", "", 16, revalidate(MustValidate::Expired, ServeStaleWhenUnreachable)),
         ("max-age=0, stale-while-revalidate=5", "", 0, stale(0)),
-        ("max-age=10, stale-while-revalidate=0", "", 10, revalidate(Reason::Expired, ServeStaleWhenUnreachable)),
+        ("max-age=10, stale-while-revalidate=0", "", 10, revalidate(MustValidate::Expired, ServeStaleWhenUnreachable)),
     ]);
 }
 
 #[test]
 fn rfc_5861_section_4_stale_if_error_up_to_its_window() {
     check(&[
-        ("max-age=10, stale-if-error=5", "", 15, revalidate(Reason::Expired, ServeStale)),
-        ("max-age=10, stale-if-error=5", "", 16, revalidate(Reason::Expired, Fail)),
-        ("max-age=10", "stale-if-error=5", 15, revalidate(Reason::Expired, ServeStale)),
-        ("max-age=10", "stale-if-error=5", 16, revalidate(Reason::Expired, Fail)),
+        ("max-age=10, stale-if-error=5", "", 15, revalidate(MustValidate::Expired, ServeStale)),
+        ("max-age=10, stale-if-error=5", "", 16, revalidate(MustValidate::Expired, Fail)),
+        ("max-age=10", "stale-if-error=5", 15, revalidate(MustValidate::Expired, ServeStale)),
+        ("max-age=10", "stale-if-error=5", 16, revalidate(MustValidate::Expired, Fail)),
         // Either may allow it.
-        ("max-age=10, stale-if-error=5", "stale-if-error=50", 16, revalidate(Reason::Expired, ServeStale)),
-        ("max-age=10, stale-if-error=50", "stale-if-error=5", 16, revalidate(Reason::Expired, ServeStale)),
-        ("max-age=10, stale-if-error=0", "", 10, revalidate(Reason::Expired, Fail)),
+        ("max-age=10, stale-if-error=5", "stale-if-error=50", 16, revalidate(MustValidate::Expired, ServeStale)),
+        ("max-age=10, stale-if-error=50", "stale-if-error=5", 16, revalidate(MustValidate::Expired, ServeStale)),
+        ("max-age=10, stale-if-error=0", "", 10, revalidate(MustValidate::Expired, Fail)),
     ]);
 }
 
 #[test]
 fn a_soft_purge_makes_stale_and_the_windows_still_help() {
     let rows: &[(&str, &str, u64, Judgement)] = &[
-        ("max-age=10", "", 1, revalidate(Reason::SoftPurged, ServeStaleWhenUnreachable)),
+        ("max-age=10", "", 1, revalidate(MustValidate::SoftPurged, ServeStaleWhenUnreachable)),
         ("max-age=10, stale-while-revalidate=5", "", 9, Judgement::StaleWhileRevalidate { staleness: secs(0) }),
-        ("max-age=10, stale-if-error=5", "", 9, revalidate(Reason::SoftPurged, ServeStale)),
+        ("max-age=10, stale-if-error=5", "", 9, revalidate(MustValidate::SoftPurged, ServeStale)),
         // Past its lifetime already, it is as stale as it was.
         ("max-age=10, stale-while-revalidate=5", "", 14, Judgement::StaleWhileRevalidate { staleness: secs(4) }),
-        ("max-age=10, stale-while-revalidate=5", "", 16, revalidate(Reason::SoftPurged, ServeStaleWhenUnreachable)),
-        ("max-age=10, stale-if-error=5", "", 16, revalidate(Reason::SoftPurged, Fail)),
+        (
+            "max-age=10, stale-while-revalidate=5",
+            "",
+            16,
+            revalidate(MustValidate::SoftPurged, ServeStaleWhenUnreachable),
+        ),
+        ("max-age=10, stale-if-error=5", "", 16, revalidate(MustValidate::SoftPurged, Fail)),
     ];
     for (response, request, age_secs, expected) in rows {
         assert_eq!(judged(response, request, *age_secs, Validity::SoftPurged), *expected, "{response} {age_secs}");

@@ -4,8 +4,7 @@
 use super::cache_control::RequestDirectives;
 use super::lifetime::Lifetime;
 use super::policy::ResponsePolicy;
-use super::reason::Reason;
-use super::reuse::{Judgement, Validity, judge};
+use super::reuse::{Judgement, MustValidate, Validity, judge};
 use crate::clock::Timestamp;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -16,7 +15,7 @@ pub enum Shareability {
     /// It may: a look-up would give it the same.
     Shared,
     /// It may not, and why: it asks the origin on its own, at once.
-    Alone(Reason),
+    Alone(MustValidate),
 }
 
 /// Judges an answer that may be stored for a request with these directives: RFC 9111 section 4, and section 5.2.2.4 for
@@ -35,7 +34,7 @@ pub fn shareability(
     match judge(answer, lifetime, Validity::ByAge, presented, now) {
         Judgement::Fresh { .. } => Shareability::Shared,
         Judgement::StaleAccepted { .. } | Judgement::StaleWhileRevalidate { .. } => {
-            Shareability::Alone(Reason::Expired)
+            Shareability::Alone(MustValidate::Expired)
         }
         Judgement::Revalidate { why, .. } => Shareability::Alone(why),
     }
@@ -75,18 +74,18 @@ mod tests {
         let at_once = Duration::ZERO;
         for (answer, presented, later, expected) in [
             ("max-age=60", "", at_once, Shareability::Shared),
-            ("max-age=60", "", Duration::from_secs(61), alone(Reason::Expired)),
-            ("max-age=60", "min-fresh=90", at_once, alone(Reason::RequestMinFresh)),
+            ("max-age=60", "", Duration::from_secs(61), alone(MustValidate::Expired)),
+            ("max-age=60", "min-fresh=90", at_once, alone(MustValidate::RequestMinFresh)),
             ("max-age=60", "max-age=5", at_once, Shareability::Shared),
-            ("max-age=60", "max-age=5", Duration::from_secs(6), alone(Reason::RequestMaxAge)),
-            ("max-age=60", "no-cache", at_once, alone(Reason::RequestNoCache)),
-            ("no-cache, max-age=60", "", at_once, alone(Reason::ResponseNoCache)),
+            ("max-age=60", "max-age=5", Duration::from_secs(6), alone(MustValidate::RequestMaxAge)),
+            ("max-age=60", "no-cache", at_once, alone(MustValidate::RequestNoCache)),
+            ("no-cache, max-age=60", "", at_once, alone(MustValidate::ResponseNoCache)),
             ("no-cache=\"x-user\", max-age=60", "", at_once, Shareability::Shared),
-            ("max-age=0", "", at_once, alone(Reason::Expired)),
-            ("max-age=0", "max-stale", at_once, alone(Reason::Expired)),
-            ("max-age=0, stale-while-revalidate=60", "", at_once, alone(Reason::Expired)),
-            ("s-maxage=0, max-age=60", "", at_once, alone(Reason::Expired)),
-            ("public", "", at_once, alone(Reason::Expired)),
+            ("max-age=0", "", at_once, alone(MustValidate::Expired)),
+            ("max-age=0", "max-stale", at_once, alone(MustValidate::Expired)),
+            ("max-age=0, stale-while-revalidate=60", "", at_once, alone(MustValidate::Expired)),
+            ("s-maxage=0, max-age=60", "", at_once, alone(MustValidate::Expired)),
+            ("public", "", at_once, alone(MustValidate::Expired)),
         ] {
             assert_eq!(judged(&[("cache-control", answer)], presented, later), expected, "{answer}; {presented}");
         }
@@ -94,6 +93,6 @@ mod tests {
             assert_ne!(judged(&lines, "", at_once), Shareability::Shared, "{lines:?}");
         }
         let old = [("cache-control", "max-age=8"), ("age", "9")];
-        assert_eq!(judged(&old, "", at_once), alone(Reason::Expired));
+        assert_eq!(judged(&old, "", at_once), alone(MustValidate::Expired));
     }
 }

@@ -35,8 +35,24 @@ pub struct Exchange<'a> {
 pub enum Storability {
     /// It may.
     Storable,
-    /// It may not, and why.
+    /// Neither the response nor the route gives it a lifetime, and it has no validator.
+    NoLifetime,
+    /// The response may not, whoever asked for it.
     Refused(Reason),
+    /// What this request says or carries forbids it.
+    RefusedByRequest(Reason),
+}
+
+impl Storability {
+    /// Why it may not, if so.
+    #[must_use]
+    pub const fn refusal(self) -> Option<Reason> {
+        match self {
+            Self::Storable => None,
+            Self::NoLifetime => Some(Reason::NoLifetime),
+            Self::Refused(why) | Self::RefusedByRequest(why) => Some(why),
+        }
+    }
 }
 
 /// Judges an exchange by RFC 9111 section 3. What a route adds (Set-Cookie, size) is judged elsewhere.
@@ -44,7 +60,7 @@ pub enum Storability {
 pub fn storability(exchange: &Exchange<'_>) -> Storability {
     // "The request method is understood by the cache": what is stored answers GET, and HEAD from it.
     if exchange.method != Method::GET {
-        return Storability::Refused(Reason::MethodNotStorable);
+        return Storability::RefusedByRequest(Reason::MethodNotStorable);
     }
     response_storability(exchange)
 }
@@ -58,7 +74,7 @@ pub fn post_storability(exchange: &Exchange<'_>, target: &Target) -> Storability
         && is_explicitly_fresh(exchange.policy)
         && names_as_its_place(exchange.headers, target);
     if !may_answer_get {
-        return Storability::Refused(Reason::MethodNotStorable);
+        return Storability::RefusedByRequest(Reason::MethodNotStorable);
     }
     response_storability(exchange)
 }
@@ -89,7 +105,7 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
     }
     // Section 5.2.1.5: "MUST NOT store any part of either this request or any response to it".
     if RequestDirectives::parse(request_headers).no_store {
-        return Storability::Refused(Reason::RequestNoStore);
+        return Storability::RefusedByRequest(Reason::RequestNoStore);
     }
     // "If the cache is shared: the private response directive is either not present or allows a shared cache to store a
     // modified response", see [`fields_not_stored`].
@@ -103,7 +119,7 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
         || directives.s_maxage.is_some()
         || (directives.must_revalidate && !exchange.lifetime.source.is_assumed());
     if *credentials == Credentials::Carried && !shares_authorized {
-        return Storability::Refused(Reason::Authorized);
+        return Storability::RefusedByRequest(Reason::Authorized);
     }
     // Section 4.1: a stored response with `Vary: *` never matches, so it is not worth its place.
     if parse_vary(headers) == Vary::Anything {
@@ -113,7 +129,7 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
         return Storability::Refused(Reason::PartNotStorable);
     }
     if !has_reason_to_be_stored(exchange) {
-        return Storability::Refused(Reason::NoLifetime);
+        return Storability::NoLifetime;
     }
     Storability::Storable
 }

@@ -62,15 +62,14 @@ fn get(request: Lines<'_>, status: u16, response: Lines<'_>) -> Storability {
 /// Each row: request headers, status, response headers, the reason of a refusal.
 fn check(rows: &[(Lines<'_>, u16, Lines<'_>, Option<Reason>)]) {
     for (request, status, response, refusal) in rows {
-        let expected = refusal.map_or(Storability::Storable, Storability::Refused);
-        assert_eq!(get(request, *status, response), expected, "{request:?} {status} {response:?}");
+        assert_eq!(get(request, *status, response).refusal(), *refusal, "{request:?} {status} {response:?}");
     }
 }
 
 #[test]
 fn only_answers_to_get_are_stored() {
     for method in [Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH] {
-        let refused = Storability::Refused(Reason::MethodNotStorable);
+        let refused = Storability::RefusedByRequest(Reason::MethodNotStorable);
         assert_eq!(verdict(&method, &[], 200, &[MAX_AGE], None), refused, "{method}");
     }
     assert_eq!(get(&[], 200, &[MAX_AGE]), Storability::Storable);
@@ -132,7 +131,7 @@ fn section_3_5_an_authorized_answer_needs_leave_to_be_shared() {
     ]);
     for lines in [&[][..], &[("cache-control", "must-revalidate")]] {
         let by_route = verdict(&Method::GET, authorized, 200, lines, Some(60));
-        assert_eq!(by_route, Storability::Refused(Reason::Authorized), "{lines:?}");
+        assert_eq!(by_route, Storability::RefusedByRequest(Reason::Authorized), "{lines:?}");
     }
     let public = &[("cache-control", "public, must-revalidate")];
     assert_eq!(verdict(&Method::GET, authorized, 200, public, Some(60)), Storability::Storable);
@@ -236,8 +235,7 @@ fn rfc_9110_section_9_3_3_a_post_is_stored_under_its_own_content_location() {
         (200, &[("cache-control", "max-age=60, private"), own], Some(Reason::ResponsePrivate)),
     ];
     for (status, response, refusal) in rows {
-        let expected = refusal.map_or(Storability::Storable, Storability::Refused);
-        assert_eq!(verdict(&Method::POST, &[], *status, response, None), expected, "{status} {response:?}");
+        assert_eq!(verdict(&Method::POST, &[], *status, response, None).refusal(), *refusal, "{status} {response:?}");
     }
 }
 
