@@ -6,26 +6,19 @@
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt as _, Empty, Full};
-use larder::clock::SystemClock;
-use larder::config::check_rules_text;
-use larder::engine::origin::{Body, Origin, OriginError};
-use larder::engine::refresh::RefreshOptions;
-use larder::engine::shared_tier::SharedTier;
-use larder::engine::{Engine, EngineParts, Handler, RequestContext};
-use larder::fleet::guarded_link::GuardedLink;
-use larder::fleet::link::Link;
-use larder::fleet::names::Names;
-use larder::fleet::options::FleetOptions;
-use larder::fleet::redis_leases::{LeaseLinks, RedisLeases};
-use larder::fleet::redis_link::RedisLink;
-use larder::invalidation::purge::{Depth, Purge, Source};
-use larder::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions, PurgeOptions};
-use larder::rules::RuleSet;
-use larder::scope::{Scope, Tag};
-use larder::semantics::reason::Reason;
-use larder::store::memory::{MemoryOptions, MemoryTier};
-use larder::store::redis::RedisTier;
-use larder::store::write_behind::WriteBehind;
+use larder::testing::clock::SystemClock;
+use larder::testing::config::check_rules_text;
+use larder::testing::engine::{
+    Body, Engine, EngineParts, Handler, Origin, OriginError, RefreshOptions, RequestContext, SharedTier,
+};
+use larder::testing::fleet::{FleetOptions, GuardedLink, LeaseLinks, Link, Names, RedisLeases, RedisLink};
+use larder::testing::invalidation::{
+    Currency, Depth, FleetLinks, Invalidation, InvalidationOptions, Purge, PurgeOptions, Source,
+};
+use larder::testing::rules::RuleSet;
+use larder::testing::scope::{Scope, Tag};
+use larder::testing::semantics::Reason;
+use larder::testing::store::{MemoryOptions, MemoryTier, RedisTier, WriteBehind};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -140,7 +133,7 @@ impl Origin for Constant {
     async fn fetch(
         &self,
         _: Request<Body>,
-        _terms: larder::engine::exchange::Terms,
+        _terms: larder::testing::engine::Terms,
     ) -> Result<Response<Body>, OriginError> {
         let body = Full::from(vec![b' '; 100]).map_err(|never| match never {}).boxed_unsync();
         Ok(Response::builder().header("content-type", "application/json").body(body).expect("a valid response"))
@@ -161,7 +154,7 @@ fn engine(invalidation: Arc<Invalidation>, shared: Option<SharedTier>) -> Arc<En
         invalidation,
         rules: rules(),
         refresh: RefreshOptions::default(),
-        front: larder::engine::arrival::Front::default(),
+        front: larder::testing::engine::Front::default(),
     })
 }
 

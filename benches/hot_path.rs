@@ -5,18 +5,15 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_A
 use http::uri::Scheme;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Full};
-use larder::clock::{Clock, SystemClock};
-use larder::config::check_rules_text;
-use larder::engine::origin::{Body, Origin, OriginError};
-use larder::engine::{Engine, EngineParts, Handler, RequestContext};
-use larder::invalidation::Invalidation;
-use larder::rules::{Route, RuleSet, Verdict};
-use larder::semantics::cache_control::RequestDirectives;
-use larder::semantics::cache_status::CacheStatus;
-use larder::semantics::policy::{ExchangeTimes, ResponsePolicy};
-use larder::semantics::reuse::{Validity, judge};
-use larder::semantics::target::Target;
-use larder::store::memory::{MemoryOptions, MemoryTier};
+use larder::testing::clock::{Clock, SystemClock};
+use larder::testing::config::check_rules_text;
+use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, OriginError, RequestContext};
+use larder::testing::invalidation::Invalidation;
+use larder::testing::rules::{Route, RuleSet, Verdict};
+use larder::testing::semantics::{
+    CacheStatus, ExchangeTimes, RequestDirectives, ResponsePolicy, Target, Validity, judge,
+};
+use larder::testing::store::{MemoryOptions, MemoryTier};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -97,7 +94,7 @@ impl Origin for Constant {
     async fn fetch(
         &self,
         _: Request<Body>,
-        _terms: larder::engine::exchange::Terms,
+        _terms: larder::testing::engine::Terms,
     ) -> Result<Response<Body>, OriginError> {
         let body = Full::from(vec![b' '; 1024]).map_err(|never| match never {}).boxed_unsync();
         Ok(Response::builder().header("content-type", "application/json").body(body).expect("a valid response"))
@@ -114,8 +111,8 @@ fn whole_hit(bench: &mut Criterion) {
         shared: None,
         invalidation: Arc::new(Invalidation::default()),
         rules: rules(),
-        refresh: larder::engine::refresh::RefreshOptions::default(),
-        front: larder::engine::arrival::Front::default(),
+        refresh: larder::testing::engine::RefreshOptions::default(),
+        front: larder::testing::engine::Front::default(),
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let ask = || async {

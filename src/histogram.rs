@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The upper bounds of the buckets in microseconds: from a hit out of memory to a search that hangs.
-pub const BOUNDS_MICROS: [u64; 17] = [
+pub(crate) const BOUNDS_MICROS: [u64; 17] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     10_000_000, 30_000_000,
 ];
 
 /// Counts durations in buckets. Shared; never locks.
 #[derive(Debug, Default)]
-pub struct DurationHistogram {
+pub(crate) struct DurationHistogram {
     buckets: [AtomicU64; BOUNDS_MICROS.len() + 1],
     sum_nanos: AtomicU64,
 }
@@ -27,7 +27,7 @@ pub struct DurationCounts {
 
 impl DurationHistogram {
     /// Counts one duration.
-    pub fn record(&self, duration: Duration) {
+    pub(crate) fn record(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX);
         let bucket = BOUNDS_MICROS.partition_point(|bound| *bound < micros);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
@@ -37,7 +37,7 @@ impl DurationHistogram {
 
     /// What it holds now. Records under way may be in the one number and not yet in the other.
     #[must_use]
-    pub fn read(&self) -> DurationCounts {
+    pub(crate) fn read(&self) -> DurationCounts {
         DurationCounts {
             buckets: std::array::from_fn(|n| self.buckets[n].load(Ordering::Relaxed)),
             sum_nanos: self.sum_nanos.load(Ordering::Relaxed),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 /// The longest tag, in bytes: as long as any text that a purge names. An answer with a longer one is not stored.
-pub const TAG_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const TAG_BYTES_MAX: usize = 64 * 1024;
 
 /// A label that groups responses for purging: UTF-8 without control characters but the tab, 1 to [`TAG_BYTES_MAX`] bytes,
 /// compared byte by byte. Spaces are part of it, since a group is any string (RFC 9875 section 2).
@@ -185,7 +185,7 @@ pub struct Membership<'a> {
 }
 
 /// What parts joined tags: a line break, which no tag holds.
-pub const TAG_SEPARATOR: char = '\n';
+pub(crate) const TAG_SEPARATOR: char = '\n';
 
 /// Tags, as a request or as a stored response has them.
 #[derive(Debug, Clone, Copy)]
@@ -216,7 +216,7 @@ impl<'a> Tags<'a> {
 
 /// Each tag once, in the order of their first place.
 #[must_use]
-pub fn distinct(tags: impl IntoIterator<Item = Tag>) -> Vec<Tag> {
+pub(crate) fn distinct(tags: impl IntoIterator<Item = Tag>) -> Vec<Tag> {
     let mut seen = HashSet::new();
     tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect()
 }

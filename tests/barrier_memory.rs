@@ -3,11 +3,9 @@
 //!
 //! One test in a process of its own, so that nothing else allocates meanwhile.
 
-use larder::invalidation::barriers::Barriers;
-use larder::invalidation::purge::{Depth, Source};
-use larder::invalidation::{InvalidationOptions, Standing};
-use larder::scope::{Membership, RouteName, Scope, Tag, Tags};
-use larder::stamp::Stamp;
+use larder::testing::invalidation::{Barriers, Depth, InvalidationOptions, Source, Standing};
+use larder::testing::scope::{Membership, RouteName, Scope, Tag, Tags};
+use larder::testing::stamp::Stamp;
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]

@@ -21,8 +21,7 @@ mod rules;
 #[path = "config/schema.rs"]
 mod schema;
 
-use larder::config::ConfigErrors;
-use larder::config::problem::ProblemReport;
+use larder::testing::config::{ConfigErrors, ProblemReport};
 
 /// One expected problem: line, column, message, hint.
 type Expected = (usize, usize, &'static str, Option<&'static str>);

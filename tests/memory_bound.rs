@@ -6,15 +6,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use larder::clock::Timestamp;
-use larder::entry::body::StoredBody;
-use larder::entry::{Entry, EntryParts};
-use larder::key::{KeyBuilder, KeyPart, PrimaryKey};
-use larder::scope::{RouteName, Tag};
-use larder::semantics::policy::{ExchangeTimes, ResponsePolicy};
-use larder::semantics::vary::VariantKey;
-use larder::stamp::Stamp;
-use larder::store::memory::{MemoryOptions, MemoryTier};
+use larder::testing::clock::Timestamp;
+use larder::testing::entry::{Entry, EntryParts, StoredBody};
+use larder::testing::key::{KeyBuilder, KeyPart, PrimaryKey};
+use larder::testing::scope::{RouteName, Tag};
+use larder::testing::semantics::{ExchangeTimes, ResponsePolicy, VariantKey};
+use larder::testing::stamp::Stamp;
+use larder::testing::store::{MemoryOptions, MemoryTier};
 use peak_alloc::PeakAlloc;
 use std::sync::Arc;
 

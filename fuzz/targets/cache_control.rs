@@ -2,7 +2,7 @@
 //! Cache-Control of requests and responses: never a panic, and no line takes a prohibition away.
 
 use http::header::{CACHE_CONTROL, HeaderValue};
-use larder::semantics::cache_control::{Qualified, RequestDirectives, ResponseDirectives};
+use larder::testing::semantics::{Qualified, RequestDirectives, ResponseDirectives};
 use larder_fuzz::lines_of;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,8 +1,8 @@
 #![no_main]
 //! HTTP dates: never a panic, and what is read and written is read again as the same.
 
-use larder::clock::Timestamp;
-use larder::semantics::date::{format_http_date, parse_http_date};
+use larder::testing::clock::Timestamp;
+use larder::testing::semantics::{format_http_date, parse_http_date};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -3,9 +3,8 @@
 
 use http::Method;
 use http::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
-use larder::clock::Timestamp;
-use larder::semantics::conditional::{Precondition, evaluate};
-use larder::semantics::entity_tag::EntityTag;
+use larder::testing::clock::Timestamp;
+use larder::testing::semantics::{EntityTag, Precondition, evaluate};
 use larder_fuzz::lines_of;
 use libfuzzer_sys::fuzz_target;
 

@@ -1,7 +1,7 @@
 #![no_main]
 //! What clients send over HTTP/1: never a panic, and how the bytes are cut into reads changes nothing.
 
-use larder::proxy::fuzzing::cuts_make_no_difference;
+use larder::testing::proxy::cuts_make_no_difference;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -2,8 +2,8 @@
 //! Range and If-Range: every range granted lies within the representation, in order, and they are few.
 
 use http::header::{ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE};
-use larder::clock::Timestamp;
-use larder::semantics::range::{RangeVerdict, content_range, resolve};
+use larder::testing::clock::Timestamp;
+use larder::testing::semantics::{RangeVerdict, content_range, resolve};
 use larder_fuzz::{lines_of, number};
 use libfuzzer_sys::fuzz_target;
 

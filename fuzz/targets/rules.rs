@@ -2,8 +2,8 @@
 //! Rules files: never a panic, and what is accepted gives every request one verdict.
 
 use http::Method;
-use larder::config::check_rules_text;
-use larder::semantics::target::Target;
+use larder::testing::config::check_rules_text;
+use larder::testing::semantics::Target;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

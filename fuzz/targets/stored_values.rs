@@ -1,9 +1,9 @@
 #![no_main]
 //! Values of the shared tier: never a panic, and what is read can be written again.
 
-use larder::clock::Timestamp;
-use larder::key::{KeyBuilder, KeyPart};
-use larder::store::codec::{decode, encode};
+use larder::testing::clock::Timestamp;
+use larder::testing::key::{KeyBuilder, KeyPart};
+use larder::testing::store::{decode, encode};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -3,7 +3,7 @@
 
 use http::HeaderName;
 use http::header::HeaderValue;
-use larder::semantics::targeted::targeted_directives;
+use larder::testing::semantics::targeted_directives;
 use larder_fuzz::lines_of;
 use libfuzzer_sys::fuzz_target;
 

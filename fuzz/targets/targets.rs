@@ -3,7 +3,7 @@
 
 use http::header::{HOST, HeaderMap, HeaderValue};
 use http::uri::Scheme;
-use larder::semantics::target::Target;
+use larder::testing::semantics::Target;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {

@@ -3,7 +3,7 @@
 
 use http::HeaderValue;
 use http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, COOKIE, VARY};
-use larder::semantics::vary::{normalise, parse_vary};
+use larder::testing::semantics::{normalise, parse_vary};
 use larder_fuzz::lines_of;
 use libfuzzer_sys::fuzz_target;
 

@@ -18,7 +18,7 @@ mod problem;
 mod purge;
 mod receipts;
 mod rules;
-pub mod rules_control;
+pub(crate) mod rules_control;
 mod server;
 mod sessions;
 mod stats;

@@ -5,7 +5,7 @@ use super::answer::{ReadBody, body_bytes, json};
 use super::problem::Problem;
 use super::rules_control::{RulesDiagnostic, Severity};
 use crate::rules::Route;
-use crate::rules::pattern::HostPattern;
+use crate::rules::host_pattern::HostPattern;
 use crate::rules::route::RouteMode;
 use axum::Json;
 use axum::extract::State;

@@ -5,7 +5,7 @@
 mod check;
 mod client;
 mod config_file;
-pub mod demo;
+pub(crate) mod demo;
 mod event_sources;
 mod explain;
 mod fleet;
@@ -19,7 +19,7 @@ mod open_files;
 mod purge;
 mod restart_notice;
 mod rules_control;
-pub mod serve;
+pub(crate) mod serve;
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};

@@ -9,6 +9,6 @@
 //! Locks: a short mutex per table shard and one per shared body. Neither is held across an await, and neither is ever
 //! taken while the other is held. Nobody polls: an announcement, a piece or an end wakes those that wait for it.
 
-pub mod fetch_lease;
+pub(crate) mod fetch_lease;
 pub(crate) mod flights;
 pub(crate) mod shared_body;

@@ -14,12 +14,12 @@ mod fleet;
 mod listen;
 mod machine_memory;
 mod privacy_lint;
-pub mod problem;
+pub(crate) mod problem;
 mod proxy_file;
 mod raw_rules;
 mod raw_upstream;
-pub mod reference;
-pub mod reload;
+pub(crate) mod reference;
+pub(crate) mod reload;
 mod render;
 mod resolve;
 mod route;
@@ -29,17 +29,18 @@ mod route_lifetime;
 mod route_origin;
 mod rules_file;
 mod rules_lint;
-pub mod schema;
+pub(crate) mod schema;
 mod servers;
 mod shape_lint;
 mod table;
 mod tag_lint;
 mod upstream;
 mod values;
-pub mod watch;
+pub(crate) mod watch;
 
 pub use problem::{ConfigErrors, Problem};
-pub use rules_file::{LoadedRules, check_rules_text, load_rules};
+pub(crate) use rules_file::LoadedRules;
+pub use rules_file::{check_rules_text, load_rules};
 
 use crate::admin::AdminOptions;
 use crate::engine::refresh::RefreshOptions;
@@ -53,7 +54,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The environment variable that holds the admin token.
-pub const ADMIN_TOKEN_VARIABLE: &str = "LARDER_ADMIN_TOKEN";
+pub(crate) const ADMIN_TOKEN_VARIABLE: &str = "LARDER_ADMIN_TOKEN";
 
 /// `proxy.toml`, resolved.
 #[derive(Debug, Clone)]
@@ -189,7 +190,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Config, ConfigErrors> 
 ///
 /// # Errors
 /// Where an argument holds a problem, or none names an upstream server.
-pub fn without_file(overrides: &Overrides) -> Result<Config, ConfigErrors> {
+pub(crate) fn without_file(overrides: &Overrides) -> Result<Config, ConfigErrors> {
     resolve::resolve(Path::new("proxy.toml"), "", overrides, std::env::var(ADMIN_TOKEN_VARIABLE).ok())
 }
 
@@ -197,7 +198,7 @@ pub fn without_file(overrides: &Overrides) -> Result<Config, ConfigErrors> {
 ///
 /// # Errors
 /// Where the token in [`ADMIN_TOKEN_VARIABLE`] can't be used.
-pub fn admin_without_file() -> Result<AdminOptions, ConfigErrors> {
+pub(crate) fn admin_without_file() -> Result<AdminOptions, ConfigErrors> {
     resolve::admin_by_default(std::env::var(ADMIN_TOKEN_VARIABLE).ok())
 }
 

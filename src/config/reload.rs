@@ -17,7 +17,7 @@ const RULES_REJECTED: Metric =
     Metric::gauge("larder_rules_rejected", &[], "1 while newer rules than those in force stand rejected.");
 
 /// The metrics of the rules.
-pub const METRICS: &[&Metric] = &[&RULES_RELOADS, &RULES_REJECTED];
+pub(crate) const METRICS: &[&Metric] = &[&RULES_RELOADS, &RULES_REJECTED];
 
 /// What is in force and what was refused since.
 #[derive(Debug, Clone)]

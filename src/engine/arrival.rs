@@ -20,7 +20,7 @@ pub struct Front {
 }
 
 /// `upstream.request_timeout` where the operator does not say.
-pub const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
+pub(crate) const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
 
 /// Which schemes the requests of an instance have.
 #[derive(Debug, Clone, PartialEq, Eq)]

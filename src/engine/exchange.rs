@@ -116,17 +116,17 @@ impl ExchangeNote {
 /// In the extensions of a response that is a stream of events: its body may be silent for as long as it likes, if
 /// whoever takes it allows that. One that is shared must not be: no client that leaves ends it.
 #[derive(Debug, Clone, Default)]
-pub struct Quiet(Arc<AtomicBool>);
+pub(crate) struct Quiet(Arc<AtomicBool>);
 
 impl Quiet {
     /// Lets it be silent.
-    pub fn allow(&self) {
+    pub(crate) fn allow(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
     /// Whether the body may be silent.
     #[must_use]
-    pub fn is_allowed(&self) -> bool {
+    pub(crate) fn is_allowed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -11,7 +11,7 @@ const ADMISSIONS: Metric = Metric::counter(
 const REFRESHES: Metric = Metric::counter("larder_refreshes_total", &[], "Hot keys fetched again after a purge.");
 
 /// The metrics of the engine.
-pub const METRICS: &[&Metric] = &[&ADMISSIONS, &REFRESHES];
+pub(crate) const METRICS: &[&Metric] = &[&ADMISSIONS, &REFRESHES];
 
 impl Measured for Engine {
     fn sample(&self, samples: &mut Samples) {

@@ -100,7 +100,7 @@ impl From<OriginErrorKind> for Reason {
 }
 
 /// Lets a response for one client alone be silent, if it is a stream of events.
-pub fn allow_quiet(response: &mut http::Response<Body>) {
+pub(crate) fn allow_quiet(response: &mut http::Response<Body>) {
     if let Some(quiet) = response.extensions_mut().remove::<Quiet>() {
         quiet.allow();
     }

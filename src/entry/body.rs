@@ -90,7 +90,7 @@ impl<'a> BodyView<'a> {
 
     /// The bytes as they are kept, to be held on to: shared, or copied where they are few.
     #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
+    pub fn to_bytes(self) -> Bytes {
         self.shared.map_or_else(|| Bytes::copy_from_slice(self.bytes), Bytes::clone)
     }
 
@@ -108,7 +108,7 @@ impl<'a> BodyView<'a> {
 
     /// The body for another entry.
     #[must_use]
-    pub fn to_stored(&self) -> StoredBody {
+    pub fn to_stored(self) -> StoredBody {
         let bytes = self.to_bytes();
         match self.inflates_to {
             None => StoredBody::AsReceived(bytes),

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use std::io::{Read, Write};
 
 /// Bodies smaller than this are kept as they are: the saving would not pay for the inflating.
-pub const CODED_BODY_BYTES_MIN: usize = 1024;
+pub(crate) const CODED_BODY_BYTES_MIN: usize = 1024;
 
 /// Bodies larger than this are coded on a thread of their own, off the request's path.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
@@ -31,7 +31,7 @@ static DIGEST_FIELDS: [HeaderName; 4] = [
 
 /// Whether a response may and should be kept gzip-coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compressibility {
+pub(crate) enum Compressibility {
     /// It is text, uncoded and large enough.
     Worthwhile,
     /// It stays as it came.
@@ -41,7 +41,7 @@ pub enum Compressibility {
 /// Judges a response by its head and the length of its body in bytes. `no-transform` forbids coding (RFC 9110 section
 /// 7.7), as do a coding, a range or a digest already there.
 #[must_use]
-pub fn compressibility(status: StatusCode, headers: &HeaderMap, body_bytes: usize) -> Compressibility {
+pub(crate) fn compressibility(status: StatusCode, headers: &HeaderMap, body_bytes: usize) -> Compressibility {
     let changed_by_coding =
         headers.contains_key(CONTENT_ENCODING) || DIGEST_FIELDS.iter().any(|name| headers.contains_key(name));
     let partial = status == StatusCode::PARTIAL_CONTENT || headers.contains_key(CONTENT_RANGE);
@@ -85,7 +85,7 @@ fn is_text(content_type: &[u8]) -> bool {
 /// The body as it is best kept: gzip-coded where that saves at least a tenth, else as received. Call it for a
 /// response that [`compressibility`] finds worthwhile.
 #[must_use]
-pub fn coded(body: Bytes) -> StoredBody {
+pub(crate) fn coded(body: Bytes) -> StoredBody {
     let gzip = gzip(&body);
     if gzip.len() > body.len() / 10 * 9 {
         return StoredBody::AsReceived(body);
@@ -95,7 +95,7 @@ pub fn coded(body: Bytes) -> StoredBody {
 
 /// The body that arrived in these pieces as it is best kept: gzip-coded where `headers` and `policy` allow it and it
 /// helps. A large body is coded on a thread of its own.
-pub async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &ResponsePolicy) -> StoredBody {
+pub(crate) async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &ResponsePolicy) -> StoredBody {
     let body_bytes = pieces.iter().map(Bytes::len).sum();
     let received = StoredBody::from_pieces(pieces);
     // The directives in force may be those of a targeted field: no-transform counts wherever it stands.
@@ -114,7 +114,7 @@ pub async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &ResponseP
 
 /// Codes `body` as one gzip member without name or time.
 #[must_use]
-pub fn gzip(body: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
     let buffer = Vec::with_capacity(body.len() / 4);
     let mut encoder = GzBuilder::new().mtime(0).write(buffer, Compression::new(LEVEL));
     let written = encoder.write_all(body);
@@ -124,7 +124,7 @@ pub fn gzip(body: &[u8]) -> Vec<u8> {
 
 /// Why a gzip stream does not give back its body.
 #[derive(Debug, thiserror::Error)]
-pub enum InflateError {
+pub(crate) enum InflateError {
     /// The stream is no valid gzip stream.
     #[error("the stored gzip stream is damaged")]
     Damaged(#[source] std::io::Error),
@@ -140,7 +140,7 @@ pub enum InflateError {
 ///
 /// # Errors
 /// Where the stream is damaged or has another length.
-pub fn inflate(gzip: &[u8], identity_bytes: u64) -> Result<Bytes, InflateError> {
+pub(crate) fn inflate(gzip: &[u8], identity_bytes: u64) -> Result<Bytes, InflateError> {
     let mut body = Vec::new();
     GzDecoder::new(gzip)
         .take(identity_bytes.saturating_add(1))

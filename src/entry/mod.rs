@@ -5,14 +5,14 @@
 //! are many of them, so all their bytes lie in one record: two allocations for an entry, the struct and the record.
 //! Everything it holds is charged to [`Entry::weight_bytes`].
 
-pub mod body;
-pub mod coding;
+pub(crate) mod body;
+pub(crate) mod coding;
 mod field_names;
 mod kept_policy;
 mod lengths;
-pub mod prepared;
+pub(crate) mod prepared;
 mod record;
-pub mod variants;
+pub(crate) mod variants;
 
 use crate::clock::Timestamp;
 use crate::scope::{Membership, RouteName, Tag, Tags};

@@ -82,7 +82,7 @@ const EVENTS: Metric = Metric::counter(
 );
 
 /// The metrics of events.
-pub const METRICS: &[&Metric] = &[&EVENTS];
+pub(crate) const METRICS: &[&Metric] = &[&EVENTS];
 
 /// Takes events from wherever they come.
 pub struct Intake {

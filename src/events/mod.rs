@@ -6,7 +6,8 @@
 
 pub(crate) mod driver;
 mod intake;
-pub mod postgres;
+pub(crate) mod postgres;
 pub(crate) mod stream;
 
-pub use intake::{EventSource, Intake, METRICS, Taken};
+pub use intake::Intake;
+pub(crate) use intake::{EventSource, METRICS, Taken};

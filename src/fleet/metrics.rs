@@ -16,7 +16,7 @@ const FLEET_CLAIMS: Metric = Metric::counter(
 );
 
 /// The metrics of what instances share.
-pub const METRICS: &[&Metric] = &[&REDIS_BREAKER, &REDIS_FAILURES, &FLEET_CLAIMS];
+pub(crate) const METRICS: &[&Metric] = &[&REDIS_BREAKER, &REDIS_FAILURES, &FLEET_CLAIMS];
 
 impl Measured for GuardedLink {
     fn sample(&self, samples: &mut Samples) {

@@ -6,15 +6,15 @@
 pub(crate) mod address;
 pub(crate) mod breaker;
 mod connection;
-pub mod guarded_link;
+pub(crate) mod guarded_link;
 mod held_lease;
 mod lease_news;
-pub mod link;
-pub mod metrics;
-pub mod names;
-pub mod options;
-pub mod redis_leases;
-pub mod redis_link;
+pub(crate) mod link;
+pub(crate) mod metrics;
+pub(crate) mod names;
+pub(crate) mod options;
+pub(crate) mod redis_leases;
+pub(crate) mod redis_link;
 #[cfg(test)]
 pub(crate) mod simulated_redis;
 pub(crate) mod streams;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 /// Which way a body goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// From the origin: several may read it.
     Down,
     /// To the origin: where half the room is taken, the next piece is taken only once the last one is gone.
@@ -18,7 +18,7 @@ pub enum Way {
 
 /// A body that charges what it gives.
 #[derive(Debug)]
-pub struct Metered<B> {
+pub(crate) struct Metered<B> {
     body: B,
     in_flight: Arc<InFlight>,
     way: Way,
@@ -28,7 +28,7 @@ pub struct Metered<B> {
 
 impl<B> Metered<B> {
     /// Charges the pieces of `body` to `in_flight`.
-    pub const fn new(body: B, in_flight: Arc<InFlight>, way: Way) -> Self {
+    pub(crate) const fn new(body: B, in_flight: Arc<InFlight>, way: Way) -> Self {
         Self { body, in_flight, way, last: None }
     }
 

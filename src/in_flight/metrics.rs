@@ -15,7 +15,7 @@ const CUT_OFF: Metric = Metric::counter(
 );
 
 /// The metrics of bodies under way.
-pub const METRICS: &[&Metric] = &[&IN_FLIGHT, &CUT_OFF];
+pub(crate) const METRICS: &[&Metric] = &[&IN_FLIGHT, &CUT_OFF];
 
 impl Measured for InFlight {
     fn sample(&self, samples: &mut Samples) {

@@ -14,11 +14,11 @@
 
 mod lingering;
 mod metered;
-pub mod metrics;
+pub(crate) mod metrics;
 mod stalled;
 
-pub use metered::{Metered, Way};
-pub use stalled::{STALL_NOTED_AFTER, Stall};
+pub(crate) use metered::{Metered, Way};
+pub(crate) use stalled::{STALL_NOTED_AFTER, Stall};
 
 use bytes::Bytes;
 use lingering::Lingering;
@@ -90,7 +90,7 @@ pub trait HeldBody: Send + Sync {
 /// Why a reader gets no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("bodies under way have reached in_flight_bytes, and this reader was furthest behind")]
-pub struct CutOff;
+pub(crate) struct CutOff;
 
 /// A charge; given back when dropped.
 #[derive(Debug)]

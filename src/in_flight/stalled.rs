@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// How long a client may take nothing before it is noted here.
-pub const STALL_NOTED_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const STALL_NOTED_AFTER: Duration = Duration::from_secs(1);
 
 /// How many are let go at a time: what they hold is given back only when their tasks run.
 const LET_GO_AT_A_TIME: usize = 8;

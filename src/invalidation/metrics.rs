@@ -14,7 +14,7 @@ const INVALIDATION_POSITION: Metric =
 const BARRIERS: Metric = Metric::gauge("larder_invalidation_barriers", &[], "Scopes whose last purge is remembered.");
 
 /// The metrics of purges.
-pub const METRICS: &[&Metric] = &[&PURGES, &PURGE_LAG, &INVALIDATION_POSITION, &BARRIERS];
+pub(crate) const METRICS: &[&Metric] = &[&PURGES, &PURGE_LAG, &INVALIDATION_POSITION, &BARRIERS];
 
 impl Measured for Invalidation {
     fn sample(&self, samples: &mut Samples) {

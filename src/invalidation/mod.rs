@@ -34,16 +34,16 @@
 //! the safe side, so a poisoned lock is used on. `order` is held while one purge is appended and applied.
 
 mod barrier_table;
-pub mod barriers;
-pub mod counts;
+pub(crate) mod barriers;
+pub(crate) mod counts;
 mod fleet_log;
-pub mod idempotency;
-pub mod metrics;
-pub mod purge;
+pub(crate) mod idempotency;
+pub(crate) mod metrics;
+pub(crate) mod purge;
 mod purge_lag;
 mod purging;
 mod reader;
-pub mod receipts;
+pub(crate) mod receipts;
 mod record;
 mod unsent;
 
@@ -54,11 +54,13 @@ use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
 use barriers::{Barriers, Covering};
 use counts::{PurgeCount, PurgeCounts};
+pub use fleet_log::FleetLinks;
 use fleet_log::FleetLog;
-pub use fleet_log::{FleetLinks, LogError, Progress};
+pub(crate) use fleet_log::Progress;
 use idempotency::Turns;
 use purge::{Depth, Purge, Source};
-pub use purging::{PurgeFailure, PurgeOptions};
+pub(crate) use purging::PurgeFailure;
+pub use purging::PurgeOptions;
 use reader::Reader;
 use receipts::{Receipt, Receipts, SCOPES_SHOWN_MAX};
 use record::{Part, Record};

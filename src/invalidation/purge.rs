@@ -5,7 +5,7 @@ use crate::scope::Scope;
 use std::collections::HashSet;
 
 /// The most scopes that one call may name, and the most in one entry of the log.
-pub const SCOPES_MAX: usize = 10_000;
+pub(crate) const SCOPES_MAX: usize = 10_000;
 
 /// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Purge {
 
 /// Each scope once, in the order of their first places.
 #[must_use]
-pub fn distinct(mut scopes: Vec<Scope>) -> Vec<Scope> {
+pub(crate) fn distinct(mut scopes: Vec<Scope>) -> Vec<Scope> {
     let mut seen = HashSet::new();
     scopes.retain(|scope| seen.insert(scope.clone()));
     scopes

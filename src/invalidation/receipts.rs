@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// How many scopes a receipt repeats; it counts the rest.
-pub const SCOPES_SHOWN_MAX: usize = 20;
+pub(crate) const SCOPES_SHOWN_MAX: usize = 20;
 
 /// Where a purge stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Receipt {
 
 /// The most recent receipts, bounded in number and in text.
 #[derive(Debug)]
-pub struct Receipts {
+pub(crate) struct Receipts {
     recent: VecDeque<Arc<Receipt>>,
     count_max: usize,
     text_bytes: usize,
@@ -56,12 +56,12 @@ pub struct Receipts {
 impl Receipts {
     /// None yet; at most `count_max`, and at most `text_bytes_max` bytes of scopes and names in all.
     #[must_use]
-    pub fn new(count_max: usize, text_bytes_max: usize) -> Self {
+    pub(crate) fn new(count_max: usize, text_bytes_max: usize) -> Self {
         Self { recent: VecDeque::new(), count_max, text_bytes: 0, text_bytes_max }
     }
 
     /// Adds a receipt; the oldest make room.
-    pub fn add(&mut self, receipt: Arc<Receipt>) {
+    pub(crate) fn add(&mut self, receipt: Arc<Receipt>) {
         self.text_bytes += receipt.text_bytes();
         self.recent.push_back(receipt);
         while self.recent.len() > self.count_max || self.text_bytes > self.text_bytes_max {
@@ -72,25 +72,25 @@ impl Receipts {
 
     /// The receipt of the first purge that its caller gave this name, if it is remembered.
     #[must_use]
-    pub fn find_named(&self, name: &str) -> Option<Arc<Receipt>> {
+    pub(crate) fn find_named(&self, name: &str) -> Option<Arc<Receipt>> {
         self.recent.iter().find(|receipt| receipt.idempotency.as_ref().is_some_and(|key| key.name == name)).cloned()
     }
 
     /// The receipt with this id, if it is remembered.
     #[must_use]
-    pub fn find(&self, id: &str) -> Option<Arc<Receipt>> {
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<Receipt>> {
         self.recent.iter().rev().find(|receipt| receipt.id == id).cloned()
     }
 
     /// The receipt of the purge at this place in the log, if it is remembered.
     #[must_use]
-    pub fn find_at(&self, stamp: Stamp) -> Option<Arc<Receipt>> {
+    pub(crate) fn find_at(&self, stamp: Stamp) -> Option<Arc<Receipt>> {
         self.recent.iter().rev().find(|receipt| receipt.stamp == stamp).cloned()
     }
 
     /// All that are remembered, newest first.
     #[must_use]
-    pub fn recent(&self) -> Vec<Arc<Receipt>> {
+    pub(crate) fn recent(&self) -> Vec<Arc<Receipt>> {
         self.recent.iter().rev().cloned().collect()
     }
 }

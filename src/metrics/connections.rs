@@ -15,7 +15,7 @@ const WAITED: Metric = Metric::counter(
 );
 
 /// Those of connections.
-pub const METRICS: &[&Metric] = &[&CLOSED_FOR_ROOM, &WAITED];
+pub(crate) const METRICS: &[&Metric] = &[&CLOSED_FOR_ROOM, &WAITED];
 
 #[derive(Debug, Default)]
 pub(super) struct Connections {

@@ -3,8 +3,8 @@
 //! What this module counts itself is [`requests`] and [`connections`]; whoever else counts is asked at the time of reading,
 //! so that no number is kept twice. Nothing here locks on a request's path.
 
-pub mod connections;
-pub mod requests;
+pub(crate) mod connections;
+pub(crate) mod requests;
 
 mod observer;
 mod text;
@@ -24,7 +24,7 @@ const BUILD_INFO: Metric =
     Metric::gauge("larder_build_info", &["version", "revision"], "Always 1; which build it is, is in the labels.");
 
 /// Those of this module's root.
-pub const METRICS: &[&Metric] = &[&BUILD_INFO];
+pub(crate) const METRICS: &[&Metric] = &[&BUILD_INFO];
 
 /// The metrics of this process.
 pub struct Metrics {

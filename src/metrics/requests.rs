@@ -34,13 +34,13 @@ const COALESCED: Metric =
     Metric::counter("larder_coalesced_total", &["route"], "Requests that shared another request's fetch.");
 
 /// The metrics of requests.
-pub const METRICS: &[&Metric] = &[&REQUESTS, &REQUEST_REASONS, &REQUEST_DURATION, &COALESCED];
+pub(crate) const METRICS: &[&Metric] = &[&REQUESTS, &REQUEST_REASONS, &REQUEST_DURATION, &COALESCED];
 
 /// The `status_class` labels. A status above 599 is no HTTP and counts with the fifth class.
-pub const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+pub(crate) const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The `route` label of requests that match no route.
-pub const NO_ROUTE: &str = "-";
+pub(crate) const NO_ROUTE: &str = "-";
 
 /// Why a request was answered as it was, or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

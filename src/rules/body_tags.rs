@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 /// The most tags taken from one body.
-pub const BODY_TAGS_MAX: usize = 10_000;
+pub(crate) const BODY_TAGS_MAX: usize = 10_000;
 
 /// `tags_from_body` and `tag_prefix`.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct BodyTags {
 /// The most that a body's tree takes while it is searched, in bytes: a number of two characters is held as a value of many,
 /// in a list that has twice the room while it grows.
 #[must_use]
-pub fn tree_bytes_max(body: &[u8]) -> u64 {
+pub(crate) fn tree_bytes_max(body: &[u8]) -> u64 {
     const VALUE: u64 = size_of::<Value>() as u64;
     /// A member of an object: its value, its name, its hash, its place in the index.
     const MEMBER: u64 = VALUE + 64;

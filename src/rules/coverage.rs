@@ -2,7 +2,8 @@
 //!
 //! Both patterns are spelled as symbols; the wider one then swallows the narrower one's symbols as if they were input.
 
-use super::pattern::{HostPattern, PathPattern, Piece};
+use super::host_pattern::HostPattern;
+use super::pattern::{PathPattern, Piece};
 use super::route::Route;
 use std::collections::HashSet;
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 /// The largest event taken, in bytes of JSON: as large as any body that the admin API takes.
-pub const EVENT_BYTES_MAX: usize = 1 << 20;
+pub(crate) const EVENT_BYTES_MAX: usize = 1 << 20;
 
 /// The most fields of an event.
 const FIELDS_MAX: usize = 64;
@@ -23,7 +23,7 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 const TYPE_CHARS_MAX: usize = 200;
 
 /// The most scopes that one event may name. One that names more is refused as a whole.
-pub const EVENT_SCOPES_MAX: usize = 100_000;
+pub(crate) const EVENT_SCOPES_MAX: usize = 100_000;
 
 /// What has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,24 +4,24 @@
 //! that matches path, host and method decides. What is not in the key is not in the fetch: [`fetch`] is the one place
 //! that says how a request reaches the origin, and both key and `Vary` are computed from its view.
 
-pub mod answer;
-pub mod body_tags;
-pub mod bypass;
+pub(crate) mod answer;
+pub(crate) mod body_tags;
+pub(crate) mod bypass;
 mod coverage;
-pub mod event;
-pub mod fetch;
-pub mod host_pattern;
-pub mod key_recipe;
-pub mod lifetime;
-pub mod literal;
+pub(crate) mod event;
+pub(crate) mod fetch;
+pub(crate) mod host_pattern;
+pub(crate) mod key_recipe;
+pub(crate) mod lifetime;
+pub(crate) mod literal;
 mod matcher;
-pub mod origin_request;
-pub mod pattern;
-pub mod poison;
-pub mod route;
-pub mod rule_set;
-pub mod tag_template;
-pub mod url_scopes;
+pub(crate) mod origin_request;
+pub(crate) mod pattern;
+pub(crate) mod poison;
+pub(crate) mod route;
+pub(crate) mod rule_set;
+pub(crate) mod tag_template;
+pub(crate) mod url_scopes;
 
 pub use route::Route;
 pub use rule_set::{RuleSet, Verdict};

@@ -6,8 +6,6 @@
 use super::literal::{self, LiteralError};
 use std::fmt::Write as _;
 
-pub use super::host_pattern::{HostPattern, HostPatternError};
-
 /// One piece of a path pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {

@@ -3,10 +3,11 @@
 use super::answer::AnswerRule;
 use super::body_tags::BodyTags;
 use super::bypass::BypassRule;
+use super::host_pattern::HostPattern;
 use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
 use super::origin_request::OriginRequestRule;
-use super::pattern::{HostPattern, PathPattern};
+use super::pattern::PathPattern;
 use super::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag, TagError, distinct};
 use crate::semantics::origin_tags::TAG_FIELDS;
@@ -120,13 +121,13 @@ pub struct Route {
 }
 
 /// `upgrade` where a route does not say, and where there is no route.
-pub const UPGRADE_DEFAULT: [&str; 1] = ["websocket"];
+pub(crate) const UPGRADE_DEFAULT: [&str; 1] = ["websocket"];
 
 /// `max_body` where a route does not say.
-pub const MAX_BODY_BYTES_DEFAULT: u64 = 8 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES_DEFAULT: u64 = 8 * 1024 * 1024;
 
 /// `coalesce_wait` where a route does not say.
-pub const COALESCE_WAIT_DEFAULT: Duration = Duration::from_secs(5);
+pub(crate) const COALESCE_WAIT_DEFAULT: Duration = Duration::from_secs(5);
 
 impl Route {
     /// What a route with nothing but a path is: a plain shared cache by RFC 9111, for GET and HEAD.

@@ -1,7 +1,8 @@
 //! Verdicts, unreachable routes and tags.
 
 use super::*;
-use crate::rules::pattern::{HostPattern, PathPattern};
+use crate::rules::host_pattern::HostPattern;
+use crate::rules::pattern::PathPattern;
 use crate::rules::tag_template::TagTemplate;
 use crate::scope::RouteName;
 use http::uri::Scheme;

@@ -7,7 +7,7 @@
 //!
 //! Prefixes are settled and no more: what they are compared with is the URL *as keyed*.
 
-use crate::rules::pattern::HostPattern;
+use crate::rules::host_pattern::HostPattern;
 use crate::rules::{Route, RuleSet, Verdict};
 use crate::scope::Scope;
 use crate::semantics::target::{Target, TargetError};
@@ -20,7 +20,7 @@ const NO_HOST: &str = "larder.invalid";
 
 /// Why a text names no URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
+pub(crate) enum UrlError {
     /// It is no URL.
     #[error("it is not a URL")]
     Syntax,
@@ -36,7 +36,7 @@ pub enum UrlError {
 ///
 /// # Errors
 /// Where the text names no URL.
-pub fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Result<Vec<Scope>, UrlError> {
+pub(crate) fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Result<Vec<Scope>, UrlError> {
     if !text.starts_with('/') {
         let target = settle(text)?;
         return Ok(vec![Scope::Url(keyed(rules, target).url().into())]);
@@ -56,7 +56,7 @@ pub fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Result<Vec<S
 ///
 /// # Errors
 /// Where the text can begin no URL.
-pub fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
+pub(crate) fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
     if text.starts_with('/') {
         Ok(Scope::Prefix(path_and_query(&settle_under(NO_HOST, text)?)))
     } else {
@@ -66,7 +66,7 @@ pub fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
 
 /// One host for each host pattern of the rules.
 #[must_use]
-pub fn hosts(rules: &RuleSet) -> Vec<String> {
+pub(crate) fn hosts(rules: &RuleSet) -> Vec<String> {
     let sources = rules.routes().iter().filter_map(|route| route.host.as_ref()).map(HostPattern::source);
     let hosts: BTreeSet<String> = sources.map(|source| source.replace('*', "x")).collect();
     hosts.into_iter().collect()
@@ -76,7 +76,7 @@ pub fn hosts(rules: &RuleSet) -> Vec<String> {
 ///
 /// # Errors
 /// Where it is none.
-pub fn absolute(text: &str) -> Result<Uri, UrlError> {
+pub(crate) fn absolute(text: &str) -> Result<Uri, UrlError> {
     let begins = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     if !begins("http://") && !begins("https://") {
         return Err(UrlError::Relative);

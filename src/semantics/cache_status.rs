@@ -111,7 +111,7 @@ impl CacheStatus {
 }
 
 /// Appends a number in decimal digits.
-pub fn put_decimal(out: &mut impl BufMut, number: u64) {
+pub(crate) fn put_decimal(out: &mut impl BufMut, number: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     let mut rest = number;

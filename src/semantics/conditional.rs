@@ -7,10 +7,10 @@ use http::header::{DATE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UN
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// The fields of a representation that a reader's preconditions are evaluated against.
-pub static VALIDATOR_FIELDS: [HeaderName; 3] = [ETAG, LAST_MODIFIED, DATE];
+pub(crate) static VALIDATOR_FIELDS: [HeaderName; 3] = [ETAG, LAST_MODIFIED, DATE];
 
 /// The fields that make a request conditional or partial; they never reach the origin on a cacheable fetch.
-pub static CONDITIONAL_FIELDS: [HeaderName; 6] = [
+pub(crate) static CONDITIONAL_FIELDS: [HeaderName; 6] = [
     http::header::IF_MATCH,
     http::header::IF_NONE_MATCH,
     http::header::IF_MODIFIED_SINCE,
@@ -90,7 +90,7 @@ fn single_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a Head
 /// The fields that validate a stored response at the origin (If-None-Match, If-Modified-Since): RFC 9111 section 4.3.1.
 /// Empty where it has no validator.
 #[must_use]
-pub fn validation_fields(stored: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+pub(crate) fn validation_fields(stored: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let tag = EntityTag::of(stored).map(|tag| (IF_NONE_MATCH, tag.to_header_value()));
     // The very text of Last-Modified: origins compare texts (RFC 9110 section 13.1.3).
     let modified = single_line(stored, &LAST_MODIFIED).map(|line| (IF_MODIFIED_SINCE, line.clone()));
@@ -99,7 +99,7 @@ pub fn validation_fields(stored: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
 
 /// The fields of a 304 made from those of the representation that would be sent: see [`belongs_in_not_modified`].
 #[must_use]
-pub fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
+pub(crate) fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
     let has_tag = selected.contains_key(ETAG);
     let mut headers = HeaderMap::with_capacity(selected.keys_len());
     for (name, value) in selected {
@@ -113,7 +113,7 @@ pub fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
 /// Whether a 304 has a field of the representation that would be sent (RFC 9110 section 15.4.5): all but the metadata
 /// of a representation that is not sent. Last-Modified stays where there is no `ETag` to tell it by.
 #[must_use]
-pub fn belongs_in_not_modified(name: &str, has_tag: bool) -> bool {
+pub(crate) fn belongs_in_not_modified(name: &str, has_tag: bool) -> bool {
     match name {
         "content-encoding" | "content-language" | "content-length" | "content-range" | "content-type"
         | "content-md5" | "content-digest" | "repr-digest" | "digest" | "trailer" => false,

@@ -22,7 +22,7 @@ pub fn parse_http_date(text: &[u8], now: Timestamp) -> Option<Timestamp> {
 
 /// Records when a final response without Date was received, for whoever gets it later, from wherever it is kept:
 /// RFC 9110 section 6.6.1.
-pub fn record_receipt<B>(response: &mut Response<B>, received_at: Timestamp) {
+pub(crate) fn record_receipt<B>(response: &mut Response<B>, received_at: Timestamp) {
     if !response.status().is_informational() {
         response.headers_mut().entry(DATE).or_insert_with(|| format_http_date(received_at));
     }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 /// One member of a directive list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Directive<'a> {
+pub(crate) struct Directive<'a> {
     /// The name as it came, a token; compare it with [`Directive::is`].
     pub name: &'a [u8],
     /// What stands behind the name.
@@ -18,7 +18,7 @@ pub struct Directive<'a> {
 
 /// What stands behind a directive's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Argument<'a> {
+pub(crate) enum Argument<'a> {
     /// Nothing.
     Absent,
     /// `=` and a token, or a quoted string without its quotes and escapes. A token is never empty, a string may be.
@@ -30,13 +30,13 @@ pub enum Argument<'a> {
 impl Directive<'_> {
     /// Whether this is the directive `name`, in any letter case.
     #[must_use]
-    pub fn is(&self, name: &str) -> bool {
+    pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
 /// The directives of all lines of a field, in order. Members that don't begin with a token are left out.
-pub fn directives(headers: &HeaderMap, field: impl AsHeaderName) -> impl Iterator<Item = Directive<'_>> {
+pub(crate) fn directives(headers: &HeaderMap, field: impl AsHeaderName) -> impl Iterator<Item = Directive<'_>> {
     headers.get_all(field).iter().map(HeaderValue::as_bytes).flat_map(Members::new)
 }
 
@@ -164,7 +164,7 @@ const fn is_white_space(byte: u8) -> bool {
 
 /// `tchar` of RFC 9110 section 5.6.2.
 #[must_use]
-pub const fn is_token_byte(byte: u8) -> bool {
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

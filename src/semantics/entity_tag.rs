@@ -90,7 +90,7 @@ impl EntityTag {
 
 /// What If-Match or If-None-Match lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TagList {
+pub(crate) enum TagList {
     /// `*`: any representation that there is.
     Any,
     /// These; those that are not valid are left out, so that they match nothing.
@@ -100,7 +100,7 @@ pub enum TagList {
 impl TagList {
     /// Reads all lines of a field (RFC 9110 section 13.1.1 and 13.1.2); none where there is no line.
     #[must_use]
-    pub fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
+    pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
         let mut lines = headers.get_all(name).iter().peekable();
         lines.peek()?;
         let mut tags = Vec::new();
@@ -114,7 +114,7 @@ impl TagList {
 
     /// Whether the list has a tag that is strongly the same, or is `*`.
     #[must_use]
-    pub fn has_strongly(&self, tag: Option<&EntityTag>) -> bool {
+    pub(crate) fn has_strongly(&self, tag: Option<&EntityTag>) -> bool {
         match self {
             Self::Any => true,
             Self::Tags(tags) => tag.is_some_and(|tag| tags.iter().any(|listed| listed.matches_strongly(tag))),
@@ -123,7 +123,7 @@ impl TagList {
 
     /// Whether the list has a tag that is weakly the same, or is `*`.
     #[must_use]
-    pub fn has_weakly(&self, tag: Option<&EntityTag>) -> bool {
+    pub(crate) fn has_weakly(&self, tag: Option<&EntityTag>) -> bool {
         match self {
             Self::Any => true,
             Self::Tags(tags) => tag.is_some_and(|tag| tags.iter().any(|listed| listed.matches_weakly(tag))),
@@ -134,7 +134,7 @@ impl TagList {
 /// Makes If-Match and If-None-Match of a request that is forwarded name the origin's own tags: one that carries the mark
 /// of a coding stands for the tag without it. A list that holds such a tag becomes one line, since there are origins that
 /// read only the first.
-pub fn name_tags_without_coding(request: &mut HeaderMap) {
+pub(crate) fn name_tags_without_coding(request: &mut HeaderMap) {
     for name in [IF_MATCH, IF_NONE_MATCH] {
         let Some(TagList::Tags(tags)) = TagList::of(request, &name) else { continue };
         if tags.iter().all(|tag| tag.without_coding().is_none()) {

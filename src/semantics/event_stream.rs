@@ -18,7 +18,7 @@ const TYPES: [&[u8]; 6] = [
 
 /// Whether a response with these headers is a stream of events.
 #[must_use]
-pub fn is_event_stream(headers: &HeaderMap) -> bool {
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     let media_type = headers.get(CONTENT_TYPE).map(|value| {
         let value = value.as_bytes();
         value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii()

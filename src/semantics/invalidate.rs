@@ -7,7 +7,12 @@ use http::{HeaderMap, Method, StatusCode};
 /// The targets that a response invalidates: the request's own, and those that Location and Content-Location name
 /// on the same origin; none for a safe method or an unsuccessful status (anything but 2xx and 3xx).
 #[must_use]
-pub fn invalidated_targets(method: &Method, target: &Target, status: StatusCode, headers: &HeaderMap) -> Vec<Target> {
+pub(crate) fn invalidated_targets(
+    method: &Method,
+    target: &Target,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Vec<Target> {
     // "[...] in response to an unsafe request method, or a method whose safety is unknown".
     if is_safe(method) {
         return Vec::new();
@@ -35,7 +40,7 @@ pub fn invalidated_targets(method: &Method, target: &Target, status: StatusCode,
 
 /// Whether a method is known to be safe: RFC 9110 section 9.2.1, and QUERY of RFC 10008.
 #[must_use]
-pub fn is_safe(method: &Method) -> bool {
+pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "QUERY")
 }
 

@@ -15,16 +15,16 @@ const CACHE_GROUPS: HeaderName = HeaderName::from_static("cache-groups");
 const CACHE_GROUP_INVALIDATION: HeaderName = HeaderName::from_static("cache-group-invalidation");
 
 /// The fields in which tags are looked for where nothing else is said.
-pub const TAG_FIELDS: [HeaderName; 4] = [SURROGATE_KEY, XKEY, CACHE_TAG, CACHE_GROUPS];
+pub(crate) const TAG_FIELDS: [HeaderName; 4] = [SURROGATE_KEY, XKEY, CACHE_TAG, CACHE_GROUPS];
 
 /// A field of tags that is not what it should be: which tags it means can't be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Cache-Groups is no list of strings")]
-pub struct UnreadableTags;
+pub(crate) struct UnreadableTags;
 
 /// How a field was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub(crate) enum Reading {
     /// As its RFC says.
     Strict,
     /// It is not what its RFC says: these are all the names that it may mean.
@@ -33,7 +33,7 @@ pub enum Reading {
 
 /// The groups that an answer invalidates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidatedGroups {
+pub(crate) struct InvalidatedGroups {
     /// Their names.
     pub groups: Vec<String>,
     /// Whether they are certain.
@@ -45,7 +45,10 @@ pub struct InvalidatedGroups {
 /// # Errors
 /// Where Cache-Groups is no list of strings. RFC 9651 section 4.2 has such a field ignored; but an answer must not be
 /// stored where nobody can tell by what it is to be purged.
-pub fn origin_tags<'a>(headers: &'a HeaderMap, fields: &[HeaderName]) -> Result<Vec<Cow<'a, str>>, UnreadableTags> {
+pub(crate) fn origin_tags<'a>(
+    headers: &'a HeaderMap,
+    fields: &[HeaderName],
+) -> Result<Vec<Cow<'a, str>>, UnreadableTags> {
     let mut tags = Vec::new();
     for name in fields {
         let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -68,7 +71,7 @@ pub fn origin_tags<'a>(headers: &'a HeaderMap, fields: &[HeaderName]) -> Result<
 /// The groups that the answer to a successful unsafe request invalidates: RFC 9875 section 3. Where the field is no list
 /// of strings, everything that it may mean: to invalidate too much costs a fetch.
 #[must_use]
-pub fn invalidated_groups(headers: &HeaderMap) -> InvalidatedGroups {
+pub(crate) fn invalidated_groups(headers: &HeaderMap) -> InvalidatedGroups {
     match strings(headers, &CACHE_GROUP_INVALIDATION) {
         Some(groups) => InvalidatedGroups { groups, reading: Reading::Strict },
         None => InvalidatedGroups {
@@ -81,7 +84,7 @@ pub fn invalidated_groups(headers: &HeaderMap) -> InvalidatedGroups {
 /// The text of a tag's bytes: UTF-8 or, where they are not, each byte as a character of Latin-1, so that a purge can name
 /// whatever an origin sends.
 #[must_use]
-pub fn tag_text(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn tag_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(bytes.iter().copied().map(char::from).collect()),

@@ -38,7 +38,7 @@ impl Part {
 
 /// Reads the Content-Range of a 206 with a single part; none where it is absent, repeated, malformed or multipart.
 #[must_use]
-pub fn part_of(headers: &HeaderMap) -> Option<Part> {
+pub(crate) fn part_of(headers: &HeaderMap) -> Option<Part> {
     const MULTIPART: &[u8] = b"multipart/byteranges";
     let is_multipart = |value: &HeaderValue| {
         value.as_bytes().get(..MULTIPART.len()).is_some_and(|start| start.eq_ignore_ascii_case(MULTIPART))
@@ -69,7 +69,7 @@ fn parse_content_range(value: &[u8]) -> Option<Part> {
 
 /// What a stored part holds of a requested range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coverage {
+pub(crate) enum Coverage {
     /// It answers the request: this range, from this offset in the stored body on.
     Held {
         /// The range of the answer's Content-Range.
@@ -87,7 +87,7 @@ pub enum Coverage {
 /// bytes lie, so such a part is never combined. It still answers what it would answer if asked again: a position counts
 /// from the part's beginning, a suffix from the end of the bytes held, if the part reaches the end of the whole.
 #[must_use]
-pub fn coverage(part: &Part, held_bytes: u64, requested: RangeSpec) -> Coverage {
+pub(crate) fn coverage(part: &Part, held_bytes: u64, requested: RangeSpec) -> Coverage {
     covered(part, held_bytes, requested).unwrap_or(Coverage::Missing)
 }
 
@@ -121,7 +121,7 @@ fn covered(part: &Part, held_bytes: u64, requested: RangeSpec) -> Option<Coverag
 /// The Range field that asks for what a stored part misses of the whole, to complete it (RFC 9111 section 3.4); none
 /// where nothing is missing, or more than one range.
 #[must_use]
-pub fn completing_range(part: &Part) -> Option<HeaderValue> {
+pub(crate) fn completing_range(part: &Part) -> Option<HeaderValue> {
     let text = match (part.range.first, part.reaches_end()) {
         (0, false) => format!("bytes={}-", part.range.last.checked_add(1)?),
         (first @ 1.., true) => format!("bytes=0-{}", first - 1),
@@ -132,7 +132,7 @@ pub fn completing_range(part: &Part) -> Option<HeaderValue> {
 
 /// Whether two responses with 206 or 200 may be combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Combination {
+pub(crate) enum Combination {
     /// They are of one representation.
     Allowed,
     /// They have no strong validator, or not the same one.
@@ -142,7 +142,7 @@ pub enum Combination {
 /// Whether a stored response and a newer one are of one representation: both have the same strong entity tag
 /// (RFC 9111 section 3.4, RFC 9110 section 15.3.7.3).
 #[must_use]
-pub fn combination(stored: &HeaderMap, newer: &HeaderMap) -> Combination {
+pub(crate) fn combination(stored: &HeaderMap, newer: &HeaderMap) -> Combination {
     match (EntityTag::of(stored), EntityTag::of(newer)) {
         (Some(one), Some(other)) if one.matches_strongly(&other) => Combination::Allowed,
         _ => Combination::Refused,
@@ -152,7 +152,7 @@ pub fn combination(stored: &HeaderMap, newer: &HeaderMap) -> Combination {
 /// The If-Range field that makes the origin send the whole if the stored response is out of date (RFC 9110 section
 /// 13.1.5); none where it has no strong entity tag.
 #[must_use]
-pub fn if_range(stored: &HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn if_range(stored: &HeaderMap) -> Option<HeaderValue> {
     EntityTag::of(stored).filter(|tag| tag.strength == Strength::Strong).map(|tag| tag.to_header_value())
 }
 
@@ -160,7 +160,7 @@ pub fn if_range(stored: &HeaderMap) -> Option<HeaderValue> {
 /// where a body's length is not its part's, where they tell different lengths of the whole, or where the bytes that both
 /// hold differ: then they are not of one representation after all.
 #[must_use]
-pub fn combine(one: (&Part, &Bytes), other: (&Part, &Bytes)) -> Option<(Part, Bytes)> {
+pub(crate) fn combine(one: (&Part, &Bytes), other: (&Part, &Bytes)) -> Option<(Part, Bytes)> {
     let (low, high) = if one.0.range.first <= other.0.range.first { (one, other) } else { (other, one) };
     let (low_range, high_range) = (low.0.range, high.0.range);
     if low_range.len() != low.1.len() as u64 || high_range.len() != high.1.len() as u64 {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// The longest heuristic lifetime. RFC 9111 section 4.2.2 leaves the bound to the cache; a day is where RFC 7234 began
 /// to ask for a warning, and past it a guess from Last-Modified hides changes for too long.
-pub const HEURISTIC_MAX: Duration = Duration::from_hours(24);
+pub(crate) const HEURISTIC_MAX: Duration = Duration::from_hours(24);
 
 /// The share of the time since Last-Modified that a heuristic lifetime is: one tenth, RFC 9111 section 4.2.2.
 const HEURISTIC_DIVISOR: u32 = 10;
@@ -111,7 +111,7 @@ impl ResponsePolicy {
 
 /// Whether a status may be stored without explicit freshness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StatusCacheability {
+pub(crate) enum StatusCacheability {
     /// Heuristically cacheable.
     Heuristic,
     /// Only with explicit freshness or `public`.
@@ -120,7 +120,7 @@ pub enum StatusCacheability {
 
 /// Whether a status is heuristically cacheable: RFC 9110 section 15.1.
 #[must_use]
-pub const fn status_cacheability(status: StatusCode) -> StatusCacheability {
+pub(crate) const fn status_cacheability(status: StatusCode) -> StatusCacheability {
     match status.as_u16() {
         200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501 => StatusCacheability::Heuristic,
         _ => StatusCacheability::Explicit,

@@ -28,7 +28,6 @@ pub struct ByteRange {
 impl ByteRange {
     /// How many bytes; never zero.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "a range is never empty")]
     pub const fn len(&self) -> u64 {
         self.last.saturating_sub(self.first).saturating_add(1)
     }
@@ -40,7 +39,7 @@ impl ByteRange {
 
 /// One range as a request writes it, before the length is known: RFC 9110 section 14.1.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RangeSpec {
+pub(crate) enum RangeSpec {
     /// `first-last` or `first-`.
     From {
         /// First byte.
@@ -65,7 +64,7 @@ impl RangeSpec {
 
     /// The bytes that it means of a representation of this length; none where it is not satisfiable.
     #[must_use]
-    pub fn resolve(self, length: u64) -> Option<ByteRange> {
+    pub(crate) fn resolve(self, length: u64) -> Option<ByteRange> {
         let end = length.checked_sub(1)?;
         match self {
             Self::From { first, last } if first <= end => Some(ByteRange { first, last: last.unwrap_or(end).min(end) }),
@@ -84,7 +83,7 @@ fn parse_saturating(digits: &[u8]) -> Option<u64> {
 /// Reads the Range of a request; none where it is absent, repeated, of another unit, malformed, or of more than 16
 /// ranges: then it is ignored (RFC 9110 section 14.2).
 #[must_use]
-pub fn parse_range(request: &HeaderMap) -> Option<Vec<RangeSpec>> {
+pub(crate) fn parse_range(request: &HeaderMap) -> Option<Vec<RangeSpec>> {
     let mut lines = request.get_all(RANGE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };
     let (unit, set) = split_once(line.as_bytes().trim_ascii(), b'=')?;
@@ -143,7 +142,7 @@ fn is_abusive(ranges: &[ByteRange]) -> bool {
 
 /// What If-Range says of the representation that would be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfRange {
+pub(crate) enum IfRange {
     /// The request has none.
     Absent,
     /// The client's part is of the same representation: answer the range.
@@ -155,7 +154,7 @@ pub enum IfRange {
 /// Evaluates If-Range (RFC 9110 section 13.1.5): an entity tag by strong comparison, a date by exact match with a
 /// Last-Modified that is a strong validator in the sense of section 8.8.2.2.
 #[must_use]
-pub fn if_range_holds(request: &HeaderMap, selected: &HeaderMap, now: Timestamp) -> IfRange {
+pub(crate) fn if_range_holds(request: &HeaderMap, selected: &HeaderMap, now: Timestamp) -> IfRange {
     let mut lines = request.get_all(IF_RANGE).iter();
     let Some(line) = lines.next() else { return IfRange::Absent };
     if lines.next().is_some() {
@@ -186,7 +185,7 @@ pub fn content_range(range: ByteRange, length: u64) -> HeaderValue {
 
 /// `bytes first-last/length`, or `bytes first-last/*` where the length of the whole is not known.
 #[must_use]
-pub fn content_range_of_part(range: ByteRange, complete_length: Option<u64>) -> HeaderValue {
+pub(crate) fn content_range_of_part(range: ByteRange, complete_length: Option<u64>) -> HeaderValue {
     match complete_length {
         Some(length) => content_range(range, length),
         None => ascii_value(&format!("bytes {}-{}/*", range.first, range.last)),
@@ -195,7 +194,7 @@ pub fn content_range_of_part(range: ByteRange, complete_length: Option<u64>) -> 
 
 /// `bytes */length`
 #[must_use]
-pub fn content_range_unsatisfied(length: u64) -> HeaderValue {
+pub(crate) fn content_range_unsatisfied(length: u64) -> HeaderValue {
     ascii_value(&format!("bytes */{length}"))
 }
 

@@ -11,7 +11,7 @@ use crate::deliberate_fault::{self, Fault};
 
 /// Whether a request may take what another one fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shareability {
+pub(crate) enum Shareability {
     /// It may: a look-up would give it the same.
     Shared,
     /// It may not, and why: it asks the origin on its own, at once.
@@ -21,7 +21,7 @@ pub enum Shareability {
 /// Judges an answer that may be stored for a request with these directives: RFC 9111 section 4, and section 5.2.2.4 for
 /// no-cache. Only what is fresh is shared; that something stale may be served says nothing of whose page it is.
 #[must_use]
-pub fn shareability(
+pub(crate) fn shareability(
     answer: &ResponsePolicy,
     lifetime: &Lifetime,
     presented: &RequestDirectives,
@@ -42,7 +42,7 @@ pub fn shareability(
 
 /// The same for any request that asks for nothing in particular.
 #[must_use]
-pub fn shareability_for_anyone(answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> Shareability {
+pub(crate) fn shareability_for_anyone(answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> Shareability {
     shareability(answer, lifetime, &RequestDirectives::default(), now)
 }
 

@@ -68,7 +68,7 @@ pub fn storability(exchange: &Exchange<'_>) -> Storability {
 /// Judges the answer to a POST that a later GET may be given: RFC 9110 section 9.3.3. It must be 200, say explicitly
 /// that it is fresh, and name `target` as its own place in Content-Location; all that holds for GET holds too.
 #[must_use]
-pub fn post_storability(exchange: &Exchange<'_>, target: &Target) -> Storability {
+pub(crate) fn post_storability(exchange: &Exchange<'_>, target: &Target) -> Storability {
     let may_answer_get = exchange.method == Method::POST
         && exchange.policy.status == StatusCode::OK
         && is_explicitly_fresh(exchange.policy)
@@ -81,7 +81,7 @@ pub fn post_storability(exchange: &Exchange<'_>, target: &Target) -> Storability
 
 /// The fields that are left out of what is stored: those that `private` and `no-cache` name (RFC 9111 section 5.2.2.7
 /// and 5.2.2.4). What is not stored is neither shared nor used without validation.
-pub fn fields_not_stored(policy: &ResponsePolicy) -> impl Iterator<Item = &HeaderName> {
+pub(crate) fn fields_not_stored(policy: &ResponsePolicy) -> impl Iterator<Item = &HeaderName> {
     let directives = &policy.directives;
     directives.private.fields().iter().chain(directives.no_cache.fields())
 }
@@ -137,7 +137,7 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
 /// Why a stored response may be given to nobody else, if so: the directives that keep one from being stored. Asked at each
 /// look-up, since a rule that ignored them may have changed.
 #[must_use]
-pub fn withheld_by(policy: &ResponsePolicy) -> Option<Reason> {
+pub(crate) fn withheld_by(policy: &ResponsePolicy) -> Option<Reason> {
     let directives = &policy.directives;
     // "The no-store cache directive is not present in the response", or is overruled by must-understand: section 5.2.2.3.
     if directives.no_store && !(directives.must_understand && is_understood_status(policy.status)) {

@@ -254,39 +254,11 @@ impl Target {
     }
 }
 
-/// Settles what a purge names, a URL or the beginning of one, as [`Target`] would write it: absolute, or from its path
-/// on where it begins with `/` (`/api/products/42?page=2`), which means every authority.
-///
-/// # Errors
-/// Where the text is no such URL, or holds malformed percent-encoding, which would match nothing.
-pub fn normalise_url_or_path(text: &str) -> Result<String, TargetError> {
-    if !text.starts_with('/') {
-        let path_and_query = text.split_once("://").map_or(text, |(_, rest)| rest);
-        check_encoding(path_and_query)?;
-        return Ok(Target::parse_absolute(text)?.url);
-    }
-    check_encoding(text)?;
-    let parsed = PathAndQuery::try_from(text).map_err(|_| TargetError::Form)?;
-    let mut settled = String::with_capacity(text.len());
-    settle_path(parsed.path(), &mut settled);
-    if let Some(query) = parsed.query() {
-        settled.push('?');
-        settled.push_str(query);
-    }
-    Ok(settled)
-}
-
 /// The target's path, or the whole server.
 #[derive(Clone, Copy)]
 enum Part<'a> {
     Path(&'a str),
     Asterisk,
-}
-
-fn check_encoding(text: &str) -> Result<(), TargetError> {
-    let path = text.split(['?', '#']).next().unwrap_or_default();
-    let is_encoded = |after: &str| after.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    if path.split('%').skip(1).all(is_encoded) { Ok(()) } else { Err(TargetError::Form) }
 }
 
 /// Whether a reference begins with a scheme: RFC 3986 section 4.2.

@@ -118,26 +118,6 @@ fn rfc_3986_5_4_references_resolve_against_the_target() {
     assert!(!base().is_same_authority(&base().join("https://shop.example.com:8443/api").unwrap()));
 }
 
-#[test]
-fn purges_name_absolute_urls_or_paths() {
-    for (text, expected) in [
-        ("/api/%70roducts/./42?x=1", Ok("/api/products/42?x=1")),
-        ("/", Ok("/")),
-        ("/api/pro", Ok("/api/pro")),
-        ("https://Shop:443", Ok("https://shop/")),
-        ("https://shop/a?b", Ok("https://shop/a?b")),
-        ("", Err(TargetError::Form)),
-        ("api", Err(TargetError::Form)),
-        ("shop.example.com/api", Err(TargetError::Form)),
-        ("/a%2", Err(TargetError::Form)),
-        ("https://shop/a%2", Err(TargetError::Form)),
-        ("/a b", Err(TargetError::Form)),
-        ("ftp://shop/", Err(TargetError::Form)),
-    ] {
-        assert_eq!(normalise_url_or_path(text).as_deref().map_err(|error| *error), expected, "{text}");
-    }
-}
-
 proptest! {
     #[test]
     fn settling_is_idempotent_and_its_path_never_contains_dot_segments(
@@ -158,7 +138,6 @@ proptest! {
     #[test]
     fn no_text_panics(text in "\\PC*", host in "[ -~]*") {
         let _ = Target::parse_absolute(&text);
-        let _ = normalise_url_or_path(&text);
         let _ = base().join(&text);
         let _ = Target::settle(&Uri::from_static("/a"), &hosts(&[&host]), &Scheme::HTTPS);
     }

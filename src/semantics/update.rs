@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 
 /// What the answer to a validation means for the stored response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Validation {
+pub(crate) enum Validation {
     /// The stored response is confirmed: merge the fields.
     Confirmed,
     /// The 304 names another representation than the stored one: it confirms nothing.
@@ -19,7 +19,7 @@ pub enum Validation {
 /// A 304 without any validator answers the validators that were sent, and those were the one stored response's, so it
 /// confirms it: origins that leave `ETag` out of a 304 are common.
 #[must_use]
-pub fn confirms(stored: &HeaderMap, not_modified: &HeaderMap) -> Validation {
+pub(crate) fn confirms(stored: &HeaderMap, not_modified: &HeaderMap) -> Validation {
     let confirmed = match EntityTag::of(not_modified) {
         // A strong validator picks only what has the same one; a Last-Modified beside it is no stronger.
         Some(newer) if newer.strength == Strength::Strong => match EntityTag::of(stored) {
@@ -46,7 +46,7 @@ fn has_same_date(stored: &HeaderMap, newer: &HeaderMap) -> bool {
 /// Fields of the newer answer that may not be stored (Set-Cookie under the route's rule, those that `private` or
 /// `no-cache` names) are the caller's to drop before.
 #[must_use]
-pub fn merged(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
+pub(crate) fn merged(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
     let mut newer = newer.clone();
     strip_hop_by_hop(&mut newer);
     for name in &FIELDS_OF_THE_BODY {
@@ -68,7 +68,7 @@ static FIELDS_OF_THE_BODY: [HeaderName; 3] = [CONTENT_LENGTH, CONTENT_ENCODING, 
 
 /// What an answer to HEAD says of a stored response to GET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeadFreshening {
+pub(crate) enum HeadFreshening {
     /// Same representation: its headers update the stored ones.
     Update,
     /// Another representation: the stored response is stale from now on.
@@ -81,7 +81,12 @@ pub enum HeadFreshening {
 /// is another representation, and only a validator that is the same shows the same one. `stored_length` is the length of
 /// the body as the origin sent it, in bytes.
 #[must_use]
-pub fn freshen_by_head(stored: &HeaderMap, stored_length: u64, status: StatusCode, head: &HeaderMap) -> HeadFreshening {
+pub(crate) fn freshen_by_head(
+    stored: &HeaderMap,
+    stored_length: u64,
+    status: StatusCode,
+    head: &HeaderMap,
+) -> HeadFreshening {
     if status != StatusCode::OK {
         return HeadFreshening::Ignore;
     }

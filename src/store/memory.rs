@@ -78,7 +78,7 @@ const SHARD_BYTES_MIN: u64 = 32 << 20;
 const SHARDS_MAX: u64 = 64;
 const WRITER_LOCKS: usize = 64;
 /// Bodies under way may hold this share of the tier's size besides: a quarter.
-pub const IN_FLIGHT_SHARE: u64 = 4;
+pub(crate) const IN_FLIGHT_SHARE: u64 = 4;
 /// A slot of the cache's table: the key, the value, its state, two links.
 const SLOT_BYTES: u64 = 48;
 /// The guess at the mean weight of a key: it sizes the memory of keys lately evicted.

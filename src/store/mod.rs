@@ -1,12 +1,12 @@
 //! Where entries are kept: in the memory of this process, and in the Redis that all instances share.
 
 mod carried;
-pub mod codec;
+pub(crate) mod codec;
 pub(crate) mod key_memory;
-pub mod memory;
-pub mod metrics;
-pub mod redis;
-pub mod tier;
+pub(crate) mod memory;
+pub(crate) mod metrics;
+pub(crate) mod redis;
+pub(crate) mod tier;
 #[cfg(test)]
 mod tier_contract;
-pub mod write_behind;
+pub(crate) mod write_behind;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A file that can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` cannot be used: {cause}", .path.display())]
-pub struct FileFailure {
+pub(crate) struct FileFailure {
     path: PathBuf,
     #[source]
     cause: Cause,
@@ -14,7 +14,7 @@ pub struct FileFailure {
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// The system does not let it be read.
     #[error("{0}")]
     Unreadable(io::Error),
@@ -57,19 +57,19 @@ impl FileFailure {
 
     /// The file.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What is wrong with it.
     #[must_use]
-    pub const fn cause(&self) -> &Cause {
+    pub(crate) const fn cause(&self) -> &Cause {
         &self.cause
     }
 
     /// How to mend it.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub(crate) fn hint(&self) -> &'static str {
         match &self.cause {
             Cause::Unreadable(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "let the user that Larder runs as read it"

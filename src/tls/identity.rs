@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// A chain of certificates, one's own first, and the private key of that one.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Chain and key, as rustls takes them for servers and clients.
     pub certified: Arc<CertifiedKey>,
     /// How long the first certificate is valid.
@@ -22,7 +22,7 @@ impl Identity {
     ///
     /// # Errors
     /// Where a file can't be used, or the two don't belong together.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Self, FileFailure> {
+    pub(crate) fn load(certificate: &Path, key: &Path) -> Result<Self, FileFailure> {
         let chain = pem::certificates(certificate)?;
         let unreadable = |reason| FileFailure::new(certificate, Cause::BadCertificate(reason));
         let validities = chain.iter().map(Validity::of).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;

@@ -9,17 +9,17 @@ mod identity;
 mod pem;
 mod validity;
 
-pub use failure::{Cause, FileFailure};
-pub use identity::Identity;
-pub use pem::authorities;
-pub use validity::Validity;
+pub(crate) use failure::{Cause, FileFailure};
+pub(crate) use identity::Identity;
+pub(crate) use pem::authorities;
+pub(crate) use validity::Validity;
 
 use rustls::crypto::CryptoProvider;
 use std::sync::{Arc, OnceLock};
 
 /// The algorithms that all connections use: those of ring.
 #[must_use]
-pub fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::ring::default_provider())))
 }

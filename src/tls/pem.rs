@@ -35,7 +35,7 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileFai
 ///
 /// # Errors
 /// Where the file can't be read, holds no certificate, or one that can't be used.
-pub fn authorities(path: &Path) -> Result<RootCertStore, FileFailure> {
+pub(crate) fn authorities(path: &Path) -> Result<RootCertStore, FileFailure> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(path)? {
         store.add(certificate).map_err(|error| FileFailure::new(path, Cause::BadCertificate(error.to_string())))?;

@@ -10,7 +10,7 @@ const WARNED_BEFORE: Duration = Duration::from_hours(14 * 24);
 
 /// The times between which a certificate is valid, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
+pub(crate) struct Validity {
     /// The first moment.
     pub not_before: Timestamp,
     /// The last one.
@@ -27,7 +27,7 @@ impl Validity {
 
     /// What an operator must know about it at `now`, as a sentence's end; none where it is valid for some time.
     #[must_use]
-    pub fn warning(&self, now: Timestamp) -> Option<String> {
+    pub(crate) fn warning(&self, now: Timestamp) -> Option<String> {
         let Self { not_before, not_after } = self;
         if now < *not_before {
             return Some(format!("is not valid before {}", not_before.to_rfc3339()));

@@ -5,13 +5,13 @@ use super::stats::{ServerState, ServerStats};
 use crate::metric::{Measured, Metric, Samples};
 
 /// Requests sent to an upstream server, retries included.
-pub const UPSTREAM_REQUESTS: Metric = Metric::counter(
+pub(crate) const UPSTREAM_REQUESTS: Metric = Metric::counter(
     "larder_upstream_requests_total",
     &["pool", "server", "result"],
     "Requests sent to an upstream server, retries included.",
 );
 /// Time from sending a request to the head of the upstream's answer.
-pub const UPSTREAM_DURATION: Metric = Metric::histogram(
+pub(crate) const UPSTREAM_DURATION: Metric = Metric::histogram(
     "larder_upstream_request_duration_seconds",
     &["pool", "server"],
     "Time from sending a request to the head of the upstream's answer.",
@@ -33,7 +33,7 @@ const UPSTREAM_CONNECTIONS: Metric = Metric::gauge(
 );
 
 /// The metrics of the upstream servers.
-pub const METRICS: &[&Metric] =
+pub(crate) const METRICS: &[&Metric] =
     &[&UPSTREAM_REQUESTS, &UPSTREAM_DURATION, &UPSTREAM_RETRIES, &UPSTREAM_UP, &UPSTREAM_CONNECTIONS];
 
 impl Measured for Pools {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Asks the pool that the terms of a request name.
 #[derive(Debug)]
-pub struct Pools {
+pub(crate) struct Pools {
     default: Arc<UpstreamPool>,
     named: Vec<(PoolName, Arc<UpstreamPool>)>,
 }
@@ -20,7 +20,10 @@ impl Pools {
     ///
     /// # Errors
     /// Where one has no server.
-    pub fn new(default: UpstreamOptions, named: Vec<(PoolName, UpstreamOptions)>) -> Result<Arc<Self>, NoServer> {
+    pub(crate) fn new(
+        default: UpstreamOptions,
+        named: Vec<(PoolName, UpstreamOptions)>,
+    ) -> Result<Arc<Self>, NoServer> {
         let pool = |(name, options): (PoolName, _)| Ok((name.clone(), UpstreamPool::named(name, options)?));
         let named = named.into_iter().map(pool).collect::<Result<_, _>>()?;
         Ok(Arc::new(Self { default: UpstreamPool::new(default)?, named }))
@@ -28,7 +31,7 @@ impl Pools {
 
     /// The counters of each server, pool by pool.
     #[must_use]
-    pub fn stats(&self) -> Vec<ServerStats> {
+    pub(crate) fn stats(&self) -> Vec<ServerStats> {
         let named = self.named.iter().flat_map(|(_, pool)| pool.stats());
         self.default.stats().into_iter().chain(named).collect()
     }

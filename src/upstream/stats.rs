@@ -40,7 +40,7 @@ impl FetchResult {
 }
 
 /// Why a try was followed by another, as stable labels.
-pub const RETRY_CAUSES: [Reason; 4] =
+pub(crate) const RETRY_CAUSES: [Reason; 4] =
     [Reason::UpstreamConnect, Reason::UpstreamTimeout, Reason::UpstreamClosed, Reason::UpstreamErrorStatus];
 
 /// The counters of one server at one moment.

@@ -8,22 +8,18 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use larder::admin::rules_control::{Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity};
-use larder::admin::{AdminOptions, AdminState, Readiness, serve};
-use larder::clock::{Clock, ManualClock, Timestamp};
-use larder::engine::origin::{Body, Origin, OriginError, empty_body};
-use larder::engine::{Engine, EngineParts, Handler, RequestContext};
-use larder::fleet::link::Link;
-use larder::fleet::names::Names;
-use larder::fleet::options::FleetOptions;
-use larder::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
-use larder::metrics::Metrics;
-use larder::rules::key_recipe::QueryRule;
-use larder::rules::pattern::{HostPattern, PathPattern};
-use larder::rules::tag_template::TagTemplate;
-use larder::rules::{Route, RuleSet};
-use larder::scope::RouteName;
-use larder::store::memory::{MemoryOptions, MemoryTier};
+use larder::testing::admin::{
+    AdminOptions, AdminState, Readiness, Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity,
+    serve,
+};
+use larder::testing::clock::{Clock, ManualClock, Timestamp};
+use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, OriginError, RequestContext, empty_body};
+use larder::testing::fleet::{FleetOptions, Link, Names};
+use larder::testing::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
+use larder::testing::metrics::Metrics;
+use larder::testing::rules::{HostPattern, PathPattern, QueryRule, Route, RuleSet, TagTemplate};
+use larder::testing::scope::RouteName;
+use larder::testing::store::{MemoryOptions, MemoryTier};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,7 +62,7 @@ impl Origin for Shop {
     async fn fetch(
         &self,
         request: Request<Body>,
-        _terms: larder::engine::exchange::Terms,
+        _terms: larder::testing::engine::Terms,
     ) -> Result<Response<Body>, OriginError> {
         let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         let body = Full::from(format!("{count} {}", request.uri()));
@@ -147,8 +143,8 @@ fn engine(clock: Arc<dyn Clock>, link: Option<Arc<dyn Link>>) -> Arc<Engine> {
             Some(link) => in_fleet(link, options),
         },
         rules: rules(),
-        refresh: larder::engine::refresh::RefreshOptions::default(),
-        front: larder::engine::arrival::Front::default(),
+        refresh: larder::testing::engine::RefreshOptions::default(),
+        front: larder::testing::engine::Front::default(),
     })
 }
 
@@ -185,7 +181,7 @@ pub async fn build(plan: Plan) -> House {
     let address = listener.local_addr().unwrap();
     let state = AdminState {
         engine: Arc::clone(&engine),
-        events: larder::events::Intake::new(Arc::clone(&engine)),
+        events: larder::testing::events::Intake::new(Arc::clone(&engine)),
         metrics: Arc::clone(&metrics),
         rules: Arc::new(plan.rules),
         readiness: Arc::clone(&readiness),

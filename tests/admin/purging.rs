@@ -2,7 +2,7 @@
 
 use crate::house::{House, Plan, build};
 use http::StatusCode;
-use larder::fleet::link::{Keeper, Link, LinkError, LinkFailure};
+use larder::testing::fleet::{Keeper, Link, LinkError, LinkFailure};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,10 +204,10 @@ async fn what_rules_since_give_what_is_stored_may_match() {
     let house = build(Plan::default()).await;
     house.store("http://shop/api/products/42").await;
     let rules = |tag| {
-        let path = larder::rules::pattern::PathPattern::parse("/api/products/{id}").unwrap();
-        let mut route = larder::rules::Route::plain(larder::scope::RouteName::new("renamed"), path);
-        route.tags = vec![larder::rules::tag_template::TagTemplate::parse(tag).unwrap()];
-        larder::rules::RuleSet::new(vec![route]).unwrap()
+        let path = larder::testing::rules::PathPattern::parse("/api/products/{id}").unwrap();
+        let mut route = larder::testing::rules::Route::plain(larder::testing::scope::RouteName::new("renamed"), path);
+        route.tags = vec![larder::testing::rules::TagTemplate::parse(tag).unwrap()];
+        larder::testing::rules::RuleSet::new(vec![route]).unwrap()
     };
     for tag in ["sku:{id}", "item:{id}"] {
         house.engine.replace_rules(rules(tag));

@@ -2,10 +2,10 @@
 
 use crate::house::{Plan, build};
 use http::StatusCode;
-use larder::engine::outcome::Outcome;
-use larder::metrics::requests::Why;
-use larder::scope::RouteName;
-use larder::semantics::reason::Reason;
+use larder::testing::engine::Outcome;
+use larder::testing::metrics::Why;
+use larder::testing::scope::RouteName;
+use larder::testing::semantics::Reason;
 use std::time::Duration;
 
 #[tokio::test]

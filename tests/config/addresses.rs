@@ -1,7 +1,7 @@
 //! Addresses that can't go together.
 
 use super::refused;
-use larder::config::{Overrides, load};
+use larder::testing::config::{Overrides, load};
 
 #[test]
 fn listeners_have_addresses_of_their_own_and_the_upstream_is_another() {

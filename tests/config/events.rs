@@ -1,9 +1,9 @@
 //! `[[event]]` in the rules, and `[events.postgres]`.
 
 use super::{Expected, assert_problems, refused};
-use larder::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
-use larder::rules::Route;
-use larder::scope::{Depth, RouteName, Scope};
+use larder::testing::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
+use larder::testing::rules::Route;
+use larder::testing::scope::{Depth, RouteName, Scope};
 
 fn load(text: &str) -> Result<Config, ConfigErrors> {
     let folder = tempfile::tempdir().expect("the system has room for a folder");
@@ -26,7 +26,7 @@ fn every_key_reaches_its_rule() {
     let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}")).rule_set;
     let [rule] = rules.events() else { panic!("one event, not {:?}", rules.events()) };
     assert_eq!(rule.on, "product.updated");
-    let sources = |templates: &[larder::rules::tag_template::TagTemplate]| {
+    let sources = |templates: &[larder::testing::rules::TagTemplate]| {
         templates.iter().map(|template| template.source().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(sources(&rule.tags), ["product:{id}"]);
@@ -106,7 +106,7 @@ fn every_problem_of_postgresql_is_told_with_its_place_and_how_to_mend_it() {
 
 fn warnings(text: &str) -> Vec<String> {
     let loaded = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
-    loaded.warnings.iter().map(|warning| warning.render(larder::config::problem::RenderStyle::Plain)).collect()
+    loaded.warnings.iter().map(|warning| warning.render(larder::testing::config::RenderStyle::Plain)).collect()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `[redis]`, and what routes say of purges.
 
 use super::{Expected, assert_problems, refused};
-use larder::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
+use larder::testing::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
 use std::time::Duration;
 
 fn load(text: &str, redis: Option<&str>) -> Result<Config, ConfigErrors> {
@@ -133,7 +133,10 @@ fn a_route_says_what_it_purges_and_what_its_bodies_name() {
     let body_tags = route.body_tags.as_ref().expect("it was written");
     let tags =
         body_tags.tags(br#"{"id": 7, "items": [{"sku": "a"}, {"sku": "a"}, {"sku": true}]}"#).expect("it is JSON");
-    assert_eq!(tags.iter().map(larder::scope::Tag::as_str).collect::<Vec<_>>(), ["sku:a", "sku:true", "sku:7"]);
+    assert_eq!(
+        tags.iter().map(larder::testing::scope::Tag::as_str).collect::<Vec<_>>(),
+        ["sku:a", "sku:true", "sku:7"]
+    );
     assert_eq!(body_tags.tags(b"{"), None);
     assert_eq!(body_tags.tags(br#"{"id": "a\nb"}"#), None, "a label that is no tag could not be purged");
     assert_eq!(route.purge_on_write.len(), 2);

@@ -1,8 +1,8 @@
 //! The keys of the pools of upstream servers.
 
 use super::{Expected, assert_problems, refused};
-use larder::config::{Config, ConfigErrors, Overrides, load_with_token};
-use larder::upstream::Balancing;
+use larder::testing::config::{Config, ConfigErrors, Overrides, load_with_token};
+use larder::testing::upstream::Balancing;
 
 fn load(text: &str) -> Result<Config, ConfigErrors> {
     let folder = tempfile::tempdir().expect("the system has room for a folder");

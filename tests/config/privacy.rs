@@ -2,9 +2,9 @@
 
 use super::{Expected, assert_problems, refused};
 use http::StatusCode;
-use larder::config::{Problem, check_rules_text};
-use larder::rules::lifetime::IgnoredDirective;
-use larder::semantics::lifetime_fields::LifetimeField;
+use larder::testing::config::{Problem, check_rules_text};
+use larder::testing::rules::IgnoredDirective;
+use larder::testing::semantics::LifetimeField;
 use std::time::Duration;
 
 #[test]

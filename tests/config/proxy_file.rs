@@ -1,7 +1,9 @@
 //! `proxy.toml`
 
 use super::{Expected, assert_problems, refused};
-use larder::config::{AccessLog, Config, ConfigErrors, LogFormat, LogLevel, LogOptions, Overrides, load_with_token};
+use larder::testing::config::{
+    AccessLog, Config, ConfigErrors, LogFormat, LogLevel, LogOptions, Overrides, load_with_token,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -163,7 +165,7 @@ fn a_pool_is_a_name_and_the_keys_of_upstream_and_rules_may_name_no_other() {
         let Some(hint) = hint else {
             let rule_set = loaded.unwrap_or_else(|errors| panic!("{errors}")).rule_set;
             assert_eq!(
-                rule_set.routes()[0].to_origin.pool.as_ref().map(larder::rules::origin_request::PoolName::as_str),
+                rule_set.routes()[0].to_origin.pool.as_ref().map(larder::testing::rules::PoolName::as_str),
                 Some(pool)
             );
             continue;
@@ -178,7 +180,7 @@ fn a_pool_is_a_name_and_the_keys_of_upstream_and_rules_may_name_no_other() {
 fn the_shipped_configuration_resolves() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml");
     let config = load_with_token(&path, &Overrides::default(), None).unwrap_or_else(|errors| panic!("{errors}"));
-    let rules = larder::config::load_rules(&config.rules_path).unwrap_or_else(|errors| panic!("{errors}"));
+    let rules = larder::testing::config::load_rules(&config.rules_path).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(config.warnings.is_empty() && rules.warnings.is_empty(), "{:?} {:?}", config.warnings, rules.warnings);
     assert!(!rules.rule_set.routes().is_empty());
 }

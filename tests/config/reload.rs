@@ -1,10 +1,8 @@
 //! Reading the rules anew: what does not resolve never replaces what does.
 
-use larder::clock::{ManualClock, Timestamp};
-use larder::config::load_rules;
-use larder::config::reload::{Change, RulesReloader};
-use larder::config::watch::watch_rules;
-use larder::rules::RuleSet;
+use larder::testing::clock::{ManualClock, Timestamp};
+use larder::testing::config::{Change, RulesReloader, load_rules, watch_rules};
+use larder::testing::rules::RuleSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};

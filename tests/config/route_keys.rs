@@ -2,9 +2,8 @@
 
 use super::{Expected, assert_problems, refused};
 use http::HeaderValue;
-use larder::config::{Problem, check_rules_text};
-use larder::rules::Route;
-use larder::rules::route::ClientDirectives;
+use larder::testing::config::{Problem, check_rules_text};
+use larder::testing::rules::{ClientDirectives, Route};
 use std::sync::Arc;
 
 fn route(keys: &str) -> Arc<Route> {

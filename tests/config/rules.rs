@@ -2,12 +2,11 @@
 
 use super::{Expected, assert_problems, refused};
 use http::{Method, StatusCode};
-use larder::config::{Problem, check_rules_text, load_rules};
-use larder::rules::Route;
-use larder::rules::key_recipe::{CookieRule, QueryRule};
-use larder::rules::lifetime::{LifetimeRule, OriginPrecedence};
-use larder::rules::route::{CompressionRule, RouteMode, SetCookieRule};
-use larder::rules::tag_template::TagTemplate;
+use larder::testing::config::{Problem, check_rules_text, load_rules};
+use larder::testing::rules::{
+    CompressionRule, CookieRule, LifetimeRule, OriginPrecedence, QueryRule, Route, RouteMode, SetCookieRule,
+    TagTemplate,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! The committed JSON Schemas, and that they say what the readers do.
 
-use larder::config::reference::reference;
-use larder::config::schema::{proxy_schema, rules_schema};
+use larder::testing::config::{proxy_schema, reference, rules_schema};
 use serde_json::Value;
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use crate::support::deadline::within;
 use crate::support::origin::Origin;
 use crate::support::redis_server::{RedisServer, free_port};
 use crate::support::{Barrier, Scenario, Setup, get, reply};
-use larder::config::Overrides;
+use larder::testing::config::Overrides;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
@@ -68,9 +68,9 @@ async fn an_instance_is_not_ready_and_answers_nobody_before_it_has_read_the_log(
     let (data, admin) = (free_port(), free_port());
     let [listen, admin_listen] = [data, admin].map(|port| Some(format!("127.0.0.1:{port}")));
     let overrides = Overrides { listen, admin: admin_listen, ..Overrides::default() };
-    let config = larder::config::load(&folder.path().join("proxy.toml"), &overrides).expect("it is valid");
+    let config = larder::testing::config::load(&folder.path().join("proxy.toml"), &overrides).expect("it is valid");
     redis.pause();
-    let starting = tokio::spawn(larder::cli::serve::start(config));
+    let starting = tokio::spawn(larder::testing::cli::start(config));
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let ask = async |path: &str| {
         let mut client = Client::connect(address(admin)).await;

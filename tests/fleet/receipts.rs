@@ -2,7 +2,7 @@
 
 use super::house::{HOST, House, purge};
 use crate::support::{get, post, reply};
-use larder::config::reference::METRICS;
+use larder::testing::config::METRICS;
 use std::collections::BTreeSet;
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! One exchange to be judged by both, and how such are drawn.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use larder::clock::Timestamp;
-use larder::semantics::date::format_http_date;
+use larder::testing::clock::Timestamp;
+use larder::testing::semantics::format_http_date;
 use proptest::prelude::*;
 use std::time::Duration;
 

@@ -3,11 +3,10 @@
 use super::case::{Case, RECEIVED};
 use http::{Method, Request, Response, StatusCode};
 use http_cache_semantics::{CacheOptions, CachePolicy};
-use larder::semantics::cache_control::RequestDirectives;
-use larder::semantics::credentials::Credentials;
-use larder::semantics::policy::{ExchangeTimes, ResponsePolicy};
-use larder::semantics::reuse::{Judgement, Validity, judge};
-use larder::semantics::storable::{Exchange, Storability, storability};
+use larder::testing::semantics::{
+    Credentials, Exchange, ExchangeTimes, Judgement, RequestDirectives, ResponsePolicy, Storability, Validity, judge,
+    storability,
+};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Whether a response is stored, and what is then left of its lifetime when it is asked for.

@@ -5,7 +5,7 @@ use super::expect::Response;
 use super::origin::Origin;
 use super::request::{Request, get};
 use super::served::Served;
-use larder::cli::serve::Running;
+use larder::testing::cli::Running;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -77,9 +77,12 @@ impl Setup {
         let origin = Origin::start().await;
         self.before.get_or_insert(origin.address);
         let folder = self.folder();
-        let config = larder::config::load(&folder.path().join("proxy.toml"), &larder::config::Overrides::default())
-            .unwrap_or_else(|error| panic!("the scenario's configuration: {error}"));
-        let running = larder::cli::serve::start(config).await.expect("Larder starts");
+        let config = larder::testing::config::load(
+            &folder.path().join("proxy.toml"),
+            &larder::testing::config::Overrides::default(),
+        )
+        .unwrap_or_else(|error| panic!("the scenario's configuration: {error}"));
+        let running = larder::testing::cli::start(config).await.expect("Larder starts");
         Scenario { origin, running, folder }
     }
 

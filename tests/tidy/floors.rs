@@ -34,6 +34,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("admin", 6),
     ("config", 7),
     ("cli", 7),
+    ("testing", 8),
 ];
 
 fn floor_of(module: &str) -> Option<u8> {

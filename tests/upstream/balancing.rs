@@ -2,9 +2,9 @@
 
 use crate::busy_origin::{BusyOrigin, Does, Keeps, OK};
 use crate::raw_origin::*;
-use larder::engine::exchange::Terms;
-use larder::key::{KeyBuilder, KeyPart, PrimaryKey};
-use larder::upstream::{Balancing, UpstreamOptions, UpstreamPool};
+use larder::testing::engine::Terms;
+use larder::testing::key::{KeyBuilder, KeyPart, PrimaryKey};
+use larder::testing::upstream::{Balancing, UpstreamOptions, UpstreamPool};
 use std::sync::Arc;
 
 async fn origins(does: &[Does]) -> Vec<BusyOrigin> {
@@ -29,7 +29,7 @@ fn requests(origins: &[BusyOrigin]) -> Vec<usize> {
     origins.iter().map(BusyOrigin::requests).collect()
 }
 
-fn keyed(path: &str) -> http::Request<larder::engine::origin::Body> {
+fn keyed(path: &str) -> http::Request<larder::testing::engine::Body> {
     let mut request = get();
     let key: PrimaryKey = {
         let mut key = KeyBuilder::default();

@@ -65,7 +65,7 @@ async fn trailers_are_kept_in_both_directions() {
 }
 
 /// A body that counts how often it is asked for data.
-fn watched(content: &'static str) -> (Arc<AtomicUsize>, larder::engine::origin::Body) {
+fn watched(content: &'static str) -> (Arc<AtomicUsize>, larder::testing::engine::Body) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
     let mut rest = Some(content);

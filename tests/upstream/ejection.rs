@@ -3,9 +3,8 @@
 use crate::busy_origin::{BusyOrigin, Does, Keeps, OK};
 use crate::raw_origin::*;
 use http::Method;
-use larder::semantics::reason::Reason;
-use larder::upstream::stats::ServerState;
-use larder::upstream::{EjectOptions, RetryOptions, UpstreamOptions, UpstreamPool};
+use larder::testing::semantics::Reason;
+use larder::testing::upstream::{EjectOptions, RetryOptions, ServerState, UpstreamOptions, UpstreamPool};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,9 +3,8 @@
 use crate::raw_origin::*;
 use http::Method;
 use http_body_util::BodyExt;
-use larder::semantics::reason::Reason;
-use larder::upstream::response_body::ResponseBodyError;
-use larder::upstream::{UpstreamOptions, UpstreamPool};
+use larder::testing::semantics::Reason;
+use larder::testing::upstream::{ResponseBodyError, UpstreamOptions, UpstreamPool};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;

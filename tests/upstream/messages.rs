@@ -5,12 +5,12 @@ use http::{HeaderMap, Method, Request, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use larder::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
+use larder::testing::engine::{Client, InterimListener, Terms, UpgradeAbility};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The head that the origin gets for a request.
-async fn sent(request: Request<larder::engine::origin::Body>) -> String {
+async fn sent(request: Request<larder::testing::engine::Body>) -> String {
     let origin = RawOrigin::start().await;
     let pool = pool(&[origin.url()]);
     let script = async {

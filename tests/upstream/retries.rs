@@ -3,8 +3,8 @@
 use crate::busy_origin::{BusyOrigin, Keeps, OK};
 use crate::raw_origin::*;
 use http::Method;
-use larder::semantics::reason::Reason;
-use larder::upstream::stats::ServerState;
+use larder::testing::semantics::Reason;
+use larder::testing::upstream::ServerState;
 
 #[tokio::test]
 async fn a_connection_is_used_again_once_its_response_has_ended() {
@@ -197,7 +197,7 @@ async fn no_more_unused_connections_are_kept_than_allowed() {
     let origin = RawOrigin::start().await;
     let mut options = options(&[origin.url()]);
     options.idle_connections_max = 1;
-    let pool = larder::upstream::UpstreamPool::new(options).unwrap();
+    let pool = larder::testing::upstream::UpstreamPool::new(options).unwrap();
     let script = async {
         let (mut first, mut second) = (origin.accept().await, origin.accept().await);
         tokio::join!(first.answer(), second.answer());

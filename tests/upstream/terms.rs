@@ -3,9 +3,9 @@
 use crate::busy_origin::{BusyOrigin, Does, Keeps, OK};
 use crate::raw_origin::*;
 use http::Method;
-use larder::engine::exchange::{Deadline, ExchangeNote, Terms};
-use larder::semantics::reason::Reason;
-use larder::upstream::{UpstreamOptions, UpstreamPool};
+use larder::testing::engine::{Deadline, ExchangeNote, Terms};
+use larder::testing::semantics::Reason;
+use larder::testing::upstream::{UpstreamOptions, UpstreamPool};
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -6,9 +6,8 @@ use futures_util::stream;
 use http::Response;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use larder::engine::Answer;
-use larder::engine::origin::{Body, BodyError};
-use larder::proxy::observer::Ending;
+use larder::testing::engine::{Answer, Body, BodyError};
+use larder::testing::proxy::Ending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -120,7 +119,7 @@ fn endless(asked: &Arc<AtomicUsize>) -> Answer {
 async fn a_client_that_stops_reading_holds_the_body_back_and_is_let_go() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
-    let options = larder::proxy::ProxyOptions { stall_timeout: Duration::from_millis(200), ..options() };
+    let options = larder::testing::proxy::ProxyOptions { stall_timeout: Duration::from_millis(200), ..options() };
     let server = TestServer::with(options, move |_| std::future::ready(endless(&count)));
     let mut client = server.client().await;
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;

@@ -7,8 +7,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use larder::engine::exchange::Client;
-use larder::proxy::observer::Ending;
+use larder::testing::engine::Client;
+use larder::testing::proxy::Ending;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
@@ -59,7 +59,8 @@ async fn limits_hold_for_http_2_too() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
-    let options = larder::proxy::ProxyOptions { idle_timeout: std::time::Duration::from_millis(100), ..options() };
+    let options =
+        larder::testing::proxy::ProxyOptions { idle_timeout: std::time::Duration::from_millis(100), ..options() };
     let server = TestServer::with(options, tell_target);
     let sender = connect(server.address).await;
     assert_eq!(send(&sender, Method::GET, "/1", "").await.status(), StatusCode::OK);

@@ -2,9 +2,7 @@
 
 use crate::support::{TestServer, answer, collect, full, tell_target};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use larder::engine::Answer;
-use larder::engine::exchange::{Client, InterimListener};
-use larder::engine::origin::Body;
+use larder::testing::engine::{Answer, Body, Client, InterimListener};
 use std::sync::Arc;
 use tokio::sync::Notify;
 

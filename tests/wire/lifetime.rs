@@ -1,8 +1,7 @@
 //! The server's end, and its cap on connections.
 
 use crate::support::{TestServer, options, tell_target};
-use larder::proxy::ProxyOptions;
-use larder::proxy::observer::Ending;
+use larder::testing::proxy::{Ending, ProxyOptions};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -11,7 +10,9 @@ use tokio::sync::Notify;
 fn waiting(
     begun: &Arc<Notify>,
     gate: &Arc<Notify>,
-) -> impl Fn(http::Request<larder::engine::origin::Body>) -> futures_util::future::BoxFuture<'static, larder::engine::Answer>
+) -> impl Fn(
+    http::Request<larder::testing::engine::Body>,
+) -> futures_util::future::BoxFuture<'static, larder::testing::engine::Answer>
 + use<> {
     let (begun, gate) = (begun.clone(), gate.clone());
     move |request| {

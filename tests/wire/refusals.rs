@@ -1,7 +1,7 @@
 //! What is malformed or ambiguous is refused before the handler sees it, in its place, and the connection closes.
 
 use crate::support::{TestServer, collect, options, tell_target};
-use larder::proxy::observer::Ending;
+use larder::testing::proxy::Ending;
 use std::sync::Arc;
 use tokio::sync::Notify;
 

@@ -2,11 +2,9 @@
 
 use crate::support::{TestServer, answer, collect, decision, failure, full, tell_target};
 use http::{Response, StatusCode};
-use larder::engine::Answer;
-use larder::engine::exchange::Client;
-use larder::engine::outcome::Outcome;
-use larder::proxy::observer::Ending;
-use larder::semantics::reason::Reason;
+use larder::testing::engine::{Answer, Client, Outcome};
+use larder::testing::proxy::Ending;
+use larder::testing::semantics::Reason;
 
 #[tokio::test]
 async fn requests_follow_one_another_on_one_connection() {

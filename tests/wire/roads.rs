@@ -5,16 +5,15 @@ use crate::support::{Client, DEADLINE, Reply, TestServer, full, options};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use larder::clock::{ManualClock, Timestamp};
-use larder::config::check_rules_text;
-use larder::engine::fast_path::{FastHit, PlainHeaders, PlainRequest};
-use larder::engine::origin::{Body, Origin, OriginError};
-use larder::engine::refresh::RefreshOptions;
-use larder::engine::{Answer, Engine, EngineParts, Handler, RequestContext};
-use larder::invalidation::Invalidation;
-use larder::proxy::ProxyOptions;
-use larder::proxy::observer::{Ending, WhyClosed};
-use larder::store::memory::{MemoryOptions, MemoryTier};
+use larder::testing::clock::{ManualClock, Timestamp};
+use larder::testing::config::check_rules_text;
+use larder::testing::engine::{
+    Answer, Body, Engine, EngineParts, FastHit, Handler, Origin, OriginError, PlainHeaders, PlainRequest,
+    RefreshOptions, RequestContext,
+};
+use larder::testing::invalidation::Invalidation;
+use larder::testing::proxy::{Ending, ProxyOptions, WhyClosed};
+use larder::testing::store::{MemoryOptions, MemoryTier};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -58,7 +57,7 @@ impl Origin for Shop {
     async fn fetch(
         &self,
         request: Request<Body>,
-        _terms: larder::engine::exchange::Terms,
+        _terms: larder::testing::engine::Terms,
     ) -> Result<Response<Body>, OriginError> {
         let (parts, body) = request.into_parts();
         body.collect().await.unwrap();
@@ -152,7 +151,7 @@ impl Roads {
             invalidation: Arc::new(Invalidation::default()),
             rules: check_rules_text(RULES).unwrap().rule_set,
             refresh: RefreshOptions::default(),
-            front: larder::engine::arrival::Front::default(),
+            front: larder::testing::engine::Front::default(),
         });
         let handler = Arc::new(Short(Arc::clone(&engine), AtomicUsize::new(0)));
         let short = TestServer::of(options(), Arc::clone(&handler));
@@ -433,12 +432,12 @@ async fn what_is_stale_or_purged_is_not_for_the_short_road() {
     };
     assert_eq!(ask().await, "larder; hit; ttl=60");
     let engine = &roads.handler.0;
-    let everything = larder::invalidation::purge::Purge {
-        scopes: vec![larder::scope::Scope::All],
-        depth: larder::scope::Depth::Hard,
-        source: larder::invalidation::purge::Source::Admin,
+    let everything = larder::testing::invalidation::Purge {
+        scopes: vec![larder::testing::scope::Scope::All],
+        depth: larder::testing::scope::Depth::Hard,
+        source: larder::testing::invalidation::Source::Admin,
     };
-    engine.invalidation().purge(everything, larder::invalidation::PurgeOptions::default()).await.unwrap();
+    engine.invalidation().purge(everything, larder::testing::invalidation::PurgeOptions::default()).await.unwrap();
     assert!(ask().await.starts_with("larder; fwd=uri-miss"));
     assert_eq!(ask().await, "larder; hit; ttl=60");
     assert_eq!(roads.took_short(), 2);

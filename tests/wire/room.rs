@@ -3,10 +3,8 @@
 use crate::support::{Client, TestServer, answer, full, options, soon, tell_target};
 use futures_util::future::{BoxFuture, join_all};
 use http::{Request, Response};
-use larder::engine::Answer;
-use larder::engine::origin::Body;
-use larder::proxy::ProxyOptions;
-use larder::proxy::observer::WhyClosed;
+use larder::testing::engine::{Answer, Body};
+use larder::testing::proxy::{ProxyOptions, WhyClosed};
 use std::sync::Arc;
 use tokio::sync::Notify;
 

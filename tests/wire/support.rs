@@ -5,12 +5,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use larder::engine::origin::Body;
-use larder::engine::outcome::{Decision, Outcome};
-use larder::engine::{Answer, Failure, Handler, RequestContext};
-use larder::proxy::observer::{Closed, Ending, Finished, Observer, Observers};
-use larder::proxy::{ProxyOptions, Sharing, bind, serve};
-use larder::semantics::reason::Reason;
+use larder::testing::engine::{Answer, Body, Decision, Failure, Handler, Outcome, RequestContext};
+use larder::testing::proxy::{Closed, Ending, Finished, Observer, Observers, ProxyOptions, Sharing, bind, serve};
+use larder::testing::semantics::Reason;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,7 +21,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) fn options() -> ProxyOptions {
     ProxyOptions {
         http: "127.0.0.1:0".parse().unwrap(),
-        entrance: larder::proxy::entrance::Entrance::default(),
+        entrance: larder::testing::proxy::Entrance::default(),
         header_bytes_max: 4096,
         headers_max: 16,
         uri_bytes_max: 512,

@@ -1,7 +1,7 @@
 //! Clients that are slow or silent are let go.
 
 use crate::support::{TestServer, collect, options, tell_target};
-use larder::proxy::ProxyOptions;
+use larder::testing::proxy::ProxyOptions;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;

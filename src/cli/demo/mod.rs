@@ -18,7 +18,7 @@ use tour::Tour;
 
 /// What `larder demo` takes.
 #[derive(Debug, clap::Args)]
-pub struct DemoArguments {
+pub(crate) struct DemoArguments {
     /// Where the proxy listens; port 0 picks a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -34,7 +34,7 @@ const RULES: &str = include_str!("rules.toml");
 ///
 /// # Errors
 /// Where no port is free or the temporary folder can't be written.
-pub fn run(arguments: DemoArguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new().context("cannot start the runtime")?.block_on(serve_both(arguments))
 }
 

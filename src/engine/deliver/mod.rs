@@ -33,7 +33,7 @@ const AGE_SECS_MAX: u64 = 1 << 31;
 /// Preconditions and ranges are evaluated on a stored 200 or part only: other statuses are sent as they are (RFC 9110
 /// section 13.2.1). An entry that is a part must be [held](crate::plan::holding::Holding::Held); were it not, all of the part is sent.
 #[must_use]
-pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
+pub(crate) fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
     let fields = representation.fields(FIELDS_ADDED);
     let age = entry.current_age(now);
@@ -69,7 +69,7 @@ pub fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Times
 
 /// The conditions of a GET.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conditions {
+pub(crate) enum Conditions {
     /// It has none.
     None,
     /// If-None-Match or If-Modified-Since: it wants the representation only if that is another than it has.
@@ -88,7 +88,7 @@ pub enum AtRest {
 /// How an entry as it is kept answers a GET with these conditions and no range. None where the entry is a part, or the
 /// request wants another representation.
 #[must_use]
-pub fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now: Timestamp) -> Option<AtRest> {
+pub(crate) fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now: Timestamp) -> Option<AtRest> {
     if entry.part().is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
         return None;
     }
@@ -109,7 +109,7 @@ fn has_preconditions_evaluated(entry: &Entry) -> bool {
 
 /// The Age that is told, in seconds.
 #[must_use]
-pub fn told_age_secs(age: Duration) -> u64 {
+pub(crate) fn told_age_secs(age: Duration) -> u64 {
     age.as_secs().min(AGE_SECS_MAX)
 }
 

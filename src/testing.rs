@@ -1,0 +1,148 @@
+//! What the tests, benchmarks and fuzz targets of this package use of it. No other crate is meant to: Larder is a program.
+//!
+//! Everything else is private to the crate, so that the compiler finds what nobody uses.
+
+/// Of `admin`.
+pub mod admin {
+    pub use crate::admin::rules_control::{Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity};
+    pub use crate::admin::{AdminOptions, AdminState, Readiness, serve};
+}
+
+/// Of `cli`.
+pub mod cli {
+    pub use crate::cli::serve::{Running, start};
+}
+
+/// Of `clock`.
+pub mod clock {
+    pub use crate::clock::{Clock, ManualClock, SystemClock, Timestamp};
+}
+
+/// Of `config`.
+pub mod config {
+    pub use crate::config::problem::{ProblemReport, RenderStyle};
+    pub use crate::config::reference::{METRICS, reference};
+    pub use crate::config::reload::{Change, RulesReloader};
+    pub use crate::config::schema::{proxy_schema, rules_schema};
+    pub use crate::config::watch::watch_rules;
+    pub use crate::config::{
+        AccessLog, Config, ConfigErrors, LogFormat, LogLevel, LogOptions, Overrides, Problem, check_rules_text, load,
+        load_rules, load_with_token,
+    };
+}
+
+/// Of `engine`.
+pub mod engine {
+    pub use crate::engine::arrival::Front;
+    pub use crate::engine::exchange::{Client, Deadline, ExchangeNote, InterimListener, Terms, UpgradeAbility};
+    pub use crate::engine::fast_path::{FastHit, PlainHeaders, PlainRequest};
+    pub use crate::engine::origin::{Body, BodyError, Origin, OriginError, empty_body};
+    pub use crate::engine::outcome::{Decision, Outcome};
+    pub use crate::engine::refresh::RefreshOptions;
+    pub use crate::engine::shared_tier::SharedTier;
+    pub use crate::engine::{Answer, Engine, EngineParts, Failure, Handler, RequestContext};
+}
+
+/// Of `entry`.
+pub mod entry {
+    pub use crate::entry::body::StoredBody;
+    pub use crate::entry::{Entry, EntryParts};
+}
+
+/// Of `events`.
+pub mod events {
+    pub use crate::events::Intake;
+}
+
+/// Of `fleet`.
+pub mod fleet {
+    pub use crate::fleet::guarded_link::GuardedLink;
+    pub use crate::fleet::link::{Keeper, Link, LinkError, LinkFailure};
+    pub use crate::fleet::names::Names;
+    pub use crate::fleet::options::FleetOptions;
+    pub use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
+    pub use crate::fleet::redis_link::RedisLink;
+}
+
+/// Of `invalidation`.
+pub mod invalidation {
+    pub use crate::invalidation::barriers::Barriers;
+    pub use crate::invalidation::purge::{Depth, Purge, Source};
+    pub use crate::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions, PurgeOptions, Standing};
+}
+
+/// Of `key`.
+pub mod key {
+    pub use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
+}
+
+/// Of `metrics`.
+pub mod metrics {
+    pub use crate::metrics::Metrics;
+    pub use crate::metrics::requests::Why;
+}
+
+/// Of `proxy`.
+pub mod proxy {
+    pub use crate::proxy::entrance::Entrance;
+    #[cfg(fuzzing)]
+    pub use crate::proxy::fuzzing::cuts_make_no_difference;
+    pub use crate::proxy::observer::{Closed, Ending, Finished, Observer, Observers, WhyClosed};
+    pub use crate::proxy::{ProxyOptions, Sharing, bind, serve};
+}
+
+/// Of `rules`.
+pub mod rules {
+    pub use crate::rules::host_pattern::HostPattern;
+    pub use crate::rules::key_recipe::{CookieRule, QueryRule};
+    pub use crate::rules::lifetime::{IgnoredDirective, LifetimeRule, OriginPrecedence};
+    pub use crate::rules::origin_request::PoolName;
+    pub use crate::rules::pattern::PathPattern;
+    pub use crate::rules::route::{ClientDirectives, CompressionRule, RouteMode, SetCookieRule};
+    pub use crate::rules::tag_template::TagTemplate;
+    pub use crate::rules::{Route, RuleSet, Verdict};
+}
+
+/// Of `scope`.
+pub mod scope {
+    pub use crate::scope::{Depth, Membership, RouteName, Scope, Tag, Tags};
+}
+
+/// Of `semantics`.
+pub mod semantics {
+    pub use crate::semantics::cache_control::{Qualified, RequestDirectives, ResponseDirectives};
+    pub use crate::semantics::cache_status::CacheStatus;
+    pub use crate::semantics::conditional::{Precondition, evaluate};
+    pub use crate::semantics::credentials::Credentials;
+    pub use crate::semantics::date::{format_http_date, parse_http_date};
+    pub use crate::semantics::entity_tag::EntityTag;
+    pub use crate::semantics::lifetime_fields::LifetimeField;
+    pub use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
+    pub use crate::semantics::range::{RangeVerdict, content_range, resolve};
+    pub use crate::semantics::reason::Reason;
+    pub use crate::semantics::reuse::{Judgement, Validity, judge};
+    pub use crate::semantics::storable::{Exchange, Storability, storability};
+    pub use crate::semantics::target::Target;
+    pub use crate::semantics::targeted::targeted_directives;
+    pub use crate::semantics::vary::{VariantKey, normalise, parse_vary};
+}
+
+/// Of `stamp`.
+pub mod stamp {
+    pub use crate::stamp::Stamp;
+}
+
+/// Of `store`.
+pub mod store {
+    pub use crate::store::codec::{decode, encode};
+    pub use crate::store::memory::{MemoryOptions, MemoryTier};
+    pub use crate::store::redis::RedisTier;
+    pub use crate::store::write_behind::WriteBehind;
+}
+
+/// Of `upstream`.
+pub mod upstream {
+    pub use crate::upstream::response_body::ResponseBodyError;
+    pub use crate::upstream::stats::{ServerState, ServerStats};
+    pub use crate::upstream::{Balancing, EjectOptions, RetryOptions, UpstreamOptions, UpstreamPool};
+}
