@@ -172,7 +172,9 @@ fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
         join_wait: Duration::from_secs(2),
     };
     let background = || -> Arc<dyn Link> { RedisLink::open(&options).expect("it is an address") };
-    let requests: Arc<dyn Link> = GuardedLink::over(background());
+    let guarded = GuardedLink::over(background());
+    tokio::spawn(Arc::clone(&guarded).probe());
+    let requests: Arc<dyn Link> = guarded;
     let links = FleetLinks { requests: Arc::clone(&requests), reader: background() };
     let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), InvalidationOptions::default());
     let (clock, writes) = (Arc::new(SystemClock::default()), background());

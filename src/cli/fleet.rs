@@ -43,6 +43,8 @@ impl Fleet {
         let shared = SharedTier { tier: tier.clone(), writes: Arc::clone(&behind), leases: leases.clone() };
         // What it has applied is in the log's order; a reader started anew would not know where it was.
         tasks.require("invalidation-log", reading);
+        let probing = Arc::clone(&requests);
+        tasks.restart("redis-probe", move || Arc::clone(&probing).probe());
         let (writing, leasing) = (Arc::clone(&behind), Arc::clone(&leases));
         tasks.restart("write-behind", move || Arc::clone(&writing).work());
         tasks.restart("fetch-leases", move || Arc::clone(&leasing).work());

@@ -202,6 +202,10 @@ impl Parts {
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream =
             Pools::new(config.upstream.clone(), config.upstreams.clone()).context("cannot use the upstream servers")?;
+        for pool in upstream.all() {
+            let pool = Arc::clone(pool);
+            tasks.restart("upstream-maintenance", move || Arc::clone(&pool).maintain());
+        }
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
         let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock), tasks)).transpose()?;
         let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };

@@ -1,8 +1,8 @@
 //! Whether Redis is worth asking on a request's path.
 //!
 //! Closed, every command is sent. The first that finds Redis away or misses its deadline opens it: from then on commands
-//! are refused at once. Whoever opened it probes in the background, so that no request pays for a probe, and closes it
-//! once Redis answers. One atomic; no lock.
+//! are refused at once. A background task probes Redis, so that no request pays for a probe, and closes it once Redis
+//! answers. One atomic; no lock.
 
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -24,10 +24,10 @@ pub(crate) enum BreakerState {
     Open,
 }
 
-/// Whether the call that found Redis failing is the one that must probe it.
+/// Whether the call that found Redis failing is the first that did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tripped {
-    /// It opened the breaker: it sees to the probes.
+    /// It opened the breaker.
     Now,
     /// Another call did.
     Before,
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failure_opens_it_one_caller_probes_and_an_answer_closes_it() {
+    fn one_failure_opens_it_and_an_answer_closes_it() {
         let breaker = Breaker::default();
         assert_eq!(breaker.state(), BreakerState::Closed);
         assert_eq!((breaker.trip(), breaker.trip()), (Tripped::Now, Tripped::Before));

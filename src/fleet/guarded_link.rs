@@ -1,15 +1,16 @@
 //! A [`Link`] that requests wait for, with a [`Breaker`] before it.
 //!
 //! What it costs that Redis is away is paid by the commands under way when that shows, and by none that comes later:
-//! those are refused at once until a probe, in a task of its own that ends with the link, finds Redis well.
+//! those are refused at once until a probe, made by a task of its own, finds Redis well.
 
 use super::breaker::{Breaker, BreakerState, FIRST_PROBE, Tripped, next_pause};
 use super::link::{Keeper, Link, LinkError, LinkFailure};
 use redis::{Cmd, Value};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 /// How long a probe may take.
@@ -20,19 +21,34 @@ pub struct GuardedLink {
     link: Arc<dyn Link>,
     breaker: Breaker,
     failures: [AtomicU64; LinkFailure::ALL.len()],
-    own: Weak<Self>,
+    tripped: Notify,
 }
 
 impl GuardedLink {
-    /// Guards `link`, which others should not use besides.
+    /// Guards `link`, which others should not use besides. [`Self::probe`] must run for as long as it is used.
     #[must_use]
     pub fn over(link: Arc<dyn Link>) -> Arc<Self> {
-        Arc::new_cyclic(|own| Self {
-            link,
-            breaker: Breaker::default(),
-            failures: Default::default(),
-            own: Weak::clone(own),
-        })
+        let (breaker, failures, tripped) = (Breaker::default(), Default::default(), Notify::new());
+        Arc::new(Self { link, breaker, failures, tripped })
+    }
+
+    /// Asks Redis now and then while it counts as away, until it answers. Never ends.
+    pub async fn probe(self: Arc<Self>) {
+        loop {
+            while self.breaker() == BreakerState::Closed {
+                self.tripped.notified().await;
+            }
+            let mut pause = FIRST_PROBE;
+            loop {
+                sleep(pause).await;
+                if self.link.call(&redis::cmd("PING"), PROBE_DEADLINE).await.is_ok() {
+                    break;
+                }
+                pause = next_pause(pause);
+            }
+            tracing::info!("Redis is back");
+            self.breaker.close();
+        }
     }
 
     /// Whether commands are sent.
@@ -53,23 +69,8 @@ impl GuardedLink {
         let is_away = matches!(error.failure, LinkFailure::Away | LinkFailure::TimedOut);
         if is_away && self.breaker.trip() == Tripped::Now {
             tracing::warn!(%error, "Redis is away: requests do without it");
-            tokio::spawn(probe(Weak::clone(&self.own)));
+            self.tripped.notify_one();
         }
-    }
-}
-
-/// Asks Redis now and then until it answers, or until nobody needs it any more.
-async fn probe(guarded: Weak<GuardedLink>) {
-    let mut pause = FIRST_PROBE;
-    loop {
-        sleep(pause).await;
-        let Some(guarded) = guarded.upgrade() else { return };
-        if guarded.link.call(&redis::cmd("PING"), PROBE_DEADLINE).await.is_ok() {
-            tracing::info!("Redis is back");
-            guarded.breaker.close();
-            return;
-        }
-        pause = next_pause(pause);
     }
 }
 
@@ -138,6 +139,7 @@ mod tests {
     async fn invariant_5_only_the_commands_under_way_pay_for_a_redis_that_is_away() {
         let wire = Arc::new(Cut::default());
         let link = GuardedLink::over(SimulatedRedis::new().link(wire.clone()));
+        tokio::spawn(Arc::clone(&link).probe());
         assert_eq!(ask(&link).await, (None, Duration::ZERO));
         wire.0.store(true, Ordering::Relaxed);
         let timed_out = (Some(LinkFailure::TimedOut), DEADLINE);

@@ -47,7 +47,7 @@ impl Nursery {
         let (weather, clock) = (Weather::fair(self.dice.clone()), SimulatedClock::new(self.born));
         let options = fleet_options(number);
         let link = || -> Arc<dyn Link> { self.redis.link(weather.clone()) };
-        let requests = watch::guarded(link(), Arc::clone(&self.ledger), number);
+        let (requests, probing) = watch::guarded(link(), Arc::clone(&self.ledger), number);
         let run = u32::try_from(number).expect("few instances") * 1000 + life;
         let barriers_bytes_max = self.barriers_bytes_max;
         let about =
@@ -61,6 +61,7 @@ impl Nursery {
         let leases = RedisLeases::new(links, options, run);
         let mut tasks = JoinSet::new();
         tasks.spawn(reading);
+        tasks.spawn(probing);
         tasks.spawn(Arc::clone(&behind).work());
         tasks.spawn(Arc::clone(&leases).work());
         let asked = Arc::clone(&invalidation);

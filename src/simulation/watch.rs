@@ -13,11 +13,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A link with the real breaker before it, watched from both sides.
-pub(super) fn guarded(link: Arc<dyn Link>, ledger: Arc<Ledger>, instance: usize) -> Arc<dyn Link> {
+/// A link with the real breaker before it, watched from both sides, and the task that probes it.
+pub(super) fn guarded(
+    link: Arc<dyn Link>,
+    ledger: Arc<Ledger>,
+    instance: usize,
+) -> (Arc<dyn Link>, impl Future<Output = ()>) {
     let window = Arc::new(Window::default());
     let beneath = Beneath { link, window: Arc::clone(&window) };
-    Arc::new(Above { link: GuardedLink::over(Arc::new(beneath)), window, ledger, instance })
+    let guarded = GuardedLink::over(Arc::new(beneath));
+    (Arc::new(Above { link: guarded.clone(), window, ledger, instance }), guarded.probe())
 }
 
 /// Whether Redis has failed, and no probe was answered since.

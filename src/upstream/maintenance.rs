@@ -3,26 +3,17 @@
 
 use super::health::Reach;
 use super::pool::Pool;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// How often, at least.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Starts the task on the runtime of the first request. It ends when the pool is dropped.
-pub(super) fn begin(pool: &Arc<Pool>) {
-    if !pool.maintained.load(Ordering::Relaxed) && !pool.maintained.swap(true, Ordering::Relaxed) {
-        let interval = INTERVAL.min(pool.options.idle_timeout).min(pool.options.eject.pause / 4);
-        let interval = interval.max(Duration::from_millis(50));
-        tokio::spawn(maintain(Arc::downgrade(pool), interval));
-    }
-}
-
-async fn maintain(pool: Weak<Pool>, interval: Duration) {
+/// Never ends.
+pub(super) async fn maintain(pool: &Pool) {
+    let interval = INTERVAL.min(pool.options.idle_timeout).min(pool.options.eject.pause / 4);
+    let interval = interval.max(Duration::from_millis(50));
     loop {
         tokio::time::sleep(interval).await;
-        let Some(pool) = pool.upgrade() else { return };
         for endpoint in pool.balance.endpoints() {
             endpoint.connections.drop_expired();
             if endpoint.member.wants_probe() {

@@ -10,7 +10,6 @@ use super::server::Server;
 use super::stats::ServerStats;
 use crate::rules::origin_request::PoolName;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 pub(super) struct Pool {
     name: PoolName,
@@ -20,8 +19,6 @@ pub(super) struct Pool {
     pub(super) balance: Balance,
     pub(super) roster: Arc<Roster>,
     pub(super) budget: Budget,
-    /// Whether the maintenance task has been started.
-    pub(super) maintained: AtomicBool,
 }
 
 impl Pool {
@@ -33,7 +30,7 @@ impl Pool {
         let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(options.eject));
         let balance = Balance::new(&servers, options.balancing, &roster);
         let budget = Budget::new(options.retries);
-        Ok(Self { name, options, servers, balance, roster, budget, maintained: AtomicBool::new(false) })
+        Ok(Self { name, options, servers, balance, roster, budget })
     }
 
     /// The endpoint to ask: the next that is in and has not been asked for this request yet, else any that has not.

@@ -29,11 +29,15 @@ impl Pools {
         Ok(Arc::new(Self { default: UpstreamPool::new(default)?, named }))
     }
 
+    /// All of them. [`UpstreamPool::maintain`] must run for each.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<UpstreamPool>> {
+        std::iter::once(&self.default).chain(self.named.iter().map(|(_, pool)| pool))
+    }
+
     /// The counters of each server, pool by pool.
     #[must_use]
     pub(crate) fn stats(&self) -> Vec<ServerStats> {
-        let named = self.named.iter().flat_map(|(_, pool)| pool.stats());
-        self.default.stats().into_iter().chain(named).collect()
+        self.all().flat_map(|pool| pool.stats()).collect()
     }
 
     fn pool(&self, name: Option<&PoolName>) -> Option<&Arc<UpstreamPool>> {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub struct UpstreamPool(Arc<Pool>);
 
 impl UpstreamPool {
-    /// A pool of these servers, without connections so far.
+    /// A pool of these servers, without connections so far. [`Self::maintain`] must run, too.
     ///
     /// # Errors
     /// Where there is no server.
@@ -30,6 +30,11 @@ impl UpstreamPool {
 
     pub(super) fn named(name: PoolName, options: UpstreamOptions) -> Result<Arc<Self>, NoServer> {
         Ok(Arc::new(Self(Arc::new(Pool::new(name, options)?))))
+    }
+
+    /// Does what is to be done without a request. Never ends; must run for as long as the pool is used.
+    pub async fn maintain(self: Arc<Self>) {
+        maintenance::maintain(&self.0).await;
     }
 
     /// The counters of each server, in the order of the options.
@@ -48,7 +53,6 @@ impl fmt::Debug for UpstreamPool {
 #[async_trait::async_trait]
 impl Origin for UpstreamPool {
     async fn fetch(&self, request: http::Request<Body>, asked: Asked) -> Result<http::Response<Body>, OriginError> {
-        maintenance::begin(&self.0);
         let key = match self.0.options.balancing {
             Balancing::Consistent => key_of(&request, asked.key.as_ref()),
             Balancing::RoundRobin | Balancing::LeastRequests => Box::default(),

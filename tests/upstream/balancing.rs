@@ -22,7 +22,7 @@ fn pool_of(origins: &[BusyOrigin], weights: &[u16], balancing: Balancing) -> Arc
     for (server, weight) in options.servers.iter_mut().zip(weights) {
         server.weight = *weight;
     }
-    UpstreamPool::new(options).unwrap()
+    running(options)
 }
 
 fn requests(origins: &[BusyOrigin]) -> Vec<usize> {

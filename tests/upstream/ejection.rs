@@ -38,9 +38,7 @@ async fn status(pool: &Arc<UpstreamPool>, method: &Method) -> Result<u16, Reason
 async fn of_three_servers_one_that_fails_costs_no_get_an_answer_and_is_left_out() {
     for bad in [BAD, UNWILLING, LATE, Does::Reset, Does::Hang] {
         let origins = origins(&[OK, bad, OK]).await;
-        let pool =
-            UpstreamPool::new(UpstreamOptions { read_timeout: Duration::from_millis(50), ..options_of(&origins) })
-                .unwrap();
+        let pool = running(UpstreamOptions { read_timeout: Duration::from_millis(50), ..options_of(&origins) });
         for method in [Method::GET, Method::HEAD].iter().cycle().take(40) {
             assert_eq!(status(&pool, method).await, Ok(200), "{bad:?}");
         }
@@ -61,7 +59,7 @@ async fn each_retry_is_counted_once_at_the_server_that_made_it_necessary() {
     for (bad, cause) in rows {
         let origins = origins(&[OK, bad]).await;
         let read_timeout = Duration::from_millis(50);
-        let pool = UpstreamPool::new(UpstreamOptions { read_timeout, ..options_of(&origins) }).unwrap();
+        let pool = running(UpstreamOptions { read_timeout, ..options_of(&origins) });
         for _ in 0..4 {
             assert_eq!(status(&pool, &Method::GET).await, Ok(200));
         }
@@ -73,7 +71,7 @@ async fn each_retry_is_counted_once_at_the_server_that_made_it_necessary() {
         }
     }
     let (gone, origin) = (RawOrigin::start().await.url().to_owned(), BusyOrigin::start(OK, Keeps::Open).await);
-    let pool = UpstreamPool::new(options(&[&gone, origin.url()])).unwrap();
+    let pool = running(options(&[&gone, origin.url()]));
     for _ in 0..4 {
         assert_eq!(status(&pool, &Method::POST).await, Ok(200));
     }
@@ -84,7 +82,7 @@ async fn each_retry_is_counted_once_at_the_server_that_made_it_necessary() {
 #[tokio::test]
 async fn what_can_t_be_tried_again_is_no_retry() {
     let origins = origins(&[BAD, BAD]).await;
-    let pool = UpstreamPool::new(options_of(&origins)).unwrap();
+    let pool = running(options_of(&origins));
     for method in [Method::POST, Method::GET] {
         assert_eq!(status(&pool, &method).await, Ok(502));
     }
@@ -95,7 +93,7 @@ async fn what_can_t_be_tried_again_is_no_retry() {
 #[tokio::test]
 async fn a_500_takes_no_server_out_and_is_not_asked_of_another() {
     let origins = origins(&[BROKEN, OK]).await;
-    let pool = UpstreamPool::new(options_of(&origins)).unwrap();
+    let pool = running(options_of(&origins));
     let mut broken = 0;
     for _ in 0..20 {
         broken += usize::from(status(&pool, &Method::GET).await == Ok(500));
@@ -122,7 +120,7 @@ async fn what_may_have_been_received_is_sent_again_only_where_that_does_no_harm(
     for (method, bad, is_tried) in rows {
         let origins = origins(&[bad, OK]).await;
         let read_timeout = Duration::from_millis(50);
-        let pool = UpstreamPool::new(UpstreamOptions { read_timeout, ..options_of(&origins) }).unwrap();
+        let pool = running(UpstreamOptions { read_timeout, ..options_of(&origins) });
         let mut good = 0;
         for _ in 0..4 {
             good += usize::from(status(&pool, &method).await == Ok(200));
@@ -137,7 +135,7 @@ async fn what_may_have_been_received_is_sent_again_only_where_that_does_no_harm(
 async fn what_all_servers_answer_is_passed_on_as_it_is() {
     for servers in [&[UNWILLING][..], &[UNWILLING, UNWILLING], &[UNWILLING; 4], &[UNWILLING, Does::Reset]] {
         let origins = origins(servers).await;
-        let pool = UpstreamPool::new(options_of(&origins)).unwrap();
+        let pool = running(options_of(&origins));
         for _ in 0..8 {
             let response = fetch(&pool, get()).await.unwrap();
             assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"9".parse().unwrap()));
@@ -149,7 +147,7 @@ async fn what_all_servers_answer_is_passed_on_as_it_is() {
 #[tokio::test]
 async fn the_last_server_is_never_taken_out() {
     let origins = origins(&[BAD, BAD]).await;
-    let pool = UpstreamPool::new(options_of(&origins)).unwrap();
+    let pool = running(options_of(&origins));
     for _ in 0..30 {
         assert_eq!(status(&pool, &Method::POST).await, Ok(502));
     }
@@ -162,7 +160,7 @@ async fn a_server_is_back_once_it_answers_again() {
     let origins = origins(&[OK, Does::Reset]).await;
     let pause = Duration::from_millis(60);
     let eject = EjectOptions { failures: 2, within: Duration::from_secs(10), pause };
-    let pool = UpstreamPool::new(UpstreamOptions { eject, ..options_of(&origins) }).unwrap();
+    let pool = running(UpstreamOptions { eject, ..options_of(&origins) });
     let is_up = |pool: &UpstreamPool| pool.stats()[1].state == ServerState::Up;
     for _ in 0..10 {
         assert_eq!(status(&pool, &Method::GET).await, Ok(200));
@@ -189,7 +187,7 @@ async fn tries_are_bounded_for_each_request_and_for_all_of_them() {
     for (attempts, budget, requests, asked) in [(0, 0.2, 20, 20), (1, 1.0, 5, 10), (2, 1.0, 5, 15), (3, 0.2, 50, 70)] {
         let origins = origins(&[UNWILLING; 4]).await;
         let retries = RetryOptions { attempts, budget };
-        let pool = UpstreamPool::new(UpstreamOptions { eject, retries, ..options_of(&origins) }).unwrap();
+        let pool = running(UpstreamOptions { eject, retries, ..options_of(&origins) });
         for _ in 0..requests {
             assert_eq!(status(&pool, &Method::GET).await, Ok(503));
         }
@@ -202,7 +200,7 @@ async fn tries_are_bounded_for_each_request_and_for_all_of_them() {
 async fn a_server_that_breaks_its_answers_off_is_taken_out() {
     let torn = Does::Answer("HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n");
     let origins = origins(&[OK, torn]).await;
-    let pool = UpstreamPool::new(options_of(&origins)).unwrap();
+    let pool = running(options_of(&origins));
     let mut torn = 0;
     for _ in 0..40 {
         let response = fetch(&pool, get()).await.unwrap();

@@ -112,7 +112,7 @@ async fn a_head_beyond_the_limits_is_refused_by_a_reason_of_its_own() {
 async fn the_limits_of_a_head_are_the_operators() {
     let origin = RawOrigin::start().await;
     let options = UpstreamOptions { response_fields_max: 2000, ..options(&[origin.url()]) };
-    let pool = UpstreamPool::new(options).unwrap();
+    let pool = running(options);
     let script = async {
         let mut peer = origin.accept().await;
         peer.head().await;
@@ -144,7 +144,7 @@ async fn a_flood_of_interim_responses_ends_with_an_error() {
 fn impatient(origin: &RawOrigin) -> Arc<UpstreamPool> {
     let mut options = options(&[origin.url()]);
     options.read_timeout = Duration::from_millis(50);
-    UpstreamPool::new(options).unwrap()
+    running(options)
 }
 
 #[tokio::test]

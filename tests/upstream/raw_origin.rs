@@ -127,8 +127,15 @@ pub(crate) fn options(servers: &[&str]) -> UpstreamOptions {
     }
 }
 
+/// A pool and its upkeep.
+pub(crate) fn running(options: UpstreamOptions) -> Arc<UpstreamPool> {
+    let pool = UpstreamPool::new(options).unwrap();
+    tokio::spawn(Arc::clone(&pool).maintain());
+    pool
+}
+
 pub(crate) fn pool(servers: &[&str]) -> Arc<UpstreamPool> {
-    UpstreamPool::new(options(servers)).unwrap()
+    running(options(servers))
 }
 
 /// The counters of the first server.

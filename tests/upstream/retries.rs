@@ -197,7 +197,7 @@ async fn no_more_unused_connections_are_kept_than_allowed() {
     let origin = RawOrigin::start().await;
     let mut options = options(&[origin.url()]);
     options.idle_connections_max = 1;
-    let pool = larder::testing::upstream::UpstreamPool::new(options).unwrap();
+    let pool = running(options);
     let script = async {
         let (mut first, mut second) = (origin.accept().await, origin.accept().await);
         tokio::join!(first.answer(), second.answer());

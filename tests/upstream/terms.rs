@@ -5,7 +5,7 @@ use crate::raw_origin::*;
 use http::Method;
 use larder::testing::engine::{Deadline, ExchangeNote, Terms};
 use larder::testing::semantics::Reason;
-use larder::testing::upstream::{UpstreamOptions, UpstreamPool};
+use larder::testing::upstream::UpstreamOptions;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ async fn all_tries_of_a_request_together_end_at_its_deadline() {
     for (read_timeout, asked) in [(Duration::from_secs(20), 1), (SOON * 2 / 3, 2)] {
         let before = first.requests() + second.requests();
         let options = UpstreamOptions { read_timeout, ..options(&[first.url(), second.url()]) };
-        let pool = UpstreamPool::new(options).unwrap();
+        let pool = running(options);
         let mut request = get();
         request
             .extensions_mut()
