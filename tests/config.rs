@@ -20,6 +20,8 @@ mod route_keys;
 mod rules;
 #[path = "config/schema.rs"]
 mod schema;
+#[path = "config/upstream_tls.rs"]
+mod upstream_tls;
 
 use larder::testing::config::{ConfigErrors, ProblemReport};
 

@@ -35,6 +35,7 @@ mod shape_lint;
 mod table;
 mod tag_lint;
 mod upstream;
+mod upstream_tls;
 mod values;
 pub(crate) mod watch;
 
@@ -114,7 +115,8 @@ impl Config {
 
     /// The pools that rules may name.
     fn pools(&self) -> rules_file::Pools {
-        rules_file::Pools::Known(self.upstreams.iter().map(|(name, _)| name.clone()).collect())
+        let named = self.upstreams.iter().map(|(name, pool)| (name.clone(), pool.host.clone())).collect();
+        rules_file::Pools::Known { default: self.upstream.host.clone(), named }
     }
 }
 

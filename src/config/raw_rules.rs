@@ -89,7 +89,8 @@ raw_table! {
         strip_prefix: String,
         /// Added to the beginning of the path that the origin is asked for, after `strip_prefix`: "/v2".
         add_prefix: String,
-        /// The Host sent to the origin. Default: the client's, which is part of the key either way.
+        /// The Host sent to the origin, and over TLS the name that its certificate must be for; "keep" is the client's.
+        /// Default: that of its pool. The client's host is part of the key either way.
         upstream_host: String,
         /// Fields sent to the origin with these values, whatever the client sent.
         set_request_headers: FieldTable,

@@ -1,6 +1,7 @@
 //! `[upstream]` and `[upstreams.NAME]`, raw. The documentation of each key is its description in the JSON Schema.
 
 use super::table::{FromToml, Placed, Reader, raw_table};
+use super::upstream_tls::RawUpstreamTls;
 use super::values::{DurationText, PercentageText, words};
 use crate::upstream::Balancing;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -11,14 +12,21 @@ use toml::de::DeValue;
 raw_table! {
     /// What Larder stands in front of.
     struct RawUpstream {
-        /// The servers of the API, at least one: "http://host:port", or { url = "http://host:port", weight = 2 }.
+        /// The servers of the API, at least one: "http://host:port", "https://host:port", or
+        /// { url = "http://host:port", weight = 2 }.
         #[schemars(required, length(min = 1))]
         servers: Vec<Placed<ServerItem>>,
         /// Which server is asked: "round-robin" (in turns, by weight), "least-requests" (the one with the fewest requests
         /// under way for its weight) or "consistent" (the one that the cache key names, as long as it has no more than
         /// 1.25 times its share under way; a request without a key is spread by its URL). Default: "round-robin".
         balance: BalanceWord,
-        /// How long connecting may take. Default: "1s".
+        /// The Host that the servers are sent, and over TLS the name that their certificates must be for: a name, or
+        /// "keep" for the client's (over TLS, the host of the server's URL). A route's own `upstream_host` precedes.
+        /// Default: "keep".
+        upstream_host: String,
+        /// TLS to servers of "https://". Default: whom the system trusts is trusted.
+        tls: RawUpstreamTls,
+        /// How long connecting may take, TLS included. Default: "1s".
         connect_timeout: DurationText,
         /// How long the upstream may be silent between two reads, the head of its response included. Default: "30s".
         read_timeout: DurationText,

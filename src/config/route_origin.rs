@@ -19,7 +19,7 @@ pub(super) fn resolve(raw: &RawRoute, route: &Route, problems: &mut Problems) ->
         pool: raw.upstream.as_ref().map(|written| PoolName::new(&written.value)),
         strip_prefix: raw.strip_prefix.as_ref().and_then(|written| prefix(written, problems)).unwrap_or_default(),
         add_prefix: raw.add_prefix.as_ref().and_then(|written| prefix(written, problems)).unwrap_or_default(),
-        host: raw.upstream_host.as_ref().and_then(|written| host(written, problems)),
+        host: raw.upstream_host.as_ref().and_then(|written| upstream_host(written, problems)),
         set: set.map(|written| field_values(written, FieldUse::SetOnRequest, problems)).unwrap_or_default(),
         removed: removed
             .map(|written| field_names(written, FieldUse::RemovedFromRequest, problems))
@@ -69,11 +69,15 @@ fn prefix(written: &Placed<String>, problems: &mut Problems) -> Option<String> {
     is_prefix.then(|| text.clone())
 }
 
-fn host(written: &Placed<String>, problems: &mut Problems) -> Option<HeaderValue> {
+/// The host that servers want; none for `keep`, which leaves the client's.
+pub(super) fn upstream_host(written: &Placed<String>, problems: &mut Problems) -> Option<HeaderValue> {
     let text = &written.value;
+    if text == "keep" {
+        return None;
+    }
     let host = normalised_authority(text, "http").and_then(|_| HeaderValue::from_str(&text.to_ascii_lowercase()).ok());
     if host.is_none() {
-        let hint = "write a host, with a port where it has one: \"api.internal\"";
+        let hint = "write a host, with a port where it has one, \"api.internal\", or \"keep\" for the client's";
         problems.error(&written.place, format!("`{text}` is not a host"), Some(hint));
     }
     host

@@ -7,7 +7,8 @@ use super::route::{WrittenRoute, resolve_route};
 use super::table::{Reader, nearest};
 use super::{rules_lint, tag_lint};
 use crate::rules::RuleSet;
-use crate::rules::origin_request::PoolName;
+use crate::rules::origin_request::{OriginRequestRule, PoolName};
+use http::HeaderValue;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,8 +29,19 @@ pub struct LoadedRules {
 pub(super) enum Pools {
     /// Whatever a route says: proxy.toml is not known.
     Any,
-    /// The default one, and these.
-    Known(Vec<PoolName>),
+    /// The default one, and these, each with its `upstream_host`.
+    Known { default: Option<HeaderValue>, named: Vec<(PoolName, Option<HeaderValue>)> },
+}
+
+impl Pools {
+    /// The host that a pool's servers want, if not the client's.
+    fn host(&self, pool: Option<&PoolName>) -> Option<HeaderValue> {
+        let Self::Known { default, named } = self else { return None };
+        match pool.filter(|pool| pool.as_str() != PoolName::DEFAULT) {
+            None => default.clone(),
+            Some(pool) => named.iter().find(|(name, _)| name == pool).and_then(|(_, host)| host.clone()),
+        }
+    }
 }
 
 /// Reads and resolves the rules in a file, or in the `*.toml` files of a folder in name order.
@@ -111,7 +123,10 @@ pub(super) fn resolve_rules(
         events.extend(raw.value.event.map(|events| events.value).unwrap_or_default());
         let routes = raw.value.route.map(|routes| routes.value).unwrap_or_default();
         for raw in routes {
-            if let Some(route) = resolve_route(&raw.value, &raw.place, &mut problems) {
+            if let Some(mut route) = resolve_route(&raw.value, &raw.place, &mut problems) {
+                if raw.value.upstream_host.is_none() {
+                    route.to_origin.host = pools.host(route.to_origin.pool.as_ref());
+                }
                 written.push(WrittenRoute { route, raw: raw.value, place: raw.place });
             }
         }
@@ -125,6 +140,7 @@ pub(super) fn resolve_rules(
     }
     let routes = written.iter().map(|written| written.route.clone()).collect();
     let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?.with_events(event_rules);
+    let rule_set = rule_set.with_unrouted(OriginRequestRule { host: pools.host(None), ..Default::default() });
     rules_lint::lint(&written, &rule_set, path, &mut problems);
     tag_lint::lint(&written, &events, &mut problems);
     Ok(LoadedRules { rule_set, warnings: problems.finish()?, sources })
@@ -150,8 +166,8 @@ fn refuse_same_names(written: &[WrittenRoute], problems: &mut Problems) {
 }
 
 fn refuse_unknown_pools(written: &[WrittenRoute], pools: &Pools, problems: &mut Problems) {
-    let Pools::Known(known) = pools else { return };
-    let names = || known.iter().map(PoolName::as_str).chain([PoolName::DEFAULT]);
+    let Pools::Known { named, .. } = pools else { return };
+    let names = || named.iter().map(|(name, _)| name.as_str()).chain([PoolName::DEFAULT]);
     for pool in written.iter().filter_map(|written| written.raw.upstream.as_ref()) {
         if names().any(|name| name == pool.value) {
             continue;

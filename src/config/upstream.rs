@@ -5,6 +5,7 @@ use super::problem::Place;
 use super::proxy_file::{RawLimits, table};
 use super::raw_upstream::{NamedPools, RawEject, RawRetries, RawUpstream};
 use super::resolve::Resolver;
+use super::route_origin::upstream_host;
 use super::table::Placed;
 use crate::rules::origin_request::PoolName;
 use crate::upstream::{EjectOptions, RetryOptions, UpstreamOptions};
@@ -21,7 +22,11 @@ impl Resolver<'_> {
         let servers = self.servers(raw.servers, key, place)?;
         let usual = UpstreamOptions::of(Vec::new());
         let (eject, retries) = (table(raw.eject), table(raw.retries));
+        let tls = self.upstream_tls(raw.tls, &servers);
+        let host = raw.upstream_host.as_ref().and_then(|written| upstream_host(written, &mut self.problems));
         Some(UpstreamOptions {
+            host,
+            tls,
             connect_timeout: self.timeout(raw.connect_timeout.as_ref(), usual.connect_timeout),
             read_timeout: self.timeout(raw.read_timeout.as_ref(), usual.read_timeout),
             idle_timeout: self.timeout(raw.idle_timeout.as_ref(), usual.idle_timeout),

@@ -3,7 +3,7 @@
 
 use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,8 @@ pub struct Terms {
     pub pool: Option<PoolName>,
     /// The key of what is asked for; none where the request passes through.
     pub key: Option<PrimaryKey>,
+    /// The host that the rules have the servers asked by in place of the client's: a server's certificate must be for it.
+    pub host: Option<HeaderValue>,
     /// Until when the head of an answer is waited for; none: as long as each try may take.
     pub deadline: Option<Deadline>,
     /// How long the origin may be silent between two reads, where the route says so itself: its `read_timeout`.

@@ -237,7 +237,7 @@ impl Engine {
                 self.explain_cacheable(&request, target).await
             }
             Way::Pass(Pass { route, why, outcome, .. }) => {
-                let (origin_target, sent) = explain_sent::passed(route.as_deref(), target, &headers);
+                let (origin_target, sent) = explain_sent::passed(rules.to_origin(route.as_deref()), target, &headers);
                 let explanation = explanation(Would::of(outcome, why)).by(route.as_deref());
                 let upstream = origin_target.as_ref().map(|_| pool_of(route.as_deref()));
                 Explanation { origin_target, upstream, ..explanation.sending(method, sent) }

@@ -3,7 +3,8 @@
 use super::RequestContext;
 use super::arrival::{self, Front, Schemes};
 use crate::plan::way::{Asked, Form, Payload, Way};
-use crate::rules::{Route, RuleSet};
+use crate::rules::RuleSet;
+use crate::rules::origin_request::OriginRequestRule;
 use crate::semantics::entity_tag;
 use crate::semantics::forwarding::{Passage, allow_upgrade, named_client, requested_upgrade, set_for_next_hop};
 use crate::semantics::target::Target;
@@ -63,13 +64,9 @@ fn payload(headers: &HeaderMap) -> Payload {
 }
 
 /// What the origin is asked for by a request that passes through, and with which fields.
-pub(super) fn passed(route: Option<&Route>, target: &Target, headers: &HeaderMap) -> (Option<String>, HeaderMap) {
+pub(super) fn passed(rule: &OriginRequestRule, target: &Target, headers: &HeaderMap) -> (Option<String>, HeaderMap) {
     let mut sent = headers.clone();
     entity_tag::name_tags_without_coding(&mut sent);
-    let Some(rule) = route.map(|route| &route.to_origin) else {
-        sent.insert(HOST, target.host_value());
-        return (Some(target.path_and_query().to_owned()), sent);
-    };
     rule.change(&mut sent);
     sent.insert(HOST, rule.host_value(target));
     let mapped = rule.path_and_query_passed(target.path_and_query(), target);

@@ -60,6 +60,12 @@ pub enum OriginErrorKind {
     NoServer,
     /// No server took a connection.
     Connect,
+    /// Its certificate was not accepted.
+    Certificate,
+    /// TLS could not be agreed on.
+    Tls,
+    /// It ended TLS with an alert, perhaps after the request.
+    TlsAlert,
     /// No answer came in time.
     Timeout,
     /// The connection was closed before an answer.
@@ -79,7 +85,7 @@ pub enum OriginErrorKind {
 impl OriginErrorKind {
     /// Whether the origin may have acted on the request: not where nothing of it was sent.
     pub(super) const fn may_have_acted(self) -> bool {
-        !matches!(self, Self::Connect | Self::NoServer | Self::InvalidTarget)
+        !matches!(self, Self::Connect | Self::Certificate | Self::Tls | Self::NoServer | Self::InvalidTarget)
     }
 }
 
@@ -88,6 +94,9 @@ impl From<OriginErrorKind> for Reason {
         match kind {
             OriginErrorKind::NoServer => Self::UpstreamNoServer,
             OriginErrorKind::Connect => Self::UpstreamConnect,
+            OriginErrorKind::Certificate => Self::UpstreamCertificate,
+            OriginErrorKind::Tls => Self::UpstreamTls,
+            OriginErrorKind::TlsAlert => Self::UpstreamTlsAlert,
             OriginErrorKind::Timeout => Self::UpstreamTimeout,
             OriginErrorKind::Closed => Self::UpstreamClosed,
             OriginErrorKind::Invalid => Self::UpstreamInvalid,

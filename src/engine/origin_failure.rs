@@ -62,6 +62,9 @@ impl OriginFailure {
                 error.kind,
                 OriginErrorKind::NoServer
                     | OriginErrorKind::Connect
+                    | OriginErrorKind::Certificate
+                    | OriginErrorKind::Tls
+                    | OriginErrorKind::TlsAlert
                     | OriginErrorKind::Timeout
                     | OriginErrorKind::Closed
                     | OriginErrorKind::Invalid

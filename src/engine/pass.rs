@@ -85,15 +85,10 @@ impl Passing {
             .then(|| Deadline::AfterUpload(self.engine.patience(self.pass.route.as_deref())));
         let route = self.pass.route.as_ref();
         let read_timeout = route.and_then(|route| route.read_timeout);
-        let pool = route.and_then(|route| route.to_origin.pool.clone());
-        let terms = Terms { pool, deadline, read_timeout, ..self.terms.clone() };
+        let rule = self.rules.to_origin(route.map(AsRef::as_ref));
+        let (pool, host) = (rule.pool.clone(), rule.host.clone());
+        let terms = Terms { pool, host, deadline, read_timeout, ..self.terms.clone() };
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let Some(route) = &self.pass.route else {
-            *request.uri_mut() = origin_form(path)?;
-            request.headers_mut().insert(HOST, target.host_value());
-            return self.engine.origin.fetch(request, terms).await;
-        };
-        let rule = &route.to_origin;
         let mapped = rule.path_and_query_passed(path, target);
         let mapped =
             mapped.map_err(|error| OriginError { kind: OriginErrorKind::InvalidTarget, cause: Some(error.into()) })?;

@@ -59,7 +59,8 @@ impl Requester {
             Self::Client { terms, deadline, .. } => (terms.clone(), Deadline::At(*deadline)),
             Self::Refresh(_) => (Terms::default(), Deadline::AfterUpload(patience)),
         };
-        let (pool, key) = (self.route.to_origin.pool.clone(), Some(self.key.clone()));
-        Terms { pool, key, deadline: Some(deadline), read_timeout: self.route.read_timeout, ..terms }
+        let (pool, host) = (self.route.to_origin.pool.clone(), self.route.to_origin.host.clone());
+        let (key, read_timeout) = (Some(self.key.clone()), self.route.read_timeout);
+        Terms { pool, key, host, deadline: Some(deadline), read_timeout, ..terms }
     }
 }

@@ -3,6 +3,7 @@
 use super::coverage;
 use super::event::EventRule;
 use super::matcher::Matcher;
+use super::origin_request::OriginRequestRule;
 use super::route::{Route, RouteMode};
 use crate::scope::{Scope, Tag, TagError};
 use crate::semantics::reason::Reason;
@@ -16,6 +17,8 @@ pub struct RuleSet {
     number: u32,
     routes: Vec<Arc<Route>>,
     events: Vec<EventRule>,
+    /// For requests that no route matches.
+    unrouted: OriginRequestRule,
     /// For each method that a route names.
     by_method: Vec<(Method, Arc<Matcher>)>,
     /// For every other method.
@@ -83,7 +86,15 @@ impl RuleSet {
                 by_method.push((method.clone(), matcher(&|route| route.names_method(method))?));
             }
         }
-        Ok(Self { number: 0, routes, events: Vec::new(), by_method, other_methods, all })
+        Ok(Self {
+            number: 0,
+            routes,
+            events: Vec::new(),
+            unrouted: OriginRequestRule::default(),
+            by_method,
+            other_methods,
+            all,
+        })
     }
 
     /// Whether a route of these could give something this tag, or has this name.
@@ -100,6 +111,18 @@ impl RuleSet {
     #[must_use]
     pub fn with_events(self, events: Vec<EventRule>) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same, with what the origin is asked where no route matches.
+    #[must_use]
+    pub fn with_unrouted(self, unrouted: OriginRequestRule) -> Self {
+        Self { unrouted, ..self }
+    }
+
+    /// What the origin is asked on behalf of a route, or of none.
+    #[must_use]
+    pub fn to_origin<'r>(&'r self, route: Option<&'r Route>) -> &'r OriginRequestRule {
+        route.map_or(&self.unrouted, |route| &route.to_origin)
     }
 
     /// The same as the rules that an engine puts in force as its `number`th, from 1.

@@ -10,6 +10,9 @@ pub(crate) const fn error_type(reason: Reason) -> Option<&'static str> {
         Reason::UpstreamNoServer => "destination_unavailable",
         Reason::MissLimit => "connection_limit_reached",
         Reason::UpstreamConnect => "connection_refused",
+        Reason::UpstreamCertificate => "tls_certificate_error",
+        Reason::UpstreamTls => "tls_protocol_error",
+        Reason::UpstreamTlsAlert => "tls_alert_received",
         Reason::UpstreamTimeout => "http_response_timeout",
         Reason::UpstreamClosed => "connection_terminated",
         Reason::UpstreamInvalid => "http_protocol_error",
@@ -30,6 +33,7 @@ mod tests {
         for (reason, expected) in [
             (Reason::UpstreamConnect, Some("connection_refused")),
             (Reason::UpstreamTimeout, Some("http_response_timeout")),
+            (Reason::UpstreamTls, Some("tls_protocol_error")),
             (Reason::Loop, Some("proxy_loop_detected")),
             (Reason::UpstreamErrorStatus, None),
             (Reason::Fresh, None),

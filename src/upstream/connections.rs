@@ -4,6 +4,7 @@ use super::keeping::{Keeping, Trust};
 use super::outgoing::Need;
 use super::session::Session;
 use super::socket::Sight;
+use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,8 @@ use tokio::time::Instant;
 pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) usage: Usage,
+    /// The name that the server has proved, over TLS. It is used for requests that ask for that name only.
+    proved: Option<ServerName<'static>>,
     /// How long it may wait, where the server has said so.
     kept_for: Option<Duration>,
 }
@@ -27,8 +30,8 @@ pub(super) enum Usage {
 }
 
 impl Connection {
-    pub(super) const fn new(session: Session) -> Self {
-        Self { session, usage: Usage::New, kept_for: None }
+    pub(super) const fn new(session: Session, proved: Option<ServerName<'static>>) -> Self {
+        Self { session, usage: Usage::New, proved, kept_for: None }
     }
 
     /// The server says how long it keeps it.
@@ -72,13 +75,15 @@ impl Connections {
         now.saturating_duration_since(unused.since) >= kept_for
     }
 
-    /// One that fits what a request needs.
-    pub(super) fn take(&self, need: Need) -> Option<Connection> {
+    /// One that fits what a request needs, to a server that has proved this name.
+    pub(super) fn take(&self, need: Need, name: Option<&ServerName<'static>>) -> Option<Connection> {
         let now = Instant::now();
         let mut closed = Vec::new();
         let mut unused = self.unused();
         let found = loop {
-            let Some(mut last) = unused.pop_back() else { break None };
+            let last = unused.iter().rposition(|unused| unused.connection.proved.as_ref() == name);
+            let Some(at) = last else { break None };
+            let Some(mut last) = unused.remove(at) else { break None };
             let waited = now.saturating_duration_since(last.since);
             if !last.connection.session.is_ready() || self.is_expired(&last, now) {
                 closed.push(last);
@@ -87,7 +92,7 @@ impl Connections {
             if need == Need::SureToBeOpen {
                 if self.keeping.trust(waited, now) == Trust::NotShown {
                     // Those before it have waited longer.
-                    unused.push_back(last);
+                    unused.insert(at, last);
                     break None;
                 }
                 if last.connection.session.look() == Sight::Spent {

@@ -1,5 +1,6 @@
 //! One endpoint of a server: its connections, its health, and one try to get an answer from it.
 
+use super::connecting::Opening;
 use super::connections::{Connection, Connections, Usage};
 use super::failure::{Again, Attempted, ConnectError, Failed, Silence};
 use super::outgoing::{Exchange, Outgoing, Spare};
@@ -8,16 +9,16 @@ use super::response;
 use super::roster::{Member, Roster};
 use super::server::{Addresses, Server};
 use super::session::Answer;
-use super::socket::Socket;
 use super::terms::Terms;
 use super::upload::{INTERIMS_MAX, Interims, Upload};
 use crate::engine::origin::OriginErrorKind;
+use http::HeaderValue;
 use hyper::client::conn::TrySendError;
+use rustls::pki_types::ServerName;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 /// Which connections a try may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +64,20 @@ impl Endpoint {
         spares: Spares,
         terms: &Terms,
     ) -> Attempted {
-        let unused = if allowed == Allowed::UnusedFirst { self.connections.take(outgoing.need()) } else { None };
+        let name = match self.name(terms.host.as_ref()) {
+            Ok(name) => name,
+            Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
+        };
+        let unused = match allowed {
+            Allowed::UnusedFirst => self.connections.take(outgoing.need(), name.as_ref()),
+            Allowed::NewOnly => None,
+        };
         let mut connection = match unused {
             Some(connection) => {
                 self.server.counters.reused.fetch_add(1, Ordering::Relaxed);
                 connection
             }
-            None => match self.connect(terms).await {
+            None => match self.connect(name, terms).await {
                 Ok(connection) => connection,
                 Err(_) if !terms.may_go_on() => return Attempted::Failed(Silence::Deadline.into(), Again::Never),
                 Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
@@ -88,8 +96,18 @@ impl Endpoint {
                 };
                 Attempted::Failed(silence.into(), again)
             }
-            Ok(Err(error)) => self.unanswered(error, connection.usage, exchange, spare),
+            Ok(Err(error)) => {
+                let attempted = self.unanswered(error, connection.usage, exchange, spare);
+                match (attempted, connection.session.refusal.failure()) {
+                    (Attempted::Failed(_, again), Some(refused)) => {
+                        self.server.not_secured(&refused);
+                        Attempted::Failed(refused.into(), again)
+                    }
+                    (attempted, _) => attempted,
+                }
+            }
             Ok(Ok(response)) => {
+                self.server.secured();
                 if let Usage::Used(waited) = connection.usage {
                     self.connections.keeping.carried(waited);
                 }
@@ -101,12 +119,20 @@ impl Endpoint {
         }
     }
 
-    async fn connect(&self, terms: &Terms) -> Result<Connection, ConnectError> {
+    /// The name that the server must prove where it is asked by such a host; none without TLS.
+    fn name(&self, asked_by: Option<&HeaderValue>) -> Result<Option<ServerName<'static>>, ConnectError> {
+        let Some(tls) = &self.server.tls else { return Ok(None) };
+        let name = tls.name(asked_by, self.server.host_name());
+        name.map(Some).map_err(|cause| ConnectError::Tls { authority: Arc::clone(self.server.name()), cause })
+    }
+
+    async fn connect(&self, name: Option<ServerName<'static>>, terms: &Terms) -> Result<Connection, ConnectError> {
         let by = Instant::now() + self.server.connect_timeout;
-        let socket = self.open(terms.deadline().map_or(by, |deadline| by.min(deadline))).await?;
+        let by = terms.deadline().map_or(by, |deadline| by.min(deadline));
+        let transport = self.opening().open(name.clone(), by).await?;
         let counters = &self.server.counters;
         counters.opened.fetch_add(1, Ordering::Relaxed);
-        let opened = self.server.sessions.open(socket).await;
+        let opened = self.server.sessions.open(transport).await;
         let (session, driver) =
             opened.map_err(|cause| ConnectError::Broken { authority: Arc::clone(self.server.name()), cause })?;
         counters.open.fetch_add(1, Ordering::Relaxed);
@@ -121,21 +147,17 @@ impl Endpoint {
             }
             server.counters.open.fetch_sub(1, Ordering::Relaxed);
         });
-        Ok(Connection::new(session))
+        Ok(Connection::new(session, name))
     }
 
-    async fn open(&self, by: Instant) -> Result<Socket, ConnectError> {
-        let (authority, timeout) = (|| Arc::clone(self.server.name()), self.server.connect_timeout);
-        timeout_at(by, TcpStream::connect(&*self.addresses.all()))
-            .await
-            .map_err(|_| ConnectError::TimedOut { authority: authority(), timeout })?
-            .and_then(Socket::new)
-            .map_err(|cause| ConnectError::Refused { authority: authority(), cause })
+    fn opening(&self) -> Opening<'_> {
+        Opening { server: &self.server, addresses: &self.addresses }
     }
 
     /// Opens a connection only to see whether that works.
     pub(super) async fn probe(&self) -> Result<(), ConnectError> {
-        self.open(Instant::now() + self.server.connect_timeout).await.map(drop)
+        let name = self.name(self.server.asked_by.as_ref())?;
+        self.opening().open(name, Instant::now() + self.server.connect_timeout).await.map(drop)
     }
 
     /// Judges an exchange that brought no response. `spare` is the request again, where it may be repeated.

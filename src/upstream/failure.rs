@@ -1,6 +1,7 @@
 //! Why a try brought no response, and whether another may be made.
 
 use super::outgoing::{Outgoing, Spare};
+use super::tls_failure::TlsFailure;
 use super::under_way::UnderWay;
 use crate::engine::origin::{Body, BodyError, OriginError, OriginErrorKind};
 use std::io;
@@ -61,6 +62,14 @@ pub(super) enum ConnectError {
     },
     #[error("no address of {authority} is known")]
     Unknown { authority: Arc<str> },
+    #[error("{authority} took a connection, but its TLS handshake took more than {timeout:?}")]
+    TlsTimedOut { authority: Arc<str>, timeout: Duration },
+    #[error("TLS with {authority} failed")]
+    Tls {
+        authority: Arc<str>,
+        #[source]
+        cause: TlsFailure,
+    },
     #[error("the connection to {authority} broke at once")]
     Broken {
         authority: Arc<str>,
@@ -123,9 +132,20 @@ impl Failed {
     }
 }
 
+impl From<TlsFailure> for Failed {
+    fn from(cause: TlsFailure) -> Self {
+        Self { kind: cause.kind(), cause: Box::new(cause) }
+    }
+}
+
 impl From<ConnectError> for Failed {
     fn from(cause: ConnectError) -> Self {
-        Self { kind: OriginErrorKind::Connect, cause: Box::new(cause) }
+        let kind = match &cause {
+            ConnectError::Tls { cause, .. } => cause.kind(),
+            ConnectError::TlsTimedOut { .. } => OriginErrorKind::Tls,
+            _ => OriginErrorKind::Connect,
+        };
+        Self { kind, cause: Box::new(cause) }
     }
 }
 

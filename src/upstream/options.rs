@@ -1,6 +1,8 @@
 //! What the pool is told.
 
 use super::server_url::ServerUrl;
+use super::tls::TlsOptions;
+use http::HeaderValue;
 use std::time::Duration;
 
 /// `[upstream]`, resolved, and what `[limits]` says of answers.
@@ -10,7 +12,12 @@ pub struct UpstreamOptions {
     pub servers: Vec<ServerOptions>,
     /// `balance`
     pub balancing: Balancing,
-    /// `connect_timeout`
+    /// `upstream_host`: the Host that the servers are sent, and the name that they must prove over TLS; none: the client's,
+    /// and that of their URL.
+    pub host: Option<HeaderValue>,
+    /// `tls`, for those of `https://`; none: the system's roots.
+    pub tls: Option<TlsOptions>,
+    /// `connect_timeout`: TLS included.
     pub connect_timeout: Duration,
     /// `read_timeout`: between two reads, the head included.
     pub read_timeout: Duration,
@@ -81,6 +88,8 @@ impl UpstreamOptions {
         Self {
             servers: servers.into_iter().map(ServerOptions::from).collect(),
             balancing: Balancing::RoundRobin,
+            host: None,
+            tls: None,
             connect_timeout: Duration::from_secs(1),
             read_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(4),

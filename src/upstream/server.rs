@@ -5,7 +5,9 @@ use super::options::{ServerOptions, UpstreamOptions};
 use super::server_url::ServerUrl;
 use super::session::SessionOptions;
 use super::stats::Counters;
+use super::tls::TlsOptions;
 use http::HeaderValue;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +20,10 @@ pub(super) struct Server {
     pub(super) host: HeaderValue,
     pub(super) counters: Counters,
     pub(super) sessions: SessionOptions,
+    /// The host that it is asked by, if not the client's.
+    pub(super) asked_by: Option<HeaderValue>,
+    /// How its connections are secured; none where they are not.
+    pub(super) tls: Option<TlsOptions>,
     pub(super) connect_timeout: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) idle_connections_max: usize,
@@ -25,6 +31,8 @@ pub(super) struct Server {
     pub(super) weight: u16,
     /// Whether the last look-up of its name failed.
     is_lost: AtomicBool,
+    /// Whether the last TLS handshake failed.
+    is_insecure: AtomicBool,
 }
 
 impl Server {
@@ -32,22 +40,31 @@ impl Server {
         let url = own.url.clone();
         // An authority that was part of a URI is a valid field value.
         let host = HeaderValue::from_str(url.authority()).unwrap_or(HeaderValue::from_static(""));
+        let tls = url.is_secure().then(|| options.tls.clone().unwrap_or_else(TlsOptions::system));
         Self {
             url,
             host,
             counters: Counters::default(),
             sessions: SessionOptions::new(options),
+            asked_by: options.host.clone(),
+            tls,
             connect_timeout: options.connect_timeout,
             idle_timeout: options.idle_timeout,
             idle_connections_max: options.idle_connections_max,
             weight: own.weight,
             is_lost: AtomicBool::new(false),
+            is_insecure: AtomicBool::new(false),
         }
     }
 
     /// `host:port`
     pub(super) const fn name(&self) -> &Arc<str> {
         self.url.authority()
+    }
+
+    /// Its host, without the port.
+    pub(super) fn host_name(&self) -> &str {
+        self.url.host()
     }
 
     /// Whether it is given by name.
@@ -58,6 +75,21 @@ impl Server {
     /// Whether its name could not be looked up.
     pub(super) fn is_lost(&self) -> bool {
         self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// It has answered, over TLS if it is to.
+    pub(super) fn secured(&self) {
+        if self.is_insecure.load(Ordering::Relaxed) && self.is_insecure.swap(false, Ordering::Relaxed) {
+            tracing::info!(server = %self.name(), "TLS with an upstream server works again");
+        }
+    }
+
+    /// TLS failed: said once, until there is an answer. In TLS 1.3 a server may take the handshake to its end and only then
+    /// refuse.
+    pub(super) fn not_secured(&self, why: &impl fmt::Display) {
+        if !self.is_insecure.swap(true, Ordering::Relaxed) {
+            tracing::warn!(server = %self.name(), %why, "TLS with an upstream server fails");
+        }
     }
 
     /// The addresses of its endpoints; none where they can't be told now.

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// `http://host` or `http://host:port`.
+/// `http://host`, `https://host`, either with a port.
 #[derive(Debug, Clone)]
 pub struct ServerUrl {
+    scheme: Scheme,
     /// A name or an address, an IPv6 one without brackets.
     host: Box<str>,
     port: u16,
@@ -15,18 +16,41 @@ pub struct ServerUrl {
     authority: Arc<str>,
 }
 
+/// What is spoken to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As URLs write it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    const fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
 /// What is wrong with a server's URL, and how it should look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ServerUrlError {
     /// It is no URL of a host and perhaps a port.
-    #[error("write \"http://host:port\"")]
+    #[error("write \"http://host:port\", or \"https://…\"")]
     Form,
-    /// It asks for TLS.
-    #[error("only plain HTTP is spoken to the upstream: write \"http://host:port\"")]
-    Tls,
     /// It has a path or a query.
-    #[error("write \"http://host:port\", without a path: requests keep their own")]
-    Path,
+    #[error("write \"{scheme}://host:port\", without a path: requests keep their own", scheme = .0.as_str())]
+    Path(Scheme),
 }
 
 impl ServerUrl {
@@ -36,10 +60,16 @@ impl ServerUrl {
         &self.host
     }
 
-    /// The port, 80 where none is given.
+    /// The port, that of the scheme where none is given.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether its connections are secured by TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.scheme == Scheme::Https
     }
 
     /// `host:port` as the URL has it.
@@ -58,11 +88,12 @@ impl FromStr for ServerUrl {
 
     fn from_str(text: &str) -> Result<Self, ServerUrlError> {
         let uri: http::Uri = text.parse().map_err(|_| ServerUrlError::Form)?;
-        let authority = match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(authority)) => authority,
-            (Some("https"), _) => return Err(ServerUrlError::Tls),
+        let scheme = match uri.scheme_str() {
+            Some("http") => Scheme::Http,
+            Some("https") => Scheme::Https,
             _ => return Err(ServerUrlError::Form),
         };
+        let authority = uri.authority().ok_or(ServerUrlError::Form)?;
         let host = authority.host();
         // What is there besides the host must be a port; the crate's parser takes more.
         let is_host_and_port = authority.as_str() == host || authority.port_u16().is_some();
@@ -70,18 +101,18 @@ impl FromStr for ServerUrl {
             return Err(ServerUrlError::Form);
         }
         if uri.path() != "/" || uri.query().is_some() {
-            return Err(ServerUrlError::Path);
+            return Err(ServerUrlError::Path(scheme));
         }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let port = authority.port_u16().unwrap_or(80);
-        Ok(Self { host: bare.into(), port, authority: authority.as_str().into() })
+        let port = authority.port_u16().unwrap_or(scheme.port());
+        Ok(Self { scheme, host: bare.into(), port, authority: authority.as_str().into() })
     }
 }
 
-/// The same host and port, however they are written.
+/// The same scheme, host and port, however they are written.
 impl PartialEq for ServerUrl {
     fn eq(&self, other: &Self) -> bool {
-        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
+        self.scheme == other.scheme && self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
     }
 }
 
@@ -89,7 +120,7 @@ impl Eq for ServerUrl {}
 
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}/", self.authority)
+        write!(f, "{}://{}/", self.scheme.as_str(), self.authority)
     }
 }
 
@@ -104,6 +135,8 @@ mod tests {
             ("http://api", "api", 80, "api"),
             ("http://api/", "api", 80, "api"),
             ("http://[::1]:81", "::1", 81, "[::1]:81"),
+            ("https://api", "api", 443, "api"),
+            ("https://api:8443/", "api", 8443, "api:8443"),
         ];
         for (text, host, port, authority) in rows {
             let url: ServerUrl = text.parse().unwrap();
@@ -111,19 +144,21 @@ mod tests {
         }
         let is_same = |one: &str, other: &str| one.parse::<ServerUrl>().unwrap() == other.parse().unwrap();
         assert!(is_same("http://API", "http://api:80") && !is_same("http://api", "http://api:81"));
+        assert!(!is_same("http://api:443", "https://api"));
     }
 
     #[test]
     fn whatever_else_is_refused_with_the_right_form() {
-        use ServerUrlError::{Form, Path, Tls};
+        use ServerUrlError::{Form, Path};
         let rows = [
-            ("https://a", Tls),
+            ("ftp://a", Form),
+            ("https://", Form),
             ("/a", Form),
             ("a:1", Form),
             ("http://a:1.", Form),
             ("http://u:p@a", Form),
-            ("http://a/b", Path),
-            ("http://a?b", Path),
+            ("http://a/b", Path(Scheme::Http)),
+            ("https://a?b", Path(Scheme::Https)),
         ];
         for (text, expected) in rows {
             assert_eq!(text.parse::<ServerUrl>(), Err(expected), "{text}");

@@ -4,7 +4,8 @@
 
 use super::options::UpstreamOptions;
 use super::request_body::RequestBody;
-use super::socket::{Glance, Sight, Socket};
+use super::socket::{Glance, Sight};
+use super::transport::{Refusal, Transport};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -37,11 +38,11 @@ impl SessionOptions {
     /// A session over a new connection, and what drives it until it ends.
     pub(super) async fn open(
         &self,
-        socket: Socket,
+        transport: Transport,
     ) -> hyper::Result<(Session, impl Future<Output = hyper::Result<()>> + Send + use<>)> {
-        let glance = socket.glance();
-        let (sender, driver) = self.0.handshake(TokioIo::new(socket)).await?;
-        Ok((Session { sender, glance }, driver.with_upgrades()))
+        let (glance, refusal) = (transport.glance(), transport.refusal());
+        let (sender, driver) = self.0.handshake(TokioIo::new(transport)).await?;
+        Ok((Session { sender, glance, refusal }, driver.with_upgrades()))
     }
 }
 
@@ -50,6 +51,8 @@ impl SessionOptions {
 pub(super) struct Session {
     sender: SendRequest<RequestBody>,
     glance: Glance,
+    /// Whether the server has ended TLS.
+    pub(super) refusal: Refusal,
 }
 
 impl Session {

@@ -19,9 +19,12 @@ pub enum FetchResult {
 
 impl FetchResult {
     /// Every result.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Answered,
         Self::Failed(Reason::UpstreamConnect),
+        Self::Failed(Reason::UpstreamCertificate),
+        Self::Failed(Reason::UpstreamTls),
+        Self::Failed(Reason::UpstreamTlsAlert),
         Self::Failed(Reason::UpstreamTimeout),
         Self::Failed(Reason::UpstreamClosed),
         Self::Failed(Reason::UpstreamInvalid),
@@ -40,8 +43,15 @@ impl FetchResult {
 }
 
 /// Why a try was followed by another, as stable labels.
-pub(crate) const RETRY_CAUSES: [Reason; 4] =
-    [Reason::UpstreamConnect, Reason::UpstreamTimeout, Reason::UpstreamClosed, Reason::UpstreamErrorStatus];
+pub(crate) const RETRY_CAUSES: [Reason; 7] = [
+    Reason::UpstreamConnect,
+    Reason::UpstreamCertificate,
+    Reason::UpstreamTls,
+    Reason::UpstreamTlsAlert,
+    Reason::UpstreamTimeout,
+    Reason::UpstreamClosed,
+    Reason::UpstreamErrorStatus,
+];
 
 /// The counters of one server at one moment.
 #[derive(Debug, Clone)]
@@ -138,7 +148,7 @@ mod tests {
         counters.finished(FetchResult::Failed(Reason::UpstreamTimeout), Duration::from_secs(30));
         let results = counters.results();
         assert_eq!(results[0], (FetchResult::Answered, 2));
-        assert_eq!(results[2], (FetchResult::Failed(Reason::UpstreamTimeout), 1));
+        assert_eq!(results[5], (FetchResult::Failed(Reason::UpstreamTimeout), 1));
         assert_eq!(counters.durations.read().count(), 3);
         assert_eq!(counters.durations.read().sum_nanos, 30_002_001_000);
     }

@@ -2,6 +2,7 @@
 
 use super::upload::Upload;
 use crate::engine::exchange::{Deadline, ExchangeNote, Terms as Asked};
+use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -11,6 +12,8 @@ pub(super) struct Terms {
     /// How long the server may be silent.
     pub(super) read_timeout: Duration,
     pub(super) note: Option<ExchangeNote>,
+    /// The host that the rules have the servers asked by, in place of the client's.
+    pub(super) host: Option<HeaderValue>,
     deadline: Option<Deadline>,
     /// The way of the request's body, where there is one to be watched.
     pub(super) upload: Option<Arc<Upload>>,
@@ -23,6 +26,7 @@ impl Terms {
         Self {
             read_timeout: asked.read_timeout.unwrap_or(read_timeout),
             note: asked.note,
+            host: asked.host,
             deadline: asked.deadline,
             upload: None,
             began: Instant::now(),

@@ -148,6 +148,9 @@ impl<'a> Tries<'a> {
                         member.failed("it takes no connections");
                         self.pool.balance.doubt();
                     }
+                    (OriginErrorKind::Certificate | OriginErrorKind::Tls | OriginErrorKind::TlsAlert, _) => {
+                        member.failed("no TLS connection to it can be made");
+                    }
                     // A deadline that other endpoints have used up says nothing of this one.
                     (OriginErrorKind::Timeout, _) if self.count == 1 || self.terms.may_go_on() => {
                         member.failed("it does not answer in time");

@@ -46,7 +46,7 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "servers = [{ url = \"a:1\" }]",
-        &[(2, 20, "`a:1` is not the URL of an upstream server", Some("write \"http://host:port\""))],
+        &[(2, 20, "`a:1` is not the URL of an upstream server", Some("write \"http://host:port\", or \"https://…\""))],
     ),
     (
         "servers = [\"http://a\", { url = \"http://A:80\", weight = 2 }]",

@@ -109,7 +109,12 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "upstream_host = \"http://api\"",
-        &[(3, 17, "`http://api` is not a host", Some("write a host, with a port where it has one: \"api.internal\""))],
+        &[(
+            3,
+            17,
+            "`http://api` is not a host",
+            Some("write a host, with a port where it has one, \"api.internal\", or \"keep\" for the client's"),
+        )],
     ),
     (
         "set_request_headers = { Host = \"a\", Connection = \"a\", Content-Length = \"0\", Range = \"a\", Via = \"a\" }",

@@ -4,42 +4,16 @@
 //! meanwhile: noticeable in a debug build, so whole fleets run on two threads.
 
 use super::kinds_of_redis::{assert_shares_and_purges, fleet_of_two};
+use crate::support::certificates::{Authority, written};
 use crate::support::deadline::within;
 use crate::support::origin::Origin;
 use crate::support::redis_server::{RedisServer, free_port};
 use crate::support::{Setup, post, reply};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// The name that an instance asks for.
 const ASKED_FOR: &str = "127.0.0.1";
-
-/// Who vouches for servers, with its own certificate in PEM.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages.push(KeyUsagePurpose::KeyCertSign);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().expect("ring makes keys");
-        let pem = params.self_signed(&key).expect("the parameters are sound").pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    /// The certificate and the key of a server of this name or address, in PEM.
-    fn vouch_for(&self, name: &str) -> [String; 2] {
-        let key = KeyPair::generate().expect("ring makes keys");
-        let params = CertificateParams::new([name.to_owned()]).expect("it is a name");
-        let certificate = params.signed_by(&key, &self.issuer).expect("the parameters are sound");
-        [certificate.pem(), key.serialize_pem()]
-    }
-}
 
 /// A Redis that also speaks TLS.
 struct TlsRedis {
@@ -57,7 +31,7 @@ impl TlsRedis {
     /// As [`Self::start`], with further arguments.
     async fn start_with(authority: &Authority, name: &str, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("the system has room for a folder");
-        let [certificate, key] = authority.vouch_for(name);
+        let [certificate, key] = authority.vouch_for(&[name]);
         let files = [("cert.pem", &certificate), ("key.pem", &key), ("ca.pem", &authority.pem)];
         let [certificate, key, ca] = files.map(|(file, text)| text_of(&written(folder.path(), file, text)));
         let tls_port = free_port();
@@ -78,12 +52,6 @@ impl TlsRedis {
         let file = written(self.folder.path(), "trusted.pem", &authority.pem);
         format!("ca_file = \"{}\"", text_of(&file))
     }
-}
-
-fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let file = folder.join(name);
-    std::fs::write(&file, text).expect("the folder takes a file");
-    file
 }
 
 fn text_of(path: &Path) -> String {

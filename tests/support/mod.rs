@@ -15,10 +15,12 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "shared by test binaries, each of which uses its part")]
 
 pub mod barrier;
+pub mod certificates;
 pub mod client;
 pub mod deadline;
 pub mod expect;
 pub mod h2_frames;
+pub mod nginx;
 pub mod origin;
 pub mod postgres_server;
 pub mod redis_server;

@@ -18,7 +18,7 @@ pub struct Setup {
     upstream: String,
     listen: String,
     sections: String,
-    before: Option<SocketAddr>,
+    before: Option<String>,
 }
 
 impl Setup {
@@ -66,8 +66,14 @@ impl Setup {
 
     /// Before this upstream instead of the scripted origin.
     #[must_use]
-    pub fn before(mut self, upstream: SocketAddr) -> Self {
-        self.before = Some(upstream);
+    pub fn before(self, upstream: SocketAddr) -> Self {
+        self.before_all(&[&format!("http://{upstream}")])
+    }
+
+    /// Before these upstreams, `["https://localhost:8443"]`.
+    #[must_use]
+    pub fn before_all(mut self, upstreams: &[&str]) -> Self {
+        self.before = Some(format!("{upstreams:?}"));
         self
     }
 
@@ -75,7 +81,7 @@ impl Setup {
     pub async fn start(mut self) -> Scenario {
         allow_many_sockets();
         let origin = Origin::start().await;
-        self.before.get_or_insert(origin.address);
+        self.before.get_or_insert_with(|| format!("[\"http://{}\"]", origin.address));
         let folder = self.folder();
         let config = larder::testing::config::load(
             &folder.path().join("proxy.toml"),
@@ -96,17 +102,17 @@ impl Setup {
     #[must_use]
     pub fn folder(&self) -> TempDir {
         let folder = TempDir::new().expect("a temporary folder");
-        let address = self.before.expect("the upstream is named");
-        for (name, text) in [("proxy.toml", &self.to_toml(address)), ("rules.toml", &self.rules)] {
+        let servers = self.before.as_deref().expect("the upstream is named");
+        for (name, text) in [("proxy.toml", &self.to_toml(servers)), ("rules.toml", &self.rules)] {
             std::fs::write(folder.path().join(name), text).expect("a fresh folder takes a file");
         }
         folder
     }
 
-    fn to_toml(&self, address: SocketAddr) -> String {
+    fn to_toml(&self, servers: &str) -> String {
         let Self { memory, upstream, listen, sections, .. } = self;
         format!(
-            "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n{listen}\n\n[upstream]\nservers = [\"http://{address}\"]\n\
+            "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n{listen}\n\n[upstream]\nservers = {servers}\n\
              {upstream}\n\n[memory]\nsize = \"{memory}\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{sections}"
         )
     }

@@ -1,0 +1,79 @@
+//! `upstream.tls`: whom servers of `https://` must be vouched for by, and what they are shown.
+
+use super::problem::Problem;
+use super::resolve::Resolver;
+use super::table::{Placed, raw_table};
+use crate::tls::{FileFailure, Identity, authorities};
+use crate::upstream::{ServerOptions, TlsOptions, server_name, system_roots};
+use rustls::RootCertStore;
+
+raw_table! {
+    /// TLS to servers. Relative paths are relative to this file's folder.
+    struct RawUpstreamTls {
+        /// Certificates in PEM that are trusted in place of the system's.
+        ca_file: String,
+        /// A certificate in PEM for servers that ask for one, with those of its issuers after it.
+        certificate: String,
+        /// Its private key in PEM.
+        key: String,
+        /// The name that is asked for (SNI) and that certificates must be for. Default: `upstream_host`, else the host
+        /// of the server's URL.
+        server_name: String,
+    }
+}
+
+impl Resolver<'_> {
+    /// Resolves it for a pool of these servers; none where nobody needs it.
+    pub(super) fn upstream_tls(
+        &mut self,
+        raw: Option<Placed<RawUpstreamTls>>,
+        servers: &[ServerOptions],
+    ) -> Option<TlsOptions> {
+        let is_needed = servers.iter().any(|server| server.url.is_secure());
+        let Some(Placed { value: raw, place }) = raw else { return is_needed.then(TlsOptions::system) };
+        if !is_needed && !servers.is_empty() {
+            let hint = "write https:// where they do, or remove `tls`";
+            self.problems.push(Problem::warning(&place, "no server of this pool speaks TLS", hint));
+        }
+        let name = raw.server_name.as_ref().and_then(|written| {
+            let name = server_name(&written.value);
+            if name.is_none() {
+                let hint = "write a host without a port: \"api.internal\"";
+                let message = format!("`{}` is not a name that a certificate can carry", written.value);
+                self.problems.error(&written.place, message, Some(hint));
+            }
+            name
+        });
+        let roots = match &raw.ca_file {
+            Some(file) => self.usable(file, |path| authorities(path)).unwrap_or_else(RootCertStore::empty),
+            None => system_roots(),
+        };
+        let identity = match (&raw.certificate, &raw.key) {
+            (Some(certificate), Some(key)) => {
+                let key = self.folder.join(&key.value);
+                self.usable(certificate, |path| Identity::load(path, &key))
+            }
+            (None, None) => None,
+            (Some(written), None) => {
+                self.problems.error(&written.place, "`tls.key` is missing", Some("name the file with its private key"));
+                None
+            }
+            (None, Some(written)) => {
+                let hint = "name the file with the certificate that the key belongs to";
+                self.problems.error(&written.place, "`tls.certificate` is missing", Some(hint));
+                None
+            }
+        };
+        Some(TlsOptions::new(roots, identity.map(|identity| identity.certified), name))
+    }
+
+    /// What is read from a file that the configuration names.
+    fn usable<T>(
+        &mut self,
+        written: &Placed<String>,
+        read: impl FnOnce(&std::path::Path) -> Result<T, FileFailure>,
+    ) -> Option<T> {
+        let read = read(&self.folder.join(&written.value));
+        read.map_err(|failure| self.problems.error(&written.place, failure.to_string(), Some(failure.hint()))).ok()
+    }
+}
