@@ -33,6 +33,12 @@ pub enum KeyPart {
 pub struct PrimaryKey(Arc<[u8]>);
 
 impl PrimaryKey {
+    /// The key of this encoding. Bytes that are none make a key that no request has.
+    #[must_use]
+    pub(crate) fn of_encoded(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
     /// The encoded key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

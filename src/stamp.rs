@@ -1,5 +1,6 @@
 //! A position in the totally ordered invalidation log.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
 /// The place of a purge in the log, and of a fetch between two purges.
@@ -62,6 +63,20 @@ impl fmt::Display for Stamp {
             write!(f, "+{}", self.local)?;
         }
         Ok(())
+    }
+}
+
+/// As text.
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("not a stamp"))
     }
 }
 

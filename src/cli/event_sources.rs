@@ -6,7 +6,6 @@ use crate::events::postgres::{Missed, Notifications, PostgresOptions};
 use crate::events::stream::EventStream;
 use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
-use crate::invalidation::Invalidation;
 use crate::supervisor::Supervisor;
 use std::sync::Arc;
 
@@ -19,8 +18,8 @@ pub(super) struct EventSources {
 }
 
 impl EventSources {
-    /// Takes events from them for as long as the instance lives.
-    pub(super) fn drive(self, intake: &Arc<Intake>, invalidation: &Invalidation, tasks: &mut Supervisor) {
+    /// Takes events from them for as long as the instance lives, of which some may have been `missed` before.
+    pub(super) fn drive(self, intake: &Arc<Intake>, mut missed: Missed, tasks: &mut Supervisor) {
         if let Some((link, options)) = self.stream {
             let intake = Arc::clone(intake);
             tasks.restart("event-stream", move || {
@@ -29,8 +28,6 @@ impl EventSources {
         }
         if let Some(options) = self.postgres {
             let intake = Arc::clone(intake);
-            // What a lone instance has stored is no older than itself; what a fleet has, may be.
-            let mut missed = if invalidation.is_in_fleet() { Missed::Maybe } else { Missed::Nothing };
             tasks.restart("event-postgres", move || {
                 let source = Notifications::new(options.clone(), std::mem::replace(&mut missed, Missed::Maybe));
                 drive(Arc::clone(&intake), source)

@@ -26,8 +26,13 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Joins the fleet that `options` name. Redis need not be there yet.
-    pub(super) fn join(options: &FleetOptions, clock: Arc<dyn Clock>, tasks: &mut Supervisor) -> anyhow::Result<Self> {
+    /// Joins the fleet that `options` name. Redis need not be there yet. `resume` is called before anything is read of the log.
+    pub(super) fn join(
+        options: &FleetOptions,
+        clock: Arc<dyn Clock>,
+        resume: impl FnOnce(&Invalidation),
+        tasks: &mut Supervisor,
+    ) -> anyhow::Result<Self> {
         let open = || RedisLink::open(options).context("cannot use Redis (redis.url)");
         let requests = GuardedLink::over(open()?);
         // Who blocks has a link of its own.
@@ -36,6 +41,7 @@ impl Fleet {
         let about = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
         let run = about.run;
         let (invalidation, reading) = Invalidation::in_fleet(links, options.clone(), about);
+        resume(&invalidation);
         let tier = RedisTier::new(requests.clone(), writes.clone(), options.clone(), clock);
         let behind = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: requests.clone(), background: writes, listening };

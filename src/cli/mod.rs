@@ -19,7 +19,9 @@ mod open_files;
 mod purge;
 mod restart_notice;
 mod rules_control;
+mod running;
 pub(crate) mod serve;
+mod snapshot;
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};

@@ -4,6 +4,9 @@ use super::event_sources::EventSources;
 use super::fleet::Fleet;
 use super::logging;
 use super::rules_control::{RulesKeeper, log_warnings};
+pub use super::running::Running;
+use super::running::{Open, Stage, reached};
+use super::snapshot::{self, Earlier};
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::reload::RulesReloader;
@@ -12,6 +15,7 @@ use crate::config::{Config, LoadedRules, Problem};
 use crate::engine::arrival::{Front, Schemes};
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
+use crate::events::postgres::Missed;
 use crate::in_flight::InFlight;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::metric::Measured;
@@ -21,100 +25,15 @@ use crate::proxy::observer::{Observer, Observers};
 use crate::semantics::forwarding::LoopToken;
 use crate::semantics::trust::Trust;
 use crate::store::memory::MemoryTier;
-use crate::supervisor::{EssentialTaskEnded, Supervisor};
+use crate::supervisor::Supervisor;
 use crate::upstream::Pools;
 use anyhow::Context as _;
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
-use tracing_appender::non_blocking::WorkerGuard;
-
-/// A running instance. Dropping it stops it without draining.
-pub struct Running {
-    /// Where the data port listens.
-    pub data_address: SocketAddr,
-    /// Where the admin API listens.
-    pub admin_address: SocketAddr,
-    pub(super) rules: Arc<RulesKeeper>,
-    readiness: Arc<Readiness>,
-    invalidation: Arc<Invalidation>,
-    stop: watch::Sender<Stage>,
-    drain_delay: Duration,
-    data_port: Open,
-    admin_port: Open,
-    /// Ended with the instance, whatever they do at the moment.
-    tasks: Supervisor,
-    _access_log: Option<WorkerGuard>,
-}
-
-/// Resolves, with an error, once the task that serves a port has ended.
-type Open = oneshot::Receiver<Infallible>;
-
-/// How long what is cut off may take once the instance was asked to stop again.
-const HURRY_MAX: Duration = Duration::from_secs(1);
-
-/// How far an instance is on its way to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    /// Both ports are open.
-    Open,
-    /// The data port takes no more connections, and ends with the requests under way.
-    Draining,
-    /// What is still under way on it is cut off.
-    Hurried,
-    /// So does the admin port.
-    Ended,
-}
-
-impl Running {
-    /// Says that it is not ready, so that whoever balances takes it out while it still answers; after `timeouts.drain_delay`
-    /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
-    /// end can be watched.
-    pub async fn stop(self) {
-        self.stop_hurried_by(std::future::pending()).await;
-    }
-
-    /// As [`Self::stop`], until `hurry` resolves: then nothing is waited for any more but what cut-off writes may have changed,
-    /// and that not for long.
-    pub(super) async fn stop_hurried_by(self, hurry: impl Future<Output = ()>) {
-        let stop = self.stop.clone();
-        let hurried = async {
-            hurry.await;
-            tracing::warn!("asked to stop again: what is under way is cut off");
-            reach(&stop, Stage::Hurried);
-            tokio::time::sleep(HURRY_MAX).await;
-        };
-        tokio::select! {
-            () = self.wind_down() => {}
-            () = hurried => {}
-        }
-    }
-
-    async fn wind_down(self) {
-        self.readiness.set(false);
-        tokio::select! {
-            () = tokio::time::sleep(self.drain_delay) => {}
-            () = reached(self.stop.subscribe(), Stage::Hurried) => {}
-        }
-        reach(&self.stop, Stage::Draining);
-        let _ = self.data_port.await;
-        reach(&self.stop, Stage::Ended);
-        let _ = self.admin_port.await;
-        // First the reader, which would renew the lease.
-        self.tasks.stop().await;
-        self.invalidation.leave().await;
-    }
-
-    /// Waits until a task has ended that the instance cannot run without. It should be stopped then.
-    pub(super) async fn essential_task_ended(&mut self) -> EssentialTaskEnded {
-        self.tasks.essential_task_ended().await
-    }
-}
 
 /// Starts an instance on the runtime that it is called on.
 ///
@@ -131,8 +50,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
     log_warnings(&config.warnings.iter().map(Problem::report).collect::<Vec<_>>());
+    if let Some(path) = &config.snapshot {
+        snapshot::make_folder(path).with_context(|| format!("cannot write to {} (memory.snapshot)", path.display()))?;
+    }
+    let mut earlier = config.snapshot.as_deref().and_then(snapshot::take);
     let mut tasks = Supervisor::default();
-    let Parts { rules, state } = Parts::make(&config, clock, &mut tasks)?;
+    let Parts { rules, state } = Parts::make(&config, clock, &mut earlier, &mut tasks)?;
+    let loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
     let observers: Vec<Arc<dyn Observer>> = [state.metrics.clone() as _].into_iter().chain(access_log).collect();
     let observers: Observers = observers.into();
 
@@ -149,8 +73,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     }
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let drain_delay = config.proxy.drain_delay;
-    let invalidation = Arc::clone(engine.invalidation());
-    let serving = proxy::serve(data, engine, config.proxy, observers, draining, hurried);
+    let serving = proxy::serve(data, Arc::clone(&engine), config.proxy, observers, draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &mut tasks);
     readiness.set(true);
@@ -159,12 +82,14 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         admin_address,
         rules,
         readiness,
-        invalidation,
+        engine,
         tasks,
         stop,
         drain_delay,
         data_port,
         admin_port,
+        snapshot: config.snapshot,
+        loading,
         _access_log: access_guard,
     })
 }
@@ -197,7 +122,13 @@ struct Parts {
 }
 
 impl Parts {
-    fn make(config: &Config, clock: Arc<dyn Clock>, tasks: &mut Supervisor) -> anyhow::Result<Self> {
+    /// Goes on from where an earlier process stood in the log, if its log is this one; else `earlier` is none afterwards.
+    fn make(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        earlier: &mut Option<Earlier>,
+        tasks: &mut Supervisor,
+    ) -> anyhow::Result<Self> {
         let LoadedRules { rule_set, warnings, sources } =
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream =
@@ -207,7 +138,9 @@ impl Parts {
             tasks.restart("upstream-maintenance", move || Arc::clone(&pool).maintain());
         }
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
-        let fleet = config.fleet.as_ref().map(|options| Fleet::join(options, Arc::clone(&clock), tasks)).transpose()?;
+        let resume = |invalidation: &Invalidation| snapshot::resume(invalidation, earlier);
+        let join = |options| Fleet::join(options, Arc::clone(&clock), resume, tasks);
+        let fleet = config.fleet.as_ref().map(join).transpose()?;
         let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };
         let (invalidation, shared, fleet_metrics) = if let Some(fleet) = fleet {
             event_sources.stream = config.fleet.clone().map(|options| (fleet.events, options));
@@ -215,6 +148,7 @@ impl Parts {
         } else {
             let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
             let invalidation = Invalidation::alone(options);
+            snapshot::resume(&invalidation, earlier);
             (Arc::new(invalidation), None, Vec::new())
         };
         let engine = Engine::new(EngineParts {
@@ -230,7 +164,9 @@ impl Parts {
         let refreshing = Arc::clone(&engine);
         tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
         let events = Intake::new(Arc::clone(&engine));
-        event_sources.drive(&events, &invalidation, tasks);
+        // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
+        let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { Missed::Nothing };
+        event_sources.drive(&events, missed, tasks);
         let governed = Arc::clone(&engine);
         let apply = move |new| governed.replace_rules(new);
         let reloader =
@@ -272,16 +208,6 @@ fn front(config: &Config) -> Front {
         schemes,
         request_timeout: config.request_timeout,
     }
-}
-
-/// Brings the instance so far on its way to its end.
-fn reach(stop: &watch::Sender<Stage>, stage: Stage) {
-    stop.send_modify(|reached| *reached = stage.max(*reached));
-}
-
-/// Ends once the instance has come so far, or is gone.
-async fn reached(mut stopping: watch::Receiver<Stage>, stage: Stage) {
-    let _ = stopping.wait_for(|reached| *reached >= stage).await;
 }
 
 /// Watches the rules. Where the system gives no watch, reloading by signal and by the admin API remains.

@@ -74,6 +74,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// `[memory]`
     pub memory: MemoryOptions,
+    /// `memory.snapshot`
+    pub snapshot: Option<PathBuf>,
     /// `limits.in_flight_bytes`, in bytes.
     pub in_flight_bytes: u64,
     /// `[refresh]`

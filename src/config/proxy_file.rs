@@ -70,6 +70,10 @@ raw_table! {
         size: SizeText,
         /// The most variants (by Vary) kept of one resource; the oldest goes first. Default: 32.
         variants_per_key: u64,
+        /// A file to which the cache is written when Larder stops, and from which it is read when it starts. Only its owner
+        /// may read it, it is removed once it is opened, and what was purged or can't be proven is not served from it. A
+        /// relative path is relative to this file's folder. Default: none.
+        snapshot: String,
     }
 }
 

@@ -78,7 +78,9 @@ impl Resolver<'_> {
         let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
         let limits = table(raw.limits.take());
         let proxy = self.proxy((http, entrance), &limits, &table(raw.timeouts.take()));
-        let memory = self.memory(&table(raw.memory.take()));
+        let raw_memory = table(raw.memory.take());
+        let memory = self.memory(&raw_memory);
+        let snapshot = raw_memory.snapshot.map(|written| self.folder.join(written.value));
         let in_flight_bytes = self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory);
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
@@ -120,6 +122,7 @@ impl Resolver<'_> {
             upstreams,
             request_timeout,
             memory,
+            snapshot,
             in_flight_bytes,
             refresh,
             fleet,

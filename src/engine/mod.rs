@@ -39,6 +39,7 @@ mod requester;
 mod respond;
 mod serve;
 pub(crate) mod shared_tier;
+pub(crate) mod snapshot;
 pub(crate) mod storing;
 pub(crate) mod unattended;
 mod uncacheable;

@@ -105,6 +105,19 @@ impl Variants {
         Self::of(entries)
     }
 
+    /// These and an entry of an earlier process, in the order in which they were stored. None where one of its variant is
+    /// among them: that one is newer.
+    #[must_use]
+    pub(crate) fn with_earlier(&self, entry: Arc<Entry>) -> Option<Self> {
+        let present = self.entries();
+        if present.iter().any(|other| other.variant() == entry.variant()) {
+            return None;
+        }
+        let place = present.iter().position(|other| other.stored_at() < entry.stored_at()).unwrap_or(present.len());
+        let (before, after) = present.split_at(place);
+        Some(Self::of(before.iter().cloned().chain([entry]).chain(after.iter().cloned()).collect()))
+    }
+
     /// These with `newer`, which takes the place of `older` and of those of its own variant. None where `older` is not
     /// among them.
     #[must_use]

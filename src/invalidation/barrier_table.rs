@@ -10,6 +10,7 @@ use super::purge::Depth;
 use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Membership, RouteName, Scope, Tag};
 use crate::stamp::Stamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub(super) const BOOKKEEPING_BYTES: usize = 200;
 
 /// The highest stamps of one scope; [`Stamp::ZERO`] where there was no such purge.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Heights {
     hard: Stamp,
     soft: Stamp,
@@ -71,7 +72,8 @@ impl Heights {
 }
 
 /// The kinds of scopes; each has a map of its own, so that a look-up needs no owned key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     /// The name of a route.
     Route,
@@ -100,7 +102,7 @@ impl Kind {
 }
 
 /// How many merges a barrier has been through; what can't be merged any more has the highest.
-type Merges = u8;
+pub(super) type Merges = u8;
 
 /// The standard library's hash is seeded at random for each map: names come from clients too.
 type Map = HashMap<Arc<str>, (Heights, Merges)>;
@@ -148,7 +150,12 @@ impl Table {
 
     /// Raises a barrier, and makes room where it is needed. Returns what was forgotten for it.
     pub(super) fn raise(&mut self, kind: Kind, name: &str, heights: Heights) -> Heights {
-        self.put(kind, name, heights, 0);
+        self.raise_merged(kind, name, heights, 0)
+    }
+
+    /// As [`Self::raise`], for one that has been through so many merges.
+    pub(super) fn raise_merged(&mut self, kind: Kind, name: &str, heights: Heights, merges: Merges) -> Heights {
+        self.put(kind, name, heights, merges);
         let mut forgotten = Heights::default();
         while self.bytes() > self.bytes_max {
             let (kind, name, heights, merges) = self.take_first();
@@ -212,6 +219,13 @@ impl Table {
             .chain(tags)
             .chain(prefixes)
             .flatten()
+    }
+
+    /// Every barrier: its kind, its name, how high it stands, and how many merges it has been through.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Kind, &Arc<str>, Heights, Merges)> {
+        [Kind::Route, Kind::Tag, Kind::Url, Kind::Prefix, Kind::Path].into_iter().flat_map(|kind| {
+            self.map(kind).iter().map(move |(name, (heights, merges))| (kind, name, *heights, *merges))
+        })
     }
 
     /// How many barriers there are.

@@ -16,12 +16,14 @@
 //! that Larder keeps as `http`. A purge that hits too much costs a miss, one that hits nothing a broken promise.
 
 use super::Standing;
-use super::barrier_table::{Heights, Kind, Table, prefix_or_path};
+use super::barrier_table::{Heights, Kind, Merges, Table, prefix_or_path};
 use super::purge::{Depth, Source};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Membership, Scope, without_scheme};
 use crate::stamp::Stamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The share of the memory that is for what clients' unsafe requests raise: one part in so many.
 const CLIENTS_SHARE: usize = 4;
@@ -36,6 +38,25 @@ pub struct Covering {
     /// Which of its scopes it is, a URL without its scheme (`//shop/p`) since it covers both; none where only the height
     /// of the purge is remembered.
     pub scope: Option<Scope>,
+}
+
+/// Barriers as they are written down for whoever comes after this process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenBarriers {
+    floors: Heights,
+    all: Heights,
+    named: Vec<WrittenBarrier>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenBarrier {
+    kind: Kind,
+    name: Arc<str>,
+    heights: Heights,
+    merges: Merges,
+    by_clients: bool,
 }
 
 /// All barriers. Not synchronised: the owner holds it under a lock.
@@ -138,6 +159,34 @@ impl Barriers {
             .chain(covering(Some(Scope::All), self.all))
             .chain(covering(None, self.floors))
             .max_by_key(|covering| (covering.depth, covering.scope.is_some(), covering.stamp))
+    }
+
+    /// All of them, to be written down.
+    pub(super) fn written(&self) -> WrittenBarriers {
+        let of = |table: &Table, by_clients| {
+            let write = move |(kind, name, heights, merges): (Kind, &Arc<str>, Heights, _)| WrittenBarrier {
+                kind,
+                name: Arc::clone(name),
+                heights,
+                merges,
+                by_clients,
+            };
+            table.iter().map(write).collect::<Vec<_>>()
+        };
+        let mut named = of(&self.operators, false);
+        named.extend(of(&self.clients, true));
+        WrittenBarriers { floors: self.floors, all: self.all, named }
+    }
+
+    /// Raises each of those to where it was when they were written down.
+    pub(super) fn raise_written(&mut self, written: &WrittenBarriers) {
+        self.floors.raise(written.floors);
+        self.all.raise(written.all);
+        for WrittenBarrier { kind, name, heights, merges, by_clients } in &written.named {
+            let table = if *by_clients { &mut self.clients } else { &mut self.operators };
+            let forgotten = table.raise_merged(*kind, name, *heights, *merges);
+            self.floors.raise(forgotten);
+        }
     }
 
     /// The stamp below which everything counts as purged or unproven.

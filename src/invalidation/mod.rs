@@ -39,6 +39,7 @@ pub(crate) mod counts;
 mod fleet_log;
 pub(crate) mod idempotency;
 pub(crate) mod metrics;
+pub(crate) mod position;
 pub(crate) mod purge;
 mod purge_lag;
 mod purging;

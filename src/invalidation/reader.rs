@@ -73,6 +73,9 @@ impl Reader {
 
     /// Reads for as long as the instance lives.
     pub(super) async fn run(mut self) {
+        // Where an earlier process has left off.
+        let (millis, sequence) = self.invalidation.applied().log();
+        self.position = EntryId(millis, sequence);
         let mut pause = RETRY.0;
         loop {
             match self.turn().await {

@@ -80,11 +80,31 @@ struct Head {
 /// An entry as bytes; none for a part of a response, which is kept in the process that fetched it.
 #[must_use]
 pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
+    let headers = entry.headers();
+    let body = packed(entry, &headers);
+    encode_with(key, entry, &headers, entry.stamp(), body)
+}
+
+/// As [`encode`], with the body as it is kept in memory and as one that is known to be clear of all purges up to `stamp`.
+#[must_use]
+pub(crate) fn encode_at_rest(key: &PrimaryKey, entry: &Entry, stamp: Stamp) -> Option<Vec<u8>> {
+    let body = match entry.body().to_stored() {
+        StoredBody::Gzipped { gzip, identity_bytes } => (BodyForm::Gzipped(identity_bytes), gzip),
+        StoredBody::AsReceived(received) => (BodyForm::Received, received),
+    };
+    encode_with(key, entry, &entry.headers(), stamp, body)
+}
+
+fn encode_with(
+    key: &PrimaryKey,
+    entry: &Entry,
+    headers: &HeaderMap,
+    stamp: Stamp,
+    (form, body): (BodyForm, Bytes),
+) -> Option<Vec<u8>> {
     if entry.part().is_some() {
         return None;
     }
-    let headers = entry.headers();
-    let (form, body) = packed(entry, &headers);
     let (membership, policy) = (entry.membership(), entry.policy());
     let pair = |name: &HeaderName, value: &[u8]| (name.as_str().to_owned(), text(value));
     let head = Head {
@@ -100,7 +120,7 @@ pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
         initial_age_ms: u64::try_from(policy.initial_age.as_millis()).unwrap_or(u64::MAX),
         lifetime_field: lifetime_field(&policy).map(|field| field.label().to_owned()),
         stored_at_ms: entry.stored_at().as_millis(),
-        stamp: entry.stamp().to_string(),
+        stamp: stamp.to_string(),
         body: form,
     };
     let head = serde_json::to_vec(&head).ok()?;
@@ -122,6 +142,31 @@ pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
 /// # Errors
 /// Where the value is anything else.
 pub fn decode(key: &PrimaryKey, value: &[u8], now: Timestamp, body_bytes_max: u64) -> Result<Entry, CodecError> {
+    let (head, body) = read(value)?;
+    if bytes(&head.key).as_deref() != Some(key.as_bytes()) {
+        return Err(CodecError::OtherKey);
+    }
+    let body = unpacked(head.body, body, body_bytes_max)?;
+    entry_of(head, body, now).ok_or(CodecError::Malformed)
+}
+
+/// As [`decode`], for a value that was not looked up by its key.
+///
+/// # Errors
+/// Where the value is none that was written by this version.
+pub(crate) fn decode_keyed(
+    value: &[u8],
+    now: Timestamp,
+    body_bytes_max: u64,
+) -> Result<(PrimaryKey, Entry), CodecError> {
+    let (head, body) = read(value)?;
+    let key = PrimaryKey::of_encoded(&bytes(&head.key).ok_or(CodecError::Malformed)?);
+    let body = unpacked(head.body, body, body_bytes_max)?;
+    Ok((key, entry_of(head, body, now).ok_or(CodecError::Malformed)?))
+}
+
+/// The head and the bytes of the body of a value that is whole.
+fn read(value: &[u8]) -> Result<(Head, &[u8]), CodecError> {
     let (preamble, rest) = value.split_at_checked(PREAMBLE_BYTES).ok_or(short_of(value))?;
     if !preamble.starts_with(MAGIC) {
         return Err(CodecError::NotOurs);
@@ -137,12 +182,7 @@ pub fn decode(key: &PrimaryKey, value: &[u8], now: Timestamp, body_bytes_max: u6
     if !cfg!(fuzzing) && preamble[MAGIC.len() + 1..][..CHECKSUM_BYTES] != checksum(value) {
         return Err(CodecError::Checksum);
     }
-    let head: Head = serde_json::from_slice(head).map_err(|_| CodecError::Malformed)?;
-    if bytes(&head.key).as_deref() != Some(key.as_bytes()) {
-        return Err(CodecError::OtherKey);
-    }
-    let body = unpacked(head.body, body, body_bytes_max)?;
-    entry_of(head, body, now).ok_or(CodecError::Malformed)
+    Ok((serde_json::from_slice(head).map_err(|_| CodecError::Malformed)?, body))
 }
 
 fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {

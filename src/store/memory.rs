@@ -150,7 +150,28 @@ impl MemoryTier {
 
     /// What is stored under the first `keys_max` keys, in no order, without counting as a use. Each step locks briefly.
     pub fn scan(&self, keys_max: usize) -> impl Iterator<Item = Variants> {
-        self.cache.iter().take(keys_max).map(|(_, variants)| variants)
+        self.keyed().take(keys_max).map(|(_, variants)| variants)
+    }
+
+    /// Everything that is stored, as [`Self::scan`].
+    pub(crate) fn keyed(&self) -> impl Iterator<Item = (PrimaryKey, Variants)> {
+        self.cache.iter()
+    }
+
+    /// Stores an entry of an earlier process where nothing of its variant is stored, which is newer, and where it takes no
+    /// newer one's place.
+    pub(crate) fn admit_earlier(&self, key: &PrimaryKey, entry: Arc<Entry>) -> Admission {
+        let _writing = self.writer(key);
+        let present = self.cache.peek(key);
+        let empty = Variants::default();
+        let before = present.as_ref().unwrap_or(&empty);
+        let Some(changed) = before.with_earlier(entry) else { return Admission::Gone };
+        let fits = changed.entries().len() <= self.options.variants_per_key_max.max(1);
+        if !fits || changed.weight_bytes() > self.room(key) {
+            return Admission::TooLarge;
+        }
+        self.put(key, present.as_ref(), changed);
+        Admission::Stored
     }
 
     /// Stores an entry in place of those of the same variant key. One that is too large still removes those.

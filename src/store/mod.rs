@@ -6,6 +6,7 @@ pub(crate) mod key_memory;
 pub(crate) mod memory;
 pub(crate) mod metrics;
 pub(crate) mod redis;
+pub(crate) mod snapshot;
 pub(crate) mod tier;
 #[cfg(test)]
 mod tier_contract;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 pub struct Setup {
     rules: String,
     memory: &'static str,
+    memory_keys: String,
     upstream: String,
     listen: String,
     sections: String,
@@ -25,8 +26,8 @@ impl Setup {
     /// These rules, everything else as it comes.
     #[must_use]
     pub fn rules(rules: &str) -> Self {
-        let (upstream, listen, sections) = (String::new(), String::new(), String::new());
-        Self { rules: rules.to_owned(), memory: "64MiB", upstream, listen, sections, before: None }
+        let (upstream, listen, sections, memory_keys) = (String::new(), String::new(), String::new(), String::new());
+        Self { rules: rules.to_owned(), memory: "64MiB", memory_keys, upstream, listen, sections, before: None }
     }
 
     /// One route over everything, with these further keys.
@@ -39,6 +40,13 @@ impl Setup {
     #[must_use]
     pub fn memory(mut self, size: &'static str) -> Self {
         self.memory = size;
+        self
+    }
+
+    /// Further keys of `[memory]`.
+    #[must_use]
+    pub fn memory_keys(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.memory_keys);
         self
     }
 
@@ -110,10 +118,10 @@ impl Setup {
     }
 
     fn to_toml(&self, servers: &str) -> String {
-        let Self { memory, upstream, listen, sections, .. } = self;
+        let Self { memory, memory_keys, upstream, listen, sections, .. } = self;
         format!(
             "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n{listen}\n\n[upstream]\nservers = {servers}\n\
-             {upstream}\n\n[memory]\nsize = \"{memory}\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{sections}"
+             {upstream}\n\n[memory]\nsize = \"{memory}\"\n{memory_keys}\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{sections}"
         )
     }
 }

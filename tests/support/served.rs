@@ -7,6 +7,7 @@ use super::request::{Request, get};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -21,14 +22,24 @@ pub struct Served {
     /// Where the admin API listens.
     pub admin_address: SocketAddr,
     process: Child,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     printed: Lines<BufReader<ChildStdout>>,
 }
 
 impl Served {
     /// Starts it on a folder that [`super::Setup::folder`] made.
     pub async fn start(folder: TempDir) -> Self {
-        let serve = larder(folder.path(), "serve");
+        Self::in_folder(Arc::new(folder), &[]).await
+    }
+
+    /// Starts another process in the same folder, with these further arguments.
+    pub async fn again(&self, arguments: &[&str]) -> Self {
+        Self::in_folder(Arc::clone(&self.folder), arguments).await
+    }
+
+    async fn in_folder(folder: Arc<TempDir>, arguments: &[&str]) -> Self {
+        let mut serve = larder(folder.path(), "serve");
+        serve.args(arguments);
         Self::run(serve, folder).await
     }
 
@@ -36,10 +47,11 @@ impl Served {
     pub async fn start_with(arguments: &[&str], folder: TempDir) -> Self {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_larder"));
         serve.arg("serve").args(arguments).current_dir(folder.path());
-        Self::run(serve, folder).await
+        Self::run(serve, Arc::new(folder)).await
     }
 
-    async fn run(mut serve: Command, folder: TempDir) -> Self {
+    /// Starts this command, which is `larder serve` in the folder, or becomes it.
+    pub async fn run(mut serve: Command, folder: Arc<TempDir>) -> Self {
         let log = std::fs::File::create(folder.path().join(LOG)).expect("a fresh folder takes a file");
         let mut process =
             serve.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().expect("the binary starts");
@@ -63,6 +75,12 @@ impl Served {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(id.expect("it runs"), signal).expect("it runs");
+    }
+
+    /// Asks it to stop, and waits for its end.
+    pub async fn stop(&mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        assert!(self.ended().await.success(), "it ends well:\n{}", self.log());
     }
 
     /// The most memory that it has held so far, in bytes, as the kernel counts it.

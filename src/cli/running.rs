@@ -1,0 +1,119 @@
+//! A running instance, and its end in order.
+
+use super::rules_control::RulesKeeper;
+use super::snapshot::{Loading, Writing};
+use crate::admin::Readiness;
+use crate::engine::Engine;
+use crate::supervisor::{EssentialTaskEnded, Supervisor};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tracing_appender::non_blocking::WorkerGuard;
+
+/// A running instance. Dropping it stops it without draining.
+pub struct Running {
+    /// Where the data port listens.
+    pub data_address: SocketAddr,
+    /// Where the admin API listens.
+    pub admin_address: SocketAddr,
+    pub(super) rules: Arc<RulesKeeper>,
+    pub(super) readiness: Arc<Readiness>,
+    pub(super) engine: Arc<Engine>,
+    pub(super) stop: watch::Sender<Stage>,
+    pub(super) drain_delay: Duration,
+    pub(super) data_port: Open,
+    pub(super) admin_port: Open,
+    /// Ended with the instance, whatever they do at the moment.
+    pub(super) tasks: Supervisor,
+    /// Where what is in memory is written at the end.
+    pub(super) snapshot: Option<PathBuf>,
+    /// What reads the snapshot of an earlier process.
+    pub(super) loading: Option<Loading>,
+    pub(super) _access_log: Option<WorkerGuard>,
+}
+
+/// Resolves, with an error, once the task that serves a port has ended.
+pub(super) type Open = oneshot::Receiver<Infallible>;
+
+/// How long what is cut off may take once the instance was asked to stop again.
+const HURRY_MAX: Duration = Duration::from_secs(1);
+
+/// How far an instance is on its way to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Both ports are open.
+    Open,
+    /// The data port takes no more connections, and ends with the requests under way.
+    Draining,
+    /// What is still under way on it is cut off.
+    Hurried,
+    /// So does the admin port.
+    Ended,
+}
+
+impl Running {
+    /// Says that it is not ready, so that whoever balances takes it out while it still answers; after `timeouts.drain_delay`
+    /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
+    /// end can be watched.
+    pub async fn stop(self) {
+        self.stop_hurried_by(std::future::pending()).await;
+    }
+
+    /// As [`Self::stop`], until `hurry` resolves: then nothing is waited for any more but what cut-off writes may have changed,
+    /// and that not for long.
+    pub(super) async fn stop_hurried_by(self, hurry: impl Future<Output = ()>) {
+        let stop = self.stop.clone();
+        let hurried = async {
+            hurry.await;
+            tracing::warn!("asked to stop again: what is under way is cut off");
+            reach(&stop, Stage::Hurried);
+            tokio::time::sleep(HURRY_MAX).await;
+        };
+        tokio::select! {
+            () = self.wind_down() => {}
+            () = hurried => {}
+        }
+    }
+
+    async fn wind_down(self) {
+        self.readiness.set(false);
+        tokio::select! {
+            () = tokio::time::sleep(self.drain_delay) => {}
+            () = reached(self.stop.subscribe(), Stage::Hurried) => {}
+        }
+        reach(&self.stop, Stage::Draining);
+        if let Some(loading) = self.loading {
+            loading.give_up().await;
+        }
+        let snapshot = self.snapshot.map(|path| Writing::begin(path, Arc::clone(&self.engine)));
+        let _ = self.data_port.await;
+        reach(&self.stop, Stage::Ended);
+        let _ = self.admin_port.await;
+        // First the reader, which would renew the lease.
+        self.tasks.stop().await;
+        let written = async {
+            if let Some(snapshot) = snapshot {
+                snapshot.finish().await;
+            }
+        };
+        tokio::join!(written, self.engine.invalidation().leave());
+    }
+
+    /// Waits until a task has ended that the instance cannot run without. It should be stopped then.
+    pub(super) async fn essential_task_ended(&mut self) -> EssentialTaskEnded {
+        self.tasks.essential_task_ended().await
+    }
+}
+
+/// Brings the instance so far on its way to its end.
+pub(super) fn reach(stop: &watch::Sender<Stage>, stage: Stage) {
+    stop.send_modify(|reached| *reached = stage.max(*reached));
+}
+
+/// Ends once the instance has come so far, or is gone.
+pub(super) async fn reached(mut stopping: watch::Receiver<Stage>, stage: Stage) {
+    let _ = stopping.wait_for(|reached| *reached >= stage).await;
+}
