@@ -16,6 +16,8 @@ mod bodies;
 mod ejection;
 #[path = "upstream/failures.rs"]
 mod failures;
+#[path = "upstream/health.rs"]
+mod health;
 #[path = "upstream/keeping.rs"]
 mod keeping;
 #[path = "upstream/messages.rs"]

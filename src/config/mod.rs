@@ -13,6 +13,7 @@ mod field_names;
 mod fleet;
 mod listen;
 mod machine_memory;
+mod pool_health;
 mod privacy_lint;
 pub(crate) mod problem;
 mod proxy_file;

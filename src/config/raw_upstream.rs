@@ -39,6 +39,14 @@ raw_table! {
         idle_timeout: DurationText,
         /// Unused connections kept for each server. Default: 128.
         idle_connections: u64,
+        /// How servers are checked. Absent: by opening a connection while a server is left out.
+        health: RawHealth,
+        /// How long the share of requests grows of a server that is new or comes back: from a tenth to all of its weight.
+        /// Default: "0s".
+        slow_start: DurationText,
+        /// How often names are looked up again, from 1s on; that is done at once where a server takes no connection. An
+        /// address that has gone is sent nothing new. Default: "30s".
+        resolve: DurationText,
         /// When a server is left out for a while: for connections that it does not take or closes without an answer,
         /// for time-outs and for answers of 502, 503 and 504. The last server is never left out.
         eject: RawEject,
@@ -109,6 +117,27 @@ raw_table! {
         within: DurationText,
         /// For this time; then, once it accepts connections, one request at a time tries it. Default: "10s".
         r#for: DurationText,
+    }
+}
+
+raw_table! {
+    /// How servers are checked: each address by a GET request of its own.
+    struct RawHealth {
+        /// What is asked for, such as "/healthz". Host is the server's, or `upstream_host`.
+        #[schemars(required)]
+        path: String,
+        /// How often. Default: "5s".
+        interval: DurationText,
+        /// How long a check may take, the connection included. Default: "1s".
+        timeout: DurationText,
+        /// The statuses of a healthy server: "200-399", "200,204". A server that gives another is asked only if no other
+        /// can be; one that gives no answer is not asked. Default: "200-399".
+        expect: String,
+        /// After this many passed checks in a row a server that was down is up; the first is enough if no other is up.
+        /// Default: 2.
+        rise: u64,
+        /// After this many failed checks in a row a server is down. Default: 3.
+        fall: u64,
     }
 }
 

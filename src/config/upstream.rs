@@ -9,6 +9,7 @@ use super::route_origin::upstream_host;
 use super::table::Placed;
 use crate::rules::origin_request::PoolName;
 use crate::upstream::{EjectOptions, RetryOptions, UpstreamOptions};
+use std::sync::Arc;
 
 impl Resolver<'_> {
     /// Resolves a pool, whose table in the file is `key`.
@@ -32,6 +33,9 @@ impl Resolver<'_> {
             idle_timeout: self.timeout(raw.idle_timeout.as_ref(), usual.idle_timeout),
             idle_connections_max: self.number(raw.idle_connections.as_ref(), usual.idle_connections_max, 0..=65_536),
             eject: self.eject(&eject, usual.eject),
+            health: raw.health.and_then(|health| self.health(health)).map(Arc::new),
+            slow_start: raw.slow_start.map_or(usual.slow_start, |written| written.value.0),
+            resolve: self.resolve_interval(raw.resolve.as_ref(), usual.resolve),
             retries: self.retries(&retries, usual.retries),
             // The header map itself holds no more than 32,768 fields.
             response_fields_max: self.number(limits.upstream_headers.as_ref(), usual.response_fields_max, 8..=8192),
@@ -94,7 +98,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn count(&mut self, written: Option<&Placed<u64>>, default: u32, least: usize) -> u32 {
+    pub(super) fn count(&mut self, written: Option<&Placed<u64>>, default: u32, least: usize) -> u32 {
         let default = usize::try_from(default).unwrap_or(usize::MAX);
         u32::try_from(self.number(written, default, least..=1000)).unwrap_or(u32::MAX)
     }

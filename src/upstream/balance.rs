@@ -3,7 +3,7 @@
 use super::choosing::{Bound, Candidate, by_turns, least};
 use super::discovery::Discovery;
 use super::endpoint::Endpoint;
-use super::options::Balancing;
+use super::options::{Balancing, UpstreamOptions};
 use super::roster::Roster;
 use super::server::Server;
 use super::under_way::UnderWay;
@@ -16,8 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long what was looked up is believed.
-const LOOK_UP: Duration = Duration::from_secs(30);
 /// Time between two look-ups at the least.
 const LOOK_UP_PAUSE: Duration = Duration::from_secs(1);
 /// How many points of the ring there are for each endpoint. So many steps, and it has met nearly all of them.
@@ -31,6 +29,8 @@ pub(super) struct Balance {
     choosing: Mutex<()>,
     /// Whether a server is given by name.
     has_names: bool,
+    /// How long what was looked up is believed.
+    resolve: Duration,
     /// When names were looked up last. Locked while they are.
     looked_up: tokio::sync::Mutex<Option<Instant>>,
     /// Whether something speaks against what was looked up.
@@ -44,7 +44,7 @@ pub(super) struct Chosen {
 }
 
 impl Balance {
-    pub(super) fn new(servers: &[Arc<Server>], balancing: Balancing, roster: &Arc<Roster>) -> Self {
+    pub(super) fn new(servers: &[Arc<Server>], options: &UpstreamOptions, roster: &Arc<Roster>) -> Self {
         let has_names = servers.iter().any(|server| server.is_named());
         let discovery = Discovery::new(servers.to_vec(), Arc::clone(roster));
         let balancer = LoadBalancer::from_backends(Backends::new(Box::new(discovery)));
@@ -53,7 +53,8 @@ impl Balance {
             let _ = balancer.update().now_or_never();
         }
         let (choosing, looked_up) = (Mutex::default(), tokio::sync::Mutex::default());
-        Self { balancing, balancer, choosing, has_names, looked_up, is_doubtful: AtomicBool::new(false) }
+        let (balancing, resolve) = (options.balancing, options.resolve);
+        Self { balancing, balancer, choosing, has_names, resolve, looked_up, is_doubtful: AtomicBool::new(false) }
     }
 
     /// All endpoints.
@@ -111,7 +112,7 @@ impl Balance {
 
     /// Looks the names up where it is time to.
     pub(super) async fn look_up_if_due(&self) {
-        let is_old = self.looked_up.lock().await.is_some_and(|at| at.elapsed() >= LOOK_UP);
+        let is_old = self.looked_up.lock().await.is_some_and(|at| at.elapsed() >= self.resolve);
         if is_old || self.is_doubtful.load(Ordering::Relaxed) || self.len() == 0 {
             self.look_up().await;
         }
@@ -135,13 +136,13 @@ fn endpoint(backend: &Backend) -> Option<&Arc<Endpoint>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::options::UpstreamOptions;
     use std::collections::{BTreeMap, BTreeSet};
 
     fn balance(urls: &[&str], balancing: Balancing) -> Balance {
-        let options = UpstreamOptions::of(urls.iter().map(|url| url.parse().unwrap()).collect());
+        let servers = urls.iter().map(|url| url.parse().unwrap()).collect();
+        let options = UpstreamOptions { balancing, ..UpstreamOptions::of(servers) };
         let servers: Vec<_> = options.servers.iter().map(|own| Arc::new(Server::new(own, &options))).collect();
-        Balance::new(&servers, balancing, &Roster::new(options.eject))
+        Balance::new(&servers, &options, &Roster::new(&options))
     }
 
     const THREE: [&str; 3] = ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"];

@@ -3,7 +3,7 @@
 //! Turns and the fewest requests are code of our own: pingora's turns come in runs where weights differ, are skewed where
 //! one is passed over, and know no weight that changes; it counts no requests under way. Keys are spread by its ring.
 
-use super::roster::Member;
+use super::member::Member;
 use std::sync::Arc;
 
 /// How much more than its share of what is under way one may have before a key goes to the next (consistent hashing with
@@ -20,7 +20,7 @@ pub(super) struct Candidate<'a> {
 
 impl<'m> Candidate<'m> {
     pub(super) fn of(member: &'m Arc<Member>) -> Self {
-        Self { member, weight: f64::from(member.weight()) }
+        Self { member, weight: member.weight() }
     }
 
     /// What it has under way, for its share.
@@ -79,18 +79,14 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::upstream::options::EjectOptions;
+    use crate::upstream::options::UpstreamOptions;
     use crate::upstream::roster::Roster;
+    use crate::upstream::roster::tests::join;
     use crate::upstream::under_way::UnderWay;
-    use std::time::Duration;
 
     fn members(weights: &[u16]) -> Vec<Arc<Member>> {
-        let eject = EjectOptions { failures: 5, within: Duration::from_secs(10), pause: Duration::from_secs(10) };
-        let roster = Roster::new(eject);
-        let names = ["a", "b", "c", "d"];
-        let join =
-            |(name, weight): (&&str, &u16)| roster.join(&(*name).into(), "127.0.0.1:1".parse().unwrap(), *weight);
-        names.iter().zip(weights).map(join).collect()
+        let roster = Roster::new(&UpstreamOptions::of(Vec::new()));
+        ["a", "b", "c", "d"].iter().zip(weights).map(|(name, weight)| join(&roster, name, *weight)).collect()
     }
 
     fn candidates(members: &[Arc<Member>]) -> Vec<Candidate<'_>> {
@@ -98,7 +94,7 @@ mod tests {
     }
 
     fn name(candidate: Option<&Candidate<'_>>) -> String {
-        candidate.map_or_else(String::new, |candidate| candidate.member.server.to_string())
+        candidate.map_or_else(String::new, |candidate| candidate.member.shared.name.to_string())
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! pool at one address are one endpoint, which belongs to the server that is named first.
 
 use super::endpoint::Endpoint;
+use super::member::Arrival;
 use super::roster::Roster;
 use super::server::Server;
 use futures_util::future::join_all;
@@ -32,6 +33,7 @@ impl ServiceDiscovery for Discovery {
         let addresses = join_all(self.servers.iter().map(|server| server.addresses())).await;
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let mut now = HashMap::new();
+        let arrival = if found.is_empty() { Arrival::AtFirst } else { Arrival::Later };
         for (server, addresses) in self.servers.iter().zip(addresses) {
             let Some(addresses) = addresses else {
                 let known = found.iter().filter(|(_, endpoint)| Arc::ptr_eq(&endpoint.server, server));
@@ -43,18 +45,21 @@ impl ServiceDiscovery for Discovery {
             for addresses in addresses {
                 let known = found.get(&addresses.first).filter(|known| known.is_at(server, &addresses)).cloned();
                 let endpoint =
-                    known.unwrap_or_else(|| Arc::new(Endpoint::new(server, addresses.clone(), &self.roster)));
+                    known.unwrap_or_else(|| Arc::new(Endpoint::new(server, addresses.clone(), &self.roster, arrival)));
                 now.entry(addresses.first).or_insert(endpoint);
             }
         }
         let backends = now.iter().map(|(address, endpoint)| backend(*address, endpoint)).collect::<Result<_, _>>()?;
+        for (address, endpoint) in &*found {
+            endpoint.member.find(now.get(address).is_some_and(|now| Arc::ptr_eq(now, endpoint)));
+        }
         *found = now;
         Ok((backends, HashMap::new()))
     }
 }
 
 fn backend(address: SocketAddr, endpoint: &Arc<Endpoint>) -> pingora_error::Result<Backend> {
-    let weight = usize::from(endpoint.server.weight);
+    let weight = usize::from(endpoint.server.shared.weight);
     let mut backend = Backend::new_with_weight(&address.to_string(), weight)?;
     backend.ext.insert(Arc::clone(endpoint));
     Ok(backend)

@@ -3,10 +3,11 @@
 use super::connecting::Opening;
 use super::connections::{Connection, Connections, Usage};
 use super::failure::{Again, Attempted, ConnectError, Failed, Silence};
+use super::member::{Arrival, Member};
 use super::outgoing::{Exchange, Outgoing, Spare};
 use super::request_body::RequestBody;
 use super::response;
-use super::roster::{Member, Roster};
+use super::roster::Roster;
 use super::server::{Addresses, Server};
 use super::session::Answer;
 use super::terms::Terms;
@@ -45,9 +46,9 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(server: &Arc<Server>, addresses: Addresses, roster: &Arc<Roster>) -> Self {
+    pub(super) fn new(server: &Arc<Server>, addresses: Addresses, roster: &Arc<Roster>, arrival: Arrival) -> Self {
         let connections = Arc::new(Connections::new(server.idle_timeout, server.idle_connections_max));
-        let member = roster.join(server.name(), addresses.first, server.weight);
+        let member = roster.join(&server.shared, addresses.first, arrival);
         Self { server: Arc::clone(server), addresses, connections, member }
     }
 
@@ -120,7 +121,7 @@ impl Endpoint {
     }
 
     /// The name that the server must prove where it is asked by such a host; none without TLS.
-    fn name(&self, asked_by: Option<&HeaderValue>) -> Result<Option<ServerName<'static>>, ConnectError> {
+    pub(super) fn name(&self, asked_by: Option<&HeaderValue>) -> Result<Option<ServerName<'static>>, ConnectError> {
         let Some(tls) = &self.server.tls else { return Ok(None) };
         let name = tls.name(asked_by, self.server.host_name());
         name.map(Some).map_err(|cause| ConnectError::Tls { authority: Arc::clone(self.server.name()), cause })
@@ -150,7 +151,7 @@ impl Endpoint {
         Ok(Connection::new(session, name))
     }
 
-    fn opening(&self) -> Opening<'_> {
+    pub(super) fn opening(&self) -> Opening<'_> {
         Opening { server: &self.server, addresses: &self.addresses }
     }
 

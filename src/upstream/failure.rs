@@ -78,6 +78,17 @@ pub(super) enum ConnectError {
     },
 }
 
+/// No server of the pool is asked.
+#[derive(Debug, thiserror::Error)]
+#[error("every server of the pool gives no answer to health checks, or is being drained")]
+pub(super) struct NobodyLeft;
+
+impl From<NobodyLeft> for Failed {
+    fn from(cause: NobodyLeft) -> Self {
+        Self { kind: OriginErrorKind::NoServer, cause: Box::new(cause) }
+    }
+}
+
 /// Why a head is not waited for any longer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Silence {

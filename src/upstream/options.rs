@@ -1,8 +1,11 @@
 //! What the pool is told.
 
 use super::server_url::ServerUrl;
+use super::status_ranges::StatusRanges;
 use super::tls::TlsOptions;
 use http::HeaderValue;
+use http::uri::PathAndQuery;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `[upstream]`, resolved, and what `[limits]` says of answers.
@@ -27,6 +30,12 @@ pub struct UpstreamOptions {
     pub idle_connections_max: usize,
     /// `eject`
     pub eject: EjectOptions,
+    /// `health`: how endpoints are checked; none: by a connection, while they are out.
+    pub health: Option<Arc<HealthOptions>>,
+    /// `slow_start`: how long the share of an endpoint grows that comes or comes back; zero: it takes all of it at once.
+    pub slow_start: Duration,
+    /// `resolve`: how long what was looked up of names is believed.
+    pub resolve: Duration,
     /// `retries`
     pub retries: RetryOptions,
     /// `limits.upstream_headers`: field lines of one answer.
@@ -72,6 +81,23 @@ pub struct EjectOptions {
     pub pause: Duration,
 }
 
+/// `upstream.health`: how endpoints are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthOptions {
+    /// `path`, which is asked for by GET.
+    pub path: PathAndQuery,
+    /// `interval`: from the end of one check to the next, at most.
+    pub interval: Duration,
+    /// `timeout`: for connection and head together.
+    pub timeout: Duration,
+    /// `expect`: the statuses of a server that is well.
+    pub expect: StatusRanges,
+    /// `rise`: so many in a row bring one back that is down.
+    pub rise: u32,
+    /// `fall`: so many misses in a row take one out.
+    pub fall: u32,
+}
+
 /// `upstream.retries`: how often a request is tried again that may have been received.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetryOptions {
@@ -95,6 +121,9 @@ impl UpstreamOptions {
             idle_timeout: Duration::from_secs(4),
             idle_connections_max: 128,
             eject: EjectOptions { failures: 5, within: Duration::from_secs(10), pause: Duration::from_secs(10) },
+            health: None,
+            slow_start: Duration::ZERO,
+            resolve: Duration::from_secs(30),
             retries: RetryOptions { attempts: 2, budget: 0.2 },
             response_fields_max: 256,
             response_head_bytes_max: 256 * 1024,

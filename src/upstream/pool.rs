@@ -4,6 +4,7 @@ use super::balance::{Balance, Chosen};
 use super::budget::Budget;
 use super::endpoint::Endpoint;
 use super::health::ServerState;
+use super::member::Standing;
 use super::options::{NoServer, UpstreamOptions};
 use super::roster::Roster;
 use super::server::Server;
@@ -27,18 +28,27 @@ impl Pool {
             return Err(NoServer);
         }
         let servers = options.servers.iter().map(|own| Arc::new(Server::new(own, &options)));
-        let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(options.eject));
-        let balance = Balance::new(&servers, options.balancing, &roster);
+        let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(&options));
+        let balance = Balance::new(&servers, &options, &roster);
         let budget = Budget::new(options.retries);
         Ok(Self { name, options, servers, balance, roster, budget })
     }
 
-    /// The endpoint to ask: the next that is in and has not been asked for this request yet, else any that has not.
-    /// Where all are out, asking is still better than answering with an error that the origin would not give.
+    /// Whom to ask: one that is in and has not been asked for this request yet, else one that has failed but may have an
+    /// answer. To ask that one is still better than an error that the origin would not give.
     pub(super) fn choose(&self, key: &[u8], asked: &[Arc<Endpoint>]) -> Option<Chosen> {
         let untried = |endpoint: &Arc<Endpoint>| !asked.iter().any(|other| Arc::ptr_eq(other, endpoint));
-        let admitted = self.balance.choose(key, |endpoint| untried(endpoint) && endpoint.member.admits());
-        admitted.or_else(|| self.balance.choose(key, untried))
+        let standing =
+            |standing| self.balance.choose(key, |endpoint| untried(endpoint) && endpoint.member.standing() == standing);
+        standing(Standing::In).or_else(|| standing(Standing::LastResort))
+    }
+
+    /// Whether one could be asked that has not been.
+    pub(super) fn has_other(&self, asked: &[Arc<Endpoint>], endpoint: &Endpoint) -> bool {
+        let is_asked = |other: &Arc<Endpoint>| {
+            std::ptr::eq(Arc::as_ptr(other), endpoint) || asked.iter().any(|asked| Arc::ptr_eq(asked, other))
+        };
+        self.balance.endpoints().iter().any(|other| !is_asked(other) && other.member.standing() != Standing::Closed)
     }
 
     /// The counters of each server, in the order of the options. It is up where one of its endpoints is.

@@ -1,7 +1,7 @@
 //! A response's body on its way from the origin. Once it has ended, its connection can be used again.
 
 use super::connections::{Connection, Connections};
-use super::roster::Member;
+use super::member::Member;
 use super::upload::Upload;
 use crate::alarm::Alarm;
 use crate::engine::exchange::Quiet;

@@ -1,6 +1,7 @@
 //! One upstream server as it is configured: how it is reached, and what it was asked. Where its name has several
 //! addresses, each is an endpoint.
 
+use super::member::Shared;
 use super::options::{ServerOptions, UpstreamOptions};
 use super::server_url::ServerUrl;
 use super::session::SessionOptions;
@@ -27,8 +28,8 @@ pub(super) struct Server {
     pub(super) connect_timeout: Duration,
     pub(super) idle_timeout: Duration,
     pub(super) idle_connections_max: usize,
-    /// The share of each of its endpoints.
-    pub(super) weight: u16,
+    /// What its endpoints have in common.
+    pub(super) shared: Arc<Shared>,
     /// Whether the last look-up of its name failed.
     is_lost: AtomicBool,
     /// Whether the last TLS handshake failed.
@@ -42,6 +43,7 @@ impl Server {
         let host = HeaderValue::from_str(url.authority()).unwrap_or(HeaderValue::from_static(""));
         let tls = url.is_secure().then(|| options.tls.clone().unwrap_or_else(TlsOptions::system));
         Self {
+            shared: Shared::new(url.authority(), own.weight),
             url,
             host,
             counters: Counters::default(),
@@ -51,7 +53,6 @@ impl Server {
             connect_timeout: options.connect_timeout,
             idle_timeout: options.idle_timeout,
             idle_connections_max: options.idle_connections_max,
-            weight: own.weight,
             is_lost: AtomicBool::new(false),
             is_insecure: AtomicBool::new(false),
         }

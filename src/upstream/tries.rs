@@ -8,7 +8,7 @@
 use super::balance::Chosen;
 use super::budget::Turn;
 use super::endpoint::{Allowed, Endpoint, Spares};
-use super::failure::{Again, Attempted, ConnectError, Failed, Silence};
+use super::failure::{Again, Attempted, ConnectError, Failed, NobodyLeft, Silence};
 use super::outgoing::{Outgoing, Spare};
 use super::pool::Pool;
 use super::server::Server;
@@ -102,14 +102,20 @@ impl<'a> Tries<'a> {
         if let Some(chosen) = self.pool.choose(&self.key, &[]) {
             return Ok(chosen);
         }
+        if self.pool.balance.len() > 0 {
+            return Err(NobodyLeft.into());
+        }
         self.look_up().await;
-        self.pool.choose(&self.key, &[]).ok_or_else(|| {
-            let server = &self.pool.servers[0];
-            let failed = Failed::from(ConnectError::Unknown { authority: Arc::clone(server.name()) });
-            server.counters.finished(FetchResult::Failed(failed.kind.into()), self.terms.took());
-            self.note(server);
-            failed
-        })
+        self.pool.choose(&self.key, &[]).ok_or_else(|| self.nobody())
+    }
+
+    /// No address is known.
+    fn nobody(&self) -> Failed {
+        let server = &self.pool.servers[0];
+        let failed = Failed::from(ConnectError::Unknown { authority: Arc::clone(server.name()) });
+        server.counters.finished(FetchResult::Failed(failed.kind.into()), self.terms.took());
+        self.note(server);
+        failed
     }
 
     async fn look_up(&mut self) {
@@ -200,12 +206,7 @@ impl<'a> Tries<'a> {
     }
 
     fn has_other(&self, endpoint: &Endpoint) -> bool {
-        let is_asked = |other: &Arc<Endpoint>| self.asked.iter().any(|asked| Arc::ptr_eq(asked, other));
-        self.pool
-            .balance
-            .endpoints()
-            .iter()
-            .any(|other| !std::ptr::eq(Arc::as_ptr(other), endpoint) && !is_asked(other))
+        self.pool.has_other(&self.asked, endpoint)
     }
 
     /// Whether another server may be sent what this one may have received. Where that is so, it counts.

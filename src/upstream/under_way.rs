@@ -1,7 +1,7 @@
 //! What counts as under way at a server: from when it is chosen for a request until the answer's body has ended, or is
 //! given up. Once a connection has changed to another protocol it does not count.
 
-use super::roster::Member;
+use super::member::Member;
 use crate::engine::origin::{Body, BodyError};
 use bytes::Bytes;
 use http::{Response, StatusCode};

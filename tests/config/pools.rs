@@ -2,7 +2,8 @@
 
 use super::{Expected, assert_problems, refused};
 use larder::testing::config::{Config, ConfigErrors, Overrides, load_with_token};
-use larder::testing::upstream::Balancing;
+use larder::testing::upstream::{Balancing, HealthOptions};
+use std::time::Duration;
 
 fn load(text: &str) -> Result<Config, ConfigErrors> {
     let folder = tempfile::tempdir().expect("the system has room for a folder");
@@ -32,6 +33,38 @@ fn a_server_is_a_url_or_a_table() {
     assert_eq!(plain.upstream.balancing, Balancing::RoundRobin);
 }
 
+#[test]
+fn how_servers_are_checked_and_looked_up() {
+    let config = resolved(
+        "[upstream]\nservers = [\"http://a\"]\nslow_start = \"30s\"\nresolve = \"5s\"\n[upstream.health]\npath = \"/up?x\"\n\
+         interval = \"2s\"\ntimeout = \"500ms\"\nexpect = \"200,204\"\nrise = 1\nfall = 5",
+    );
+    let health = HealthOptions {
+        path: "/up?x".parse().unwrap(),
+        interval: Duration::from_secs(2),
+        timeout: Duration::from_millis(500),
+        expect: "200,204".parse().unwrap(),
+        rise: 1,
+        fall: 5,
+    };
+    assert_eq!(config.upstream.health.as_deref(), Some(&health));
+    assert_eq!(
+        (config.upstream.slow_start, config.upstream.resolve),
+        (Duration::from_secs(30), Duration::from_secs(5))
+    );
+    let usual = resolved("[upstream]\nservers = [\"http://a\"]\nhealth.path = \"/\"").upstream;
+    let health = HealthOptions {
+        path: "/".parse().unwrap(),
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(1),
+        expect: "200-399".parse().unwrap(),
+        rise: 2,
+        fall: 3,
+    };
+    assert_eq!(usual.health.as_deref(), Some(&health));
+    assert_eq!((usual.slow_start, usual.resolve), (Duration::ZERO, Duration::from_secs(30)));
+}
+
 /// Keys after `[upstream]`, with `servers` where the text names none, and all their problems.
 const BAD: &[(&str, &[Expected])] = &[
     ("servers = [{ url = \"http://a\", weight = 0 }]", &[(2, 41, "too small", Some("write no less than 1"))]),
@@ -55,6 +88,40 @@ const BAD: &[(&str, &[Expected])] = &[
     (
         "balance = \"least-request\"",
         &[(3, 11, "`least-request` is not one of this key's values", Some("did you mean `least-requests`?"))],
+    ),
+    ("health = {}", &[(3, 10, "`health` has no `path`", Some("say what is asked for: path = \"/healthz\""))]),
+    ("health = \"/healthz\"", &[(3, 10, "expected a table, found a string", None)]),
+    (
+        "health = { path = \"healthz\", expect = \"abc\" }",
+        &[
+            (
+                3,
+                19,
+                "`healthz` is not a path",
+                Some("write a path that begins with a slash, with a query if need be: \"/healthz\""),
+            ),
+            (
+                3,
+                39,
+                "`abc` does not name the statuses of a healthy server",
+                Some("write statuses from 200 to 599 and ranges of them: \"200-399\", \"200,204\""),
+            ),
+        ],
+    ),
+    (
+        "health = { path = \"/h\", interval = \"1ms\", timeout = \"0s\", rise = 0, fall = 0, expct = \"200\" }",
+        &[
+            (3, 36, "too short", Some("write no less than \"100ms\"")),
+            (3, 53, "a timeout cannot be zero", None),
+            (3, 66, "too small", Some("write no less than 1")),
+            (3, 76, "too small", Some("write no less than 1")),
+            (3, 79, "unknown key `expct`", Some("did you mean `expect`?")),
+        ],
+    ),
+    ("resolve = \"0s\"", &[(3, 11, "too short", Some("write no less than \"1s\""))]),
+    (
+        "slow_start = 5",
+        &[(3, 14, "expected a duration such as \"30s\", found an integer", Some("write \"5s\" for seconds"))],
     ),
     (
         "balance = \"ip-hash\"",

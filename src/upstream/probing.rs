@@ -1,0 +1,116 @@
+//! Whether an endpoint answers, seen without a request: one task for each, so that one that hangs delays no other's check,
+//! and none is checked more than once at a time.
+//!
+//! With `health` it is asked for a path all the time. Without, a connection is opened while it is out, before a request
+//! tries it. Waits are of random length, so that many instances don't check a server in step.
+
+use super::checks::Checked;
+use super::endpoint::Endpoint;
+use super::failure::ConnectError;
+use super::health::Reach;
+use super::options::{EjectOptions, HealthOptions};
+use super::request_body::RequestBody;
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http::{HeaderValue, Request, StatusCode};
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// The longest wait for the first check of an endpoint.
+const FIRST: Duration = Duration::from_secs(1);
+
+/// Watches an endpoint until it is dropped.
+pub(super) async fn watch(endpoint: Weak<Endpoint>, health: Option<Arc<HealthOptions>>, eject: EjectOptions) {
+    let interval = health.as_ref().map_or_else(|| between_connections(eject), |health| health.interval);
+    let mut wait = interval.min(FIRST).mul_f64(rand::random());
+    loop {
+        sleep(wait).await;
+        let Some(endpoint) = endpoint.upgrade() else { return };
+        match &health {
+            Some(health) => endpoint.check(health).await,
+            None if endpoint.member.wants_probe() => {
+                let reach = if endpoint.probe().await.is_ok() { Reach::Reached } else { Reach::Unknown };
+                endpoint.member.probed(reach);
+            }
+            None => {}
+        }
+        // Never longer than it says, so that whoever is back is found within that time.
+        wait = interval.mul_f64(rand::random_range(0.8..1.0));
+    }
+}
+
+/// How long an endpoint that is out waits at most, beyond its pause, for a connection to be tried.
+fn between_connections(eject: EjectOptions) -> Duration {
+    (eject.pause / 4).clamp(Duration::from_millis(50), Duration::from_secs(5))
+}
+
+/// Why a check failed.
+#[derive(Debug, thiserror::Error)]
+enum Missed {
+    #[error("no answer to GET {path} within {timeout:?}")]
+    TimedOut { path: String, timeout: Duration },
+    #[error(transparent)]
+    NoConnection(#[from] ConnectError),
+    #[error("the connection broke before GET {path} was answered")]
+    Broken {
+        path: String,
+        #[source]
+        cause: hyper::Error,
+    },
+    #[error("GET {path} was answered with {status}, and {expect} is expected")]
+    Status { path: String, status: u16, expect: String },
+}
+
+impl Missed {
+    /// With what lies beneath.
+    fn told(&self) -> String {
+        let mut told = self.to_string();
+        let mut beneath = self.source();
+        while let Some(cause) = beneath {
+            let _ = write!(told, ": {cause}");
+            beneath = cause.source();
+        }
+        told
+    }
+}
+
+impl Endpoint {
+    async fn check(&self, health: &HealthOptions) {
+        let timed_out = || Missed::TimedOut { path: health.path.to_string(), timeout: health.timeout };
+        let status = timeout(health.timeout, self.ask_how_it_is(health)).await;
+        let missed = match status.map_err(|_| timed_out()).and_then(|status| status) {
+            Ok(status) if health.expect.contains(status) => return self.member.checked(Checked::Well, String::new),
+            Ok(status) => {
+                let (path, expect) = (health.path.to_string(), health.expect.to_string());
+                Missed::Status { path, status: status.as_u16(), expect }
+            }
+            Err(missed) => missed,
+        };
+        let came_to = if matches!(missed, Missed::Status { .. }) { Checked::Unwell } else { Checked::Unreached };
+        self.member.checked(came_to, || missed.told());
+    }
+
+    /// Asks over a connection of its own, which is closed after the head of the answer.
+    async fn ask_how_it_is(&self, health: &HealthOptions) -> Result<StatusCode, Missed> {
+        let broken = |cause| Missed::Broken { path: health.path.to_string(), cause };
+        let (asked_by, by) = (self.server.asked_by.as_ref(), Instant::now() + self.server.connect_timeout);
+        let transport = self.opening().open(self.name(asked_by)?, by).await?;
+        let (mut session, driver) = self.server.sessions.open(transport).await.map_err(broken)?;
+        let mut request = Request::new(RequestBody::empty());
+        *request.uri_mut() = health.path.clone().into();
+        let headers = request.headers_mut();
+        headers.insert(HOST, asked_by.unwrap_or(&self.server.host).clone());
+        headers.insert(USER_AGENT, HeaderValue::from_static("larder-health"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut answer = pin!(session.send(request));
+        let mut driver = pin!(driver);
+        let answer = tokio::select! {
+            answer = &mut answer => answer,
+            _ = &mut driver => answer.await,
+        };
+        answer.map(|response| response.status()).map_err(|error| broken(error.into_error()))
+    }
+}
