@@ -20,14 +20,14 @@ pub mod clock {
 
 /// Of `config`.
 pub mod config {
-    pub use crate::config::problem::{ProblemReport, RenderStyle};
+    pub use crate::config::problem::{ProblemReport, RenderStyle, Severity};
     pub use crate::config::reference::{METRICS, reference};
     pub use crate::config::reload::{Change, RulesReloader};
     pub use crate::config::schema::{proxy_schema, rules_schema};
     pub use crate::config::watch::watch_rules;
     pub use crate::config::{
-        AccessLog, Config, ConfigErrors, LogFormat, LogLevel, LogOptions, Overrides, Problem, check_rules_text, load,
-        load_rules, load_with_token,
+        AccessLog, Config, ConfigErrors, Environment, LogFormat, LogLevel, LogOptions, Overrides, Problem,
+        check_rules_text, load, load_in, load_rules, load_with_token, without_file,
     };
 }
 

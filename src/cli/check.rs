@@ -1,16 +1,16 @@
 //! `larder check`: validates the configuration and the rules.
 
+use super::config_file::ConfigFile;
 use crate::config::problem::RenderStyle;
-use crate::config::{self, ConfigErrors, LoadedRules, Overrides, Problem};
+use crate::config::{ConfigErrors, LoadedRules, Overrides, Problem};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
-/// Checks the configuration at `path` and the rules that it names. Problems go to standard error, the summary to
+/// Checks the configuration and the rules that it names. Problems go to standard error, the summary to
 /// standard output. Warnings alone are no failure.
-pub(super) fn run(path: &Path) -> ExitCode {
+pub(super) fn run(file: &ConfigFile) -> ExitCode {
     let style = if io::stderr().is_terminal() { RenderStyle::Coloured } else { RenderStyle::Plain };
-    match check(path, style, &mut io::stdout().lock(), &mut io::stderr().lock()) {
+    match check(file, style, &mut io::stdout().lock(), &mut io::stderr().lock()) {
         Ok(code) => code,
         // Whoever reads the output has gone.
         Err(_) => ExitCode::FAILURE,
@@ -21,8 +21,8 @@ pub(super) fn run(path: &Path) -> ExitCode {
 ///
 /// # Errors
 /// Where an output can't be written to.
-fn check(path: &Path, style: RenderStyle, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
-    let (LoadedRules { rule_set, sources, .. }, warnings) = match load(path) {
+fn check(file: &ConfigFile, style: RenderStyle, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    let (LoadedRules { rule_set, sources, .. }, warnings) = match load(file) {
         Ok(loaded) => loaded,
         Err(errors) => {
             show(errors.problems(), style, err)?;
@@ -34,14 +34,14 @@ fn check(path: &Path, style: RenderStyle, out: &mut dyn Write, err: &mut dyn Wri
     let routes = count(rule_set.routes().len(), "route");
     let files = count(sources.len(), "file");
     let warned = if warnings.is_empty() { "fine".to_owned() } else { count(warnings.len(), "warning") };
-    writeln!(out, "{}: {warned}; {routes} in {files}", path.display())?;
+    writeln!(out, "{file}: {warned}; {routes} in {files}")?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The rules and all warnings, where configuration and rules both resolve; else the problems of the configuration, or of
 /// the rules.
-fn load(path: &Path) -> Result<(LoadedRules, Vec<Problem>), ConfigErrors> {
-    let config = config::load(path, &Overrides::default())?;
+fn load(file: &ConfigFile) -> Result<(LoadedRules, Vec<Problem>), ConfigErrors> {
+    let config = file.load(&Overrides::default())?;
     let rules = config.load_rules()?;
     let warnings = config.warnings.iter().chain(&rules.warnings).cloned().collect();
     Ok((rules, warnings))
@@ -66,7 +66,7 @@ mod tests {
         std::fs::write(&path, "rules = \"rules.toml\"\n[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n").unwrap();
         std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = check(&path, RenderStyle::Plain, &mut out, &mut err).unwrap();
+        let code = check(&ConfigFile::Named(path), RenderStyle::Plain, &mut out, &mut err).unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap().replace(folder.path().to_str().unwrap(), "");
         (code, text(out), text(err))
     }

@@ -1,7 +1,8 @@
 //! The configuration file that a command uses, and what it does where there is none.
 
 use crate::admin::AdminOptions;
-use crate::config::{self, Config, ConfigErrors, Overrides};
+use crate::config::{self, Config, ConfigErrors, Environment, Overrides};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The file that is read where none is named.
@@ -28,20 +29,22 @@ impl ConfigFile {
         }
     }
 
+    /// Whether no file is named and there is none.
     fn is_absent(&self) -> bool {
         *self == Self::Default && !self.path().exists()
     }
 
-    /// The configuration with these arguments in place of what the file says. Where no file is named and there is none,
-    /// the arguments are enough if they name an upstream server.
+    /// The configuration with these arguments, and with what the environment says, in place of what the file says. Where no
+    /// file is named and there is none, they are enough if they name an upstream server.
     ///
     /// # Errors
     /// Where the file can't be read or holds problems.
     pub(super) fn load(&self, overrides: &Overrides) -> Result<Config, ConfigErrors> {
-        if self.is_absent() && overrides.upstream.is_some() {
-            return config::without_file(overrides);
+        let environment = Environment::of_process();
+        if self.is_absent() && (overrides.upstream.is_some() || environment.names_servers()) {
+            return config::without_file(overrides, &environment);
         }
-        config::load(self.path(), overrides)
+        config::load_in(self.path(), overrides, &environment)
     }
 
     /// Where the admin API of the instance is that this configuration makes.
@@ -50,8 +53,15 @@ impl ConfigFile {
     /// As [`Self::load`].
     pub(super) fn admin(&self) -> anyhow::Result<AdminOptions> {
         if self.is_absent() {
-            return Ok(config::admin_without_file()?);
+            return Ok(config::admin_without_file(&Environment::of_process())?);
         }
         Ok(self.load(&Overrides::default())?.admin)
+    }
+}
+
+/// What the configuration is read from.
+impl fmt::Display for ConfigFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_absent() { f.write_str("the environment") } else { self.path().display().fmt(f) }
     }
 }

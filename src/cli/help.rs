@@ -12,6 +12,9 @@ Examples:
   larder serve --config /etc/larder/proxy.toml
   larder serve --upstream http://127.0.0.1:8000 --rules ./rules --redis redis://127.0.0.1:6379
 
+Each key of proxy.toml can be set by an environment variable, which goes before the file:
+  LARDER_UPSTREAM_SERVERS=http://10.0.0.1:8000,http://10.0.0.2:8000 LARDER_LISTEN_HTTP=0.0.0.0:8080 larder serve
+
 Signals: SIGTERM and SIGINT drain and end, SIGHUP reloads the rules.";
 
 pub(super) const INIT: &str = "\

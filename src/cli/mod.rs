@@ -86,7 +86,7 @@ struct ServeArguments {
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
     /// Share with other instances through this Redis instead of `redis.url`.
-    #[arg(long, value_name = "URL", env = "LARDER_REDIS_URL", hide_env_values = true)]
+    #[arg(long, value_name = "URL")]
     redis: Option<String>,
     /// Read the rules from this file or folder instead of `rules`.
     #[arg(long, value_name = "PATH")]
@@ -107,7 +107,7 @@ pub fn run() -> ExitCode {
     let file = ConfigFile::new(cli.config);
     let result = match cli.command {
         Command::Serve(arguments) => foreground::run(&file, &arguments.into()),
-        Command::Check => return check::run(file.path()),
+        Command::Check => return check::run(&file),
         Command::Explain(arguments) => explain::run(&file, arguments),
         Command::Purge(arguments) => purge::run(&file, arguments),
         Command::Demo(arguments) => demo::run(arguments),

@@ -7,6 +7,7 @@
 //! what does.
 
 mod addresses;
+mod environment;
 mod event;
 mod event_sources;
 mod field_names;
@@ -38,8 +39,11 @@ mod tag_lint;
 mod upstream;
 mod upstream_tls;
 mod values;
+mod variable_names;
+mod variable_values;
 pub(crate) mod watch;
 
+pub use environment::Environment;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use rules_file::LoadedRules;
 pub use rules_file::{check_rules_text, load_rules};
@@ -182,45 +186,52 @@ pub struct Overrides {
     pub rules: Option<PathBuf>,
 }
 
-/// Reads and resolves the configuration. The admin token may come from [`ADMIN_TOKEN_VARIABLE`].
+/// Reads and resolves the configuration, with what the environment of this process says in place of what the file says.
 ///
 /// # Errors
 /// Where the file can't be read or holds problems: all of them.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Config, ConfigErrors> {
-    load_with_token(path, overrides, std::env::var(ADMIN_TOKEN_VARIABLE).ok())
+    load_in(path, overrides, &Environment::of_process())
 }
 
-/// The configuration that the command line alone makes, for a folder without a `proxy.toml`. The admin token may come
-/// from [`ADMIN_TOKEN_VARIABLE`].
+/// The configuration that command line and environment alone make, for a folder without a `proxy.toml`.
 ///
 /// # Errors
-/// Where an argument holds a problem, or none names an upstream server.
-pub(crate) fn without_file(overrides: &Overrides) -> Result<Config, ConfigErrors> {
-    resolve::resolve(Path::new("proxy.toml"), "", overrides, std::env::var(ADMIN_TOKEN_VARIABLE).ok())
+/// Where one of them holds a problem, or neither names an upstream server.
+pub fn without_file(overrides: &Overrides, environment: &Environment) -> Result<Config, ConfigErrors> {
+    resolve::resolve(Path::new("proxy.toml"), "", overrides, environment)
 }
 
 /// The admin API of an instance that runs without a `proxy.toml`.
 ///
 /// # Errors
-/// Where the token in [`ADMIN_TOKEN_VARIABLE`] can't be used.
-pub(crate) fn admin_without_file() -> Result<AdminOptions, ConfigErrors> {
-    resolve::admin_by_default(std::env::var(ADMIN_TOKEN_VARIABLE).ok())
+/// Where what the environment says of it can't be used.
+pub(crate) fn admin_without_file(environment: &Environment) -> Result<AdminOptions, ConfigErrors> {
+    resolve::admin_without_file(environment)
 }
 
-/// As [`load`], with the admin token of the environment given.
+/// As [`load`], with this admin token and no other variable of the environment.
 ///
 /// # Errors
 /// Where the file can't be read or holds problems: all of them.
 pub fn load_with_token(path: &Path, overrides: &Overrides, token: Option<String>) -> Result<Config, ConfigErrors> {
+    load_in(path, overrides, &Environment::default().with_token(token))
+}
+
+/// As [`load`], in this environment.
+///
+/// # Errors
+/// Where the file can't be read or holds problems: all of them.
+pub fn load_in(path: &Path, overrides: &Overrides, environment: &Environment) -> Result<Config, ConfigErrors> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => {
-                "write one (the least is `[upstream]` with `servers`), name another with `--config FILE`, or try \
-                 `larder serve --upstream URL`, which needs none"
+                "write one with `larder init`, name another with `--config FILE`, or try `larder serve --upstream URL`, \
+                 which needs none"
             }
             _ => "the configuration is a readable UTF-8 text file",
         };
         ConfigErrors::one(Problem::without_place(&format!("cannot read `{}`: {error}", path.display()), Some(hint)))
     })?;
-    resolve::resolve(path, &text, overrides, token)
+    resolve::resolve(path, &text, overrides, environment)
 }

@@ -34,6 +34,9 @@ Generated from the program; a test compares. To regenerate it: `LARDER_BLESS=1 c
 - [Outcomes](#outcomes) and [reasons](#reasons)
 - [Metrics](#metrics)
 
+Each key of proxy.toml can be set by an environment variable named after it: `memory.size` by `LARDER_MEMORY_SIZE`
+([how](operations.md#environment-variables)).
+
 Durations are written like `\"30s\"` or `\"5m\"`, sizes like `\"256MiB\"`. The same keys are in the JSON Schemas under
 [schema/](../schema), for editors.
 ";

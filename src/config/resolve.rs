@@ -7,7 +7,9 @@ use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh
 use super::raw_upstream::ServerItem;
 use super::table::{Placed, Reader};
 use super::values::{DurationText, ShareOrSize, SizeText, Texts};
-use super::{ADMIN_TOKEN_VARIABLE, AccessLog, Config, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence};
+use super::{
+    ADMIN_TOKEN_VARIABLE, AccessLog, Config, Environment, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence,
+};
 use crate::admin::AdminOptions;
 use crate::engine::arrival::REQUEST_TIMEOUT_DEFAULT;
 use crate::engine::refresh::RefreshOptions;
@@ -28,22 +30,26 @@ pub(super) fn resolve(
     path: &Path,
     text: &str,
     overrides: &Overrides,
-    token: Option<String>,
+    environment: &Environment,
 ) -> Result<Config, ConfigErrors> {
     let mut problems = Problems::default();
     let source = Arc::new(Source { name: path.display().to_string(), text: text.to_owned() });
-    let raw = Reader::new(&source, &mut problems).document::<RawProxyFile>();
+    let raw = Reader::new(&source, &mut problems).document_with::<RawProxyFile>(environment);
     let mut resolver = Resolver { folder: path.parent().unwrap_or(Path::new("")), problems };
+    let token = environment.token.clone();
     let config = raw.and_then(|raw| resolver.config(raw.value, overrides, token, &source));
     let warnings = resolver.problems.finish()?;
     let config = config.map(|config| Config { warnings, ..config });
     config.ok_or_else(|| ConfigErrors::one(Problem::without_place("the configuration is incomplete", None)))
 }
 
-/// `[admin]` where nothing is written of it.
-pub(super) fn admin_by_default(token: Option<String>) -> Result<AdminOptions, ConfigErrors> {
-    let mut resolver = Resolver { folder: Path::new(""), problems: Problems::default() };
-    let admin = resolver.admin(RawAdmin::default(), token);
+/// `[admin]` where there is no file.
+pub(super) fn admin_without_file(environment: &Environment) -> Result<AdminOptions, ConfigErrors> {
+    let mut problems = Problems::default();
+    let source = Arc::new(Source { name: String::new(), text: String::new() });
+    let raw = Reader::new(&source, &mut problems).document_with::<RawProxyFile>(environment);
+    let mut resolver = Resolver { folder: Path::new(""), problems };
+    let admin = resolver.admin(table(raw.and_then(|raw| raw.value.admin)), environment.token.clone());
     resolver.problems.finish()?;
     Ok(admin)
 }

@@ -1,6 +1,6 @@
 //! Reading TOML into raw tables: every value keeps its place, and every problem is noted on the way.
 
-use super::problem::{Place, Problems, Source};
+use super::problem::{Place, Problem, Problems, Source};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -33,21 +33,40 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
     }
 }
 
-/// Reads one source.
+/// What is said elsewhere in place of what a source says.
+pub(super) trait Overlay {
+    /// Puts it into the source's table. The problems found are in the reader.
+    fn lay_over<'t>(&'t self, table: &mut DeTable<'t>, reader: &mut Reader<'_>);
+}
+
+/// Nothing is.
+struct NothingElse;
+
+impl Overlay for NothingElse {
+    fn lay_over<'t>(&'t self, _: &mut DeTable<'t>, _: &mut Reader<'_>) {}
+}
+
+/// Reads one source, with what stands elsewhere in place of some of its values.
 pub(super) struct Reader<'p> {
-    source: Arc<Source>,
+    /// Each with the place of its first byte among all: a value's span tells by itself which one it stands in.
+    sources: Vec<(usize, Arc<Source>)>,
     problems: &'p mut Problems,
 }
 
 impl<'p> Reader<'p> {
     pub(super) fn new(source: &Arc<Source>, problems: &'p mut Problems) -> Self {
-        Self { source: Arc::clone(source), problems }
+        Self { sources: vec![(0, Arc::clone(source))], problems }
     }
 
     /// Reads the whole source as a table; none where it is no TOML.
-    pub(super) fn document<T: FromTable>(mut self) -> Option<Placed<T>> {
-        let source = Arc::clone(&self.source);
-        let (table, errors) = DeTable::parse_recoverable(&source.text);
+    pub(super) fn document<T: FromTable>(self) -> Option<Placed<T>> {
+        self.document_with(&NothingElse)
+    }
+
+    /// As [`Self::document`], with what is said elsewhere in place of what the source says.
+    pub(super) fn document_with<T: FromTable>(mut self, overlay: &impl Overlay) -> Option<Placed<T>> {
+        let source = Arc::clone(&self.sources[0].1);
+        let (mut table, errors) = DeTable::parse_recoverable(&source.text);
         for error in &errors {
             let place = self.place(error.span().unwrap_or(0..0));
             self.problems.error(&place, error.message(), None::<String>);
@@ -55,12 +74,32 @@ impl<'p> Reader<'p> {
         if !errors.is_empty() {
             return None;
         }
+        overlay.lay_over(table.get_mut(), &mut self);
         let place = self.place(table.span());
         Some(Placed { value: T::from_table(table.get_ref(), &mut self), place })
     }
 
+    /// Adds a source. Returns the place of its first byte among all.
+    pub(super) fn add(&mut self, name: &str, text: &str) -> usize {
+        // One further, so that the end of one is not the beginning of the next.
+        let start = self.sources.last().map_or(0, |(start, source)| start + source.text.len() + 1);
+        self.sources.push((start, Arc::new(Source { name: name.to_owned(), text: text.to_owned() })));
+        start
+    }
+
+    /// The source that a place among all lies in, and where it begins.
+    fn source_at(&self, at: usize) -> &(usize, Arc<Source>) {
+        let after = self.sources.partition_point(|(start, _)| *start <= at);
+        &self.sources[after.saturating_sub(1)]
+    }
+
     pub(super) fn place(&self, span: std::ops::Range<usize>) -> Place {
-        Place::new(&self.source, span)
+        let (start, source) = self.source_at(span.start);
+        Place::new(source, span.start - start..span.end.max(span.start) - start)
+    }
+
+    pub(super) fn push(&mut self, problem: Problem) {
+        self.problems.push(problem);
     }
 
     pub(super) fn error(&mut self, at: &Spanned<DeValue<'_>>, message: impl Into<String>, hint: Option<String>) {
@@ -79,7 +118,9 @@ impl<'p> Reader<'p> {
 
     pub(super) fn value<T: FromToml>(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Placed<T>> {
         let read = T::from_toml(value, self)?;
-        Some(Placed { value: read, place: Place { extent_end: extent_end(value), ..self.place(value.span()) } })
+        let (start, source) = self.source_at(value.span().start);
+        let extent_end = extent_end(value, &(*start..start + source.text.len())) - start;
+        Some(Placed { value: read, place: Place { extent_end, ..self.place(value.span()) } })
     }
 
     /// The value of a key of a raw table.
@@ -101,10 +142,11 @@ impl<'p> Reader<'p> {
     }
 }
 
-/// Where a value ends, what follows a table's header included.
-fn extent_end(value: &Spanned<DeValue<'_>>) -> usize {
+/// Where a value ends in its source, what follows a table's header included.
+fn extent_end(value: &Spanned<DeValue<'_>>, source: &std::ops::Range<usize>) -> usize {
     let within = value.get_ref().as_table().into_iter().flat_map(DeTable::iter);
-    within.map(|(key, value)| extent_end(value).max(key.span().end)).fold(value.span().end, usize::max)
+    let ends = within.flat_map(|(key, value)| [extent_end(value, source), key.span().end]);
+    ends.filter(|end| *end <= source.end).fold(value.span().end, usize::max)
 }
 
 /// A type that a TOML value can be read into. What can't be is noted in the reader and yields none.

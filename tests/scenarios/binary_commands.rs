@@ -2,7 +2,7 @@
 
 use crate::support::deadline::within;
 use crate::support::origin::Origin;
-use crate::support::served::larder;
+use crate::support::served::{Served, larder};
 use crate::support::{Setup, reply};
 use std::path::Path;
 use std::process::Output;
@@ -121,4 +121,30 @@ async fn the_version_names_the_revision() {
     let said = text(&said.stdout);
     let rest = said.strip_prefix(concat!("larder ", env!("CARGO_PKG_VERSION"), " (")).expect("name and version first");
     assert!(rest.trim_end().strip_suffix(')').is_some_and(|revision| !revision.is_empty()), "{said}");
+}
+
+#[tokio::test]
+async fn the_environment_alone_configures_an_instance_and_what_asks_it() {
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200).body("p"));
+    let folder = TempDir::new().expect("a temporary folder");
+    let servers = format!("http://{}", origin.address);
+    let variables = [("LARDER_UPSTREAM_SERVERS", servers.as_str()), ("LARDER_MEMORY_SIZ", "1MiB")];
+    let in_environment = |command: &str, listen: &str| {
+        let mut larder = Command::new(env!("CARGO_BIN_EXE_larder"));
+        larder.arg(command).current_dir(folder.path()).envs(variables);
+        larder.env("LARDER_LISTEN_HTTP", "127.0.0.1:0").env("LARDER_ADMIN_LISTEN", listen);
+        larder
+    };
+    let mut check = in_environment("check", "127.0.0.1:0");
+    let checked = within("check", check.output()).await.expect("it runs");
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    assert_eq!(text(&checked.stdout), "the environment: 2 warnings; 0 routes in 0 files\n");
+    assert!(text(&checked.stderr).contains("did you mean `LARDER_MEMORY_SIZE`?"), "{checked:?}");
+    let served = Served::run(in_environment("serve", "127.0.0.1:0"), TempDir::new().expect("a folder").into()).await;
+    served.get("/p").await.status(200).body("p");
+    assert!(served.log().contains("did you mean `LARDER_MEMORY_SIZE`?"), "{}", served.log());
+    let mut asked = in_environment("healthcheck", &served.admin_address.to_string());
+    let ready = within("an answer", asked.output()).await.expect("it runs");
+    assert_eq!(ready.status.code(), Some(0), "{ready:?}");
 }
