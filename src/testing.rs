@@ -34,7 +34,9 @@ pub mod config {
 /// Of `engine`.
 pub mod engine {
     pub use crate::engine::arrival::Front;
-    pub use crate::engine::exchange::{Client, Deadline, ExchangeNote, InterimListener, Terms, UpgradeAbility};
+    pub use crate::engine::exchange::{
+        Client, Deadline, ExchangeNote, InterimListener, Terms, UpgradeAbility, WhenFull,
+    };
     pub use crate::engine::fast_path::{FastHit, PlainHeaders, PlainRequest};
     pub use crate::engine::origin::{Body, BodyError, Origin, OriginError, empty_body};
     pub use crate::engine::outcome::{Decision, Outcome};

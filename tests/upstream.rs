@@ -24,5 +24,7 @@ mod keeping;
 mod messages;
 #[path = "upstream/retries.rs"]
 mod retries;
+#[path = "upstream/room.rs"]
+mod room;
 #[path = "upstream/terms.rs"]
 mod terms;

@@ -41,6 +41,10 @@ raw_table! {
         idle_connections: u64,
         /// How servers are checked. Absent: by opening a connection while a server is left out.
         health: RawHealth,
+        /// How many requests may be under way in this pool; 0: no limit. Over it, a stale response is served if one may be;
+        /// else the request waits its turn within `request_timeout`, then gets 503. Connections that have changed to
+        /// another protocol do not count. Default: 0.
+        max_requests: u64,
         /// How long the share of requests grows of a server that is new or comes back: from a tenth to all of its weight.
         /// Default: "0s".
         slow_start: DurationText,
@@ -146,7 +150,7 @@ raw_table! {
     struct RawRetries {
         /// Retries of one request. 0 turns them off. Default: 2.
         attempts: u64,
-        /// Retries as a share of the requests of the last ten seconds; ten in that time are always allowed. Default:
+        /// Retries as a share of the requests of the last ten seconds; ten in that time if that is more. Default:
         /// "20%".
         budget: PercentageText,
     }

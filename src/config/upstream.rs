@@ -9,6 +9,7 @@ use super::route_origin::upstream_host;
 use super::table::Placed;
 use crate::rules::origin_request::PoolName;
 use crate::upstream::{EjectOptions, RetryOptions, UpstreamOptions};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 impl Resolver<'_> {
@@ -34,6 +35,7 @@ impl Resolver<'_> {
             idle_connections_max: self.number(raw.idle_connections.as_ref(), usual.idle_connections_max, 0..=65_536),
             eject: self.eject(&eject, usual.eject),
             health: raw.health.and_then(|health| self.health(health)).map(Arc::new),
+            max_requests: NonZeroUsize::new(self.number(raw.max_requests.as_ref(), 0, 0..=1_000_000)),
             slow_start: raw.slow_start.map_or(usual.slow_start, |written| written.value.0),
             resolve: self.resolve_interval(raw.resolve.as_ref(), usual.resolve),
             retries: self.retries(&retries, usual.retries),

@@ -19,6 +19,8 @@ pub struct Terms {
     pub key: Option<PrimaryKey>,
     /// The host that the rules have the servers asked by in place of the client's: a server's certificate must be for it.
     pub host: Option<HeaderValue>,
+    /// What is done where as many requests are under way as the servers are given at once.
+    pub when_full: WhenFull,
     /// Until when the head of an answer is waited for; none: as long as each try may take.
     pub deadline: Option<Deadline>,
     /// How long the origin may be silent between two reads, where the route says so itself: its `read_timeout`.
@@ -27,6 +29,16 @@ pub struct Terms {
     pub client: Option<Client>,
     /// Where it is written down what the exchange came to.
     pub note: Option<ExchangeNote>,
+}
+
+/// What is done where as many requests are under way as the servers are given at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// The request waits for its turn, within its deadline.
+    #[default]
+    Wait,
+    /// It fails at once: there is something to serve in its place.
+    Fail,
 }
 
 /// Until when the head of an answer is waited for, all tries together.

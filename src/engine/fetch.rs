@@ -7,6 +7,7 @@ use super::Engine;
 use super::confirm::{Confirmation, Confirmed, Confirming, OriginAnswer, Unneeded};
 use super::draft::{self, Draft, NotStored};
 
+use super::exchange::{Terms, WhenFull};
 use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fill::{Duty, stream_of};
 use super::held_reply::HeldReply;
@@ -166,7 +167,9 @@ impl Fetch {
         *fetch.method_mut() = self.wanted.method();
         *fetch.uri_mut() = origin_form(&route.to_origin.path_and_query(request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
-        let terms = request.terms(self.engine.patience(Some(route)));
+        let stands_in = self.wanted.may_be_served_stale(|entry| self.engine.standing_now(request, entry));
+        let when_full = if stands_in { WhenFull::Fail } else { WhenFull::Wait };
+        let terms = Terms { when_full, ..request.terms(self.engine.patience(Some(route))) };
         let requested_at = self.engine.now();
         let mut response = self.engine.origin.fetch(fetch, terms).await?;
         route.to_origin.map_back(&request.target, response.headers_mut());

@@ -53,10 +53,17 @@ impl Failure {
         Self { status, reason, retry_after: None, cause: None }
     }
 
+    /// There is too much to do at the moment.
+    fn come_back(reason: Reason) -> Self {
+        let retry_after = Some(HeaderValue::from_static("1"));
+        Self { retry_after, ..Self::of(StatusCode::SERVICE_UNAVAILABLE, reason) }
+    }
+
     pub(super) fn of_origin(failure: &OriginFailure) -> Self {
         let of = |status| Self::of(status, failure.reason());
         match failure {
             OriginFailure::Answer { status, retry_after } => Self { retry_after: retry_after.clone(), ..of(*status) },
+            OriginFailure::Error(error) if error.kind == OriginErrorKind::Full => Self::come_back(failure.reason()),
             OriginFailure::Error(error) => {
                 let status = match error.kind {
                     OriginErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -67,9 +74,7 @@ impl Failure {
                 Self { cause: Some(Box::new(Arc::clone(error))), ..of(status) }
             }
             OriginFailure::DeadlinePassed => of(StatusCode::GATEWAY_TIMEOUT),
-            OriginFailure::Busy => {
-                Self { retry_after: Some(HeaderValue::from_static("1")), ..of(StatusCode::SERVICE_UNAVAILABLE) }
-            }
+            OriginFailure::Busy => Self::come_back(failure.reason()),
             OriginFailure::Slow | OriginFailure::Gone => of(StatusCode::BAD_GATEWAY),
         }
     }

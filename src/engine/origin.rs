@@ -56,6 +56,8 @@ impl OriginError {
 /// What kept a response from coming.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OriginErrorKind {
+    /// As many requests are under way as the servers are given at once.
+    Full,
     /// There is no server to ask.
     NoServer,
     /// No server took a connection.
@@ -85,13 +87,17 @@ pub enum OriginErrorKind {
 impl OriginErrorKind {
     /// Whether the origin may have acted on the request: not where nothing of it was sent.
     pub(super) const fn may_have_acted(self) -> bool {
-        !matches!(self, Self::Connect | Self::Certificate | Self::Tls | Self::NoServer | Self::InvalidTarget)
+        !matches!(
+            self,
+            Self::Full | Self::Connect | Self::Certificate | Self::Tls | Self::NoServer | Self::InvalidTarget
+        )
     }
 }
 
 impl From<OriginErrorKind> for Reason {
     fn from(kind: OriginErrorKind) -> Self {
         match kind {
+            OriginErrorKind::Full => Self::MaxRequests,
             OriginErrorKind::NoServer => Self::UpstreamNoServer,
             OriginErrorKind::Connect => Self::UpstreamConnect,
             OriginErrorKind::Certificate => Self::UpstreamCertificate,

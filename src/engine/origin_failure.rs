@@ -37,9 +37,10 @@ impl OriginFailure {
     }
 
     /// Which stale responses may be served in its place.
-    pub(super) const fn failing(&self) -> Failing {
+    pub(super) fn failing(&self) -> Failing {
         match self {
             Self::Answer { .. } => Failing::Answers,
+            Self::Error(error) if error.kind == OriginErrorKind::Full => Failing::Full,
             Self::Error(_) | Self::DeadlinePassed | Self::Gone => Failing::Unreachable,
             Self::Slow => Failing::Slow,
             Self::Busy => Failing::Busy,

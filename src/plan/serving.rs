@@ -51,6 +51,8 @@ pub(crate) enum Failing {
     Slow,
     /// As many fetches are under way as `miss_limit` allows.
     Busy,
+    /// As many requests are under way as `max_requests` allows.
+    Full,
 }
 
 /// Why the origin is asked, and what there is to fall back on.
@@ -94,6 +96,7 @@ impl From<Serving> for Reason {
             Serving::InPlaceOf(Failing::Unreachable) => Self::StaleOnDisconnect,
             Serving::InPlaceOf(Failing::Slow) => Self::CoalesceWaitOver,
             Serving::InPlaceOf(Failing::Busy) => Self::MissLimit,
+            Serving::InPlaceOf(Failing::Full) => Self::MaxRequests,
         }
     }
 }
@@ -109,7 +112,7 @@ impl Ask {
             Some((_, OnOriginFailure::ServeStale)) => true,
             // An origin that is slow can be reached.
             Some((_, OnOriginFailure::ServeStaleWhenUnreachable)) => {
-                matches!(failing, Failing::Unreachable | Failing::Busy)
+                matches!(failing, Failing::Unreachable | Failing::Busy | Failing::Full)
             }
             Some((_, OnOriginFailure::Fail)) | None => false,
         }

@@ -8,7 +8,7 @@ use super::reason::Reason;
 pub(crate) const fn error_type(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::UpstreamNoServer => "destination_unavailable",
-        Reason::MissLimit => "connection_limit_reached",
+        Reason::MissLimit | Reason::MaxRequests => "connection_limit_reached",
         Reason::UpstreamConnect => "connection_refused",
         Reason::UpstreamCertificate => "tls_certificate_error",
         Reason::UpstreamTls => "tls_protocol_error",

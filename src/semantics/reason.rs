@@ -100,6 +100,7 @@ labelled! {
         LeaderUncacheable "leader-uncacheable" "The response of the shared fetch may not be shared.",
         // The origin.
         MissLimit "miss-limit" "As many fetches of this route are under way as its miss_limit allows.",
+        MaxRequests "max-requests" "As many requests are under way at these upstream servers as their max_requests allows.",
         UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",
         UpstreamConnect "upstream-connect" "No connection to the upstream could be made.",
         UpstreamCertificate "upstream-certificate" "The upstream's certificate was not accepted; the log says why.",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The time that the budget is a share of.
 const WINDOW: Duration = Duration::from_secs(10);
-/// So many tries are allowed in that time whatever the share comes to: a share of few requests is no try at all.
+/// So many tries are allowed in that time where the share comes to less: a share of few requests is no try at all.
 const TRIES_MIN: u32 = 10;
 
 const REQUESTS: usize = 0;
@@ -41,7 +41,7 @@ impl Budget {
     pub(super) fn take(&self, now: Duration) -> Turn {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let [requests, tries] = recent.counts(now);
-        if f64::from(tries) >= f64::from(TRIES_MIN) + f64::from(requests) * self.share {
+        if f64::from(tries) >= f64::from(TRIES_MIN).max(f64::from(requests) * self.share) {
             return Turn::Spent;
         }
         recent.add(TRIES, now);
@@ -54,8 +54,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tries_are_a_share_of_the_latest_requests_and_a_few_always() {
-        let rows = [(0.2, 0, 10), (0.2, 100, 30), (0.0, 1000, 10), (1.0, 5, 15)];
+    fn tries_are_a_share_of_the_latest_requests_or_a_few() {
+        let rows = [(0.2, 0, 10), (0.2, 40, 10), (0.2, 100, 20), (0.0, 1000, 10), (1.0, 5, 10)];
         for (share, requests, granted) in rows {
             let budget = Budget::new(RetryOptions { attempts: 2, budget: share });
             let now = Duration::from_secs(100);

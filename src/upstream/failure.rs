@@ -2,7 +2,7 @@
 
 use super::outgoing::{Outgoing, Spare};
 use super::tls_failure::TlsFailure;
-use super::under_way::UnderWay;
+use super::under_way::{UnderWay, until_end_of};
 use crate::engine::origin::{Body, BodyError, OriginError, OriginErrorKind};
 use std::io;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Attempted {
     /// Lets an answer count as under way until its end.
     pub(super) fn counted(self, under_way: UnderWay) -> Self {
         match self {
-            Self::Answered(response, spare) => Self::Answered(under_way.until_end_of(response), spare),
+            Self::Answered(response, spare) => Self::Answered(until_end_of(response, under_way), spare),
             failed @ Self::Failed(..) => failed,
         }
     }
@@ -76,6 +76,17 @@ pub(super) enum ConnectError {
         #[source]
         cause: hyper::Error,
     },
+}
+
+/// There is no room, and none came in time.
+#[derive(Debug, thiserror::Error)]
+#[error("as many requests are under way in the pool as max_requests allows")]
+pub(super) struct Full;
+
+impl From<Full> for Failed {
+    fn from(cause: Full) -> Self {
+        Self { kind: OriginErrorKind::Full, cause: Box::new(cause) }
+    }
 }
 
 /// No server of the pool is asked.

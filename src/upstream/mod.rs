@@ -33,6 +33,7 @@ mod replay;
 mod request_body;
 mod response;
 pub(crate) mod response_body;
+mod room;
 mod roster;
 mod server;
 mod server_url;

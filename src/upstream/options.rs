@@ -5,6 +5,7 @@ use super::status_ranges::StatusRanges;
 use super::tls::TlsOptions;
 use http::HeaderValue;
 use http::uri::PathAndQuery;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ pub struct UpstreamOptions {
     pub eject: EjectOptions,
     /// `health`: how endpoints are checked; none: by a connection, while they are out.
     pub health: Option<Arc<HealthOptions>>,
+    /// `max_requests`: how many requests may be under way, connections that have changed to another protocol aside; none:
+    /// as many as come.
+    pub max_requests: Option<NonZeroUsize>,
     /// `slow_start`: how long the share of an endpoint grows that comes or comes back; zero: it takes all of it at once.
     pub slow_start: Duration,
     /// `resolve`: how long what was looked up of names is believed.
@@ -122,6 +126,7 @@ impl UpstreamOptions {
             idle_connections_max: 128,
             eject: EjectOptions { failures: 5, within: Duration::from_secs(10), pause: Duration::from_secs(10) },
             health: None,
+            max_requests: None,
             slow_start: Duration::ZERO,
             resolve: Duration::from_secs(30),
             retries: RetryOptions { attempts: 2, budget: 0.2 },

@@ -6,6 +6,7 @@ use super::endpoint::Endpoint;
 use super::health::ServerState;
 use super::member::Standing;
 use super::options::{NoServer, UpstreamOptions};
+use super::room::Room;
 use super::roster::Roster;
 use super::server::Server;
 use super::stats::ServerStats;
@@ -20,6 +21,7 @@ pub(super) struct Pool {
     pub(super) balance: Balance,
     pub(super) roster: Arc<Roster>,
     pub(super) budget: Budget,
+    pub(super) room: Room,
 }
 
 impl Pool {
@@ -30,8 +32,8 @@ impl Pool {
         let servers = options.servers.iter().map(|own| Arc::new(Server::new(own, &options)));
         let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(&options));
         let balance = Balance::new(&servers, &options, &roster);
-        let budget = Budget::new(options.retries);
-        Ok(Self { name, options, servers, balance, roster, budget })
+        let (budget, room) = (Budget::new(options.retries), Room::new(options.max_requests));
+        Ok(Self { name, options, servers, balance, roster, budget, room })
     }
 
     /// Whom to ask: one that is in and has not been asked for this request yet, else one that has failed but may have an

@@ -1,7 +1,7 @@
 //! On which terms a request is fetched: how long is waited, and who is told.
 
 use super::upload::Upload;
-use crate::engine::exchange::{Deadline, ExchangeNote, Terms as Asked};
+use crate::engine::exchange::{Deadline, ExchangeNote, Terms as Asked, WhenFull};
 use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ pub(super) struct Terms {
     pub(super) note: Option<ExchangeNote>,
     /// The host that the rules have the servers asked by, in place of the client's.
     pub(super) host: Option<HeaderValue>,
+    pub(super) when_full: WhenFull,
     deadline: Option<Deadline>,
     /// The way of the request's body, where there is one to be watched.
     pub(super) upload: Option<Arc<Upload>>,
@@ -27,6 +28,7 @@ impl Terms {
             read_timeout: asked.read_timeout.unwrap_or(read_timeout),
             note: asked.note,
             host: asked.host,
+            when_full: asked.when_full,
             deadline: asked.deadline,
             upload: None,
             began: Instant::now(),
@@ -40,6 +42,16 @@ impl Terms {
     /// Whether there is time left.
     pub(super) fn may_go_on(&self) -> bool {
         self.deadline().is_none_or(|deadline| Instant::now() < deadline)
+    }
+
+    /// Until when a turn is waited for, of which nothing has been sent.
+    pub(super) fn turn_by(&self) -> Instant {
+        match self.deadline {
+            Some(Deadline::At(at)) => at,
+            Some(Deadline::AfterUpload(patience)) => self.began + patience,
+            // Another protocol has no deadline of its own.
+            None => self.began + self.read_timeout,
+        }
     }
 
     /// Until when the head of an answer is waited for; none as long as the request's body is under way.

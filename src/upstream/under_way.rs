@@ -20,14 +20,6 @@ impl UnderWay {
         member.begin();
         Self(Arc::clone(member))
     }
-
-    /// Lets it count until the response's body ends.
-    pub(super) fn until_end_of(self, response: Response<Body>) -> Response<Body> {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
-            return response;
-        }
-        response.map(|body| CountedBody { body, under_way: Some(self) }.boxed_unsync())
-    }
 }
 
 impl Drop for UnderWay {
@@ -36,12 +28,20 @@ impl Drop for UnderWay {
     }
 }
 
-struct CountedBody {
-    body: Body,
-    under_way: Option<UnderWay>,
+/// Holds something until the response's body ends or is given up.
+pub(super) fn until_end_of<H: Send + Unpin + 'static>(response: Response<Body>, held: H) -> Response<Body> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
+        return response;
+    }
+    response.map(|body| HoldingBody { body, held: Some(held) }.boxed_unsync())
 }
 
-impl http_body::Body for CountedBody {
+struct HoldingBody<H> {
+    body: Body,
+    held: Option<H>,
+}
+
+impl<H: Send + Unpin> http_body::Body for HoldingBody<H> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -51,7 +51,7 @@ impl http_body::Body for CountedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if matches!(polled, Poll::Ready(None | Some(Err(_)))) || self.body.is_end_stream() {
-            self.under_way = None;
+            self.held = None;
         }
         polled
     }

@@ -8,6 +8,7 @@ use super::pool::Pool;
 use super::stats::ServerStats;
 use super::terms::Terms;
 use super::tries::Tries;
+use super::under_way::until_end_of;
 use crate::engine::exchange::Terms as Asked;
 use crate::engine::origin::{Body, Origin, OriginError};
 use crate::key::PrimaryKey;
@@ -37,6 +38,12 @@ impl UpstreamPool {
         maintenance::maintain(&self.0).await;
     }
 
+    /// How many requests wait for their turn: `max_requests`.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.room.waiting()
+    }
+
     /// The counters of each server, in the order of the options.
     #[must_use]
     pub fn stats(&self) -> Vec<ServerStats> {
@@ -60,7 +67,9 @@ impl Origin for UpstreamPool {
         let outgoing = Outgoing::new(request, asked.client.clone());
         let mut terms = Terms::of(asked, self.0.options.read_timeout);
         terms.upload = outgoing.upload();
-        Tries::new(&self.0, &terms, key).run(outgoing).await.map_err(Failed::into_error)
+        let place = self.0.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;
+        let answered = Tries::new(&self.0, &terms, key).run(outgoing).await.map_err(Failed::into_error);
+        answered.map(|response| if place.is_some() { until_end_of(response, place) } else { response })
     }
 }
 

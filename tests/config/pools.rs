@@ -36,7 +36,7 @@ fn a_server_is_a_url_or_a_table() {
 #[test]
 fn how_servers_are_checked_and_looked_up() {
     let config = resolved(
-        "[upstream]\nservers = [\"http://a\"]\nslow_start = \"30s\"\nresolve = \"5s\"\n[upstream.health]\npath = \"/up?x\"\n\
+        "[upstream]\nservers = [\"http://a\"]\nmax_requests = 7\nslow_start = \"30s\"\nresolve = \"5s\"\n[upstream.health]\npath = \"/up?x\"\n\
          interval = \"2s\"\ntimeout = \"500ms\"\nexpect = \"200,204\"\nrise = 1\nfall = 5",
     );
     let health = HealthOptions {
@@ -52,6 +52,7 @@ fn how_servers_are_checked_and_looked_up() {
         (config.upstream.slow_start, config.upstream.resolve),
         (Duration::from_secs(30), Duration::from_secs(5))
     );
+    assert_eq!(config.upstream.max_requests.map(std::num::NonZeroUsize::get), Some(7));
     let usual = resolved("[upstream]\nservers = [\"http://a\"]\nhealth.path = \"/\"").upstream;
     let health = HealthOptions {
         path: "/".parse().unwrap(),
@@ -62,6 +63,7 @@ fn how_servers_are_checked_and_looked_up() {
         fall: 3,
     };
     assert_eq!(usual.health.as_deref(), Some(&health));
+    assert_eq!(usual.max_requests, None);
     assert_eq!((usual.slow_start, usual.resolve), (Duration::ZERO, Duration::from_secs(30)));
 }
 
@@ -118,6 +120,8 @@ const BAD: &[(&str, &[Expected])] = &[
             (3, 79, "unknown key `expct`", Some("did you mean `expect`?")),
         ],
     ),
+    ("max_requests = -1", &[(3, 16, "`-1` is out of range", None)]),
+    ("max_requests = 2000000", &[(3, 16, "too large", Some("write no more than 1000000"))]),
     ("resolve = \"0s\"", &[(3, 11, "too short", Some("write no less than \"1s\""))]),
     (
         "slow_start = 5",

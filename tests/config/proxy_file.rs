@@ -340,7 +340,7 @@ const BAD: &[(&str, &[Expected])] = &[
             1,
             "unknown key `memory`",
             Some(
-                "known here: servers, balance, upstream_host, tls, connect_timeout, read_timeout, request_timeout, idle_timeout, idle_connections, health, slow_start, resolve, eject, retries",
+                "known here: servers, balance, upstream_host, tls, connect_timeout, read_timeout, request_timeout, idle_timeout, idle_connections, health, max_requests, slow_start, resolve, eject, retries",
             ),
         )],
     ),

@@ -1,7 +1,7 @@
 //! Several pools of upstream servers, of which a route chooses one.
 
 use crate::support::origin::Origin;
-use crate::support::{Request, Scenario, Setup, get, head, post, reply, request};
+use crate::support::{Barrier, Request, Scenario, Setup, get, head, post, reply, request};
 
 const RULES: &str = r#"
 [[route]]
@@ -97,6 +97,33 @@ async fn a_pool_that_fails_is_helped_out_by_no_other_and_takes_none_with_it() {
     let asked =
         format!("larder_upstream_requests_total{{pool=\"search\",server=\"{}\",result=\"answered\"}}", search.address);
     assert!((scenario.metric(&asked).await - 8.0).abs() < f64::EPSILON);
+}
+
+#[tokio::test]
+async fn a_full_pool_serves_what_is_stale_and_else_lets_wait_and_then_says_503() {
+    let keys = "max_requests = 1\nrequest_timeout = \"400ms\"";
+    let route =
+        |name: &str, path: &str, keys: &str| format!("[[route]]\nname = \"{name}\"\npath = \"{path}\"\n{keys}\n");
+    let (patient, all) = ("read_timeout = \"1h\"", "ttl = \"1m\"\nstale_if_error = \"1h\"");
+    let rules = route("patient", "/held", patient) + &route("all", "/**", all);
+    let scenario = Setup::rules(&rules).upstream(keys).start().await;
+    scenario.origin.on("/stored", reply(200).body("stored"));
+    scenario.get("/stored").await.body("stored");
+    scenario.purge(r#"{"all": true, "soft": true}"#).await;
+    let barrier = Barrier::default();
+    scenario.origin.on("/held", reply(200).body("held").hold(&barrier));
+    let mut held = scenario.begin(&get("/held")).await;
+    scenario.origin.requested("/held", 1).await;
+    scenario.get("/stored").await.status(200).body("stored").forwarded("stale").detail("max-requests");
+    for request in [get("/other"), post("/other", "body")] {
+        let refused = scenario.fetch(&request).await;
+        refused.status(503).header("Retry-After", "1");
+        assert!(refused.text().contains("\"reason\":\"max-requests\""), "{refused}");
+        assert!(refused.value("Proxy-Status").is_some_and(|status| status.contains("connection_limit_reached")));
+    }
+    scenario.origin.saw("/other", 0);
+    barrier.open();
+    held.response().await.status(200);
 }
 
 #[tokio::test]

@@ -1,0 +1,58 @@
+//! How many requests may be under way in a pool (`max_requests`). Over that they wait, first come, first served.
+
+use super::failure::Full;
+use super::terms::Terms;
+use crate::engine::exchange::WhenFull;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout_at;
+
+/// The room of one pool.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// None: as many as come.
+    free: Option<Arc<Semaphore>>,
+    waiting: AtomicUsize,
+}
+
+/// A place taken. It is given back when this is dropped; none where there is no limit.
+pub(super) type Place = Option<OwnedSemaphorePermit>;
+
+/// One that waits, counted until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Room {
+    pub(super) fn new(max: Option<NonZeroUsize>) -> Self {
+        Self { free: max.map(|max| Arc::new(Semaphore::new(max.get()))), waiting: AtomicUsize::new(0) }
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Takes a place, or waits for one on these terms.
+    pub(super) async fn enter(&self, terms: &Terms) -> Result<Place, Full> {
+        let Some(free) = &self.free else { return Ok(None) };
+        if let Ok(place) = Arc::clone(free).try_acquire_owned() {
+            return Ok(Some(place));
+        }
+        if terms.when_full == WhenFull::Fail {
+            return Err(Full);
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        match timeout_at(terms.turn_by(), Arc::clone(free).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(Some(place)),
+            Ok(Err(_)) | Err(_) => Err(Full),
+        }
+    }
+}
