@@ -142,6 +142,7 @@ impl Patience {
             }
         };
         tokio::select! {
+            biased;
             () = cut_off => {}
             () = no_place => {}
         }

@@ -152,6 +152,7 @@ impl Drop for WrittenBody {
 async fn read_alone(mut inner: Body, aftermath: Aftermath, mut patience: Patience) {
     let read = timeout(READ_ALONE_MAX, async { while let Some(Ok(_)) = inner.frame().await {} });
     tokio::select! {
+        biased;
         _ = read => {}
         () = patience.over() => {}
     }

@@ -35,6 +35,7 @@ impl HeldLease {
     /// Renews it until its holder is done, as long as others would `wait` for that.
     pub(super) async fn renew(&self, wait: Duration, mut ended: oneshot::Receiver<LeaseOutcome>) -> LeaseOutcome {
         let outcome = tokio::select! {
+            biased;
             outcome = &mut ended => outcome,
             () = renew(&*self.link, &self.name, wait) => ended.await,
         };

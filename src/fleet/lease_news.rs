@@ -9,7 +9,7 @@ use redis::Cmd;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
 use tokio::time::sleep;
 
 /// How long one read waits.
@@ -28,7 +28,7 @@ const ENTRIES_MAX: usize = 1_000;
 pub(super) struct LeaseNews {
     link: Arc<dyn Link>,
     stream: String,
-    waiting: Mutex<HashMap<String, watch::Sender<Option<LeaseOutcome>>>>,
+    waiting: Mutex<HashMap<String, Arc<SetOnce<LeaseOutcome>>>>,
 }
 
 const fn label(outcome: LeaseOutcome) -> &'static str {
@@ -79,18 +79,19 @@ impl LeaseNews {
     fn pass_on(&self, entry: &StreamEntry) {
         let Some(name) = entry.fields.get("fetch") else { return };
         let Some(waiting) = self.waiting().remove(name) else { return };
-        waiting.send_replace(Some(parse(entry.fields.get("word"))));
+        // It was taken out of the table, so nobody else sets it.
+        let _ = waiting.set(parse(entry.fields.get("word")));
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Option<LeaseOutcome>>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Arc<SetOnce<LeaseOutcome>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One that waits for what the fetch under this lease comes to.
     pub(super) fn listener<'a>(&'a self, name: &'a str) -> Listener<'a> {
         let mut waiting = self.waiting();
-        let sender = waiting.entry(name.to_owned()).or_insert_with(|| watch::Sender::new(None));
-        Listener { news: self, name, outcome: Some(sender.subscribe()) }
+        let outcome = Arc::clone(waiting.entry(name.to_owned()).or_default());
+        Listener { news: self, name, outcome }
     }
 }
 
@@ -98,27 +99,21 @@ impl LeaseNews {
 pub(super) struct Listener<'a> {
     news: &'a LeaseNews,
     name: &'a str,
-    outcome: Option<watch::Receiver<Option<LeaseOutcome>>>,
+    outcome: Arc<SetOnce<LeaseOutcome>>,
 }
 
 impl Listener<'_> {
     /// Waits for it; without end where it will not be told.
-    pub(super) async fn outcome(&mut self) -> LeaseOutcome {
-        if let Some(outcome) = &mut self.outcome
-            && let Ok(outcome) = outcome.wait_for(Option::is_some).await
-            && let Some(outcome) = *outcome
-        {
-            return outcome;
-        }
-        std::future::pending().await
+    pub(super) async fn outcome(&self) -> LeaseOutcome {
+        *self.outcome.wait().await
     }
 }
 
 impl Drop for Listener<'_> {
     fn drop(&mut self) {
-        self.outcome = None;
         let mut waiting = self.news.waiting();
-        if waiting.get(self.name).is_some_and(watch::Sender::is_closed) {
+        // The table has one, and this listener another.
+        if waiting.get(self.name).is_some_and(|held| Arc::ptr_eq(held, &self.outcome) && Arc::strong_count(held) == 2) {
             waiting.remove(self.name);
         }
     }

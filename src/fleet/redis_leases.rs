@@ -108,7 +108,7 @@ impl RedisLeases {
     ) -> Claim {
         let deadline = Instant::now() + wait;
         // Before the first attempt: the holder may be done right after it.
-        let mut listener = self.news.listener(name);
+        let listener = self.news.listener(name);
         loop {
             match self.attempt(name, value, "NX").await {
                 Ok(Attempt::Won) => return Claim::Won(self.lease(name, value, wait)),

@@ -2,9 +2,10 @@
 //!
 //! Everything that happens by chance comes from one seed: what is asked and written, which clients leave before their
 //! answer, how long each message takes and whether it arrives, who dies, which clock jumps, when the rules are reloaded and
-//! when Redis is started anew with or without its data. After every step the invariants 1, 2, 4 and 5 are checked by what clients saw ([`ledger`]) and, for the breaker's part of 5, by what
-//! requests waited for ([`watch`]). A seed that breaks one is printed and
-//! nearly always makes the same run again: tasks that wake in one instant may run in another order.
+//! when Redis is started anew with or without its data. After every step the invariants 1, 2, 4 and 5 are checked by what
+//! clients saw ([`ledger`]) and, for the breaker's part of 5, by what requests waited for ([`watch`]). A seed that breaks one
+//! is printed and makes the same run again. So nothing here may wake in an order of its own: a `select!` is `biased`, and
+//! whatever several tasks wait for wakes them in the order in which they came (tokio's `watch` does not).
 //!
 //! `LARDER_SEEDS=1000` runs so many; `make simulate SEEDS=1000` does, too.
 
