@@ -146,5 +146,7 @@ pub mod store {
 pub mod upstream {
     pub use crate::upstream::response_body::ResponseBodyError;
     pub use crate::upstream::stats::{ServerState, ServerStats};
-    pub use crate::upstream::{Balancing, EjectOptions, HealthOptions, RetryOptions, UpstreamOptions, UpstreamPool};
+    pub use crate::upstream::{
+        Balancing, Drain, EjectOptions, HealthOptions, NotDrained, Pools, RetryOptions, UpstreamOptions, UpstreamPool,
+    };
 }

@@ -48,6 +48,7 @@ mod scenarios {
     mod tags;
     mod to_origin;
     mod told_clients;
+    mod troubled_servers;
     mod undecided_cookies;
     mod unsafe_methods;
     mod upgrades;

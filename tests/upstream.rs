@@ -12,6 +12,8 @@ mod busy_origin;
 mod balancing;
 #[path = "upstream/bodies.rs"]
 mod bodies;
+#[path = "upstream/draining.rs"]
+mod draining;
 #[path = "upstream/ejection.rs"]
 mod ejection;
 #[path = "upstream/failures.rs"]

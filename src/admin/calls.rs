@@ -14,6 +14,8 @@ pub(super) enum Call {
     Rules,
     RulesCheck,
     Reload,
+    Upstreams,
+    Drain,
     Stats,
     Healthz,
     Readyz,
@@ -46,7 +48,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::StatusPage,
         Self::LogIn,
         Self::LogOut,
@@ -58,6 +60,8 @@ impl Call {
         Self::Rules,
         Self::RulesCheck,
         Self::Reload,
+        Self::Upstreams,
+        Self::Drain,
         Self::Stats,
         Self::Healthz,
         Self::Readyz,
@@ -78,6 +82,8 @@ impl Call {
             Self::Rules => "/rules",
             Self::RulesCheck => "/rules/check",
             Self::Reload => "/reload",
+            Self::Upstreams => "/upstreams",
+            Self::Drain => "/upstreams/{pool}/{server}/drain",
             Self::Stats => "/stats",
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
@@ -96,7 +102,7 @@ impl Call {
 
     pub(super) const fn effect(self) -> Effect {
         match self {
-            Self::Purge | Self::Events | Self::Reload => Effect::Changes,
+            Self::Purge | Self::Events | Self::Reload | Self::Drain => Effect::Changes,
             Self::RulesCheck => Effect::Judges,
             Self::LogIn | Self::LogOut => Effect::LogsIn,
             _ => Effect::Reads,

@@ -6,14 +6,25 @@
 
 use super::AdminState;
 use super::problem::Problem;
+use crate::engine::explain::Explanation;
 use crate::rules::url_scopes::absolute;
+use crate::upstream::ServerOverview;
 use axum::Json;
 use axum::extract::{Query, RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
 const EXPLAINED_PREFIX: &str = "x-explain-";
+
+/// The engine's explanation, with how the servers are that would be asked.
+#[derive(Serialize)]
+struct Explained {
+    #[serde(flatten)]
+    explanation: Explanation,
+    upstream_servers: Option<Vec<ServerOverview>>,
+}
 
 struct Asked {
     method: Method,
@@ -36,7 +47,11 @@ pub(super) async fn explain(
     }
     let explanation = state.engine.explain(&asked.method, &url, &headers).await;
     let explanation = explanation.map_err(|error| Problem::input("url", error.to_string()))?;
-    Ok(Json(explanation).into_response())
+    let upstream_servers = explanation.upstream.as_ref().and_then(|pool| {
+        let pools = state.upstream.overview();
+        pools.into_iter().find(|known| known.pool == *pool).map(|pool| pool.servers)
+    });
+    Ok(Json(Explained { explanation, upstream_servers }).into_response())
 }
 
 fn asked_of(query: &str) -> Result<Asked, Problem> {

@@ -1,7 +1,7 @@
 //! Which handler answers which call.
 
 use super::calls::Call;
-use super::{AdminState, events, explain, health, login, purge, receipts, rules, stats, status_page};
+use super::{AdminState, events, explain, health, login, purge, receipts, rules, stats, status_page, upstreams};
 use axum::routing::{MethodRouter, get, post};
 
 pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
@@ -17,6 +17,8 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Rules => get(rules::show),
         Call::RulesCheck => post(rules::check),
         Call::Reload => post(rules::reload),
+        Call::Upstreams => get(upstreams::show),
+        Call::Drain => post(upstreams::drain),
         Call::Stats => get(stats::show),
         Call::Healthz => get(health::alive),
         Call::Readyz => get(health::ready),

@@ -23,6 +23,7 @@ mod server;
 mod sessions;
 mod stats;
 mod status_page;
+mod upstreams;
 
 pub use health::Readiness;
 pub use server::serve;
@@ -31,6 +32,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::engine::Engine;
 use crate::events::Intake;
 use crate::metrics::Metrics;
+use crate::upstream::Pools;
 use rules_control::RulesControl;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// The rules' keeper.
     pub rules: Arc<dyn RulesControl>,
+    /// The upstream servers.
+    pub upstream: Arc<Pools>,
     /// Whether requests are served.
     pub readiness: Arc<Readiness>,
     /// Tells the time.

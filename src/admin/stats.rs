@@ -8,6 +8,7 @@ use crate::metric::{Metric, Sample, Value};
 use crate::metrics::requests::RequestCounts;
 use crate::store::metrics::{BYTES, BYTES_MAX, ENTRIES, EVICTIONS};
 use crate::upstream::metrics::{UPSTREAM_DURATION, UPSTREAM_REQUESTS};
+use crate::upstream::{PoolOverview, ServerOverview};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -58,9 +59,16 @@ pub(super) struct ShownTier {
 #[derive(Debug, Serialize)]
 pub(super) struct ShownServer {
     pub(super) pool: String,
-    pub(super) server: String,
     pub(super) requests: BTreeMap<String, u64>,
     pub(super) mean_ms: f64,
+    #[serde(flatten)]
+    standing: ServerOverview,
+}
+
+impl ShownServer {
+    pub(super) fn name(&self) -> &str {
+        &self.standing.server
+    }
 }
 
 impl Traffic {
@@ -102,12 +110,16 @@ fn tiers(samples: &[Sample]) -> Vec<ShownTier> {
 }
 
 /// What the metrics say of the upstream servers.
-fn servers(samples: &[Sample]) -> Vec<ShownServer> {
+fn servers(samples: &[Sample], pools: &[PoolOverview]) -> Vec<ShownServer> {
+    let standing = |pool: &str, server: &str| {
+        let pool = pools.iter().find(|known| known.pool == pool)?;
+        pool.servers.iter().find(|known| known.server == server).cloned()
+    };
     let shown = |sample: &Sample| {
         let Value::Durations(durations) = &sample.value else { return None };
         let requests = numbers(samples, &UPSTREAM_REQUESTS, &sample.labels).collect();
-        let (pool, server) = (sample.labels[0].clone(), sample.labels[1].clone());
-        Some(ShownServer { pool, server, requests, mean_ms: millis(durations.mean()) })
+        let standing = standing(&sample.labels[0], &sample.labels[1])?;
+        Some(ShownServer { pool: sample.labels[0].clone(), requests, mean_ms: millis(durations.mean()), standing })
     };
     samples.iter().filter(|sample| *sample.metric == UPSTREAM_DURATION).filter_map(shown).collect()
 }
@@ -142,7 +154,7 @@ pub(super) fn gather(state: &AdminState) -> Stats {
         overall: Traffic::of(counts.iter()),
         routes: by_route.into_iter().map(|(route, counts)| (route, Traffic::of(counts.into_iter()))).collect(),
         tiers: tiers(&samples),
-        servers: servers(&samples),
+        servers: servers(&samples, &state.upstream.overview()),
         purges_applied: invalidation.generation(),
         barriers: invalidation.barriers(),
         rules_rejected: state.rules.in_force().rejected.is_some(),

@@ -103,7 +103,7 @@ fn server_table(servers: &[ShownServer]) -> String {
         let results = server.requests.iter().map(|(result, count)| format!("{count} {result}"));
         vec![
             server.pool.clone(),
-            server.server.clone(),
+            server.name().to_owned(),
             results.collect::<Vec<_>>().join(", "),
             format!("{:.2}", server.mean_ms),
         ]

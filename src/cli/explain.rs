@@ -97,6 +97,12 @@ fn render(explanation: &Value) -> String {
             lines.push(format!("  {label:<10} {}", shown(&explanation[field])));
         }
     }
+    for server in explanation["upstream_servers"].as_array().into_iter().flatten() {
+        lines.push(format!("  {:<10} {} is {}", "server", shown(&server["server"]), shown(&server["state"])));
+        for why in server["addresses"].as_array().into_iter().flatten().filter(|address| address["why"].is_string()) {
+            lines.push(format!("  {:<10} {}: {}", "", shown(&why["address"]), shown(&why["why"])));
+        }
+    }
     section(&mut lines, "directives of the request", &explanation["request_directives"]);
     if explanation["client_directives"] == "ignore" {
         lines.push("  client_directives = \"ignore\": its no-cache, max-age=0 and Pragma change nothing here, and are passed on".to_owned());

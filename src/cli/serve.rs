@@ -173,6 +173,7 @@ impl Parts {
             RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
         let rules = RulesKeeper::new(reloader);
         let in_flight = Arc::clone(engine.in_flight());
+        let pools = Arc::clone(&upstream);
         let counting: [Arc<dyn Measured>; 8] = [
             memory,
             in_flight,
@@ -189,6 +190,7 @@ impl Parts {
             events,
             metrics,
             rules: Arc::new(Arc::clone(&rules)),
+            upstream: pools,
             readiness: Arc::new(Readiness::default()),
             started_at: clock.now(),
             clock,

@@ -1,5 +1,6 @@
 //! The metrics of the upstream servers.
 
+use super::overview::{PoolOverview, ShownState};
 use super::pools::Pools;
 use super::stats::{ServerState, ServerStats};
 use crate::metric::{Measured, Metric, Samples};
@@ -32,15 +33,53 @@ const UPSTREAM_CONNECTIONS: Metric = Metric::gauge(
     "Open connections: `active` ones carry a request, `idle` ones wait for one; those that have changed to another protocol are not counted.",
 );
 
+const UPSTREAM_DRAINING: Metric = Metric::gauge(
+    "larder_upstream_server_draining",
+    &["pool", "server"],
+    "1 while the server is being drained: it is sent nothing new.",
+);
+const UPSTREAM_EJECTIONS: Metric = Metric::counter(
+    "larder_upstream_ejections_total",
+    &["pool", "server", "cause"],
+    "How often an address of the server was taken out: for what became of `requests`, or by health `checks`.",
+);
+const UPSTREAM_UNDER_WAY: Metric = Metric::gauge(
+    "larder_upstream_pool_requests",
+    &["pool", "state"],
+    "Requests of the pool: `active` ones are under way, `waiting` ones wait for their turn (max_requests).",
+);
+
 /// The metrics of the upstream servers.
-pub(crate) const METRICS: &[&Metric] =
-    &[&UPSTREAM_REQUESTS, &UPSTREAM_DURATION, &UPSTREAM_RETRIES, &UPSTREAM_UP, &UPSTREAM_CONNECTIONS];
+pub(crate) const METRICS: &[&Metric] = &[
+    &UPSTREAM_REQUESTS,
+    &UPSTREAM_DURATION,
+    &UPSTREAM_RETRIES,
+    &UPSTREAM_UP,
+    &UPSTREAM_CONNECTIONS,
+    &UPSTREAM_DRAINING,
+    &UPSTREAM_EJECTIONS,
+    &UPSTREAM_UNDER_WAY,
+];
 
 impl Measured for Pools {
     fn sample(&self, samples: &mut Samples) {
         for stats in self.stats() {
             sample_server(&stats, samples);
         }
+        for pool in self.overview() {
+            sample_pool(&pool, samples);
+        }
+    }
+}
+
+fn sample_pool(pool: &PoolOverview, samples: &mut Samples) {
+    let requests = [("active", u64::from(pool.under_way)), ("waiting", pool.waiting as u64)];
+    samples.numbers(&UPSTREAM_UNDER_WAY, &[&pool.pool], requests);
+    for server in &pool.servers {
+        let labels = [pool.pool.as_str(), server.server.as_str()];
+        samples.number(&UPSTREAM_DRAINING, &labels, u64::from(server.state == ShownState::Draining));
+        let ejections = [("requests", server.ejections), ("checks", server.failed_checks)];
+        samples.numbers(&UPSTREAM_EJECTIONS, &labels, ejections);
     }
 }
 

@@ -11,10 +11,10 @@ use super::roster::Roster;
 use super::server::Server;
 use super::stats::ServerStats;
 use crate::rules::origin_request::PoolName;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub(super) struct Pool {
-    name: PoolName,
+    pub(super) name: PoolName,
     pub(super) options: UpstreamOptions,
     /// As they are configured, at least one.
     pub(super) servers: Vec<Arc<Server>>,
@@ -22,6 +22,8 @@ pub(super) struct Pool {
     pub(super) roster: Arc<Roster>,
     pub(super) budget: Budget,
     pub(super) room: Room,
+    /// Locked while a server is drained or taken in.
+    pub(super) draining: Mutex<()>,
 }
 
 impl Pool {
@@ -33,7 +35,7 @@ impl Pool {
         let (servers, roster): (Vec<_>, _) = (servers.collect(), Roster::new(&options));
         let balance = Balance::new(&servers, &options, &roster);
         let (budget, room) = (Budget::new(options.retries), Room::new(options.max_requests));
-        Ok(Self { name, options, servers, balance, roster, budget, room })
+        Ok(Self { name, options, servers, balance, roster, budget, room, draining: Mutex::default() })
     }
 
     /// Whom to ask: one that is in and has not been asked for this request yet, else one that has failed but may have an

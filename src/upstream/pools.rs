@@ -1,6 +1,8 @@
 //! All pools of upstream servers: the default one, and those that routes choose by name.
 
+use super::draining::{Drain, NotDrained};
 use super::options::{NoServer, UpstreamOptions};
+use super::overview::PoolOverview;
 use super::stats::ServerStats;
 use super::upstream_pool::UpstreamPool;
 use crate::engine::exchange::Terms;
@@ -10,7 +12,7 @@ use std::sync::Arc;
 
 /// Asks the pool that the terms of a request name.
 #[derive(Debug)]
-pub(crate) struct Pools {
+pub struct Pools {
     default: Arc<UpstreamPool>,
     named: Vec<(PoolName, Arc<UpstreamPool>)>,
 }
@@ -20,10 +22,7 @@ impl Pools {
     ///
     /// # Errors
     /// Where one has no server.
-    pub(crate) fn new(
-        default: UpstreamOptions,
-        named: Vec<(PoolName, UpstreamOptions)>,
-    ) -> Result<Arc<Self>, NoServer> {
+    pub fn new(default: UpstreamOptions, named: Vec<(PoolName, UpstreamOptions)>) -> Result<Arc<Self>, NoServer> {
         let pool = |(name, options): (PoolName, _)| Ok((name.clone(), UpstreamPool::named(name, options)?));
         let named = named.into_iter().map(pool).collect::<Result<_, _>>()?;
         Ok(Arc::new(Self { default: UpstreamPool::new(default)?, named }))
@@ -38,6 +37,17 @@ impl Pools {
     #[must_use]
     pub(crate) fn stats(&self) -> Vec<ServerStats> {
         self.all().flat_map(|pool| pool.stats()).collect()
+    }
+
+    /// What each pool is like.
+    pub(crate) fn overview(&self) -> Vec<PoolOverview> {
+        self.all().map(|pool| pool.overview()).collect()
+    }
+
+    /// Drains a server of a pool, or takes it in again.
+    pub(crate) fn drain(&self, pool: &str, server: &str, drain: Drain) -> Result<(), NotDrained> {
+        let pool = self.pool(Some(&PoolName::new(pool))).ok_or(NotDrained::NoPool)?;
+        pool.drain(server, drain)
     }
 
     fn pool(&self, name: Option<&PoolName>) -> Option<&Arc<UpstreamPool>> {

@@ -1,9 +1,11 @@
 //! One pool of upstream servers, as the engine's origin.
 
+use super::draining::{Drain, NotDrained};
 use super::failure::Failed;
 use super::maintenance;
 use super::options::{Balancing, NoServer, UpstreamOptions};
 use super::outgoing::Outgoing;
+use super::overview::PoolOverview;
 use super::pool::Pool;
 use super::stats::ServerStats;
 use super::terms::Terms;
@@ -36,6 +38,19 @@ impl UpstreamPool {
     /// Does what is to be done without a request. Never ends; must run for as long as the pool is used.
     pub async fn maintain(self: Arc<Self>) {
         maintenance::maintain(&self.0).await;
+    }
+
+    /// What it is like.
+    pub(super) fn overview(&self) -> PoolOverview {
+        self.0.overview()
+    }
+
+    /// Drains a server, by its name as it is configured, or takes it in again.
+    ///
+    /// # Errors
+    /// Where there is none of that name, or nobody would be left.
+    pub fn drain(&self, server: &str, drain: Drain) -> Result<(), NotDrained> {
+        self.0.drain(server, drain)
     }
 
     /// How many requests wait for their turn: `max_requests`.

@@ -17,9 +17,11 @@ use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, Origin
 use larder::testing::fleet::{FleetOptions, Link, Names};
 use larder::testing::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
 use larder::testing::metrics::Metrics;
+use larder::testing::rules::PoolName;
 use larder::testing::rules::{HostPattern, PathPattern, QueryRule, Route, RuleSet, TagTemplate};
 use larder::testing::scope::RouteName;
 use larder::testing::store::{MemoryOptions, MemoryTier};
+use larder::testing::upstream::{Pools, UpstreamOptions};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -167,6 +169,13 @@ fn in_fleet(link: Arc<dyn Link>, options: InvalidationOptions) -> Arc<Invalidati
     invalidation
 }
 
+/// Two pools that nobody asks.
+fn upstream() -> Arc<Pools> {
+    let pool = |urls: &[&str]| UpstreamOptions::of(urls.iter().map(|url| url.parse().unwrap()).collect());
+    let search = vec![(PoolName::new("search"), pool(&["http://127.0.0.1:9"]))];
+    Pools::new(pool(&["http://127.0.0.1:7", "http://[::1]:8"]), search).unwrap()
+}
+
 fn metrics(engine: &Arc<Engine>) -> Arc<Metrics> {
     Arc::new(Metrics::new(vec![Arc::clone(engine.memory()) as _, Arc::clone(engine.invalidation()) as _]))
 }
@@ -184,6 +193,7 @@ pub async fn build(plan: Plan) -> House {
         events: larder::testing::events::Intake::new(Arc::clone(&engine)),
         metrics: Arc::clone(&metrics),
         rules: Arc::new(plan.rules),
+        upstream: upstream(),
         readiness: Arc::clone(&readiness),
         started_at: clock.now(),
         clock,
