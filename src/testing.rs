@@ -90,7 +90,7 @@ pub mod proxy {
     #[cfg(fuzzing)]
     pub use crate::proxy::fuzzing::cuts_make_no_difference;
     pub use crate::proxy::observer::{Closed, Ending, Finished, Observer, Observers, WhyClosed};
-    pub use crate::proxy::{ProxyOptions, Sharing, bind, serve};
+    pub use crate::proxy::{ListenAddress, ListenerOptions, Listening, ProxyOptions, Speaks, serve};
 }
 
 /// Of `rules`.

@@ -8,6 +8,8 @@ mod environment;
 mod events;
 #[path = "config/fleet.rs"]
 mod fleet;
+#[path = "config/listeners.rs"]
+mod listeners;
 #[path = "config/pools.rs"]
 mod pools;
 #[path = "config/privacy.rs"]

@@ -57,7 +57,9 @@ fn runtime() -> std::io::Result<Runtime> {
 /// One line per listener, once it accepts.
 fn announce(running: &Running) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://{}", running.data_address)?;
+    for listener in &running.listening {
+        writeln!(out, "listening on {listener}")?;
+    }
     writeln!(out, "listening on http://{} (admin)", running.admin_address)?;
     out.flush().context("cannot write to standard output")
 }

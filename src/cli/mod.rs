@@ -2,9 +2,11 @@
 //!
 //! Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage.
 
+mod certificates;
 mod check;
 mod client;
 mod config_file;
+mod data_port;
 pub(crate) mod demo;
 mod event_sources;
 mod explain;

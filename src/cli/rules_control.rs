@@ -1,5 +1,6 @@
 //! The rules' keeper: what the admin API, signals and the file watcher ask to reload the rules.
 
+use super::certificates::CertificateKeeper;
 use crate::admin::rules_control::{
     RejectedRules, Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity,
 };
@@ -13,17 +14,19 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct RulesKeeper {
     reloader: RulesReloader,
+    certificates: Arc<CertificateKeeper>,
 }
 
 impl RulesKeeper {
     /// Logs what the rules at the start warn of.
-    pub(super) fn new(reloader: RulesReloader) -> Arc<Self> {
+    pub(super) fn new(reloader: RulesReloader, certificates: Arc<CertificateKeeper>) -> Arc<Self> {
         log_warnings(&reloader.status().warnings);
-        Arc::new(Self { reloader })
+        Arc::new(Self { reloader, certificates })
     }
 
-    /// Reads the rules and puts them in force, changed or not. Blocks on the file system.
+    /// Reads the rules and puts them in force, changed or not, and the certificates too. Blocks on the file system.
     pub(super) fn reload_now(&self) -> Result<RulesStatus, ConfigErrors> {
+        self.certificates.reload();
         let result = self.reloader.reload();
         match &result {
             Ok(_) => self.note_accepted(),

@@ -15,8 +15,11 @@ use tracing_appender::non_blocking::WorkerGuard;
 
 /// A running instance. Dropping it stops it without draining.
 pub struct Running {
-    /// Where the data port listens.
+    /// Where the first listener of the data port over TCP is; unspecified where there are Unix sockets only.
     pub data_address: SocketAddr,
+    /// The data port's listeners in the order of the configuration, as the start of a URL: `https://127.0.0.1:8443`,
+    /// `unix:/run/larder.sock`.
+    pub listening: Vec<String>,
     /// Where the admin API listens.
     pub admin_address: SocketAddr,
     pub(super) rules: Arc<RulesKeeper>,

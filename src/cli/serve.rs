@@ -1,5 +1,7 @@
 //! The composition root: parts made, joined, started, and stopped in order.
 
+use super::certificates::CertificateKeeper;
+use super::data_port;
 use super::event_sources::EventSources;
 use super::fleet::Fleet;
 use super::logging;
@@ -12,7 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::reload::RulesReloader;
 use crate::config::watch::watch_rules;
 use crate::config::{Config, LoadedRules, Problem};
-use crate::engine::arrival::{Front, Schemes};
+use crate::engine::arrival::Front;
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
 use crate::events::postgres::Missed;
@@ -20,10 +22,9 @@ use crate::in_flight::InFlight;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::metric::Measured;
 use crate::metrics::Metrics;
-use crate::proxy;
 use crate::proxy::observer::{Observer, Observers};
+use crate::proxy::{self, Listening};
 use crate::semantics::forwarding::LoopToken;
-use crate::semantics::trust::Trust;
 use crate::store::memory::MemoryTier;
 use crate::supervisor::Supervisor;
 use crate::upstream::Pools;
@@ -40,12 +41,12 @@ use tokio::time::timeout;
 /// # Errors
 /// Where the rules hold errors, an address can't be listened on, or a part can't be made.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    let data = proxy::bind(config.proxy.http, proxy::Sharing::Alone)
-        .with_context(|| format!("cannot listen on {} (listen.http)", config.proxy.http))?;
+    let data = config.proxy.listeners.iter().map(Listening::open).collect::<Result<Vec<_>, _>>()?;
     let admin_listener = TcpListener::bind(config.admin.listen)
         .await
         .with_context(|| format!("cannot listen on {} (admin.listen)", config.admin.listen))?;
-    let (data_address, admin_address) = (data.local_addr()?, admin_listener.local_addr()?);
+    let (data_address, admin_address) = (data_port::first_over_tcp(&data), admin_listener.local_addr()?);
+    let listening = data.iter().map(data_port::url_of).collect();
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
@@ -55,7 +56,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     }
     let mut earlier = config.snapshot.as_deref().and_then(snapshot::take);
     let mut tasks = Supervisor::default();
-    let Parts { rules, state } = Parts::make(&config, clock, &mut earlier, &mut tasks)?;
+    let certificates = CertificateKeeper::new(&data, Arc::clone(&clock));
+    let Parts { rules, state } = Parts::make(&config, clock, &certificates, &mut earlier, &mut tasks)?;
     let loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
     let observers: Vec<Arc<dyn Observer>> = [state.metrics.clone() as _].into_iter().chain(access_log).collect();
     let observers: Observers = observers.into();
@@ -76,9 +78,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let serving = proxy::serve(data, Arc::clone(&engine), config.proxy, observers, draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &mut tasks);
+    certificates.keep_watching(&mut tasks);
     readiness.set(true);
     Ok(Running {
         data_address,
+        listening,
         admin_address,
         rules,
         readiness,
@@ -126,6 +130,7 @@ impl Parts {
     fn make(
         config: &Config,
         clock: Arc<dyn Clock>,
+        certificates: &Arc<CertificateKeeper>,
         earlier: &mut Option<Earlier>,
         tasks: &mut Supervisor,
     ) -> anyhow::Result<Self> {
@@ -171,10 +176,10 @@ impl Parts {
         let apply = move |new| governed.replace_rules(new);
         let reloader =
             RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
-        let rules = RulesKeeper::new(reloader);
+        let rules = RulesKeeper::new(reloader, Arc::clone(certificates));
         let in_flight = Arc::clone(engine.in_flight());
         let pools = Arc::clone(&upstream);
-        let counting: [Arc<dyn Measured>; 8] = [
+        let counting: [Arc<dyn Measured>; 9] = [
             memory,
             in_flight,
             upstream,
@@ -183,6 +188,7 @@ impl Parts {
             events.clone(),
             rules.clone(),
             tasks.measured(),
+            certificates.clone(),
         ];
         let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet_metrics).collect()));
         let state = AdminState {
@@ -203,11 +209,9 @@ impl Parts {
 /// tiers of Larder may be set up alike.
 fn front(config: &Config) -> Front {
     let name = config.fleet.as_ref().map_or("", |fleet| &fleet.instance);
-    let Trust { proxies, scheme, .. } = &config.proxy.entrance.trust;
-    let schemes = if proxies.is_empty() { Schemes::Only(scheme.clone()) } else { Schemes::Told };
     Front {
         here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())),
-        schemes,
+        schemes: data_port::schemes(&config.proxy),
         request_timeout: config.request_timeout,
     }
 }

@@ -1,25 +1,40 @@
 //! Addresses that can't go together: two listeners with one, and an upstream that is Larder itself.
 
 use super::problem::{Place, Problems};
+use crate::proxy::{ListenAddress, ListenerOptions};
 use crate::upstream::{ServerOptions, ServerUrl};
 use std::net::{IpAddr, SocketAddr};
 
-/// Where Larder listens.
+/// Where Larder listens over TCP.
 pub(super) struct Listeners {
-    /// `listen.http`
-    pub(super) http: SocketAddr,
+    /// `listen.http` and `listen.https`
+    data: Vec<SocketAddr>,
     /// `admin.listen`
-    pub(super) admin: SocketAddr,
+    admin: SocketAddr,
 }
 
 impl Listeners {
+    /// Those of the data port, and the admin API's.
+    pub(super) fn of(data: &[ListenerOptions], admin: SocketAddr) -> Self {
+        let over_tcp = data.iter().filter_map(|listener| match listener.address {
+            ListenAddress::Tcp(address) => Some(address),
+            ListenAddress::Unix(_) => None,
+        });
+        Self { data: over_tcp.collect(), admin }
+    }
+
     /// Two listeners can't have one address.
     pub(super) fn check_apart(&self, place: &Place, problems: &mut Problems) {
-        let http = self.http;
-        if meet(http, self.admin) {
-            let message = format!("both listeners have the address {http}: `listen.http` and `admin.listen`");
+        if let Some(data) = self.data.iter().find(|data| meet(**data, self.admin)) {
+            let message = format!("both listeners have the address {data}: `[listen]` and `admin.listen`");
             let hint = "give the admin API a port of its own: listen = \"127.0.0.1:9180\"";
             problems.error(place, message, Some(hint));
+        }
+        let twice =
+            self.data.iter().enumerate().find(|(at, one)| self.data.iter().take(*at).any(|other| meet(**one, *other)));
+        if let Some((_, twice)) = twice {
+            let hint = "give each listener of `[listen]` an address of its own";
+            problems.error(place, format!("two listeners have the address {twice}"), Some(hint));
         }
     }
 
@@ -32,16 +47,15 @@ impl Listeners {
     }
 
     fn is_own(&self, server: &ServerUrl) -> bool {
-        let http = self.http.ip();
+        let own = || self.data.iter().chain([&self.admin]);
         let host = server.host();
-        let ip: Option<IpAddr> = if host.eq_ignore_ascii_case("localhost") {
-            Some(http).filter(|ip| ip.is_loopback() || ip.is_unspecified())
-        } else {
-            host.parse().ok()
-        };
-        let is_own =
-            |ip: IpAddr| [self.http, self.admin].iter().any(|own| meet(*own, SocketAddr::new(ip, server.port())));
-        ip.is_some_and(|ip| (ip.is_loopback() || ip == http) && is_own(ip))
+        let is_local = |ip: &IpAddr| ip.is_loopback() || ip.is_unspecified();
+        if host.eq_ignore_ascii_case("localhost") {
+            return own().any(|own| own.port() == server.port() && own.port() != 0 && is_local(&own.ip()));
+        }
+        let Ok(ip) = host.parse::<IpAddr>() else { return false };
+        let is_here = ip.is_loopback() || self.data.iter().any(|data| data.ip() == ip);
+        is_here && own().any(|own| meet(*own, SocketAddr::new(ip, server.port())))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `[listen]`: who is believed about a request's way, and whom a request is for that does not say.
 
-use super::proxy_file::{RawListen, WebScheme};
+use super::raw_listen::{RawListen, WebScheme};
 use super::resolve::Resolver;
 use super::table::Placed;
 use super::values::Texts;

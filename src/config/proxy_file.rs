@@ -1,10 +1,10 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
+use super::raw_listen::RawListen;
 use super::raw_upstream::{NamedPools, RawUpstream};
 use super::table::{Placed, raw_table};
 use super::values::{DurationText, ShareOrSize, SizeText, Texts, words};
 use super::{LogFormat, LogLevel};
-use crate::semantics::trust::Family;
 
 raw_table! {
     /// Larder's configuration: where it listens, what it stands in front of, and how much it may use.
@@ -36,29 +36,6 @@ raw_table! {
         limits: RawLimits,
         /// How long clients may take.
         timeouts: RawTimeouts,
-    }
-}
-
-raw_table! {
-    /// Where clients connect.
-    struct RawListen {
-        /// Address and port for HTTP/1.1, and HTTP/2 with prior knowledge. Port 0 picks a free one.
-        /// Default: "127.0.0.1:8080".
-        http: String,
-        /// The balancers and proxies in front, as addresses and networks: "10.0.0.0/8", "2001:db8::/32", "10.1.2.3".
-        /// They are trusted for a request's scheme, its client's address and its id; those fields from anyone else are
-        /// removed and replaced. Default: none.
-        trusted_proxies: Texts,
-        /// The fields that the trusted proxies set: "x-forwarded" (X-Forwarded-For, -Proto, -Host) or "forwarded" (RFC
-        /// 7239). Those of the other family are removed. Default: "x-forwarded".
-        forwarded: FamilyWord,
-        /// Whether the host that trusted proxies name there replaces Host. Default: false.
-        trust_host: bool,
-        /// The scheme of a request if no trusted proxy gives one; set "https" behind a TLS terminator that does not.
-        /// Default: "http".
-        scheme: SchemeWord,
-        /// The host of an HTTP/1.0 request without Host. Not set: such a request is answered 400.
-        default_host: String,
     }
 }
 
@@ -204,31 +181,6 @@ raw_table! {
         /// How long a client may neither send the next piece of its body nor read the next of a response.
         /// Default: "30s".
         stall: DurationText,
-    }
-}
-
-words! {
-    /// `listen.forwarded`
-    enum FamilyWord => Family {
-        x_forwarded as "x-forwarded" = Family::XForwarded,
-        forwarded = Family::Forwarded,
-    }
-}
-
-/// `listen.scheme`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WebScheme {
-    /// In clear text all the way from the client.
-    Http,
-    /// Through a terminator of TLS.
-    Https,
-}
-
-words! {
-    /// `listen.scheme`
-    enum SchemeWord => WebScheme {
-        http = WebScheme::Http,
-        https = WebScheme::Https,
     }
 }
 

@@ -5,7 +5,7 @@ use super::schema::{proxy_schema, rules_schema};
 use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
-use crate::{engine, events, fleet, in_flight, invalidation, metrics, store, supervisor, upstream};
+use crate::{engine, events, fleet, in_flight, invalidation, metrics, proxy, store, supervisor, upstream};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 pub const METRICS: &[&[&Metric]] = &[
     metrics::requests::METRICS,
     metrics::connections::METRICS,
+    proxy::tls::metrics::METRICS,
     store::metrics::METRICS,
     in_flight::metrics::METRICS,
     upstream::metrics::METRICS,

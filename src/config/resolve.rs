@@ -13,8 +13,8 @@ use super::{
 use crate::admin::AdminOptions;
 use crate::engine::arrival::REQUEST_TIMEOUT_DEFAULT;
 use crate::engine::refresh::RefreshOptions;
-use crate::proxy::ProxyOptions;
 use crate::proxy::entrance::Entrance;
+use crate::proxy::{ListenerOptions, ProxyOptions};
 use crate::store::memory::{IN_FLIGHT_SHARE, MemoryOptions};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -78,12 +78,10 @@ impl Resolver<'_> {
             (None, None) => (self.folder.join("rules"), RulesPresence::Optional),
         };
         let mut listen = table(raw.listen.take());
-        replace(&mut listen.http, "--listen", overrides.listen.as_deref());
         let entrance = self.entrance(&listen);
-        let http_place = listen.http.as_ref().map(|listen| listen.place.clone());
-        let http = self.address(listen.http, ([127, 0, 0, 1], 8080));
+        let (listeners, http_place) = self.listeners(&mut listen, overrides.listen.as_deref());
         let limits = table(raw.limits.take());
-        let proxy = self.proxy((http, entrance), &limits, &table(raw.timeouts.take()));
+        let proxy = self.proxy((listeners, entrance), &limits, &table(raw.timeouts.take()));
         let raw_memory = table(raw.memory.take());
         let memory = self.memory(&raw_memory);
         let snapshot = raw_memory.snapshot.map(|written| self.folder.join(written.value));
@@ -116,7 +114,7 @@ impl Resolver<'_> {
         let request_timeout = self.timeout(upstream.request_timeout.as_ref(), REQUEST_TIMEOUT_DEFAULT);
         let servers = upstream.servers.as_ref().map_or(&upstream_place, |servers| &servers.place).clone();
         let upstream = self.upstream(upstream, &limits, "upstream", &upstream_place)?;
-        let listeners = addresses::Listeners { http: proxy.http, admin: admin.listen };
+        let listeners = addresses::Listeners::of(&proxy.listeners, admin.listen);
         listeners.check_apart(admin_place.or(http_place).as_ref().unwrap_or(&upstream_place), &mut self.problems);
         listeners.check_upstream(&upstream.servers, &servers, &mut self.problems);
         let upstreams = self.upstreams(upstreams, &limits, &listeners);
@@ -141,12 +139,12 @@ impl Resolver<'_> {
 
     fn proxy(
         &mut self,
-        (http, entrance): (SocketAddr, Entrance),
+        (listeners, entrance): (Vec<ListenerOptions>, Entrance),
         limits: &RawLimits,
         timeouts: &RawTimeouts,
     ) -> ProxyOptions {
         ProxyOptions {
-            http,
+            listeners,
             entrance,
             header_bytes_max: self.size(limits.header_bytes.as_ref(), 64 * 1024, 1024..=16 * 1024 * 1024),
             // The header map itself holds no more than 32,768 fields.
@@ -266,20 +264,22 @@ impl Resolver<'_> {
 
     fn address(&mut self, written: Option<Placed<String>>, default: ([u8; 4], u16)) -> SocketAddr {
         let default = SocketAddr::from(default);
-        let Some(written) = written else { return default };
-        written.value.parse().unwrap_or_else(|_| {
+        written.map_or(default, |written| self.socket_address(&written).unwrap_or(default))
+    }
+
+    /// An IP address and a port.
+    pub(super) fn socket_address(&mut self, written: &Placed<String>) -> Option<SocketAddr> {
+        let read = written.value.parse().ok();
+        if read.is_none() {
             let hint = if written.value.parse::<std::net::IpAddr>().is_ok() {
                 "the port is missing, e.g. \"127.0.0.1:8080\""
             } else {
                 "write an IP address and a port, e.g. \"0.0.0.0:8080\" or \"[::]:8080\""
             };
-            self.problems.error(
-                &written.place,
-                format!("`{}` is not an address to listen on", written.value),
-                Some(hint),
-            );
-            default
-        })
+            let message = format!("`{}` is not an address to listen on", written.value);
+            self.problems.error(&written.place, message, Some(hint));
+        }
+        read
     }
 
     pub(super) fn timeout(&mut self, written: Option<&Placed<DurationText>>, default: Duration) -> Duration {

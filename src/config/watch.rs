@@ -1,6 +1,6 @@
-//! Tells when the rules may have changed on disk.
+//! Tells when the rules, or other files, may have changed on disk.
 //!
-//! The folder that holds the rules is watched as well as the rules themselves, because editors and deployments rename a
+//! The folder that holds them is watched as well as the files themselves, because editors and deployments rename a
 //! new file or folder into place of the old one; and so are the folders of all links on the way to them, which deployments
 //! swap to put another release in place. Events come in bursts: one callback answers each, after a quiet moment.
 
@@ -34,20 +34,38 @@ pub struct WatchError {
 /// # Errors
 /// Where the system can't watch the folder.
 pub async fn watch_rules(path: &Path, on_change: impl Fn() + Send + Sync + 'static) -> Result<(), WatchError> {
-    let failed = |cause| WatchError { path: path.to_owned(), cause };
-    let path = std::path::absolute(path).map_err(|error| failed(error.into()))?;
+    watch_files(&[path.to_owned()], on_change).await
+}
+
+/// The same for several files or folders.
+///
+/// # Errors
+/// Where the system can't watch the folder of one.
+pub(crate) async fn watch_files(
+    paths: &[PathBuf],
+    on_change: impl Fn() + Send + Sync + 'static,
+) -> Result<(), WatchError> {
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path).map_err(|error| WatchError { path: path.clone(), cause: error.into() })
+    };
+    let paths = paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
+    let failed = |cause| WatchError { path: paths.first().cloned().unwrap_or_default(), cause };
     let (changed, on_change) = (Arc::new(Notify::new()), Arc::new(on_change));
-    let places = Arc::new(Mutex::new(Places::of(&path)));
-    let (notice, known, rules) = (Arc::clone(&changed), Arc::clone(&places), path.clone());
+    let places = Arc::new(Mutex::new(Places::of(&paths)));
+    let (notice, known, watched) = (Arc::clone(&changed), Arc::clone(&places), paths.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // An error (a queue that ran over, say) may hide a change.
-        if event.as_ref().map_or(true, |event| concerns(event, &rules, &lock(&known).links)) {
+        if event.as_ref().map_or(true, |event| concerns(event, &watched, &lock(&known).links)) {
             notice.notify_one();
         }
     })
     .map_err(failed)?;
-    watcher.watch(path.parent().unwrap_or(&path), RecursiveMode::NonRecursive).map_err(failed)?;
-    let mut watching = Watching { watcher, path: path.clone(), places };
+    for path in &paths {
+        let folder = path.parent().unwrap_or(path);
+        let failed = |cause| WatchError { path: path.clone(), cause };
+        watcher.watch(folder, RecursiveMode::NonRecursive).map_err(failed)?;
+    }
+    let mut watching = Watching { watcher, paths, places };
     loop {
         watching.begin_again();
         let on_change = Arc::clone(&on_change);
@@ -62,12 +80,13 @@ pub async fn watch_rules(path: &Path, on_change: impl Fn() + Send + Sync + 'stat
     }
 }
 
-fn concerns(event: &Event, path: &Path, links: &BTreeSet<PathBuf>) -> bool {
+fn concerns(event: &Event, paths: &[PathBuf], links: &BTreeSet<PathBuf>) -> bool {
     let is_change = !matches!(event.kind, EventKind::Access(_));
     // A mounted configuration map changes by a renamed link named `..data`.
     let is_link =
         |changed: &PathBuf| changed.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
-    let concerns = |changed: &PathBuf| changed.starts_with(path) || is_link(changed) || links.contains(changed);
+    let is_within = |changed: &PathBuf| paths.iter().any(|path| changed.starts_with(path));
+    let concerns = |changed: &PathBuf| is_within(changed) || is_link(changed) || links.contains(changed);
     is_change && (event.paths.is_empty() || event.paths.iter().any(concerns))
 }
 
@@ -82,13 +101,15 @@ struct Places {
 const LINKS_MAX: usize = 40;
 
 impl Places {
-    fn of(path: &Path) -> Self {
+    fn of(paths: &[PathBuf]) -> Self {
         let mut places = Self::default();
-        places.folders.extend(path.parent().map(Path::to_owned));
-        if path.is_dir() {
-            places.folders.insert(path.to_owned());
+        for path in paths {
+            places.folders.extend(path.parent().map(Path::to_owned));
+            if path.is_dir() {
+                places.folders.insert(path.clone());
+            }
+            places.follow(path);
         }
-        places.follow(path);
         places
     }
 
@@ -114,15 +135,15 @@ fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
 
 struct Watching {
     watcher: RecommendedWatcher,
-    path: PathBuf,
+    paths: Vec<PathBuf>,
     places: Arc<Mutex<Places>>,
 }
 
 impl Watching {
     /// Watches the folders themselves, which may be other ones than before under the same names.
     fn begin_again(&mut self) {
-        let next = Places::of(&self.path);
-        let before = std::mem::replace(&mut *lock(&self.places), Places::of(&self.path));
+        let next = Places::of(&self.paths);
+        let before = std::mem::replace(&mut *lock(&self.places), Places::of(&self.paths));
         for folder in &before.folders {
             // It may have gone, and the watch with it.
             let _ = self.watcher.unwatch(folder);

@@ -4,6 +4,7 @@ use super::Metrics;
 use super::requests::Why;
 use crate::engine::outcome::Outcome;
 use crate::proxy::observer::{Closed, Ending, Finished, Observer, PlainHit, WhyClosed};
+use crate::proxy::tls::HandshakeResult;
 use crate::semantics::reason::Reason;
 use http::StatusCode;
 use std::sync::atomic::Ordering;
@@ -30,6 +31,10 @@ impl Observer for Metrics {
         if closed.why == WhyClosed::Room {
             self.connections.closed_for_room.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn handshake(&self, result: HandshakeResult) {
+        self.connections.handshake(result);
     }
 
     fn full(&self) {

@@ -1,13 +1,15 @@
 //! The door: listening sockets, and each connection as a byte stream with what is known of it before its first byte.
 //! Everything below takes any [`Socket`](super::socket::Socket).
 
-use super::socket::ConnectionFacts;
-use http::uri::Scheme;
+use super::listening::{ListenAddress, Listener};
+use super::plain_socket::PlainSocket;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 
 /// Connections that wait in the kernel's queue.
 const BACKLOG: i32 = 4096;
@@ -16,32 +18,45 @@ const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// How long a silent connection stands before the kernel asks whether the other end is there.
 const KEEPALIVE: Duration = Duration::from_mins(1);
+/// What a client of a Unix socket counts as coming from.
+const UNIX_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// How a listening address is shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sharing {
-    /// One listener for the address.
-    Alone,
-    /// Several listeners, one per runtime, among which the kernel spreads connections (`SO_REUSEPORT`).
-    ReusePort,
-}
-
-/// Binds a listener. Port 0 finds a free one.
+/// Binds a listener. Port 0 finds a free one. A Unix socket that a process has left behind is replaced.
 ///
 /// # Errors
 /// Where the address is taken or not this machine's.
-pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<TcpListener> {
+pub(super) fn bind(address: &ListenAddress) -> io::Result<Listener> {
+    match address {
+        ListenAddress::Tcp(address) => bind_tcp(*address).map(Listener::Tcp),
+        ListenAddress::Unix(path) => bind_unix(path).map(Listener::Unix),
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    #[cfg(unix)]
-    if sharing == Sharing::ReusePort {
-        socket.set_reuse_port(true)?;
-    }
     socket.set_nonblocking(true)?;
     prepare(&socket);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
+}
+
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    }
+}
+
+/// Whether nobody listens on the Unix socket at `path`. Anything but a socket stays where it is.
+fn is_left_behind(path: &Path) -> bool {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    is_socket && std::os::unix::net::UnixStream::connect(path).is_err_and(refused)
 }
 
 /// Sets what accepted sockets inherit, once instead of for each, and before the first can come: without it a body that is
@@ -53,35 +68,26 @@ fn prepare(socket: &Socket) {
     }
 }
 
-/// Accepts connections over TCP in clear text.
-pub(super) struct Acceptor {
-    pub(super) listener: TcpListener,
-    /// The scheme of requests about which no trusted proxy says otherwise.
-    pub(super) scheme: Scheme,
-}
-
-impl Acceptor {
-    /// The next connection. Errors of one connection are passed over; for others there is a growing pause, because trying
-    /// again at once would keep a core busy for nothing.
-    pub(super) async fn accept(&self) -> (TcpStream, ConnectionFacts) {
-        let mut pause = PAUSE;
-        loop {
-            match self.listener.accept().await {
-                Ok((socket, peer)) => return (socket, ConnectionFacts { peer, scheme: self.scheme.clone() }),
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    tracing::warn!(error = %error, pause_ms = pause.as_millis(), "no connection could be accepted");
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
-                }
+/// The next connection, and where it comes from. Errors of one connection are passed over; for others there is a growing
+/// pause, because trying again at once would keep a core busy for nothing.
+pub(super) async fn accept(listener: &Listener) -> (PlainSocket, SocketAddr) {
+    let mut pause = PAUSE;
+    loop {
+        let accepted = match listener {
+            Listener::Tcp(listener) => listener.accept().await.map(|(socket, peer)| (PlainSocket::Tcp(socket), peer)),
+            Listener::Unix(listener) => {
+                listener.accept().await.map(|(socket, _)| (PlainSocket::Unix(socket), UNIX_PEER))
+            }
+        };
+        match accepted {
+            Ok(connection) => return connection,
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(error = %error, pause_ms = pause.as_millis(), "no connection could be accepted");
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2).min(PAUSE_MAX);
             }
         }
-    }
-}
-
-impl super::socket::Socket for TcpStream {
-    fn reset_on_close(&self) {
-        let _ = self.set_zero_linger();
     }
 }
 

@@ -7,7 +7,7 @@ use super::observer::{Closed, WhyClosed};
 use super::room::LEAVING_MAX;
 use super::server::Server;
 use super::service::{ConnectionContext, answer};
-use super::socket::{ConnectionFacts, Socket};
+use super::socket::{ConnectionFacts, Protocol, Socket};
 use super::wire::Wire;
 use super::wire::answering::{PlainHits, Turn};
 use crate::alarm::Alarm;
@@ -32,12 +32,6 @@ const FIRST_READ_BYTES: usize = 4 * 1024;
 
 /// Why a connection ended early: the socket's error, or hyper's.
 type ConversationError = Box<dyn std::error::Error + Send + Sync>;
-
-/// What a client turned out to speak.
-enum Protocol {
-    Http1,
-    Http2,
-}
 
 /// Serves one connection until it ends or the server does.
 pub(super) async fn serve<H: Handler, T: Socket>(
@@ -82,7 +76,8 @@ async fn converse<H: Handler, T: Socket>(
     conversation: Arc<Conversation>,
 ) -> Result<(), ConversationError> {
     let mut read = BytesMut::with_capacity(FIRST_READ_BYTES);
-    let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read));
+    let agreed = facts.tls.as_ref().and_then(|tls| tls.protocol);
+    let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read, agreed));
     let protocol = tokio::select! {
         biased;
         () = server.end.wait() => return Ok(()),
@@ -141,11 +136,18 @@ async fn converse_http2<H: Handler, T: Socket>(
     Ok(drive(connection, &end, http2::Connection::graceful_shutdown).await?)
 }
 
-/// Reads until it is clear what the client speaks; none where it leaves before that.
-async fn sniff<T: Socket>(socket: &mut T, read: &mut BytesMut) -> std::io::Result<Option<Protocol>> {
+/// Reads until it is clear what the client speaks, which may have been agreed on already; none where it leaves before that.
+async fn sniff<T: Socket>(
+    socket: &mut T,
+    read: &mut BytesMut,
+    agreed: Option<Protocol>,
+) -> std::io::Result<Option<Protocol>> {
     loop {
         if socket.read_buf(read).await? == 0 {
             return Ok(None);
+        }
+        if agreed.is_some() {
+            return Ok(agreed);
         }
         let compared = read.len().min(PREFACE.len());
         if read.get(..compared) != PREFACE.get(..compared) {

@@ -42,7 +42,7 @@ impl Handler for Echo {
 fn options() -> ProxyOptions {
     let long = Duration::from_secs(20);
     ProxyOptions {
-        http: "127.0.0.1:0".parse().unwrap(),
+        listeners: Vec::new(),
         entrance: crate::proxy::entrance::Entrance::default(),
         header_bytes_max: 1024,
         headers_max: 16,
@@ -61,7 +61,7 @@ async fn converse_in(pieces: Vec<Vec<u8>>) -> String {
     let (mut client, socket) = tokio::io::duplex(256);
     let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
     let conversation = server.conversation();
-    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP };
+    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP, tls: None };
     let serving = tokio::spawn(serve(server, socket, facts, conversation));
     let (mut read, mut write) = tokio::io::split(&mut client);
     let sending = async {
@@ -141,7 +141,7 @@ proptest! {
             let (mut client, socket) = tokio::io::duplex(256);
             let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
             let conversation = server.conversation();
-    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP };
+    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP, tls: None };
     let serving = tokio::spawn(serve(server, socket, facts, conversation));
             let conversation = async {
                 let (mut read, mut write) = tokio::io::split(&mut client);

@@ -1,25 +1,31 @@
 //! Accepts connections, as far as there is room, until asked to stop; then waits for what is under way.
 
-use super::acceptor::Acceptor;
+use super::acceptor::accept;
 use super::connection;
+use super::conversation::Conversation;
+use super::listening::Listening;
 use super::observer::Observers;
 use super::options::ProxyOptions;
+use super::plain_socket::PlainSocket;
 use super::server::Server;
+use super::socket::ConnectionFacts;
+use super::tls::{TlsEndpoint, secure};
 use crate::engine::Handler;
+use futures_util::future::join_all;
+use http::uri::Scheme;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// How long what is cut off may take to say so to its client.
 const FAREWELL_MAX: Duration = Duration::from_millis(200);
 
-/// Serves connections from `listener` until `shutdown` resolves; then accepts no more, lets requests under way finish,
+/// Serves connections from all of `listeners` until `shutdown` resolves; then accepts no more, lets requests under way finish,
 /// and what has outlived its client too, for at most `drain_timeout` or until `hurry` resolves, ends what is left, and
 /// returns.
 pub async fn serve<H: Handler>(
-    listener: TcpListener,
+    listeners: Vec<Listening>,
     handler: Arc<H>,
     options: ProxyOptions,
     observers: Observers,
@@ -27,29 +33,17 @@ pub async fn serve<H: Handler>(
     hurry: impl Future<Output = ()>,
 ) {
     let drain_timeout = options.drain_timeout;
-    let acceptor = Acceptor { listener, scheme: options.entrance.trust.scheme.clone() };
     let server = Arc::new(Server::new(handler, options, observers));
-    let mut connections = JoinSet::new();
-    let accepting = async {
-        loop {
-            let (socket, facts) = acceptor.accept().await;
-            let conversation = server.conversation();
-            let place = server.room.enter(&conversation).await;
-            let server = server.clone();
-            connections.spawn(async move {
-                connection::serve(server, socket, facts, conversation).await;
-                drop(place);
-            });
-            while connections.try_join_next().is_some() {}
-        }
-    };
+    let connections = Mutex::new(JoinSet::new());
+    let accepting = listeners.iter().map(|listening| Box::pin(accept_all(listening, &server, &connections)));
     tokio::select! {
         biased;
         () = pin!(shutdown) => {}
-        () = accepting => {}
+        _ = join_all(accepting) => {}
     }
-    drop(acceptor);
+    drop(listeners);
     server.end.give();
+    let mut connections = connections.into_inner().unwrap_or_else(PoisonError::into_inner);
     let drained = async {
         while connections.join_next().await.is_some() {}
         server.handler.settled().await;
@@ -67,5 +61,43 @@ pub async fn serve<H: Handler>(
         let _ = tokio::time::timeout(FAREWELL_MAX, farewells).await;
         connections.shutdown().await;
         server.handler.cut_off().await;
+    }
+}
+
+/// Accepts from one listener, each connection in a task of its own.
+async fn accept_all<H: Handler>(listening: &Listening, server: &Arc<Server<H>>, connections: &Mutex<JoinSet<()>>) {
+    let scheme = match listening.tls {
+        Some(_) => Scheme::HTTPS,
+        None => server.options.entrance.trust.scheme.clone(),
+    };
+    loop {
+        let (socket, peer) = accept(&listening.listener).await;
+        let conversation = server.conversation();
+        let place = server.room.enter(&conversation).await;
+        let facts = ConnectionFacts { peer, scheme: scheme.clone(), tls: None };
+        let (server, tls) = (Arc::clone(server), listening.tls.clone());
+        let mut connections = lock(connections);
+        connections.spawn(async move {
+            converse(server, socket, tls, facts, conversation).await;
+            drop(place);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+fn lock(connections: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn converse<H: Handler>(
+    server: Arc<Server<H>>,
+    socket: PlainSocket,
+    tls: Option<Arc<TlsEndpoint>>,
+    facts: ConnectionFacts,
+    conversation: Arc<Conversation>,
+) {
+    let Some(tls) = tls else { return connection::serve(server, socket, facts, conversation).await };
+    if let Some((socket, facts)) = Box::pin(secure(&server, &tls, socket, facts, &conversation)).await {
+        connection::serve(server, socket, facts, conversation).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The data port: listeners, connections, limits, timeouts, interim responses, upgrades, shutdown.
 //!
-//! [`serve`] accepts sockets. Each is one task ([`connection`]): its first bytes tell HTTP/1 from HTTP/2; hyper speaks
+//! [`serve`] accepts sockets, some of which speak TLS first ([`tls`]). Each is one task ([`connection`]): its first bytes tell HTTP/1 from HTTP/2; hyper speaks
 //! either over the socket's wrapper ([`wire`]), which guards what is read ([`guard`]), minds the time and writes interim responses
 //! ([`interim`]). Above hyper, [`service`] gives each request to the engine's [`crate::engine::Handler`] and turns its
 //! answer into a response, whose body ([`response_body`]) tells the observers ([`observer`]) how it ended. What the
@@ -17,8 +17,10 @@ mod fast_path;
 mod guard;
 mod interim;
 mod listener;
+mod listening;
 pub(crate) mod observer;
 mod options;
+mod plain_socket;
 mod problem;
 mod record;
 pub(crate) mod refusal;
@@ -30,14 +32,15 @@ mod server;
 mod service;
 mod socket;
 mod stream;
+pub(crate) mod tls;
 mod tunnel_end;
 mod upgrade;
 mod websocket;
 mod wire;
 
-pub use acceptor::{Sharing, bind};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use guard::fuzzing;
 pub use listener::serve;
+pub use listening::{ListenAddress, ListenerOptions, Listening, Speaks};
 pub use options::ProxyOptions;

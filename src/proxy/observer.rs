@@ -2,6 +2,7 @@
 
 use super::refusal::Refusal;
 use super::request_id::RequestId;
+use super::tls::HandshakeResult;
 use crate::engine::exchange::Exchanged;
 use crate::engine::fast_path::PlainHeaders;
 use crate::engine::origin::BodyError;
@@ -30,6 +31,11 @@ pub trait Observer: Send + Sync + 'static {
     /// A connection was closed.
     fn closed(&self, closed: &Closed) {
         let _ = closed;
+    }
+
+    /// A TLS handshake is over.
+    fn handshake(&self, result: HandshakeResult) {
+        let _ = result;
     }
 
     /// A new connection has to wait: `limits.connections` is reached, and none is idle.

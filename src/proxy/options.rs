@@ -1,14 +1,14 @@
 //! What the data port is set up with.
 
 use super::entrance::Entrance;
-use std::net::SocketAddr;
+use super::listening::ListenerOptions;
 use std::time::Duration;
 
 /// `[listen]`, `[limits]` and `[timeouts]`, resolved.
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
-    /// `listen.http`
-    pub http: SocketAddr,
+    /// `listen.http` and `listen.https`: at least one.
+    pub listeners: Vec<ListenerOptions>,
     /// `listen.trusted_proxies`, `forwarded`, `trust_host`, `scheme` and `default_host`.
     pub entrance: Entrance,
     /// `limits.header_bytes`: of one request's whole head; more: 431.

@@ -23,6 +23,7 @@ macro_rules! refusals {
 refusals! {
     // The request line, RFC 9112 section 3.
     EmptyLines BAD_REQUEST "empty-lines" "More than one empty line stands before the request line.",
+    Tls BAD_REQUEST "tls" "TLS was spoken to a port that speaks HTTP in clear text.",
     RequestLine BAD_REQUEST "request-line" "The request line is not a method, a target and a version with one space between.",
     Method BAD_REQUEST "method" "The method is not a token.",
     Connect NOT_IMPLEMENTED "connect" "CONNECT is not offered here.",

@@ -2,12 +2,18 @@
 
 use http::uri::Scheme;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A byte stream that can end with a reset.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Makes the coming close a reset, as far as the stream knows such a thing.
     fn reset_on_close(&self) {}
+
+    /// Bytes that have gone beneath it, where it takes more than its peer does. Only that it changes means anything.
+    fn sent(&self) -> u64 {
+        0
+    }
 }
 
 #[cfg(test)]
@@ -20,4 +26,22 @@ pub(super) struct ConnectionFacts {
     pub(super) peer: SocketAddr,
     /// The scheme of its requests, where no trusted proxy says otherwise.
     pub(super) scheme: Scheme,
+    /// What was agreed on by TLS; none in clear text.
+    pub(super) tls: Option<Arc<TlsFacts>>,
+}
+
+/// What the client and Larder have agreed on by TLS.
+#[derive(Debug)]
+pub(super) struct TlsFacts {
+    /// What is spoken over it; none where the client does not say (ALPN, RFC 7301).
+    pub(super) protocol: Option<Protocol>,
+}
+
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// HTTP/1.1, or HTTP/1.0.
+    Http1,
+    /// HTTP/2.
+    Http2,
 }

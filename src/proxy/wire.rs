@@ -149,7 +149,7 @@ impl<T: Socket, H: Handler> Wire<T, H> {
 
     /// Notes what a write came to.
     fn noted(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        let noted = self.written.note(cx, write);
+        let noted = self.written.note(cx, write, self.socket.sent());
         if let Poll::Ready(Err(error)) = &noted
             && written::is_cut_off(error)
         {
@@ -158,12 +158,18 @@ impl<T: Socket, H: Handler> Wire<T, H> {
         noted
     }
 
+    /// Has the socket send what it holds back: TLS takes more than the client does.
+    fn poll_flush_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.socket).poll_flush(cx);
+        self.written.note_end(cx, polled, self.socket.sent())
+    }
+
     /// Finishes an interim response that was begun.
     fn poll_begun_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.interim.is_empty() {
             let rest = self.interim.clone();
             let polled = Pin::new(&mut self.socket).poll_write(cx, &rest);
-            let written = ready!(self.written.note(cx, polled))?;
+            let written = ready!(self.written.note(cx, polled, self.socket.sent()))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -215,13 +221,14 @@ impl<T: Socket, H: Handler> Write for Wire<T, H> {
         if !this.conversation.is_busy() {
             this.hyper = Hyper::Idle;
         }
-        Pin::new(&mut this.socket).poll_flush(cx)
+        this.poll_flush_socket(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_outgoing(cx))?;
-        ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+        let polled = Pin::new(&mut this.socket).poll_shutdown(cx);
+        ready!(this.written.note_end(cx, polled, this.socket.sent()))?;
         this.poll_linger(cx)
     }
 }

@@ -61,12 +61,6 @@ impl FileFailure {
         &self.path
     }
 
-    /// What is wrong with it.
-    #[must_use]
-    pub(crate) const fn cause(&self) -> &Cause {
-        &self.cause
-    }
-
     /// How to mend it.
     #[must_use]
     pub(crate) fn hint(&self) -> &'static str {

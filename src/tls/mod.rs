@@ -9,7 +9,7 @@ mod identity;
 mod pem;
 mod validity;
 
-pub(crate) use failure::{Cause, FileFailure};
+pub(crate) use failure::FileFailure;
 pub(crate) use identity::Identity;
 pub(crate) use pem::authorities;
 pub(crate) use validity::Validity;

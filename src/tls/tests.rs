@@ -63,7 +63,7 @@ fn a_file_that_is_missing_is_named() {
     let missing = folder.path().join("missing.pem");
     for failure in [Identity::load(&missing, &key).unwrap_err(), authorities(&missing).unwrap_err()] {
         assert_eq!(failure.path(), missing);
-        assert!(matches!(failure.cause(), Cause::Unreadable(_)), "{failure}");
+        assert!(failure.to_string().contains("No such file"), "{failure}");
     }
 }
 

@@ -1,9 +1,8 @@
 //! From when and until when a certificate is valid.
 
 use crate::clock::Timestamp;
-use rustls::pki_types::CertificateDer;
 use std::time::Duration;
-use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, X509Certificate};
 
 /// How long before its end a certificate is warned of.
 const WARNED_BEFORE: Duration = Duration::from_hours(14 * 24);
@@ -18,11 +17,10 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
-    /// That of a certificate, or why it can't be read.
-    pub(super) fn of(certificate: &CertificateDer<'_>) -> Result<Self, String> {
-        let (_, certificate) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
+    /// That of a certificate.
+    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
         let times = certificate.validity();
-        Ok(Self { not_before: timestamp(times.not_before), not_after: timestamp(times.not_after) })
+        Self { not_before: timestamp(times.not_before), not_after: timestamp(times.not_after) }
     }
 
     /// What an operator must know about it at `now`, as a sentence's end; none where it is valid for some time.

@@ -5,8 +5,10 @@ use larder::testing::config::{
     AccessLog, Config, ConfigErrors, Environment, LogLevel, Overrides, load_in, without_file,
 };
 use larder::testing::config::{ProblemReport, Severity};
+use larder::testing::proxy::ListenAddress;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStringExt as _;
 use std::time::Duration;
 
@@ -31,6 +33,13 @@ fn servers(config: &Config) -> Vec<String> {
     config.upstream.servers.iter().map(|server| server.url.to_string()).collect()
 }
 
+fn http(config: &Config) -> SocketAddr {
+    match config.proxy.listeners[0].address {
+        ListenAddress::Tcp(address) => address,
+        ref unix @ ListenAddress::Unix(_) => panic!("not over TCP: {unix}"),
+    }
+}
+
 /// File, value, message and hint of a problem.
 fn told(report: &ProblemReport) -> [String; 4] {
     let text = |option: &Option<String>| option.clone().unwrap_or_default();
@@ -40,13 +49,13 @@ fn told(report: &ProblemReport) -> [String; 4] {
 #[test]
 fn a_variable_goes_before_the_file_and_an_argument_before_it() {
     let file = format!("{LEAST}[listen]\nhttp = \"127.0.0.1:1\"\n[memory]\nsize = \"1MiB\"\n");
-    assert_eq!(resolved(&file, &[]).proxy.http, "127.0.0.1:1".parse().unwrap());
+    assert_eq!(http(&resolved(&file, &[])), "127.0.0.1:1".parse().unwrap());
     let variables = [("LARDER_LISTEN_HTTP", "127.0.0.1:2"), ("LARDER_MEMORY_SIZE", "2MiB")];
     let config = resolved(&file, &variables);
-    assert_eq!((config.proxy.http, config.memory.size_bytes), ("127.0.0.1:2".parse().unwrap(), 2 << 20));
+    assert_eq!((http(&config), config.memory.size_bytes), ("127.0.0.1:2".parse().unwrap(), 2 << 20));
     let overrides = Overrides { listen: Some("127.0.0.1:3".to_owned()), ..Overrides::default() };
     let config = load(&file, &variables, &overrides).unwrap();
-    assert_eq!((config.proxy.http, config.memory.size_bytes), ("127.0.0.1:3".parse().unwrap(), 2 << 20));
+    assert_eq!((http(&config), config.memory.size_bytes), ("127.0.0.1:3".parse().unwrap(), 2 << 20));
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
 

@@ -4,6 +4,7 @@ use super::{Expected, assert_problems, refused};
 use larder::testing::config::{
     AccessLog, Config, ConfigErrors, LogFormat, LogLevel, LogOptions, Overrides, load_with_token,
 };
+use larder::testing::proxy::{ListenAddress, ListenerOptions, Speaks};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,12 +27,16 @@ fn servers(config: &Config) -> Vec<String> {
     config.upstream.servers.iter().map(|server| server.url.to_string()).collect()
 }
 
+fn http(address: &str) -> ListenerOptions {
+    ListenerOptions { address: ListenAddress::Tcp(address.parse().unwrap()), speaks: Speaks::Http }
+}
+
 #[test]
 fn with_the_least_every_default_is_filled_in() {
     let config = resolved(LEAST);
     assert_eq!(config.rules_path.file_name().unwrap(), "rules");
     assert!(config.rules_path.is_absolute(), "relative paths are relative to the file's folder");
-    assert_eq!(config.proxy.http, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(config.proxy.listeners, [http("127.0.0.1:8080")]);
     assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (64 * 1024, 100));
     assert_eq!((config.proxy.uri_bytes_max, config.proxy.connections_max), (8 * 1024, 16_384));
     assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(10));
@@ -95,7 +100,7 @@ fn every_key_reaches_its_option() {
         "#,
     );
     assert_eq!(config.rules_path.file_name().unwrap(), "shop.toml");
-    assert_eq!(config.proxy.http, "[::]:80".parse().unwrap());
+    assert_eq!(config.proxy.listeners, [http("[::]:80")]);
     assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (16 * 1024, 50));
     assert_eq!((config.proxy.uri_bytes_max, config.proxy.connections_max), (2048, 100));
     assert_eq!(config.proxy.header_read_timeout, Duration::from_secs(1));
@@ -130,7 +135,7 @@ fn the_command_line_goes_before_the_file_and_the_environment_before_the_token_fi
     let text = "rules = \"x\"\nlisten.http = \"nonsense\"\nadmin.token_file = \"token\"\n";
     let config = load(text, &overrides, Some(" from-the-environment\n")).unwrap();
     assert_eq!(config.rules_path, Path::new("elsewhere"));
-    assert_eq!(config.proxy.http, "127.0.0.1:0".parse().unwrap());
+    assert_eq!(config.proxy.listeners, [http("127.0.0.1:0")]);
     assert_eq!(servers(&config), ["http://other:1/"]);
     assert_eq!(config.admin.listen, "0.0.0.0:1".parse().unwrap());
     assert_eq!(config.admin.token.as_deref(), Some("from-the-environment"));

@@ -17,8 +17,10 @@ const LOG: &str = "larder.log";
 
 /// `larder serve`, running. Dropping it kills it; where a test fails by then, its log is printed.
 pub struct Served {
-    /// Where the data port listens.
+    /// Where the data port listens in clear text; unspecified where it does not.
     pub data_address: SocketAddr,
+    /// Where it speaks TLS; unspecified where it does not.
+    pub https_address: SocketAddr,
     /// Where the admin API listens.
     pub admin_address: SocketAddr,
     process: Child,
@@ -56,14 +58,19 @@ impl Served {
         let mut process =
             serve.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().expect("the binary starts");
         let mut printed = BufReader::new(process.stdout.take().expect("piped above")).lines();
-        let mut address = async || {
+        let [mut data_address, mut https_address] = [SocketAddr::from(([0, 0, 0, 0], 0)); 2];
+        let admin_address = loop {
             let line = within("a listener's line", printed.next_line()).await.expect("text").expect("a line");
-            let address =
-                line.strip_prefix("listening on http://").and_then(|rest| rest.split(' ').next()?.parse().ok());
-            address.unwrap_or_else(|| panic!("no address: {line:?}"))
+            let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("no listener: {line:?}"));
+            let address = |scheme| url.strip_prefix(scheme)?.split(' ').next()?.parse::<SocketAddr>().ok();
+            match (address("http://"), address("https://")) {
+                (Some(admin), _) if url.ends_with(" (admin)") => break admin,
+                (Some(data), _) => data_address = data,
+                (_, Some(https)) => https_address = https,
+                _ => assert!(url.starts_with("unix:"), "no address: {line:?}"),
+            }
         };
-        let (data_address, admin_address) = (address().await, address().await);
-        Self { data_address, admin_address, process, folder, printed }
+        Self { data_address, https_address, admin_address, process, folder, printed }
     }
 
     /// The next line that it prints after those of its listeners: one for each request.

@@ -6,7 +6,10 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use larder::testing::engine::{Answer, Body, Decision, Failure, Handler, Outcome, RequestContext};
-use larder::testing::proxy::{Closed, Ending, Finished, Observer, Observers, ProxyOptions, Sharing, bind, serve};
+use larder::testing::proxy::{
+    Closed, Ending, Finished, ListenAddress, ListenerOptions, Listening, Observer, Observers, ProxyOptions, Speaks,
+    serve,
+};
 use larder::testing::semantics::Reason;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -20,7 +23,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) fn options() -> ProxyOptions {
     ProxyOptions {
-        http: "127.0.0.1:0".parse().unwrap(),
+        listeners: vec![ListenerOptions {
+            address: ListenAddress::Tcp("127.0.0.1:0".parse().unwrap()),
+            speaks: Speaks::Http,
+        }],
         entrance: larder::testing::proxy::Entrance::default(),
         header_bytes_max: 4096,
         headers_max: 16,
@@ -169,15 +175,15 @@ impl TestServer {
 
     /// A proxy in front of any handler; what that has seen is not told.
     pub(crate) fn of(options: ProxyOptions, handler: Arc<impl Handler>) -> Self {
-        let listener = bind(options.http, Sharing::Alone).unwrap();
-        let address = listener.local_addr().unwrap();
+        let listening = Listening::open(&options.listeners[0]).unwrap();
+        let ListenAddress::Tcp(address) = listening.address else { panic!("it listens over TCP") };
         let memory = Arc::new(Memory::default());
         let observers: Observers = Arc::new([memory.clone() as Arc<dyn Observer>]);
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(listener, handler, options, observers, shutdown, std::future::pending()));
+        let task = tokio::spawn(serve(vec![listening], handler, options, observers, shutdown, std::future::pending()));
         Self { address, memory, seen: Arc::default(), stop: Some(stop), task }
     }
 

@@ -2,10 +2,16 @@
 
 use crate::proxy::refusal::Refusal;
 
+/// What a client begins with that speaks TLS: a record with a handshake, RFC 8446 section 5.1.
+const TLS_HANDSHAKE: &[u8] = &[22, 3];
+
 /// The first thing that is wrong with the head at the start of `bytes`, which the parser refused with `error`.
 pub(super) fn diagnose(bytes: &[u8], error: httparse::Error) -> Refusal {
     if error == httparse::Error::TooManyHeaders {
         return Refusal::TooManyFields;
+    }
+    if bytes.starts_with(TLS_HANDSHAKE) {
+        return Refusal::Tls;
     }
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let found = match Line::read(line) {

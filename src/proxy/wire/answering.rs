@@ -72,14 +72,17 @@ impl<T: Socket, H: Handler> Wire<T, H> {
     /// Finishes the answer under way, if there is one.
     pub(super) fn poll_outgoing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(outgoing) = &mut self.outgoing else { return Poll::Ready(Ok(())) };
-        let sent = ready!(outgoing.poll_send(|parts| {
+        let mut sent = ready!(outgoing.poll_send(|parts| {
             let socket = Pin::new(&mut self.socket);
             let polled = match parts {
                 Parts::One(bytes) => socket.poll_write(cx, bytes),
                 Parts::Two(parts) => socket.poll_write_vectored(cx, parts),
             };
-            self.written.note(cx, polled)
+            self.written.note(cx, polled, self.socket.sent())
         }));
+        if sent.is_ok() {
+            sent = ready!(self.poll_flush_socket(cx));
+        }
         self.end_outgoing(match &sent {
             Ok(()) => Ending::Complete,
             Err(error) if is_cut_off(error) => Ending::CutOff,

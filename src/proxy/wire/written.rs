@@ -18,13 +18,15 @@ pub(super) struct Written {
     in_flight: Option<Arc<InFlight>>,
     /// Noted once the client has taken nothing for a while.
     stall: Option<Stall>,
+    /// What the socket had sent when it last had to wait.
+    sent: u64,
 }
 
 impl Written {
     /// Nothing so far; a write that waits for longer than `stall_timeout` fails, and earlier where `in_flight` has no
     /// room.
     pub(super) fn new(stall_timeout: Duration, in_flight: Option<Arc<InFlight>>) -> Self {
-        Self { bytes: 0, stall_timeout, alarm: Alarm::default(), deadline: None, in_flight, stall: None }
+        Self { bytes: 0, stall_timeout, alarm: Alarm::default(), deadline: None, in_flight, stall: None, sent: 0 }
     }
 
     /// How many bytes were written.
@@ -32,15 +34,47 @@ impl Written {
         self.bytes
     }
 
-    /// Notes what a write came to. One that has to wait becomes an error once the client has taken nothing for too
-    /// long.
-    pub(super) fn note(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Notes what a write came to, when the socket has sent so much (see [`crate::proxy::socket::Socket::sent`]). One that has to wait becomes an
+    /// error once the client has taken nothing for too long.
+    pub(super) fn note(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: Poll<io::Result<usize>>,
+        sent: u64,
+    ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = write {
             self.deadline = None;
             self.stall = None;
             let written = result?;
             self.bytes += written as u64;
             return Poll::Ready(Ok(written));
+        }
+        self.poll_stall(cx, sent)
+    }
+
+    /// Notes what sending the rest of what was written came to, in the same way.
+    pub(super) fn note_end(
+        &mut self,
+        cx: &mut Context<'_>,
+        end: Poll<io::Result<()>>,
+        sent: u64,
+    ) -> Poll<io::Result<()>> {
+        if end.is_pending() {
+            return self.poll_stall(cx, sent);
+        }
+        if self.deadline.is_some() {
+            self.deadline = None;
+            self.stall = None;
+        }
+        end
+    }
+
+    /// An error once the client has taken nothing for too long.
+    fn poll_stall<T>(&mut self, cx: &mut Context<'_>, sent: u64) -> Poll<io::Result<T>> {
+        if self.sent != sent {
+            self.sent = sent;
+            self.deadline = None;
+            self.stall = None;
         }
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.stall_timeout);
         ready!(self.poll_noted(cx, deadline));

@@ -1,0 +1,38 @@
+//! What is said of the data port's listeners: where they are, and which schemes their requests have.
+
+use crate::engine::arrival::Schemes;
+use crate::proxy::{ListenAddress, ListenerOptions, Listening, ProxyOptions, Speaks};
+use crate::semantics::trust::Trust;
+use http::uri::Scheme;
+use std::net::SocketAddr;
+
+/// The schemes that requests may have: those of the listeners, or either where proxies tell.
+pub(super) fn schemes(options: &ProxyOptions) -> Schemes {
+    let Trust { proxies, scheme, .. } = &options.entrance.trust;
+    let of = |listener: &ListenerOptions| match listener.speaks {
+        Speaks::Http => scheme.clone(),
+        Speaks::Https(_) => Scheme::HTTPS,
+    };
+    let mut all = options.listeners.iter().map(of);
+    match all.next() {
+        Some(first) if proxies.is_empty() && all.all(|other| other == first) => Schemes::Only(first),
+        _ => Schemes::Told,
+    }
+}
+
+/// Where the first listener over TCP is; unspecified where there are Unix sockets only.
+pub(super) fn first_over_tcp(listeners: &[Listening]) -> SocketAddr {
+    let over_tcp = listeners.iter().find_map(|listening| match listening.address {
+        ListenAddress::Tcp(address) => Some(address),
+        ListenAddress::Unix(_) => None,
+    });
+    over_tcp.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+/// A listener as the start of a URL: `https://127.0.0.1:8443`, `unix:/run/larder.sock`.
+pub(super) fn url_of(listening: &Listening) -> String {
+    match &listening.address {
+        ListenAddress::Tcp(address) => format!("{}://{address}", listening.scheme()),
+        unix @ ListenAddress::Unix(_) => unix.to_string(),
+    }
+}

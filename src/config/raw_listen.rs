@@ -1,0 +1,126 @@
+//! `[listen]`, raw. The documentation of each key is its description in the JSON Schema.
+
+use super::table::{FromToml, Placed, Reader, raw_table};
+use super::values::{Texts, words};
+use crate::proxy::tls::MinVersion;
+use crate::semantics::trust::Family;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+use toml::Spanned;
+use toml::de::DeValue;
+
+raw_table! {
+    /// Where clients connect.
+    struct RawListen {
+        /// Where HTTP/1.1, and HTTP/2 with prior knowledge, are spoken in clear text: an address and a port, a Unix socket
+        /// ("unix:/run/larder.sock"), or a list of them. Port 0 picks a free one. Default: "127.0.0.1:8080" without
+        /// `https`, else none.
+        http: OneOrMore,
+        /// Where they are spoken over TLS.
+        https: RawHttps,
+        /// The balancers and proxies in front, as addresses and networks: "10.0.0.0/8", "2001:db8::/32", "10.1.2.3".
+        /// They are trusted for a request's scheme, its client's address and its id; those fields from anyone else are
+        /// removed and replaced. Default: none.
+        trusted_proxies: Texts,
+        /// The fields that the trusted proxies set: "x-forwarded" (X-Forwarded-For, -Proto, -Host) or "forwarded" (RFC
+        /// 7239). Those of the other family are removed. Default: "x-forwarded".
+        forwarded: FamilyWord,
+        /// Whether the host that trusted proxies name there replaces Host. Default: false.
+        trust_host: bool,
+        /// The scheme of a request if no trusted proxy gives one; set "https" behind a TLS terminator that does not.
+        /// Default: "http".
+        scheme: SchemeWord,
+        /// The host of an HTTP/1.0 request without Host. Not set: such a request is answered 400.
+        default_host: String,
+    }
+}
+
+raw_table! {
+    /// A listener that speaks TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1 by ALPN.
+    struct RawHttps {
+        /// Address and port, or a list of them. Port 0 picks a free one.
+        #[schemars(required)]
+        address: OneOrMore,
+        /// The certificate, with those of its issuers behind it: a PEM file. It is the default: clients that ask for no
+        /// host, or for one that none of the certificates is for, are shown it.
+        certificate: String,
+        /// Its private key: a PEM file. Default: the file of the certificate.
+        key: String,
+        /// Further certificates, each for the hosts that it names. Without `certificate`, the first of them is the
+        /// default. The files are watched: a renewed certificate is used for new connections.
+        certificates: Vec<Placed<RawCertificate>>,
+        /// The oldest version of TLS that is spoken: "1.2" or "1.3". Default: "1.2".
+        min_version: VersionWord,
+    }
+}
+
+raw_table! {
+    /// A certificate and its key.
+    struct RawCertificate {
+        /// The certificate, with those of its issuers behind it: a PEM file.
+        #[schemars(required)]
+        certificate: String,
+        /// Its private key: a PEM file. Default: the file of the certificate.
+        key: String,
+    }
+}
+
+/// One text, or a list of them.
+#[derive(Debug, Default)]
+pub(super) struct OneOrMore(pub(super) Texts);
+
+impl FromToml for OneOrMore {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        if value.get_ref().is_array() {
+            return Texts::from_toml(value, reader).map(Self);
+        }
+        Some(Self(vec![reader.value::<String>(value)?]))
+    }
+}
+
+impl JsonSchema for OneOrMore {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "OneOrMore".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "array"], "items": { "type": "string" }, "minItems": 1 })
+    }
+}
+
+words! {
+    /// `listen.forwarded`
+    enum FamilyWord => Family {
+        x_forwarded as "x-forwarded" = Family::XForwarded,
+        forwarded = Family::Forwarded,
+    }
+}
+
+/// `listen.scheme`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WebScheme {
+    /// In clear text all the way from the client.
+    Http,
+    /// Through a terminator of TLS.
+    Https,
+}
+
+words! {
+    /// `listen.scheme`
+    enum SchemeWord => WebScheme {
+        http = WebScheme::Http,
+        https = WebScheme::Https,
+    }
+}
+
+words! {
+    /// `listen.https.min_version`
+    enum VersionWord => MinVersion {
+        tls12 as "1.2" = MinVersion::Tls12,
+        tls13 as "1.3" = MinVersion::Tls13,
+    }
+}

@@ -1,0 +1,120 @@
+//! Where the data port listens, and what is spoken there.
+
+use super::acceptor::bind;
+use super::tls::{TlsEndpoint, TlsOptions};
+use crate::tls::FileFailure;
+use http::uri::Scheme;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::{TcpListener, UnixListener};
+
+/// An address to listen on. Written as in the configuration: `127.0.0.1:8080`, `unix:/run/larder.sock`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// An IP address and a port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A listener of `[listen]`, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerOptions {
+    /// Where.
+    pub address: ListenAddress,
+    /// What.
+    pub speaks: Speaks,
+}
+
+/// What is spoken on a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP in clear text: `listen.http`.
+    Http,
+    /// HTTP over TLS: `listen.https`.
+    Https(TlsOptions),
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(super) enum Listener {
+    /// Over TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+/// A listener that is open.
+#[derive(Debug)]
+pub struct Listening {
+    pub(super) listener: Listener,
+    /// Where; the port that was found where 0 was asked for.
+    pub address: ListenAddress,
+    /// None in clear text.
+    pub(crate) tls: Option<Arc<TlsEndpoint>>,
+}
+
+/// Why a listener can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The system does not let it listen there.
+    #[error("cannot listen on {address} ({key}): {cause}")]
+    Bind {
+        /// Where.
+        address: ListenAddress,
+        /// The key of the configuration.
+        key: &'static str,
+        /// Why.
+        cause: io::Error,
+    },
+    /// A certificate, a key or an authority can't be used.
+    #[error("{0}")]
+    File(String),
+    /// They can't be used together.
+    #[error("`listen.https` cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl From<FileFailure> for OpenError {
+    fn from(failure: FileFailure) -> Self {
+        Self::File(format!("{failure}; {}", failure.hint()))
+    }
+}
+
+impl Listening {
+    /// Opens a listener. For TLS, its certificates are read first.
+    ///
+    /// # Errors
+    /// Where the address can't be listened on, or a file of certificates can't be used.
+    pub fn open(options: &ListenerOptions) -> Result<Self, OpenError> {
+        let (key, tls) = match &options.speaks {
+            Speaks::Http => ("listen.http", None),
+            Speaks::Https(tls) => ("listen.https", Some(Arc::new(TlsEndpoint::open(tls.clone())?))),
+        };
+        let failed = |cause| OpenError::Bind { address: options.address.clone(), key, cause };
+        let listener = bind(&options.address).map_err(failed)?;
+        let address = match &listener {
+            Listener::Tcp(listener) => ListenAddress::Tcp(listener.local_addr().map_err(failed)?),
+            Listener::Unix(_) => options.address.clone(),
+        };
+        Ok(Self { listener, address, tls })
+    }
+
+    /// The scheme of its URLs.
+    #[must_use]
+    pub(crate) fn scheme(&self) -> Scheme {
+        if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP }
+    }
+}

@@ -1,0 +1,134 @@
+//! One listener's side of TLS: its certificates, and what connections are set up with.
+
+use super::chooser::Chooser;
+use super::options::{IdentityFiles, MinVersion, TlsOptions};
+use super::under_way::UnderWay;
+use crate::proxy::listening::OpenError;
+use crate::tls::{FileFailure, Identity, provider};
+use arc_swap::ArcSwap;
+use rustls::server::ProducesTickets;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Handshakes under way on one listener.
+const HANDSHAKES_MAX: usize = 1024;
+
+/// What is spoken over TLS, what is liked best first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// A listener's TLS.
+pub(crate) struct TlsEndpoint {
+    options: TlsOptions,
+    /// Shared by all configurations, so that sessions outlive a change of certificates.
+    ticketer: Arc<dyn ProducesTickets>,
+    in_force: ArcSwap<InForce>,
+    reloading: Mutex<()>,
+    pub(super) under_way: UnderWay,
+}
+
+impl fmt::Debug for TlsEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsEndpoint").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// What new connections get.
+struct InForce {
+    /// In the order of the options.
+    identities: Vec<Identity>,
+    config: Arc<ServerConfig>,
+}
+
+/// What reading the files again came to.
+#[derive(Debug)]
+pub(crate) struct Reload {
+    /// The certificates that were replaced.
+    pub replaced: Vec<IdentityFiles>,
+    /// What can't be used; what was there before stays.
+    pub failures: Vec<FileFailure>,
+}
+
+impl TlsEndpoint {
+    /// Reads the certificates.
+    ///
+    /// # Errors
+    /// Where a file can't be used.
+    pub(crate) fn open(options: TlsOptions) -> Result<Self, OpenError> {
+        let load = |files: &IdentityFiles| Identity::load(&files.certificate, &files.key);
+        let identities = options.identities.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let ticketer = rustls::crypto::ring::Ticketer::new()?;
+        let config = server_config(&options, &identities, &ticketer)?;
+        Ok(Self {
+            options,
+            ticketer,
+            in_force: ArcSwap::from_pointee(InForce { identities, config }),
+            reloading: Mutex::default(),
+            under_way: UnderWay::new(HANDSHAKES_MAX),
+        })
+    }
+
+    /// What a new connection is set up with.
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.in_force.load().config)
+    }
+
+    /// Reads the files again and puts what has changed in force for new connections. What can't be used changes nothing.
+    /// Blocks on the file system.
+    pub(crate) fn reload(&self) -> Reload {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.in_force.load_full();
+        let mut identities = before.identities.clone();
+        let mut reload = Reload { replaced: Vec::new(), failures: Vec::new() };
+        for (files, identity) in self.options.identities.iter().zip(&mut identities) {
+            match Identity::load(&files.certificate, &files.key) {
+                Ok(new) if new.certified.cert == identity.certified.cert => {}
+                Ok(new) => {
+                    *identity = new;
+                    reload.replaced.push(files.clone());
+                }
+                Err(failure) => reload.failures.push(failure),
+            }
+        }
+        if reload.replaced.is_empty() {
+            return reload;
+        }
+        match server_config(&self.options, &identities, &self.ticketer) {
+            Ok(config) => self.in_force.store(Arc::new(InForce { identities, config })),
+            // The versions and algorithms are those of the start, which were good.
+            Err(error) => tracing::error!(%error, "the new certificates could not be put in force"),
+        }
+        reload
+    }
+
+    /// All files that it reads.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.options.identities.iter().flat_map(|files| [files.certificate.clone(), files.key.clone()]).collect()
+    }
+
+    /// The certificates in force and their files, in the order of the configuration.
+    #[must_use]
+    pub(crate) fn identities(&self) -> Vec<(IdentityFiles, Identity)> {
+        self.options.identities.iter().cloned().zip(self.in_force.load().identities.iter().cloned()).collect()
+    }
+}
+
+fn server_config(
+    options: &TlsOptions,
+    identities: &[Identity],
+    ticketer: &Arc<dyn ProducesTickets>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let versions: &[&SupportedProtocolVersion] = match options.min_version {
+        MinVersion::Tls12 => &[&TLS13, &TLS12],
+        MinVersion::Tls13 => &[&TLS13],
+    };
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions)?;
+    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Chooser::new(identities)));
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+    config.ticketer = Arc::clone(ticketer);
+    // A request in early data could be sent again by anyone who has seen it (RFC 8470).
+    config.max_early_data_size = 0;
+    Ok(Arc::new(config))
+}

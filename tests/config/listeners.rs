@@ -1,0 +1,72 @@
+//! `[listen]`: where Larder listens, and the certificates that it shows.
+
+use super::refused;
+use larder::testing::config::{Config, ConfigErrors, Overrides, load};
+use larder::testing::proxy::Speaks;
+use rcgen::{CertificateParams, KeyPair};
+
+/// Loads `[listen]` in a folder with a pair, another key, and a certificate that has expired.
+fn loaded(listen: &str) -> (String, Result<Config, ConfigErrors>) {
+    let folder = tempfile::tempdir().unwrap();
+    let [key, other] = [(); 2].map(|()| KeyPair::generate().unwrap());
+    let mut params = CertificateParams::new(["shop.example".to_owned()]).unwrap();
+    let valid = params.self_signed(&key).unwrap().pem();
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let expired = params.self_signed(&key).unwrap().pem();
+    let files = [("cert.pem", valid), ("expired.pem", expired), ("key.pem", key.serialize_pem())];
+    for (name, text) in files.into_iter().chain([("other.pem", other.serialize_pem()), ("empty.pem", String::new())]) {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let text = format!("[listen]\n{listen}\n[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n");
+    std::fs::write(folder.path().join("proxy.toml"), &text).unwrap();
+    let result = load(&folder.path().join("proxy.toml"), &Overrides::default());
+    (text, result)
+}
+
+#[test]
+fn what_cannot_be_listened_with_is_an_error_with_a_hint() {
+    for (listen, expected) in [
+        ("http = []", "there is no address in the list"),
+        ("http = [\"127.0.0.1:1\", \"127.0.0.1:1\"]", "two listeners have the address 127.0.0.1:1"),
+        ("http = \"unix:\"", "`unix:` is not the path of a Unix socket"),
+        ("http = \"127.0.0.1\"", "`127.0.0.1` is not an address to listen on"),
+        ("https = { address = \"127.0.0.1:0\" }", "`listen.https` has no certificate"),
+        ("https = { certificate = \"cert.pem\", key = \"key.pem\" }", "`listen.https.address` is missing"),
+        ("https = { address = \"127.0.0.1:0\", key = \"key.pem\" }", "a key without a certificate"),
+        ("https = { address = \"127.0.0.1:0\", certificates = [{ key = \"key.pem\" }] }", "`certificate` is missing"),
+        (
+            "https = { address = \"127.0.0.1:0\", certificate = \"cert.pem\", key = \"other.pem\" }",
+            "the private key does not fit the certificate",
+        ),
+        ("https = { address = \"127.0.0.1:0\", certificate = \"cert.pem\" }", "there is no private key in it"),
+        ("https = { address = \"127.0.0.1:0\", certificate = \"empty.pem\", key = \"key.pem\" }", "the file is empty"),
+        (
+            "https = { address = \"127.0.0.1:0\", certificate = \"gone.pem\", key = \"key.pem\" }",
+            "gone.pem` cannot be used: No such file",
+        ),
+    ] {
+        let (text, result) = loaded(listen);
+        let reports = refused(&text, result);
+        assert_eq!(reports.len(), 1, "{text}{reports:?}");
+        assert!(reports[0].message.contains(expected), "{text}{reports:?}");
+        assert!(reports[0].hint.is_some() && reports[0].line == Some(2), "{text}{reports:?}");
+    }
+}
+
+#[test]
+fn an_expired_certificate_is_warned_of_and_used() {
+    let (_, result) = loaded("https = { address = \"127.0.0.1:0\", certificate = \"expired.pem\", key = \"key.pem\" }");
+    let warnings = result.unwrap().warnings;
+    let message = warnings[0].report().message;
+    assert_eq!(message, "the certificate `expired.pem` has expired at 2021-01-01T00:00:00.000Z");
+}
+
+#[test]
+fn with_https_alone_nothing_is_spoken_in_clear_text() {
+    let (_, result) =
+        loaded("https = { address = [\"127.0.0.1:0\", \"[::1]:0\"], certificate = \"cert.pem\", key = \"key.pem\" }");
+    let listeners = result.unwrap().proxy.listeners;
+    assert_eq!(listeners.len(), 2);
+    assert!(listeners.iter().all(|listener| matches!(listener.speaks, Speaks::Https(_))), "{listeners:?}");
+}

@@ -1,0 +1,10 @@
+//! TLS to clients, with real ones: curl, openssl, and rustls where its records are counted.
+
+mod support;
+
+mod tls {
+    mod handshakes;
+    mod peers;
+    mod renewals;
+    mod serving;
+}

@@ -1,0 +1,102 @@
+//! Handshakes that succeed, and those that do not.
+
+use super::peers::{Certificates, HOST, connect, https, s_client};
+use crate::support::client::Client;
+use crate::support::deadline::within;
+use crate::support::origin::Origin;
+use crate::support::{Setup, get, reply};
+use rustls::HandshakeKind;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn a_client_resumes_its_session() {
+    let certificates = Certificates::new();
+    let scenario = certificates.start(Setup::route("")).await;
+    scenario.origin.on("/p", reply(200).body("here"));
+    let config = Arc::new(certificates.client());
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let mut client = connect(Arc::clone(&config), https(&scenario)).await;
+        // The tickets come with the first bytes of the answer.
+        client
+            .write_all(format!("GET /p HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        within("an answer", client.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.ends_with("here"), "{answer}");
+        kinds.push(client.get_ref().1.handshake_kind().unwrap());
+    }
+    assert_eq!(kinds, [HandshakeKind::Full, HandshakeKind::Resumed]);
+    let reused = s_client(https(&scenario), &["-tls1_2", "-reconnect"]).await;
+    assert_eq!(reused.matches("Reused, TLSv1.2").count(), 5, "{reused}");
+    assert!(scenario.metric("larder_tls_handshakes_total{result=\"resumed\"}").await >= 6.0);
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_http_in_clear_text_to_the_tls_port_is_told() {
+    let certificates = Certificates::new();
+    let origin = Origin::start().await;
+    let served = Setup::route("").listen(&certificates.https("")).before(origin.address).serve().await;
+    for request in [get("/p").to_bytes(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()] {
+        let mut client = Client::connect(served.https_address).await;
+        client.send_raw(&request).await;
+        let response = client.response().await;
+        response.status(400).header("Connection", "close").header("Content-Type", "text/plain; charset=utf-8");
+        response.body("This port speaks TLS: use https:// in the URL.\r\n");
+        client.closed().await;
+    }
+    within("both being counted", async {
+        while served.metric("larder_tls_handshakes_total{result=\"plain-http\"}").await < 2.0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(served.log().contains("plain HTTP was spoken to a port that speaks TLS"), "{}", served.log());
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_tls_to_the_port_in_clear_text_is_logged_as_that() {
+    let certificates = Certificates::new();
+    let scenario = certificates.start(Setup::route("")).await;
+    let printed = s_client(scenario.running.data_address, &[]).await;
+    assert!(printed.contains("wrong version number") || printed.contains("packet length"), "{printed}");
+    assert_eq!(
+        scenario.metric("larder_request_reasons_total{route=\"-\",outcome=\"error\",reason=\"tls\"}").await,
+        1.0
+    );
+}
+
+#[tokio::test]
+async fn an_older_version_than_the_oldest_is_refused() {
+    let certificates = Certificates::new();
+    let scenario = Setup::route("").listen(&certificates.https(", min_version = \"1.3\"")).start().await;
+    scenario.origin.on("/p", reply(200).body("here"));
+    let older = certificates.curl(https(&scenario), "/p", &["--tls-max", "1.2"]).await;
+    assert!(!older.succeeded() && older.failure().contains("protocol version"), "{}", older.failure());
+    assert!(certificates.curl(https(&scenario), "/p", &[]).await.succeeded());
+    assert_eq!(scenario.metric("larder_tls_handshakes_total{result=\"failed\"}").await, 1.0);
+}
+
+#[tokio::test]
+async fn a_silent_client_delays_nobody_and_is_let_go() {
+    let certificates = Certificates::new();
+    let setup = Setup::route("").section("[timeouts]\nheader_read = \"1s\"");
+    let scenario = certificates.start(setup).await;
+    scenario.origin.on("/p", reply(200).body("here"));
+    let mut silent = Vec::new();
+    for sent in [&b""[..], &[22], &[22, 3, 1, 2, 0, 1]] {
+        let mut client = TcpStream::connect(https(&scenario)).await.unwrap();
+        client.write_all(sent).await.unwrap();
+        silent.push(client);
+    }
+    assert!(certificates.curl(https(&scenario), "/p", &[]).await.answer().ends_with("here"));
+    for mut client in silent {
+        let mut rest = Vec::new();
+        // An alert or nothing, then the end.
+        drop(within("the end", client.read_to_end(&mut rest)).await);
+    }
+    assert_eq!(scenario.metric("larder_tls_handshakes_total{result=\"timed-out\"}").await, 3.0);
+}
