@@ -7,6 +7,8 @@
 mod admin_contract;
 #[path = "real_upstream/django.rs"]
 mod django;
+#[path = "real_upstream/grpc.rs"]
+mod grpc;
 mod support;
 
 use std::net::SocketAddr;

@@ -3,5 +3,13 @@
 #[path = "support/mod.rs"]
 mod support;
 
+#[path = "to_upstreams/http2.rs"]
+mod http2;
 #[path = "to_upstreams/https.rs"]
 mod https;
+#[path = "to_upstreams/reuse.rs"]
+mod reuse;
+#[path = "to_upstreams/sockets.rs"]
+mod sockets;
+#[path = "to_upstreams/trial.rs"]
+mod trial;

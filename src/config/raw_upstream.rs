@@ -1,9 +1,8 @@
 //! `[upstream]` and `[upstreams.NAME]`, raw. The documentation of each key is its description in the JSON Schema.
 
 use super::table::{FromToml, Placed, Reader, raw_table};
-use super::upstream_tls::RawUpstreamTls;
 use super::values::{DurationText, PercentageText, words};
-use crate::upstream::Balancing;
+use crate::upstream::{Balancing, Protocol};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 use toml::Spanned;
@@ -12,7 +11,7 @@ use toml::de::DeValue;
 raw_table! {
     /// What Larder stands in front of.
     struct RawUpstream {
-        /// The servers of the API, at least one: "http://host:port", "https://host:port", or
+        /// The servers of the API, at least one: "http://host:port", "https://host:port", "unix:/path", or
         /// { url = "http://host:port", weight = 2 }.
         #[schemars(required, length(min = 1))]
         servers: Vec<Placed<ServerItem>>,
@@ -20,6 +19,10 @@ raw_table! {
         /// under way for its weight) or "consistent" (the one that the cache key names, as long as it has no more than
         /// 1.25 times its share under way; a request without a key is spread by its URL). Default: "round-robin".
         balance: BalanceWord,
+        /// What is spoken to the servers: "auto" (over TLS what they choose, in clear text HTTP/1.1), "http1" or "http2"
+        /// (in clear text with prior knowledge). Requests that ask to change to another protocol go by HTTP/1.1.
+        /// Default: "auto".
+        protocol: ProtocolWord,
         /// The Host that the servers are sent, and over TLS the name that their certificates must be for: a name, or
         /// "keep" for the client's (over TLS, the host of the server's URL). A route's own `upstream_host` precedes.
         /// Default: "keep".
@@ -109,6 +112,30 @@ words! {
         round_robin as "round-robin" = Balancing::RoundRobin,
         least_requests as "least-requests" = Balancing::LeastRequests,
         consistent = Balancing::Consistent,
+    }
+}
+
+words! {
+    /// `upstream.protocol`
+    enum ProtocolWord => Protocol {
+        auto = Protocol::Auto,
+        http1 = Protocol::Http1,
+        http2 = Protocol::Http2,
+    }
+}
+
+raw_table! {
+    /// TLS to servers. Relative paths are relative to this file's folder.
+    struct RawUpstreamTls {
+        /// Certificates in PEM that are trusted in place of the system's.
+        ca_file: String,
+        /// A certificate in PEM for servers that ask for one, with those of its issuers after it.
+        certificate: String,
+        /// Its private key in PEM. Default: it is in the same file.
+        key: String,
+        /// The name that is asked for (SNI) and that certificates must be for. Default: `upstream_host`, else the host
+        /// of the server's URL.
+        server_name: String,
     }
 }
 

@@ -46,6 +46,7 @@ impl Resolver<'_> {
                 usual.response_head_bytes_max,
                 1024..=16 * 1024 * 1024,
             ),
+            protocol: raw.protocol.map_or(usual.protocol, |written| written.value.0),
             balancing: raw.balance.map_or(usual.balancing, |written| written.value.0),
             servers,
         })

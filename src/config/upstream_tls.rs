@@ -1,26 +1,13 @@
 //! `upstream.tls`: whom servers of `https://` must be vouched for by, and what they are shown.
 
 use super::problem::Problem;
+use super::raw_upstream::RawUpstreamTls;
 use super::resolve::Resolver;
-use super::table::{Placed, raw_table};
+use super::table::Placed;
+use crate::clock::{Clock, SystemClock};
 use crate::tls::{FileFailure, Identity, authorities};
 use crate::upstream::{ServerOptions, TlsOptions, server_name, system_roots};
 use rustls::RootCertStore;
-
-raw_table! {
-    /// TLS to servers. Relative paths are relative to this file's folder.
-    struct RawUpstreamTls {
-        /// Certificates in PEM that are trusted in place of the system's.
-        ca_file: String,
-        /// A certificate in PEM for servers that ask for one, with those of its issuers after it.
-        certificate: String,
-        /// Its private key in PEM.
-        key: String,
-        /// The name that is asked for (SNI) and that certificates must be for. Default: `upstream_host`, else the host
-        /// of the server's URL.
-        server_name: String,
-    }
-}
 
 impl Resolver<'_> {
     /// Resolves it for a pool of these servers; none where nobody needs it.
@@ -49,15 +36,8 @@ impl Resolver<'_> {
             None => system_roots(),
         };
         let identity = match (&raw.certificate, &raw.key) {
-            (Some(certificate), Some(key)) => {
-                let key = self.folder.join(&key.value);
-                self.usable(certificate, |path| Identity::load(path, &key))
-            }
+            (Some(certificate), key) => self.client_identity(certificate, key.as_ref().unwrap_or(certificate)),
             (None, None) => None,
-            (Some(written), None) => {
-                self.problems.error(&written.place, "`tls.key` is missing", Some("name the file with its private key"));
-                None
-            }
             (None, Some(written)) => {
                 let hint = "name the file with the certificate that the key belongs to";
                 self.problems.error(&written.place, "`tls.certificate` is missing", Some(hint));
@@ -65,6 +45,17 @@ impl Resolver<'_> {
             }
         };
         Some(TlsOptions::new(roots, identity.map(|identity| identity.certified), name))
+    }
+
+    fn client_identity(&mut self, certificate: &Placed<String>, key: &Placed<String>) -> Option<Identity> {
+        let file = self.folder.join(&key.value);
+        let identity = self.usable(certificate, |path| Identity::load(path, &file))?;
+        if let Some(warning) = identity.validity.warning(SystemClock::default().now()) {
+            let message = format!("the certificate `{}` {warning}", certificate.value);
+            let hint = "renew it, and start Larder again";
+            self.problems.push(Problem::warning(&certificate.place, message, hint));
+        }
+        Some(identity)
     }
 
     /// What is read from a file that the configuration names.

@@ -12,7 +12,7 @@ use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::unattended::Patience;
 use super::write_budget::Named;
-use super::written::{Aftermath, WrittenBody, invalidate, told};
+use super::written::{Aftermath, Alone, WrittenBody, invalidate, told};
 use super::{Answer, Engine, Failure, RequestContext};
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::plan::way::Pass;
@@ -22,6 +22,7 @@ use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::date::record_receipt;
 use crate::semantics::entity_tag;
+use crate::semantics::event_stream::{is_event_stream, is_grpc};
 use crate::semantics::invalidate::{invalidated_targets, is_safe};
 use crate::semantics::origin_tags::{Reading, invalidated_groups};
 use crate::semantics::policy::ExchangeTimes;
@@ -68,7 +69,13 @@ pub(super) async fn pass(
             Err(error) => passing.failed(error),
         };
     }
-    engine.unattended().finish(|patience| passing.write(request, patience)).await
+    let with_client = is_grpc(request.headers());
+    let work = |patience: Patience| {
+        // A call that its client cancels is to be cancelled at the origin, too.
+        let patience = if with_client { patience.of_client() } else { patience };
+        passing.write(request, patience)
+    };
+    engine.unattended().finish(work).await
 }
 
 impl Passing {
@@ -130,7 +137,8 @@ impl Passing {
             invalidate(&self.engine, changed.clone(), self.target.url()).await;
             let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
             allow_quiet(&mut response);
-            response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }))
+            let alone = if is_event_stream(response.headers()) { Alone::End } else { Alone::Read };
+            response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }, alone))
         };
         self.answered(response)
     }

@@ -40,7 +40,8 @@ impl Unattended {
         W: Future<Output = T> + Send + 'static,
     {
         let (_attending, client) = oneshot::channel();
-        let patience = Patience { unattended: Arc::clone(self), client: Some(client), place: None };
+        let patience =
+            Patience { unattended: Arc::clone(self), client: Some(client), place: None, alone: Alone::Allowed };
         let under_way = UnderWay::begun(Arc::clone(self));
         let work = work(patience);
         #[cfg(test)]
@@ -71,7 +72,7 @@ impl Unattended {
         let (done, receiver) = oneshot::channel();
         // Without a runtime the process is about to end.
         let Ok(runtime) = Handle::try_current() else { return receiver };
-        let patience = Patience { unattended: Arc::clone(self), client: None, place: None };
+        let patience = Patience { unattended: Arc::clone(self), client: None, place: None, alone: Alone::Allowed };
         let under_way = UnderWay::begun(Arc::clone(self));
         let work = work(patience);
         runtime.spawn(Box::pin(async move {
@@ -118,11 +119,24 @@ pub struct Patience {
     /// Resolves once the client has left; none where that is known.
     client: Option<oneshot::Receiver<()>>,
     place: Option<OwnedSemaphorePermit>,
+    alone: Alone,
+}
+
+/// Whether work goes on without its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alone {
+    Allowed,
+    Never,
 }
 
 impl Patience {
-    /// Resolves once the work may not go on: its client has left and too much goes on so already, or all of it is cut
-    /// off.
+    /// The same, but no longer than the client stays.
+    pub(super) fn of_client(self) -> Self {
+        Self { alone: Alone::Never, ..self }
+    }
+
+    /// Resolves once the work may not go on: its client has left, and too much goes on so already or this never does;
+    /// or all of it is cut off.
     pub(super) async fn over(&mut self) {
         let unattended = Arc::clone(&self.unattended);
         let cut_off = async {
@@ -133,6 +147,9 @@ impl Patience {
                 // It never sends; it is dropped with the one that waits.
                 let _ = client.await;
                 self.client = None;
+            }
+            if self.alone == Alone::Never {
+                return;
             }
             if self.place.is_none() {
                 self.place = Arc::clone(&self.unattended.places).try_acquire_owned().ok();

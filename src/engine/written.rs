@@ -59,6 +59,15 @@ impl Aftermath {
 
 type Piece = Option<Result<Frame<Bytes>, BodyError>>;
 
+/// What is done with the rest of an answer whose client leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alone {
+    /// It is read, for a while.
+    Read,
+    /// It is a stream of events, perhaps without an end: the origin hears that nobody listens.
+    End,
+}
+
 /// Where the answer stands.
 enum State {
     /// Under way.
@@ -73,15 +82,16 @@ enum State {
 pub(super) struct WrittenBody {
     inner: Option<Body>,
     state: State,
+    alone: Alone,
 }
 
 impl WrittenBody {
     /// The body of an answer whose head was there when `aftermath` was last invalidated.
-    pub(super) fn watch(inner: Body, aftermath: Aftermath) -> Body {
+    pub(super) fn watch(inner: Body, aftermath: Aftermath, alone: Alone) -> Body {
         if inner.is_end_stream() || aftermath.scopes.is_empty() {
             return inner;
         }
-        Self { inner: Some(inner), state: State::Streaming(aftermath) }.boxed_unsync()
+        Self { inner: Some(inner), state: State::Streaming(aftermath), alone }.boxed_unsync()
     }
 
     fn take_aftermath(&mut self) -> Option<Aftermath> {
@@ -143,7 +153,13 @@ impl Drop for WrittenBody {
     fn drop(&mut self) {
         if let (Some(aftermath), Some(inner)) = (self.take_aftermath(), self.inner.take()) {
             let unattended = Arc::clone(aftermath.engine.unattended());
-            drop(unattended.begin(|patience| read_alone(inner, aftermath, patience)));
+            drop(match self.alone {
+                Alone::Read => unattended.begin(|patience| read_alone(inner, aftermath, patience)),
+                Alone::End => {
+                    drop(inner);
+                    unattended.begin(|_| aftermath.invalidate())
+                }
+            });
         }
     }
 }

@@ -15,6 +15,7 @@ use super::upgrade::{Tunnel, UpgradeRequest};
 use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
+use crate::semantics::event_stream::is_event_stream;
 use crate::semantics::trust::X_REQUEST_ID;
 use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, CONNECTION, VIA};
@@ -81,6 +82,11 @@ pub(super) async fn answer<H: Handler>(
             problem::of_panic(&record.finished.request_id)
         }
     };
+    if is_event_stream(response.headers())
+        && let Some(progress) = stream::current()
+    {
+        progress.allow_silence();
+    }
     if conversation.is_body_given_up(number) && record.finished.version != Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

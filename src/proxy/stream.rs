@@ -32,6 +32,8 @@ pub(super) struct Progress {
     giving_since: AtomicU64,
     /// Whether a request's body is under way.
     uploads: AtomicBool,
+    /// Whether the client may leave it at that for as long as it likes.
+    may_be_silent: AtomicBool,
     let_go: AtomicBool,
     over: AtomicBool,
     /// Who waits for the request's body.
@@ -50,6 +52,7 @@ impl Progress {
             taking_since: AtomicU64::new(0),
             giving_since: AtomicU64::new(0),
             uploads: AtomicBool::new(false),
+            may_be_silent: AtomicBool::new(false),
             let_go: AtomicBool::new(false),
             over: AtomicBool::new(false),
             reader: AtomicWaker::new(),
@@ -77,7 +80,16 @@ impl Progress {
 
     /// The client is to give the next piece of its body.
     pub(super) fn awaits_giving(&self) {
+        if self.may_be_silent.load(Ordering::Relaxed) {
+            return;
+        }
         let _ = self.giving_since.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The answer is a stream of events, so the body may be one, too: whoever sends it has perhaps nothing to say.
+    pub(super) fn allow_silence(&self) {
+        self.may_be_silent.store(true, Ordering::Relaxed);
+        self.given();
     }
 
     /// The client has given a piece of its body.

@@ -7,13 +7,15 @@ use http::{HeaderMap, HeaderName};
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Media types of endless streams.
-const TYPES: [&[u8]; 6] = [
+const TYPES: [&[u8]; 8] = [
     b"text/event-stream",
     b"multipart/x-mixed-replace",
     b"application/x-ndjson",
     b"application/ndjson",
     b"application/stream+json",
     b"application/grpc",
+    b"application/grpc+proto",
+    b"application/grpc+json",
 ];
 
 /// Whether a response with these headers is a stream of events.
@@ -27,6 +29,12 @@ pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
         || headers.get(X_ACCEL_BUFFERING).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"no"))
 }
 
+/// Whether a message is one of gRPC, whose calls end with their client.
+#[must_use]
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +45,7 @@ mod tests {
             ("content-type", "text/event-stream", true),
             ("content-type", "Text/Event-Stream; charset=utf-8", true),
             ("content-type", "multipart/x-mixed-replace;boundary=frame", true),
+            ("content-type", "application/grpc+proto", true),
             ("content-type", "application/json", false),
             ("content-type", "text/event-streams", false),
             ("content-type", "", false),

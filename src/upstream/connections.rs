@@ -1,11 +1,14 @@
 //! The connections of one endpoint: those that wait to be used, and what each of them is known by.
 
+use super::http1::Http1;
+use super::http2::{Line, Lines, Slot};
 use super::keeping::{Keeping, Trust};
 use super::outgoing::Need;
 use super::session::Session;
 use super::socket::Sight;
 use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,8 +33,8 @@ pub(super) enum Usage {
 }
 
 impl Connection {
-    pub(super) const fn new(session: Session, proved: Option<ServerName<'static>>) -> Self {
-        Self { session, usage: Usage::New, proved, kept_for: None }
+    pub(super) const fn new(session: Session, usage: Usage, proved: Option<ServerName<'static>>) -> Self {
+        Self { session, usage, proved, kept_for: None }
     }
 
     /// The server says how long it keeps it.
@@ -40,10 +43,25 @@ impl Connection {
     }
 }
 
-/// A connection that waits to be used.
+impl Connection {
+    fn http1(&self) -> Option<&Http1> {
+        match &self.session {
+            Session::Http1(session) => Some(session),
+            Session::Http2(_) => None,
+        }
+    }
+}
+
+/// A connection of HTTP/1.1 that waits to be used.
 struct Unused {
     connection: Connection,
     since: Instant,
+}
+
+impl Unused {
+    fn is_closed(&self) -> bool {
+        self.connection.http1().is_none_or(Http1::is_closed)
+    }
 }
 
 /// All that wait, and what they have shown of their server.
@@ -52,6 +70,10 @@ struct Unused {
 pub(super) struct Connections {
     /// The one that was used last is at the back, and is used next: the others may grow old and be closed.
     unused: Mutex<VecDeque<Unused>>,
+    /// Those of HTTP/2.
+    pub(super) lines: Lines,
+    /// Whether the server has chosen HTTP/1.1 where it could choose.
+    are_http1: AtomicBool,
     pub(super) keeping: Keeping,
     idle_timeout: Duration,
     idle_max: usize,
@@ -59,7 +81,14 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn new(idle_timeout: Duration, idle_max: usize) -> Self {
-        Self { unused: Mutex::default(), keeping: Keeping::default(), idle_timeout, idle_max }
+        Self {
+            unused: Mutex::default(),
+            lines: Lines::default(),
+            are_http1: AtomicBool::new(false),
+            keeping: Keeping::default(),
+            idle_timeout,
+            idle_max,
+        }
     }
 
     fn unused(&self) -> MutexGuard<'_, VecDeque<Unused>> {
@@ -67,7 +96,36 @@ impl Connections {
     }
 
     pub(super) fn idle(&self) -> usize {
-        self.unused().len()
+        self.unused().len() + self.lines.idle()
+    }
+
+    /// Whether the server chooses HTTP/1.1.
+    pub(super) fn are_http1(&self) -> bool {
+        self.are_http1.load(Ordering::Relaxed)
+    }
+
+    /// What it has chosen.
+    pub(super) fn note(&self, is_http2: bool) {
+        self.are_http1.store(!is_http2, Ordering::Relaxed);
+    }
+
+    /// A place on a connection of HTTP/2 to a server that has proved this name.
+    pub(super) fn place(
+        &self,
+        name: Option<&ServerName<'static>>,
+        opened_after: Option<Instant>,
+    ) -> Option<Connection> {
+        Some(Self::on(self.lines.take(name, opened_after)?, name))
+    }
+
+    /// Shares a connection of HTTP/2, with one place on it taken; none where the server allows no request.
+    pub(super) fn add(&self, line: Line, name: Option<&ServerName<'static>>) -> Option<Connection> {
+        Some(Self::on(self.lines.add(line)?, name))
+    }
+
+    fn on(slot: Slot, name: Option<&ServerName<'static>>) -> Connection {
+        let usage = if slot.marks_used() { Usage::Used(Duration::ZERO) } else { Usage::New };
+        Connection::new(Session::Http2(slot), usage, name.cloned())
     }
 
     fn is_expired(&self, unused: &Unused, now: Instant) -> bool {
@@ -85,7 +143,7 @@ impl Connections {
             let Some(at) = last else { break None };
             let Some(mut last) = unused.remove(at) else { break None };
             let waited = now.saturating_duration_since(last.since);
-            if !last.connection.session.is_ready() || self.is_expired(&last, now) {
+            if !last.connection.http1().is_some_and(Http1::is_ready) || self.is_expired(&last, now) {
                 closed.push(last);
                 continue;
             }
@@ -95,7 +153,7 @@ impl Connections {
                     unused.insert(at, last);
                     break None;
                 }
-                if last.connection.session.look() == Sight::Spent {
+                if last.connection.http1().map(Http1::look) == Some(Sight::Spent) {
                     self.keeping.closed(waited, now);
                     closed.push(last);
                     continue;
@@ -112,7 +170,7 @@ impl Connections {
 
     /// Keeps a connection that is ready for another request.
     pub(super) fn keep(&self, connection: Connection) {
-        if self.idle_max == 0 || connection.session.is_closed() {
+        if self.idle_max == 0 || connection.http1().is_none_or(Http1::is_closed) {
             return;
         }
         let mut unused = self.unused();
@@ -126,7 +184,7 @@ impl Connections {
     pub(super) fn drop_expired(&self) {
         let now = Instant::now();
         let mut unused = self.unused();
-        let open = unused.iter().filter(|unused| !unused.connection.session.is_closed());
+        let open = unused.iter().filter(|unused| !unused.is_closed());
         if let Some(longest) = open.map(|unused| now.saturating_duration_since(unused.since)).max() {
             self.keeping.kept(longest);
         }
@@ -135,6 +193,7 @@ impl Connections {
         *unused = kept;
         drop(unused);
         drop(expired);
+        self.lines.drop_expired(self.idle_timeout, now);
     }
 
     /// Forgets the connections that the server has closed, and remembers how long they had waited.
@@ -142,11 +201,13 @@ impl Connections {
         let now = Instant::now();
         let mut unused = self.unused();
         unused.retain(|unused| {
-            let is_closed = unused.connection.session.is_closed();
+            let is_closed = unused.is_closed();
             if is_closed {
                 self.keeping.closed(now.saturating_duration_since(unused.since), now);
             }
             !is_closed
         });
+        drop(unused);
+        self.lines.drop_expired(self.idle_timeout, now);
     }
 }

@@ -43,10 +43,10 @@ impl ServiceDiscovery for Discovery {
                 continue;
             };
             for addresses in addresses {
-                let known = found.get(&addresses.first).filter(|known| known.is_at(server, &addresses)).cloned();
+                let known = found.get(&addresses.known_by()).filter(|known| known.is_at(server, &addresses)).cloned();
                 let endpoint =
                     known.unwrap_or_else(|| Arc::new(Endpoint::new(server, addresses.clone(), &self.roster, arrival)));
-                now.entry(addresses.first).or_insert(endpoint);
+                now.entry(addresses.known_by()).or_insert(endpoint);
             }
         }
         let backends = now.iter().map(|(address, endpoint)| backend(*address, endpoint)).collect::<Result<_, _>>()?;

@@ -1,20 +1,18 @@
 //! One endpoint of a server: its connections, its health, and one try to get an answer from it.
 
-use super::connecting::Opening;
+use super::connecting::{Opening, Purpose};
 use super::connections::{Connection, Connections, Usage};
-use super::failure::{Again, Attempted, ConnectError, Failed, Silence};
+use super::failure::{Again, Answer, Attempted, ConnectError, Fate, Silence, Unanswered};
 use super::member::{Arrival, Member};
-use super::outgoing::{Exchange, Outgoing, Spare};
-use super::request_body::RequestBody;
+use super::outgoing::{Exchange, Need, Outgoing, Spare, Speaks};
 use super::response;
 use super::roster::Roster;
 use super::server::{Addresses, Server};
-use super::session::Answer;
+use super::session::Session;
 use super::terms::Terms;
+use super::tls::Offer;
 use super::upload::{INTERIMS_MAX, Interims, Upload};
 use crate::engine::origin::OriginErrorKind;
-use http::HeaderValue;
-use hyper::client::conn::TrySendError;
 use rustls::pki_types::ServerName;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,6 +24,16 @@ use tokio::time::{Instant, sleep_until};
 pub(super) enum Allowed {
     UnusedFirst,
     NewOnly,
+}
+
+/// Which connections fit a request.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    need: Need,
+    speaks: Speaks,
+    allowed: Allowed,
+    /// Of those that are shared, such as were opened after this.
+    opened_after: Option<Instant>,
 }
 
 /// What a try is to leave behind for another.
@@ -48,7 +56,7 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub(super) fn new(server: &Arc<Server>, addresses: Addresses, roster: &Arc<Roster>, arrival: Arrival) -> Self {
         let connections = Arc::new(Connections::new(server.idle_timeout, server.idle_connections_max));
-        let member = roster.join(&server.shared, addresses.first, arrival);
+        let member = roster.join(&server.shared, addresses.known_by(), arrival);
         Self { server: Arc::clone(server), addresses, connections, member }
     }
 
@@ -65,41 +73,46 @@ impl Endpoint {
         spares: Spares,
         terms: &Terms,
     ) -> Attempted {
-        let name = match self.name(terms.host.as_ref()) {
+        let name = match self.server.proves(terms.host.as_ref()) {
             Ok(name) => name,
             Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
         };
-        let unused = match allowed {
-            Allowed::UnusedFirst => self.connections.take(outgoing.need(), name.as_ref()),
-            Allowed::NewOnly => None,
+        let before = outgoing.try_now();
+        let opened_after = if allowed == Allowed::NewOnly { before } else { None };
+        let wanted = Wanted { need: outgoing.need(), speaks: outgoing.speaks(), allowed, opened_after };
+        let mut connection = match self.connection(wanted, name, terms).await {
+            Ok(connection) => connection,
+            Err(_) if !terms.may_go_on() => return Attempted::Failed(Silence::Deadline.into(), Again::Never),
+            Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
         };
-        let mut connection = match unused {
-            Some(connection) => {
-                self.server.counters.reused.fetch_add(1, Ordering::Relaxed);
-                connection
+        let wants_spare = match &connection.session {
+            // The server may say that it has not processed it.
+            Session::Http2(_) => true,
+            Session::Http1(_) => {
+                outgoing.is_repeatable() && (spares == Spares::Always || connection.usage != Usage::New)
             }
-            None => match self.connect(name, terms).await {
-                Ok(connection) => connection,
-                Err(_) if !terms.may_go_on() => return Attempted::Failed(Silence::Deadline.into(), Again::Never),
-                Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
-            },
         };
-        let wants_spare = spares == Spares::Always || connection.usage != Usage::New;
         let spare = if wants_spare { outgoing.repeat() } else { None };
         outgoing.set_missing_host(&self.server.host);
         let (request, exchange) = outgoing.into_parts();
         let pending = connection.session.send(request);
         match head(pending, terms).await {
             Err(silence) => {
+                if let (Session::Http2(slot), Silence::Server(_)) = (&connection.session, &silence) {
+                    slot.was_silent();
+                }
                 let again = match spare {
                     Some(spare) if matches!(silence, Silence::Server(_)) && spare.is_safe() => Again::elsewhere(spare),
                     _ => Again::Never,
                 };
                 Attempted::Failed(silence.into(), again)
             }
-            Ok(Err(error)) => {
-                let attempted = self.unanswered(error, connection.usage, exchange, spare);
-                match (attempted, connection.session.refusal.failure()) {
+            Ok(Err(unanswered)) => {
+                if let (Session::Http1(_), Usage::Used(waited)) = (&connection.session, connection.usage) {
+                    self.connections.keeping.closed(waited, Instant::now());
+                }
+                let attempted = self.unanswered(unanswered, connection.usage, exchange, spare);
+                match (attempted, connection.session.refused()) {
                     (Attempted::Failed(_, again), Some(refused)) => {
                         self.server.not_secured(&refused);
                         Attempted::Failed(refused.into(), again)
@@ -109,7 +122,7 @@ impl Endpoint {
             }
             Ok(Ok(response)) => {
                 self.server.secured();
-                if let Usage::Used(waited) = connection.usage {
+                if let (Session::Http1(_), Usage::Used(waited)) = (&connection.session, connection.usage) {
                     self.connections.keeping.carried(waited);
                 }
                 match response::accept(response, connection, &self.connections, &self.member, exchange, terms) {
@@ -120,75 +133,70 @@ impl Endpoint {
         }
     }
 
-    /// The name that the server must prove where it is asked by such a host; none without TLS.
-    pub(super) fn name(&self, asked_by: Option<&HeaderValue>) -> Result<Option<ServerName<'static>>, ConnectError> {
-        let Some(tls) = &self.server.tls else { return Ok(None) };
-        let name = tls.name(asked_by, self.server.host_name());
-        name.map(Some).map_err(|cause| ConnectError::Tls { authority: Arc::clone(self.server.name()), cause })
-    }
-
-    async fn connect(&self, name: Option<ServerName<'static>>, terms: &Terms) -> Result<Connection, ConnectError> {
+    async fn connection(
+        &self,
+        wanted: Wanted,
+        name: Option<ServerName<'static>>,
+        terms: &Terms,
+    ) -> Result<Connection, ConnectError> {
+        let Wanted { need, speaks, allowed, opened_after } = wanted;
+        let place = || self.connections.place(name.as_ref(), opened_after);
+        let shared = if speaks == Speaks::Any { place() } else { None };
+        let unused = || if allowed == Allowed::UnusedFirst { self.connections.take(need, name.as_ref()) } else { None };
+        if let Some(connection) = shared.or_else(unused) {
+            self.server.counters.reused.fetch_add(1, Ordering::Relaxed);
+            return Ok(connection);
+        }
         let by = Instant::now() + self.server.connect_timeout;
         let by = terms.deadline().map_or(by, |deadline| by.min(deadline));
-        let transport = self.opening().open(name.clone(), by).await?;
-        let counters = &self.server.counters;
-        counters.opened.fetch_add(1, Ordering::Relaxed);
-        let opened = self.server.sessions.open(transport).await;
-        let (session, driver) =
-            opened.map_err(|cause| ConnectError::Broken { authority: Arc::clone(self.server.name()), cause })?;
-        counters.open.fetch_add(1, Ordering::Relaxed);
-        let (server, connections) = (Arc::clone(&self.server), Arc::downgrade(&self.connections));
-        tokio::spawn(async move {
-            // Whoever waits on the connection hears of its end; this is for those who look for the pattern.
-            if let Err(error) = driver.await {
-                tracing::debug!(server = %server.name(), %error, "an upstream connection ended early");
-            }
-            if let Some(connections) = connections.upgrade() {
-                connections.forget_closed();
-            }
-            server.counters.open.fetch_sub(1, Ordering::Relaxed);
-        });
-        Ok(Connection::new(session, name))
+        self.opening(name, by).connection(speaks, opened_after).await
     }
 
-    pub(super) fn opening(&self) -> Opening<'_> {
-        Opening { server: &self.server, addresses: &self.addresses }
+    /// The way to open a connection that is not for requests.
+    pub(super) fn trial<'a>(
+        &'a self,
+        connections: &'a Arc<Connections>,
+        name: Option<ServerName<'static>>,
+        by: Instant,
+    ) -> Opening<'a> {
+        Opening { connections, purpose: Purpose::Trial, ..self.opening(name, by) }
+    }
+
+    fn opening(&self, name: Option<ServerName<'static>>, by: Instant) -> Opening<'_> {
+        let (server, addresses, connections) = (&self.server, &self.addresses, &self.connections);
+        Opening { server, addresses, connections, name, by, purpose: Purpose::Requests }
     }
 
     /// Opens a connection only to see whether that works.
     pub(super) async fn probe(&self) -> Result<(), ConnectError> {
-        let name = self.name(self.server.asked_by.as_ref())?;
-        self.opening().open(name, Instant::now() + self.server.connect_timeout).await.map(drop)
+        let name = self.server.proves(self.server.asked_by.as_ref())?;
+        let opening = self.opening(name, Instant::now() + self.server.connect_timeout);
+        opening.transport(Offer::Both).await.map(drop)
     }
 
-    /// Judges an exchange that brought no response. `spare` is the request again, where it may be repeated.
+    /// Judges an exchange that brought no response. `spare` is the request again, where it was kept.
     fn unanswered(
         &self,
-        mut error: TrySendError<http::Request<RequestBody>>,
+        unanswered: Unanswered,
         usage: Usage,
         exchange: Exchange,
         spare: Option<Box<Spare>>,
     ) -> Attempted {
-        if let Usage::Used(waited) = usage {
-            self.connections.keeping.closed(waited, Instant::now());
-        }
-        if let Some(request) = error.take_message() {
+        let Unanswered { failed, fate } = unanswered;
+        let (usable, is_sure) = match fate {
             // Nothing of it was sent: any method may be tried again, body and all.
-            let outgoing = Box::new(Outgoing::from_parts(request, exchange));
-            let failed = Failed { kind: OriginErrorKind::Closed, cause: Box::new(error.into_error()) };
-            let again = match usage {
-                Usage::Used(_) => Again::NewConnection(outgoing),
-                Usage::New => Again::OtherServer(outgoing),
-            };
-            return Attempted::Failed(failed, again);
-        }
-        let failed = Failed::exchange(error.into_error());
-        let again = match (spare, usage) {
-            (Some(spare), Usage::Used(_)) if failed.kind == OriginErrorKind::Closed => {
-                spare.into_outgoing().map_or(Again::Never, |outgoing| Again::NewConnection(Box::new(outgoing)))
+            Fate::Unsent(request) => (Some(Outgoing::from_parts(*request, exchange)), true),
+            Fate::Unprocessed => (spare.and_then(Spare::into_outgoing), true),
+            Fate::Unknown => {
+                let spare = spare.filter(|spare| spare.is_repeatable() && failed.kind == OriginErrorKind::Closed);
+                (spare.and_then(Spare::into_outgoing), false)
             }
-            (Some(spare), Usage::New) if failed.kind == OriginErrorKind::Closed => Again::elsewhere(spare),
-            _ => Again::Never,
+        };
+        let again = match (usable.map(Box::new), usage) {
+            (None, _) => Again::Never,
+            (Some(outgoing), Usage::Used(_)) => Again::NewConnection(outgoing),
+            (Some(outgoing), Usage::New) if is_sure => Again::OtherServer(outgoing),
+            (Some(outgoing), Usage::New) => Again::Elsewhere(outgoing),
         };
         Attempted::Failed(failed, again)
     }

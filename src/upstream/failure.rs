@@ -1,6 +1,9 @@
 //! Why a try brought no response, and whether another may be made.
 
+use super::http2::LineError;
 use super::outgoing::{Outgoing, Spare};
+use super::received::Received;
+use super::request_body::RequestBody;
 use super::tls_failure::TlsFailure;
 use super::under_way::{UnderWay, until_end_of};
 use crate::engine::origin::{Body, BodyError, OriginError, OriginErrorKind};
@@ -13,6 +16,25 @@ use std::time::Duration;
 pub(super) struct Failed {
     pub(super) kind: OriginErrorKind,
     pub(super) cause: BodyError,
+}
+
+/// What became of a request on a connection.
+pub(super) type Answer = Result<http::Response<Received>, Unanswered>;
+
+/// A request without an answer, and what became of it.
+pub(super) struct Unanswered {
+    pub(super) failed: Failed,
+    pub(super) fate: Fate,
+}
+
+/// Whether a server may have acted on a request that it did not answer.
+pub(super) enum Fate {
+    /// Nothing of it was sent; here it is.
+    Unsent(Box<http::Request<RequestBody>>),
+    /// The server says that it did nothing with it (RFC 9113 section 8.7), so any method may be tried again.
+    Unprocessed,
+    /// It may have.
+    Unknown,
 }
 
 /// What may be tried next, with the request to try it with: RFC 9110 section 9.2.2.
@@ -70,6 +92,14 @@ pub(super) enum ConnectError {
         #[source]
         cause: TlsFailure,
     },
+    #[error("{authority} does not speak HTTP/2; hint: leave `protocol` out, or set it to \"http1\"")]
+    NotHttp2 {
+        authority: Arc<str>,
+        #[source]
+        cause: LineError,
+    },
+    #[error("{authority} allows no request on a new connection")]
+    NoStreams { authority: Arc<str> },
     #[error("the connection to {authority} broke at once")]
     Broken {
         authority: Arc<str>,
@@ -165,6 +195,7 @@ impl From<ConnectError> for Failed {
         let kind = match &cause {
             ConnectError::Tls { cause, .. } => cause.kind(),
             ConnectError::TlsTimedOut { .. } => OriginErrorKind::Tls,
+            ConnectError::NotHttp2 { .. } | ConnectError::NoStreams { .. } => OriginErrorKind::Invalid,
             _ => OriginErrorKind::Connect,
         };
         Self { kind, cause: Box::new(cause) }

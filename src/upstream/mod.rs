@@ -1,11 +1,11 @@
 //! The pool of upstream servers: connections, choice among servers, health, retries, timeouts.
 //!
 //! An [`UpstreamPool`] holds one [`server::Server`] for each configured one, and an [`endpoint::Endpoint`] for each
-//! address of these, with its unused connections and its health. A [`session::Session`] sends one request at a time. It
-//! travels with the response's body and comes back to the endpoint's list once the body has ended; dropped on the way,
-//! it closes.
+//! address of these, with its unused connections and its health. A [`session::Session`] sends one request. It
+//! travels with the response's body. One of HTTP/1.1 comes back to the endpoint's list once the body has ended, and
+//! closes when it is dropped on the way; one of HTTP/2 is a place on a connection that others use at the same time.
 //!
-//! Locks: one short mutex per endpoint around its list of unused connections, never held across an await.
+//! Locks: short mutexes per endpoint around its lists of connections, never held across an await.
 
 mod balance;
 mod budget;
@@ -18,8 +18,11 @@ mod discovery;
 mod draining;
 mod endpoint;
 mod failure;
+mod families;
 mod framing;
 mod health;
+mod http1;
+mod http2;
 mod keeping;
 mod maintenance;
 mod member;
@@ -30,6 +33,7 @@ mod overview;
 mod pool;
 mod pools;
 mod probing;
+mod received;
 mod recent;
 mod replay;
 mod request_body;
@@ -47,6 +51,7 @@ mod terms;
 mod tls;
 mod tls_failure;
 mod transport;
+mod trial;
 mod tries;
 mod under_way;
 mod upload;
@@ -54,10 +59,11 @@ mod upstream_pool;
 
 pub use draining::{Drain, NotDrained};
 pub(crate) use options::ServerOptions;
-pub use options::{Balancing, EjectOptions, HealthOptions, RetryOptions, UpstreamOptions};
+pub use options::{Balancing, EjectOptions, HealthOptions, Protocol, RetryOptions, UpstreamOptions};
 pub(crate) use overview::{PoolOverview, ServerOverview};
 pub use pools::Pools;
 pub(crate) use server_url::ServerUrl;
 pub(crate) use status_ranges::StatusRanges;
 pub(crate) use tls::{TlsOptions, server_name, system_roots};
+pub use trial::Trial;
 pub use upstream_pool::UpstreamPool;

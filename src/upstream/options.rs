@@ -19,6 +19,8 @@ pub struct UpstreamOptions {
     /// `upstream_host`: the Host that the servers are sent, and the name that they must prove over TLS; none: the client's,
     /// and that of their URL.
     pub host: Option<HeaderValue>,
+    /// `protocol`
+    pub protocol: Protocol,
     /// `tls`, for those of `https://`; none: the system's roots.
     pub tls: Option<TlsOptions>,
     /// `connect_timeout`: TLS included.
@@ -74,6 +76,17 @@ pub enum Balancing {
     Consistent,
 }
 
+/// `upstream.protocol`: what is spoken to the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Over TLS what they choose, in clear text HTTP/1.1.
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, in clear text with prior knowledge. Requests that ask to change to another protocol go by HTTP/1.1.
+    Http2,
+}
+
 /// `upstream.eject`: when a server is taken out, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EjectOptions {
@@ -119,6 +132,7 @@ impl UpstreamOptions {
             servers: servers.into_iter().map(ServerOptions::from).collect(),
             balancing: Balancing::RoundRobin,
             host: None,
+            protocol: Protocol::Auto,
             tls: None,
             connect_timeout: Duration::from_secs(1),
             read_timeout: Duration::from_secs(30),

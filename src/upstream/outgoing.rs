@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Whether the request asks for another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +27,35 @@ pub(super) struct Exchange {
     pub(super) method: Method,
     repeat: Repeat,
     host_given: bool,
+    /// When it was last given to a connection.
+    pub(super) tried_at: Option<Instant>,
 }
 
-/// Whether a request may be sent again though it may have been received (RFC 9110 section 9.2.2), and by what.
+/// What a request is sent again by.
 enum Repeat {
+    /// That can't be.
     Never,
     /// There is no body.
     Head,
     /// As long as its body is kept.
     WithBody(Replay),
+}
+
+/// What is kept of a request, to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// What may be sent again though it may have been received: RFC 9110 section 9.2.2.
+    Idempotent,
+    /// The others, too: a server of HTTP/2 can say that it has not processed one.
+    All,
+}
+
+/// Which protocols a request may go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speaks {
+    Any,
+    /// One that asks to change to another protocol.
+    Http1,
 }
 
 /// Which connections a request may use.
@@ -68,6 +89,11 @@ impl Spare {
         Some(Outgoing { request: head.map(|()| body), exchange })
     }
 
+    /// Whether that may be done though the request may have been received.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.exchange.method.is_idempotent()
+    }
+
     /// Whether that may be done after an answer or a silence, too: it is nothing but a question.
     pub(super) fn is_safe(&self) -> bool {
         self.exchange.method.is_safe()
@@ -86,7 +112,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(request: Request<Body>, client: Option<Client>) -> Self {
+    pub(super) fn new(request: Request<Body>, client: Option<Client>, keeps: Keeps) -> Self {
         let (mut head, body) = request.into_parts();
         // They concern the client's connection.
         head.extensions.clear();
@@ -107,13 +133,15 @@ impl Outgoing {
         if let Some(upload) = upload.as_ref().filter(|_| empty) {
             upload.ended();
         }
-        let (content, repeat) = content(body, &head.method, upgrade);
+        let is_kept = upgrade == Upgrade::NotAsked && (keeps == Keeps::All || head.method.is_idempotent());
+        let (content, repeat) = if is_kept { kept(body) } else { (Content::Once(body), Repeat::Never) };
         let exchange = Exchange {
             upgrade,
             repeat,
             host_given: head.headers.contains_key(HOST),
             method: head.method.clone(),
             upload: upload.clone(),
+            tried_at: None,
         };
         let mut request = Request::from_parts(head, RequestBody::new(content, upload.clone()));
         if let Some(upload) = upload {
@@ -136,7 +164,22 @@ impl Outgoing {
         Self { request, exchange }
     }
 
-    /// The same request again, where sending it twice does no harm: RFC 9110 section 9.2.2.
+    /// Which protocols it may go by.
+    pub(super) fn speaks(&self) -> Speaks {
+        if self.exchange.upgrade == Upgrade::Asked { Speaks::Http1 } else { Speaks::Any }
+    }
+
+    /// Whether it may be sent again though it may have been received.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.exchange.method.is_idempotent()
+    }
+
+    /// It is given to a connection; when it was before.
+    pub(super) fn try_now(&mut self) -> Option<Instant> {
+        self.exchange.tried_at.replace(Instant::now())
+    }
+
+    /// The same request again. Whether it may be sent depends on what became of the first.
     pub(super) fn repeat(&self) -> Option<Box<Spare>> {
         let repeat = match &self.exchange.repeat {
             Repeat::Never => return None,
@@ -155,6 +198,7 @@ impl Outgoing {
     /// Which connections it may use. What is too long to be kept may turn out not to be repeatable.
     pub(super) fn need(&self) -> Need {
         let is_kept = match &self.exchange.repeat {
+            _ if !self.exchange.method.is_idempotent() => false,
             Repeat::Never => false,
             Repeat::Head => true,
             Repeat::WithBody(replay) => replay.size_hint().upper().is_some_and(|bytes| bytes <= KEPT_BYTES_MAX as u64),
@@ -170,11 +214,9 @@ impl Outgoing {
     }
 }
 
-/// What is sent of a body, and whether it is kept to be sent again.
-fn content(body: Body, method: &Method, upgrade: Upgrade) -> (Content, Repeat) {
-    if upgrade == Upgrade::Asked || !method.is_idempotent() {
-        (Content::Once(body), Repeat::Never)
-    } else if body.is_end_stream() {
+/// A body that is kept to be sent again.
+fn kept(body: Body) -> (Content, Repeat) {
+    if body.is_end_stream() {
         (Content::Once(body), Repeat::Head)
     } else {
         let replay = Replay::new(body);
@@ -183,18 +225,31 @@ fn content(body: Body, method: &Method, upgrade: Upgrade) -> (Content, Repeat) {
     }
 }
 
-/// Has hyper tell of interim responses: each is a sign of life, 100 opens the gate, the others go to the client.
-fn listen(request: &mut Request<RequestBody>, interim: Option<InterimListener>, upload: Arc<Upload>) {
-    hyper::ext::on_informational(request, move |response| {
-        if upload.interim() == Interims::TooMany {
+/// Hears interim responses: each is a sign of life, 100 opens the gate, the others go to the client.
+#[derive(Clone)]
+pub(super) struct Hearing {
+    upload: Arc<Upload>,
+    listener: Option<InterimListener>,
+}
+
+impl Hearing {
+    pub(super) fn heard(&self, status: StatusCode, headers: &HeaderMap) {
+        if self.upload.interim() == Interims::TooMany {
             return;
         }
-        if response.status() == StatusCode::CONTINUE {
-            upload.open();
-        } else if let Some(listener) = &interim {
-            listener.send(response.status(), response.headers());
+        if status == StatusCode::CONTINUE {
+            self.upload.open();
+        } else if let Some(listener) = &self.listener {
+            listener.send(status, headers);
         }
-    });
+    }
+}
+
+/// Has whoever sends the request tell of interim responses.
+fn listen(request: &mut Request<RequestBody>, listener: Option<InterimListener>, upload: Arc<Upload>) {
+    let hearing = Hearing { upload, listener };
+    request.extensions_mut().insert(hearing.clone());
+    hyper::ext::on_informational(request, move |response| hearing.heard(response.status(), response.headers()));
 }
 
 fn expects_continue(headers: &HeaderMap) -> bool {

@@ -5,7 +5,8 @@ use super::budget::Budget;
 use super::endpoint::Endpoint;
 use super::health::ServerState;
 use super::member::Standing;
-use super::options::{NoServer, UpstreamOptions};
+use super::options::{NoServer, Protocol, UpstreamOptions};
+use super::outgoing::Keeps;
 use super::room::Room;
 use super::roster::Roster;
 use super::server::Server;
@@ -53,6 +54,20 @@ impl Pool {
             std::ptr::eq(Arc::as_ptr(other), endpoint) || asked.iter().any(|asked| Arc::ptr_eq(asked, other))
         };
         self.balance.endpoints().iter().any(|other| !is_asked(other) && other.member.standing() != Standing::Closed)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// What is kept of requests.
+    pub(super) fn keeps(&self) -> Keeps {
+        let may_speak_http2 = match self.options.protocol {
+            Protocol::Auto => self.options.servers.iter().any(|server| server.url.is_secure()),
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+        };
+        if may_speak_http2 { Keeps::All } else { Keeps::Idempotent }
     }
 
     /// The counters of each server, in the order of the options. It is up where one of its endpoints is.

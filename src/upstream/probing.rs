@@ -5,16 +5,18 @@
 //! tries it. Waits are of random length, so that many instances don't check a server in step.
 
 use super::checks::Checked;
+use super::connections::Connections;
 use super::endpoint::Endpoint;
 use super::failure::ConnectError;
 use super::health::Reach;
 use super::options::{EjectOptions, HealthOptions};
+use super::outgoing::Speaks;
 use super::request_body::RequestBody;
+use crate::engine::origin::BodyError;
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request, StatusCode};
 use std::error::Error as _;
 use std::fmt::Write as _;
-use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -58,7 +60,7 @@ enum Missed {
     Broken {
         path: String,
         #[source]
-        cause: hyper::Error,
+        cause: BodyError,
     },
     #[error("GET {path} was answered with {status}, and {expect} is expected")]
     Status { path: String, status: u16, expect: String },
@@ -95,22 +97,18 @@ impl Endpoint {
 
     /// Asks over a connection of its own, which is closed after the head of the answer.
     async fn ask_how_it_is(&self, health: &HealthOptions) -> Result<StatusCode, Missed> {
-        let broken = |cause| Missed::Broken { path: health.path.to_string(), cause };
         let (asked_by, by) = (self.server.asked_by.as_ref(), Instant::now() + self.server.connect_timeout);
-        let transport = self.opening().open(self.name(asked_by)?, by).await?;
-        let (mut session, driver) = self.server.sessions.open(transport).await.map_err(broken)?;
+        let apart = Arc::new(Connections::new(Duration::ZERO, 0));
+        let opening = self.trial(&apart, self.server.proves(asked_by)?, by);
+        let mut connection = opening.connection(Speaks::Any, None).await?;
         let mut request = Request::new(RequestBody::empty());
         *request.uri_mut() = health.path.clone().into();
         let headers = request.headers_mut();
         headers.insert(HOST, asked_by.unwrap_or(&self.server.host).clone());
         headers.insert(USER_AGENT, HeaderValue::from_static("larder-health"));
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        let mut answer = pin!(session.send(request));
-        let mut driver = pin!(driver);
-        let answer = tokio::select! {
-            answer = &mut answer => answer,
-            _ = &mut driver => answer.await,
-        };
-        answer.map(|response| response.status()).map_err(|error| broken(error.into_error()))
+        let answer = connection.session.send(request).await;
+        let broken = |cause| Missed::Broken { path: health.path.to_string(), cause };
+        answer.map(|response| response.status()).map_err(|unanswered| broken(unanswered.failed.cause))
     }
 }

@@ -1,4 +1,4 @@
-//! From what hyper read to what the engine gets.
+//! From what came off the connection to what the engine gets.
 
 use super::connections::{Connection, Connections};
 use super::failure::{Failed, UnaskedUpgrade};
@@ -6,22 +6,22 @@ use super::framing::{self, Framing};
 use super::keeping;
 use super::member::Member;
 use super::outgoing::{Exchange, Upgrade};
+use super::received::Received;
 use super::response_body::{After, Loan, ResponseBody};
 use super::terms::Terms;
 use crate::engine::exchange::Quiet;
 use crate::engine::origin::Body;
 use crate::semantics::event_stream::is_event_stream;
 use crate::semantics::forwarding::{allow_upgrade, strip_hop_by_hop};
-use http::header::UPGRADE;
-use http::{HeaderMap, StatusCode, Version};
+use http::header::{CONTENT_LENGTH, UPGRADE};
+use http::{HeaderMap, Method, StatusCode, Version};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// Makes the engine's response of the connection's. Everything is left as the origin said it but for fields that
 /// concern one connection only, and for what would let the body be read in two ways.
 pub(super) fn accept(
-    response: http::Response<Incoming>,
+    response: http::Response<Received>,
     mut connection: Connection,
     connections: &Arc<Connections>,
     member: &Arc<Member>,
@@ -42,6 +42,7 @@ pub(super) fn accept(
         connections.keeping.carried(kept_for);
     }
     clean(&mut head.headers, switches);
+    let body = body.of_length(length(&head, &exchange.method));
     // The client's connection has its own version; an HTTP/1.0 origin must not make a client's connection close.
     head.version = Version::HTTP_11;
     // After a switch the connection is not ours to use again; hyper hands it over through the extensions.
@@ -54,6 +55,13 @@ pub(super) fn accept(
     }
     let body = ResponseBody::new(body, loan, exchange.upload, terms.read_timeout, quiet);
     Ok(http::Response::from_parts(head, body.boxed_unsync()))
+}
+
+/// How long the body is, where that is said and there is one.
+fn length(head: &http::response::Parts, method: &Method) -> Option<u64> {
+    let is_empty = *method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED;
+    let said = head.headers.get(CONTENT_LENGTH).filter(|_| !is_empty);
+    said.and_then(|length| length.to_str().ok()?.parse().ok())
 }
 
 fn clean(headers: &mut HeaderMap, switches: bool) {

@@ -2,13 +2,14 @@
 
 use super::connections::{Connection, Connections};
 use super::member::Member;
+use super::received::Received;
+use super::session::Session;
 use super::upload::Upload;
 use crate::alarm::Alarm;
 use crate::engine::exchange::Quiet;
 use crate::engine::origin::BodyError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 pub enum ResponseBodyError {
     /// The connection broke, or what came over it was no valid body.
     #[error("the upstream's body was cut short")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] BodyError),
     /// Nothing came for so long.
     #[error("the upstream sent nothing of its body for {0:?}")]
     Silent(Duration),
@@ -50,11 +51,15 @@ impl Loan {
         if after == After::Closed {
             return;
         }
-        if connection.session.is_ready() {
+        // A place on a connection of HTTP/2 is given back by its end.
+        let Session::Http1(session) = &mut connection.session else { return };
+        if session.is_ready() {
             connections.keep(connection);
         } else if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
-                if connection.session.ready().await.is_ok() {
+                if let Session::Http1(session) = &mut connection.session
+                    && session.ready().await.is_ok()
+                {
                     connections.keep(connection);
                 }
             });
@@ -63,7 +68,7 @@ impl Loan {
 }
 
 pub(super) struct ResponseBody {
-    body: Incoming,
+    body: Received,
     /// Dropped with it, the connection closes.
     loan: Option<Loan>,
     upload: Option<Arc<Upload>>,
@@ -78,7 +83,7 @@ pub(super) struct ResponseBody {
 
 impl ResponseBody {
     pub(super) fn new(
-        body: Incoming,
+        body: Received,
         loan: Option<Loan>,
         upload: Option<Arc<Upload>>,
         read_timeout: Duration,
@@ -142,7 +147,7 @@ impl Body for ResponseBody {
         if self.failed {
             return Poll::Ready(None);
         }
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+        let Poll::Ready(frame) = self.body.poll_frame(context) else {
             return self.poll_silence(context).map(|()| {
                 let silent = ResponseBodyError::Silent(self.read_timeout);
                 Some(Err(self.fail(silent)))

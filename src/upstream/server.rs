@@ -1,16 +1,20 @@
 //! One upstream server as it is configured: how it is reached, and what it was asked. Where its name has several
 //! addresses, each is an endpoint.
 
+use super::failure::ConnectError;
+use super::http1::Http1Options;
+use super::http2::Http2Options;
 use super::member::Shared;
-use super::options::{ServerOptions, UpstreamOptions};
+use super::options::{Protocol, ServerOptions, UpstreamOptions};
 use super::server_url::ServerUrl;
-use super::session::SessionOptions;
 use super::stats::Counters;
 use super::tls::TlsOptions;
 use http::HeaderValue;
+use rustls::pki_types::ServerName;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,7 +24,9 @@ pub(super) struct Server {
     /// Host, for requests that name none.
     pub(super) host: HeaderValue,
     pub(super) counters: Counters,
-    pub(super) sessions: SessionOptions,
+    pub(super) http1: Http1Options,
+    pub(super) http2: Http2Options,
+    pub(super) protocol: Protocol,
     /// The host that it is asked by, if not the client's.
     pub(super) asked_by: Option<HeaderValue>,
     /// How its connections are secured; none where they are not.
@@ -40,14 +46,17 @@ impl Server {
     pub(super) fn new(own: &ServerOptions, options: &UpstreamOptions) -> Self {
         let url = own.url.clone();
         // An authority that was part of a URI is a valid field value.
-        let host = HeaderValue::from_str(url.authority()).unwrap_or(HeaderValue::from_static(""));
+        let host = HeaderValue::from_str(if url.socket().is_some() { "localhost" } else { url.authority() })
+            .unwrap_or(HeaderValue::from_static(""));
         let tls = url.is_secure().then(|| options.tls.clone().unwrap_or_else(TlsOptions::system));
         Self {
             shared: Shared::new(url.authority(), own.weight),
             url,
             host,
             counters: Counters::default(),
-            sessions: SessionOptions::new(options),
+            http1: Http1Options::new(options),
+            http2: Http2Options::new(options),
+            protocol: options.protocol,
             asked_by: options.host.clone(),
             tls,
             connect_timeout: options.connect_timeout,
@@ -63,14 +72,16 @@ impl Server {
         self.url.authority()
     }
 
-    /// Its host, without the port.
-    pub(super) fn host_name(&self) -> &str {
-        self.url.host()
+    /// The name that it must prove where it is asked by such a host; none without TLS.
+    pub(super) fn proves(&self, asked_by: Option<&HeaderValue>) -> Result<Option<ServerName<'static>>, ConnectError> {
+        let Some(tls) = &self.tls else { return Ok(None) };
+        let name = tls.name(asked_by, self.url.host());
+        name.map(Some).map_err(|cause| ConnectError::Tls { authority: Arc::clone(self.name()), cause })
     }
 
     /// Whether it is given by name.
     pub(super) fn is_named(&self) -> bool {
-        self.url.address().is_none()
+        self.url.address().is_none() && self.url.socket().is_none()
     }
 
     /// Whether its name could not be looked up.
@@ -95,6 +106,9 @@ impl Server {
 
     /// The addresses of its endpoints; none where they can't be told now.
     pub(super) async fn addresses(&self) -> Option<Vec<Addresses>> {
+        if let Some(path) = self.url.socket() {
+            return Some(vec![Addresses::of_socket(path)]);
+        }
         if let Some(address) = self.url.address() {
             return Some(vec![Addresses::of(address)]);
         }
@@ -115,22 +129,35 @@ impl Server {
     }
 }
 
-/// The addresses of one endpoint: one, or one of each family.
+/// The addresses of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Addresses {
-    /// What it is known by.
-    pub(super) first: SocketAddr,
-    second: Option<SocketAddr>,
+pub(super) enum Addresses {
+    /// One, or one of each family, in the order in which they are tried.
+    Tcp { first: SocketAddr, second: Option<SocketAddr> },
+    /// A Unix socket, and what it is known by where only addresses are.
+    Socket { path: Arc<Path>, stand_in: SocketAddr },
 }
 
 impl Addresses {
     const fn of(first: SocketAddr) -> Self {
-        Self { first, second: None }
+        Self::Tcp { first, second: None }
     }
 
-    /// In the order in which they are tried.
-    pub(super) fn all(&self) -> Vec<SocketAddr> {
-        [Some(self.first), self.second].into_iter().flatten().collect()
+    fn of_socket(path: &Arc<Path>) -> Self {
+        // The load balancer knows backends by their addresses. Those of 100::/64 (RFC 6666) are nobody's.
+        let digest = blake3::hash(path.as_os_str().as_encoded_bytes());
+        let mut octets = [0; 16];
+        octets[0] = 1;
+        octets[8..].copy_from_slice(&digest.as_bytes()[..8]);
+        Self::Socket { path: Arc::clone(path), stand_in: SocketAddr::new(Ipv6Addr::from(octets).into(), 0) }
+    }
+
+    /// What the endpoint is known by.
+    pub(super) const fn known_by(&self) -> SocketAddr {
+        match self {
+            Self::Tcp { first, .. } => *first,
+            Self::Socket { stand_in, .. } => *stand_in,
+        }
     }
 }
 
@@ -142,7 +169,8 @@ fn paired(mut found: Vec<SocketAddr>) -> Vec<Addresses> {
     found.sort_unstable();
     found.dedup();
     let (first, second): (Vec<_>, Vec<_>) = found.into_iter().partition(|address| address.is_ipv6() == preferred);
-    let both = first.iter().enumerate().map(|(n, first)| Addresses { first: *first, second: second.get(n).copied() });
+    let both =
+        first.iter().enumerate().map(|(n, first)| Addresses::Tcp { first: *first, second: second.get(n).copied() });
     both.chain(second.iter().skip(first.len()).copied().map(Addresses::of)).collect()
 }
 
@@ -161,7 +189,13 @@ mod tests {
             (&["[::1]:80", "10.0.0.2:80", "10.0.0.1:80"], &[&["[::1]:80", "10.0.0.1:80"], &["10.0.0.2:80"]]),
         ];
         for (found, expected) in rows {
-            let pairs: Vec<_> = paired(addresses(found)).iter().map(Addresses::all).collect();
+            let pairs: Vec<_> = paired(addresses(found))
+                .into_iter()
+                .map(|pair| match pair {
+                    Addresses::Tcp { first, second } => [Some(first), second].into_iter().flatten().collect::<Vec<_>>(),
+                    Addresses::Socket { .. } => Vec::new(),
+                })
+                .collect();
             assert_eq!(pairs, expected.iter().map(|pair| addresses(pair)).collect::<Vec<_>>(), "{found:?}");
         }
     }

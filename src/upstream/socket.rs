@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Sleep, sleep};
 
 /// The most that is read at a time: hyper's buffer grows with what it is given, and of a body that nobody takes a whole
@@ -26,7 +26,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// A connection to a server.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: Arc<TcpStream>,
+    stream: Arc<Stream>,
     broken: Option<Broken>,
 }
 
@@ -38,9 +38,32 @@ struct Broken {
     patience: Pin<Box<Sleep>>,
 }
 
+/// What the system has of it.
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Calls the same method of whichever it is.
+macro_rules! either {
+    ($whole:expr, $stream:ident => $call:expr) => {
+        match &*$whole {
+            Stream::Tcp($stream) => $call,
+            Stream::Unix($stream) => $call,
+        }
+    };
+}
+
+impl Stream {
+    fn as_socket(&self) -> SockRef<'_> {
+        either!(self, stream => SockRef::from(stream))
+    }
+}
+
 /// A look at a connection, which does not keep it open.
 #[derive(Debug)]
-pub(super) struct Glance(Weak<TcpStream>);
+pub(super) struct Glance(Weak<Stream>);
 
 /// What the kernel has of a connection that waits to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +75,15 @@ pub(super) enum Sight {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+    pub(super) fn tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE / 3);
         SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
-        Ok(Self { stream: Arc::new(stream), broken: None })
+        Ok(Self { stream: Arc::new(Stream::Tcp(stream)), broken: None })
+    }
+
+    pub(super) fn unix(stream: UnixStream) -> Self {
+        Self { stream: Arc::new(Stream::Unix(stream)), broken: None }
     }
 
     pub(super) fn glance(&self) -> Glance {
@@ -68,7 +95,7 @@ impl Glance {
     /// Looks without waiting and without taking anything.
     pub(super) fn look(&self) -> Sight {
         let Some(stream) = self.0.upgrade() else { return Sight::Spent };
-        match SockRef::from(&*stream).peek(&mut [MaybeUninit::uninit()]) {
+        match stream.as_socket().peek(&mut [MaybeUninit::uninit()]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sight::Quiet,
             _ => Sight::Spent,
         }
@@ -78,12 +105,13 @@ impl Glance {
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.stream.poll_read_ready(context))?;
+            ready!(either!(self.stream, stream => stream.poll_read_ready(context)))?;
             let read = if buffer.remaining() > READ_BYTES_MAX {
-                let read = self.stream.try_read(buffer.initialize_unfilled_to(READ_BYTES_MAX));
+                let unfilled = buffer.initialize_unfilled_to(READ_BYTES_MAX);
+                let read = either!(self.stream, stream => stream.try_read(unfilled));
                 read.map(|read| buffer.advance(read))
             } else {
-                self.stream.try_read_buf(buffer).map(drop)
+                either!(self.stream, stream => stream.try_read_buf(buffer)).map(drop)
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -97,10 +125,10 @@ impl Socket {
     fn poll_writing(
         &mut self,
         context: &mut Context<'_>,
-        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+        mut write: impl FnMut(&Stream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         while self.broken.is_none() {
-            ready!(self.stream.poll_write_ready(context))?;
+            ready!(either!(self.stream, stream => stream.poll_write_ready(context)))?;
             match write(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
@@ -118,7 +146,7 @@ impl Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_writing(context, |stream| stream.try_write(bytes))
+        self.poll_writing(context, |stream| either!(stream, stream => stream.try_write(bytes)))
     }
 
     fn poll_write_vectored(
@@ -126,7 +154,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_writing(context, |stream| stream.try_write_vectored(slices))
+        self.poll_writing(context, |stream| either!(stream, stream => stream.try_write_vectored(slices)))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -139,7 +167,7 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Whoever has been told that the other end is gone need not hear it again.
-        let _ = SockRef::from(&*self.stream).shutdown(Shutdown::Write);
+        let _ = self.stream.as_socket().shutdown(Shutdown::Write);
         Poll::Ready(Ok(()))
     }
 }

@@ -8,14 +8,26 @@ use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::{Arc, OnceLock};
+use tokio_rustls::TlsConnector;
+
+/// Their names in ALPN: RFC 9113 section 3.1, RFC 7301.
+const HTTP_1: &[u8] = b"http/1.1";
+pub(super) const HTTP_2: &[u8] = b"h2";
 
 /// What a server may choose to speak.
-const HTTP_1: &[u8] = b"http/1.1";
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offer {
+    Both,
+    Http1,
+    Http2,
+}
 
 /// How servers are trusted, and what they are shown: `upstream.tls`, resolved.
 #[derive(Debug, Clone)]
 pub struct TlsOptions {
-    config: Arc<ClientConfig>,
+    both: Arc<ClientConfig>,
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
     /// The name that is asked for and verified whatever the server's URL says.
     name: Option<ServerName<'static>>,
 }
@@ -28,12 +40,16 @@ impl TlsOptions {
             .with_safe_default_protocol_versions()
             .expect("ring has the versions of TLS that are asked for")
             .with_root_certificates(roots);
-        let mut config = match identity {
+        let config = match identity {
             Some(identity) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity))),
             None => config.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![HTTP_1.to_vec()];
-        Self { config: Arc::new(config), name }
+        let offering = |protocols: &[&[u8]]| {
+            let mut config = config.clone();
+            config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+            Arc::new(config)
+        };
+        Self { both: offering(&[HTTP_2, HTTP_1]), http1: offering(&[HTTP_1]), http2: offering(&[HTTP_2]), name }
     }
 
     /// Trusts the system's roots.
@@ -43,8 +59,13 @@ impl TlsOptions {
         SYSTEM.get_or_init(|| Self::new(system_roots(), None, None)).clone()
     }
 
-    pub(super) fn connector(&self) -> tokio_rustls::TlsConnector {
-        tokio_rustls::TlsConnector::from(Arc::clone(&self.config))
+    pub(super) fn connector(&self, offer: Offer) -> TlsConnector {
+        let config = match offer {
+            Offer::Both => &self.both,
+            Offer::Http1 => &self.http1,
+            Offer::Http2 => &self.http2,
+        };
+        TlsConnector::from(Arc::clone(config))
     }
 
     /// The name that a server must prove: that of the options, else that which it is asked by, else its own.

@@ -1,6 +1,7 @@
 //! What a session is spoken over: a plain socket, or TLS over one.
 
 use super::socket::{Glance, Socket};
+use super::tls::HTTP_2;
 use super::tls_failure::{TlsFailure, alert_of};
 use rustls::AlertDescription;
 use std::io::{self, IoSlice};
@@ -43,6 +44,14 @@ impl Transport {
         match self {
             Self::Plain(_) => Refusal::default(),
             Self::Tls(_, refusal) => refusal.clone(),
+        }
+    }
+
+    /// Whether the server has chosen HTTP/2 in the handshake.
+    pub(super) fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream, _) => stream.get_ref().1.alpn_protocol() == Some(HTTP_2),
         }
     }
 

@@ -154,6 +154,7 @@ impl<'a> Tries<'a> {
                         member.failed("it takes no connections");
                         self.pool.balance.doubt();
                     }
+                    (OriginErrorKind::Invalid, Again::OtherServer(_)) => member.failed("it does not speak HTTP/2"),
                     (OriginErrorKind::Certificate | OriginErrorKind::Tls | OriginErrorKind::TlsAlert, _) => {
                         member.failed("no TLS connection to it can be made");
                     }

@@ -9,6 +9,7 @@ use super::overview::PoolOverview;
 use super::pool::Pool;
 use super::stats::ServerStats;
 use super::terms::Terms;
+use super::trial::Trial;
 use super::tries::Tries;
 use super::under_way::until_end_of;
 use crate::engine::exchange::Terms as Asked;
@@ -59,6 +60,11 @@ impl UpstreamPool {
         self.0.room.waiting()
     }
 
+    /// Opens a connection to each server, and closes it.
+    pub(super) async fn try_servers(&self) -> Vec<Trial> {
+        self.0.try_servers().await
+    }
+
     /// The counters of each server, in the order of the options.
     #[must_use]
     pub fn stats(&self) -> Vec<ServerStats> {
@@ -79,7 +85,7 @@ impl Origin for UpstreamPool {
             Balancing::Consistent => key_of(&request, asked.key.as_ref()),
             Balancing::RoundRobin | Balancing::LeastRequests => Box::default(),
         };
-        let outgoing = Outgoing::new(request, asked.client.clone());
+        let outgoing = Outgoing::new(request, asked.client.clone(), self.0.keeps());
         let mut terms = Terms::of(asked, self.0.options.read_timeout);
         terms.upload = outgoing.upload();
         let place = self.0.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;

@@ -81,7 +81,12 @@ const BAD: &[(&str, &[Expected])] = &[
     ),
     (
         "servers = [{ url = \"a:1\" }]",
-        &[(2, 20, "`a:1` is not the URL of an upstream server", Some("write \"http://host:port\", or \"https://…\""))],
+        &[(
+            2,
+            20,
+            "`a:1` is not the URL of an upstream server",
+            Some("write \"http://host:port\", \"https://…\" or \"unix:/path\""),
+        )],
     ),
     (
         "servers = [\"http://a\", { url = \"http://A:80\", weight = 2 }]",

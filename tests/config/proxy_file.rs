@@ -192,7 +192,7 @@ fn the_shipped_configuration_resolves() {
 
 const ADDRESS: &str = "write an IP address and a port, e.g. \"0.0.0.0:8080\" or \"[::]:8080\"";
 const SERVERS: &str = "name the servers of your API: servers = [\"http://127.0.0.1:8000\"]";
-const URL: &str = "write \"http://host:port\", or \"https://…\"";
+const URL: &str = "write \"http://host:port\", \"https://…\" or \"unix:/path\"";
 const UNIT: &str = "a duration has a unit: \"500ms\", \"30s\", \"5m\", \"1h 30m\", \"7d\"";
 const SIZE: &str = "a size has a unit: \"64KiB\", \"2MiB\", \"1GiB\"";
 
@@ -345,7 +345,7 @@ const BAD: &[(&str, &[Expected])] = &[
             1,
             "unknown key `memory`",
             Some(
-                "known here: servers, balance, upstream_host, tls, connect_timeout, read_timeout, request_timeout, idle_timeout, idle_connections, health, max_requests, slow_start, resolve, eject, retries",
+                "known here: servers, balance, protocol, upstream_host, tls, connect_timeout, read_timeout, request_timeout, idle_timeout, idle_connections, health, max_requests, slow_start, resolve, eject, retries",
             ),
         )],
     ),

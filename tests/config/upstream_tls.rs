@@ -47,7 +47,6 @@ fn what_cannot_be_used_is_said_where_it_stands() {
     const PEM: &str = "name a PEM file; a relative path is relative to the folder of the configuration";
     // What comes after `tls = { ` in the third line.
     let bad: &[(&str, &[Expected])] = &[
-        ("certificate = \"cert.pem\"", &[(3, 23, "`tls.key` is missing", Some("name the file with its private key"))]),
         (
             "key = \"key.pem\"",
             &[(
@@ -75,6 +74,7 @@ fn what_cannot_be_used_is_said_where_it_stands() {
     let files = [
         ("ca_file = \"none.pem\"", "none.pem` cannot be used: No such file", Some(PEM)),
         ("ca_file = \"key.pem\"", "key.pem` cannot be used: there is no certificate in it", None),
+        ("certificate = \"cert.pem\"", "cert.pem` cannot be used: there is no private key in it", None),
         ("certificate = \"cert.pem\", key = \"other.pem\"", "the private key does not fit the certificate in", None),
     ];
     for (keys, message, hint) in files {

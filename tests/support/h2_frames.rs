@@ -1,4 +1,4 @@
-//! An HTTP/2 client that sends its frames one by one, so that it can misbehave: RFC 9113 section 4.
+//! An HTTP/2 client, or the server's end, that sends its frames one by one, so that it can misbehave: RFC 9113 section 4.
 
 use super::deadline::within;
 use std::net::SocketAddr;
@@ -49,6 +49,16 @@ impl Frames {
         frames.send_bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         let initial_window = [&[0, 4][..], &window.to_be_bytes()].concat();
         frames.send(kind::SETTINGS, 0, 0, &initial_window).await;
+        frames
+    }
+
+    /// The server's end of a connection: reads what clients begin with, and sends settings with these entries.
+    pub async fn accept(stream: TcpStream, settings: &[u8]) -> Self {
+        let mut frames = Self { stream, host: String::new() };
+        let mut preface = [0; 24];
+        within("the preface", frames.stream.read_exact(&mut preface)).await.expect("a client of HTTP/2 sends it");
+        assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        frames.send(kind::SETTINGS, 0, 0, settings).await;
         frames
     }
 

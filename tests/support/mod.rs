@@ -20,6 +20,7 @@ pub mod client;
 pub mod deadline;
 pub mod expect;
 pub mod h2_frames;
+pub mod h2_origin;
 pub mod nginx;
 pub mod origin;
 pub mod postgres_server;

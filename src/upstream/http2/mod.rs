@@ -1,0 +1,18 @@
+//! HTTP/2 to a server (RFC 9113): many requests at a time over one connection.
+//!
+//! A [`line::Line`] is one connection and counts the requests under way on it; [`lines::Lines`] are those of an
+//! endpoint. [`exchange`] sends one request, [`upload`] its body, [`body::Http2Body`] is what comes back.
+
+mod body;
+mod exchange;
+mod line;
+mod lines;
+mod opening;
+mod slot;
+mod upload;
+
+pub(super) use body::Http2Body;
+pub(super) use line::Line;
+pub(super) use lines::Lines;
+pub(super) use opening::{Http2Options, LineError};
+pub(super) use slot::Slot;

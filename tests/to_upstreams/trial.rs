@@ -1,0 +1,48 @@
+//! Whether servers can be reached is found out without a request.
+
+use crate::support::Setup;
+use crate::support::certificates::{Authority, Validity};
+use crate::support::nginx::Peer;
+use crate::support::redis_server::free_port;
+use larder::testing::config::{Overrides, load};
+use larder::testing::upstream::Pools;
+
+#[tokio::test]
+async fn each_server_of_each_pool_is_tried_and_what_fails_is_said() {
+    let folder = tempfile::tempdir().expect("the system has room for a folder");
+    let files = Authority::new("the shop's own").write_for(folder.path(), &["localhost"], Validity::Valid);
+    let certificate =
+        format!("ssl_certificate {}; ssl_certificate_key {};", files.certificate.display(), files.key.display());
+    let server = Peer::nginx(&format!("server {{ listen 127.0.0.1:{{port}} ssl http2; {certificate} }}")).await;
+    let plain = Peer::nginx("server { listen 127.0.0.1:{port}; }").await;
+    let gone = format!("http://127.0.0.1:{}", free_port());
+    let secure = server.url("https", "localhost");
+    let pools = format!(
+        "[upstreams.stranger]\nservers = [\"{secure}\"]\n[upstreams.plain]\nservers = [\"{}\"]\n\
+         [upstreams.old]\nservers = [\"{}\"]\nprotocol = \"http2\"",
+        plain.url("http", "localhost"),
+        plain.url("http", "localhost")
+    );
+    let trusting = format!("tls = {{ ca_file = \"{}\" }}", files.ca.display());
+    let setup = Setup::route("ttl = \"1m\"").before_all(&[&secure, &gone]).upstream(&trusting).section(&pools);
+    let folder = setup.folder();
+    let config = load(&folder.path().join("proxy.toml"), &Overrides::default()).expect("it can be used");
+    let pools = Pools::new(config.upstream, config.upstreams).expect("there are servers");
+    let expected = [
+        ("default", Ok("HTTP/2 over TLS")),
+        ("default", Err("took no connection")),
+        ("stranger", Err("unknown issuer; hint: name the file")),
+        ("plain", Ok("HTTP/1.1")),
+        ("old", Err("does not speak HTTP/2; hint: ")),
+    ];
+    let trials = pools.check_connect().await;
+    assert_eq!(trials.len(), expected.len());
+    for (trial, (pool, expected)) in trials.iter().zip(expected) {
+        assert_eq!(trial.pool, pool);
+        match (&trial.result, expected) {
+            (Ok(spoken), Ok(expected)) => assert_eq!(*spoken, expected),
+            (Err(said), Err(expected)) => assert!(said.contains(expected), "{said}"),
+            (result, expected) => panic!("{}: {result:?}, not {expected:?}", trial.server),
+        }
+    }
+}
