@@ -50,6 +50,9 @@ mod tests {
 
     #[test]
     fn the_soft_limit_becomes_the_hard_one() {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let lower = current.or(maximum).map_or(1 << 16, |limit| limit - 1);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(lower), maximum }).unwrap();
         make_room(1);
         let limit = getrlimit(Resource::Nofile);
         assert_eq!(limit.current, limit.maximum);

@@ -80,6 +80,16 @@ fn clients_that_take_nothing_are_let_go_the_longest_first_and_only_where_there_i
     assert_eq!(in_flight.cut_off_total(), 21, "who newly stalls goes too");
 }
 
+#[test]
+fn what_is_not_kept_goes_on_through_one_small_buffer_once_half_the_room_is_taken() {
+    let in_flight = InFlight::new(64 << 20);
+    assert_eq!(in_flight.window_bytes(), 1 << 20);
+    let taken = in_flight.charge((32 << 20) + 1);
+    assert_eq!(in_flight.window_bytes(), 64 << 10);
+    drop(taken);
+    assert_eq!(in_flight.window_bytes(), 1 << 20);
+}
+
 /// A body that never ends, and how much was taken of it.
 fn endless(in_flight: &Arc<InFlight>, way: Way) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
     let pieces = futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(piece(10_000))));

@@ -169,6 +169,7 @@ fn a_forgotten_tag_raises_the_floor_of_its_depth() {
 fn what_clients_raise_forgets_no_purge_of_an_operators() {
     let mut barriers = Barriers::new(room(20));
     barriers.raise(&tag("product:42"), Stamp::local(1), Depth::Hard, Source::Admin);
+    barriers.raise(&url("http://shop/a/b"), Stamp::local(1), Depth::Hard, Source::Event);
     for at in 2..2_000 {
         let scope = url(&format!("http://shop/search?q={at}"));
         barriers.raise(&scope, Stamp::local(at), Depth::Hard, Source::UnsafeRequest);
@@ -176,6 +177,11 @@ fn what_clients_raise_forgets_no_purge_of_an_operators() {
     assert_eq!(barriers.floor(), Stamp::ZERO);
     assert_eq!(barriers.standing(Stamp::ZERO, &product().membership()), Standing::Purged);
     assert_eq!(barriers.standing(Stamp::local(1), &product().membership()), Standing::Clear);
+    // Nor do they widen one: what lies beside a purged URL stays.
+    let purged = response("http://shop/a/b", "a", &[]);
+    assert_eq!(barriers.standing(Stamp::ZERO, &purged.membership()), Standing::Purged);
+    let beside = response("http://shop/a/c", "a", &[]);
+    assert_eq!(barriers.standing(Stamp::ZERO, &beside.membership()), Standing::Clear);
     // What they wrote to is covered by its path, and nothing else is.
     let search = response("http://shop/search?q=7", "search", &[]);
     assert_eq!(barriers.standing(Stamp::local(2), &search.membership()), Standing::Purged);

@@ -188,6 +188,18 @@ async fn writes_while_the_log_is_away(count: usize) -> [Standing; 2] {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_has_proved_itself_as_soon_as_it_has_read_the_log_to_its_end() {
+    let redis = SimulatedRedis::new();
+    let one = instance(&redis, "one").await;
+    purge(&one, Source::Admin).await;
+    let began = Instant::now();
+    let late = instance(&redis, "late").await;
+    assert_eq!(late.applied(), one.applied());
+    // A dozen questions and answers. Had it waited for news first, it would have been most of a second.
+    assert!(began.elapsed() < WAY * 2 * 20, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_written_while_the_log_was_away_is_purged_everywhere_once_it_is_back() {
     assert_eq!(writes_while_the_log_is_away(2).await, [Standing::Purged, Standing::Clear]);
 }

@@ -137,6 +137,7 @@ async fn forwarded_is_believed_where_it_is_the_family_of_the_proxies() {
     });
     let request = get("/x").header("Forwarded", "for=\"[2001:db8::7]:4711\";Proto=HTTPS;host=\"Other.test:443\"");
     let request = request.header("X-Forwarded-For", "6.6.6.6").header("X-Forwarded-Proto", "http");
+    let request = request.header("X-Forwarded-Port", "6666").header("X-Forwarded-Prefix", "/6666");
     let told = "for=\"[2001:db8::7]\";host=other.test;proto=https, for=127.0.0.1";
     scenario.fetch(&request).await.body(told);
     scenario.fetch(&request).await.hit();
@@ -144,6 +145,13 @@ async fn forwarded_is_believed_where_it_is_the_family_of_the_proxies() {
     assert_eq!(seen.head.values("Host"), ["other.test"]);
     assert_eq!(seen.head.values("X-Forwarded-For"), ["2001:db8::7, 127.0.0.1"]);
     assert_eq!(seen.head.values("X-Forwarded-Proto"), ["https"]);
+    // The rest of the other family is nobody's word either, where nothing is cached too.
+    scenario.origin.on("/passed", reply(200).header("Cache-Control", "no-store").body("x"));
+    let passed = post("/passed", "x").header("X-Forwarded-Port", "6666").header("X-Forwarded-Prefix", "/6666");
+    scenario.fetch(&passed).await.status(200);
+    for seen in scenario.origin.all_requests() {
+        assert!(!seen.head.lines.iter().any(|(_, value)| value.contains("6666")), "{seen:?}");
+    }
 }
 
 #[tokio::test]

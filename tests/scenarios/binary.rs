@@ -5,6 +5,7 @@ use crate::support::deadline::within;
 use crate::support::origin::Origin;
 use crate::support::served::{Served, larder};
 use crate::support::{Barrier, Setup, get, reply};
+use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 
 const RULES: &str = "[[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1m\"\n";
@@ -139,6 +140,18 @@ async fn serve_logs_what_check_warns_of_at_the_start_and_at_each_reload() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn more_connections_than_files_may_be_opened_are_warned_of() {
+    let origin = Origin::start().await;
+    let is_limited = getrlimit(Resource::Nofile).maximum.is_some();
+    for (connections, expected) in [(16, false), (10_000_000, is_limited)] {
+        let limits = format!("[limits]\nconnections = {connections}");
+        let served = Setup::rules(RULES).before(origin.address).section(&limits).serve().await;
+        let log = served.log();
+        assert_eq!(log.contains("limits.connections does not fit into the files"), expected, "{log}");
+    }
 }
 
 #[tokio::test]

@@ -105,6 +105,24 @@ async fn obeyed_each_asks_on_its_own_and_ignored_none_does() {
 }
 
 #[tokio::test]
+async fn obeyed_a_client_takes_no_word_that_another_asked_for() {
+    // max-age=0 has what is stored over the limit.
+    for way in WAYS.into_iter().filter(|(_, value)| !value.contains("max-age")) {
+        let (scenario, gate) = numbered("client_directives = \"obey\"\nmiss_limit = 1\ncoalesce_wait = \"1h\"").await;
+        let mut waiting = crowd(&scenario, 1, Protocol::Http1, way).await;
+        gate.reached_by(1).await;
+        // These wait for their turn together, where others would share it.
+        waiting.extend(crowd(&scenario, 4, Protocol::Http1, way).await);
+        scenario.get("/p").await.hit();
+        gate.open();
+        for asked in waiting {
+            assert_ne!(asked.answered().await.body, "0", "{way:?}");
+        }
+        scenario.origin.saw("/p", 6);
+    }
+}
+
+#[tokio::test]
 async fn no_store_and_only_if_cached_are_obeyed_whatever_the_rule_says() {
     for keys in
         ["", "client_directives = \"obey\"", "client_directives = \"collapse\"", "client_directives = \"ignore\""]

@@ -1,5 +1,6 @@
 //! Events become purges: by the admin API, and by a real PostgreSQL.
 
+use crate::support::origin::Origin;
 use crate::support::postgres_server::PostgresServer;
 use crate::support::{Scenario, Setup, deadline, get, post, reply};
 
@@ -133,6 +134,22 @@ async fn an_event_that_purges_only_a_part_says_what_it_lacks() {
     let scenario = stocked(Setup::rules(RULES)).await;
     let answer = scenario.admin(post("/events", r#"{"type": "product.updated", "product": 1}"#)).await.text();
     assert_eq!(answer, r#"{"result":"fields-missing","purges":[],"missing":["id"]}"#);
+}
+
+#[tokio::test]
+async fn an_event_that_purges_only_a_part_is_warned_of_in_the_log_once() {
+    let block = "[[event]]\non = \"changed\"\npurge = { tags = [\"product:{id}\", \"list\"] }";
+    let origin = Origin::start().await;
+    let larder = Setup::rules(&format!("{RULES}\n{block}")).before(origin.address).serve().await;
+    let tell = |event: &str| post("/events", event);
+    for event in [r#"{"type": "changed", "product_id": 1}"#, r#"{"type": "changed", "id": null}"#] {
+        larder.admin(tell(event)).await.status(200);
+    }
+    larder.admin(tell(r#"{"type": "changed", "id": 1}"#)).await.status(200);
+    let log = larder.log();
+    let told: Vec<_> = log.lines().filter(|line| line.contains("not all that its type's blocks name")).collect();
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("WARN") && told[0].contains("partly") && told[0].contains("missing=\"id\""), "{log}");
 }
 
 /// The texts of two answers to the same call, made twice under one key; then the status of another body under it.

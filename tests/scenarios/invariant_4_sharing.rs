@@ -17,7 +17,7 @@ const fn row(what: &'static str, lines: &'static [(&'static str, &'static str)])
     Row { what, lines }
 }
 
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 26] = [
     row("no-cache", &[("Cache-Control", "no-cache")]),
     row("no-cache with a lifetime", &[("Cache-Control", "no-cache, max-age=60")]),
     row("NO-CACHE on a second line", &[("Cache-Control", "max-age=60"), ("Cache-Control", "NO-CACHE")]),
@@ -33,6 +33,11 @@ const ROWS: [Row; 24] = [
     row("an Age past its lifetime", &[("Cache-Control", "max-age=8"), ("Age", "10")]),
     row("a Date past its lifetime", &[("Cache-Control", "max-age=60"), ("Date", "Sun, 01 Nov 2020 08:00:00 GMT")]),
     row("a validator only", &[]),
+    row("Last-Modified, of which a lifetime could be guessed", &[("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")]),
+    row(
+        "Last-Modified as of now",
+        &[("Last-Modified", "Sun, 01 Nov 2020 08:00:00 GMT"), ("Date", "Sun, 01 Nov 2020 08:00:00 GMT")],
+    ),
     row("private", &[("Cache-Control", "private, max-age=60")]),
     row("no-store", &[("Cache-Control", "no-store, max-age=60")]),
     row("Set-Cookie", &[("Cache-Control", "max-age=60"), ("Set-Cookie", "session=1")]),
@@ -95,7 +100,8 @@ enum Held {
 
 impl<'a> Case<'a> {
     async fn begin(row: &'a Row, keys: &str, held: Held) -> Self {
-        let scenario = Setup::route(keys).start().await;
+        // Whoever waits for another, waits for longer than the test does.
+        let scenario = Setup::route(&format!("{keys}\ncoalesce_wait = \"1h\"")).start().await;
         let (alice, rest) = (Barrier::new(), Barrier::new());
         let lines: &'static [(&str, &str)] = row.lines;
         let what = row.what;

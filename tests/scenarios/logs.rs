@@ -61,6 +61,23 @@ async fn lines_of_requests_and_of_the_instance_have_one_shape() {
 }
 
 #[tokio::test]
+async fn a_request_names_the_client_and_the_proxy_that_it_came_through_on_every_road() {
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200).body("p"));
+    let setup = Setup::route("ttl = \"1m\"").before(origin.address).section("[log]\nformat = \"json\"");
+    let mut served = setup.listen("trusted_proxies = [\"127.0.0.1\"]").serve().await;
+    let asked = get("/p").header("X-Forwarded-For", "6.6.6.6, 203.0.113.7").header("X-Request-Id", "edge-1");
+    // A miss, a hit that is read from the buffer, and one that is not.
+    for asked in [asked.clone(), asked.clone(), asked.clone().header("Range", "bytes=0-0")] {
+        served.fetch(&asked.header("User-Agent", "a browser")).await;
+        let line = Line::read(&served.next_printed().await);
+        assert_eq!(line.text("client"), Some("203.0.113.7"), "{line:?}");
+        assert!(line.text("peer").is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{line:?}");
+        assert_eq!((line.request_id.as_deref(), line.text("user_agent")), (Some("edge-1"), Some("a browser")));
+    }
+}
+
+#[tokio::test]
 async fn a_request_names_the_server_that_answered_the_time_there_and_the_tries() {
     // Servers are asked in the order of their addresses.
     let (one, other) = (Origin::start().await, Origin::start().await);

@@ -43,6 +43,20 @@ async fn a_purge_before_a_reload_holds_after_it() {
 }
 
 #[tokio::test]
+async fn a_purge_by_rules_that_were_edited_back_since_holds() {
+    for purge in [r#"{"routes": ["new"]}"#, r#"{"tags": ["new-tag"]}"#] {
+        let scenario = Setup::rules(OLD).start().await;
+        scenario.origin.on("/p", reply(200).body("one"));
+        scenario.get("/p").await.says("stored");
+        reload(&scenario, NEW).await;
+        scenario.purge(purge).await;
+        reload(&scenario, OLD).await;
+        scenario.get("/p").await.not_a_hit();
+        scenario.get("/p").await.hit();
+    }
+}
+
+#[tokio::test]
 async fn a_route_that_never_was_is_a_mistake_and_one_that_was_is_not() {
     let scenario = Setup::rules(OLD).start().await;
     reload(&scenario, NEW).await;

@@ -60,6 +60,9 @@ async fn a_cookied_request_shares_what_its_rule_or_its_origin_has_decided() {
         ("cookies = []", &[("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT")][..]),
         (TTL, &[("Cache-Control", "public")][..]),
         (TTL, &[("Cache-Control", "s-maxage=60")]),
+        // The lifetime is the rule's, and the origin has said all the same that the answer is for everyone.
+        ("ttl = \"1m\"\norigin = \"override\"", &[("Cache-Control", "s-maxage=9")]),
+        ("ttl = \"1m\"\norigin = \"override\"", &[("Cache-Control", "public, max-age=9")]),
         // The lifetime is the origin's own: RFC 9111 says what holds.
         (TTL, &[("Cache-Control", "max-age=60")]),
         ("", &[("Cache-Control", "max-age=60")]),

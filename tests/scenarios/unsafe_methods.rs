@@ -203,6 +203,29 @@ async fn a_client_that_makes_up_queries_costs_no_more_than_a_path_and_takes_noth
 }
 
 #[tokio::test]
+async fn behind_a_balancer_the_budget_is_that_of_the_client_and_not_of_the_balancer() {
+    let scenario = Setup::route("ttl = \"1m\"").listen("trusted_proxies = [\"127.0.0.1\"]").start().await;
+    for path in ["/made-up", "/search"] {
+        scenario.origin.on(path, reply(200).body("x"));
+    }
+    let mut balancer = scenario.connect().await;
+    let padding = "x".repeat(800);
+    let targets = (0..500).map(|n| format!("/made-up?q={n}{padding}"));
+    let other = format!("/search?q=other{padding}");
+    let writes = targets.map(|target| (target, "203.0.113.1")).chain([(other.clone(), "203.0.113.2")]);
+    scenario.get("/search?q=tea").await.status(200);
+    for (target, client) in writes {
+        balancer.send(&request("POST", &target).header("X-Forwarded-For", client)).await;
+        balancer.response().await.status(200);
+    }
+    // The second client has named one URL, and that is all it took.
+    scenario.get("/search?q=tea").await.hit();
+    balancer.send(&request("POST", &other).header("X-Forwarded-For", "203.0.113.1")).await;
+    balancer.response().await.status(200);
+    scenario.get("/search?q=tea").await.not_a_hit();
+}
+
+#[tokio::test]
 async fn what_is_not_keyed_or_can_not_be_stored_raises_no_barrier_of_its_own() {
     let dropped = (0..100).map(|n| format!("/ignored?utm={n}"));
     let private = (0..100).map(|n| format!("/private/a?q={n}"));

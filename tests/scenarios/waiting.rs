@@ -68,7 +68,7 @@ async fn after_a_failure_what_is_stale_is_served_at_once_while_one_probe_runs() 
 #[tokio::test]
 async fn one_deadline_holds_for_all_that_a_request_waits_for() {
     let rules = "[[route]]\nname = \"pass\"\npath = \"/pass/**\"\ncache = false\n\n\
-                 [[route]]\nname = \"one\"\npath = \"/one/**\"\nttl = \"1m\"\nmiss_limit = 1\n\n\
+                 [[route]]\nname = \"one\"\npath = \"/one/**\"\nttl = \"1m\"\nmiss_limit = 1\ncoalesce_wait = \"1h\"\n\n\
                  [[route]]\nname = \"all\"\npath = \"/**\"\nttl = \"1m\"\n";
     let scenario = Setup::rules(rules).upstream("request_timeout = \"300ms\"").start().await;
     let never = Barrier::new();
@@ -90,6 +90,11 @@ async fn one_deadline_holds_for_all_that_a_request_waits_for() {
     for client in &mut waiting {
         client.response().await.problem(504);
     }
+    // Nor is it a turn's own wait that ends, where nothing gives the turn back.
+    scenario.origin.on("/one/c", reply(200).header("Cache-Control", "no-store").chunked().body("begun").wait(&never));
+    let mut holder = scenario.begin(&get("/one/c")).await;
+    holder.body_so_far("begun").await;
+    scenario.get("/one/a").await.problem(504);
     // Another protocol is not held to it.
     upgrade.open();
     assert!(upgraded.head().await.first_line.contains("101"));

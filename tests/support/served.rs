@@ -115,6 +115,14 @@ impl Served {
         within("the end of the process", self.process.wait()).await.expect("it is our own process")
     }
 
+    /// Asks the admin API.
+    pub async fn admin(&self, request: Request) -> Response {
+        let mut client = Client::connect(self.admin_address).await;
+        let host = self.admin_address.to_string();
+        client.send(&request.header("Host", &host).header("Content-Type", "application/json")).await;
+        client.response().await
+    }
+
     /// Fetches on a connection of its own.
     pub async fn fetch(&self, request: &Request) -> Response {
         let mut client = Client::connect(self.data_address).await;
