@@ -5,8 +5,8 @@
 
 use super::problem::Problem;
 use crate::invalidation::idempotency::IdempotencyKey;
+use crate::rules::json::Unambiguous;
 use axum::http::{HeaderMap, StatusCode};
-use serde_json::Value;
 
 /// The field that names a call.
 const FIELD: &str = "idempotency-key";
@@ -26,8 +26,9 @@ pub(super) fn key_of(headers: &HeaderMap, call: &str, body: &[u8]) -> Result<Opt
 }
 
 fn asked(call: &str, body: &[u8]) -> Vec<u8> {
-    let body = match serde_json::from_slice::<Value>(body) {
-        Ok(mut value) => {
+    // Where a name stands twice, what is asked depends on the order, so the bytes count.
+    let body = match serde_json::from_slice(body) {
+        Ok(Unambiguous(mut value)) => {
             if let Some(fields) = value.as_object_mut() {
                 fields.remove("wait");
             }
@@ -69,6 +70,8 @@ mod tests {
             assert_eq!(other.name, first.name);
             assert_ne!(other.asked, first.asked, "{call} {body}");
         }
+        let twice = key("/events", r#"{"type": "a", "id": 1, "id": 2}"#);
+        assert_ne!(twice.asked, key("/events", r#"{"type": "a", "id": 2}"#).asked);
     }
 
     #[test]

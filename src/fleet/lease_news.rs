@@ -40,7 +40,7 @@ const fn label(outcome: LeaseOutcome) -> &'static str {
 }
 
 /// What a label means; a label of another version of this program: that there is no answer.
-fn parse(written: Option<&String>) -> LeaseOutcome {
+fn parse(written: Option<&str>) -> LeaseOutcome {
     let is = |outcome: &LeaseOutcome| written.is_some_and(|written| written == label(*outcome));
     [LeaseOutcome::Stored, LeaseOutcome::NotShareable].into_iter().find(is).unwrap_or(LeaseOutcome::Nothing)
 }
@@ -77,10 +77,10 @@ impl LeaseNews {
     }
 
     fn pass_on(&self, entry: &StreamEntry) {
-        let Some(name) = entry.fields.get("fetch") else { return };
+        let Some(name) = entry.field("fetch") else { return };
         let Some(waiting) = self.waiting().remove(name) else { return };
         // It was taken out of the table, so nobody else sets it.
-        let _ = waiting.set(parse(entry.fields.get("word")));
+        let _ = waiting.set(parse(entry.field("word")));
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<String, Arc<SetOnce<LeaseOutcome>>>> {

@@ -1,9 +1,8 @@
 //! Redis streams: their entries, and the commands that read and write them.
 
 use super::link::{LinkError, LinkFailure};
-use redis::streams::{StreamAutoClaimReply, StreamId, StreamInfoStreamReply, StreamRangeReply, StreamReadReply};
+use redis::streams::StreamInfoStreamReply;
 use redis::{Cmd, Value, cmd, from_redis_value};
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -34,8 +33,15 @@ impl fmt::Display for EntryId {
 pub(crate) struct StreamEntry {
     /// Its place.
     pub(crate) id: EntryId,
-    /// Its fields.
-    pub(crate) fields: HashMap<String, String>,
+    /// Its fields in their order, each as often as it was written.
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+impl StreamEntry {
+    /// The first field of this name.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
 }
 
 /// Appends an entry; Redis chooses the id unless one is given.
@@ -100,8 +106,7 @@ pub(crate) fn appended(reply: Value) -> Result<EntryId, LinkError> {
 /// # Errors
 /// Where the reply is none.
 pub(crate) fn ranged(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
-    let reply: StreamRangeReply = from_redis_value(reply).map_err(|_| unexpected())?;
-    entries(reply.ids)
+    entries(from_redis_value(reply).map_err(|_| unexpected())?)
 }
 
 /// The entries in the reply to [`read_after`] for one stream; none where the time to wait was over.
@@ -112,8 +117,8 @@ pub(crate) fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     if reply == Value::Nil {
         return Ok(Vec::new());
     }
-    let reply: StreamReadReply = from_redis_value(reply).map_err(|_| unexpected())?;
-    entries(reply.keys.into_iter().flat_map(|stream| stream.ids).collect())
+    let streams: Vec<(Value, Written)> = from_redis_value(reply).map_err(|_| unexpected())?;
+    entries(streams.into_iter().flat_map(|(_, written)| written).collect())
 }
 
 /// The entries in the reply to XAUTOCLAIM. An entry that has been trimmed since is none.
@@ -121,8 +126,10 @@ pub(crate) fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
 /// # Errors
 /// Where the reply is none.
 pub(crate) fn claimed(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
-    let reply: StreamAutoClaimReply = from_redis_value(reply).map_err(|_| unexpected())?;
-    entries(reply.claimed)
+    let Value::Array(parts) = reply else { return Err(unexpected()) };
+    let claimed = parts.into_iter().nth(1).ok_or_else(unexpected)?;
+    let claimed: Vec<Option<(String, Vec<(Value, Value)>)>> = from_redis_value(claimed).map_err(|_| unexpected())?;
+    entries(claimed.into_iter().flatten().collect())
 }
 
 /// The highest id that the stream has ever had, from the reply to [`info`].
@@ -134,13 +141,17 @@ pub(crate) fn last_generated(reply: Value) -> Result<EntryId, LinkError> {
     EntryId::parse(&reply.last_generated_id).ok_or_else(unexpected)
 }
 
-fn entries(ids: Vec<StreamId>) -> Result<Vec<StreamEntry>, LinkError> {
-    let entry = |entry: StreamId| {
-        let id = EntryId::parse(&entry.id).ok_or_else(unexpected)?;
-        let text = |(name, value)| Some((name, from_redis_value::<String>(value).ok()?));
-        Ok(StreamEntry { id, fields: entry.map.into_iter().filter_map(text).collect() })
+/// Entries as Redis replies them: the id, then names and values by turns. A map would keep one of those that share a name.
+type Written = Vec<(String, Vec<(Value, Value)>)>;
+
+fn entries(written: Written) -> Result<Vec<StreamEntry>, LinkError> {
+    let text = |value| from_redis_value::<String>(value).ok();
+    let entry = |(id, fields): (String, Vec<(Value, Value)>)| {
+        let id = EntryId::parse(&id).ok_or_else(unexpected)?;
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+        Ok(StreamEntry { id, fields: fields.collect() })
     };
-    ids.into_iter().map(entry).collect()
+    written.into_iter().map(entry).collect()
 }
 
 fn unexpected() -> LinkError {

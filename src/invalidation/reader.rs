@@ -239,7 +239,7 @@ impl Reader {
 
     fn apply(&mut self, entries: Vec<StreamEntry>) {
         for entry in entries.into_iter().filter(|entry| entry.id > self.position).collect::<Vec<_>>() {
-            let record = Record::read(&entry.fields);
+            let record = Record::read(&entry.fields.into_iter().collect());
             if let Record::Epoch { run } = &record {
                 self.run = Some(run.clone());
             }

@@ -1,5 +1,6 @@
 //! Tags that stand in a JSON body, by JSONPath (RFC 9535).
 
+use super::json::Unambiguous;
 use crate::scope::{Tag, distinct};
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -35,12 +36,12 @@ pub(crate) fn tree_bytes_max(body: &[u8]) -> u64 {
 
 impl BodyTags {
     /// The tags in a body: strings, whole numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a null names
-    /// none. None where the body is no JSON, names more, or has a list, an object or a number that is not whole where a tag is
+    /// none. None where the body is no JSON, or has a name twice in one object, names more, or has a list, an object or a number that is not whole where a tag is
     /// looked for: what is not
     /// known to be complete must not be relied on for purges.
     #[must_use]
     pub fn tags(&self, body: &[u8]) -> Option<Vec<Tag>> {
-        let body: Value = serde_json::from_slice(body).ok()?;
+        let Unambiguous(body) = serde_json::from_slice(body).ok()?;
         let mut tags: Vec<Tag> = Vec::new();
         for found in self.paths.iter().flat_map(|path| path.query(&body).all()) {
             let text = match found {

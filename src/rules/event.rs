@@ -1,13 +1,15 @@
 //! Events: what other systems say has changed, and the purges that `[[event]]` blocks make of them.
 
 use super::RuleSet;
+use super::json::Members;
 use super::tag_template::TagTemplate;
 use super::url_scopes::{hosts, prefix_scope, url_scopes};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Depth, Scope, Tag};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The largest event taken, in bytes of JSON: as large as any body that the admin API takes.
@@ -111,7 +113,8 @@ pub enum Mapped {
 
 impl Event {
     /// Reads a JSON object with a `type`. A field's value is a text, a number or a boolean; a list of them is several
-    /// values. A null, an object, a list in a list and an integer of more than 64 bits are none.
+    /// values, and so is a field that stands there more than once. A null, an object, a list in a list and an integer of
+    /// more than 64 bits are none.
     ///
     /// # Errors
     /// Where it is none, or too large.
@@ -119,27 +122,35 @@ impl Event {
         if text.len() > EVENT_BYTES_MAX {
             return Err(EventError::TooLarge);
         }
-        let Ok(Value::Object(mut members)) = serde_json::from_slice(text) else { return Err(EventError::Syntax) };
-        let Some(Value::String(kind)) = members.remove("type") else { return Err(EventError::Type) };
-        Self::of(kind, members.into_iter().map(|(name, value)| (name, Field::read(&value))).collect())
+        let Ok(Members(members)) = serde_json::from_slice(text) else { return Err(EventError::Syntax) };
+        let (types, fields): (Vec<_>, Vec<_>) = members.into_iter().partition(|(name, _)| name == "type");
+        let [(_, Value::String(kind))] = types.as_slice() else { return Err(EventError::Type) };
+        Self::of(kind.clone(), fields.into_iter().map(|(name, value)| (name, Field::read(&value))))
     }
 
-    /// From the fields of a stream's entry.
+    /// From the fields of a stream's entry. One that stands there more than once has several values.
     ///
     /// # Errors
-    /// Where there is no `type`, or too much.
-    pub fn from_fields(mut fields: HashMap<String, String>) -> Result<Self, EventError> {
+    /// Where there is no one `type`, or too much.
+    pub fn from_fields(fields: Vec<(String, String)>) -> Result<Self, EventError> {
         if fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > EVENT_BYTES_MAX {
             return Err(EventError::TooLarge);
         }
-        let field = |value| Field { values: vec![value], whole: Whole::Yes };
-        let kind = fields.remove("type").ok_or(EventError::Type)?;
-        Self::of(kind, fields.into_iter().map(|(name, value)| (name, field(value))).collect())
+        let (types, fields): (Vec<_>, Vec<_>) = fields.into_iter().partition(|(name, _)| name == "type");
+        let [(_, kind)] = types.as_slice() else { return Err(EventError::Type) };
+        Self::of(kind.clone(), fields.into_iter().map(|(name, text)| (name, Field::read(&Value::String(text)))))
     }
 
-    fn of(kind: String, fields: BTreeMap<String, Field>) -> Result<Self, EventError> {
+    fn of(kind: String, members: impl Iterator<Item = (String, Field)>) -> Result<Self, EventError> {
         if !(1..=TYPE_CHARS_MAX).contains(&kind.chars().count()) {
             return Err(EventError::Type);
+        }
+        let mut fields: BTreeMap<String, Field> = BTreeMap::new();
+        for (name, field) in members {
+            match fields.entry(name) {
+                Entry::Vacant(absent) => drop(absent.insert(field)),
+                Entry::Occupied(mut known) => known.get_mut().add(field),
+            }
         }
         if fields.len() > FIELDS_MAX {
             return Err(EventError::TooLarge);
@@ -177,10 +188,18 @@ impl Event {
 impl Field {
     fn read(value: &Value) -> Self {
         let items = if let Value::Array(items) = value { items.as_slice() } else { std::slice::from_ref(value) };
-        let values: Vec<String> = items.iter().filter_map(scalar).collect();
+        let values: Vec<Vec<String>> = items.iter().map(texts).collect();
         // A list of nothing names nothing either.
-        let whole = if values.len() == items.len() && !values.is_empty() { Whole::Yes } else { Whole::No };
-        Self { values, whole }
+        let is_whole = !values.is_empty() && values.iter().all(|texts| !texts.is_empty());
+        Self { values: values.concat(), whole: if is_whole { Whole::Yes } else { Whole::No } }
+    }
+
+    /// The values of another of the same name, too.
+    fn add(&mut self, other: Self) {
+        self.values.extend(other.values);
+        if other.whole == Whole::No {
+            self.whole = Whole::No;
+        }
     }
 }
 
@@ -307,17 +326,21 @@ impl RuleSet {
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
+/// What a value may be called; nothing where it names nothing. A whole number that its sender writes with a fraction or an
+/// exponent has two names: 42.0 may be product 42, or version 42.0 of something.
+fn texts(value: &Value) -> Vec<String> {
     match value {
         // An empty text names nothing.
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
-        // Beyond that, digits are lost, and another's name would be purged.
-        Value::Number(number) => {
-            let is_exact = number.as_f64().is_none_or(|value| value.abs() < EXACT_MAX);
-            (!number.is_f64() || is_exact).then(|| number.to_string())
-        }
-        Value::Bool(flag) => Some(flag.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        Value::String(text) if text.is_empty() => Vec::new(),
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            // Beyond that, digits are lost, and another's name would be purged.
+            Some(value) if value.abs() >= EXACT_MAX => Vec::new(),
+            Some(value) if value.fract() == 0.0 => vec![format!("{value:.0}"), number.to_string()],
+            Some(_) | None => vec![number.to_string()],
+        },
+        Value::Bool(flag) => vec![flag.to_string()],
+        Value::Null | Value::Array(_) | Value::Object(_) => Vec::new(),
     }
 }
 

@@ -91,6 +91,53 @@ fn what_is_not_purged_for_want_of_a_field_is_named() {
 }
 
 #[test]
+fn a_whole_number_is_purged_by_each_way_to_write_it() {
+    for (written, expected) in [
+        ("42", &["42"][..]),
+        ("42.0", &["42", "42.0"]),
+        ("4.2e1", &["42", "42.0"]),
+        ("[1.0, 2]", &["1", "1.0", "2"]),
+        ("-3.0", &["-3", "-3.0"]),
+        ("1.5", &["1.5"]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|id| tag(&format!("product:{id}"))).collect();
+        let event = format!(r#"{{"type": "p", "id": {written}}}"#);
+        check_scopes(rule("p", &["product:{id}"], &[], &[]), &event, &expected);
+    }
+    let Mapped::FieldsMissing(missing) =
+        mapped(vec![rule("p", &["product:{id}"], &[], &[])], r#"{"type": "p", "id": 1e300}"#)
+    else {
+        panic!("nobody can tell which number that is")
+    };
+    assert_eq!(missing, ["id"]);
+}
+
+#[test]
+fn a_field_that_stands_twice_has_all_its_values() {
+    let product = || rule("p", &["product:{id}"], &[], &[]);
+    let both = [tag("product:1"), tag("product:2")];
+    check_scopes(product(), r#"{"type": "p", "id": 1, "id": 2}"#, &both);
+    check_scopes(product(), r#"{"id": [1], "type": "p", "\u0069d": 2}"#, &both);
+    let entry = [("type", "p"), ("id", "1"), ("id", "2"), ("other", "")];
+    let entry = entry.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let of_entry = |fields: &[(String, String)]| {
+        let rules = RuleSet::new(Vec::new()).unwrap().with_events(vec![product()]);
+        Event::from_fields(fields.to_vec()).map(|event| rules.purges_on(&event))
+    };
+    let purge = EventPurge { scopes: both.to_vec(), depth: Depth::Hard };
+    assert_eq!(of_entry(&entry), Ok(Mapped::Purges { purges: vec![purge], missing: Vec::new() }));
+    // One of both is no value, or neither is.
+    let Mapped::Purges { missing, .. } = mapped(vec![product()], r#"{"type": "p", "id": 1, "id": null}"#) else {
+        panic!("it purges something")
+    };
+    assert_eq!(missing, ["id"]);
+    let empty = [("type", "p"), ("id", "")].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(of_entry(&empty), Ok(Mapped::FieldsMissing(vec!["id".to_owned()])));
+    let types = [("type", "p"), ("type", "q")].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(of_entry(&types), Err(EventError::Type));
+}
+
+#[test]
 fn blocks_of_one_depth_make_one_purge() {
     let soft = |tag| EventRule { depth: Depth::Soft, ..rule("a", &[tag], &[], &[]) };
     let rules = vec![rule("a", &["hard"], &[], &[]), soft("soft"), rule("a", &["hard:{id}"], &[], &[])];
@@ -117,6 +164,8 @@ fn what_is_no_event_is_refused_with_its_reason() {
     assert_eq!(Event::parse_json(long.as_bytes()), Err(EventError::Type));
     let large = format!(r#"{{"type": "a", "b": "{}"}}"#, "x".repeat(EVENT_BYTES_MAX));
     assert_eq!(Event::parse_json(large.as_bytes()), Err(EventError::TooLarge));
+    let twice = r#"{"type": "a", "type": "b"}"#;
+    assert_eq!(Event::parse_json(twice.as_bytes()), Err(EventError::Type));
     let many = (0..=FIELDS_MAX).map(|n| (n.to_string(), String::new())).chain([("type".to_owned(), "a".to_owned())]);
     assert_eq!(Event::from_fields(many.collect()), Err(EventError::TooLarge));
 }

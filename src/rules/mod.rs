@@ -11,6 +11,7 @@ mod coverage;
 pub(crate) mod event;
 pub(crate) mod fetch;
 pub(crate) mod host_pattern;
+pub(crate) mod json;
 pub(crate) mod key_recipe;
 pub(crate) mod lifetime;
 pub(crate) mod literal;

@@ -61,7 +61,8 @@ async fn an_event_in_the_stream_purges_at_every_instance_whatever_stands_before_
     publish(&house, &["type", "unknown", "id", "1"]).await;
     publish(&house, &["no-type", "at-all"]).await;
     publish(&house, &["type", "changed"]).await;
-    publish(&house, &["type", "changed", "tag", "all"]).await;
+    // A field that stands there twice has both values.
+    publish(&house, &["type", "changed", "tag", "all", "tag", "other"]).await;
     until_changed(&house.one).await;
     until_changed(&house.two).await;
     until_acknowledged(&house).await;

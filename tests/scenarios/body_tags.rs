@@ -45,6 +45,9 @@ async fn what_cannot_be_read_is_not_stored() {
         r#"{"items": [{"sku": 12345678901234567890123}]}"#,
         r#"{"items": [{"sku": 1.50}]}"#,
         r#"{"items": [{"sku": 1e3}]}"#,
+        // A name that stands twice: readers differ on which of the two a client is shown.
+        r#"{"items": [{"sku": "a", "sku": "b"}]}"#,
+        r#"{"items": [{"sku": "a"}], "items": [{"sku": "b"}]}"#,
     ] {
         let scenario = tagged_by_sku().await;
         scenario.origin.on("/list", reply(200).body(body));

@@ -77,7 +77,7 @@ async fn a_range_begins_where_it_says_and_has_so_many_entries() {
     assert_eq!(ids_from(&redis, EntryId::ZERO, 100).len(), 5);
     let entries = streams::ranged(redis.execute(&command("XRANGE s (2 4")).unwrap()).unwrap();
     assert_eq!(entries.iter().map(|entry| entry.id.0).collect::<Vec<_>>(), [3, 4]);
-    assert_eq!(entries[0].fields, HashMap::from([("a".to_owned(), "1".to_owned())]));
+    assert_eq!(entries[0].fields, [("a".to_owned(), "1".to_owned())]);
     assert_eq!(ask::<Vec<Value>>(&redis, "XRANGE s 4 2"), []);
     assert_eq!(ask::<Vec<Value>>(&redis, "XRANGE none - +"), []);
 }
