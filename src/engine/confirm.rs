@@ -93,9 +93,10 @@ impl Confirming<'_> {
     pub(super) async fn judge(&self, wanted: &Wanted, answer: OriginAnswer) -> Result<Confirmation, Unneeded> {
         match wanted {
             Wanted::Whole | Wanted::ClientRange => Ok(Confirmation::Final(answer)),
-            Wanted::Head(on_failure) => {
+            Wanted::Head(stored) => {
+                let on_failure = stored.as_ref().map(|(_, on_failure)| *on_failure);
                 self.freshen_by_head(&answer);
-                self.unless_stale_stands_in(*on_failure, answer)
+                self.unless_stale_stands_in(on_failure, answer)
             }
             Wanted::Validation(stored, on_failure) => self.validated(stored, *on_failure, answer),
             Wanted::Rest(stored) => self.completed(stored, answer).await,

@@ -23,8 +23,8 @@ pub(crate) enum Wanted {
     ClientRange,
     /// What the stored part misses.
     Rest(Arc<Entry>),
-    /// The head only.
-    Head(Option<OnOriginFailure>),
+    /// The head only; what is stored may be served in its place.
+    Head(Option<(Arc<Entry>, OnOriginFailure)>),
 }
 
 impl Wanted {
@@ -37,7 +37,7 @@ impl Wanted {
     pub(crate) fn of(request: &CacheableRequest, ask: &Ask) -> Self {
         let ranged = request.method == Method::GET && request.headers.contains_key(RANGE);
         match &ask.stored {
-            stored if request.method == Method::HEAD => Self::Head(stored.as_ref().map(|(_, on_failure)| *on_failure)),
+            stored if request.method == Method::HEAD => Self::Head(stored.clone()),
             Some((stored, on_failure)) if stored.part().is_none() => Self::Validation(Arc::clone(stored), *on_failure),
             Some((stored, _)) if !ranged && ask.forward == Forward::Partial && completing_fields(stored).is_some() => {
                 Self::Rest(Arc::clone(stored))
@@ -81,8 +81,8 @@ impl Wanted {
     /// Whether what is stored may be served stale rather than to wait for one's turn.
     pub(crate) fn may_be_served_stale(&self, standing: impl Fn(&Entry) -> Standing) -> bool {
         match self {
-            Self::Validation(_, OnOriginFailure::Fail) => false,
-            Self::Validation(stored, _) => standing(stored) < Standing::Unproven,
+            Self::Validation(_, OnOriginFailure::Fail) | Self::Head(Some((_, OnOriginFailure::Fail))) => false,
+            Self::Validation(stored, _) | Self::Head(Some((stored, _))) => standing(stored) < Standing::Unproven,
             _ => false,
         }
     }

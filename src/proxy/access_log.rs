@@ -1,6 +1,6 @@
 //! One line per request, as text or JSON.
 
-use super::observer::{Ending, Finished, Observer, causes};
+use super::observer::{Finished, Observer, causes};
 use super::request_id::RequestId;
 use crate::clock::{Clock, Timestamp};
 use crate::engine::storing::{StoreOutcome, Storing};
@@ -11,6 +11,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 /// `log.format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +40,13 @@ impl<W: Write + Send + 'static> AccessLog<W> {
     }
 }
 
-/// The label of an answer of which it was not known when its client left whether it would be stored.
+/// How long a line waits for its end.
+const OPEN_MAX: Duration = Duration::from_secs(30);
+
+/// The label of an answer of which it is not known by then whether it will be stored.
 const PENDING: &str = "pending";
 
-/// A line that lacks its end: whether the answer was stored, which is known in a moment. Written when dropped.
+/// A line that lacks its end: whether the answer was stored, which is mostly known in a moment. Written when dropped.
 struct OpenLine<W: Write> {
     format: LogFormat,
     sink: Sink<W>,
@@ -73,14 +77,14 @@ impl<W: Write + Send + 'static> Observer for AccessLog<W> {
             return;
         }
         let storing = finished.decision.as_ref().and_then(|decision| decision.storing.as_ref());
-        if let Some(storing) =
-            storing.filter(|storing| finished.ending == Ending::Complete && storing.known().is_none())
+        if let Some(storing) = storing.filter(|storing| storing.known().is_none())
             && let Ok(runtime) = Handle::try_current()
         {
             let (format, sink, storing) = (self.format, Arc::clone(&self.sink), storing.clone());
             let open = OpenLine { format, sink, line: line.clone(), storing: storing.clone() };
             runtime.spawn(async move {
-                storing.settled().await;
+                // Without its client, a fetch goes on for as long as the origin takes.
+                let _ = timeout(OPEN_MAX, storing.settled()).await;
                 drop(open);
             });
             return;

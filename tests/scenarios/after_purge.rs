@@ -1,6 +1,6 @@
 //! A purge does not fall upon the origin all at once: a limit on fetches, and a paced refresh of what is hot.
 
-use crate::support::{Barrier, Scenario, Setup, deadline, get, post, reply};
+use crate::support::{Barrier, Scenario, Setup, deadline, get, head, post, reply};
 
 const LIMITED: &str = "ttl = \"1m\"\nmiss_limit = 1\ncoalesce_wait = \"1h\"\ntags = [\"all\"]";
 
@@ -44,6 +44,8 @@ async fn over_the_miss_limit_something_stale_is_served_at_once() {
     let gate = Barrier::new();
     let _first = fill_the_budget(&scenario, &gate).await;
     scenario.get("/p").await.status(200).body("old").forwarded("stale").detail("miss-limit");
+    scenario.fetch(&head("/p")).await.status(200).forwarded("stale").detail("miss-limit");
+    scenario.fetch(&get("/p").header("Range", "bytes=1-")).await.status(206).body("ld").detail("miss-limit");
     scenario.origin.saw("/p", 1);
 }
 

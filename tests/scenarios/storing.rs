@@ -190,6 +190,36 @@ async fn an_answer_to_post_that_is_kept_for_gets_is_counted() {
 }
 
 #[tokio::test]
+async fn a_line_of_a_client_that_left_tells_what_came_of_storing_after_it() {
+    type Ends = fn(Reply, &Barrier) -> Reply;
+    let rows: [(Ends, &str); 2] = [
+        (|begun, gate| begun.wait(gate).body("ended"), "stored"),
+        (|begun, gate| begun.wait(gate).cut(), "body-truncated"),
+    ];
+    for (ends, expected) in rows {
+        let (origin, gate) = (crate::support::origin::Origin::start().await, Barrier::new());
+        origin.on("/p", ends(reply(200).length(11).body("begun "), &gate));
+        let section = "[log]\nformat = \"json\"";
+        let mut served = Setup::route("ttl = \"1m\"").before(origin.address).section(section).serve().await;
+        let mut client = crate::support::client::Client::connect(served.data_address).await;
+        client.send(&get("/p")).await;
+        client.body_so_far("begun ").await;
+        client.reset();
+        let counted = r#"larder_request_reasons_total{route="all",outcome="miss",reason="no-entry"} 1"#;
+        within("the end of the request", async {
+            while !served.admin(get("/metrics")).await.text().contains(counted) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        gate.open();
+        let line = served.next_printed().await;
+        let line: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(line["admission"], expected, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn each_line_of_the_log_tells_what_came_of_storing() {
     let long = "x".repeat(MEBIBYTE);
     for (answer, requests) in [
