@@ -136,12 +136,7 @@ impl Parts {
     ) -> anyhow::Result<Self> {
         let LoadedRules { rule_set, warnings, sources } =
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
-        let upstream =
-            Pools::new(config.upstream.clone(), config.upstreams.clone()).context("cannot use the upstream servers")?;
-        for pool in upstream.all() {
-            let pool = Arc::clone(pool);
-            tasks.restart("upstream-maintenance", move || Arc::clone(&pool).maintain());
-        }
+        let upstream = upstream(config, tasks)?;
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
         let resume = |invalidation: &Invalidation| snapshot::resume(invalidation, earlier);
         let join = |options| Fleet::join(options, Arc::clone(&clock), resume, tasks);
@@ -214,6 +209,17 @@ fn front(config: &Config) -> Front {
         schemes: data_port::schemes(&config.proxy),
         request_timeout: config.request_timeout,
     }
+}
+
+/// The pools of upstream servers, looked after by tasks.
+fn upstream(config: &Config, tasks: &mut Supervisor) -> anyhow::Result<Arc<Pools>> {
+    let pools =
+        Pools::new(config.upstream.clone(), config.upstreams.clone()).context("cannot use the upstream servers")?;
+    for pool in pools.all() {
+        let pool = Arc::clone(pool);
+        tasks.restart("upstream-maintenance", move || Arc::clone(&pool).maintain());
+    }
+    Ok(pools)
 }
 
 /// Watches the rules. Where the system gives no watch, reloading by signal and by the admin API remains.

@@ -3,8 +3,8 @@
 use super::choosing::{Bound, Candidate, by_turns, least};
 use super::discovery::Discovery;
 use super::endpoint::Endpoint;
+use super::member::Roster;
 use super::options::{Balancing, UpstreamOptions};
-use super::roster::Roster;
 use super::server::Server;
 use super::under_way::UnderWay;
 use futures_util::FutureExt;
@@ -136,7 +136,9 @@ fn endpoint(backend: &Backend) -> Option<&Arc<Endpoint>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::member::Standing;
     use std::collections::{BTreeMap, BTreeSet};
+    use std::net::SocketAddr;
 
     fn balance(urls: &[&str], balancing: Balancing) -> Balance {
         let servers = urls.iter().map(|url| url.parse().unwrap()).collect();
@@ -222,5 +224,42 @@ mod tests {
         balance.balancer.update().await.unwrap();
         let again = balance.endpoints();
         assert!(found.iter().zip(&again).all(|(one, other)| Arc::ptr_eq(one, other)));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_has_gone_is_sent_nothing_new_and_one_that_has_come_begins_slowly() {
+        let urls = vec!["http://api.invalid:7".parse().unwrap()];
+        let slow_start = Duration::from_hours(1);
+        let options = UpstreamOptions { slow_start, ..UpstreamOptions::of(urls) };
+        let server = Arc::new(Server::new(&options.servers[0], &options));
+        let balance = Balance::new(&[Arc::clone(&server)], &options, &Roster::new(&options));
+        let tell = |hosts: &[u8]| {
+            let addresses = hosts.iter().map(|host| SocketAddr::from(([127, 0, 0, *host], 7))).collect();
+            *server.told.lock().unwrap() = Some(addresses);
+        };
+        let chosen = || balance.choose(b"", |endpoint| endpoint.member.standing() == Standing::In).unwrap();
+        tell(&[1, 2]);
+        balance.look_up().await;
+        let (first, kept) = (chosen(), chosen());
+        assert_eq!(
+            [&first, &kept].map(|chosen| chosen.endpoint.member.address.to_string()),
+            ["127.0.0.1:7", "127.0.0.2:7"]
+        );
+
+        tell(&[2, 3]);
+        balance.balancer.update().await.unwrap();
+        let gone = &first.endpoint.member;
+        assert_eq!((gone.is_gone(), gone.standing(), gone.under_way()), (true, Standing::Closed, 1));
+        let found = balance.endpoints();
+        let new = &found[1].member;
+        assert!(Arc::ptr_eq(&found[0], &kept.endpoint) && new.address.to_string() == "127.0.0.3:7");
+        assert!((kept.endpoint.member.share() - 1.0).abs() < 0.01 && new.share() < 0.2);
+        let asked: BTreeSet<_> = (0..22).map(|_| chosen().endpoint.member.address.to_string()).collect();
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), ["127.0.0.2:7", "127.0.0.3:7"], "all addresses are used");
+
+        tell(&[1, 2, 3]);
+        balance.balancer.update().await.unwrap();
+        assert_eq!(balance.len(), 3, "one that is found again is a new one");
+        assert!(gone.is_gone() && balance.endpoints().iter().all(|endpoint| !endpoint.member.is_gone()));
     }
 }

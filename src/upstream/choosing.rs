@@ -79,9 +79,9 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::member::Roster;
+    use crate::upstream::member::tests::join;
     use crate::upstream::options::UpstreamOptions;
-    use crate::upstream::roster::Roster;
-    use crate::upstream::roster::tests::join;
     use crate::upstream::under_way::UnderWay;
 
     fn members(weights: &[u16]) -> Vec<Arc<Member>> {

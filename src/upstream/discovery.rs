@@ -5,7 +5,7 @@
 
 use super::endpoint::Endpoint;
 use super::member::Arrival;
-use super::roster::Roster;
+use super::member::Roster;
 use super::server::Server;
 use futures_util::future::join_all;
 use pingora_load_balancing::Backend;

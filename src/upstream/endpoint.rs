@@ -3,10 +3,9 @@
 use super::connecting::{Opening, Purpose};
 use super::connections::{Connection, Connections, Usage};
 use super::failure::{Again, Answer, Attempted, ConnectError, Fate, Silence, Unanswered};
-use super::member::{Arrival, Member};
+use super::member::{Arrival, Member, Roster};
 use super::outgoing::{Exchange, Need, Outgoing, Spare, Speaks};
 use super::response;
-use super::roster::Roster;
 use super::server::{Addresses, Server};
 use super::session::Session;
 use super::terms::Terms;

@@ -1,41 +1,18 @@
-//! One endpoint as a member of its pool: whether it is asked, what it has under way, and what share it takes.
+//! The endpoints of a pool as its members: which are asked, what they have under way, what share each takes, and when one is
+//! taken out, never the last.
 
-use super::checks::{Change, Checked, Checks};
+use super::checks::{Change, Checked, Checks, Others, Thresholds};
 use super::health::{Health, Reach, Recovery, ServerState, Verdict};
-use super::roster::Roster;
+use super::options::{EjectOptions, UpstreamOptions};
+use super::shared::Shared;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 /// The least share that one takes which has just come back: a tenth of its weight.
 const SHARE_MIN: f64 = 0.1;
-
-/// What all endpoints of one server have in common.
-#[derive(Debug)]
-pub(super) struct Shared {
-    /// The server as it is configured, for the log.
-    pub(super) name: Arc<str>,
-    pub(super) weight: u16,
-    /// Whether it is being drained: it is sent no new request.
-    pub(super) draining: AtomicBool,
-    /// How often an endpoint was taken out for what became of requests.
-    pub(super) ejections: AtomicU64,
-    /// How often one failed its checks so often that it is not asked.
-    pub(super) falls: AtomicU64,
-}
-
-impl Shared {
-    pub(super) fn new(name: &Arc<str>, weight: u16) -> Arc<Self> {
-        let (ejections, falls) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { name: Arc::clone(name), weight, draining: AtomicBool::new(false), ejections, falls })
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-}
 
 /// Whether an endpoint is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,11 +227,75 @@ impl Member {
     }
 }
 
+/// All endpoints of a pool.
+#[derive(Debug)]
+pub(super) struct Roster {
+    began: Instant,
+    pub(super) options: RosterOptions,
+    /// Locked while one is taken out, so that no two take each other for the one that stays.
+    members: Mutex<Vec<Weak<Member>>>,
+}
+
+/// By what its members are judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RosterOptions {
+    pub(super) eject: EjectOptions,
+    pub(super) thresholds: Thresholds,
+    pub(super) slow_start: Duration,
+}
+
+impl Roster {
+    pub(super) fn new(options: &UpstreamOptions) -> Arc<Self> {
+        let (rise, fall) = options.health.as_ref().map_or((2, 3), |health| (health.rise, health.fall));
+        let thresholds = Thresholds { rise, fall };
+        let options = RosterOptions { eject: options.eject, thresholds, slow_start: options.slow_start };
+        Arc::new(Self { began: Instant::now(), options, members: Mutex::default() })
+    }
+
+    /// The time since the pool began.
+    pub(super) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// A member that is in.
+    pub(super) fn join(self: &Arc<Self>, shared: &Arc<Shared>, address: SocketAddr, arrival: Arrival) -> Arc<Member> {
+        let member = Arc::new(Member::new(self, shared, address, arrival));
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.retain(|member| member.strong_count() > 0);
+        members.push(Arc::downgrade(&member));
+        member
+    }
+
+    /// All of them, those that are no longer found but have something under way included.
+    pub(super) fn members(&self) -> Vec<Arc<Member>> {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Whether another could be asked.
+    pub(super) fn others_of(&self, member: &Member) -> Others {
+        let is_other_in = |other: &Arc<Member>| !std::ptr::eq(Arc::as_ptr(other), member) && other.is_in();
+        if self.members().iter().any(is_other_in) { Others::In } else { Others::Out }
+    }
+
+    /// Takes a member out, unless it is out already or no other could be asked.
+    pub(super) fn unless_last(&self, member: &Member, take_out: impl FnOnce()) -> Option<()> {
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others =
+            members.iter().filter_map(Weak::upgrade).filter(|other| !std::ptr::eq(Arc::as_ptr(other), member));
+        (others.any(|other| other.is_in()) && member.is_in()).then(take_out)
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::upstream::options::{EjectOptions, UpstreamOptions};
-    use crate::upstream::roster::tests::join;
+
+    /// A member of a server of its own.
+    pub(in crate::upstream) fn join(roster: &Arc<Roster>, name: &str, weight: u16) -> Arc<Member> {
+        let address = "127.0.0.1:80".parse().unwrap();
+        roster.join(&Shared::new(&name.into(), weight), address, Arrival::AtFirst)
+    }
 
     fn roster(slow_start: Duration) -> Arc<Roster> {
         let eject = EjectOptions { failures: 2, within: Duration::from_mins(1), pause: Duration::from_mins(1) };

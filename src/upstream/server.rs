@@ -4,9 +4,9 @@
 use super::failure::ConnectError;
 use super::http1::Http1Options;
 use super::http2::Http2Options;
-use super::member::Shared;
 use super::options::{Protocol, ServerOptions, UpstreamOptions};
 use super::server_url::ServerUrl;
+use super::shared::Shared;
 use super::stats::Counters;
 use super::tls::TlsOptions;
 use http::HeaderValue;
@@ -36,6 +36,9 @@ pub(super) struct Server {
     pub(super) idle_connections_max: usize,
     /// What its endpoints have in common.
     pub(super) shared: Arc<Shared>,
+    /// What a test has its name looked up to.
+    #[cfg(test)]
+    pub(super) told: std::sync::Mutex<Option<Vec<SocketAddr>>>,
     /// Whether the last look-up of its name failed.
     is_lost: AtomicBool,
     /// Whether the last TLS handshake failed.
@@ -62,6 +65,8 @@ impl Server {
             connect_timeout: options.connect_timeout,
             idle_timeout: options.idle_timeout,
             idle_connections_max: options.idle_connections_max,
+            #[cfg(test)]
+            told: std::sync::Mutex::default(),
             is_lost: AtomicBool::new(false),
             is_insecure: AtomicBool::new(false),
         }
@@ -111,6 +116,10 @@ impl Server {
         }
         if let Some(address) = self.url.address() {
             return Some(vec![Addresses::of(address)]);
+        }
+        #[cfg(test)]
+        if let Some(told) = self.told.lock().unwrap().clone() {
+            return Some(paired(told));
         }
         let look_up = tokio::net::lookup_host((self.url.host(), self.url.port()));
         let found = tokio::time::timeout(self.connect_timeout, look_up).await;
