@@ -16,7 +16,7 @@ SHOP_SECONDS ?= 90
 SHOP_USERS ?= 1000 1500
 SHOP_OPTIONS ?=
 
-.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke prerequisites release-build image-test deb deb-test deploy-test release
+.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke rolling prerequisites release-build image-test deb deb-test deploy-test release
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -93,6 +93,11 @@ bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server an
 bench-shop: ## Load a sample shop: directly, through Larder, through Larder with Redis
 	@scripts/install-prerequisites.sh build shop plots
 	python3 -B bench/shop/run.py --seconds $(SHOP_SECONDS) --users $(SHOP_USERS) $(SHOP_OPTIONS)
+
+rolling: ## Restart two instances in turn under load, ten times; no request may fail (about a minute and a half)
+	@scripts/install-prerequisites.sh build peers
+	cargo build --locked --release --bin larder
+	bench/rolling/run.py --write bench/runs/rolling.json
 
 bench-smoke: ## Show in seconds that both benchmarks work; measures nothing
 	@scripts/install-prerequisites.sh build peers shop plots

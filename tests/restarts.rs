@@ -4,7 +4,9 @@
 mod support;
 
 mod restarts {
+    mod service_manager;
     mod shop;
     mod snapshot_alone;
     mod snapshot_in_fleet;
+    mod taking_over;
 }

@@ -3,9 +3,12 @@
 use super::config_file::ConfigFile;
 use super::restart_notice::RestartNotice;
 use super::rules_control::RulesKeeper;
-use super::serve::{Running, start};
-use super::{logging, open_files};
-use crate::config::Overrides;
+use super::running::{Running, WhyStop};
+use super::serve::start_on;
+use super::sockets::Sockets;
+use super::takeover::predecessor::{self, Predecessor};
+use super::{logging, open_files, service_manager};
+use crate::config::{Config, Overrides};
 use anyhow::Context as _;
 use std::io::Write as _;
 use std::num::NonZero;
@@ -18,32 +21,91 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const GLOBAL_QUEUE_INTERVAL: u32 = 1;
 
 /// Runs an instance until SIGTERM or SIGINT.
-pub(super) fn run(file: &ConfigFile, overrides: &Overrides) -> anyhow::Result<()> {
+pub(super) fn run(file: &ConfigFile, overrides: &Overrides, start: Start) -> anyhow::Result<()> {
+    // Before there are threads.
+    let sockets = Sockets::of_service_manager()?;
     let notice = Arc::new(RestartNotice::new(file, overrides));
     let config = file.load(overrides)?;
     logging::init(config.log);
     open_files::make_room(config.proxy.connections_max);
     let runtime = runtime().context("cannot start the runtime")?;
     let result = runtime.block_on(async {
-        // Before the listeners are announced: whoever reads of them may send a signal at once.
-        let mut signals = Signals::listen()?;
-        let mut running = start(config).await?;
-        announce(&running)?;
-        let rules = Arc::clone(&running.rules);
-        let ended = tokio::select! {
-            () = signals.until_stopped(&rules, &notice) => Ok(()),
-            ended = running.essential_task_ended() => Err(ended),
-        };
-        match &ended {
-            Ok(()) => tracing::info!("stopping: requests under way may finish"),
-            Err(error) => tracing::error!(task = error.task, "stopping, requests under way may finish: {error}"),
+        tokio::select! {
+            result = serve(config, sockets, start, &notice) => result,
+            () = service_manager::watchdog() => Ok(()),
         }
-        running.stop_hurried_by(signals.to_stop()).await;
-        Ok(ended?)
     });
     // What is left has been waited for as long as it may be.
     runtime.shutdown_background();
     result
+}
+
+/// Whether a process begins anew or in the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    Anew,
+    TakeOver,
+}
+
+async fn serve(
+    mut config: Config,
+    mut sockets: Sockets,
+    start: Start,
+    notice: &Arc<RestartNotice>,
+) -> anyhow::Result<()> {
+    // Before the listeners are announced: whoever reads of them may send a signal at once.
+    let mut signals = Signals::listen()?;
+    let predecessor = match start {
+        Start::Anew => None,
+        Start::TakeOver => find_predecessor(&mut config, &mut sockets).await?,
+    };
+    let mut running = start_on(config, sockets, predecessor).await?;
+    announce(&running)?;
+    service_manager::ready();
+    let rules = Arc::clone(&running.rules);
+    let why = tokio::select! {
+        () = signals.until_stopped(&rules, notice) => None,
+        why = running.must_stop() => Some(why),
+    };
+    let (successor, result) = match why {
+        None => {
+            tracing::info!("stopping: requests under way may finish");
+            (None, Ok(()))
+        }
+        Some(WhyStop::TakenOver(successor)) => {
+            tracing::info!("stopping, requests under way may finish: another process has taken this one's place");
+            (Some(successor), Ok(()))
+        }
+        Some(WhyStop::TaskEnded(error)) => {
+            tracing::error!(task = error.task, "stopping, requests under way may finish: {error}");
+            (None, Err(error))
+        }
+    };
+    // Where another process goes on, the service goes on.
+    if successor.is_none() {
+        service_manager::stopping();
+    }
+    running.stop_hurried_by(successor, signals.to_stop()).await;
+    Ok(result?)
+}
+
+/// The process whose place is to be taken. Two processes of a fleet have two names, also where one of them is soon gone.
+async fn find_predecessor(config: &mut Config, sockets: &mut Sockets) -> anyhow::Result<Option<Predecessor>> {
+    let Some(path) = config.handover.takeover.as_deref() else {
+        anyhow::bail!("--takeover needs `listen.takeover`: the socket at which the running process is asked");
+    };
+    let path_shown = path.display();
+    let found = predecessor::find(path).await;
+    let found = found.with_context(|| format!("cannot take the place of the process that listens at {path_shown}"))?;
+    let Some((predecessor, passed)) = found else {
+        tracing::info!(path = %path_shown, "no process listens there: this one begins anew");
+        return Ok(None);
+    };
+    *sockets = std::mem::take(sockets).and_of_predecessor(passed);
+    if let Some(fleet) = config.fleet.as_mut().filter(|fleet| fleet.instance == predecessor.instance) {
+        fleet.instance.push_str("-2");
+    }
+    Ok(Some(predecessor))
 }
 
 /// A worker for each core that this process may use. On a single one, one queue for all connections is fairer and
@@ -93,12 +155,14 @@ impl Signals {
                 () = to_stop(&mut self.terminate, &mut self.interrupt) => return,
                 _ = self.hang_up.recv() => {
                     let (rules, notice) = (Arc::clone(rules), Arc::clone(notice));
+                    service_manager::reloading();
                     let reload = move || {
                         notice.log();
                         // What became of it is in the log.
                         drop(rules.reload_now());
                     };
                     drop(tokio::task::spawn_blocking(reload).await);
+                    service_manager::ready();
                 }
             }
         }

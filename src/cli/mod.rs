@@ -23,11 +23,15 @@ mod restart_notice;
 mod rules_control;
 mod running;
 pub(crate) mod serve;
+mod service_manager;
 mod snapshot;
+mod sockets;
+mod takeover;
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};
 use config_file::ConfigFile;
+use foreground::Start;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -93,11 +97,15 @@ struct ServeArguments {
     /// Read the rules from this file or folder instead of `rules`.
     #[arg(long, value_name = "PATH")]
     rules: Option<PathBuf>,
+    /// Take the place of the process that runs with this configuration, without refusing a connection. It is asked at
+    /// `listen.takeover`; where none runs, start anew.
+    #[arg(long)]
+    takeover: bool,
 }
 
 impl From<ServeArguments> for Overrides {
     fn from(arguments: ServeArguments) -> Self {
-        let ServeArguments { listen, upstream, admin, redis, rules } = arguments;
+        let ServeArguments { listen, upstream, admin, redis, rules, takeover: _ } = arguments;
         Self { listen, upstream, admin, redis, rules }
     }
 }
@@ -108,7 +116,10 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let file = ConfigFile::new(cli.config);
     let result = match cli.command {
-        Command::Serve(arguments) => foreground::run(&file, &arguments.into()),
+        Command::Serve(arguments) => {
+            let start = if arguments.takeover { Start::TakeOver } else { Start::Anew };
+            foreground::run(&file, &arguments.into(), start)
+        }
         Command::Check => return check::run(&file),
         Command::Explain(arguments) => explain::run(&file, arguments),
         Command::Purge(arguments) => purge::run(&file, arguments),

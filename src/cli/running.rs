@@ -1,16 +1,18 @@
 //! A running instance, and its end in order.
 
 use super::rules_control::RulesKeeper;
-use super::snapshot::{Loading, Writing};
+use super::snapshot::{Finished, Loading, Writing};
+use super::takeover::successor::{News, Successor};
 use crate::admin::Readiness;
 use crate::engine::Engine;
+use crate::invalidation::Invalidation;
 use crate::supervisor::{EssentialTaskEnded, Supervisor};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing_appender::non_blocking::WorkerGuard;
 
 /// A running instance. Dropping it stops it without draining.
@@ -31,6 +33,8 @@ pub struct Running {
     pub(super) admin_port: Open,
     /// Ended with the instance, whatever they do at the moment.
     pub(super) tasks: Supervisor,
+    /// Processes that want to take this one's place.
+    pub(super) successors: mpsc::Receiver<Successor>,
     /// Where what is in memory is written at the end.
     pub(super) snapshot: Option<PathBuf>,
     /// What reads the snapshot of an earlier process.
@@ -62,12 +66,12 @@ impl Running {
     /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
     /// end can be watched.
     pub async fn stop(self) {
-        self.stop_hurried_by(std::future::pending()).await;
+        self.stop_hurried_by(None, std::future::pending()).await;
     }
 
     /// As [`Self::stop`], until `hurry` resolves: then nothing is waited for any more but what cut-off writes may have changed,
     /// and that not for long.
-    pub(super) async fn stop_hurried_by(self, hurry: impl Future<Output = ()>) {
+    pub(super) async fn stop_hurried_by(self, successor: Option<Successor>, hurry: impl Future<Output = ()>) {
         let stop = self.stop.clone();
         let hurried = async {
             hurry.await;
@@ -76,39 +80,98 @@ impl Running {
             tokio::time::sleep(HURRY_MAX).await;
         };
         tokio::select! {
-            () = self.wind_down() => {}
+            () = self.wind_down(successor) => {}
             () = hurried => {}
         }
     }
 
-    async fn wind_down(self) {
+    async fn wind_down(mut self, successor: Option<Successor>) {
         self.readiness.set(false);
-        tokio::select! {
-            () = tokio::time::sleep(self.drain_delay) => {}
-            () = reached(self.stop.subscribe(), Stage::Hurried) => {}
-        }
-        reach(&self.stop, Stage::Draining);
-        if let Some(loading) = self.loading {
+        let snapshot = self.snapshot.take();
+        let write = |engine: &Arc<Engine>| snapshot.map(|path| Writing::begin(path, Arc::clone(engine)));
+        let Some(successor) = successor else {
+            tokio::select! {
+                () = tokio::time::sleep(self.drain_delay) => {}
+                () = reached(self.stop.subscribe(), Stage::Hurried) => {}
+            }
+            self.give_up_loading().await;
+            let writing = write(&self.engine);
+            self.close().await;
+            finish(writing).await;
+            return;
+        };
+        let (tell, told) = mpsc::unbounded_channel();
+        let ending = async move {
+            self.give_up_loading().await;
+            // Its log goes on elsewhere: what is stored by now is all that there is to hand over, and the sooner the better.
+            let writing = write(&self.engine);
+            let written = async {
+                if finish(writing).await == Finished::Whole {
+                    // Where the new process is gone, nobody need be told.
+                    let _ = tell.send(News::Snapshot);
+                }
+            };
+            tokio::join!(written, self.close());
+            let _ = tell.send(News::Ended);
+        };
+        tokio::join!(ending, successor.tell(told));
+    }
+
+    async fn give_up_loading(&mut self) {
+        if let Some(loading) = self.loading.take() {
             loading.give_up().await;
         }
-        let snapshot = self.snapshot.map(|path| Writing::begin(path, Arc::clone(&self.engine)));
+    }
+
+    /// Closes one port after the other.
+    async fn close(self) {
+        reach(&self.stop, Stage::Draining);
         let _ = self.data_port.await;
         reach(&self.stop, Stage::Ended);
         let _ = self.admin_port.await;
         // First the reader, which would renew the lease.
         self.tasks.stop().await;
-        let written = async {
-            if let Some(snapshot) = snapshot {
-                snapshot.finish().await;
-            }
-        };
-        tokio::join!(written, self.engine.invalidation().leave());
+        self.engine.invalidation().leave().await;
     }
 
     /// Waits until a task has ended that the instance cannot run without. It should be stopped then.
     pub(super) async fn essential_task_ended(&mut self) -> EssentialTaskEnded {
         self.tasks.essential_task_ended().await
     }
+
+    /// Waits until there is a reason to stop that is no signal.
+    pub(super) async fn must_stop(&mut self) -> WhyStop {
+        tokio::select! {
+            ended = self.tasks.essential_task_ended() => WhyStop::TaskEnded(ended),
+            successor = taken_over(&mut self.successors, self.engine.invalidation()) => WhyStop::TakenOver(successor),
+        }
+    }
+}
+
+/// Waits for the snapshot, now that nothing changes any more that matters to it.
+async fn finish(writing: Option<Writing>) -> Finished {
+    match writing {
+        Some(writing) => writing.finish().await,
+        None => Finished::Not,
+    }
+}
+
+/// Why an instance should be stopped.
+pub(super) enum WhyStop {
+    /// It cannot run without a task that has ended.
+    TaskEnded(EssentialTaskEnded),
+    /// Another process has taken its place.
+    TakenOver(Successor),
+}
+
+async fn taken_over(successors: &mut mpsc::Receiver<Successor>, invalidation: &Invalidation) -> Successor {
+    while let Some(successor) = successors.recv().await {
+        match successor.hand_over(invalidation).await {
+            Ok(successor) => return successor,
+            Err(error) => tracing::warn!("the new process does not serve, this one goes on: {error:#}"),
+        }
+    }
+    std::future::pending().await
 }
 
 /// Brings the instance so far on its way to its end.

@@ -9,8 +9,12 @@ use super::rules_control::{RulesKeeper, log_warnings};
 pub use super::running::Running;
 use super::running::{Open, Stage, reached};
 use super::snapshot::{self, Earlier};
+use super::sockets::{Port, Sockets};
+use super::takeover::predecessor::Predecessor;
+use super::takeover::successor::{self, Offer, Successor};
 use crate::admin::{self, AdminState, Readiness};
 use crate::clock::{Clock, SystemClock};
+use crate::config::handover::Handover;
 use crate::config::reload::RulesReloader;
 use crate::config::watch::watch_rules;
 use crate::config::{Config, LoadedRules, Problem};
@@ -18,22 +22,23 @@ use crate::engine::arrival::Front;
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
 use crate::events::postgres::Missed;
+use crate::fleet::options::FleetOptions;
 use crate::in_flight::InFlight;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::metric::Measured;
 use crate::metrics::Metrics;
+use crate::proxy;
 use crate::proxy::observer::{Observer, Observers};
-use crate::proxy::{self, Listening};
 use crate::semantics::forwarding::LoopToken;
 use crate::store::memory::MemoryTier;
 use crate::supervisor::Supervisor;
 use crate::upstream::Pools;
 use anyhow::Context as _;
+use futures_util::FutureExt as _;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 /// Starts an instance on the runtime that it is called on.
@@ -41,41 +46,57 @@ use tokio::time::timeout;
 /// # Errors
 /// Where the rules hold errors, an address can't be listened on, or a part can't be made.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    let data = config.proxy.listeners.iter().map(Listening::open).collect::<Result<Vec<_>, _>>()?;
-    let admin_listener = TcpListener::bind(config.admin.listen)
-        .await
-        .with_context(|| format!("cannot listen on {} (admin.listen)", config.admin.listen))?;
-    let (data_address, admin_address) = (data_port::first_over_tcp(&data), admin_listener.local_addr()?);
-    let listening = data.iter().map(data_port::url_of).collect();
+    start_on(config, Sockets::default(), None).await
+}
+
+/// As [`start`], on these sockets where they fit, and in the place of another process.
+pub(super) async fn start_on(
+    config: Config,
+    sockets: Sockets,
+    mut predecessor: Option<Predecessor>,
+) -> anyhow::Result<Running> {
+    let listeners = sockets.open(&config)?;
+    let admin_address = listeners.admin.local_addr()?;
+    let data_address = data_port::first_over_tcp(&listeners.data);
+    let listening = listeners.data.iter().map(data_port::url_of).collect();
+    let passed_on = listeners.cloned()?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
     log_warnings(&config.warnings.iter().map(Problem::report).collect::<Vec<_>>());
-    if let Some(path) = &config.snapshot {
-        snapshot::make_folder(path).with_context(|| format!("cannot write to {} (memory.snapshot)", path.display()))?;
-    }
-    let mut earlier = config.snapshot.as_deref().and_then(snapshot::take);
+    let mut earlier = left_by_earlier(&config.handover, predecessor.as_ref())?;
     let mut tasks = Supervisor::default();
-    let certificates = CertificateKeeper::new(&data, Arc::clone(&clock));
-    let Parts { rules, state } = Parts::make(&config, clock, &certificates, &mut earlier, &mut tasks)?;
+    let certificates = CertificateKeeper::new(&listeners.data, Arc::clone(&clock));
+    let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
+    let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
     let observers: Vec<Arc<dyn Observer>> = [state.metrics.clone() as _].into_iter().chain(access_log).collect();
     let observers: Observers = observers.into();
 
     let (stop, stopping) = watch::channel(Stage::Open);
     let (engine, readiness) = (Arc::clone(&state.engine), Arc::clone(&state.readiness));
+    if let Some(predecessor) = &mut predecessor {
+        join_fleet(config.fleet.as_ref(), &engine).await;
+        predecessor.take_over(engine.invalidation()).await.context("cannot take the running process's place")?;
+    }
+    let successors = offer_place(&config, passed_on, &mut tasks);
+    let clock = Arc::clone(&state.clock);
     let ended = reached(stopping.clone(), Stage::Ended);
     let admin_port = serve_port(&mut tasks, "admin-port", async move {
-        if let Err(error) = admin::serve(admin_listener, state, config.admin, ended).await {
+        if let Err(error) = admin::serve(listeners.admin, state, config.admin, ended).await {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
-    if let Some(fleet) = &config.fleet {
-        join(engine.invalidation(), fleet.join_wait).await;
+    match predecessor {
+        Some(predecessor) => {
+            let following = predecessor.follow(Arc::clone(&engine), clock, config.handover.snapshot.clone());
+            tasks.require("predecessor", following.then(|()| std::future::pending()));
+        }
+        None => join_fleet(config.fleet.as_ref(), &engine).await,
     }
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let drain_delay = config.proxy.drain_delay;
-    let serving = proxy::serve(data, Arc::clone(&engine), config.proxy, observers, draining, hurried);
+    let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers, draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &mut tasks);
     certificates.keep_watching(&mut tasks);
@@ -92,10 +113,32 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         drain_delay,
         data_port,
         admin_port,
-        snapshot: config.snapshot,
+        successors,
+        snapshot: config.handover.snapshot,
         loading,
         _access_log: access_guard,
     })
+}
+
+/// What an earlier process has left. One that still runs leaves it when it ends.
+fn left_by_earlier(handover: &Handover, predecessor: Option<&Predecessor>) -> anyhow::Result<Option<Earlier>> {
+    let Some(path) = &handover.snapshot else { return Ok(None) };
+    snapshot::make_folder(path).with_context(|| format!("cannot write to {} (memory.snapshot)", path.display()))?;
+    Ok(if predecessor.is_some() { None } else { snapshot::take(path) })
+}
+
+/// Lets other processes take the place of this one, where it is said how they ask for it.
+fn offer_place(config: &Config, sockets: Vec<(Port, OwnedFd)>, tasks: &mut Supervisor) -> mpsc::Receiver<Successor> {
+    let (ready, successors) = mpsc::channel(1);
+    if let Some(path) = config.handover.takeover.clone() {
+        let instance = config.fleet.as_ref().map(|fleet| fleet.instance.clone()).unwrap_or_default();
+        let offer = Arc::new(Offer { path, instance, sockets });
+        tasks.restart("takeover", move || {
+            let (offer, ready) = (Arc::clone(&offer), ready.clone());
+            async move { successor::listen(&offer, &ready).await }
+        });
+    }
+    successors
 }
 
 /// Runs what serves a port.
@@ -110,8 +153,9 @@ fn serve_port(tasks: &mut Supervisor, name: &'static str, serving: impl Future<O
 
 /// Waits until the instance has read the fleet's log of purges to its end. Until then nothing stored is served unasked, and
 /// who connects meanwhile would send the origin all that Redis has; so they wait to be accepted.
-async fn join(invalidation: &Invalidation, join_wait: Duration) {
-    if timeout(join_wait, invalidation.current()).await.is_err() {
+async fn join_fleet(fleet: Option<&FleetOptions>, engine: &Engine) {
+    let Some(join_wait) = fleet.map(|fleet| fleet.join_wait) else { return };
+    if timeout(join_wait, engine.invalidation().current()).await.is_err() {
         tracing::warn!(
             ?join_wait,
             "the log of purges has not been read yet: what is stored is validated until it has been"
@@ -131,7 +175,7 @@ impl Parts {
         config: &Config,
         clock: Arc<dyn Clock>,
         certificates: &Arc<CertificateKeeper>,
-        earlier: &mut Option<Earlier>,
+        (earlier, missed): (&mut Option<Earlier>, Missed),
         tasks: &mut Supervisor,
     ) -> anyhow::Result<Self> {
         let LoadedRules { rule_set, warnings, sources } =
@@ -165,13 +209,12 @@ impl Parts {
         tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
         let events = Intake::new(Arc::clone(&engine));
         // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
-        let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { Missed::Nothing };
+        let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
         event_sources.drive(&events, missed, tasks);
         let governed = Arc::clone(&engine);
         let apply = move |new| governed.replace_rules(new);
-        let reloader =
-            RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
-        let rules = RulesKeeper::new(reloader, Arc::clone(certificates));
+        let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
+        let rules = RulesKeeper::new(reloader.within(config), Arc::clone(certificates));
         let in_flight = Arc::clone(engine.in_flight());
         let pools = Arc::clone(&upstream);
         let counting: [Arc<dyn Measured>; 9] = [

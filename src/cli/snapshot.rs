@@ -96,6 +96,19 @@ fn note_as_read(path: &Path, id: &str) -> anyhow::Result<()> {
     Ok(fs::rename(temporary, list)?)
 }
 
+/// Reads what the process before this one has left, in whose log, or fleet, this one goes on already.
+pub(super) fn load_predecessors(path: &Path, engine: Arc<Engine>, clock: Arc<dyn Clock>) {
+    let Some(earlier) = take(path) else { return };
+    // Alone, what was purged there since the log was handed over was passed on, and is in this log under other stamps.
+    if engine.invalidation().is_in_fleet()
+        && let Err(error) = engine.invalidation().learn(&earlier.position)
+    {
+        return tracing::warn!("the snapshot is not used: {error}");
+    }
+    // It ends by itself.
+    drop(earlier.load(engine, clock));
+}
+
 /// Goes on in the log from where the earlier process stood; where that is another log, what it has left is of no use.
 pub(super) fn resume(invalidation: &Invalidation, earlier: &mut Option<Earlier>) {
     if let Some(Err(error)) = earlier.as_ref().map(|earlier| invalidation.resume(&earlier.position)) {
@@ -189,7 +202,7 @@ fn create(path: &Path) -> std::io::Result<File> {
 pub(super) struct Writing {
     quiet: Option<mpsc::Sender<()>>,
     goes_on: Arc<AtomicBool>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Finished>,
 }
 
 impl Writing {
@@ -207,19 +220,28 @@ impl Writing {
                 tracing::warn!("no snapshot is left at {path}: {error:#}");
                 // Where it was not made, there is nothing to remove.
                 let _ = fs::remove_file(temporary);
+                return Finished::Not;
             }
+            Finished::Whole
         });
         Self { quiet: Some(quiet), goes_on, task }
     }
 
     /// Says that nothing changes any more in memory or in the log, and waits until the file is whole.
-    pub(super) async fn finish(mut self) {
+    pub(super) async fn finish(mut self) -> Finished {
         if let Some(quiet) = self.quiet.take() {
             // A writer that has failed has told why.
             let _ = quiet.send(());
         }
-        let _ = (&mut self.task).await;
+        (&mut self.task).await.unwrap_or(Finished::Not)
     }
+}
+
+/// Whether there is a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finished {
+    Whole,
+    Not,
 }
 
 impl Drop for Writing {

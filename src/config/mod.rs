@@ -12,6 +12,7 @@ mod event;
 mod event_sources;
 mod field_names;
 mod fleet;
+pub(crate) mod handover;
 mod listen;
 mod listeners;
 mod machine_memory;
@@ -81,8 +82,8 @@ pub struct Config {
     pub request_timeout: Duration,
     /// `[memory]`
     pub memory: MemoryOptions,
-    /// `memory.snapshot`
-    pub snapshot: Option<PathBuf>,
+    /// What passes to the process that comes after this one, and how.
+    pub(crate) handover: handover::Handover,
     /// `limits.in_flight_bytes`, in bytes.
     pub in_flight_bytes: u64,
     /// `[refresh]`

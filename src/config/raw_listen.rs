@@ -32,6 +32,10 @@ raw_table! {
         scheme: SchemeWord,
         /// The host of an HTTP/1.0 request without Host. Not set: such a request is answered 400.
         default_host: String,
+        /// A Unix socket at which `larder serve --takeover` asks this process for its listening sockets, to take its place.
+        /// Only processes of the same user are answered. A relative path is relative to this file's folder. Default:
+        /// `takeover.sock` in the folder that systemd names in RUNTIME_DIRECTORY; none where there is no such folder.
+        takeover: String,
     }
 }
 

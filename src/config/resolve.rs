@@ -3,7 +3,7 @@
 use super::addresses;
 use super::machine_memory;
 use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
-use super::proxy_file::{RawAdmin, RawLimits, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
+use super::proxy_file::{RawAdmin, RawLimits, RawLog, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
 use super::raw_upstream::ServerItem;
 use super::table::{Placed, Reader};
 use super::values::{DurationText, ShareOrSize, SizeText, Texts};
@@ -82,9 +82,9 @@ impl Resolver<'_> {
         let (listeners, http_place) = self.listeners(&mut listen, overrides.listen.as_deref());
         let limits = table(raw.limits.take());
         let proxy = self.proxy((listeners, entrance), &limits, &table(raw.timeouts.take()));
-        let raw_memory = table(raw.memory.take());
-        let memory = self.memory(&raw_memory);
-        let snapshot = raw_memory.snapshot.map(|written| self.folder.join(written.value));
+        let mut memory = table(raw.memory.take());
+        let handover = self.handover(listen.takeover, memory.snapshot.take());
+        let memory = self.memory(&memory);
         let in_flight_bytes = self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory);
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
@@ -93,15 +93,7 @@ impl Resolver<'_> {
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
         let admin_place = admin.listen.as_ref().map(|listen| listen.place.clone());
         let admin = self.admin(admin, token);
-        let log = table(raw.log.take());
-        let log = LogOptions {
-            format: log.format.map_or(LogFormat::Text, |format| format.value.0),
-            level: log.level.map_or(LogLevel::Info, |level| level.value.0),
-            access: match log.access {
-                Some(Placed { value: false, .. }) => AccessLog::Off,
-                _ => AccessLog::On,
-            },
-        };
+        let log = log_options(&table(raw.log.take()));
         let whole = Place { extent_end: source.text.len(), ..Place::new(source, 0..0) };
         let upstream_place = raw.upstream.as_ref().map_or(whole, |upstream| upstream.place.clone());
         let mut upstream = table(raw.upstream.take());
@@ -126,7 +118,7 @@ impl Resolver<'_> {
             upstreams,
             request_timeout,
             memory,
-            snapshot,
+            handover,
             in_flight_bytes,
             refresh,
             fleet,
@@ -330,6 +322,17 @@ impl Resolver<'_> {
                 default
             }
         }
+    }
+}
+
+fn log_options(raw: &RawLog) -> LogOptions {
+    LogOptions {
+        format: raw.format.as_ref().map_or(LogFormat::Text, |format| format.value.0),
+        level: raw.level.as_ref().map_or(LogLevel::Info, |level| level.value.0),
+        access: match raw.access {
+            Some(Placed { value: false, .. }) => AccessLog::Off,
+            _ => AccessLog::On,
+        },
     }
 }
 

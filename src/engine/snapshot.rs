@@ -72,7 +72,7 @@ impl Engine {
     /// The stamp with which an entry is handed over; none where it may not be.
     fn handed_over_as_of(&self, entry: &Entry) -> Option<Stamp> {
         // Before the barriers are asked: a purge that comes in between has a higher one.
-        let now = self.invalidation().applied();
+        let now = self.invalidation().applied_for_successor();
         match self.standing_as_stored(entry) {
             Standing::Clear => (self.standing_as_refiled(entry)? == Standing::Clear).then_some(now),
             Standing::SoftPurged | Standing::Unproven => Some(entry.stamp().min(now)),

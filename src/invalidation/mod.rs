@@ -46,6 +46,7 @@ mod purging;
 mod reader;
 pub(crate) mod receipts;
 mod record;
+pub(crate) mod succession;
 mod unsent;
 
 use crate::clock::{Clock, SystemClock};
@@ -53,6 +54,7 @@ use crate::fleet::options::FleetOptions;
 use crate::histogram::{DurationCounts, DurationHistogram};
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
+use arc_swap::ArcSwapOption;
 use barriers::{Barriers, Covering};
 use counts::{PurgeCount, PurgeCounts};
 pub use fleet_log::FleetLinks;
@@ -68,6 +70,7 @@ use record::{Part, Record};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use succession::Successor;
 use tokio::sync::Notify;
 
 /// Whether purges cover a response. The later, the worse.
@@ -126,6 +129,7 @@ const RECEIPTS_TEXT_BYTES_MAX: usize = 4 << 20;
 pub struct Invalidation {
     /// The log, where this instance is one of a fleet. One that stands alone counts its purges: nobody else reads them.
     fleet: Option<Arc<FleetLog>>,
+    successor: ArcSwapOption<Successor>,
     clock: Arc<dyn Clock>,
     instance: String,
     run: u32,
@@ -162,6 +166,7 @@ impl Invalidation {
         let InvalidationOptions { instance, clock, run, barriers_bytes_max, receipts_max } = options;
         Self {
             fleet: None,
+            successor: ArcSwapOption::empty(),
             clock,
             instance,
             run,
@@ -232,7 +237,12 @@ impl Invalidation {
     /// Whether this instance may serve hits without asking the origin. Cheap: for every hit.
     #[must_use]
     pub fn currency(&self) -> Currency {
-        self.fleet.as_ref().map_or(Currency::Proven, |fleet| fleet.currency())
+        match &self.fleet {
+            Some(fleet) => fleet.currency(),
+            // The log that counts is another process's.
+            None if self.successor.load().is_some() => Currency::Unproven,
+            None => Currency::Proven,
+        }
     }
 
     /// Waits until this instance has proved that it knows of every purge; at once where it stands alone.

@@ -146,6 +146,7 @@ impl Invalidation {
         let seen = self.apply(purge, stamp, before);
         drop(order);
         self.counts.add(&purge.scopes, purge.source);
+        self.pass_on(purge).await;
         (stamp, Some(seen))
     }
 

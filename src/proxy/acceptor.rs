@@ -3,9 +3,10 @@
 
 use super::listening::{ListenAddress, Listener};
 use super::plain_socket::PlainSocket;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -57,6 +58,31 @@ fn is_left_behind(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     is_socket && std::os::unix::net::UnixStream::connect(path).is_err_and(refused)
+}
+
+/// Takes a listener of this kind that another process has opened. Whoever listens on it besides goes on.
+///
+/// # Errors
+/// Where the runtime can't take it.
+pub(super) fn adopt(socket: OwnedFd, address: &ListenAddress) -> io::Result<Listener> {
+    match address {
+        ListenAddress::Tcp(_) => adopt_tcp(socket.into()).map(Listener::Tcp),
+        ListenAddress::Unix(_) => {
+            let socket = std::os::unix::net::UnixListener::from(socket);
+            socket.set_nonblocking(true)?;
+            UnixListener::from_std(socket).map(Listener::Unix)
+        }
+    }
+}
+
+/// As [`adopt`], of one over TCP.
+///
+/// # Errors
+/// Where the runtime can't take it.
+pub(crate) fn adopt_tcp(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    prepare(&SockRef::from(&socket));
+    TcpListener::from_std(socket)
 }
 
 /// Sets what accepted sockets inherit, once instead of for each, and before the first can come: without it a body that is

@@ -27,6 +27,9 @@ use tokio::time::Instant;
 
 /// What an HTTP/2 client with prior knowledge sends first: RFC 9113 section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long an idle HTTP/1 connection is still read from at the server's end: its client may just be sending a request, which
+/// would be lost. It is answered, with `Connection: close`.
+const LINGER: Duration = Duration::from_millis(500);
 /// Room for the first read.
 const FIRST_READ_BYTES: usize = 4 * 1024;
 
@@ -80,12 +83,12 @@ async fn converse<H: Handler, T: Socket>(
     let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read, agreed));
     let protocol = tokio::select! {
         biased;
-        () = server.end.wait() => return Ok(()),
         sniffed = sniffed => match sniffed {
             Ok(Ok(Some(protocol))) => protocol,
             Ok(Ok(None)) | Err(_) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
         },
+        () = lingered(&server.end) => return Ok(()),
         () = conversation.end.wait() => return Ok(()),
     };
     // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
@@ -103,6 +106,12 @@ async fn converse<H: Handler, T: Socket>(
     Ok(())
 }
 
+/// Resolves a little after the server's end.
+async fn lingered(end: &EndSignal) {
+    end.wait().await;
+    tokio::time::sleep(LINGER).await;
+}
+
 /// HTTP/1: plain hits as long as nothing else is asked for, then hyper, which costs a connection far more room.
 async fn converse_http1<H: Handler, T: Socket>(
     context: Arc<ConnectionContext<H>>,
@@ -110,11 +119,12 @@ async fn converse_http1<H: Handler, T: Socket>(
     read: BytesMut,
 ) -> Result<(), ConversationError> {
     let (server, conversation) = (context.server.clone(), context.conversation.clone());
-    let end = Ends { of_all: &server.end, conversation: &conversation, idle: None };
+    let end = Ends { of_all: &server.end, linger: Duration::ZERO, conversation: &conversation, idle: None };
     let fast_path = FastPath::new(server.clone(), context.facts.clone());
     let mut wire = Wire::guarded(socket, read, context.conversation.clone(), (&server.options).into(), fast_path);
     let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
     drive(hits, &end, |mut hits| hits.turn = Turn::Hyper).await?;
+    let end = Ends { linger: LINGER, ..end };
     let service = service_fn(move |request| answer(context.clone(), request));
     let mut connection = Box::pin(server.http1.serve_connection(wire, service).with_upgrades());
     Ok(drive(connection.as_mut(), &end, UpgradeableConnection::graceful_shutdown).await?)
@@ -132,7 +142,7 @@ async fn converse_http2<H: Handler, T: Socket>(
     let connection = pin!(server.http2.serve_connection(wire, service));
     let options = &server.options;
     let idle = Idle { timeout: options.idle_timeout, patience: options.stall_timeout };
-    let end = Ends { of_all: &server.end, conversation: &conversation, idle: Some(idle) };
+    let end = Ends { of_all: &server.end, linger: Duration::ZERO, conversation: &conversation, idle: Some(idle) };
     Ok(drive(connection, &end, http2::Connection::graceful_shutdown).await?)
 }
 
@@ -163,6 +173,8 @@ async fn sniff<T: Socket>(
 struct Ends<'a> {
     /// The server's end.
     of_all: &'a EndSignal,
+    /// How long after that it is still read from while it is idle.
+    linger: Duration,
     conversation: &'a Conversation,
     /// None where it sees to that by itself.
     idle: Option<Idle>,
@@ -179,6 +191,8 @@ struct Idle {
 /// How far a connection is on its way to its end.
 enum Drive {
     Goes,
+    /// The server ends; the connection is idle, and is told then unless a request comes.
+    Lingers(Instant),
     Told,
     /// It was idle: it has until then.
     MustEndBy(Instant),
@@ -207,9 +221,19 @@ async fn drive<C: Future<Output = Result<(), E>>, E>(
             return polled;
         }
         match drive {
-            Drive::Goes => {}
+            Drive::Goes | Drive::Lingers(_) => {}
             Drive::Told => return Poll::Pending,
             Drive::MustEndBy(deadline) => return alarm.poll(cx, deadline).map(Ok),
+        }
+        if ends.of_all.is_given() && !ends.linger.is_zero() && !ends.conversation.is_busy() {
+            let until = match drive {
+                Drive::Lingers(until) => until,
+                _ => Instant::now() + ends.linger,
+            };
+            drive = Drive::Lingers(until);
+            if alarm.poll(cx, until).is_pending() {
+                return Poll::Pending;
+            }
         }
         let makes_room = ends.conversation.end.is_given();
         let patience = if makes_room && !ends.conversation.is_busy() {

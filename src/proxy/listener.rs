@@ -11,12 +11,16 @@ use super::server::Server;
 use super::socket::ConnectionFacts;
 use super::tls::{TlsEndpoint, secure};
 use crate::engine::Handler;
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http::uri::Scheme;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
+
+/// The most connections that are taken out of the kernel's queue at the end.
+const QUEUE_MAX: usize = 4096;
 
 /// How long what is cut off may take to say so to its client.
 const FAREWELL_MAX: Duration = Duration::from_millis(200);
@@ -40,6 +44,14 @@ pub async fn serve<H: Handler>(
         biased;
         () = pin!(shutdown) => {}
         _ = join_all(accepting) => {}
+    }
+    // Whoever is in a kernel's queue would be reset once it is closed. What there is no room for now, is.
+    for listening in &listeners {
+        for _ in 0..QUEUE_MAX {
+            if accept_one(listening, &server, &connections).now_or_never().is_none() {
+                break;
+            }
+        }
     }
     drop(listeners);
     server.end.give();
@@ -66,23 +78,28 @@ pub async fn serve<H: Handler>(
 
 /// Accepts from one listener, each connection in a task of its own.
 async fn accept_all<H: Handler>(listening: &Listening, server: &Arc<Server<H>>, connections: &Mutex<JoinSet<()>>) {
+    loop {
+        accept_one(listening, server, connections).await;
+    }
+}
+
+/// Accepts a connection once there is room for it.
+async fn accept_one<H: Handler>(listening: &Listening, server: &Arc<Server<H>>, connections: &Mutex<JoinSet<()>>) {
     let scheme = match listening.tls {
         Some(_) => Scheme::HTTPS,
         None => server.options.entrance.trust.scheme.clone(),
     };
-    loop {
-        let (socket, peer) = accept(&listening.listener).await;
-        let conversation = server.conversation();
-        let place = server.room.enter(&conversation).await;
-        let facts = ConnectionFacts { peer, scheme: scheme.clone(), tls: None };
-        let (server, tls) = (Arc::clone(server), listening.tls.clone());
-        let mut connections = lock(connections);
-        connections.spawn(async move {
-            converse(server, socket, tls, facts, conversation).await;
-            drop(place);
-        });
-        while connections.try_join_next().is_some() {}
-    }
+    let (socket, peer) = accept(&listening.listener).await;
+    let conversation = server.conversation();
+    let place = server.room.enter(&conversation).await;
+    let facts = ConnectionFacts { peer, scheme, tls: None };
+    let (server, tls) = (Arc::clone(server), listening.tls.clone());
+    let mut connections = lock(connections);
+    connections.spawn(async move {
+        converse(server, socket, tls, facts, conversation).await;
+        drop(place);
+    });
+    while connections.try_join_next().is_some() {}
 }
 
 fn lock(connections: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {

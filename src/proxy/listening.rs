@@ -1,12 +1,13 @@
 //! Where the data port listens, and what is spoken there.
 
-use super::acceptor::bind;
+use super::acceptor::{adopt, bind};
 use super::tls::{TlsEndpoint, TlsOptions};
 use crate::tls::FileFailure;
 use http::uri::Scheme;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener};
@@ -99,17 +100,37 @@ impl Listening {
     /// # Errors
     /// Where the address can't be listened on, or a file of certificates can't be used.
     pub fn open(options: &ListenerOptions) -> Result<Self, OpenError> {
+        Self::open_on(options, None)
+    }
+
+    /// As [`Self::open`], on a socket that another process has opened.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_on(options: &ListenerOptions, given: Option<OwnedFd>) -> Result<Self, OpenError> {
         let (key, tls) = match &options.speaks {
             Speaks::Http => ("listen.http", None),
             Speaks::Https(tls) => ("listen.https", Some(Arc::new(TlsEndpoint::open(tls.clone())?))),
         };
         let failed = |cause| OpenError::Bind { address: options.address.clone(), key, cause };
-        let listener = bind(&options.address).map_err(failed)?;
+        let opened = given.map_or_else(|| bind(&options.address), |socket| adopt(socket, &options.address));
+        let listener = opened.map_err(failed)?;
         let address = match &listener {
             Listener::Tcp(listener) => ListenAddress::Tcp(listener.local_addr().map_err(failed)?),
             Listener::Unix(_) => options.address.clone(),
         };
         Ok(Self { listener, address, tls })
+    }
+
+    /// Its socket once more, to be passed on.
+    ///
+    /// # Errors
+    /// Where the process has no more descriptors.
+    pub(crate) fn socket(&self) -> io::Result<OwnedFd> {
+        match &self.listener {
+            Listener::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
+            Listener::Unix(listener) => listener.as_fd().try_clone_to_owned(),
+        }
     }
 
     /// The scheme of its URLs.

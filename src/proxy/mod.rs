@@ -38,6 +38,7 @@ mod upgrade;
 mod websocket;
 mod wire;
 
+pub(crate) use acceptor::adopt_tcp;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use guard::fuzzing;

@@ -87,7 +87,8 @@ pub(super) async fn answer<H: Handler>(
     {
         progress.allow_silence();
     }
-    if conversation.is_body_given_up(number) && record.finished.version != Version::HTTP_2 {
+    let is_last = conversation.is_body_given_up(number) || context.server.end.is_given();
+    if is_last && record.finished.version != Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     match upgrade {

@@ -14,9 +14,22 @@ pub(super) const HOST: &str = "shop.example.com";
 /// The name of the snapshot in the folder of the configuration.
 const SNAPSHOT: &str = "var/larder.snapshot";
 
+/// The socket at which a process is asked for its place.
+const SOCKET: &str = "takeover.sock";
+
 /// A shop whose processes leave a snapshot; each answer has a tag of its path and one of all.
 pub(super) fn setup(route: &str) -> Setup {
     Setup::route(&format!("ttl = \"1h\"\ntags = [\"all\"]\n{route}")).memory_keys(&format!("snapshot = \"{SNAPSHOT}\""))
+}
+
+/// As [`setup`], for processes that take the place of one another.
+pub(super) fn taking_over(route: &str) -> Setup {
+    setup(route).listen(&format!("takeover = \"{SOCKET}\""))
+}
+
+/// Where a process is asked for its place.
+pub(super) fn socket(served: &Served) -> PathBuf {
+    served.folder().join(SOCKET)
 }
 
 /// Where it lies.

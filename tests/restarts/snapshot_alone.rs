@@ -110,7 +110,7 @@ async fn what_is_purged_and_written_while_the_process_drains_is_not_served_by_th
     let gate = Barrier::new();
     let written = gate.clone();
     origin.on_request("/c", move |seen| match seen.method.as_str() {
-        "POST" => reply(200).wait(&written),
+        "POST" => reply(200).hold(&written),
         _ => reply(200).body("/c"),
     });
     let mut first = setup("").before(origin.address).serve().await;

@@ -26,7 +26,9 @@ async fn echo_origin_that_says(greeting: &'static str) -> SocketAddr {
         while !head.ends_with(b"\r\n\r\n") {
             socket.read_buf(&mut head).await.unwrap();
         }
-        let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n";
+        let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+        let protocol = head.lines().find_map(|line| line.strip_prefix("upgrade: ")).unwrap();
+        let switch = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: {protocol}\r\nConnection: upgrade\r\n\r\n");
         socket.write_all(format!("{switch}{greeting}").as_bytes()).await.unwrap();
         let (mut read, mut write) = socket.split();
         tokio::io::copy(&mut read, &mut write).await.unwrap();
@@ -94,9 +96,9 @@ async fn a_tunnel_goes_on_until_the_time_to_drain_is_over_and_a_websocket_is_tol
             client.send(sent).await;
             client.until(sent).await;
         }
-        let mut rest = Vec::new();
-        soon("the end", client.socket.read_to_end(&mut rest)).await.unwrap();
-        assert_eq!(rest, last, "{protocol} after {sent:?}");
+        let told = client.bytes(last.len()).await;
+        assert_eq!(told, last.iter().map(|byte| char::from(*byte)).collect::<String>(), "{protocol} after {sent:?}");
+        assert_eq!(client.rest().await, "");
         server.stopped().await;
     }
 }

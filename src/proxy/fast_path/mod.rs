@@ -49,6 +49,10 @@ impl<H: Handler> FastPath<H> {
         limits: &HeadLimits,
         conversation: &Conversation,
     ) -> Option<Outgoing> {
+        // What is answered from now on says that the connection ends.
+        if self.server.end.is_given() {
+            return None;
+        }
         let line = request_line::read(buffer, limits)?;
         let Server { handler, options, .. } = &*self.server;
         let reader = Reader { handler: &**handler, entrance: &options.entrance, limits, facts: &self.facts };
