@@ -117,7 +117,7 @@ pub(crate) fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     if reply == Value::Nil {
         return Ok(Vec::new());
     }
-    let streams: Vec<(Value, Written)> = from_redis_value(reply).map_err(|_| unexpected())?;
+    let streams: Vec<(Value, Vec<Written>)> = from_redis_value(reply).map_err(|_| unexpected())?;
     entries(streams.into_iter().flat_map(|(_, written)| written).collect())
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn read(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
 pub(crate) fn claimed(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     let Value::Array(parts) = reply else { return Err(unexpected()) };
     let claimed = parts.into_iter().nth(1).ok_or_else(unexpected)?;
-    let claimed: Vec<Option<(String, Vec<(Value, Value)>)>> = from_redis_value(claimed).map_err(|_| unexpected())?;
+    let claimed: Vec<Option<Written>> = from_redis_value(claimed).map_err(|_| unexpected())?;
     entries(claimed.into_iter().flatten().collect())
 }
 
@@ -141,12 +141,12 @@ pub(crate) fn last_generated(reply: Value) -> Result<EntryId, LinkError> {
     EntryId::parse(&reply.last_generated_id).ok_or_else(unexpected)
 }
 
-/// Entries as Redis replies them: the id, then names and values by turns. A map would keep one of those that share a name.
-type Written = Vec<(String, Vec<(Value, Value)>)>;
+/// An entry as Redis replies it: the id, then names and values by turns. A map would keep one of those that share a name.
+type Written = (String, Vec<(Value, Value)>);
 
-fn entries(written: Written) -> Result<Vec<StreamEntry>, LinkError> {
+fn entries(written: Vec<Written>) -> Result<Vec<StreamEntry>, LinkError> {
     let text = |value| from_redis_value::<String>(value).ok();
-    let entry = |(id, fields): (String, Vec<(Value, Value)>)| {
+    let entry = |(id, fields): Written| {
         let id = EntryId::parse(&id).ok_or_else(unexpected)?;
         let fields = fields.into_iter().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
         Ok(StreamEntry { id, fields: fields.collect() })
