@@ -32,7 +32,7 @@ impl Resolver<'_> {
             name
         });
         let roots = match &raw.ca_file {
-            Some(file) => self.usable(file, |path| authorities(path)).unwrap_or_else(RootCertStore::empty),
+            Some(file) => self.usable(file, authorities).unwrap_or_else(RootCertStore::empty),
             None => system_roots(),
         };
         let identity = match (&raw.certificate, &raw.key) {

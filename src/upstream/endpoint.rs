@@ -4,7 +4,7 @@ use super::connecting::{Opening, Purpose};
 use super::connections::{Connection, Connections, Usage};
 use super::failure::{Again, Answer, Attempted, ConnectError, Fate, Silence, Unanswered};
 use super::member::{Arrival, Member, Roster};
-use super::outgoing::{Exchange, Need, Outgoing, Spare, Speaks};
+use super::outgoing::{Exchange, Need, Outgoing, Refusals, Spare, Speaks};
 use super::response;
 use super::server::{Addresses, Server};
 use super::session::Session;
@@ -77,7 +77,7 @@ impl Endpoint {
             Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
         };
         let before = outgoing.try_now();
-        let opened_after = if allowed == Allowed::NewOnly { before } else { None };
+        let opened_after = before.filter(|_| allowed == Allowed::NewOnly && !outgoing.is_refused());
         let wanted = Wanted { need: outgoing.need(), speaks: outgoing.speaks(), allowed, opened_after };
         let mut connection = match self.connection(wanted, name, terms).await {
             Ok(connection) => connection,
@@ -110,7 +110,7 @@ impl Endpoint {
                 if let (Session::Http1(_), Usage::Used(waited)) = (&connection.session, connection.usage) {
                     self.connections.keeping.closed(waited, Instant::now());
                 }
-                let attempted = self.unanswered(unanswered, connection.usage, exchange, spare);
+                let attempted = judged(unanswered, connection.usage, exchange, spare);
                 match (attempted, connection.session.refused()) {
                     (Attempted::Failed(_, again), Some(refused)) => {
                         self.server.not_secured(&refused);
@@ -172,32 +172,33 @@ impl Endpoint {
         let opening = self.opening(name, Instant::now() + self.server.connect_timeout);
         opening.transport(Offer::Both).await.map(drop)
     }
+}
 
-    /// Judges an exchange that brought no response. `spare` is the request again, where it was kept.
-    fn unanswered(
-        &self,
-        unanswered: Unanswered,
-        usage: Usage,
-        exchange: Exchange,
-        spare: Option<Box<Spare>>,
-    ) -> Attempted {
-        let Unanswered { failed, fate } = unanswered;
-        let (usable, is_sure) = match fate {
-            // Nothing of it was sent: any method may be tried again, body and all.
-            Fate::Unsent(request) => (Some(Outgoing::from_parts(*request, exchange)), true),
-            Fate::Unprocessed => (spare.and_then(Spare::into_outgoing), true),
-            Fate::Unknown => {
-                let spare = spare.filter(|spare| spare.is_repeatable() && failed.kind == OriginErrorKind::Closed);
-                (spare.and_then(Spare::into_outgoing), false)
-            }
-        };
-        let again = match (usable.map(Box::new), usage) {
-            (None, _) => Again::Never,
-            (Some(outgoing), Usage::Used(_)) => Again::NewConnection(outgoing),
-            (Some(outgoing), Usage::New) if is_sure => Again::OtherServer(outgoing),
-            (Some(outgoing), Usage::New) => Again::Elsewhere(outgoing),
-        };
-        Attempted::Failed(failed, again)
+/// Judges an exchange that brought no response. `spare` is the request again, where it was kept.
+fn judged(unanswered: Unanswered, usage: Usage, exchange: Exchange, spare: Option<Box<Spare>>) -> Attempted {
+    let Unanswered { failed, fate } = unanswered;
+    let kept = spare.and_then(|spare| Some((spare.is_repeatable(), Box::new(spare.into_outgoing()?))));
+    let is_harmless = failed.kind == OriginErrorKind::Closed && kept.as_ref().is_some_and(|(harmless, _)| *harmless);
+    let again = match (fate, kept) {
+        // Nothing of it was sent: any method may be tried again, body and all.
+        (Fate::Unsent(request), _) => of_unsent(Box::new(Outgoing::from_parts(*request, exchange)), usage),
+        (Fate::Unprocessed, Some((_, outgoing))) => of_unsent(outgoing, usage),
+        // Once more there, in case it only had more at once than it wants; then that is its answer.
+        (Fate::Refused, Some((_, mut outgoing))) => match outgoing.was_refused() {
+            Refusals::First => Again::NewConnection(outgoing),
+            Refusals::More => Again::OtherServer(outgoing),
+        },
+        (Fate::Unknown, Some((_, outgoing))) if is_harmless && usage != Usage::New => Again::NewConnection(outgoing),
+        (Fate::Unknown | Fate::Reset, Some((_, outgoing))) if is_harmless => Again::Elsewhere(outgoing),
+        _ => Again::Never,
+    };
+    Attempted::Failed(failed, again)
+}
+
+fn of_unsent(outgoing: Box<Outgoing>, usage: Usage) -> Again {
+    match usage {
+        Usage::Used(_) => Again::NewConnection(outgoing),
+        Usage::New => Again::OtherServer(outgoing),
     }
 }
 

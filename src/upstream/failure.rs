@@ -31,10 +31,15 @@ pub(super) struct Unanswered {
 pub(super) enum Fate {
     /// Nothing of it was sent; here it is.
     Unsent(Box<http::Request<RequestBody>>),
-    /// The server says that it did nothing with it (RFC 9113 section 8.7), so any method may be tried again.
+    /// The server says that it did nothing with it (RFC 9113 section 8.7), so any method may be tried again: it takes no
+    /// more requests on the connection,
     Unprocessed,
-    /// It may have.
+    /// or refuses this one now.
+    Refused,
+    /// It may have; the connection is over.
     Unknown,
+    /// It may have, and ended this request alone.
+    Reset,
 }
 
 /// What may be tried next, with the request to try it with: RFC 9110 section 9.2.2.

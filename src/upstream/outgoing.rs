@@ -29,6 +29,15 @@ pub(super) struct Exchange {
     host_given: bool,
     /// When it was last given to a connection.
     pub(super) tried_at: Option<Instant>,
+    /// Whether a server of HTTP/2 has refused it.
+    is_refused: bool,
+}
+
+/// How often a server has refused a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusals {
+    First,
+    More,
 }
 
 /// What a request is sent again by.
@@ -142,6 +151,7 @@ impl Outgoing {
             method: head.method.clone(),
             upload: upload.clone(),
             tried_at: None,
+            is_refused: false,
         };
         let mut request = Request::from_parts(head, RequestBody::new(content, upload.clone()));
         if let Some(upload) = upload {
@@ -172,6 +182,15 @@ impl Outgoing {
     /// Whether it may be sent again though it may have been received.
     pub(super) fn is_repeatable(&self) -> bool {
         self.exchange.method.is_idempotent()
+    }
+
+    /// A server has refused it.
+    pub(super) fn was_refused(&mut self) -> Refusals {
+        if std::mem::replace(&mut self.exchange.is_refused, true) { Refusals::More } else { Refusals::First }
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        self.exchange.is_refused
     }
 
     /// It is given to a connection; when it was before.

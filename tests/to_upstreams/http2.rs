@@ -197,6 +197,27 @@ async fn rfc_9113_8_7_what_was_refused_is_sent_again_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn a_server_that_refuses_again_is_not_asked_a_third_time_nor_given_another_connection() {
+    let mut origin = H2Origin::start(100).await;
+    let scenario = before(&origin, "cache = false").await;
+    for path in ["/1", "/2"] {
+        let mut client = scenario.begin(&post(path, "order")).await;
+        for _ in 0..2 {
+            let asked = origin.next().await;
+            assert_eq!((asked.connection, asked.request.uri().path()), (0, path));
+            asked.reset(Reason::REFUSED_STREAM);
+        }
+        client.response().await.problem(502);
+    }
+    let mut client = scenario.begin(&get("/reset")).await;
+    origin.next().await.reset(Reason::INTERNAL_ERROR);
+    client.response().await.problem(502);
+    let _client = scenario.begin(&get("/last")).await;
+    let asked = origin.next().await;
+    assert_eq!((asked.connection, asked.request.uri().path()), (0, "/last"), "one connection is enough for all of it");
+}
+
+#[tokio::test]
 async fn what_may_have_been_processed_is_not_sent_again_where_that_might_do_harm() {
     let mut origin = H2Origin::start(100).await;
     let scenario = before(&origin, "cache = false").await;

@@ -84,12 +84,15 @@ async fn head_of(response: ResponseFuture, hearing: Option<Hearing>) -> Result<R
 
 /// What an error in place of an answer says of the request: RFC 9113 section 8.7.
 fn unanswered(error: h2::Error, line: &Line) -> Unanswered {
-    let is_unprocessed =
-        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM));
+    let fate = match error.reason() {
+        _ if error.is_remote() && error.is_go_away() => Fate::Unprocessed,
+        Some(h2::Reason::REFUSED_STREAM) if error.is_remote() => Fate::Refused,
+        _ if error.is_reset() => Fate::Reset,
+        _ => Fate::Unknown,
+    };
     if error.is_go_away() || error.is_io() {
         line.close();
     }
-    let fate = if is_unprocessed { Fate::Unprocessed } else { Fate::Unknown };
     Unanswered { failed: failed(error), fate }
 }
 
