@@ -87,6 +87,7 @@ for job in "${@:-build}"; do
     test)
       need_venv
       need curl curl
+      need haproxy haproxy
       need nginx nginx
       need openssl openssl
       need redis-server redis-server

@@ -3,6 +3,8 @@
 mod support;
 
 mod tls {
+    mod behind_proxies;
+    mod client_certificates;
     mod handshakes;
     mod peers;
     mod renewals;

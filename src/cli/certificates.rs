@@ -47,8 +47,8 @@ impl CertificateKeeper {
             let reload = endpoint.reload();
             self.replaced.fetch_add(reload.replaced.len() as u64, Ordering::Relaxed);
             self.refused.fetch_add(reload.failures.len() as u64, Ordering::Relaxed);
-            for files in &reload.replaced {
-                tracing::info!(certificate = %files.certificate.display(), "a certificate was replaced");
+            for file in &reload.replaced {
+                tracing::info!(file = %file.display(), "a certificate was replaced");
             }
             for failure in &reload.failures {
                 let hint = failure.hint();

@@ -1,14 +1,16 @@
 //! `[listen]`: who is believed about a request's way, and whom a request is for that does not say.
 
-use super::raw_listen::{RawListen, WebScheme};
+use super::raw_listen::{RawHttps, RawListen, WebScheme};
 use super::resolve::Resolver;
 use super::table::Placed;
 use super::values::Texts;
+use crate::proxy::ProxyProtocol;
 use crate::proxy::entrance::Entrance;
+use crate::semantics::credentials::carries_credentials;
 use crate::semantics::target::Target;
 use crate::semantics::trust::{Family, HostTrust, Trust};
-use http::HeaderValue;
 use http::uri::Scheme;
+use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -34,7 +36,39 @@ impl Resolver<'_> {
                 _ => Scheme::HTTP,
             },
         };
-        Entrance { trust, default_host: raw.default_host.as_ref().and_then(|host| self.default_host(host)) }
+        Entrance {
+            default_host: raw.default_host.as_ref().and_then(|host| self.default_host(host)),
+            proxy_protocol: self.proxy_protocol(raw, &trust),
+            client_subject: raw.https.as_ref().and_then(|https| self.client_subject(&https.value)),
+            trust,
+        }
+    }
+
+    fn proxy_protocol(&mut self, raw: &RawListen, trust: &Trust) -> ProxyProtocol {
+        let Some(written) = &raw.proxy_protocol else { return ProxyProtocol::Off };
+        if written.value.0 == ProxyProtocol::Require && trust.proxies.is_empty() {
+            let hint = "name the balancers in front: trusted_proxies = [\"10.0.0.0/8\"]";
+            let message = "nobody is trusted to speak the PROXY protocol, so every connection would be closed";
+            self.problems.error(&written.place, message, Some(hint));
+        }
+        written.value.0
+    }
+
+    /// A field that is known to carry credentials, so that everything that must not be shared is not.
+    fn client_subject(&mut self, raw: &RawHttps) -> Option<HeaderName> {
+        let written = raw.client_subject.as_ref()?;
+        if raw.client_ca.is_none() {
+            let hint = "name the authorities that vouch for clients: client_ca = \"tls/ca.pem\"";
+            self.problems.error(&written.place, "clients are asked for no certificate", Some(hint));
+        }
+        let name = HeaderName::from_bytes(written.value.as_bytes()).ok();
+        let name = name.filter(|name| carries_credentials(name) && *name != http::header::AUTHORIZATION);
+        if name.is_none() {
+            let hint = "write \"X-Client-Subject\", \"X-Client-DN\" or \"X-SSL-Client-S-DN\"";
+            let message = format!("`{}` is not the name of a field that is known to name a client", written.value);
+            self.problems.error(&written.place, message, Some(hint));
+        }
+        name
     }
 
     fn networks(&mut self, written: &Texts) -> Vec<IpNet> {

@@ -7,7 +7,7 @@ use super::table::Placed;
 use crate::clock::{Clock as _, SystemClock};
 use crate::proxy::tls::{IdentityFiles, MinVersion, TlsOptions};
 use crate::proxy::{ListenAddress, ListenerOptions, Speaks};
-use crate::tls::{FileFailure, Identity};
+use crate::tls::{FileFailure, Identity, authorities};
 use std::path::Path;
 
 /// Where clients are waited for unless the file says so.
@@ -72,7 +72,8 @@ impl Resolver<'_> {
     }
 
     fn https(&mut self, raw: &Placed<RawHttps>) -> Vec<ListenerOptions> {
-        let RawHttps { address, certificate, key, certificates, min_version } = &raw.value;
+        let RawHttps { address, certificate, key, certificates, min_version, client_ca, client_subject: _ } =
+            &raw.value;
         let mut identities = Vec::new();
         match (certificate, key) {
             (Some(certificate), key) => identities.extend(self.identity(certificate, key.as_ref())),
@@ -104,8 +105,15 @@ impl Resolver<'_> {
             }
             return Vec::new();
         };
+        let client_ca = client_ca.as_ref().map(|file| {
+            let path = self.folder.join(&file.value);
+            if let Err(failure) = authorities(&path) {
+                self.file_failure(file, &failure);
+            }
+            path
+        });
         let min_version = min_version.as_ref().map_or(MinVersion::Tls12, |version| version.value.0);
-        self.all_of(address, &Speaks::Https(TlsOptions { identities, min_version }))
+        self.all_of(address, &Speaks::Https(TlsOptions { identities, min_version, client_ca }))
     }
 
     /// A certificate and its key, which are read to see whether they can be used.

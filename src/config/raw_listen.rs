@@ -2,6 +2,7 @@
 
 use super::table::{FromToml, Placed, Reader, raw_table};
 use super::values::{Texts, words};
+use crate::proxy::ProxyProtocol;
 use crate::proxy::tls::MinVersion;
 use crate::semantics::trust::Family;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -30,6 +31,9 @@ raw_table! {
         /// The scheme of a request if no trusted proxy gives one; set "https" behind a TLS terminator that does not.
         /// Default: "http".
         scheme: SchemeWord,
+        /// Whether each connection begins with the PROXY protocol, version 1 or 2: "off" or "require". It is taken from
+        /// `trusted_proxies` only; every other connection is closed. Default: "off".
+        proxy_protocol: ProxyProtocolWord,
         /// The host of an HTTP/1.0 request without Host. Not set: such a request is answered 400.
         default_host: String,
         /// A Unix socket at which `larder serve --takeover` asks this process for its listening sockets, to take its place.
@@ -55,6 +59,13 @@ raw_table! {
         certificates: Vec<Placed<RawCertificate>>,
         /// The oldest version of TLS that is spoken: "1.2" or "1.3". Default: "1.2".
         min_version: VersionWord,
+        /// Authorities, a PEM file: clients must show a certificate of one of them. Their sessions are not resumed, and a
+        /// request for another host than the connection's is answered 421. Not set: clients need no certificate.
+        client_ca: String,
+        /// The request field that tells the upstream whom the client's certificate names (RFC 4514): "X-Client-Subject",
+        /// "X-SSL-Client-S-DN". It counts as credentials, so what is fetched for one client is not shared with others unless
+        /// the rule keys on it. What clients send under this name is removed. Not set: the upstream is not told.
+        client_subject: String,
     }
 }
 
@@ -118,6 +129,14 @@ words! {
     enum SchemeWord => WebScheme {
         http = WebScheme::Http,
         https = WebScheme::Https,
+    }
+}
+
+words! {
+    /// `listen.proxy_protocol`
+    enum ProxyProtocolWord => ProxyProtocol {
+        off = ProxyProtocol::Off,
+        require = ProxyProtocol::Require,
     }
 }
 

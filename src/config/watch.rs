@@ -52,10 +52,10 @@ pub(crate) async fn watch_files(
     let failed = |cause| WatchError { path: paths.first().cloned().unwrap_or_default(), cause };
     let (changed, on_change) = (Arc::new(Notify::new()), Arc::new(on_change));
     let places = Arc::new(Mutex::new(Places::of(&paths)));
-    let (notice, known, watched) = (Arc::clone(&changed), Arc::clone(&places), paths.clone());
+    let (notice, known, concerned) = (Arc::clone(&changed), Arc::clone(&places), paths.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // An error (a queue that ran over, say) may hide a change.
-        if event.as_ref().map_or(true, |event| concerns(event, &watched, &lock(&known).links)) {
+        if event.as_ref().map_or(true, |event| concerns(event, &concerned, &lock(&known).links)) {
             notice.notify_one();
         }
     })

@@ -1,7 +1,7 @@
 //! The door: listening sockets, and each connection as a byte stream with what is known of it before its first byte.
 //! Everything below takes any [`Socket`](super::socket::Socket).
 
-use super::listening::{ListenAddress, Listener};
+use super::listen_address::ListenAddress;
 use super::plain_socket::PlainSocket;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
@@ -21,6 +21,15 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 const KEEPALIVE: Duration = Duration::from_mins(1);
 /// What a client of a Unix socket counts as coming from.
 const UNIX_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A listening socket.
+#[derive(Debug)]
+pub(super) enum Listener {
+    /// Over TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
 
 /// Binds a listener. Port 0 finds a free one. A Unix socket that a process has left behind is replaced.
 ///

@@ -1,10 +1,12 @@
 //! What a request is made into at the door, before the handler sees it: what nobody believes is removed, what trusted
 //! proxies tell takes its place, and what only one version of HTTP writes in its own way is written as all others do.
 
+use super::proxy_protocol::ProxyProtocol;
 use super::request_id::RequestId;
+use super::socket::ConnectionFacts;
 use crate::semantics::trust::{Trust, Way, X_REQUEST_ID};
 use http::header::{COOKIE, HOST};
-use http::{HeaderMap, HeaderValue, Request, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 
 /// Who is believed, and whom a request is for that does not say.
 #[derive(Debug, Clone, Default)]
@@ -13,11 +15,15 @@ pub struct Entrance {
     pub trust: Trust,
     /// `listen.default_host`: of an HTTP/1.0 request without Host; none: such a request is refused.
     pub default_host: Option<HeaderValue>,
+    /// `listen.proxy_protocol`
+    pub proxy_protocol: ProxyProtocol,
+    /// `listen.https.client_subject`: the field that tells the origin whom the client's certificate names.
+    pub client_subject: Option<HeaderName>,
 }
 
 impl Entrance {
     /// Lets a request in that came this way, under this id.
-    pub(super) fn let_in<B>(&self, request: &mut Request<B>, way: &Way, id: &RequestId) {
+    pub(super) fn let_in<B>(&self, request: &mut Request<B>, way: &Way, facts: &ConnectionFacts, id: &RequestId) {
         if request.version() == Version::HTTP_2 {
             join_cookies(request.headers_mut());
         }
@@ -28,19 +34,36 @@ impl Entrance {
         {
             request.headers_mut().insert(HOST, host.clone());
         }
-        self.clean(request.headers_mut(), way);
+        self.clean(request.headers_mut(), way, facts);
         if way.host.is_some() {
             *request.uri_mut() = without_authority(request.uri());
         }
         request.headers_mut().insert(X_REQUEST_ID, id.to_header_value());
     }
 
-    /// Replaces what the fields of a request say of its way by what is believed.
-    pub(super) fn clean(&self, headers: &mut HeaderMap, way: &Way) {
+    /// Replaces what the fields of a request say of its way, and of who sent it, by what is believed.
+    pub(super) fn clean(&self, headers: &mut HeaderMap, way: &Way, facts: &ConnectionFacts) {
         self.trust.remove_the_unbelieved(headers, way.peer);
         if let Some(host) = &way.host {
             headers.insert(HOST, host.clone());
         }
+        if let Some(field) = &self.client_subject {
+            name_client(headers, field, facts.tls.as_ref().and_then(|tls| tls.subject.as_ref()));
+        }
+    }
+}
+
+/// Writes whom the client's certificate names into this field, in place of whatever the client says there. Origins may read
+/// `_` and `-` as one.
+fn name_client(headers: &mut HeaderMap, field: &HeaderName, subject: Option<&HeaderValue>) {
+    let letters = |name: &HeaderName| name.as_str().replace('_', "-");
+    let spelt_alike = |name: &&HeaderName| letters(name) == letters(field);
+    let said: Vec<HeaderName> = headers.keys().filter(spelt_alike).cloned().collect();
+    for name in said {
+        headers.remove(name);
+    }
+    if let Some(subject) = subject {
+        headers.insert(field, subject.clone());
     }
 }
 

@@ -7,6 +7,7 @@ use super::listening::Listening;
 use super::observer::Observers;
 use super::options::ProxyOptions;
 use super::plain_socket::PlainSocket;
+use super::proxy_protocol::{ProxyProtocol, take_header};
 use super::server::Server;
 use super::socket::ConnectionFacts;
 use super::tls::{TlsEndpoint, secure};
@@ -14,6 +15,7 @@ use crate::engine::Handler;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use http::uri::Scheme;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,8 +115,42 @@ async fn converse<H: Handler>(
     facts: ConnectionFacts,
     conversation: Arc<Conversation>,
 ) {
+    let (mut socket, mut facts) = (socket, facts);
+    if server.options.entrance.proxy_protocol == ProxyProtocol::Require {
+        match Box::pin(client_end(&server, &mut socket, facts.peer, &conversation)).await {
+            Some(client) => facts.peer = client,
+            None => return,
+        }
+    }
     let Some(tls) = tls else { return connection::serve(server, socket, facts, conversation).await };
     if let Some((socket, facts)) = Box::pin(secure(&server, &tls, socket, facts, &conversation)).await {
         connection::serve(server, socket, facts, conversation).await;
+    }
+}
+
+/// Where the client's end of a connection is that begins with the PROXY protocol; none where it may not go on, which is logged.
+async fn client_end<H: Handler>(
+    server: &Server<H>,
+    socket: &mut PlainSocket,
+    peer: SocketAddr,
+    conversation: &Conversation,
+) -> Option<SocketAddr> {
+    let header = take_header(socket, peer, &server.options.entrance.trust);
+    let taken = tokio::select! {
+        biased;
+        () = server.end.wait() => return None,
+        () = conversation.end.wait() => return None,
+        taken = tokio::time::timeout(server.options.header_read_timeout, header) => taken,
+    };
+    match taken {
+        Ok(Ok(client)) => Some(client),
+        Ok(Err(error)) => {
+            tracing::info!(%peer, "{error}");
+            None
+        }
+        Err(_) => {
+            tracing::info!(%peer, "the PROXY protocol's header did not come in time");
+            None
+        }
     }
 }

@@ -1,34 +1,13 @@
 //! Where the data port listens, and what is spoken there.
 
-use super::acceptor::{adopt, bind};
+use super::acceptor::{Listener, adopt, bind};
+use super::listen_address::ListenAddress;
 use super::tls::{TlsEndpoint, TlsOptions};
 use crate::tls::FileFailure;
 use http::uri::Scheme;
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::net::{TcpListener, UnixListener};
-
-/// An address to listen on. Written as in the configuration: `127.0.0.1:8080`, `unix:/run/larder.sock`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListenAddress {
-    /// An IP address and a port.
-    Tcp(SocketAddr),
-    /// The path of a Unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
 
 /// A listener of `[listen]`, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +25,6 @@ pub enum Speaks {
     Http,
     /// HTTP over TLS: `listen.https`.
     Https(TlsOptions),
-}
-
-/// A listening socket.
-#[derive(Debug)]
-pub(super) enum Listener {
-    /// Over TCP.
-    Tcp(TcpListener),
-    /// A Unix socket.
-    Unix(UnixListener),
 }
 
 /// A listener that is open.

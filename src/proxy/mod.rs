@@ -16,12 +16,14 @@ pub(crate) mod entrance;
 mod fast_path;
 mod guard;
 mod interim;
+mod listen_address;
 mod listener;
 mod listening;
 pub(crate) mod observer;
 mod options;
 mod plain_socket;
 mod problem;
+mod proxy_protocol;
 mod record;
 pub(crate) mod refusal;
 mod request_body;
@@ -42,6 +44,8 @@ pub(crate) use acceptor::adopt_tcp;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use guard::fuzzing;
+pub use listen_address::ListenAddress;
 pub use listener::serve;
-pub use listening::{ListenAddress, ListenerOptions, Listening, Speaks};
+pub use listening::{ListenerOptions, Listening, Speaks};
 pub use options::ProxyOptions;
+pub(crate) use proxy_protocol::ProxyProtocol;

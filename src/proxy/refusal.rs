@@ -43,6 +43,7 @@ refusals! {
     HostMissing BAD_REQUEST "host-missing" "The request has no Host field.",
     HostRepeated BAD_REQUEST "host-repeated" "The request has more than one Host field.",
     HostInvalid BAD_REQUEST "host-invalid" "The Host field is not a host with an optional port.",
+    Misdirected MISDIRECTED_REQUEST "misdirected" "The request is for another host than the connection, which was opened with a client's certificate.",
     // Framing, RFC 9112 sections 6 and 7.1.
     ContentLength BAD_REQUEST "content-length" "The Content-Length is not one number of octets.",
     ContentLengthRepeated BAD_REQUEST "content-length-repeated" "The request has more than one Content-Length.",

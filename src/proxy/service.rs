@@ -18,7 +18,7 @@ use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::event_stream::is_event_stream;
 use crate::semantics::trust::X_REQUEST_ID;
 use futures_util::FutureExt;
-use http::header::{AGE, CACHE_STATUS, CONNECTION, VIA};
+use http::header::{AGE, CACHE_STATUS, CONNECTION, HOST, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -64,7 +64,7 @@ pub(super) async fn answer<H: Handler>(
     if let Some(response) = refusal(&context, &request, number, &mut record) {
         return Ok(finish(response, record));
     }
-    entrance.let_in(&mut request, &way, &record.finished.request_id);
+    entrance.let_in(&mut request, &way, &context.facts, &record.finished.request_id);
     let upgrade = UpgradeRequest::take(&mut request, conversation, number);
     let client = client(&context, number, &record, upgrade.as_ref());
     let terms = Terms { client: Some(client), note: Some(record.note.clone()), ..Terms::default() };
@@ -139,11 +139,18 @@ fn refusal<H>(
 ) -> Option<Response<Body>> {
     let (refusal, first_line) = match context.conversation.refusal_of(number) {
         Some(refused) => (refused.refusal, refused.first_line.clone()),
+        None if context.facts.is_misdirected(host(request)) => (Refusal::Misdirected, Box::default()),
         None if request.version() == Version::HTTP_2 => (refusal_of_http2(context, request)?, Box::default()),
         None => return None,
     };
     record.finished.refused = Some((refusal, first_line));
     Some(problem::of_refusal(refusal, &record.finished.request_id))
+}
+
+/// The host that a request is for, with its port.
+fn host(request: &Request<Incoming>) -> Option<&str> {
+    let named = request.uri().authority().map(http::uri::Authority::as_str);
+    named.or_else(|| request.headers().get(HOST)?.to_str().ok())
 }
 
 /// What the guard does for HTTP/1, as far as HTTP/2's own framing leaves it to do.

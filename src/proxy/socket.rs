@@ -1,6 +1,7 @@
 //! A connection as everything above the acceptor sees it: a byte stream, and what is known of it before its first byte.
 
-use http::uri::Scheme;
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -35,6 +36,22 @@ pub(super) struct ConnectionFacts {
 pub(super) struct TlsFacts {
     /// What is spoken over it; none where the client does not say (ALPN, RFC 7301).
     pub(super) protocol: Option<Protocol>,
+    /// The host that the client asked for (SNI, RFC 6066), in lower case.
+    pub(super) server_name: Option<Box<str>>,
+    /// Whom the client's certificate names; none where it was asked for none.
+    pub(super) subject: Option<HeaderValue>,
+}
+
+impl ConnectionFacts {
+    /// Whether a request for this host, with or without port, may not come over this connection: its client has shown a
+    /// certificate for another one (RFC 9110 section 15.5.20).
+    pub(super) fn is_misdirected(&self, host: Option<&str>) -> bool {
+        let Some(TlsFacts { server_name: Some(asked), subject: Some(_), .. }) = self.tls.as_deref() else {
+            return false;
+        };
+        let host = host.and_then(|host| host.parse::<Authority>().ok());
+        host.is_none_or(|host| !host.host().eq_ignore_ascii_case(asked))
+    }
 }
 
 /// What a client speaks.

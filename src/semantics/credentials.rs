@@ -16,7 +16,7 @@ pub enum Credentials {
 }
 
 /// Whole names, without `-` and `_`, sorted.
-const NAMES: [&str; 29] = [
+const NAMES: [&str; 30] = [
     "authkey",
     "authorization",
     "cfaccessclientid",
@@ -31,6 +31,7 @@ const NAMES: [&str; 29] = [
     "xauthorization",
     "xauthuser",
     "xclientdn",
+    "xclientsubject",
     "xconsumercustomid",
     "xconsumerid",
     "xconsumerusername",
@@ -134,6 +135,7 @@ mod tests {
             "X-Auth-Request-Email",
             "X-Remote-User",
             "X-Client-Cert",
+            "X-Client-Subject",
             "Client-Cert-Chain",
             "X-SSL-Client-S-DN",
             "SSL_CLIENT_S_DN",

@@ -7,11 +7,13 @@
 mod failure;
 mod identity;
 mod pem;
+mod subject;
 mod validity;
 
 pub(crate) use failure::FileFailure;
 pub(crate) use identity::Identity;
 pub(crate) use pem::authorities;
+pub(crate) use subject::subject;
 pub(crate) use validity::Validity;
 
 use rustls::crypto::CryptoProvider;

@@ -48,7 +48,7 @@ async fn malformed_request_lines_are_refused() {
         ("user", "GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, "target"),
         ("star", "GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400, "target"),
         ("tunnel", "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 501, "connect"),
-        ("TLS", "\u{16}\u{3}\u{1}\r\n\r\n", 400, "request-line"),
+        ("TLS", "\u{16}\u{3}\u{1}\r\n\r\n", 400, "tls"),
         ("empty lines", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "empty-lines"),
     ])
     .await;

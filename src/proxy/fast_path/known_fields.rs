@@ -9,6 +9,7 @@ use crate::proxy::entrance::Entrance;
 use crate::proxy::guard::head::{self, Framing, HeadLimits, MinorVersion, Next};
 use crate::proxy::socket::ConnectionFacts;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Longer ones are never plain: what a connection remembers stays small.
@@ -90,7 +91,11 @@ impl<H: Handler> Reader<'_, H> {
     /// What these fields come to behind the door, as [`Entrance::let_in`] has it, where they are plain.
     fn plain(&self, mut headers: HeaderMap) -> Option<Plain> {
         let way = self.entrance.trust.way(self.facts.peer.ip(), &self.facts.scheme, &headers);
-        self.entrance.clean(&mut headers, &way);
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        if self.facts.is_misdirected(host) {
+            return None;
+        }
+        self.entrance.clean(&mut headers, &way, self.facts);
         // An id is one request's own; these fields may be those of many.
         headers.remove(X_REQUEST_ID);
         let context = RequestContext {

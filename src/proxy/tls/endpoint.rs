@@ -4,11 +4,11 @@ use super::chooser::Chooser;
 use super::options::{IdentityFiles, MinVersion, TlsOptions};
 use super::under_way::UnderWay;
 use crate::proxy::listening::OpenError;
-use crate::tls::{FileFailure, Identity, provider};
+use crate::tls::{FileFailure, Identity, authorities, provider};
 use arc_swap::ArcSwap;
-use rustls::server::ProducesTickets;
+use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SupportedProtocolVersion};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,14 +39,16 @@ impl fmt::Debug for TlsEndpoint {
 struct InForce {
     /// In the order of the options.
     identities: Vec<Identity>,
+    /// Who vouches for clients; none where they need no certificate.
+    authorities: Option<Arc<RootCertStore>>,
     config: Arc<ServerConfig>,
 }
 
 /// What reading the files again came to.
 #[derive(Debug)]
 pub(crate) struct Reload {
-    /// The certificates that were replaced.
-    pub replaced: Vec<IdentityFiles>,
+    /// The files of certificates and authorities that were replaced.
+    pub replaced: Vec<PathBuf>,
     /// What can't be used; what was there before stays.
     pub failures: Vec<FileFailure>,
 }
@@ -60,11 +62,12 @@ impl TlsEndpoint {
         let load = |files: &IdentityFiles| Identity::load(&files.certificate, &files.key);
         let identities = options.identities.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let ticketer = rustls::crypto::ring::Ticketer::new()?;
-        let config = server_config(&options, &identities, &ticketer)?;
+        let authorities = options.client_ca.as_deref().map(authorities).transpose()?.map(Arc::new);
+        let config = server_config(&options, &identities, authorities.as_ref(), &ticketer)?;
         Ok(Self {
             options,
             ticketer,
-            in_force: ArcSwap::from_pointee(InForce { identities, config }),
+            in_force: ArcSwap::from_pointee(InForce { identities, authorities, config }),
             reloading: Mutex::default(),
             under_way: UnderWay::new(HANDSHAKES_MAX),
         })
@@ -87,16 +90,25 @@ impl TlsEndpoint {
                 Ok(new) if new.certified.cert == identity.certified.cert => {}
                 Ok(new) => {
                     *identity = new;
-                    reload.replaced.push(files.clone());
+                    reload.replaced.push(files.certificate.clone());
                 }
                 Err(failure) => reload.failures.push(failure),
             }
         }
+        let mut vouching = before.authorities.clone();
+        match self.options.client_ca.as_deref().map(authorities).transpose() {
+            Ok(new) if new.as_ref().map(|new| &new.roots) == vouching.as_ref().map(|old| &old.roots) => {}
+            Ok(new) => {
+                vouching = new.map(Arc::new);
+                reload.replaced.extend(self.options.client_ca.clone());
+            }
+            Err(failure) => reload.failures.push(failure),
+        }
         if reload.replaced.is_empty() {
             return reload;
         }
-        match server_config(&self.options, &identities, &self.ticketer) {
-            Ok(config) => self.in_force.store(Arc::new(InForce { identities, config })),
+        match server_config(&self.options, &identities, vouching.as_ref(), &self.ticketer) {
+            Ok(config) => self.in_force.store(Arc::new(InForce { identities, authorities: vouching, config })),
             // The versions and algorithms are those of the start, which were good.
             Err(error) => tracing::error!(%error, "the new certificates could not be put in force"),
         }
@@ -105,7 +117,8 @@ impl TlsEndpoint {
 
     /// All files that it reads.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.options.identities.iter().flat_map(|files| [files.certificate.clone(), files.key.clone()]).collect()
+        let of_servers = self.options.identities.iter().flat_map(|files| [&files.certificate, &files.key]);
+        of_servers.chain(&self.options.client_ca).cloned().collect()
     }
 
     /// The certificates in force and their files, in the order of the configuration.
@@ -118,6 +131,7 @@ impl TlsEndpoint {
 fn server_config(
     options: &TlsOptions,
     identities: &[Identity],
+    authorities: Option<&Arc<RootCertStore>>,
     ticketer: &Arc<dyn ProducesTickets>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let versions: &[&SupportedProtocolVersion] = match options.min_version {
@@ -125,9 +139,23 @@ fn server_config(
         MinVersion::Tls13 => &[&TLS13],
     };
     let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions)?;
-    let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Chooser::new(identities)));
+    let chooser = Arc::new(Chooser::new(identities));
+    let mut config = match authorities {
+        None => builder.with_no_client_auth().with_cert_resolver(chooser),
+        Some(authorities) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(authorities), provider()).build();
+            let verifier = verifier.map_err(|error| rustls::Error::General(error.to_string()))?;
+            builder.with_client_cert_verifier(verifier).with_cert_resolver(chooser)
+        }
+    };
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
-    config.ticketer = Arc::clone(ticketer);
+    if authorities.is_some() {
+        // A session that is resumed would not be asked for its certificate again, which may have ended or lost its issuer.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    } else {
+        config.ticketer = Arc::clone(ticketer);
+    }
     // A request in early data could be sent again by anyone who has seen it (RFC 8470).
     config.max_early_data_size = 0;
     Ok(Arc::new(config))

@@ -8,6 +8,8 @@ use crate::proxy::plain_socket::PlainSocket;
 use crate::proxy::server::Server;
 use crate::proxy::socket::{ConnectionFacts, Protocol, Socket, TlsFacts};
 use crate::semantics::reason::labelled;
+use crate::tls::subject;
+use http::HeaderValue;
 use rustls::{HandshakeKind, ServerConnection};
 use std::io;
 use std::sync::Arc;
@@ -125,7 +127,11 @@ fn facts_of(connection: &ServerConnection) -> TlsFacts {
         b"h2" => Protocol::Http2,
         _ => Protocol::Http1,
     });
-    TlsFacts { protocol }
+    let server_name = connection.server_name().map(|name| name.to_ascii_lowercase().into());
+    let certificate = connection.peer_certificates().and_then(<[_]>::first);
+    // What is written there is ASCII.
+    let subject = certificate.map(|it| HeaderValue::try_from(subject(it).unwrap_or_default()));
+    TlsFacts { protocol, server_name, subject: subject.and_then(Result::ok) }
 }
 
 impl Failure {

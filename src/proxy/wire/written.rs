@@ -34,8 +34,8 @@ impl Written {
         self.bytes
     }
 
-    /// Notes what a write came to, when the socket has sent so much (see [`crate::proxy::socket::Socket::sent`]). One that has to wait becomes an
-    /// error once the client has taken nothing for too long.
+    /// Notes what a write came to, when the socket has sent so much (see [`crate::proxy::socket::Socket::sent`]). One that
+    /// has to wait becomes an error once the client has taken nothing for too long.
     pub(super) fn note(
         &mut self,
         cx: &mut Context<'_>,
