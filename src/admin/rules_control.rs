@@ -88,3 +88,10 @@ pub struct RulesDiagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
+
+impl RulesDiagnostic {
+    /// One that stands nowhere in a file.
+    pub(crate) fn of(severity: Severity, message: String) -> Self {
+        Self { severity, message, file: None, line: None, column: None, value: None, hint: None }
+    }
+}

@@ -3,14 +3,29 @@
 use super::config_file::ConfigFile;
 use crate::config::problem::RenderStyle;
 use crate::config::{ConfigErrors, LoadedRules, Overrides, Problem};
+use crate::upstream::trying::try_servers;
+use clap::Args;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+/// What `larder check` takes.
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Try each upstream server, too: its name, a connection, TLS, and its health check where there is one.
+    #[arg(long)]
+    connect: bool,
+}
+
 /// Checks the configuration and the rules that it names. Problems go to standard error, the summary to
 /// standard output. Warnings alone are no failure.
-pub(super) fn run(file: &ConfigFile) -> ExitCode {
+pub(super) fn run(file: &ConfigFile, arguments: &CheckArguments) -> ExitCode {
     let style = if io::stderr().is_terminal() { RenderStyle::Coloured } else { RenderStyle::Plain };
-    match check(file, style, &mut io::stdout().lock(), &mut io::stderr().lock()) {
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let checked = match check(file, style, &mut out, &mut err) {
+        Ok(code) if code == ExitCode::SUCCESS && arguments.connect => connect(file, &mut out, &mut err),
+        checked => checked,
+    };
+    match checked {
         Ok(code) => code,
         // Whoever reads the output has gone.
         Err(_) => ExitCode::FAILURE,
@@ -35,6 +50,33 @@ fn check(file: &ConfigFile, style: RenderStyle, out: &mut dyn Write, err: &mut d
     let files = count(sources.len(), "file");
     let warned = if warnings.is_empty() { "fine".to_owned() } else { count(warnings.len(), "warning") };
     writeln!(out, "{file}: {warned}; {routes} in {files}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tries the upstream servers of a configuration that is good.
+///
+/// # Errors
+/// Where an output can't be written to, or nothing can be tried.
+fn connect(file: &ConfigFile, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    let Ok(config) = file.load(&Overrides::default()) else { return Ok(ExitCode::FAILURE) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let default = std::iter::once(("upstream".to_owned(), &config.upstream));
+    let named = config.upstreams.iter().map(|(name, pool)| (format!("upstreams.{}", name.as_str()), pool));
+    let (mut servers, mut failed) = (0, 0);
+    for (pool, options) in default.chain(named) {
+        for tried in runtime.block_on(try_servers(options)) {
+            servers += 1;
+            if let Some(why) = tried.failed {
+                failed += 1;
+                writeln!(err, "error: `{}` of [{pool}] can't be used: {why}\n", tried.server)?;
+            }
+        }
+    }
+    if failed > 0 {
+        writeln!(err, "{failed} of {} can't be used", count(servers, "server"))?;
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(out, "{} can be used", count(servers, "server"))?;
     Ok(ExitCode::SUCCESS)
 }
 

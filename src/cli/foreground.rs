@@ -24,14 +24,14 @@ const GLOBAL_QUEUE_INTERVAL: u32 = 1;
 pub(super) fn run(file: &ConfigFile, overrides: &Overrides, start: Start) -> anyhow::Result<()> {
     // Before there are threads.
     let sockets = Sockets::of_service_manager()?;
-    let notice = Arc::new(RestartNotice::new(file, overrides));
+    let notice = RestartNotice::new(file, overrides);
     let config = file.load(overrides)?;
     logging::init(config.log);
     open_files::make_room(config.proxy.connections_max);
     let runtime = runtime().context("cannot start the runtime")?;
     let result = runtime.block_on(async {
         tokio::select! {
-            result = serve(config, sockets, start, &notice) => result,
+            result = serve(config, sockets, start, notice) => result,
             () = service_manager::watchdog() => Ok(()),
         }
     });
@@ -47,12 +47,7 @@ pub(super) enum Start {
     TakeOver,
 }
 
-async fn serve(
-    mut config: Config,
-    mut sockets: Sockets,
-    start: Start,
-    notice: &Arc<RestartNotice>,
-) -> anyhow::Result<()> {
+async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: RestartNotice) -> anyhow::Result<()> {
     // Before the listeners are announced: whoever reads of them may send a signal at once.
     let mut signals = Signals::listen()?;
     let predecessor = match start {
@@ -63,8 +58,9 @@ async fn serve(
     announce(&running)?;
     service_manager::ready();
     let rules = Arc::clone(&running.rules);
+    rules.tell_of(notice);
     let why = tokio::select! {
-        () = signals.until_stopped(&rules, notice) => None,
+        () = signals.until_stopped(&rules) => None,
         why = running.must_stop() => Some(why),
     };
     let (successor, result) = match why {
@@ -149,19 +145,14 @@ impl Signals {
     }
 
     /// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
-    async fn until_stopped(&mut self, rules: &Arc<RulesKeeper>, notice: &Arc<RestartNotice>) {
+    async fn until_stopped(&mut self, rules: &Arc<RulesKeeper>) {
         loop {
             tokio::select! {
                 () = to_stop(&mut self.terminate, &mut self.interrupt) => return,
                 _ = self.hang_up.recv() => {
-                    let (rules, notice) = (Arc::clone(rules), Arc::clone(notice));
+                    let rules = Arc::clone(rules);
                     service_manager::reloading();
-                    let reload = move || {
-                        notice.log();
-                        // What became of it is in the log.
-                        drop(rules.reload_now());
-                    };
-                    drop(tokio::task::spawn_blocking(reload).await);
+                    drop(tokio::task::spawn_blocking(move || rules.reload_all()).await);
                     service_manager::ready();
                 }
             }

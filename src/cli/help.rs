@@ -26,6 +26,7 @@ Examples:
 pub(super) const CHECK: &str = "\
 Examples:
   larder check
+  larder check --connect                               # and try the upstream servers
   larder check --config /etc/larder/proxy.toml && systemctl reload larder
 
 Exit codes: 0 good, warnings included; 1 not good, each problem with its place and a hint.";

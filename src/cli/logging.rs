@@ -7,32 +7,54 @@ use crate::proxy::observer::Observer;
 use serde::Serialize;
 use std::fmt;
 use std::io::IsTerminal as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_serde::fields::{AsMap as _, SerializeFieldMap};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
+
+/// The filter of what the process says, once it is set up.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Sends what the process says of itself to standard error. Called once, before anything is said.
 pub(super) fn init(options: LogOptions) {
-    let level = match options.level {
+    let (filter, handle) = reload::Layer::new(filter(options.level));
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let subscriber = tracing_subscriber::registry().with(filter);
+    // A second initialisation can only come from a process that has set its own: that one stays.
+    let set = match options.format {
+        LogFormat::Text => subscriber.with(layer.with_target(false)).try_init(),
+        LogFormat::Json => subscriber.with(layer.event_format(JsonEvents)).try_init(),
+    };
+    if set.is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+}
+
+/// Says what is of this level or worse from now on.
+pub(super) fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get()
+        && let Err(error) = handle.reload(filter(level))
+    {
+        tracing::error!(%error, "log.level cannot be changed");
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let is_terminal = std::io::stderr().is_terminal();
-    let subscriber =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(is_terminal).with_max_level(level);
-    // A second initialisation can only come from a process that has set its own: that one stays.
-    let _ = match options.format {
-        LogFormat::Text => subscriber.with_target(false).try_init(),
-        LogFormat::Json => subscriber.event_format(JsonEvents).try_init(),
-    };
+    }
 }
 
 /// Events as JSON, one object a line that begins as those of the access log do.

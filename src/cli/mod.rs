@@ -58,7 +58,7 @@ enum Command {
     Init(init::InitArguments),
     /// Validate the configuration and the rules, and warn of what can never work.
     #[command(after_help = help::CHECK)]
-    Check,
+    Check(check::CheckArguments),
     /// Show what would happen to a request and why, without sending it.
     #[command(after_help = help::EXPLAIN)]
     Explain(explain::ExplainArguments),
@@ -120,7 +120,7 @@ pub fn run() -> ExitCode {
             let start = if arguments.takeover { Start::TakeOver } else { Start::Anew };
             foreground::run(&file, &arguments.into(), start)
         }
-        Command::Check => return check::run(&file),
+        Command::Check(arguments) => return check::run(&file, &arguments),
         Command::Explain(arguments) => explain::run(&file, arguments),
         Command::Purge(arguments) => purge::run(&file, arguments),
         Command::Demo(arguments) => demo::run(arguments),

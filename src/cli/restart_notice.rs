@@ -1,10 +1,14 @@
-//! What a signal to reload can't put in force: `proxy.toml` is read at the start alone, and whoever has edited it is told
-//! which keys wait for a restart.
+//! `proxy.toml` when a reload is asked for. `log.level` is in force at once; whoever has edited another key is told that it
+//! waits for a restart, or that something goes before the file.
 
 use super::config_file::ConfigFile;
-use crate::config::Overrides;
+use super::logging;
+use crate::config::{Environment, Overrides};
 use std::collections::BTreeSet;
 use toml::{Table, Value};
+
+/// The key that takes no restart.
+const AT_ONCE: &str = "log.level";
 
 /// The configuration file as this instance was started with it.
 #[derive(Debug)]
@@ -16,22 +20,39 @@ pub(super) struct RestartNotice {
 
 impl RestartNotice {
     pub(super) fn new(file: &ConfigFile, overrides: &Overrides) -> Self {
-        Self { file: file.clone(), overrides: overrides.clone(), started_with: read(file).unwrap_or_default() }
+        let started_with = read(file).unwrap_or_default();
+        Self { file: file.clone(), overrides: overrides.clone(), started_with }
     }
 
-    /// Logs what the file says now and the running instance does not do. Blocks on the file system.
-    pub(super) fn log(&self) {
-        if let Err(errors) = self.file.load(&self.overrides) {
-            tracing::error!(
-                "the configuration was refused, the instance goes on with what it was started with:\n{errors}"
-            );
-            return;
+    /// Puts in force what can be, and logs what the file says now and the running instance does not do. Blocks on the file
+    /// system. Returns what it has logged.
+    pub(super) fn log(&self) -> Vec<String> {
+        let config = match self.file.load(&self.overrides) {
+            Ok(config) => config,
+            Err(errors) => {
+                tracing::error!(
+                    "the new configuration has errors and is not used; the instance keeps the one that it has:\n{errors}"
+                );
+                return vec![format!("the new configuration has errors and is not used: {errors}")];
+            }
+        };
+        logging::set_level(config.log.level);
+        let path = self.file.path().display();
+        let changed = changed_keys(&self.started_with, &read(&self.file).unwrap_or_default());
+        let from_elsewhere = Environment::of_process().keys();
+        let told = |key: &String| {
+            let hidden = from_elsewhere.iter().any(|set| set == key || key.starts_with(&format!("{set}.")));
+            if hidden {
+                format!("`{key}` has changed in the file, but an environment variable goes before it")
+            } else {
+                format!("`{key}` has changed; it is in force after a restart")
+            }
+        };
+        let said: Vec<String> = changed.iter().filter(|key| *key != AT_ONCE).map(told).collect();
+        for line in &said {
+            tracing::warn!(%path, "{line}");
         }
-        let keys = changed_keys(&self.started_with, &read(&self.file).unwrap_or_default());
-        if !keys.is_empty() {
-            let path = self.file.path().display();
-            tracing::warn!(%path, keys = keys.join(", "), "these keys have changed; they are in force after a restart");
-        }
+        said
     }
 }
 

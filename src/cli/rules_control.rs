@@ -1,6 +1,7 @@
 //! The rules' keeper: what the admin API, signals and the file watcher ask to reload the rules.
 
 use super::certificates::CertificateKeeper;
+use super::restart_notice::RestartNotice;
 use crate::admin::rules_control::{
     RejectedRules, Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity,
 };
@@ -8,20 +9,39 @@ use crate::config::ConfigErrors;
 use crate::config::problem::{self, ProblemReport};
 use crate::config::reload::{Change, RulesReloader, RulesStatus};
 use crate::metric::{Measured, Samples};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Reloads rules and logs what became of it.
 #[derive(Debug)]
 pub(super) struct RulesKeeper {
     reloader: RulesReloader,
     certificates: Arc<CertificateKeeper>,
+    /// What is told of `proxy.toml` with each reload that is asked for; none where there is no such file.
+    notice: OnceLock<Arc<RestartNotice>>,
 }
 
 impl RulesKeeper {
     /// Logs what the rules at the start warn of.
     pub(super) fn new(reloader: RulesReloader, certificates: Arc<CertificateKeeper>) -> Arc<Self> {
         log_warnings(&reloader.status().warnings);
-        Arc::new(Self { reloader, certificates })
+        Arc::new(Self { reloader, certificates, notice: OnceLock::new() })
+    }
+
+    /// From now on reloads tell of `proxy.toml`, too.
+    pub(super) fn tell_of(&self, notice: RestartNotice) {
+        let _ = self.notice.set(Arc::new(notice));
+    }
+
+    /// Looks at `proxy.toml`, and says what of it is not in force.
+    fn look_at_configuration(&self) -> Vec<RulesDiagnostic> {
+        let said = self.notice.get().map(|notice| notice.log()).unwrap_or_default();
+        said.into_iter().map(|message| RulesDiagnostic::of(Severity::Warning, message)).collect()
+    }
+
+    /// As a signal asks for: all that became of it is in the log.
+    pub(super) fn reload_all(&self) {
+        self.look_at_configuration();
+        drop(self.reload_now());
     }
 
     /// Reads the rules and puts them in force, changed or not, and the certificates too. Blocks on the file system.
@@ -86,18 +106,14 @@ impl RulesControl for Arc<RulesKeeper> {
 
     async fn reload(&self) -> Result<Reloaded, Vec<RulesDiagnostic>> {
         let keeper = Self::clone(self);
-        match tokio::task::spawn_blocking(move || keeper.reload_now()).await {
-            Ok(Ok(status)) => Ok(Reloaded { warnings: diagnostics(status.warnings) }),
-            Ok(Err(errors)) => Err(diagnostics(errors.reports())),
-            Err(error) => Err(vec![RulesDiagnostic {
-                severity: Severity::Error,
-                message: format!("reading the rules failed: {error}"),
-                file: None,
-                line: None,
-                column: None,
-                value: None,
-                hint: None,
-            }]),
+        let reload = move || (keeper.look_at_configuration(), keeper.reload_now());
+        match tokio::task::spawn_blocking(reload).await {
+            Ok((mut warnings, Ok(status))) => {
+                warnings.extend(diagnostics(status.warnings));
+                Ok(Reloaded { warnings })
+            }
+            Ok((_, Err(errors))) => Err(diagnostics(errors.reports())),
+            Err(error) => Err(vec![RulesDiagnostic::of(Severity::Error, format!("reading the rules failed: {error}"))]),
         }
     }
 }

@@ -64,6 +64,19 @@ impl Environment {
         Self { token, ..self }
     }
 
+    /// The keys that it sets, with the tables that they stand in.
+    #[must_use]
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let schema: Value = serde_json::from_str(&proxy_schema()).expect("the schema is written as JSON");
+        let key = |variable: &Variable| {
+            let steps = find(&variable.name, &schema)?.path.into_iter().map(|step| match step {
+                Step::Key(name) | Step::Chosen(name) => name,
+            });
+            Some(steps.collect::<Vec<_>>().join("."))
+        };
+        self.variables.iter().filter_map(key).collect()
+    }
+
     /// Whether it names upstream servers, without which there is nothing to serve.
     #[must_use]
     pub fn names_servers(&self) -> bool {

@@ -26,13 +26,14 @@ pub(super) fn read<'t>(text: &'t str, start: usize, schema: &Value) -> Result<Sp
     let kinds = Kinds::of(schema);
     let opens = |bracket, kind| kinds.has(kind) && trimmed.starts_with(bracket);
     if opens('[', "array") || opens('{', "object") {
-        return match toml_value(trimmed, start) {
+        match toml_value(trimmed, start) {
             // An address such as [::1]:80 begins so, too.
-            Err(_) if kinds.has("string") => Ok(string(trimmed, start)),
-            read => read,
-        };
+            Err(_) if kinds.has("string") => {}
+            read => return read,
+        }
     }
-    if kinds.has("array") && !kinds.has("string") {
+    // Where one text or several may stand, a comma tells.
+    if kinds.has("array") && (!kinds.has("string") || trimmed.contains(',')) {
         return Ok(list(trimmed, start));
     }
     let is_number = !trimmed.is_empty() && trimmed.bytes().all(|byte| byte.is_ascii_digit());
@@ -155,6 +156,7 @@ mod tests {
             ("{ a = true }", &address_or_table, "{a=true@16-20}@10-22"),
             ("0.0.0.0:1", &address_or_table, "\"0.0.0.0:1\"@10-19"),
             ("[::1]:80", &one_or_several, "\"[::1]:80\"@10-18"),
+            ("[::]:1, [::]:2", &one_or_several, "[\"[::]:1\"@10-16 \"[::]:2\"@18-24]@10-24"),
             ("word", &table, "\"word\"@10-14"),
         ] {
             assert_eq!(shown(&read(given, 10, schema).unwrap()), expected, "{given}");

@@ -53,6 +53,7 @@ mod tls_failure;
 mod transport;
 mod trial;
 mod tries;
+pub(crate) mod trying;
 mod under_way;
 mod upload;
 mod upstream_pool;

@@ -80,16 +80,34 @@ impl Missed {
 }
 
 impl Endpoint {
-    async fn check(&self, health: &HealthOptions) {
+    /// Tries it once: by `health` where there is one, else by a connection.
+    ///
+    /// # Errors
+    /// Why it can't be used.
+    pub(super) async fn try_once(&self, health: Option<&HealthOptions>) -> Result<(), String> {
+        match health {
+            Some(health) => self.missed(health).await.map_or(Ok(()), |missed| Err(missed.told())),
+            None => self.probe().await.map_err(|error| Missed::from(error).told()),
+        }
+    }
+
+    /// Why it does not answer as expected.
+    async fn missed(&self, health: &HealthOptions) -> Option<Missed> {
         let timed_out = || Missed::TimedOut { path: health.path.to_string(), timeout: health.timeout };
         let status = timeout(health.timeout, self.ask_how_it_is(health)).await;
-        let missed = match status.map_err(|_| timed_out()).and_then(|status| status) {
-            Ok(status) if health.expect.contains(status) => return self.member.checked(Checked::Well, String::new),
+        match status.map_err(|_| timed_out()).and_then(|status| status) {
+            Ok(status) if health.expect.contains(status) => None,
             Ok(status) => {
                 let (path, expect) = (health.path.to_string(), health.expect.to_string());
-                Missed::Status { path, status: status.as_u16(), expect }
+                Some(Missed::Status { path, status: status.as_u16(), expect })
             }
-            Err(missed) => missed,
+            Err(missed) => Some(missed),
+        }
+    }
+
+    async fn check(&self, health: &HealthOptions) {
+        let Some(missed) = self.missed(health).await else {
+            return self.member.checked(Checked::Well, String::new);
         };
         let came_to = if matches!(missed, Missed::Status { .. }) { Checked::Unwell } else { Checked::Unreached };
         self.member.checked(came_to, || missed.told());

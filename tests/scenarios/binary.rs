@@ -171,10 +171,11 @@ async fn sighup_says_which_keys_of_proxy_toml_wait_for_a_restart_and_refuses_a_b
     let other = text.replace("size = \"64MiB\"", "size = \"65MiB\"") + "\n[limits]\nconnections = 5\n";
     std::fs::write(&file, &other).expect("it is ours");
     served.signal(rustix::process::Signal::HUP);
-    logged("limits.connections, memory.size").await;
+    logged("`limits.connections` has changed; it is in force after a restart").await;
+    logged("`memory.size` has changed; it is in force after a restart").await;
     std::fs::write(&file, other + "conections = 5\n").expect("it is ours");
     served.signal(rustix::process::Signal::HUP);
-    logged("the configuration was refused").await;
+    logged("the new configuration has errors and is not used").await;
     logged("conections").await;
     origin.on("/p", reply(200).body("p"));
     served.get("/p").await.status(200);

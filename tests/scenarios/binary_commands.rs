@@ -1,7 +1,9 @@
 //! The commands of the binary that need no running instance, or only ask whether one is ready.
 
+use crate::support::client::Client;
 use crate::support::deadline::within;
 use crate::support::origin::Origin;
+use crate::support::request::post;
 use crate::support::served::{Served, larder};
 use crate::support::{Setup, reply};
 use std::path::Path;
@@ -147,4 +149,72 @@ async fn the_environment_alone_configures_an_instance_and_what_asks_it() {
     let mut asked = in_environment("healthcheck", &served.admin_address.to_string());
     let ready = within("an answer", asked.output()).await.expect("it runs");
     assert_eq!(ready.status.code(), Some(0), "{ready:?}");
+}
+
+#[tokio::test]
+async fn check_connect_tries_each_server_and_says_why_one_cannot_be_used() {
+    let origin = Origin::start().await;
+    origin.on("/healthz", reply(404));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it has one");
+    let folder = TempDir::new().expect("a temporary folder");
+    let write = |text: String| std::fs::write(folder.path().join("proxy.toml"), text).expect("the folder is ours");
+    let servers = format!("servers = [\"http://{}\"]\n", origin.address);
+    let checked = async || {
+        let done = run(folder.path(), &["check", "--connect"]).await;
+        (done.status.code(), text(&done.stdout), text(&done.stderr))
+    };
+    write(format!("[upstream]\n{servers}"));
+    let (code, out, err) = checked().await;
+    assert!(code == Some(0) && out.ends_with("1 server can be used\n"), "{code:?} {out} {err}");
+    for (configuration, expected) in [
+        (
+            format!("[upstream]\n{servers}[upstreams.search]\nservers = [\"http://{closed}\"]\n"),
+            "of [upstreams.search] can't be used",
+        ),
+        (format!("[upstream]\n{servers}health = {{ path = \"/healthz\" }}\n"), "was answered with 404"),
+        (format!("[upstream]\n{}", servers.replace("http:", "https:")), "TLS"),
+        ("[upstream]\nservers = [\"http://no-such-host.invalid\"]\n".to_owned(), "can't be looked up"),
+    ] {
+        write(configuration);
+        let (code, out, err) = checked().await;
+        assert!(code == Some(1) && err.contains(expected), "{expected}: {code:?} {out} {err}");
+        assert!(err.contains("1 of "), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_puts_the_level_of_the_log_in_force_and_names_each_key_that_waits_for_a_restart() {
+    let origin = Origin::start().await;
+    let served = Setup::rules(RULES).before(origin.address).serve().await;
+    let path = served.folder().join("proxy.toml");
+    let written = std::fs::read_to_string(&path).expect("it is there");
+    let changed = format!("{written}\n[timeouts]\nidle = \"7s\"\n[refresh]\nhot_keys = 5\n");
+    std::fs::write(&path, &changed).expect("the folder is ours");
+    served.signal(rustix::process::Signal::HUP);
+    // What the rules warn of comes last, at the start and at the reload.
+    within("the end of the reload", async {
+        while served.log().matches("`ttl` without `cookies`").count() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(served.log().contains("`timeouts.idle` has changed; it is in force after a restart"), "{}", served.log());
+    // Who asks over the admin API is told the same.
+    let mut client = Client::connect(served.admin_address).await;
+    let host = served.admin_address.to_string();
+    let reload = post("/reload", "").header("Host", &host).header("Content-Type", "application/json");
+    client.send(&reload).await;
+    let said = client.response().await.text();
+    assert!(said.contains("`refresh.hot_keys` has changed; it is in force after a restart"), "{said}");
+
+    let quiet = changed.replace("level = \"info\"", "level = \"error\"");
+    let quiet = if quiet == changed { format!("{changed}[log]\nlevel = \"error\"\n") } else { quiet };
+    std::fs::write(&path, quiet).expect("the folder is ours");
+    client.send(&reload).await;
+    client.response().await.status(200);
+    let before = served.log();
+    client.send(&reload).await;
+    let said = client.response().await.text();
+    assert!(!said.contains("log.level") && said.contains("refresh.hot_keys"), "{said}");
+    assert_eq!(served.log(), before, "warnings are not logged at the level `error`");
 }
