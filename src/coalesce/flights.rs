@@ -8,7 +8,6 @@ use crate::key::PrimaryKey;
 use crate::stamp::Stamp;
 use ahash::RandomState;
 use std::collections::HashMap;
-use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -37,23 +36,23 @@ struct Flight<H> {
 struct Announced<H> {
     // A follower who joins later finds it, too.
     by_leader: OnceLock<Announcement<H>>,
-    told: Notify,
+    notify: Notify,
 }
 
 /// A flight under way, as who might join it sees it.
 #[derive(Debug)]
-pub(crate) struct UnderWay<'a, H> {
+pub(crate) struct FlightView<'a, H> {
     /// The log position when it was called for.
     pub(crate) stamp: Stamp,
     /// How far it is.
-    pub(crate) progress: Progress,
+    pub(crate) stage: FlightStage,
     /// What its leader has announced, if it has.
     pub(crate) announced: Option<&'a H>,
 }
 
 /// How far a flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum FlightStage {
     /// Its leader has not asked the origin yet: the answer will be newer than whoever joins now.
     Gathering,
     /// Its leader may have asked already.
@@ -61,7 +60,6 @@ pub(crate) enum Progress {
 }
 
 /// The part a request plays.
-#[derive(Debug)]
 pub(crate) enum Role<H> {
     /// It fetches, for all.
     Leader(Leader<H>),
@@ -109,17 +107,17 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
     pub(crate) fn join(
         self: &Arc<Self>,
         key: &PrimaryKey,
-        may_join: impl FnOnce(UnderWay<'_, H>) -> bool,
+        may_join: impl FnOnce(FlightView<'_, H>) -> bool,
         stamp: impl FnOnce() -> Stamp,
     ) -> Role<H> {
         let mut shard = self.shard(key);
         if let Some(flight) = shard.get(key)
-            && may_join(flight.under_way())
+            && may_join(flight.view())
         {
             return Role::Follower(flight.follower());
         }
         let (begun, announced) =
-            (AtomicBool::new(false), Arc::new(Announced { by_leader: OnceLock::new(), told: Notify::new() }));
+            (AtomicBool::new(false), Arc::new(Announced { by_leader: OnceLock::new(), notify: Notify::new() }));
         let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), begun, announced });
         let replaced = shard.insert(key.clone(), Arc::clone(&flight));
         drop(shard);
@@ -162,14 +160,14 @@ fn locked<H>(shard: &Mutex<Shard<H>>) -> MutexGuard<'_, Shard<H>> {
 }
 
 impl<H> Flight<H> {
-    fn under_way(&self) -> UnderWay<'_, H> {
+    fn view(&self) -> FlightView<'_, H> {
         let begun = self.begun.load(Ordering::Acquire);
-        let progress = if begun { Progress::Begun } else { Progress::Gathering };
+        let stage = if begun { FlightStage::Begun } else { FlightStage::Gathering };
         let announced = match self.announced.by_leader.get() {
             Some(Announcement::Shared(outcome)) => Some(outcome),
             Some(Announcement::Alone | Announcement::Gone) | None => None,
         };
-        UnderWay { stamp: self.stamp, progress, announced }
+        FlightView { stamp: self.stamp, stage, announced }
     }
 
     fn follower(&self) -> Follower<H> {
@@ -179,7 +177,7 @@ impl<H> Flight<H> {
     /// Keeps and spreads the first announcement; later ones are dropped.
     fn announce(&self, announcement: Announcement<H>) {
         if self.announced.by_leader.set(announcement).is_ok() {
-            self.announced.told.notify_waiters();
+            self.announced.notify.notify_waiters();
         }
     }
 }
@@ -242,42 +240,14 @@ impl<H: Clone> Follower<H> {
     /// Waits for the leader's announcement. May be cancelled and called again; answers the same each time.
     pub(crate) async fn announcement(&mut self) -> Announcement<H> {
         loop {
-            let mut told = pin!(self.announced.told.notified());
+            let mut notified = pin!(self.announced.notify.notified());
             // Listening before looking: nothing is missed between the two. A leader always announces something before it goes.
-            told.as_mut().enable();
+            notified.as_mut().enable();
             if let Some(announcement) = self.announced.by_leader.get() {
                 return announcement.clone();
             }
-            told.await;
+            notified.await;
         }
-    }
-}
-
-impl<H> fmt::Debug for Flights<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flights").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-impl<H> fmt::Debug for Announcement<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shared(_) => f.write_str("Shared(..)"),
-            Self::Alone => f.write_str("Alone"),
-            Self::Gone => f.write_str("Gone"),
-        }
-    }
-}
-
-impl<H> fmt::Debug for Leader<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Leader").field("key", self.key()).field("stamp", &self.stamp()).finish_non_exhaustive()
-    }
-}
-
-impl<H> fmt::Debug for Follower<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Follower").field("stamp", &self.stamp).finish_non_exhaustive()
     }
 }
 

@@ -189,7 +189,7 @@ async fn a_closed_flight_is_not_joined_and_still_tells_those_who_did() {
 async fn a_flight_begun_before_a_purge_is_replaced_and_goes_on_for_those_who_joined_it() {
     let flights = Texts::new();
     let (before, after) = (Stamp::local(1), Stamp::local(2));
-    let may_join = |flight: UnderWay<'_, &'static str>| flight.stamp >= after;
+    let may_join = |flight: FlightView<'_, &'static str>| flight.stamp >= after;
     let old = match flights.join(&key("/a"), may_join, || before) {
         Role::Leader(leader) => leader,
         Role::Follower(_) => panic!("no flight was under way"),
@@ -239,10 +239,10 @@ fn flights_of_different_keys_do_not_touch() {
 fn who_might_join_learns_what_was_announced() {
     let flights = Texts::new();
     let leader = lead(&flights, "/a");
-    let unheard = |flight: UnderWay<'_, &'static str>| flight.announced.is_none();
+    let unheard = |flight: FlightView<'_, &'static str>| flight.announced.is_none();
     assert!(matches!(flights.join(&key("/a"), unheard, || Stamp::ZERO), Role::Follower(_)), "nothing is announced yet");
     leader.announce(Announcement::Shared("head"));
-    let heard = |flight: UnderWay<'_, &'static str>| flight.announced == Some(&"head");
+    let heard = |flight: FlightView<'_, &'static str>| flight.announced == Some(&"head");
     assert!(matches!(flights.join(&key("/a"), heard, || Stamp::ZERO), Role::Follower(_)), "the head is known");
     assert!(
         matches!(flights.join(&key("/a"), unheard, || Stamp::ZERO), Role::Leader(_)),
@@ -253,7 +253,7 @@ fn who_might_join_learns_what_was_announced() {
 #[tokio::test]
 async fn a_flight_that_has_begun_can_be_followed_by_another_that_waits_for_it() {
     let flights = Texts::new();
-    let gathering = |flight: UnderWay<'_, &'static str>| flight.progress == Progress::Gathering;
+    let gathering = |flight: FlightView<'_, &'static str>| flight.stage == FlightStage::Gathering;
     let lead = |role| match role {
         Role::Leader(leader) => leader,
         Role::Follower(_) => panic!("it had to lead"),

@@ -12,19 +12,18 @@
 
 mod outcome;
 mod reader;
-mod shared;
+mod shared_state;
 mod state;
 
-pub(crate) use outcome::{AllReadersGone, CompleteBody, Retention, SharedBodyOptions, Truncated};
+pub(crate) use outcome::{AllReadersGone, Retention, Truncated};
 pub(crate) use reader::SharedBodyReader;
 
-use crate::in_flight::{HeldBody, InFlight, Room as Space};
+use crate::in_flight::{HeldBody, InFlight, Room};
 use bytes::Bytes;
 use http::HeaderMap;
-use shared::Shared;
-use state::{End, Room, State};
+use shared_state::SharedState;
+use state::{End, MayWrite, State};
 use std::error::Error;
-use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
@@ -37,12 +36,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// those there are have passed is dropped too.
 #[derive(Clone)]
 pub(crate) struct SharedBody {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     _entrance: Arc<Entrance>,
 }
 
 /// The way in for new readers.
-struct Entrance(Arc<Shared>);
+struct Entrance(Arc<SharedState>);
 
 impl Drop for Entrance {
     fn drop(&mut self) {
@@ -52,7 +51,7 @@ impl Drop for Entrance {
 
 /// Fills a [`SharedBody`]. Dropping it before [`Self::finish`] cuts the body short.
 pub(crate) struct SharedBodyWriter {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     // Kept between pushes to spare an allocation each.
     woken: Vec<Waker>,
 }
@@ -61,19 +60,19 @@ impl SharedBody {
     /// An empty body and the writer that fills it. What it holds is charged to `in_flight` by who pushes it; here it
     /// is only told of, so that its readers can be cut off.
     #[must_use]
-    pub(crate) fn new(options: SharedBodyOptions, in_flight: &Arc<InFlight>) -> (SharedBodyWriter, Self) {
-        Self::with_window(options, in_flight, usize::MAX)
+    pub(crate) fn new(retained_bytes_max: u64, in_flight: &Arc<InFlight>) -> (SharedBodyWriter, Self) {
+        Self::with_window(retained_bytes_max, in_flight, usize::MAX)
     }
 
     /// The same with a window of at most so many bytes.
     #[must_use]
     pub(crate) fn with_window(
-        options: SharedBodyOptions,
+        retained_bytes_max: u64,
         in_flight: &Arc<InFlight>,
         window_bytes: usize,
     ) -> (SharedBodyWriter, Self) {
-        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
-            state: Mutex::new(State::new(options, Arc::clone(in_flight), window_bytes)),
+        let shared = Arc::new_cyclic(|shared: &Weak<SharedState>| SharedState {
+            state: Mutex::new(State::new(retained_bytes_max, Arc::clone(in_flight), window_bytes)),
             in_flight: Arc::clone(in_flight),
             number: in_flight.note(shared.clone()),
         });
@@ -104,9 +103,9 @@ impl SharedBody {
         self.reader().unwrap_or_else(|| SharedBodyReader::new(Arc::clone(&self.shared), nowhere))
     }
 
-    /// The body, if it is complete by now.
+    /// The pieces of the body, if it is complete by now.
     #[must_use]
-    pub(crate) fn completed(&self) -> Option<CompleteBody> {
+    pub(crate) fn completed(&self) -> Option<Vec<Bytes>> {
         self.shared.state().completed()
     }
 
@@ -126,16 +125,16 @@ impl SharedBodyWriter {
     /// Where the body is not retained and all its readers are gone.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<(), AllReadersGone> {
         let mut appended = self.shared.state().append(piece, &mut self.woken);
-        if self.shared.in_flight.room() == Space::Taken {
+        if self.shared.in_flight.room() == Room::Taken {
             appended = self.shared.state().give_up();
         }
         self.woken.drain(..).for_each(Waker::wake);
         appended?;
         loop {
             let room = poll_fn(|context| match self.shared.state().room(context.waker()) {
-                Room::Now => Poll::Ready(Ok(())),
-                Room::Later => Poll::Pending,
-                Room::Never => Poll::Ready(Err(AllReadersGone)),
+                MayWrite::Now => Poll::Ready(Ok(())),
+                MayWrite::Later => Poll::Pending,
+                MayWrite::Never => Poll::Ready(Err(AllReadersGone)),
             });
             match tokio::time::timeout(PATIENCE, room).await {
                 Ok(outcome) => return outcome,
@@ -177,18 +176,6 @@ impl Drop for SharedBodyWriter {
     fn drop(&mut self) {
         // After `finish` or `fail` this changes nothing: the first end stands.
         self.end(End::Cut(Truncated { cause: None }));
-    }
-}
-
-impl fmt::Debug for SharedBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedBody").field("arrived_bytes", &self.arrived_bytes()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SharedBodyWriter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedBodyWriter").field("retained", &self.retained()).finish_non_exhaustive()
     }
 }
 

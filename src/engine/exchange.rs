@@ -29,6 +29,8 @@ pub struct Terms {
     pub client: Option<Client>,
     /// Where it is written down what the exchange came to.
     pub note: Option<ExchangeNote>,
+    /// Whether a stream of events may be silent; decided once its head is there.
+    pub quiet: Quiet,
 }
 
 /// What is done where as many requests are under way as the servers are given at once.
@@ -127,8 +129,8 @@ impl ExchangeNote {
     }
 }
 
-/// In the extensions of a response that is a stream of events: its body may be silent for as long as it likes, if
-/// whoever takes it allows that. One that is shared must not be: no client that leaves ends it.
+/// Whether the body of a response that is a stream of events may be silent for as long as it likes. To be allowed for a
+/// response that goes to one client alone: no client that leaves ends one that is shared.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quiet(Arc<AtomicBool>);
 

@@ -146,7 +146,7 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Fas
     let changes = request.route.answer.as_ref().map(|rule| (Arc::clone(rule), now));
     let starts_anew = changes.as_ref().is_some_and(|(rule, _)| rule.cache_control.is_some());
     Some(FastHit {
-        age_secs: if starts_anew { 0 } else { deliver::told_age_secs(age) },
+        age_secs: if starts_anew { 0 } else { deliver::sent_age_secs(age) },
         changes,
         entry: usable.entry,
         form,

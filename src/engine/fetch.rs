@@ -12,7 +12,7 @@ use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fill::{Duty, stream_of};
 use super::held_reply::HeldReply;
 use super::miss_budget::MissPermit;
-use super::origin::{Body, OriginError, allow_quiet, empty_body, origin_form};
+use super::origin::{Body, OriginError, empty_body, origin_form};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::shared_tier::FoundShared;
@@ -222,14 +222,14 @@ impl Fetch {
     }
 
     /// Hands the answer to the requester alone.
-    fn hand_over(&mut self, mut response: http::Response<Body>, why: Reason) -> Fetched {
+    fn hand_over(&mut self, response: http::Response<Body>, why: Reason) -> Fetched {
         match self.wanted {
             // An answer to HEAD says nothing of whether one to GET is stored.
             Wanted::Head(_) => self.engine.count_store_outcome(&self.request.route.name, StoreOutcome::Refused(why)),
             _ => self.note(StoreOutcome::Refused(why)),
         }
         let permit = self.duty.permit.take();
-        allow_quiet(&mut response);
+        self.request.allow_quiet();
         Fetched::Private(response.map(|body| holding(permit, body)), why)
     }
 

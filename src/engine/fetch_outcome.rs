@@ -16,7 +16,6 @@ use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 
 /// A response that is being stored while it streams.
-#[derive(Debug)]
 pub(super) struct Streaming {
     /// The status.
     pub(super) status: StatusCode,
@@ -37,7 +36,7 @@ pub(super) struct Streaming {
 }
 
 /// What a leader announces to those who share its fetch. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum FetchOutcome {
     /// A response to stream.
     Streaming(Arc<Streaming>),
@@ -50,7 +49,6 @@ pub(super) enum FetchOutcome {
 }
 
 /// What one request takes from a fetch.
-#[derive(Debug)]
 pub(super) enum Fetched {
     /// A response that is being stored.
     Streaming {

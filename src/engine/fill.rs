@@ -9,7 +9,7 @@ use super::storing::StoreOutcome;
 use super::uncacheable::Uncacheable;
 use crate::coalesce::fetch_lease::FetchLease;
 use crate::coalesce::flights::Leader;
-use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyOptions, SharedBodyReader, SharedBodyWriter};
+use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyReader, SharedBodyWriter};
 use crate::in_flight::{InFlight, Room};
 use crate::semantics::reason::Reason;
 use http_body_util::BodyExt;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// What a fetch owes to those who wait for it, until its answer is stored or known not to be.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Duty {
     /// To the requests here that share it.
     pub(super) leader: Option<Leader<FetchOutcome>>,
@@ -40,7 +40,7 @@ pub(super) fn stream_of(
     in_flight: &Arc<InFlight>,
 ) -> (Arc<Streaming>, SharedBodyWriter, SharedBodyReader) {
     let retained_bytes_max = draft.route.max_body_bytes.min(in_flight.retained_bytes_max());
-    let (writer, body) = SharedBody::new(SharedBodyOptions { retained_bytes_max }, in_flight);
+    let (writer, body) = SharedBody::new(retained_bytes_max, in_flight);
     let reader = body.first_reader();
     let streaming = Streaming {
         status: draft.status,
@@ -93,8 +93,8 @@ impl Engine {
         }
         writer.finish(trailers);
         let outcome = match shared.completed() {
-            Some(complete) => {
-                let admitted = self.admit(draft, complete.pieces, duty.lease.clone(), shared);
+            Some(pieces) => {
+                let admitted = self.admit(draft, pieces, duty.lease.clone(), shared);
                 held.while_held(admitted).await
             }
             None => StoreOutcome::Refused(Reason::BodyTruncated),

@@ -13,7 +13,6 @@ use crate::rules::key_recipe::CookieRule;
 use http::header::COOKIE;
 use pingora_limits::estimator::Estimator;
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -105,10 +104,4 @@ fn may_be_repeated(request: &CacheableRequest) -> bool {
     let brings_cookies = request.headers.contains_key(COOKIE) && request.route.key.cookies == CookieRule::AsReceived;
     let header_bytes: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     matches!(request.sharing(), Sharing::Shared) && !brings_cookies && header_bytes <= HEADER_BYTES_MAX
-}
-
-impl fmt::Debug for HotKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HotKeys").field("keys_max", &self.keys_max).finish_non_exhaustive()
-    }
 }

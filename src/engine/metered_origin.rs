@@ -2,7 +2,7 @@
 
 use super::exchange::Terms;
 use super::origin::{Body, Origin, OriginError};
-use crate::in_flight::{InFlight, Metered, Way};
+use crate::in_flight::{Direction, InFlight, Metered};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ pub(super) struct MeteredOrigin {
 }
 
 impl MeteredOrigin {
-    fn metered(&self, body: Body, way: Way) -> Body {
+    fn metered(&self, body: Body, direction: Direction) -> Body {
         if body.is_end_stream() {
             return body;
         }
-        Metered::new(body, Arc::clone(&self.in_flight), way).boxed_unsync()
+        Metered::new(body, Arc::clone(&self.in_flight), direction).boxed_unsync()
     }
 }
 
 #[async_trait::async_trait]
 impl Origin for MeteredOrigin {
     async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError> {
-        let response = self.origin.fetch(request.map(|body| self.metered(body, Way::Up)), terms).await?;
-        Ok(response.map(|body| self.metered(body, Way::Down)))
+        let response = self.origin.fetch(request.map(|body| self.metered(body, Direction::Up)), terms).await?;
+        Ok(response.map(|body| self.metered(body, Direction::Down)))
     }
 }

@@ -1,6 +1,6 @@
 //! The origin as the engine sees it.
 
-use super::exchange::{Quiet, Terms};
+use super::exchange::Terms;
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use http::Uri;
@@ -111,13 +111,6 @@ impl From<OriginErrorKind> for Reason {
             OriginErrorKind::InvalidTarget => Self::InvalidTarget,
             OriginErrorKind::CutOff => Self::CutOff,
         }
-    }
-}
-
-/// Lets a response for one client alone be silent, if it is a stream of events.
-pub(crate) fn allow_quiet(response: &mut http::Response<Body>) {
-    if let Some(quiet) = response.extensions_mut().remove::<Quiet>() {
-        quiet.allow();
     }
 }
 

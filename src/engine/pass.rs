@@ -6,13 +6,13 @@
 
 use super::draft::Draft;
 use super::exchange::{Deadline, Terms};
-use super::origin::{Body, OriginError, OriginErrorKind, allow_quiet, origin_form};
+use super::origin::{Body, OriginError, OriginErrorKind, origin_form};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::unattended::Patience;
 use super::write_budget::Named;
-use super::written::{Aftermath, Alone, WrittenBody, invalidate, told};
+use super::written::{Aftermath, Alone, WrittenBody, invalidate, log_failure};
 use super::{Answer, Engine, Failure, RequestContext};
 use crate::invalidation::purge::{Depth, Purge, Source};
 use crate::plan::way::Pass;
@@ -62,8 +62,8 @@ pub(super) async fn pass(
     let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, pass, client, terms };
     if is_safe(&passing.method) {
         return match Box::pin(passing.forward(request)).await {
-            Ok(mut response) => {
-                allow_quiet(&mut response);
+            Ok(response) => {
+                passing.terms.quiet.allow();
                 passing.answered(response)
             }
             Err(error) => passing.failed(error),
@@ -116,7 +116,7 @@ impl Passing {
             forwarded = self.forward(request) => forwarded,
             () = patience.over() => Err(OriginError { kind: OriginErrorKind::CutOff, cause: None }),
         };
-        let mut response = match forwarded {
+        let response = match forwarded {
             Ok(response) => response,
             Err(error) => {
                 // RFC 9111 section 4.4 speaks of answers. Here nobody knows what the origin has done, so it may have.
@@ -136,7 +136,7 @@ impl Passing {
         } else {
             invalidate(&self.engine, changed.clone(), self.target.url()).await;
             let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
-            allow_quiet(&mut response);
+            self.terms.quiet.allow();
             let alone = if is_event_stream(response.headers()) { Alone::End } else { Alone::Read };
             response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }, alone))
         };
@@ -224,7 +224,7 @@ impl Passing {
         }
         let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
         let purged = self.engine.invalidation().purge_by_answer(purge, own.stamp, &own.membership()).await;
-        if let Some(stamp) = told(purged, self.target.url()) {
+        if let Some(stamp) = log_failure(purged, self.target.url()) {
             own.stamp = stamp;
         }
     }

@@ -53,6 +53,13 @@ impl Requester {
         }
     }
 
+    /// Lets the response be silent for as long as it likes, if it is a stream of events.
+    pub(super) fn allow_quiet(&self) {
+        if let Self::Client { terms, .. } = self {
+            terms.quiet.allow();
+        }
+    }
+
     /// On which terms the origin is asked for it; `patience` is how long an answer to a refresh is waited for.
     pub(super) fn terms(&self, patience: Duration) -> Terms {
         let (terms, deadline) = match self {

@@ -58,7 +58,7 @@ pub(super) fn fetched(
     let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
         Fetched::Confirmed(entry, origin_status, stored) => {
-            let why = why_told(ask, stored);
+            let why = why_asked_or_refused(ask, stored);
             let lifetime = request.lifetime_of(&entry);
             let ttl = ttl_secs(entry.spent(&lifetime, now), &lifetime);
             let forward_status = Some(origin_status.as_u16());
@@ -73,7 +73,7 @@ pub(super) fn fetched(
         }
         Fetched::Streaming { response, headers, reader, storing } => {
             let known = storing.as_ref().and_then(Storing::known);
-            let why = why_told(ask, known);
+            let why = why_asked_or_refused(ask, known);
             let ttl = ttl_secs(response.policy.spent(&response.lifetime, now), &response.lifetime);
             let forward_status = Some(response.status.as_u16());
             let (stored, detail) = (known == Some(StoreOutcome::Stored), Some(why));
@@ -82,14 +82,14 @@ pub(super) fn fetched(
             let mut answer = Response::new(reader.boxed_unsync());
             *answer.status_mut() = response.status;
             *answer.headers_mut() = headers;
-            let answer = told(request, conditioned(request, answer, now), Kept::Here, now);
+            let answer = apply_answer_rule(request, conditioned(request, answer, now), Kept::Here, now);
             decided(request, answer, outcome, why, status).storing(storing)
         }
         Fetched::Private(response, why) => {
             let forward_status = Some(response.status().as_u16());
             let status = CacheStatus { forward_status, detail: Some(why), ..status };
             let kept = kept_of(engine, request, &response, now);
-            let response = told(request, conditioned(request, response, now), kept, now);
+            let response = apply_answer_rule(request, conditioned(request, response, now), kept, now);
             let storing = Some(Storing::Known(StoreOutcome::Refused(why)));
             decided(request, response, Outcome::Miss, why, status).storing(storing)
         }
@@ -102,7 +102,7 @@ pub(super) fn fetched(
 }
 
 /// Why the answer was asked for or, where it is known by now that it was not stored, why not.
-fn why_told(ask: &Ask, stored: Option<StoreOutcome>) -> Reason {
+fn why_asked_or_refused(ask: &Ask, stored: Option<StoreOutcome>) -> Reason {
     match stored {
         Some(StoreOutcome::Refused(why)) => why,
         Some(StoreOutcome::Stored) | None => ask.why,
@@ -164,11 +164,16 @@ fn from_entry(
     now: Timestamp,
 ) -> Answer {
     let response = deliver::deliver(entry, &request.method, &request.headers, now);
-    decided(request, told(request, response, Kept::Here, now), outcome, reason, status)
+    decided(request, apply_answer_rule(request, response, Kept::Here, now), outcome, reason, status)
 }
 
-/// The answer as the route has clients told.
-fn told(request: &CacheableRequest, mut response: Response<Body>, kept: Kept, now: Timestamp) -> Response<Body> {
+/// The answer as the route's rule changes it.
+fn apply_answer_rule(
+    request: &CacheableRequest,
+    mut response: Response<Body>,
+    kept: Kept,
+    now: Timestamp,
+) -> Response<Body> {
     if let Some(rule) = &request.route.answer {
         rule.change(response.status(), kept, now, response.headers_mut());
     }

@@ -10,7 +10,7 @@ use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::respond::{self, Sharer};
 use super::uncacheable::Uncacheable;
-use crate::coalesce::flights::{Announcement, Follower, Leader, Progress, Role, UnderWay};
+use crate::coalesce::flights::{Announcement, FlightStage, FlightView, Follower, Leader, Role};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
@@ -113,7 +113,7 @@ pub(super) fn join(
 
 impl Engine {
     /// Whether what a fetch under way brings may answer this request, too.
-    pub(super) fn may_share(&self, request: &CacheableRequest, flight: &UnderWay<'_, FetchOutcome>) -> bool {
+    pub(super) fn may_share(&self, request: &CacheableRequest, flight: &FlightView<'_, FetchOutcome>) -> bool {
         #[cfg(test)]
         if deliberate_fault::is_on(Fault::NobodyFollows) {
             return false;
@@ -122,7 +122,7 @@ impl Engine {
         // What tags a body holds is not known before its end: then any purge may be one of it.
         (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
             && self.standing_by_rules(request, flight.stamp) == Standing::Clear
-            && (flight.progress == Progress::Gathering || !self.wants_newer(request))
+            && (flight.stage == FlightStage::Gathering || !self.wants_newer(request))
             && flight.announced.is_none_or(|outcome| self.suits(request, outcome))
     }
 

@@ -5,7 +5,7 @@ use super::fetch_outcome::FetchOutcome;
 use super::requester::Requester;
 use crate::clock::Timestamp;
 use crate::coalesce::fetch_lease::{Claim, FetchLease, FetchLeases};
-use crate::coalesce::flights::{Leader, Progress, UnderWay};
+use crate::coalesce::flights::{FlightStage, FlightView, Leader};
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::{Currency, Standing};
@@ -26,7 +26,7 @@ use std::time::Duration;
 const KEPT_FOR_VALIDATION_MAX: Duration = Duration::from_hours(1);
 
 /// The tier that all instances share.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SharedTier {
     /// To read from.
     pub tier: Arc<dyn Tier>,
@@ -105,7 +105,7 @@ impl Engine {
             return None;
         }
         let may_share =
-            |stamp| self.may_share(request, &UnderWay { stamp, progress: Progress::Begun, announced: None });
+            |stamp| self.may_share(request, &FlightView { stamp, stage: FlightStage::Begun, announced: None });
         let wait = request.at_most(request.route.coalesce_wait);
         Some(shared.leases.claim(leader.key(), leader.stamp(), wait, &may_share).await)
     }

@@ -53,7 +53,7 @@ impl Storing {
     pub fn known(&self) -> Option<StoreOutcome> {
         match self {
             Self::Known(outcome) => Some(*outcome),
-            Self::Open(told) => *told.borrow(),
+            Self::Open(receiver) => *receiver.borrow(),
         }
     }
 
@@ -62,7 +62,7 @@ impl Storing {
         match self {
             Self::Known(outcome) => outcome,
             // A fetch that ends without telling has panicked, or ends with the process.
-            Self::Open(mut told) => match told.wait_for(Option::is_some).await {
+            Self::Open(mut receiver) => match receiver.wait_for(Option::is_some).await {
                 Ok(outcome) => outcome.unwrap_or(StoreOutcome::Refused(Reason::LeaderGone)),
                 Err(_) => StoreOutcome::Refused(Reason::LeaderGone),
             },
@@ -78,7 +78,6 @@ pub(super) struct Refusal {
 }
 
 /// What came of storing answers so far. The table of counts is locked for one addition a fetch.
-#[derive(Debug)]
 pub(super) struct StoreOutcomes {
     counts: Mutex<BTreeMap<(RouteName, &'static str), u64>>,
     refusals: KeyMemory<Refusal>,

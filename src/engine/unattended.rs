@@ -42,7 +42,7 @@ impl Unattended {
         let (_attending, client) = oneshot::channel();
         let patience =
             Patience { unattended: Arc::clone(self), client: Some(client), place: None, alone: Alone::Allowed };
-        let under_way = UnderWay::begun(Arc::clone(self));
+        let under_way = Running::begun(Arc::clone(self));
         let work = work(patience);
         #[cfg(test)]
         if deliberate_fault::is_on(Fault::WriteEndsWithClient) {
@@ -73,7 +73,7 @@ impl Unattended {
         // Without a runtime the process is about to end.
         let Ok(runtime) = Handle::try_current() else { return receiver };
         let patience = Patience { unattended: Arc::clone(self), client: None, place: None, alone: Alone::Allowed };
-        let under_way = UnderWay::begun(Arc::clone(self));
+        let under_way = Running::begun(Arc::clone(self));
         let work = work(patience);
         runtime.spawn(Box::pin(async move {
             work.await;
@@ -97,16 +97,16 @@ impl Unattended {
 }
 
 /// One piece of work under way.
-struct UnderWay(Arc<Unattended>);
+struct Running(Arc<Unattended>);
 
-impl UnderWay {
+impl Running {
     fn begun(unattended: Arc<Unattended>) -> Self {
         unattended.under_way.send_modify(|count| *count += 1);
         Self(unattended)
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for Running {
     fn drop(&mut self) {
         self.0.under_way.send_modify(|count| *count -= 1);
     }

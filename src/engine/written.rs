@@ -29,10 +29,10 @@ pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
         return;
     }
     let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
-    told(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
+    log_failure(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
 }
 
-pub(super) fn told<T, E: std::fmt::Display>(purged: Result<T, E>, url: &str) -> Option<T> {
+pub(super) fn log_failure<T, E: std::fmt::Display>(purged: Result<T, E>, url: &str) -> Option<T> {
     purged
         .inspect_err(
             |error| tracing::warn!(url, %error, "an unsafe request's invalidation holds here alone until the log is back"),
@@ -57,7 +57,7 @@ impl Aftermath {
     }
 }
 
-type Piece = Option<Result<Frame<Bytes>, BodyError>>;
+type NextFrame = Option<Result<Frame<Bytes>, BodyError>>;
 
 /// What is done with the rest of an answer whose client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ enum State {
     /// Under way.
     Streaming(Aftermath),
     /// It has ended with this, which the client gets once the invalidation is done.
-    Ended(oneshot::Receiver<()>, Piece),
+    Ended(oneshot::Receiver<()>, NextFrame),
     /// The client has had all of it.
     Over,
 }
@@ -109,7 +109,7 @@ impl http_body::Body for WrittenBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Piece> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<NextFrame> {
         let this = self.get_mut();
         loop {
             match (&mut this.state, &mut this.inner) {

@@ -11,11 +11,10 @@ use crate::invalidation::{PurgeFailure, PurgeOptions};
 use crate::metric::{Measured, Metric, Samples};
 use crate::rules::event::{Event, EventError, EventPurge, Mapped};
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many types are told of in the log; what a producer makes up beyond that is only counted.
-const TYPES_TOLD_MAX: usize = 1_000;
+const TYPES_LOGGED_MAX: usize = 1_000;
 
 /// Where an event came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,14 +87,14 @@ pub(crate) const METRICS: &[&Metric] = &[&EVENTS];
 pub struct Intake {
     engine: Arc<Engine>,
     counts: Mutex<BTreeMap<(EventSource, String, &'static str), u64>>,
-    told: Mutex<HashSet<String>>,
+    logged: Mutex<HashSet<String>>,
 }
 
 impl Intake {
     /// An intake for the rules and purges of this engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>) -> Arc<Self> {
-        Arc::new(Self { engine, counts: Mutex::default(), told: Mutex::default() })
+        Arc::new(Self { engine, counts: Mutex::default(), logged: Mutex::default() })
     }
 
     /// Makes the purges that the rules see in an event; under `key` once, where its teller has a name for it.
@@ -177,8 +176,8 @@ impl Intake {
             Taken::NoRule | Taken::TooLarge | Taken::Malformed(_) => String::new(),
         };
         let (source, result) = (source.label(), taken.label());
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < TYPES_TOLD_MAX && told.insert(format!("{source} {kind} {result} {missing}")) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.len() < TYPES_LOGGED_MAX && logged.insert(format!("{source} {kind} {result} {missing}")) {
             let message =
                 "an event purges nothing, or not all that its type's blocks name; more of this kind are only counted";
             tracing::warn!(source, kind, result, missing, "{message}");
@@ -192,11 +191,5 @@ impl Measured for Intake {
         for ((source, kind, result), count) in &*counts {
             samples.number(&EVENTS, &[source.label(), kind, result], *count);
         }
-    }
-}
-
-impl fmt::Debug for Intake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Intake").finish_non_exhaustive()
     }
 }

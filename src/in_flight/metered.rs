@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 /// Which way a body goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     /// From the origin: several may read it.
     Down,
     /// To the origin: where half the room is taken, the next piece is taken only once the last one is gone.
@@ -21,15 +21,15 @@ pub(crate) enum Way {
 pub(crate) struct Metered<B> {
     body: B,
     in_flight: Arc<InFlight>,
-    way: Way,
+    direction: Direction,
     /// The last piece that went up.
     last: Option<Arc<gone::Mark>>,
 }
 
 impl<B> Metered<B> {
     /// Charges the pieces of `body` to `in_flight`.
-    pub(crate) const fn new(body: B, in_flight: Arc<InFlight>, way: Way) -> Self {
-        Self { body, in_flight, way, last: None }
+    pub(crate) const fn new(body: B, in_flight: Arc<InFlight>, direction: Direction) -> Self {
+        Self { body, in_flight, direction, last: None }
     }
 
     /// Ready where the next piece may be taken.
@@ -44,7 +44,7 @@ impl<B> Metered<B> {
 
     fn charged(&mut self, piece: Bytes) -> Bytes {
         let held = self.in_flight.hold(piece);
-        if self.way == Way::Down || held.is_empty() {
+        if self.direction == Direction::Down || held.is_empty() {
             return held;
         }
         let (mark, marked) = gone::marked(held);

@@ -17,7 +17,7 @@ mod metered;
 pub(crate) mod metrics;
 mod stalled;
 
-pub(crate) use metered::{Metered, Way};
+pub(crate) use metered::{Direction, Metered};
 pub(crate) use stalled::{STALL_NOTED_AFTER, Stall};
 
 use bytes::Bytes;

@@ -24,11 +24,11 @@ pub(super) struct Stalled {
 #[derive(Default)]
 struct Row {
     next: u64,
-    by_age: BTreeMap<u64, Arc<Told>>,
+    by_age: BTreeMap<u64, Arc<Signal>>,
 }
 
 #[derive(Debug, Default)]
-struct Told {
+struct Signal {
     let_go: AtomicBool,
     waker: AtomicWaker,
 }
@@ -38,19 +38,19 @@ struct Told {
 pub struct Stall {
     in_flight: Arc<InFlight>,
     number: u64,
-    told: Arc<Told>,
+    signal: Arc<Signal>,
 }
 
 impl Stalled {
     pub(super) fn add(&self, in_flight: &Arc<InFlight>) -> Stall {
-        let told = Arc::new(Told::default());
+        let signal = Arc::new(Signal::default());
         let mut row = self.row();
         let number = row.next;
         row.next += 1;
-        row.by_age.insert(number, Arc::clone(&told));
+        row.by_age.insert(number, Arc::clone(&signal));
         drop(row);
         in_flight.look_again();
-        Stall { in_flight: Arc::clone(in_flight), number, told }
+        Stall { in_flight: Arc::clone(in_flight), number, signal }
     }
 
     /// Tells those that have stalled longest to go, unless such are still going; returns how many.
@@ -62,15 +62,15 @@ impl Stalled {
                 return 0;
             }
             while gone.len() < LET_GO_AT_A_TIME {
-                let Some((_, told)) = row.by_age.pop_first() else { break };
-                // Told under the lock, so that one who leaves by itself just now is not waited for.
-                told.let_go.store(true, Ordering::Release);
-                gone.push(told);
+                let Some((_, signal)) = row.by_age.pop_first() else { break };
+                // Signalled under the lock, so that one who leaves by itself just now is not waited for.
+                signal.let_go.store(true, Ordering::Release);
+                gone.push(signal);
             }
             self.going.store(gone.len() as u64, Ordering::Release);
         }
-        for told in &gone {
-            told.waker.wake();
+        for signal in &gone {
+            signal.waker.wake();
         }
         gone.len() as u64
     }
@@ -83,8 +83,8 @@ impl Stalled {
 impl Stall {
     /// Ready once the client is to be let go.
     pub fn poll_let_go(&self, cx: &Context<'_>) -> Poll<()> {
-        self.told.waker.register(cx.waker());
-        if self.told.let_go.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+        self.signal.waker.register(cx.waker());
+        if self.signal.let_go.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
@@ -94,7 +94,7 @@ impl Drop for Stall {
         let was_told = {
             let mut row = stalled.row();
             row.by_age.remove(&self.number);
-            self.told.let_go.load(Ordering::Acquire)
+            self.signal.let_go.load(Ordering::Acquire)
         };
         // Only once what all of them held is given back is it known whether others must go.
         if was_told && stalled.going.fetch_sub(1, Ordering::AcqRel) == 1 {

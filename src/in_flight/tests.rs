@@ -91,30 +91,30 @@ fn what_is_not_kept_goes_on_through_one_small_buffer_once_half_the_room_is_taken
 }
 
 /// A body that never ends, and how much was taken of it.
-fn endless(in_flight: &Arc<InFlight>, way: Way) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+fn endless(in_flight: &Arc<InFlight>, direction: Direction) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
     let pieces = futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(piece(10_000))));
-    Metered::new(StreamBody::new(pieces), Arc::clone(in_flight), way)
+    Metered::new(StreamBody::new(pieces), Arc::clone(in_flight), direction)
 }
 
 #[tokio::test]
 async fn an_upload_goes_on_a_piece_at_a_time_where_there_is_no_room() {
-    for (way, expected) in [(Way::Up, 1), (Way::Down, 50)] {
+    for (direction, expected) in [(Direction::Up, 1), (Direction::Down, 50)] {
         let in_flight = InFlight::new(100_000);
         let ballast = in_flight.charge(100_000);
-        let mut body = endless(&in_flight, way);
+        let mut body = endless(&in_flight, direction);
         let mut taken = Vec::new();
         for _ in 0..50 {
             let mut context = Context::from_waker(Waker::noop());
             let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut context) else { break };
             taken.push(frame.unwrap().unwrap().into_data().unwrap());
         }
-        assert_eq!(taken.len(), expected, "{way:?}");
+        assert_eq!(taken.len(), expected, "{direction:?}");
         taken.clear();
-        assert!(body.frame().await.is_some(), "{way:?}: the next one may be taken once that one is gone");
+        assert!(body.frame().await.is_some(), "{direction:?}: the next one may be taken once that one is gone");
         drop(ballast);
         let mut next = pin!(body.frame());
-        assert!(next.as_mut().await.is_some(), "{way:?}: there is room again");
+        assert!(next.as_mut().await.is_some(), "{direction:?}: there is room again");
         drop(body);
-        assert_eq!(in_flight.held_bytes(), 0, "{way:?}");
+        assert_eq!(in_flight.held_bytes(), 0, "{direction:?}");
     }
 }

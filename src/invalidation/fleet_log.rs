@@ -18,7 +18,6 @@ use crate::fleet::streams::{self, EntryId};
 use crate::stamp::Stamp;
 use redis::{cmd, from_redis_value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -288,10 +287,4 @@ pub(super) const fn stamp_of(id: EntryId) -> Stamp {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-impl fmt::Debug for FleetLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FleetLog").field("options", &self.options).finish_non_exhaustive()
-    }
 }

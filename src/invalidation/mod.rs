@@ -67,7 +67,6 @@ pub use purging::PurgeOptions;
 use reader::Reader;
 use receipts::{Receipt, Receipts, SCOPES_SHOWN_MAX};
 use record::{Part, Record};
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use succession::Successor;
@@ -144,7 +143,7 @@ pub struct Invalidation {
 }
 
 /// A purge as its receipt tells of it.
-struct Asked {
+struct PurgeDescription {
     /// The first of its scopes, or all.
     scopes: Vec<Scope>,
     scopes_total: usize,
@@ -263,7 +262,13 @@ impl Invalidation {
                 }
                 if let Part::Last { scopes_total } = written.part {
                     let Purge { scopes, depth, source } = written.purge.clone();
-                    let asked = Asked { scopes, scopes_total, depth, source, idempotency: written.idempotency.clone() };
+                    let asked = PurgeDescription {
+                        scopes,
+                        scopes_total,
+                        depth,
+                        source,
+                        idempotency: written.idempotency.clone(),
+                    };
                     self.write_receipt(asked, stamp, &written.by);
                 }
             }
@@ -374,8 +379,8 @@ impl Invalidation {
         seen
     }
 
-    fn write_receipt(&self, asked: Asked, stamp: Stamp, by: &str) -> Arc<Receipt> {
-        let Asked { mut scopes, scopes_total, depth, source, idempotency } = asked;
+    fn write_receipt(&self, asked: PurgeDescription, stamp: Stamp, by: &str) -> Arc<Receipt> {
+        let PurgeDescription { mut scopes, scopes_total, depth, source, idempotency } = asked;
         scopes.truncate(SCOPES_SHOWN_MAX);
         scopes.shrink_to_fit();
         let receipt = Receipt {
@@ -409,16 +414,6 @@ impl Invalidation {
 impl Default for Invalidation {
     fn default() -> Self {
         Self::alone(InvalidationOptions::default())
-    }
-}
-
-impl fmt::Debug for Invalidation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Invalidation")
-            .field("instance", &self.instance)
-            .field("applied", &self.applied())
-            .field("generation", &self.generation())
-            .finish_non_exhaustive()
     }
 }
 

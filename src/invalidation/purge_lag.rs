@@ -33,7 +33,7 @@ impl LagMeter {
     }
 
     /// Redis was asked at `asked_at` and said what its clock showed, or nothing.
-    pub(super) fn told(&mut self, shown: Option<Duration>, asked_at: Duration) {
+    pub(super) fn observe(&mut self, shown: Option<Duration>, asked_at: Duration) {
         self.clock = shown.map(|shown| RedisClock { shown, asked_at });
     }
 
@@ -59,20 +59,20 @@ mod tests {
         let mut meter = LagMeter::new(secs(100));
         assert_eq!(meter.lag(secs(1_000), secs(110)), None, "nobody knows what Redis's clock shows");
         // Asked at 109, Redis showed 1009; so it shows 1011 at 111.
-        meter.told(Some(secs(1_009)), secs(109));
+        meter.observe(Some(secs(1_009)), secs(109));
         assert_eq!(meter.lag(secs(1_008), secs(111)), Some(secs(3)));
         assert_eq!(meter.lag(secs(1_011), secs(111)), Some(secs(0)));
         // It was set back to 500 since.
-        meter.told(Some(secs(500)), secs(112));
+        meter.observe(Some(secs(500)), secs(112));
         assert_eq!(meter.lag(secs(500), secs(113)), Some(secs(1)));
-        meter.told(None, secs(114));
+        meter.observe(None, secs(114));
         assert_eq!(meter.lag(secs(500), secs(115)), None, "it no longer tells");
     }
 
     #[test]
     fn what_cannot_be_known_is_no_lag() {
         let mut meter = LagMeter::new(secs(100));
-        meter.told(Some(secs(1_000)), secs(100));
+        meter.observe(Some(secs(1_000)), secs(100));
         assert_eq!(meter.lag(secs(999), secs(102)), None, "appended before this instance was there");
         assert_eq!(meter.lag(secs(1_000), secs(102)), Some(secs(2)));
         assert_eq!(meter.lag(secs(1_003), secs(102)), None, "ahead of Redis's clock");

@@ -9,7 +9,7 @@ use super::idempotency::IdempotencyKey;
 use super::purge::{Purge, SCOPES_MAX};
 use super::receipts::Receipt;
 use super::record::Part;
-use super::{Asked, Invalidation, Standing};
+use super::{Invalidation, PurgeDescription, Standing};
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ impl Invalidation {
         let (stamp, seen) = self.append(&last, mark, before).await?;
         // In a fleet the reader has written it, unless it is still on its way.
         let written = self.fleet.as_ref().and_then(|_| self.read_receipts().find(&stamp.to_string()));
-        let asked = Asked { scopes: last.scopes, scopes_total, depth, source, idempotency: key };
+        let asked = PurgeDescription { scopes: last.scopes, scopes_total, depth, source, idempotency: key };
         Ok((written.unwrap_or_else(|| self.write_receipt(asked, stamp, &self.instance)), seen))
     }
 

@@ -141,7 +141,7 @@ impl Reader {
     async fn keeper_run(&mut self, stream: &str) -> Result<String, LinkError> {
         let asked_at = self.invalidation.clock.monotonic();
         let keeper = self.log.links.reader.keeper(stream, DEADLINE).await?;
-        self.lags.told(keeper.time, asked_at);
+        self.lags.observe(keeper.time, asked_at);
         Ok(keeper.run)
     }
 

@@ -223,8 +223,8 @@ impl Cells {
         let counted = counted.map(|(reason, count)| (reason.label(), count.load(Ordering::Relaxed)));
         let mut reasons: Vec<_> = counted.filter(|(_, count)| *count > 0).chain(refused.iter().copied()).collect();
         let classes = std::array::from_fn(|n| cell.classes[n].load(Ordering::Relaxed));
-        let told: u64 = reasons.iter().map(|(_, count)| count).sum();
-        let usual = classes.iter().sum::<u64>().saturating_sub(told);
+        let with_reason: u64 = reasons.iter().map(|(_, count)| count).sum();
+        let usual = classes.iter().sum::<u64>().saturating_sub(with_reason);
         if usual > 0 {
             reasons.push((USUAL.label(), usual));
         }

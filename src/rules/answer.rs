@@ -36,7 +36,7 @@ impl AnswerRule {
 
     /// What is told of how long to keep an answer, where the rule says.
     #[must_use]
-    pub fn told(&self, status: StatusCode, kept: Kept) -> Option<&HeaderValue> {
+    pub fn cache_control_for(&self, status: StatusCode, kept: Kept) -> Option<&HeaderValue> {
         // 412 and 416 are about the request.
         let is_about_request = matches!(status, StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE);
         self.cache_control.as_ref().filter(|_| kept == Kept::Here && !is_about_request)
@@ -45,22 +45,22 @@ impl AnswerRule {
     /// Whether a field of the origin's is left out.
     #[must_use]
     pub fn drops(&self, name: &str, status: StatusCode, kept: Kept) -> bool {
-        let by_told = || [CACHE_CONTROL, EXPIRES, PRAGMA, AGE, DATE].iter().any(|told| told == name);
+        let is_replaced = || [CACHE_CONTROL, EXPIRES, PRAGMA, AGE, DATE].iter().any(|replaced| replaced == name);
         self.removed.iter().any(|removed| removed == name)
             || self.added(status).any(|(set, _)| set == name)
-            || (self.told(status, kept).is_some() && by_told())
+            || (self.cache_control_for(status, kept).is_some() && is_replaced())
     }
 
-    /// The fields that are added but for Age, which begins at 0 where [`Self::told`] says something.
+    /// The fields that are added but for Age, which begins at 0 where [`Self::cache_control_for`] says something.
     pub fn adds(
         &self,
         status: StatusCode,
         kept: Kept,
         now: Timestamp,
     ) -> impl Iterator<Item = (&HeaderName, HeaderValue)> {
-        let told = self.told(status, kept).map(|value| (&CACHE_CONTROL, value.clone()));
-        let date = told.is_some().then(|| (&DATE, format_http_date(now)));
-        told.into_iter().chain(date).chain(self.added(status).map(|(name, value)| (name, value.clone())))
+        let cache_control = self.cache_control_for(status, kept).map(|value| (&CACHE_CONTROL, value.clone()));
+        let date = cache_control.is_some().then(|| (&DATE, format_http_date(now)));
+        cache_control.into_iter().chain(date).chain(self.added(status).map(|(name, value)| (name, value.clone())))
     }
 
     /// Changes the fields of an answer.
@@ -74,7 +74,7 @@ impl AnswerRule {
         for (name, value) in self.adds(status, kept, now) {
             headers.append(name, value);
         }
-        if has_age && self.told(status, kept).is_some() {
+        if has_age && self.cache_control_for(status, kept).is_some() {
             headers.insert(AGE, HeaderValue::from(0));
         }
     }

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How one field of a client's request reaches the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Passage {
+enum FieldRule {
     /// As it came, unless it turns out to be hop-by-hop.
     AsReceived,
     /// Never.
@@ -76,7 +76,7 @@ impl Route {
     pub fn fetch_headers(&self, client: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(client.keys_len() + FIELDS_ADDED);
         for (name, value) in client {
-            if self.passage(name) == Passage::AsReceived {
+            if self.rule_of(name) == FieldRule::AsReceived {
                 headers.append(name, value.clone());
             }
         }
@@ -95,12 +95,12 @@ impl Route {
     /// The normalised value of one field as it would stand in [`Self::fetch_headers`], without building them all.
     #[must_use]
     pub fn fetch_value(&self, client: &HeaderMap, name: &HeaderName) -> Box<[u8]> {
-        match self.passage(name) {
-            Passage::Dropped => normalise(name, std::iter::empty()),
-            Passage::ListedCookies | Passage::Codings | Passage::ListedOrigin | Passage::Set => {
+        match self.rule_of(name) {
+            FieldRule::Dropped => normalise(name, std::iter::empty()),
+            FieldRule::ListedCookies | FieldRule::Codings | FieldRule::ListedOrigin | FieldRule::Set => {
                 normalise(name, self.replacement(client, name).iter())
             }
-            Passage::AsReceived if may_be_hop_by_hop(client, name) => {
+            FieldRule::AsReceived if may_be_hop_by_hop(client, name) => {
                 let mut alone = HeaderMap::with_capacity(2);
                 for name in [name, &CONNECTION] {
                     for value in client.get_all(name) {
@@ -110,7 +110,7 @@ impl Route {
                 strip_hop_by_hop(&mut alone);
                 normalise(name, alone.get_all(name).iter())
             }
-            Passage::AsReceived => normalise(name, client.get_all(name).iter()),
+            FieldRule::AsReceived => normalise(name, client.get_all(name).iter()),
         }
     }
 
@@ -125,43 +125,43 @@ impl Route {
         }
     }
 
-    fn passage(&self, name: &HeaderName) -> Passage {
+    fn rule_of(&self, name: &HeaderName) -> FieldRule {
         if self.to_origin.set_value(name).is_some() {
-            Passage::Set
+            FieldRule::Set
         } else if self.to_origin.removed.contains(name) {
-            Passage::Dropped
+            FieldRule::Dropped
         } else if *name == ORIGIN && self.key.origins.is_some() {
-            Passage::ListedOrigin
+            FieldRule::ListedOrigin
         } else if *name == ACCEPT_ENCODING {
-            Passage::Codings
+            FieldRule::Codings
         } else if *name == COOKIE && self.key.cookies != CookieRule::AsReceived {
-            Passage::ListedCookies
+            FieldRule::ListedCookies
         } else if [EXPECT, CONTENT_LENGTH, TE].contains(name)
             || CONDITIONAL_FIELDS.contains(name)
             // What Larder itself has written into a request's fields is no client's to choose.
             || ((has_two_readings(name) || (is_poison(name) && !is_set_here(name)))
                 && !self.key.headers.contains(name))
         {
-            Passage::Dropped
+            FieldRule::Dropped
         } else {
-            Passage::AsReceived
+            FieldRule::AsReceived
         }
     }
 
     /// What stands in the fetch for a field that is rewritten.
     fn replacement(&self, client: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
-        match (self.passage(name), &self.key.cookies) {
-            (Passage::Codings, _) => AcceptedCodings::parse(client).canonical(),
-            (Passage::ListedCookies, CookieRule::Only(listed)) => {
+        match (self.rule_of(name), &self.key.cookies) {
+            (FieldRule::Codings, _) => AcceptedCodings::parse(client).canonical(),
+            (FieldRule::ListedCookies, CookieRule::Only(listed)) => {
                 cookie_field(&listed_cookies(listed, client.get_all(COOKIE).iter()))
             }
-            (Passage::ListedOrigin, _) => {
+            (FieldRule::ListedOrigin, _) => {
                 let mut lines = client.get_all(name).iter();
                 let listed = self.key.origins.as_ref()?;
                 // A browser sends one line; more are nobody's.
                 lines.next().filter(|line| lines.next().is_none() && listed.contains(line)).cloned()
             }
-            (Passage::Set, _) => self.to_origin.set_value(name).cloned(),
+            (FieldRule::Set, _) => self.to_origin.set_value(name).cloned(),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 /// How a settled path can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum PathReading {
     /// In one way.
     Plain,
     /// In more than one way: servers and frameworks differ on what it names.
@@ -16,28 +16,28 @@ pub(super) enum Reading {
 /// Says whether the path is ambiguous: an encoded delimiter (`%2F`, `%5C`, `%3B`, `%3F`, `%23`) or control
 /// character, a backslash, a path parameter (`;`), an empty segment, an encoding that decodes to another encoding, an
 /// overlong UTF-8 sequence (`%C0`, `%C1`) or malformed percent-encoding.
-pub(super) fn settle_path(path: &str, out: &mut String) -> Reading {
+pub(super) fn settle_path(path: &str, out: &mut String) -> PathReading {
     if path.is_empty() {
         out.push('/');
-        return Reading::Plain;
+        return PathReading::Plain;
     }
     if is_settled(path.as_bytes()) {
         out.push_str(path);
-        return Reading::Plain;
+        return PathReading::Plain;
     }
     let start = out.len();
     out.push('/');
-    let mut reading = Reading::Plain;
+    let mut reading = PathReading::Plain;
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
         if segment.is_empty() && !is_last {
-            reading = Reading::Ambiguous;
+            reading = PathReading::Ambiguous;
         }
         let segment_start = out.len();
         let own_reading = settle_segment(segment, out);
-        if own_reading == Reading::Ambiguous || is_encoded_twice(out.get(segment_start..).unwrap_or_default()) {
-            reading = Reading::Ambiguous;
+        if own_reading == PathReading::Ambiguous || is_encoded_twice(out.get(segment_start..).unwrap_or_default()) {
+            reading = PathReading::Ambiguous;
         }
         match out.get(segment_start..) {
             Some(".") => out.truncate(segment_start),
@@ -105,8 +105,8 @@ const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-fn settle_segment(segment: &str, out: &mut String) -> Reading {
-    let mut reading = Reading::Plain;
+fn settle_segment(segment: &str, out: &mut String) -> PathReading {
+    let mut reading = PathReading::Plain;
     let mut rest = segment.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
@@ -115,18 +115,18 @@ fn settle_segment(segment: &str, out: &mut String) -> Reading {
                 out.push(char::from(byte));
             } else if byte == b';' {
                 out.push(';');
-                reading = Reading::Ambiguous;
+                reading = PathReading::Ambiguous;
             } else {
                 append_encoded(byte, out);
                 if byte == b'\\' {
-                    reading = Reading::Ambiguous;
+                    reading = PathReading::Ambiguous;
                 }
             }
             continue;
         }
         let Some(decoded) = encoded_byte(rest) else {
             out.push_str("%25");
-            reading = Reading::Ambiguous;
+            reading = PathReading::Ambiguous;
             continue;
         };
         rest = rest.get(2..).unwrap_or_default();
@@ -135,7 +135,7 @@ fn settle_segment(segment: &str, out: &mut String) -> Reading {
         } else {
             append_encoded(decoded, out);
             if is_hazard(decoded) {
-                reading = Reading::Ambiguous;
+                reading = PathReading::Ambiguous;
             }
         }
     }
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn settle(path: &str) -> (String, Reading) {
+    fn settle(path: &str) -> (String, PathReading) {
         let mut out = String::from("http://h");
         let reading = settle_path(path, &mut out);
         (out.split_off("http://h".len()), reading)
@@ -211,7 +211,7 @@ mod tests {
             ("/é{x}\"", "/%C3%A9%7Bx%7D%22"),
             ("/100%25", "/100%25"),
         ] {
-            assert_eq!(settle(path), (expected.to_owned(), Reading::Plain), "{path}");
+            assert_eq!(settle(path), (expected.to_owned(), PathReading::Plain), "{path}");
         }
     }
 
@@ -241,7 +241,7 @@ mod tests {
             ("/a%25%32Fb", "/a%252Fb"),
             ("/%c0%af", "/%C0%AF"),
         ] {
-            assert_eq!(settle(path), (expected.to_owned(), Reading::Ambiguous), "{path}");
+            assert_eq!(settle(path), (expected.to_owned(), PathReading::Ambiguous), "{path}");
         }
     }
 

@@ -101,7 +101,7 @@ labelled! {
         // The origin.
         MissLimit "miss-limit" "As many fetches of this route are under way as its miss_limit allows.",
         MaxRequests "max-requests" "As many requests are under way at these upstream servers as their max_requests allows.",
-        UpstreamNoServer "upstream-no-server" "No upstream server is healthy.",
+        UpstreamNoServer "upstream-no-server" "The pool that the route names has no upstream server.",
         UpstreamConnect "upstream-connect" "No connection to the upstream could be made.",
         UpstreamCertificate "upstream-certificate" "The upstream's certificate was not accepted; the log says why.",
         UpstreamTls "upstream-tls" "No TLS connection to the upstream could be made; the log says why.",

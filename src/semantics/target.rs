@@ -3,7 +3,7 @@
 //! RFC 9110 section 7.1, RFC 3986 section 6.2, RFC 9112 section 3.2.
 
 use super::authority::{Authority, normalised_authority};
-use super::path::{Reading, settle_path};
+use super::path::{PathReading, settle_path};
 use super::reason::Reason;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
@@ -58,7 +58,7 @@ impl Target {
             if request.method() != Method::OPTIONS {
                 return Err(TargetError::Form);
             }
-            return Self::assemble(scheme.as_str(), authority_of(uri, headers)?, Part::Asterisk, None);
+            return Self::assemble(scheme.as_str(), authority_of(uri, headers)?, PathOrAsterisk::Asterisk, None);
         }
         Self::settle(uri, headers, scheme)
     }
@@ -74,7 +74,7 @@ impl Target {
         if uri.path() == "*" {
             return Err(TargetError::Form);
         }
-        Self::assemble(scheme.as_str(), authority_of(uri, headers)?, Part::Path(uri.path()), uri.query())
+        Self::assemble(scheme.as_str(), authority_of(uri, headers)?, PathOrAsterisk::Path(uri.path()), uri.query())
     }
 
     /// Settles a target in origin form (RFC 9112 section 3.2.1) at the authority of this one: a path, which begins with
@@ -88,7 +88,7 @@ impl Target {
         };
         let mut url = String::with_capacity(self.path_start + path_and_query.len());
         url.push_str(&self.url[..self.path_start]);
-        Self::finish(url, self.authority_start, Part::Path(path), query)
+        Self::finish(url, self.authority_start, PathOrAsterisk::Path(path), query)
     }
 
     /// Settles an absolute `http` or `https` URL, such as a purge names. A fragment is dropped.
@@ -99,7 +99,7 @@ impl Target {
         let uri: Uri = url.parse().map_err(|_| TargetError::Form)?;
         let scheme = web_scheme(&uri)?;
         let authority = uri.authority().ok_or(TargetError::Host)?;
-        Self::assemble(scheme, authority.as_str(), Part::Path(uri.path()), uri.query())
+        Self::assemble(scheme, authority.as_str(), PathOrAsterisk::Path(uri.path()), uri.query())
     }
 
     /// Resolves a URI reference, such as Location holds, against this target: RFC 3986 section 5.2.
@@ -124,12 +124,17 @@ impl Target {
             }
         };
         let parsed = PathAndQuery::try_from(path_and_query).map_err(|_| TargetError::Form)?;
-        Self::assemble(self.scheme(), self.authority(), Part::Path(parsed.path()), parsed.query())
+        Self::assemble(self.scheme(), self.authority(), PathOrAsterisk::Path(parsed.path()), parsed.query())
     }
 
-    fn assemble(scheme: &str, authority: &str, path: Part<'_>, query: Option<&str>) -> Result<Self, TargetError> {
+    fn assemble(
+        scheme: &str,
+        authority: &str,
+        path: PathOrAsterisk<'_>,
+        query: Option<&str>,
+    ) -> Result<Self, TargetError> {
         let authority = Authority::parse(authority).ok_or(TargetError::Host)?;
-        let path_bytes = if let Part::Path(path) = path { path.len() } else { 1 };
+        let path_bytes = if let PathOrAsterisk::Path(path) = path { path.len() } else { 1 };
         let capacity = SCHEME_BYTES_MAX + authority.len_max() + path_bytes + query.map_or(0, |query| query.len() + 1);
         let mut url = String::with_capacity(capacity);
         url.push_str(scheme);
@@ -140,18 +145,18 @@ impl Target {
     }
 
     /// Appends path and query to scheme and authority.
-    fn finish(mut url: String, authority_start: usize, path: Part<'_>, query: Option<&str>) -> Self {
+    fn finish(mut url: String, authority_start: usize, path: PathOrAsterisk<'_>, query: Option<&str>) -> Self {
         let path_start = url.len();
         let reading = match path {
-            Part::Path(path) => settle_path(path, &mut url),
-            Part::Asterisk => {
+            PathOrAsterisk::Path(path) => settle_path(path, &mut url),
+            PathOrAsterisk::Asterisk => {
                 url.push('*');
-                Reading::Ambiguous
+                PathReading::Ambiguous
             }
         };
         let ambiguity = match reading {
-            Reading::Plain => None,
-            Reading::Ambiguous => Some(Reason::AmbiguousPath),
+            PathReading::Plain => None,
+            PathReading::Ambiguous => Some(Reason::AmbiguousPath),
         };
         let mut target = Self { url, authority_start, path_start, query_start: None, ambiguity };
         target.append_query(query);
@@ -256,7 +261,7 @@ impl Target {
 
 /// The target's path, or the whole server.
 #[derive(Clone, Copy)]
-enum Part<'a> {
+enum PathOrAsterisk<'a> {
     Path(&'a str),
     Asterisk,
 }

@@ -75,12 +75,6 @@ impl<V: Clone> KeyMemory<V> {
     }
 }
 
-impl<V> std::fmt::Debug for KeyMemory<V> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyMemory").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

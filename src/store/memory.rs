@@ -311,12 +311,6 @@ impl MemoryTier {
     }
 }
 
-impl std::fmt::Debug for MemoryTier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryTier").field("usage", &self.usage()).finish_non_exhaustive()
-    }
-}
-
 /// How many entries of `before` are not in `after`.
 fn left(before: &Variants, after: &Variants) -> u64 {
     let stays = |entry: &&Arc<Entry>| after.entries().iter().any(|other| Arc::ptr_eq(entry, other));

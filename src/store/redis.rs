@@ -17,7 +17,6 @@ use crate::fleet::options::FleetOptions;
 use crate::key::PrimaryKey;
 use redis::{cmd, from_redis_value};
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -219,12 +218,6 @@ fn field_of(entry: &Entry) -> Vec<u8> {
         }
     }
     field
-}
-
-impl fmt::Debug for RedisTier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisTier").field("counts", &self.counts).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

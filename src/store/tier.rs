@@ -4,7 +4,6 @@ use super::memory::Admission;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::PrimaryKey;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ pub enum Lookup {
 
 /// A place for stored responses. Never fails: what can't be read is not there, what can't be written is not stored.
 #[async_trait::async_trait]
-pub trait Tier: fmt::Debug + Send + Sync + 'static {
+pub trait Tier: Send + Sync + 'static {
     /// What is stored under a key.
     async fn lookup(&self, key: &PrimaryKey) -> Lookup;
 

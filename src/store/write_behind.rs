@@ -10,7 +10,6 @@ use crate::coalesce::fetch_lease::FetchLease;
 use crate::entry::Entry;
 use crate::key::PrimaryKey;
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,11 +112,5 @@ impl WriteBehind {
 
     fn locked(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for WriteBehind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteBehind").field("waiting", &self.waiting()).finish_non_exhaustive()
     }
 }

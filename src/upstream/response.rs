@@ -9,7 +9,6 @@ use super::outgoing::{Exchange, Upgrade};
 use super::received::Received;
 use super::response_body::{After, Loan, ResponseBody};
 use super::terms::Terms;
-use crate::engine::exchange::Quiet;
 use crate::engine::origin::Body;
 use crate::semantics::event_stream::is_event_stream;
 use crate::semantics::forwarding::{allow_upgrade, strip_hop_by_hop};
@@ -49,10 +48,7 @@ pub(super) fn accept(
     let after = if framing == Framing::Sound { After::Kept } else { After::Closed };
     let (connections, member) = (Arc::clone(connections), Arc::clone(member));
     let loan = (!switches).then_some(Loan { connection, connections, member, after });
-    let quiet = is_event_stream(&head.headers).then(Quiet::default);
-    if let Some(quiet) = &quiet {
-        head.extensions.insert(quiet.clone());
-    }
+    let quiet = is_event_stream(&head.headers).then(|| terms.quiet.clone());
     let body = ResponseBody::new(body, loan, exchange.upload, terms.read_timeout, quiet);
     Ok(http::Response::from_parts(head, body.boxed_unsync()))
 }

@@ -1,7 +1,7 @@
 //! On which terms a request is fetched: how long is waited, and who is told.
 
 use super::upload::Upload;
-use crate::engine::exchange::{Deadline, ExchangeNote, Terms as Asked, WhenFull};
+use crate::engine::exchange::{Deadline, ExchangeNote, Quiet, Terms as Asked, WhenFull};
 use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ pub(super) struct Terms {
     /// The host that the rules have the servers asked by, in place of the client's.
     pub(super) host: Option<HeaderValue>,
     pub(super) when_full: WhenFull,
+    pub(super) quiet: Quiet,
     deadline: Option<Deadline>,
     /// The way of the request's body, where there is one to be watched.
     pub(super) upload: Option<Arc<Upload>>,
@@ -29,6 +30,7 @@ impl Terms {
             note: asked.note,
             host: asked.host,
             when_full: asked.when_full,
+            quiet: asked.quiet,
             deadline: asked.deadline,
             upload: None,
             began: Instant::now(),

@@ -1,6 +1,5 @@
 //! What a shared body is told, and what becomes of it.
 
-use bytes::Bytes;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -18,13 +17,6 @@ pub(crate) struct Truncated {
 #[error("all readers of the body are gone")]
 pub(crate) struct AllReadersGone;
 
-/// A complete body.
-#[derive(Debug, Clone)]
-pub(crate) struct CompleteBody {
-    /// The bytes, in the pieces in which they came.
-    pub(crate) pieces: Vec<Bytes>,
-}
-
 /// Whether the whole body is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Retention {
@@ -36,11 +28,4 @@ pub(crate) enum Retention {
     NoRoom,
     /// Nobody is left who could give it to another reader.
     Closed,
-}
-
-/// What a shared body is told at its beginning.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SharedBodyOptions {
-    /// The largest body that is held whole, in bytes.
-    pub(crate) retained_bytes_max: u64,
 }

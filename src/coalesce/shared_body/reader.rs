@@ -1,26 +1,25 @@
 //! Reads a shared body from its beginning, as a [`http_body::Body`].
 
 use super::outcome::Truncated;
-use super::shared::Shared;
+use super::shared_state::SharedState;
 use super::state::{End, Next};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::error::Error;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// One reader. Its pieces are the writer's own, shared; its error is a [`Truncated`].
 pub(crate) struct SharedBodyReader {
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     /// Its number in the state.
     place: usize,
     over: bool,
 }
 
 impl SharedBodyReader {
-    pub(super) fn new(shared: Arc<Shared>, place: usize) -> Self {
+    pub(super) fn new(shared: Arc<SharedState>, place: usize) -> Self {
         Self { shared, place, over: false }
     }
 }
@@ -71,11 +70,5 @@ impl Drop for SharedBodyReader {
     fn drop(&mut self) {
         let writer = self.shared.state().leave(self.place);
         writer.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl fmt::Debug for SharedBodyReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedBodyReader").field("over", &self.over).finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! What the writer and the readers of a shared body see of each other. Synchronous: the owner locks and wakes.
 
-use super::outcome::{AllReadersGone, CompleteBody, Retention, SharedBodyOptions, Truncated};
+use super::outcome::{AllReadersGone, Retention, Truncated};
 use crate::in_flight::{Behind, CutOff, InFlight};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -25,7 +25,7 @@ pub(super) enum End {
 }
 
 /// Whether the writer may go on.
-pub(super) enum Room {
+pub(super) enum MayWrite {
     Now,
     Later,
     Never,
@@ -55,18 +55,19 @@ struct Place {
     took_at: u64,
     /// Whether it has taken something since it was last asked whether it has.
     took: bool,
-    standing: Standing,
+    state: ReaderState,
 }
 
 /// Whether a reader gets what is to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum ReaderState {
     Reads,
     CutOff,
 }
 
 pub(super) struct State {
-    options: SharedBodyOptions,
+    /// The largest body that is held whole, in bytes.
+    retained_bytes_max: u64,
     in_flight: Arc<InFlight>,
     /// The most that the window may be, in bytes.
     window_bytes: usize,
@@ -86,9 +87,9 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(options: SharedBodyOptions, in_flight: Arc<InFlight>, window_bytes: usize) -> Self {
+    pub(super) fn new(retained_bytes_max: u64, in_flight: Arc<InFlight>, window_bytes: usize) -> Self {
         Self {
-            options,
+            retained_bytes_max,
             in_flight,
             window_bytes,
             pieces: VecDeque::new(),
@@ -121,10 +122,10 @@ impl State {
         self.places.len() - self.vacant.len() - self.cut_off
     }
 
-    /// The body, once it is complete.
-    pub(super) fn completed(&self) -> Option<CompleteBody> {
+    /// The pieces of the body, once it is complete.
+    pub(super) fn completed(&self) -> Option<Vec<Bytes>> {
         let is_complete = self.is_retained() && matches!(self.end, Some(End::Whole(_)));
-        is_complete.then(|| CompleteBody { pieces: self.pieces.iter().map(|piece| piece.bytes.clone()).collect() })
+        is_complete.then(|| self.pieces.iter().map(|piece| piece.bytes.clone()).collect())
     }
 
     /// Appends a piece; puts the wakers of those who wait for it into `woken`.
@@ -139,7 +140,7 @@ impl State {
         if self.tiny >= TINY_RUN && self.is_retained() {
             self.join_tiny();
         }
-        if self.arrived > self.options.retained_bytes_max {
+        if self.arrived > self.retained_bytes_max {
             self.let_go(Retention::Overrun);
         }
         self.wake_readers(woken);
@@ -211,7 +212,7 @@ impl State {
         }
         self.retention = why;
         for piece in &mut self.pieces {
-            let reading = self.places.iter().flatten().filter(|place| place.standing == Standing::Reads);
+            let reading = self.places.iter().flatten().filter(|place| place.state == ReaderState::Reads);
             piece.unread = reading.filter(|place| place.offset < piece.end).count();
         }
         self.drop_passed();
@@ -224,7 +225,7 @@ impl State {
         }
         let reading = self.places.iter().enumerate().filter_map(|(reader, place)| Some((reader, place.as_ref()?)));
         reading
-            .filter(|(_, place)| place.standing == Standing::Reads && place.offset < self.arrived)
+            .filter(|(_, place)| place.state == ReaderState::Reads && place.offset < self.arrived)
             .map(|(reader, place)| Behind { reader, bytes: self.arrived - place.offset, took_at: place.took_at })
             .collect()
     }
@@ -248,10 +249,10 @@ impl State {
     /// Cuts a reader off; returns its waker, and the writer's where that lets it go on.
     pub(super) fn cut_off(&mut self, number: usize) -> [Option<Waker>; 2] {
         let Some(place) = self.places.get_mut(number).and_then(Option::as_mut) else { return [None, None] };
-        if place.standing == Standing::CutOff {
+        if place.state == ReaderState::CutOff {
             return [None, None];
         }
-        place.standing = Standing::CutOff;
+        place.state = ReaderState::CutOff;
         self.cut_off += 1;
         let (offset, waker) = (place.offset, place.waker.take());
         [waker, self.passed_by_one(offset)]
@@ -280,19 +281,19 @@ impl State {
     }
 
     /// Whether the writer may go on; keeps its waker where not yet.
-    pub(super) fn room(&mut self, waker: &Waker) -> Room {
+    pub(super) fn room(&mut self, waker: &Waker) -> MayWrite {
         if self.is_retained() {
-            return Room::Now;
+            return MayWrite::Now;
         }
         if self.readers() == 0 {
-            return Room::Never;
+            return MayWrite::Never;
         }
         // An empty window still lets one piece through at a time.
         if self.pieces.is_empty() || self.within_window() {
-            return Room::Now;
+            return MayWrite::Now;
         }
         self.writer = Some(waker.clone());
-        Room::Later
+        MayWrite::Later
     }
 
     /// The writer's waker, where it waits for room that there is now.
@@ -307,7 +308,7 @@ impl State {
             return None;
         }
         let took_at = self.in_flight.clock();
-        let place = Some(Place { offset: 0, waker: None, took_at, took: true, standing: Standing::Reads });
+        let place = Some(Place { offset: 0, waker: None, took_at, took: true, state: ReaderState::Reads });
         if let Some(number) = self.vacant.pop()
             && let Some(slot) = self.places.get_mut(number)
         {
@@ -322,9 +323,9 @@ impl State {
     pub(super) fn leave(&mut self, number: usize) -> Option<Waker> {
         let place = self.places.get_mut(number)?.take()?;
         self.vacant.push(number);
-        match place.standing {
-            Standing::Reads => self.passed_by_one(place.offset),
-            Standing::CutOff => {
+        match place.state {
+            ReaderState::Reads => self.passed_by_one(place.offset),
+            ReaderState::CutOff => {
                 self.cut_off -= 1;
                 None
             }
@@ -336,7 +337,7 @@ impl State {
         let Some(place) = self.places.get_mut(number).and_then(Option::as_mut) else {
             return (Next::End(End::Cut(Truncated { cause: None })), None);
         };
-        if place.standing == Standing::CutOff {
+        if place.state == ReaderState::CutOff {
             return (Next::End(End::Cut(Truncated { cause: Some(Arc::new(CutOff)) })), None);
         }
         let index = self.pieces.partition_point(|piece| piece.end <= place.offset);

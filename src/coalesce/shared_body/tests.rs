@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake};
 
 fn body(retained_bytes_max: u64) -> (SharedBodyWriter, SharedBody) {
-    SharedBody::new(SharedBodyOptions { retained_bytes_max }, &InFlight::new(1 << 30))
+    SharedBody::new(retained_bytes_max, &InFlight::new(1 << 30))
 }
 
 fn windowed(retained_bytes_max: u64, window_bytes: usize) -> (SharedBodyWriter, SharedBody) {
-    SharedBody::with_window(SharedBodyOptions { retained_bytes_max }, &InFlight::new(1 << 30), window_bytes)
+    SharedBody::with_window(retained_bytes_max, &InFlight::new(1 << 30), window_bytes)
 }
 
 impl SharedBody {
@@ -88,7 +88,7 @@ async fn readers_share_the_writers_bytes() {
     let read = shared.reader().unwrap().frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(read.as_ptr(), piece.as_ptr());
     writer.finish(None);
-    assert_eq!(shared.completed().unwrap().pieces[0].as_ptr(), piece.as_ptr());
+    assert_eq!(shared.completed().unwrap()[0].as_ptr(), piece.as_ptr());
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn up_to_the_retained_size_the_writer_neither_waits_nor_needs_a_reader() {
     drop(idle);
     assert_eq!(writer.retained(), Retention::Retained);
     writer.finish(None);
-    assert_eq!(shared.completed().unwrap().pieces.concat().len(), 1000);
+    assert_eq!(shared.completed().unwrap().concat().len(), 1000);
 }
 
 #[tokio::test]
@@ -235,8 +235,8 @@ async fn tiny_pieces_are_joined_without_a_reader_noticing() {
     assert!(read == sent);
     assert!(all(late).await.0 == sent);
     let complete = shared.completed().unwrap();
-    assert!(complete.pieces.len() < 200, "{} pieces", complete.pieces.len());
-    assert!(complete.pieces.concat() == sent);
+    assert!(complete.len() < 200, "{} pieces", complete.len());
+    assert!(complete.concat() == sent);
 }
 
 /// Many small runs on several threads: a lost wake-up would leave a reader or the writer waiting for ever.
@@ -288,7 +288,7 @@ async fn a_thousand_readers_of_a_large_body_hold_no_more_than_the_window() {
 
 /// A body whose pieces are charged, as they are on their way from the origin.
 fn charged(in_flight: &Arc<InFlight>) -> (SharedBodyWriter, SharedBody) {
-    SharedBody::new(SharedBodyOptions { retained_bytes_max: in_flight.retained_bytes_max() }, in_flight)
+    SharedBody::new(in_flight.retained_bytes_max(), in_flight)
 }
 
 async fn fill(writer: &mut SharedBodyWriter, in_flight: &Arc<InFlight>, pieces: usize) -> Result<(), AllReadersGone> {
@@ -353,7 +353,7 @@ async fn a_body_that_nobody_hands_on_keeps_what_is_yet_to_be_read_or_is_read_whe
         let mut slow = shared.reader().unwrap();
         fill(&mut writer, &in_flight, 10).await.unwrap();
         writer.finish(None);
-        let complete = shared.completed().unwrap().pieces.concat();
+        let complete = shared.completed().unwrap().concat();
         assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), 10_000);
         let held = in_flight.held_bytes();
         shared.is_stored_as(stored.then(|| Bytes::from(complete)).as_ref());
@@ -390,7 +390,7 @@ async fn a_reader_that_has_a_small_buffer_to_take_is_not_cut_off_for_want_of_roo
     writer.finish(None);
     drop(shared);
     let _ballast = in_flight.charge(2_000_000);
-    assert_eq!(in_flight.room(), Space::Taken);
+    assert_eq!(in_flight.room(), Room::Taken);
     let (bytes, end) = all(reader).await;
     assert_eq!((bytes.len(), end.is_ok()), (30_000, true));
 }

@@ -109,7 +109,7 @@ fn has_preconditions_evaluated(entry: &Entry) -> bool {
 
 /// The Age that is told, in seconds.
 #[must_use]
-pub(crate) fn told_age_secs(age: Duration) -> u64 {
+pub(crate) fn sent_age_secs(age: Duration) -> u64 {
     age.as_secs().min(AGE_SECS_MAX)
 }
 
@@ -118,7 +118,7 @@ fn is_conditional(presented: &HeaderMap) -> bool {
 }
 
 fn respond(status: StatusCode, mut fields: HeaderMap, age: Duration, body: Body) -> Response<Body> {
-    fields.insert(AGE, HeaderValue::from(told_age_secs(age)));
+    fields.insert(AGE, HeaderValue::from(sent_age_secs(age)));
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = fields;

@@ -52,23 +52,17 @@ pub(super) struct InflatingBody {
     segments: VecDeque<Segment>,
 }
 
-/// What one turn brought.
-enum Turn {
-    Piece(Bytes),
-    Skipped,
-    End,
-}
-
 impl InflatingBody {
     /// The body that these segments make; none of them is empty.
     pub(super) fn new(gzip: Bytes, segments: VecDeque<Segment>) -> Self {
         Self { decoder: GzDecoder::new(gzip.clone().reader()), gzip, position: 0, segments }
     }
 
-    fn turn(&mut self) -> Result<Turn, InflateError> {
+    /// The next piece; an empty one where inflating has not come to the range yet.
+    fn next_piece(&mut self) -> Result<Option<Bytes>, InflateError> {
         let range = match self.segments.pop_front() {
-            None => return Ok(Turn::End),
-            Some(Segment::Ready(bytes)) => return Ok(Turn::Piece(bytes)),
+            None => return Ok(None),
+            Some(Segment::Ready(bytes)) => return Ok(Some(bytes)),
             Some(Segment::Inflated(range)) => range,
         };
         if range.first < self.position {
@@ -78,13 +72,13 @@ impl InflatingBody {
         if self.position < range.first {
             self.segments.push_front(Segment::Inflated(range));
             self.inflate(range.first - self.position)?;
-            return Ok(Turn::Skipped);
+            return Ok(Some(Bytes::new()));
         }
         let piece = self.inflate(range.len())?;
         if self.position <= range.last {
             self.segments.push_front(Segment::Inflated(ByteRange { first: self.position, last: range.last }));
         }
-        Ok(Turn::Piece(piece))
+        Ok(Some(piece))
     }
 
     /// The next bytes of the stream: as many as wanted, at most a piece.
@@ -104,13 +98,13 @@ impl http_body::Body for InflatingBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.turn() {
-            Ok(Turn::Piece(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Ok(Turn::End) => Poll::Ready(None),
-            Ok(Turn::Skipped) => {
+        match self.next_piece() {
+            Ok(Some(bytes)) if bytes.is_empty() => {
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
+            Ok(Some(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Ok(None) => Poll::Ready(None),
             Err(error) => {
                 self.segments.clear();
                 Poll::Ready(Some(Err(error.into())))
@@ -181,12 +175,8 @@ mod tests {
     async fn no_turn_inflates_more_than_one_piece() {
         let mut body = InflatingBody::new(gzip(&text()).into(), VecDeque::from([range(200_000, 330_000)]));
         let mut turns = Vec::new();
-        loop {
-            match body.turn().expect("the stream is whole") {
-                Turn::Piece(piece) => turns.push(piece.len()),
-                Turn::Skipped => turns.push(0),
-                Turn::End => break,
-            }
+        while let Some(piece) = body.next_piece().expect("the stream is whole") {
+            turns.push(piece.len());
         }
         assert_eq!(turns, [0, 0, 0, 0, PIECE_BYTES, 130_001 - PIECE_BYTES]);
     }

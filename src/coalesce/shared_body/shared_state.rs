@@ -5,21 +5,21 @@ use crate::in_flight::{Behind, HeldBody, InFlight};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-pub(super) struct Shared {
+pub(super) struct SharedState {
     pub(super) state: Mutex<State>,
     pub(super) in_flight: Arc<InFlight>,
     /// Its number among the bodies in flight.
     pub(super) number: u64,
 }
 
-impl Shared {
+impl SharedState {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // No step of the state's leaves it half done, so a panic elsewhere doesn't spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl HeldBody for Shared {
+impl HeldBody for SharedState {
     fn behind(&self) -> Vec<Behind> {
         self.state().behind()
     }
@@ -30,7 +30,7 @@ impl HeldBody for Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for SharedState {
     fn drop(&mut self) {
         self.in_flight.forget(self.number);
     }
