@@ -94,7 +94,6 @@ pub(crate) struct Follower<H> {
 
 impl<H: Clone + Send + Sync + 'static> Flights<H> {
     /// No flights.
-    #[must_use]
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { shard_seed: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) })
     }
@@ -130,7 +129,7 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
 
 impl<H> Flights<H> {
     /// How many flights can be joined now.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| locked(shard).len()).sum()
     }
@@ -195,13 +194,11 @@ impl<H> Leader<H> {
     }
 
     /// The key that is fetched.
-    #[must_use]
     pub(crate) fn key(&self) -> &PrimaryKey {
         &self.flight.key
     }
 
     /// The log position when this flight began.
-    #[must_use]
     pub(crate) fn stamp(&self) -> Stamp {
         self.flight.stamp
     }
@@ -232,7 +229,6 @@ impl<H> Drop for Leader<H> {
 
 impl<H: Clone> Follower<H> {
     /// The log position when the flight began.
-    #[must_use]
     pub(crate) fn stamp(&self) -> Stamp {
         self.stamp
     }

@@ -59,13 +59,11 @@ pub(crate) struct SharedBodyWriter {
 impl SharedBody {
     /// An empty body and the writer that fills it. What it holds is charged to `in_flight` by who pushes it; here it
     /// is only told of, so that its readers can be cut off.
-    #[must_use]
     pub(crate) fn new(retained_bytes_max: u64, in_flight: &Arc<InFlight>) -> (SharedBodyWriter, Self) {
         Self::with_window(retained_bytes_max, in_flight, usize::MAX)
     }
 
     /// The same with a window of at most so many bytes.
-    #[must_use]
     pub(crate) fn with_window(
         retained_bytes_max: u64,
         in_flight: &Arc<InFlight>,
@@ -89,7 +87,6 @@ impl SharedBody {
 
     /// A reader from the beginning; `None` where the beginning is not held any more or the body was cut short already:
     /// ask on your own.
-    #[must_use]
     pub(crate) fn reader(&self) -> Option<SharedBodyReader> {
         let place = self.shared.state().enter()?;
         Some(SharedBodyReader::new(Arc::clone(&self.shared), place))
@@ -97,22 +94,14 @@ impl SharedBody {
 
     /// The reader of whoever makes the body, taken before anything is pushed; later it may find no beginning to read
     /// and then says that the body was cut short.
-    #[must_use]
     pub(crate) fn first_reader(&self) -> SharedBodyReader {
         let nowhere = usize::MAX;
         self.reader().unwrap_or_else(|| SharedBodyReader::new(Arc::clone(&self.shared), nowhere))
     }
 
     /// The pieces of the body, if it is complete by now.
-    #[must_use]
     pub(crate) fn completed(&self) -> Option<Vec<Bytes>> {
         self.shared.state().completed()
-    }
-
-    /// How many bytes have arrived.
-    #[must_use]
-    pub(crate) fn arrived_bytes(&self) -> u64 {
-        self.shared.state().arrived_bytes()
     }
 }
 
@@ -151,7 +140,6 @@ impl SharedBodyWriter {
     }
 
     /// Whether all that was pushed is held.
-    #[must_use]
     pub(crate) fn retained(&self) -> Retention {
         self.shared.state().retention()
     }

@@ -174,7 +174,7 @@ impl Confirming<'_> {
         match self.request.route.set_cookie {
             // As a whole answer with the field would be: what it says of freshness is said to one user.
             SetCookieRule::Refuse if newer.contains_key(SET_COOKIE) => {
-                return refused(NotStored::ForKey(Reason::SetCookie));
+                return refused(NotStored::Key(Reason::SetCookie));
             }
             SetCookieRule::Refuse | SetCookieRule::Store => {}
             SetCookieRule::Strip => drop(newer.remove(SET_COOKIE)),

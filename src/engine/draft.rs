@@ -73,18 +73,18 @@ pub(super) struct Received<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotStored {
     /// All requests for its key.
-    ForKey(Reason),
+    Key(Reason),
     /// Those that bring cookies of which nobody says whether they change the answer.
-    ForUndecidedCookies,
+    UndecidedCookies,
     /// This request, or this moment.
-    ForRequest(Reason),
+    Request(Reason),
 }
 
 impl From<NotStored> for Reason {
     fn from(why: NotStored) -> Self {
         match why {
-            NotStored::ForKey(why) | NotStored::ForRequest(why) => why,
-            NotStored::ForUndecidedCookies => Self::CookieUndecided,
+            NotStored::Key(why) | NotStored::Request(why) => why,
+            NotStored::UndecidedCookies => Self::CookieUndecided,
         }
     }
 }
@@ -120,28 +120,28 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Resu
     };
     match storability {
         Storability::NoLifetime if rule.leaves_out(received.status) => {
-            return Err(NotStored::ForKey(Reason::StatusWithoutTtl));
+            return Err(NotStored::Key(Reason::StatusWithoutTtl));
         }
-        Storability::NoLifetime => return Err(NotStored::ForKey(Reason::NoLifetime)),
-        Storability::Refused(why) => return Err(NotStored::ForKey(why)),
-        Storability::RefusedByRequest(why) => return Err(NotStored::ForRequest(why)),
+        Storability::NoLifetime => return Err(NotStored::Key(Reason::NoLifetime)),
+        Storability::Refused(why) => return Err(NotStored::Key(why)),
+        Storability::RefusedByRequest(why) => return Err(NotStored::Request(why)),
         Storability::Storable => {}
     }
     let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
-        return Err(NotStored::ForKey(Reason::SetCookie));
+        return Err(NotStored::Key(Reason::SetCookie));
     }
     if announced_length(&headers).is_some_and(|length| length > request.route.max_body_bytes) {
-        return Err(NotStored::ForKey(Reason::BodyTooLarge));
+        return Err(NotStored::Key(Reason::BodyTooLarge));
     }
     let Some(variant) = variant_of(request, &headers) else {
-        return Err(NotStored::ForKey(Reason::VaryAny));
+        return Err(NotStored::Key(Reason::VaryAny));
     };
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
-        return Err(NotStored::ForUndecidedCookies);
+        return Err(NotStored::UndecidedCookies);
     }
     let Some(tags) = tags(request, received.headers) else {
-        return Err(NotStored::ForKey(Reason::TagsUnreadable));
+        return Err(NotStored::Key(Reason::TagsUnreadable));
     };
     let part = if received.status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
     Ok(Box::new(Draft {

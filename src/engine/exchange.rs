@@ -132,7 +132,7 @@ impl ExchangeNote {
 /// Whether the body of a response that is a stream of events may be silent for as long as it likes. To be allowed for a
 /// response that goes to one client alone: no client that leaves ends one that is shared.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Quiet(Arc<AtomicBool>);
+pub struct Quiet(Arc<AtomicBool>);
 
 impl Quiet {
     /// Lets it be silent.
@@ -141,7 +141,6 @@ impl Quiet {
     }
 
     /// Whether the body may be silent.
-    #[must_use]
     pub(crate) fn is_allowed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

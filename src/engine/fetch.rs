@@ -199,7 +199,7 @@ impl Fetch {
         let decision =
             draft::judge(&self.request, &answer.received(&self.wanted.method())).and_then(|draft| {
                 match self.engine.room_to_keep(&draft) {
-                    Room::Taken => Err(NotStored::ForRequest(Reason::InFlightFull)),
+                    Room::Taken => Err(NotStored::Request(Reason::InFlightFull)),
                     Room::Free => Ok(draft),
                 }
             });
@@ -240,7 +240,7 @@ impl Fetch {
         let (streaming, writer, reader) = stream_of(&draft, self.engine.in_flight());
         match shareability {
             Some(shareability) => {
-                self.tell(Uncacheable::of(shareability), FetchOutcome::Streaming(Arc::clone(&streaming)))
+                self.tell(Uncacheable::of(shareability), FetchOutcome::Streaming(Arc::clone(&streaming)));
             }
             None => self.duty.leader = None,
         }

@@ -121,7 +121,7 @@ impl Engine {
         }
         let too_large = draft.route.max_body_bytes <= self.in_flight().retained_bytes_max();
         let why = if too_large { Reason::BodyTooLarge } else { Reason::InFlightFull };
-        self.uncacheable.remember(&draft.key, Uncacheable::NotStored(NotStored::ForKey(why)), self.now());
+        self.uncacheable.remember(&draft.key, Uncacheable::NotStored(NotStored::Key(why)), self.now());
         why
     }
 }

@@ -42,8 +42,8 @@ impl Engine {
     /// Remembers that answers for the request's key are not shared, unless that holds for this request alone.
     pub(super) fn remember_uncacheable(&self, request: &CacheableRequest, why: Uncacheable) {
         let key = match why {
-            Uncacheable::NotStored(NotStored::ForRequest(_)) => return,
-            Uncacheable::NotStored(NotStored::ForUndecidedCookies) => request.undecided_key(),
+            Uncacheable::NotStored(NotStored::Request(_)) => return,
+            Uncacheable::NotStored(NotStored::UndecidedCookies) => request.undecided_key(),
             _ => request.flight_key(None),
         };
         self.uncacheable.remember(&key, why, self.now());

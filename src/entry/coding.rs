@@ -40,7 +40,6 @@ pub(crate) enum Compressibility {
 
 /// Judges a response by its head and the length of its body in bytes. `no-transform` forbids coding (RFC 9110 section
 /// 7.7), as do a coding, a range or a digest already there.
-#[must_use]
 pub(crate) fn compressibility(status: StatusCode, headers: &HeaderMap, body_bytes: usize) -> Compressibility {
     let changed_by_coding =
         headers.contains_key(CONTENT_ENCODING) || DIGEST_FIELDS.iter().any(|name| headers.contains_key(name));
@@ -84,7 +83,6 @@ fn is_text(content_type: &[u8]) -> bool {
 
 /// The body as it is best kept: gzip-coded where that saves at least a tenth, else as received. Call it for a
 /// response that [`compressibility`] finds worthwhile.
-#[must_use]
 pub(crate) fn coded(body: Bytes) -> StoredBody {
     let gzip = gzip(&body);
     if gzip.len() > body.len() / 10 * 9 {
@@ -113,7 +111,6 @@ pub(crate) async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &Re
 }
 
 /// Codes `body` as one gzip member without name or time.
-#[must_use]
 pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
     let buffer = Vec::with_capacity(body.len() / 4);
     let mut encoder = GzBuilder::new().mtime(0).write(buffer, Compression::new(LEVEL));

@@ -107,7 +107,6 @@ impl Variants {
 
     /// These and an entry of an earlier process, in the order in which they were stored. None where one of its variant is
     /// among them: that one is newer.
-    #[must_use]
     pub(crate) fn with_earlier(&self, entry: Arc<Entry>) -> Option<Self> {
         let present = self.entries();
         if present.iter().any(|other| other.variant() == entry.variant()) {

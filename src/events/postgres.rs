@@ -51,7 +51,6 @@ pub(crate) struct Notifications {
 
 impl Notifications {
     /// Not connected yet.
-    #[must_use]
     pub(crate) const fn new(options: PostgresOptions, missed: Missed) -> Self {
         Self { options, missed, connection: None }
     }

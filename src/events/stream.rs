@@ -42,7 +42,6 @@ pub(crate) struct EventStream {
 
 impl EventStream {
     /// The stream of a fleet. `link` is for this alone: it blocks.
-    #[must_use]
     pub(crate) fn new(link: Arc<dyn Link>, options: FleetOptions) -> Self {
         Self { link, stream: options.names.events(), name: options.instance, taken: VecDeque::new() }
     }

@@ -74,7 +74,6 @@ impl Purge {
 }
 
 /// Each scope once, in the order of their first places.
-#[must_use]
 pub(crate) fn distinct(mut scopes: Vec<Scope>) -> Vec<Scope> {
     let mut seen = HashSet::new();
     scopes.retain(|scope| seen.insert(scope.clone()));

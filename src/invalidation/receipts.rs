@@ -55,7 +55,6 @@ pub(crate) struct Receipts {
 
 impl Receipts {
     /// None yet; at most `count_max`, and at most `text_bytes_max` bytes of scopes and names in all.
-    #[must_use]
     pub(crate) fn new(count_max: usize, text_bytes_max: usize) -> Self {
         Self { recent: VecDeque::new(), count_max, text_bytes: 0, text_bytes_max }
     }
@@ -71,25 +70,21 @@ impl Receipts {
     }
 
     /// The receipt of the first purge that its caller gave this name, if it is remembered.
-    #[must_use]
     pub(crate) fn find_named(&self, name: &str) -> Option<Arc<Receipt>> {
         self.recent.iter().find(|receipt| receipt.idempotency.as_ref().is_some_and(|key| key.name == name)).cloned()
     }
 
     /// The receipt with this id, if it is remembered.
-    #[must_use]
     pub(crate) fn find(&self, id: &str) -> Option<Arc<Receipt>> {
         self.recent.iter().rev().find(|receipt| receipt.id == id).cloned()
     }
 
     /// The receipt of the purge at this place in the log, if it is remembered.
-    #[must_use]
     pub(crate) fn find_at(&self, stamp: Stamp) -> Option<Arc<Receipt>> {
         self.recent.iter().rev().find(|receipt| receipt.stamp == stamp).cloned()
     }
 
     /// All that are remembered, newest first.
-    #[must_use]
     pub(crate) fn recent(&self) -> Vec<Arc<Receipt>> {
         self.recent.iter().rev().cloned().collect()
     }

@@ -19,7 +19,6 @@ pub struct BodyTags {
 
 /// The most that a body's tree takes while it is searched, in bytes: a number of two characters is held as a value of many,
 /// in a list that has twice the room while it grows.
-#[must_use]
 pub(crate) fn tree_bytes_max(body: &[u8]) -> u64 {
     const VALUE: u64 = size_of::<Value>() as u64;
     /// A member of an object: its value, its name, its hash, its place in the index.

@@ -155,7 +155,6 @@ impl LifetimeRule {
 
 /// Whether a route's plain `ttl` covers a status: answers that are no errors and not made for one moment, as the
 /// temporary redirects are. It is the part below 400 of the list in RFC 9110 section 15.1.
-#[must_use]
 pub(crate) fn is_lasting(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 203 | 204 | 206 | 300 | 301 | 308)
 }

@@ -132,7 +132,6 @@ const PREFIXES: [&str; 9] = [
 ];
 
 /// Whether a field is known to change answers without being keyed, however it is spelt.
-#[must_use]
 pub(crate) fn is_poison(name: &HeaderName) -> bool {
     let name = name.as_str();
     if name.contains('_') { is_known(&name.replace('_', "-")) } else { is_known(name) }
@@ -144,7 +143,6 @@ fn is_known(name: &str) -> bool {
 
 /// Whether a name is more than words joined by hyphens. CGI, WSGI, PHP and their kin know fields by names in which all
 /// that is no letter or digit is `_`: to them such a name is that of another field, perhaps one that was to be dropped.
-#[must_use]
 pub(crate) fn has_two_readings(name: &HeaderName) -> bool {
     !name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

@@ -65,7 +65,6 @@ pub(crate) fn prefix_scope(text: &str) -> Result<Scope, UrlError> {
 }
 
 /// One host for each host pattern of the rules.
-#[must_use]
 pub(crate) fn hosts(rules: &RuleSet) -> Vec<String> {
     let sources = rules.routes().iter().filter_map(|route| route.host.as_ref()).map(HostPattern::source);
     let hosts: BTreeSet<String> = sources.map(|source| source.replace('*', "x")).collect();

@@ -8,7 +8,6 @@ use std::time::Duration;
 pub(crate) const DELTA_SECONDS_MAX: Duration = Duration::from_secs(1 << 31);
 
 /// Reads delta-seconds, `1*DIGIT`; a larger value than [`DELTA_SECONDS_MAX`] counts as that. None for anything else.
-#[must_use]
 pub(crate) fn parse_delta_seconds(text: &[u8]) -> Option<Duration> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -19,7 +18,6 @@ pub(crate) fn parse_delta_seconds(text: &[u8]) -> Option<Duration> {
 
 /// The value of Age. Of a list, or of several lines, the first member counts; where that is no delta-seconds the field
 /// is ignored (RFC 9111 section 5.1).
-#[must_use]
 pub(crate) fn age_of(headers: &HeaderMap) -> Option<Duration> {
     let lines = headers.get_all(AGE).iter();
     let mut members = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);

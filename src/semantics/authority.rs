@@ -61,7 +61,6 @@ impl<'a> Authority<'a> {
 }
 
 /// The normal form of a host with or without a port, under this scheme; none where the text is no such thing.
-#[must_use]
 pub(crate) fn normalised_authority(text: &str, scheme: &str) -> Option<String> {
     let mut out = String::new();
     Authority::parse(text)?.append_normalised(scheme, &mut out);

@@ -89,7 +89,6 @@ fn single_line<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a Head
 
 /// The fields that validate a stored response at the origin (If-None-Match, If-Modified-Since): RFC 9111 section 4.3.1.
 /// Empty where it has no validator.
-#[must_use]
 pub(crate) fn validation_fields(stored: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let tag = EntityTag::of(stored).map(|tag| (IF_NONE_MATCH, tag.to_header_value()));
     // The very text of Last-Modified: origins compare texts (RFC 9110 section 13.1.3).
@@ -98,7 +97,6 @@ pub(crate) fn validation_fields(stored: &HeaderMap) -> Vec<(HeaderName, HeaderVa
 }
 
 /// The fields of a 304 made from those of the representation that would be sent: see [`belongs_in_not_modified`].
-#[must_use]
 pub(crate) fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
     let has_tag = selected.contains_key(ETAG);
     let mut headers = HeaderMap::with_capacity(selected.keys_len());
@@ -112,7 +110,6 @@ pub(crate) fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
 
 /// Whether a 304 has a field of the representation that would be sent (RFC 9110 section 15.4.5): all but the metadata
 /// of a representation that is not sent. Last-Modified stays where there is no `ETag` to tell it by.
-#[must_use]
 pub(crate) fn belongs_in_not_modified(name: &str, has_tag: bool) -> bool {
     match name {
         "content-encoding" | "content-language" | "content-length" | "content-range" | "content-type"

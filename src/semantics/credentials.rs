@@ -85,7 +85,6 @@ impl Credentials {
 }
 
 /// Whether a request field is known to carry credentials.
-#[must_use]
 pub(crate) fn carries_credentials(name: &HeaderName) -> bool {
     let is_whole = NAMES.binary_search_by(|known| known.bytes().cmp(letters(name))).is_ok();
     // What begins with one of them sorts after it, and before the next.

@@ -29,7 +29,6 @@ pub(crate) enum Argument<'a> {
 
 impl Directive<'_> {
     /// Whether this is the directive `name`, in any letter case.
-    #[must_use]
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
@@ -163,7 +162,6 @@ const fn is_white_space(byte: u8) -> bool {
 }
 
 /// `tchar` of RFC 9110 section 5.6.2.
-#[must_use]
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

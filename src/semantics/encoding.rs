@@ -32,13 +32,11 @@ struct Listed {
 
 impl AcceptedCodings {
     /// Reads Accept-Encoding.
-    #[must_use]
     pub(crate) fn parse(headers: &HeaderMap) -> Self {
         Self::from_lines(headers.get_all(ACCEPT_ENCODING).iter())
     }
 
     /// Reads the lines of Accept-Encoding. A member with a malformed quality says nothing.
-    #[must_use]
     pub(crate) fn from_lines<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Self {
         let mut listed = Listed::default();
         for member in weighted(lines) {
@@ -71,13 +69,11 @@ impl AcceptedCodings {
 
     /// The canonical Accept-Encoding that says the same of the codings handled: sent to the origin and keyed.
     /// None where only identity is accepted.
-    #[must_use]
     pub(crate) fn canonical(self) -> Option<HeaderValue> {
         self.canonical_text().map(HeaderValue::from_static)
     }
 
     /// The text of [`Self::canonical`].
-    #[must_use]
     pub(crate) const fn canonical_text(self) -> Option<&'static str> {
         Some(match (self.br, self.gzip, self.zstd, self.identity) {
             (false, false, false, true) => return None,

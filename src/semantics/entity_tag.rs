@@ -99,7 +99,6 @@ pub(crate) enum TagList {
 
 impl TagList {
     /// Reads all lines of a field (RFC 9110 section 13.1.1 and 13.1.2); none where there is no line.
-    #[must_use]
     pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
         let mut lines = headers.get_all(name).iter().peekable();
         lines.peek()?;
@@ -113,7 +112,6 @@ impl TagList {
     }
 
     /// Whether the list has a tag that is strongly the same, or is `*`.
-    #[must_use]
     pub(crate) fn has_strongly(&self, tag: Option<&EntityTag>) -> bool {
         match self {
             Self::Any => true,
@@ -122,7 +120,6 @@ impl TagList {
     }
 
     /// Whether the list has a tag that is weakly the same, or is `*`.
-    #[must_use]
     pub(crate) fn has_weakly(&self, tag: Option<&EntityTag>) -> bool {
         match self {
             Self::Any => true,

@@ -19,7 +19,6 @@ const TYPES: [&[u8]; 8] = [
 ];
 
 /// Whether a response with these headers is a stream of events.
-#[must_use]
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
     let media_type = headers.get(CONTENT_TYPE).map(|value| {
         let value = value.as_bytes();

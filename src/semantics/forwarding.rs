@@ -30,7 +30,6 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 
 /// Whether a field concerns one connection whatever Connection says. Of TE a part may be sent on, see
 /// [`strip_hop_by_hop`].
-#[must_use]
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     *name == TE || HOP_BY_HOP.contains(name)
 }
@@ -148,7 +147,6 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
 
 /// The protocols that a request asks to change to: the value of Upgrade, where Connection names it (RFC 9110 section
 /// 7.8). To be read before [`strip_hop_by_hop`].
-#[must_use]
 pub(crate) fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     if has_token(headers, &CONNECTION, b"upgrade") { headers.get(UPGRADE).cloned() } else { None }
 }
@@ -165,7 +163,6 @@ pub(crate) fn keep_upgrade<N: AsRef<str>>(headers: &mut HeaderMap, version: Vers
 }
 
 /// What [`keep_upgrade`] leaves of Upgrade, if anything.
-#[must_use]
 pub(crate) fn kept_upgrade<N: AsRef<str>>(headers: &HeaderMap, version: Version, passed: &[N]) -> Option<HeaderValue> {
     if !headers.contains_key(UPGRADE) {
         return None;
@@ -182,7 +179,6 @@ pub(crate) fn kept_upgrade<N: AsRef<str>>(headers: &HeaderMap, version: Version,
 }
 
 /// Whether all that Connection names is what goes without saying, or goes with an upgrade that is ignored.
-#[must_use]
 pub(crate) fn keeps_alive_plainly(headers: &HeaderMap) -> bool {
     let mut options = headers.get_all(CONNECTION).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     options.all(|option| {
@@ -192,13 +188,11 @@ pub(crate) fn keeps_alive_plainly(headers: &HeaderMap) -> bool {
 }
 
 /// Whether a field is one that [`set_forwarding`] sets: what stands in it was written here.
-#[must_use]
 pub(crate) fn is_set_here(name: &HeaderName) -> bool {
     [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST].contains(name)
 }
 
 /// The client that a request's X-Forwarded-For names, where that is one address.
-#[must_use]
 pub(crate) fn named_client(headers: &HeaderMap) -> Option<IpAddr> {
     address(headers.get(X_FORWARDED_FOR)?.to_str().ok()?)
 }

@@ -6,7 +6,6 @@ use http::{HeaderMap, Method, StatusCode};
 
 /// The targets that a response invalidates: the request's own, and those that Location and Content-Location name
 /// on the same origin; none for a safe method or an unsuccessful status (anything but 2xx and 3xx).
-#[must_use]
 pub(crate) fn invalidated_targets(
     method: &Method,
     target: &Target,
@@ -39,7 +38,6 @@ pub(crate) fn invalidated_targets(
 }
 
 /// Whether a method is known to be safe: RFC 9110 section 9.2.1, and QUERY of RFC 10008.
-#[must_use]
 pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "QUERY")
 }

@@ -70,7 +70,6 @@ pub(crate) fn origin_tags<'a>(
 
 /// The groups that the answer to a successful unsafe request invalidates: RFC 9875 section 3. Where the field is no list
 /// of strings, everything that it may mean: to invalidate too much costs a fetch.
-#[must_use]
 pub(crate) fn invalidated_groups(headers: &HeaderMap) -> InvalidatedGroups {
     match strings(headers, &CACHE_GROUP_INVALIDATION) {
         Some(groups) => InvalidatedGroups { groups, reading: Reading::Strict },
@@ -83,7 +82,6 @@ pub(crate) fn invalidated_groups(headers: &HeaderMap) -> InvalidatedGroups {
 
 /// The text of a tag's bytes: UTF-8 or, where they are not, each byte as a character of Latin-1, so that a purge can name
 /// whatever an origin sends.
-#[must_use]
 pub(crate) fn tag_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),

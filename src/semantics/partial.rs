@@ -37,7 +37,6 @@ impl Part {
 }
 
 /// Reads the Content-Range of a 206 with a single part; none where it is absent, repeated, malformed or multipart.
-#[must_use]
 pub(crate) fn part_of(headers: &HeaderMap) -> Option<Part> {
     const MULTIPART: &[u8] = b"multipart/byteranges";
     let is_multipart = |value: &HeaderValue| {
@@ -86,7 +85,6 @@ pub(crate) enum Coverage {
 /// Some origins send fewer bytes, in a complete message, than their Content-Range says. Nobody can tell then where those
 /// bytes lie, so such a part is never combined. It still answers what it would answer if asked again: a position counts
 /// from the part's beginning, a suffix from the end of the bytes held, if the part reaches the end of the whole.
-#[must_use]
 pub(crate) fn coverage(part: &Part, held_bytes: u64, requested: RangeSpec) -> Coverage {
     covered(part, held_bytes, requested).unwrap_or(Coverage::Missing)
 }
@@ -120,7 +118,6 @@ fn covered(part: &Part, held_bytes: u64, requested: RangeSpec) -> Option<Coverag
 
 /// The Range field that asks for what a stored part misses of the whole, to complete it (RFC 9111 section 3.4); none
 /// where nothing is missing, or more than one range.
-#[must_use]
 pub(crate) fn completing_range(part: &Part) -> Option<HeaderValue> {
     let text = match (part.range.first, part.reaches_end()) {
         (0, false) => format!("bytes={}-", part.range.last.checked_add(1)?),
@@ -141,7 +138,6 @@ pub(crate) enum Combination {
 
 /// Whether a stored response and a newer one are of one representation: both have the same strong entity tag
 /// (RFC 9111 section 3.4, RFC 9110 section 15.3.7.3).
-#[must_use]
 pub(crate) fn combination(stored: &HeaderMap, newer: &HeaderMap) -> Combination {
     match (EntityTag::of(stored), EntityTag::of(newer)) {
         (Some(one), Some(other)) if one.matches_strongly(&other) => Combination::Allowed,
@@ -151,7 +147,6 @@ pub(crate) fn combination(stored: &HeaderMap, newer: &HeaderMap) -> Combination 
 
 /// The If-Range field that makes the origin send the whole if the stored response is out of date (RFC 9110 section
 /// 13.1.5); none where it has no strong entity tag.
-#[must_use]
 pub(crate) fn if_range(stored: &HeaderMap) -> Option<HeaderValue> {
     EntityTag::of(stored).filter(|tag| tag.strength == Strength::Strong).map(|tag| tag.to_header_value())
 }
@@ -159,7 +154,6 @@ pub(crate) fn if_range(stored: &HeaderMap) -> Option<HeaderValue> {
 /// Combines two parts of one representation (see [`combination`]) that touch or overlap. None where they do neither,
 /// where a body's length is not its part's, where they tell different lengths of the whole, or where the bytes that both
 /// hold differ: then they are not of one representation after all.
-#[must_use]
 pub(crate) fn combine(one: (&Part, &Bytes), other: (&Part, &Bytes)) -> Option<(Part, Bytes)> {
     let (low, high) = if one.0.range.first <= other.0.range.first { (one, other) } else { (other, one) };
     let (low_range, high_range) = (low.0.range, high.0.range);

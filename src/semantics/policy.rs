@@ -119,7 +119,6 @@ pub(crate) enum StatusCacheability {
 }
 
 /// Whether a status is heuristically cacheable: RFC 9110 section 15.1.
-#[must_use]
 pub(crate) const fn status_cacheability(status: StatusCode) -> StatusCacheability {
     match status.as_u16() {
         200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501 => StatusCacheability::Heuristic,

@@ -4,7 +4,6 @@
 use super::reason::Reason;
 
 /// The error type of RFC 9209 section 2.3 that a reason stands for; none where it is no error of a proxy.
-#[must_use]
 pub(crate) const fn error_type(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::UpstreamNoServer => "destination_unavailable",

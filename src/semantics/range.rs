@@ -63,7 +63,6 @@ impl RangeSpec {
     }
 
     /// The bytes that it means of a representation of this length; none where it is not satisfiable.
-    #[must_use]
     pub(crate) fn resolve(self, length: u64) -> Option<ByteRange> {
         let end = length.checked_sub(1)?;
         match self {
@@ -82,7 +81,6 @@ fn parse_saturating(digits: &[u8]) -> Option<u64> {
 
 /// Reads the Range of a request; none where it is absent, repeated, of another unit, malformed, or of more than 16
 /// ranges: then it is ignored (RFC 9110 section 14.2).
-#[must_use]
 pub(crate) fn parse_range(request: &HeaderMap) -> Option<Vec<RangeSpec>> {
     let mut lines = request.get_all(RANGE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else { return None };
@@ -153,7 +151,6 @@ pub(crate) enum IfRange {
 
 /// Evaluates If-Range (RFC 9110 section 13.1.5): an entity tag by strong comparison, a date by exact match with a
 /// Last-Modified that is a strong validator in the sense of section 8.8.2.2.
-#[must_use]
 pub(crate) fn if_range_holds(request: &HeaderMap, selected: &HeaderMap, now: Timestamp) -> IfRange {
     let mut lines = request.get_all(IF_RANGE).iter();
     let Some(line) = lines.next() else { return IfRange::Absent };
@@ -184,7 +181,6 @@ pub fn content_range(range: ByteRange, length: u64) -> HeaderValue {
 }
 
 /// `bytes first-last/length`, or `bytes first-last/*` where the length of the whole is not known.
-#[must_use]
 pub(crate) fn content_range_of_part(range: ByteRange, complete_length: Option<u64>) -> HeaderValue {
     match complete_length {
         Some(length) => content_range(range, length),
@@ -193,7 +189,6 @@ pub(crate) fn content_range_of_part(range: ByteRange, complete_length: Option<u6
 }
 
 /// `bytes */length`
-#[must_use]
 pub(crate) fn content_range_unsatisfied(length: u64) -> HeaderValue {
     ascii_value(&format!("bytes */{length}"))
 }

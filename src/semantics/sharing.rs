@@ -20,7 +20,6 @@ pub(crate) enum Shareability {
 
 /// Judges an answer that may be stored for a request with these directives: RFC 9111 section 4, and section 5.2.2.4 for
 /// no-cache. Only what is fresh is shared; that something stale may be served says nothing of whose page it is.
-#[must_use]
 pub(crate) fn shareability(
     answer: &ResponsePolicy,
     lifetime: &Lifetime,
@@ -41,7 +40,6 @@ pub(crate) fn shareability(
 }
 
 /// The same for any request that asks for nothing in particular.
-#[must_use]
 pub(crate) fn shareability_for_anyone(answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> Shareability {
     shareability(answer, lifetime, &RequestDirectives::default(), now)
 }

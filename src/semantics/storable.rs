@@ -67,7 +67,6 @@ pub fn storability(exchange: &Exchange<'_>) -> Storability {
 
 /// Judges the answer to a POST that a later GET may be given: RFC 9110 section 9.3.3. It must be 200, say explicitly
 /// that it is fresh, and name `target` as its own place in Content-Location; all that holds for GET holds too.
-#[must_use]
 pub(crate) fn post_storability(exchange: &Exchange<'_>, target: &Target) -> Storability {
     let may_answer_get = exchange.method == Method::POST
         && exchange.policy.status == StatusCode::OK
@@ -136,7 +135,6 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
 
 /// Why a stored response may be given to nobody else, if so: the directives that keep one from being stored. Asked at each
 /// look-up, since a rule that ignored them may have changed.
-#[must_use]
 pub(crate) fn withheld_by(policy: &ResponsePolicy) -> Option<Reason> {
     let directives = &policy.directives;
     // "The no-store cache directive is not present in the response", or is overruled by must-understand: section 5.2.2.3.

@@ -18,7 +18,6 @@ pub(crate) enum Validation {
 ///
 /// A 304 without any validator answers the validators that were sent, and those were the one stored response's, so it
 /// confirms it: origins that leave `ETag` out of a 304 are common.
-#[must_use]
 pub(crate) fn confirms(stored: &HeaderMap, not_modified: &HeaderMap) -> Validation {
     let confirmed = match EntityTag::of(not_modified) {
         // A strong validator picks only what has the same one; a Last-Modified beside it is no stronger.
@@ -45,7 +44,6 @@ fn has_same_date(stored: &HeaderMap, newer: &HeaderMap) -> bool {
 ///
 /// Fields of the newer answer that may not be stored (Set-Cookie under the route's rule, those that `private` or
 /// `no-cache` names) are the caller's to drop before.
-#[must_use]
 pub(crate) fn merged(stored: &HeaderMap, newer: &HeaderMap) -> HeaderMap {
     let mut newer = newer.clone();
     strip_hop_by_hop(&mut newer);
@@ -80,7 +78,6 @@ pub(crate) enum HeadFreshening {
 /// Judges an answer to HEAD against a stored 200 to GET (RFC 9111 section 4.3.5): what differs in a validator or in length
 /// is another representation, and only a validator that is the same shows the same one. `stored_length` is the length of
 /// the body as the origin sent it, in bytes.
-#[must_use]
 pub(crate) fn freshen_by_head(
     stored: &HeaderMap,
     stored_length: u64,

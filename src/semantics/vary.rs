@@ -126,7 +126,6 @@ fn normalise_languages<'a>(lines: impl Iterator<Item = &'a HeaderValue>, out: &m
 /// Whether the presented request wants the one language of the stored response above all others, whatever language the
 /// stored request asked for: a response whose other selecting fields match may then be reused, as the ranking of RFC 9110
 /// section 12.5.4 leaves an origin no better answer (RFC 9111 section 4.1 on fields that rank preferences).
-#[must_use]
 pub(crate) fn is_best_language(presented: &HeaderMap, stored: &HeaderMap) -> bool {
     let mut stored_lines = stored.get_all(CONTENT_LANGUAGE).iter();
     let (Some(language), None) = (stored_lines.next(), stored_lines.next()) else { return false };

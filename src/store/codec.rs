@@ -86,7 +86,6 @@ pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
 }
 
 /// As [`encode`], with the body as it is kept in memory and as one that is known to be clear of all purges up to `stamp`.
-#[must_use]
 pub(crate) fn encode_at_rest(key: &PrimaryKey, entry: &Entry, stamp: Stamp) -> Option<Vec<u8>> {
     let body = match entry.body().to_stored() {
         StoredBody::Gzipped { gzip, identity_bytes } => (BodyForm::Gzipped(identity_bytes), gzip),

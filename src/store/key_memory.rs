@@ -39,7 +39,6 @@ impl<V> Weighter<PrimaryKey, Remembered<V>> for ByKeyBytes {
 
 impl<V: Clone> KeyMemory<V> {
     /// An empty memory of at most `keys_max` keys of usual length (256 bytes and fewer), each for so long.
-    #[must_use]
     pub(crate) fn new(keys_max: usize, remembered_for: Duration) -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(keys_max)
@@ -64,7 +63,6 @@ impl<V: Clone> KeyMemory<V> {
     }
 
     /// What was found out about a key, if anything was lately.
-    #[must_use]
     pub(crate) fn recall(&self, key: &PrimaryKey, now: Timestamp) -> Option<V> {
         let remembered = self.keys.get(key)?;
         if now < remembered.until {

@@ -32,7 +32,6 @@ const AGE_SECS_MAX: u64 = 1 << 31;
 ///
 /// Preconditions and ranges are evaluated on a stored 200 or part only: other statuses are sent as they are (RFC 9110
 /// section 13.2.1). An entry that is a part must be [held](crate::plan::holding::Holding::Held); were it not, all of the part is sent.
-#[must_use]
 pub(crate) fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
     let representation = Representation::choose(entry, presented);
     let fields = representation.fields(FIELDS_ADDED);
@@ -87,7 +86,6 @@ pub enum AtRest {
 
 /// How an entry as it is kept answers a GET with these conditions and no range. None where the entry is a part, or the
 /// request wants another representation.
-#[must_use]
 pub(crate) fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now: Timestamp) -> Option<AtRest> {
     if entry.part().is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
         return None;
@@ -108,7 +106,6 @@ fn has_preconditions_evaluated(entry: &Entry) -> bool {
 }
 
 /// The Age that is told, in seconds.
-#[must_use]
 pub(crate) fn sent_age_secs(age: Duration) -> u64 {
     age.as_secs().min(AGE_SECS_MAX)
 }
