@@ -45,10 +45,11 @@ mod upstream;
 #[cfg(test)]
 mod simulation;
 
+mod config;
+
 mod admin;
 
 mod cli;
-mod config;
 
 pub mod testing;
 

@@ -4,8 +4,7 @@
 
 /// Of `admin`.
 pub mod admin {
-    pub use crate::admin::rules_control::{Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity};
-    pub use crate::admin::{AdminOptions, AdminState, Readiness, serve};
+    pub use crate::admin::{AdminState, Readiness, serve};
 }
 
 /// Of `cli`.
@@ -26,8 +25,8 @@ pub mod config {
     pub use crate::config::schema::{proxy_schema, rules_schema};
     pub use crate::config::watch::watch_rules;
     pub use crate::config::{
-        AccessLog, Config, ConfigErrors, Environment, LogFormat, LogLevel, LogOptions, Overrides, Problem,
-        check_rules_text, load, load_in, load_rules, load_with_token, without_file,
+        AccessLog, AdminOptions, Config, ConfigErrors, Environment, LogFormat, LogLevel, LogOptions, Overrides,
+        Problem, check_rules_text, load, load_in, load_rules, load_with_token, without_file,
     };
 }
 

@@ -5,10 +5,10 @@
 //! names made to resolve to this listener. What a browser sends of itself, its cookie and forms, must come from a page of
 //! this listener where it changes something.
 
-use super::AdminOptions;
 use super::calls::{Access, Call, Effect};
 use super::problem::Problem;
 use super::sessions::Sessions;
+use crate::config::AdminOptions;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::net::IpAddr;

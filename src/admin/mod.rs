@@ -1,7 +1,7 @@
 //! The admin API: purge, receipts, explain, rules, reload, health, metrics. Its own listener, token and checks.
 //!
 //! [`calls`] lists every call; [`guard`] stands before each of them: token or session, Host, origin, content type. A handler reads its
-//! input into types, asks the engine, the purges, the rules' keeper or the metrics, and answers in JSON. Errors are
+//! input into types, asks the engine, the purges, the rules or the metrics, and answers in JSON. Errors are
 //! `application/problem+json` and name the field. Query strings never change anything.
 
 mod answer;
@@ -18,7 +18,6 @@ mod problem;
 mod purge;
 mod receipts;
 mod rules;
-pub(crate) mod rules_control;
 mod server;
 mod sessions;
 mod stats;
@@ -29,24 +28,12 @@ pub use health::Readiness;
 pub use server::serve;
 
 use crate::clock::{Clock, Timestamp};
+use crate::config::reload::RulesReloader;
 use crate::engine::Engine;
 use crate::events::Intake;
 use crate::metrics::Metrics;
 use crate::upstream::Pools;
-use rules_control::RulesControl;
-use std::net::SocketAddr;
 use std::sync::Arc;
-
-/// `[admin]`, resolved.
-#[derive(Debug, Clone)]
-pub struct AdminOptions {
-    /// `listen`
-    pub listen: SocketAddr,
-    /// From `token_file` or `LARDER_ADMIN_TOKEN`; none only on loopback.
-    pub token: Option<String>,
-    /// `hosts`: names, without port, that a call's Host may have besides the listener's own address and loopback.
-    pub hosts: Vec<String>,
-}
 
 /// What the calls work with. Cheap to clone.
 #[derive(Clone)]
@@ -57,8 +44,8 @@ pub struct AdminState {
     pub events: Arc<Intake>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// The rules' keeper.
-    pub rules: Arc<dyn RulesControl>,
+    /// Where the rules come from.
+    pub rules: Arc<RulesReloader>,
     /// The upstream servers.
     pub upstream: Arc<Pools>,
     /// Whether requests are served.

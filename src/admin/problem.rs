@@ -1,6 +1,6 @@
 //! Errors of the admin API: RFC 9457 problem details.
 
-use super::rules_control::RulesDiagnostic;
+use crate::config::problem::ProblemReport;
 use axum::Json;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -17,7 +17,7 @@ pub(super) struct Problem {
     pub(super) detail: String,
     pub(super) field: Option<String>,
     pub(super) hint: Option<String>,
-    pub(super) diagnostics: Vec<RulesDiagnostic>,
+    pub(super) diagnostics: Vec<ProblemReport>,
 }
 
 #[derive(Serialize)]
@@ -31,7 +31,7 @@ struct Details<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    diagnostics: &'a [RulesDiagnostic],
+    diagnostics: &'a [ProblemReport],
 }
 
 impl Problem {
@@ -48,7 +48,7 @@ impl Problem {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    pub(super) fn diagnostics(self, diagnostics: Vec<RulesDiagnostic>) -> Self {
+    pub(super) fn diagnostics(self, diagnostics: Vec<ProblemReport>) -> Self {
         Self { diagnostics, ..self }
     }
 

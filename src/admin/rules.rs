@@ -3,7 +3,7 @@
 use super::AdminState;
 use super::answer::{ReadBody, body_bytes, json};
 use super::problem::Problem;
-use super::rules_control::{RulesDiagnostic, Severity};
+use crate::config::Problem as Found;
 use crate::rules::Route;
 use crate::rules::host_pattern::HostPattern;
 use crate::rules::route::RouteMode;
@@ -13,6 +13,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json as object;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
 
 /// One route, as far as it tells which requests it takes.
 #[derive(Debug, Serialize)]
@@ -39,14 +42,15 @@ impl<'a> From<&'a Route> for ShownRoute<'a> {
 
 pub(super) async fn show(State(state): State<AdminState>) -> Response {
     let rules = state.engine.rules();
-    let in_force = state.rules.in_force();
-    let rejected = in_force
+    let status = state.rules.status();
+    let file = |(path, text): &(PathBuf, String)| object!({ "path": path.display().to_string(), "text": text });
+    let rejected = status
         .rejected
-        .map(|rejected| object!({ "at": rejected.at.to_rfc3339(), "diagnostics": rejected.diagnostics }));
+        .map(|rejected| object!({ "at": rejected.at.to_rfc3339(), "diagnostics": rejected.errors.reports() }));
     Json(object!({
-        "loaded_at": in_force.loaded_at.to_rfc3339(),
+        "loaded_at": status.loaded_at.to_rfc3339(),
         "routes": rules.routes().iter().map(|route| ShownRoute::from(&**route)).collect::<Vec<_>>(),
-        "files": in_force.files,
+        "files": status.sources.iter().map(file).collect::<Vec<_>>(),
         "rejected": rejected,
     }))
     .into_response()
@@ -56,8 +60,11 @@ pub(super) async fn check(State(state): State<AdminState>, body: ReadBody) -> Re
     let bytes = body_bytes(body)?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "a rules file is text in UTF-8"))?;
-    let diagnostics = state.rules.check(text);
-    Ok(Json(object!({ "valid": !has_errors(&diagnostics), "diagnostics": diagnostics })).into_response())
+    let (valid, diagnostics) = match state.rules.check(text) {
+        Ok(loaded) => (true, loaded.warnings.iter().map(Found::report).collect()),
+        Err(errors) => (false, errors.reports()),
+    };
+    Ok(Json(object!({ "valid": valid, "diagnostics": diagnostics })).into_response())
 }
 
 /// The body of a reload: nothing to say.
@@ -70,18 +77,19 @@ pub(super) async fn reload(State(state): State<AdminState>, body: ReadBody) -> R
     if !bytes.is_empty() {
         let Nothing {} = json(&bytes)?;
     }
-    match state.rules.reload().await {
-        Ok(reloaded) => {
+    let rules = Arc::clone(&state.rules);
+    // It reads files.
+    match spawn_blocking(move || rules.reload()).await {
+        Ok(Ok(status)) => {
             let routes = state.engine.rules().routes().len();
-            Ok(Json(object!({ "routes": routes, "warnings": reloaded.warnings })).into_response())
+            Ok(Json(object!({ "routes": routes, "warnings": status.warnings })).into_response())
         }
-        Err(diagnostics) => {
-            let detail = "the rules are not good; those in force stay";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).diagnostics(diagnostics))
+        Ok(Err(errors)) => {
+            let detail = "the new rules have errors; the rules in force stay";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).diagnostics(errors.reports()))
+        }
+        Err(error) => {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("reading the rules failed: {error}")))
         }
     }
-}
-
-fn has_errors(diagnostics: &[RulesDiagnostic]) -> bool {
-    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }

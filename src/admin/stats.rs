@@ -157,7 +157,7 @@ pub(super) fn gather(state: &AdminState) -> Stats {
         servers: servers(&samples, &state.upstream.overview()),
         purges_applied: invalidation.generation(),
         barriers: invalidation.barriers(),
-        rules_rejected: state.rules.in_force().rejected.is_some(),
+        rules_rejected: state.rules.status().rejected.is_some(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Talks to the admin API of a running instance.
 
-use crate::admin::AdminOptions;
+use crate::config::AdminOptions;
 use clap::Args;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};

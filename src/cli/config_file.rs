@@ -1,7 +1,6 @@
 //! The configuration file that a command uses, and what it does where there is none.
 
-use crate::admin::AdminOptions;
-use crate::config::{self, Config, ConfigErrors, Environment, Overrides};
+use crate::config::{self, AdminOptions, Config, ConfigErrors, Environment, Overrides};
 use std::fmt;
 use std::path::{Path, PathBuf};
 

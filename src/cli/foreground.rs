@@ -2,12 +2,12 @@
 
 use super::config_file::ConfigFile;
 use super::restart_notice::RestartNotice;
-use super::rules_control::RulesKeeper;
 use super::running::{Running, WhyStop};
 use super::serve::start_on;
 use super::sockets::Sockets;
 use super::takeover::predecessor::{self, Predecessor};
 use super::{logging, open_files, service_manager};
+use crate::config::reload::RulesReloader;
 use crate::config::{Config, Overrides};
 use anyhow::Context as _;
 use std::io::Write as _;
@@ -58,7 +58,7 @@ async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: R
     announce(&running)?;
     service_manager::ready();
     let rules = Arc::clone(&running.rules);
-    rules.tell_of(notice);
+    rules.tell_of(move || notice.log());
     let why = tokio::select! {
         () = signals.until_stopped(&rules) => None,
         why = running.must_stop() => Some(why),
@@ -145,14 +145,15 @@ impl Signals {
     }
 
     /// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
-    async fn until_stopped(&mut self, rules: &Arc<RulesKeeper>) {
+    async fn until_stopped(&mut self, rules: &Arc<RulesReloader>) {
         loop {
             tokio::select! {
                 () = to_stop(&mut self.terminate, &mut self.interrupt) => return,
                 _ = self.hang_up.recv() => {
                     let rules = Arc::clone(rules);
                     service_manager::reloading();
-                    drop(tokio::task::spawn_blocking(move || rules.reload_all()).await);
+                    // What became of it is in the log.
+                    drop(tokio::task::spawn_blocking(move || rules.reload()).await);
                     service_manager::ready();
                 }
             }

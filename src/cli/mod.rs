@@ -20,7 +20,6 @@ mod manual;
 mod open_files;
 mod purge;
 mod restart_notice;
-mod rules_control;
 mod running;
 pub(crate) mod serve;
 mod service_manager;

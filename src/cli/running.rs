@@ -1,9 +1,9 @@
 //! A running instance, and its end in order.
 
-use super::rules_control::RulesKeeper;
 use super::snapshot::{Finished, Loading, Writing};
 use super::takeover::successor::{News, Successor};
 use crate::admin::Readiness;
+use crate::config::reload::RulesReloader;
 use crate::engine::Engine;
 use crate::invalidation::Invalidation;
 use crate::supervisor::{EssentialTaskEnded, Supervisor};
@@ -24,7 +24,7 @@ pub struct Running {
     pub listening: Vec<String>,
     /// Where the admin API listens.
     pub admin_address: SocketAddr,
-    pub(super) rules: Arc<RulesKeeper>,
+    pub(super) rules: Arc<RulesReloader>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) engine: Arc<Engine>,
     pub(super) stop: watch::Sender<Stage>,

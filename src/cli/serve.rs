@@ -5,7 +5,6 @@ use super::data_port;
 use super::event_sources::EventSources;
 use super::fleet::Fleet;
 use super::logging;
-use super::rules_control::{RulesKeeper, log_warnings};
 pub use super::running::Running;
 use super::running::{Open, Stage, reached};
 use super::snapshot::{self, Earlier};
@@ -17,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::handover::Handover;
 use crate::config::reload::RulesReloader;
 use crate::config::watch::watch_rules;
-use crate::config::{Config, LoadedRules, Problem};
+use crate::config::{Config, LoadedRules};
 use crate::engine::arrival::Front;
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
@@ -63,7 +62,7 @@ pub(super) async fn start_on(
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
-    log_warnings(&config.warnings.iter().map(Problem::report).collect::<Vec<_>>());
+    config.warnings.iter().for_each(|warning| warning.report().log());
     let mut earlier = left_by_earlier(&config.handover, predecessor.as_ref())?;
     let mut tasks = Supervisor::default();
     let certificates = CertificateKeeper::new(&listeners.data, Arc::clone(&clock));
@@ -165,7 +164,7 @@ async fn join_fleet(fleet: Option<&FleetOptions>, engine: &Engine) {
 
 /// What an instance is made of besides its ports.
 struct Parts {
-    rules: Arc<RulesKeeper>,
+    rules: Arc<RulesReloader>,
     state: AdminState,
 }
 
@@ -213,8 +212,10 @@ impl Parts {
         event_sources.drive(&events, missed, tasks);
         let governed = Arc::clone(&engine);
         let apply = move |new| governed.replace_rules(new);
-        let reloader = RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply);
-        let rules = RulesKeeper::new(reloader.within(config), Arc::clone(certificates));
+        let rules =
+            RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
+        let reloaded = Arc::clone(certificates);
+        let rules = Arc::new(rules.with(move || reloaded.reload()));
         let in_flight = Arc::clone(engine.in_flight());
         let pools = Arc::clone(&upstream);
         let counting: [Arc<dyn Measured>; 9] = [
@@ -233,7 +234,7 @@ impl Parts {
             engine,
             events,
             metrics,
-            rules: Arc::new(Arc::clone(&rules)),
+            rules: Arc::clone(&rules),
             upstream: pools,
             readiness: Arc::new(Readiness::default()),
             started_at: clock.now(),
@@ -266,12 +267,12 @@ fn upstream(config: &Config, tasks: &mut Supervisor) -> anyhow::Result<Arc<Pools
 }
 
 /// Watches the rules. Where the system gives no watch, reloading by signal and by the admin API remains.
-fn keep_watching(path: PathBuf, rules: &Arc<RulesKeeper>, tasks: &mut Supervisor) {
+fn keep_watching(path: PathBuf, rules: &Arc<RulesReloader>, tasks: &mut Supervisor) {
     let rules = Arc::clone(rules);
     tasks.restart("rules-watch", move || {
-        let (path, keeper) = (path.clone(), Arc::clone(&rules));
+        let (path, reloader) = (path.clone(), Arc::clone(&rules));
         async move {
-            if let Err(error) = watch_rules(&path, move || keeper.reload_if_changed()).await {
+            if let Err(error) = watch_rules(&path, move || drop(reloader.reload_if_changed())).await {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, "the rules are not watched; reload them by SIGHUP or POST /reload");
             }

@@ -7,6 +7,7 @@
 //! what does.
 
 mod addresses;
+mod admin;
 mod environment;
 mod event;
 mod event_sources;
@@ -46,12 +47,12 @@ mod variable_names;
 mod variable_values;
 pub(crate) mod watch;
 
+pub use admin::AdminOptions;
 pub use environment::Environment;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use rules_file::LoadedRules;
 pub use rules_file::{check_rules_text, load_rules};
 
-use crate::admin::AdminOptions;
 use crate::engine::refresh::RefreshOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::fleet::options::FleetOptions;

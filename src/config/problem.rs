@@ -78,17 +78,33 @@ pub struct ProblemReport {
     /// Error or warning.
     pub severity: Severity,
     /// The file, or the argument of the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// The line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     /// The column in characters, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
     /// What stands there, shortened.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// What is wrong.
     pub message: String,
     /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+impl ProblemReport {
+    /// Logs it as a warning: what `larder check` would print.
+    pub(crate) fn log(&self) {
+        let Self { file, line, message, hint, .. } = self;
+        let place = file.as_ref().map(|file| format!("{file}:{}", line.unwrap_or_default()));
+        let (place, hint) =
+            (place.as_deref().map(tracing::field::display), hint.as_deref().map(tracing::field::display));
+        tracing::warn!(place, hint, "{message}");
+    }
 }
 
 /// The longest value repeated in a report, in characters.

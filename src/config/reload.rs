@@ -4,13 +4,13 @@
 //! of order. Nothing awaits inside it; a reload reads files, so async callers send it to a blocking thread.
 
 use super::Config;
-use super::problem::{ConfigErrors, Problem, ProblemReport};
+use super::problem::{ConfigErrors, Problem, ProblemReport, Severity};
 use super::rules_file::{LoadedRules, Pools, check_rules_text_for, read_sources, resolve_rules};
 use crate::clock::{Clock, Timestamp};
 use crate::metric::{Measured, Metric, Samples};
 use crate::rules::RuleSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 const RULES_RELOADS: Metric = Metric::counter("larder_rules_reload_total", &["result"], "Attempts to load rules.");
 const RULES_REJECTED: Metric =
@@ -50,12 +50,16 @@ pub enum Change {
     Applied,
 }
 
-/// Reads the rules anew and puts them in force.
+/// Reads the rules anew, puts them in force, and logs what became of it.
 pub struct RulesReloader {
     path: PathBuf,
     pools: Pools,
     clock: Arc<dyn Clock>,
     apply: Box<dyn Fn(RuleSet) + Send + Sync>,
+    /// What is read anew whenever a reload is asked for.
+    others: Box<dyn Fn() + Send + Sync>,
+    /// Reads `proxy.toml` anew, and says what of it is not in force; none where nobody does.
+    configuration: OnceLock<Box<dyn Fn() -> Vec<String> + Send + Sync>>,
     state: Mutex<State>,
 }
 
@@ -99,14 +103,34 @@ impl RulesReloader {
             loaded_at: clock.now(),
             rejected: None,
         };
+        status.warnings.iter().for_each(ProblemReport::log);
         let state = Mutex::new(State { status, seen: Some(sources), accepted: 1, refused: 0 });
-        Self { path: path.to_owned(), pools: Pools::Any, clock, apply: Box::new(apply), state }
+        Self {
+            path: path.to_owned(),
+            pools: Pools::Any,
+            clock,
+            apply: Box::new(apply),
+            others: Box::new(|| ()),
+            configuration: OnceLock::new(),
+            state,
+        }
     }
 
     /// The same for rules that may name the pools of this configuration only.
     #[must_use]
     pub fn within(self, config: &Config) -> Self {
         Self { pools: config.pools(), ..self }
+    }
+
+    /// The same, with what else is read anew whenever a reload is asked for.
+    #[must_use]
+    pub(crate) fn with(self, others: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { others: Box::new(others), ..self }
+    }
+
+    /// From now on a reload that is asked for looks at `proxy.toml`, too. `look` says what of it is not in force.
+    pub(crate) fn tell_of(&self, look: impl Fn() -> Vec<String> + Send + Sync + 'static) {
+        let _ = self.configuration.set(Box::new(look));
     }
 
     /// Resolves the text of one rules file by itself, without putting it in force.
@@ -117,27 +141,28 @@ impl RulesReloader {
         check_rules_text_for(text, &self.pools)
     }
 
-    /// Where the rules lie.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// What is in force and what was refused since.
     #[must_use]
     pub fn status(&self) -> RulesStatus {
         self.lock().status.clone()
     }
 
-    /// Reads the rules and puts them in force, changed or not.
+    /// Reads the rules and puts them in force, changed or not. The warnings are those of `proxy.toml`, then theirs.
     ///
     /// # Errors
     /// Where they don't resolve; what was in force stays so, and the status tells of the refusal.
     pub fn reload(&self) -> Result<RulesStatus, ConfigErrors> {
+        (self.others)();
+        let said = self.configuration.get().map(|look| look()).unwrap_or_default();
         let mut state = self.lock();
         let sources = self.read(&state);
         self.take(&mut state, sources)?;
-        Ok(state.status.clone())
+        let mut status = state.status.clone();
+        let of_configuration = said.iter().map(|message| Problem::without_place(message, None).report());
+        status
+            .warnings
+            .splice(0..0, of_configuration.map(|report| ProblemReport { severity: Severity::Warning, ..report }));
+        Ok(status)
     }
 
     /// Reads the rules and puts them in force if their text is another than at the last reading.
@@ -179,9 +204,12 @@ impl RulesReloader {
                     loaded_at: self.clock.now(),
                     rejected: None,
                 };
+                tracing::info!(path = %self.path.display(), "the rules were reloaded");
+                state.status.warnings.iter().for_each(ProblemReport::log);
                 Ok(())
             }
             Err(errors) => {
+                tracing::error!("the new rules have errors; the rules in force stay:\n{errors}");
                 state.refused += 1;
                 state.status.rejected = Some(RejectedRules { at: self.clock.now(), errors: errors.clone() });
                 Err(errors)

@@ -8,9 +8,9 @@ use super::raw_upstream::ServerItem;
 use super::table::{Placed, Reader};
 use super::values::{DurationText, ShareOrSize, SizeText, Texts};
 use super::{
-    ADMIN_TOKEN_VARIABLE, AccessLog, Config, Environment, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence,
+    ADMIN_TOKEN_VARIABLE, AccessLog, AdminOptions, Config, Environment, LogFormat, LogLevel, LogOptions, Overrides,
+    RulesPresence,
 };
-use crate::admin::AdminOptions;
 use crate::engine::arrival::REQUEST_TIMEOUT_DEFAULT;
 use crate::engine::refresh::RefreshOptions;
 use crate::proxy::entrance::Entrance;

@@ -8,11 +8,9 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use larder::testing::admin::{
-    AdminOptions, AdminState, Readiness, Reloaded, RulesControl, RulesDiagnostic, RulesFile, RulesInForce, Severity,
-    serve,
-};
+use larder::testing::admin::{AdminState, Readiness, serve};
 use larder::testing::clock::{Clock, ManualClock, Timestamp};
+use larder::testing::config::{AdminOptions, RulesReloader};
 use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, OriginError, RequestContext, empty_body};
 use larder::testing::fleet::{FleetOptions, Link, Names};
 use larder::testing::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
@@ -23,9 +21,11 @@ use larder::testing::scope::RouteName;
 use larder::testing::store::{MemoryOptions, MemoryTier};
 use larder::testing::upstream::{Pools, UpstreamOptions};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// The token of every house that has one.
 pub const TOKEN: &str = "s3cret";
@@ -35,12 +35,13 @@ pub struct Plan {
     pub token: Option<&'static str>,
     /// How it comes to Redis, where it is one of a fleet.
     pub link: Option<Arc<dyn Link>>,
-    pub rules: Keeper,
+    /// The text of the rules that a reload finds.
+    pub rules: &'static str,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { token: Some(TOKEN), link: None, rules: Keeper::default() }
+        Self { token: Some(TOKEN), link: None, rules: GOOD_RULES }
     }
 }
 
@@ -51,6 +52,7 @@ pub struct House {
     pub readiness: Arc<Readiness>,
     pub address: std::net::SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
+    _rules_folder: TempDir,
 }
 
 /// Answers every request with 200, a minute's freshness, another of staleness, and the number of requests so far.
@@ -73,38 +75,19 @@ impl Origin for Shop {
     }
 }
 
-/// A keeper whose reload fails or not, and that finds fault with a text that holds `bad`.
-#[derive(Default, Clone)]
-pub struct Keeper {
-    pub rejects: bool,
-}
+/// One route.
+pub const GOOD_RULES: &str =
+    "[[route]]\nname = \"product\"\npath = \"/api/products/{id}\"\nttl = \"1m\"\ncookies = []\n";
 
-fn fault() -> RulesDiagnostic {
-    RulesDiagnostic {
-        severity: Severity::Error,
-        message: "unknown key `tll`".to_owned(),
-        file: Some("rules/shop.toml".to_owned()),
-        line: Some(3),
-        column: Some(1),
-        value: Some("tll".to_owned()),
-        hint: Some("did you mean `ttl`?".to_owned()),
-    }
-}
+/// A key that is misspelt in line 3.
+pub const BAD_RULES: &str = "[[route]]\nname = \"product\"\ntll = \"1m\"\n";
 
-#[async_trait::async_trait]
-impl RulesControl for Keeper {
-    fn in_force(&self) -> RulesInForce {
-        let file = RulesFile { path: "rules/shop.toml".to_owned(), text: "[[route]]".to_owned() };
-        RulesInForce { loaded_at: Timestamp::from_secs(1), files: vec![file], rejected: None }
-    }
-
-    fn check(&self, text: &str) -> Vec<RulesDiagnostic> {
-        if text.contains("bad") { vec![fault()] } else { Vec::new() }
-    }
-
-    async fn reload(&self) -> Result<Reloaded, Vec<RulesDiagnostic>> {
-        if self.rejects { Err(vec![fault()]) } else { Ok(Reloaded::default()) }
-    }
+/// Rules read from a folder that holds this text now.
+fn reloader(rules: &str, clock: Arc<dyn Clock>) -> (RulesReloader, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop.toml"), rules).unwrap();
+    let before = vec![(PathBuf::from("rules/shop.toml"), "[[route]]".to_owned())];
+    (RulesReloader::new(folder.path(), &[], before, clock, |_| ()), folder)
 }
 
 fn allow(names: &[&str]) -> QueryRule {
@@ -188,11 +171,12 @@ pub async fn build(plan: Plan) -> House {
     let readiness = Arc::new(Readiness::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let (rules, rules_folder) = reloader(plan.rules, clock.clone());
     let state = AdminState {
         engine: Arc::clone(&engine),
         events: larder::testing::events::Intake::new(Arc::clone(&engine)),
         metrics: Arc::clone(&metrics),
-        rules: Arc::new(plan.rules),
+        rules: Arc::new(rules),
         upstream: upstream(),
         readiness: Arc::clone(&readiness),
         started_at: clock.now(),
@@ -201,7 +185,7 @@ pub async fn build(plan: Plan) -> House {
     let options = AdminOptions { listen: address, token: plan.token.map(str::to_owned), hosts: Vec::new() };
     tokio::spawn(serve(listener, state, options, std::future::pending()));
     let client = Client::builder(TokioExecutor::new()).build_http();
-    House { engine, metrics, readiness, address, client }
+    House { engine, metrics, readiness, address, client, _rules_folder: rules_folder }
 }
 
 /// An answer of the admin API.

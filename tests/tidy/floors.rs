@@ -31,9 +31,9 @@ const FLOORS: &[(&str, u8)] = &[
     ("proxy", 5),
     ("metrics", 5),
     ("supervisor", 5),
-    ("admin", 6),
-    ("config", 7),
-    ("cli", 7),
+    ("config", 6),
+    ("admin", 7),
+    ("cli", 8),
     ("testing", 8),
 ];
 
