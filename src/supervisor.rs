@@ -35,7 +35,7 @@ pub(crate) struct Supervisor {
 
 /// A task ended that the instance cannot run without.
 #[derive(Debug, thiserror::Error)]
-#[error("the task `{task}` {ended}, and Larder cannot keep its promises without it")]
+#[error("the task `{task}` {ended}; Larder cannot run without it")]
 pub(crate) struct EssentialTaskEnded {
     /// Its name.
     pub(crate) task: &'static str,
@@ -68,7 +68,7 @@ impl Supervisor {
                 if started.elapsed() >= WELL_AFTER {
                     pause = PAUSES.0;
                 }
-                tracing::error!(task = name, ?pause, "a background task {ended}: it is started again after the pause");
+                tracing::error!(task = name, ?pause, "a background task {ended}; it is restarted after the pause");
                 count.fetch_add(1, Ordering::Relaxed);
                 sleep(pause).await;
                 pause = (pause * 2).min(PAUSES.1);
@@ -221,10 +221,7 @@ mod tests {
             supervisor.restart("well", pending);
             supervisor.require("needed", task);
             let told = supervisor.essential_task_ended().await;
-            assert_eq!(
-                told.to_string(),
-                format!("the task `needed` {why}, and Larder cannot keep its promises without it")
-            );
+            assert_eq!(told.to_string(), format!("the task `needed` {why}; Larder cannot run without it"));
         }
     }
 }

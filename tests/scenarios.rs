@@ -18,6 +18,7 @@ mod scenarios {
     mod ending;
     mod events;
     mod explaining;
+    mod explaining_shown;
     mod failing_servers;
     mod fetch_safety;
     mod framework;

@@ -109,21 +109,21 @@ fn the_files_of_a_folder_import_each_other_in_no_circle() {
 }
 
 #[test]
-fn no_file_has_more_than_500_lines() {
+fn no_file_has_more_than_450_lines() {
     hold(&RUST, tidy::lengths::long_file);
 }
 
 #[test]
-fn no_function_has_more_than_70_lines() {
+fn no_function_has_more_than_60_lines() {
     hold(&RUST, tidy::lengths::long_functions);
 }
 
 #[test]
-fn the_median_source_file_has_fewer_than_200_lines() {
+fn the_median_source_file_has_fewer_than_150_lines() {
     let sources = sources();
     let lengths = sources.iter().filter(|source| source.is_rust_under(&["src/"])).map(|s| s.text.lines().count());
     let median = tidy::lengths::median(lengths.collect());
-    assert!(median < 200, "the median file under src/ has {median} lines");
+    assert!(median < 150, "the median file under src/ has {median} lines");
 }
 
 #[test]

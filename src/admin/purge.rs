@@ -64,7 +64,10 @@ pub(super) async fn purge(
     let receipt = purging.await.map_err(|error| match error {
         PurgeFailure::KeyReused => idempotency::reused(&error),
         PurgeFailure::Log(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a purge holds on this instance alone");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a purge could not be appended to the log and was applied on this instance only; send it again"
+            );
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
                 .hint("this instance has purged; ask again for the others, repeating a purge does no harm")
         }

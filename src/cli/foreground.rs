@@ -65,15 +65,15 @@ async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: R
     };
     let (successor, result) = match why {
         None => {
-            tracing::info!("stopping: requests under way may finish");
+            tracing::info!("shutting down; requests in progress may finish");
             (None, Ok(()))
         }
         Some(WhyStop::TakenOver(successor)) => {
-            tracing::info!("stopping, requests under way may finish: another process has taken this one's place");
+            tracing::info!("shutting down; requests in progress may finish: another process has taken over");
             (Some(successor), Ok(()))
         }
         Some(WhyStop::TaskEnded(error)) => {
-            tracing::error!(task = error.task, "stopping, requests under way may finish: {error}");
+            tracing::error!(task = error.task, "shutting down; requests in progress may finish: {error}");
             (None, Err(error))
         }
     };

@@ -16,7 +16,7 @@ pub(super) fn make_room(connections_max: usize) {
         (Ok(()), None) => return,
         (Ok(()), Some(maximum)) => maximum,
         (Err(error), _) => {
-            tracing::warn!(%error, limit, "the limit of open files could not be raised");
+            tracing::warn!(%error, limit, "the limit of open files (RLIMIT_NOFILE) could not be raised");
             limit
         }
     };
@@ -27,7 +27,7 @@ pub(super) fn make_room(connections_max: usize) {
             limit,
             wanted,
             fitting,
-            "limits.connections does not fit into the files that this process may open: raise the limit (ulimit -n, \
+            "limits.connections needs more open files than this process may have: raise the limit (ulimit -n, \
              LimitNOFILE), or lower limits.connections to the number that fits"
         );
     }

@@ -16,18 +16,20 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::handover::Handover;
 use crate::config::reload::RulesReloader;
 use crate::config::watch::watch_rules;
-use crate::config::{Config, LoadedRules};
+use crate::config::{AdminOptions, Config, LoadedRules};
 use crate::engine::arrival::Front;
+use crate::engine::shared_tier::SharedTier;
 use crate::engine::{Engine, EngineParts};
 use crate::events::Intake;
 use crate::events::postgres::Missed;
+use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
 use crate::in_flight::InFlight;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::metric::Measured;
 use crate::metrics::Metrics;
 use crate::proxy;
-use crate::proxy::observer::{Observer, Observers};
+use crate::proxy::observer::Observer;
 use crate::semantics::forwarding::LoopToken;
 use crate::store::memory::MemoryTier;
 use crate::supervisor::Supervisor;
@@ -37,6 +39,7 @@ use futures_util::FutureExt as _;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -64,28 +67,22 @@ pub(super) async fn start_on(
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
     config.warnings.iter().for_each(|warning| warning.report().log());
     let mut earlier = left_by_earlier(&config.handover, predecessor.as_ref())?;
-    let mut tasks = Supervisor::default();
-    let certificates = CertificateKeeper::new(&listeners.data, Arc::clone(&clock));
+    let (mut tasks, certificates) =
+        (Supervisor::default(), CertificateKeeper::new(&listeners.data, Arc::clone(&clock)));
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
     let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
     let observers: Vec<Arc<dyn Observer>> = [state.metrics.clone() as _].into_iter().chain(access_log).collect();
-    let observers: Observers = observers.into();
 
     let (stop, stopping) = watch::channel(Stage::Open);
-    let (engine, readiness) = (Arc::clone(&state.engine), Arc::clone(&state.readiness));
+    let (engine, readiness, clock) =
+        (Arc::clone(&state.engine), Arc::clone(&state.readiness), Arc::clone(&state.clock));
     if let Some(predecessor) = &mut predecessor {
         join_fleet(config.fleet.as_ref(), &engine).await;
         predecessor.take_over(engine.invalidation()).await.context("cannot take the running process's place")?;
     }
     let successors = offer_place(&config, passed_on, &mut tasks);
-    let clock = Arc::clone(&state.clock);
-    let ended = reached(stopping.clone(), Stage::Ended);
-    let admin_port = serve_port(&mut tasks, "admin-port", async move {
-        if let Err(error) = admin::serve(listeners.admin, state, config.admin, ended).await {
-            tracing::error!(%error, "the admin API has stopped");
-        }
-    });
+    let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
     match predecessor {
         Some(predecessor) => {
             let following = predecessor.follow(Arc::clone(&engine), clock, config.handover.snapshot.clone());
@@ -95,7 +92,7 @@ pub(super) async fn start_on(
     }
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let drain_delay = config.proxy.drain_delay;
-    let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers, draining, hurried);
+    let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers.into(), draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &mut tasks);
     certificates.keep_watching(&mut tasks);
@@ -140,6 +137,20 @@ fn offer_place(config: &Config, sockets: Vec<(Port, OwnedFd)>, tasks: &mut Super
     successors
 }
 
+fn serve_admin(
+    tasks: &mut Supervisor,
+    listener: TcpListener,
+    state: AdminState,
+    options: AdminOptions,
+    stopping: watch::Receiver<Stage>,
+) -> Open {
+    serve_port(tasks, "admin-port", async move {
+        if let Err(error) = admin::serve(listener, state, options, reached(stopping, Stage::Ended)).await {
+            tracing::error!(%error, "the admin API failed");
+        }
+    })
+}
+
 /// Runs what serves a port.
 fn serve_port(tasks: &mut Supervisor, name: &'static str, serving: impl Future<Output = ()> + Send + 'static) -> Open {
     let (open, ended) = oneshot::channel();
@@ -150,14 +161,14 @@ fn serve_port(tasks: &mut Supervisor, name: &'static str, serving: impl Future<O
     ended
 }
 
-/// Waits until the instance has read the fleet's log of purges to its end. Until then nothing stored is served unasked, and
-/// who connects meanwhile would send the origin all that Redis has; so they wait to be accepted.
+/// Waits until the instance has read the fleet's log of purges to its end. Until then every stored response is validated,
+/// and requests for what Redis holds would all reach the origin; so connections are accepted afterwards.
 async fn join_fleet(fleet: Option<&FleetOptions>, engine: &Engine) {
     let Some(join_wait) = fleet.map(|fleet| fleet.join_wait) else { return };
     if timeout(join_wait, engine.invalidation().current()).await.is_err() {
         tracing::warn!(
             ?join_wait,
-            "the log of purges has not been read yet: what is stored is validated until it has been"
+            "the log of purges could not be read within redis.join_wait; stored responses are validated at the origin until it is read"
         );
     }
 }
@@ -181,19 +192,9 @@ impl Parts {
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream = upstream(config, tasks)?;
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
-        let resume = |invalidation: &Invalidation| snapshot::resume(invalidation, earlier);
-        let join = |options| Fleet::join(options, Arc::clone(&clock), resume, tasks);
-        let fleet = config.fleet.as_ref().map(join).transpose()?;
-        let mut event_sources = EventSources { stream: None, postgres: config.postgres.clone() };
-        let (invalidation, shared, fleet_metrics) = if let Some(fleet) = fleet {
-            event_sources.stream = config.fleet.clone().map(|options| (fleet.events, options));
-            (fleet.invalidation, Some(fleet.shared), fleet.metrics)
-        } else {
-            let options = InvalidationOptions { clock: Arc::clone(&clock), ..InvalidationOptions::default() };
-            let invalidation = Invalidation::alone(options);
-            snapshot::resume(&invalidation, earlier);
-            (Arc::new(invalidation), None, Vec::new())
-        };
+        let Purges { invalidation, shared, stream, metrics: fleet_metrics } =
+            Purges::make(config, &clock, earlier, tasks)?;
+        let event_sources = EventSources { stream, postgres: config.postgres.clone() };
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),
             origin: upstream.clone(),
@@ -216,12 +217,10 @@ impl Parts {
             RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
         let reloaded = Arc::clone(certificates);
         let rules = Arc::new(rules.with(move || reloaded.reload()));
-        let in_flight = Arc::clone(engine.in_flight());
-        let pools = Arc::clone(&upstream);
         let counting: [Arc<dyn Measured>; 9] = [
             memory,
-            in_flight,
-            upstream,
+            Arc::clone(engine.in_flight()) as _,
+            upstream.clone(),
             engine.clone(),
             invalidation,
             events.clone(),
@@ -235,7 +234,7 @@ impl Parts {
             events,
             metrics,
             rules: Arc::clone(&rules),
-            upstream: pools,
+            upstream,
             readiness: Arc::new(Readiness::default()),
             started_at: clock.now(),
             clock,
@@ -244,8 +243,41 @@ impl Parts {
     }
 }
 
-/// What the instance is to its requests. Its name in CDN-Loop is its own in all the world, not only in its fleet: two
-/// tiers of Larder may be set up alike.
+/// The purges, and what an instance of a fleet has besides.
+struct Purges {
+    invalidation: Arc<Invalidation>,
+    shared: Option<SharedTier>,
+    /// To read events by.
+    stream: Option<(Arc<dyn Link>, FleetOptions)>,
+    metrics: Vec<Arc<dyn Measured>>,
+}
+
+impl Purges {
+    fn make(
+        config: &Config,
+        clock: &Arc<dyn Clock>,
+        earlier: &mut Option<Earlier>,
+        tasks: &mut Supervisor,
+    ) -> anyhow::Result<Self> {
+        if let Some(options) = &config.fleet {
+            let resume = |invalidation: &Invalidation| snapshot::resume(invalidation, earlier);
+            let fleet = Fleet::join(options, Arc::clone(clock), resume, tasks)?;
+            let stream = Some((fleet.events, options.clone()));
+            return Ok(Self {
+                invalidation: fleet.invalidation,
+                shared: Some(fleet.shared),
+                stream,
+                metrics: fleet.metrics,
+            });
+        }
+        let options = InvalidationOptions { clock: Arc::clone(clock), ..InvalidationOptions::default() };
+        let invalidation = Invalidation::alone(options);
+        snapshot::resume(&invalidation, earlier);
+        Ok(Self { invalidation: Arc::new(invalidation), shared: None, stream: None, metrics: Vec::new() })
+    }
+}
+
+/// What requests are received with. The name for CDN-Loop is random: instances in a row may have the same configuration.
 fn front(config: &Config) -> Front {
     let name = config.fleet.as_ref().map_or("", |fleet| &fleet.instance);
     Front {
@@ -274,7 +306,10 @@ fn keep_watching(path: PathBuf, rules: &Arc<RulesReloader>, tasks: &mut Supervis
         async move {
             if let Err(error) = watch_rules(&path, move || drop(reloader.reload_if_changed())).await {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "the rules are not watched; reload them by SIGHUP or POST /reload");
+                tracing::warn!(
+                    error,
+                    "the rules cannot be watched for changes; reload them with SIGHUP or POST /reload"
+                );
             }
         }
     });

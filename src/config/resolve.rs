@@ -18,7 +18,7 @@ use crate::proxy::{ListenerOptions, ProxyOptions};
 use crate::store::memory::{IN_FLIGHT_SHARE, MemoryOptions};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,11 +72,7 @@ impl Resolver<'_> {
         token: Option<String>,
         source: &Arc<Source>,
     ) -> Option<Config> {
-        let (rules_path, rules_presence) = match (&overrides.rules, &raw.rules) {
-            (Some(path), _) => (path.clone(), RulesPresence::Required),
-            (None, Some(written)) => (self.folder.join(&written.value), RulesPresence::Required),
-            (None, None) => (self.folder.join("rules"), RulesPresence::Optional),
-        };
+        let (rules_path, rules_presence) = self.rules_path(overrides.rules.as_deref(), raw.rules.as_ref());
         let mut listen = table(raw.listen.take());
         let entrance = self.entrance(&listen);
         let (listeners, http_place) = self.listeners(&mut listen, overrides.listen.as_deref());
@@ -127,6 +123,14 @@ impl Resolver<'_> {
             log,
             warnings: Vec::new(),
         })
+    }
+
+    fn rules_path(&self, argument: Option<&Path>, written: Option<&Placed<String>>) -> (PathBuf, RulesPresence) {
+        match (argument, written) {
+            (Some(path), _) => (path.to_owned(), RulesPresence::Required),
+            (None, Some(written)) => (self.folder.join(&written.value), RulesPresence::Required),
+            (None, None) => (self.folder.join("rules"), RulesPresence::Optional),
+        }
     }
 
     fn proxy(

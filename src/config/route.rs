@@ -63,6 +63,12 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     if let Some(Placed { value: true, .. }) = raw.compress {
         route.compression = CompressionRule::Gzip;
     }
+    limits(raw, &mut route, problems);
+    Some(route)
+}
+
+/// How much of a response is kept, how many fetches are under way at once, and how long they are waited for.
+fn limits(raw: &RawRoute, route: &mut Route, problems: &mut Problems) {
     if let Some(max_body) = &raw.max_body {
         route.max_body_bytes = max_body.value.0;
         if route.max_body_bytes == 0 {
@@ -88,7 +94,6 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
             problems.error(&timeout.place, "a timeout cannot be zero", None::<String>);
         }
     }
-    Some(route)
 }
 
 /// Names of protocols. Another version of HTTP, or TLS, would carry requests past every rule.

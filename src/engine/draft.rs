@@ -118,15 +118,7 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Resu
         }
         storability => storability,
     };
-    match storability {
-        Storability::NoLifetime if rule.leaves_out(received.status) => {
-            return Err(NotStored::Key(Reason::StatusWithoutTtl));
-        }
-        Storability::NoLifetime => return Err(NotStored::Key(Reason::NoLifetime)),
-        Storability::Refused(why) => return Err(NotStored::Key(why)),
-        Storability::RefusedByRequest(why) => return Err(NotStored::Request(why)),
-        Storability::Storable => {}
-    }
+    storable(storability, rule.leaves_out(received.status))?;
     let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
         return Err(NotStored::Key(Reason::SetCookie));
@@ -158,6 +150,17 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Resu
         stamp: received.stamp,
         filed_by: request.rules.number(),
     }))
+}
+
+/// `left_out`: the rule has lifetimes by status, and none for this one.
+fn storable(storability: Storability, left_out: bool) -> Result<(), NotStored> {
+    match storability {
+        Storability::NoLifetime if left_out => Err(NotStored::Key(Reason::StatusWithoutTtl)),
+        Storability::NoLifetime => Err(NotStored::Key(Reason::NoLifetime)),
+        Storability::Refused(why) => Err(NotStored::Key(why)),
+        Storability::RefusedByRequest(why) => Err(NotStored::Request(why)),
+        Storability::Storable => Ok(()),
+    }
 }
 
 /// The route's tags and the origin's, also from fields that may not be stored; none where one can't be taken as it is.

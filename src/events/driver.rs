@@ -53,7 +53,7 @@ pub(crate) async fn drive(intake: Arc<Intake>, mut source: impl Source) {
                 // Once for failures in a row.
                 if pause == RETRY.0 {
                     let error: &dyn Error = &error;
-                    tracing::warn!(error, "no events can be had now");
+                    tracing::warn!(error, "the event source cannot be read; retrying");
                 }
                 sleep(pause).await;
                 pause = (pause * 2).min(RETRY.1);
@@ -90,7 +90,7 @@ async fn purge(intake: &Intake, source: EventSource, event: Result<Event, EventE
 /// Purges all that events, of one type or any, could have named, again and again until the log takes it.
 async fn cover_gap(intake: &Intake, source: EventSource, kind: Option<&str>) {
     while let Err(error) = intake.cover_gap(source, kind).await {
-        tracing::error!(%error, "the log cannot take that purge now");
+        tracing::error!(%error, "the purge for missed events could not be appended to the log; retrying");
         sleep(LOG_RETRY).await;
     }
 }

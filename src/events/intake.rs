@@ -135,7 +135,10 @@ impl Intake {
     pub(super) async fn cover_gap(&self, source: EventSource, kind: Option<&str>) -> Result<(), PurgeFailure> {
         let purges = self.engine.rules().purges_on_a_gap(kind);
         if !purges.is_empty() {
-            tracing::warn!(source = source.label(), "events may have been missed: all that they could name is purged");
+            tracing::warn!(
+                source = source.label(),
+                "events may have been missed; everything that they could have named is purged"
+            );
             self.purge(purges, None).await?;
             self.count(source, kind.unwrap_or_default(), "gap");
         }
@@ -155,7 +158,7 @@ impl Intake {
 
     fn failed(&self, source: EventSource, kind: &str, error: &PurgeFailure) {
         if let PurgeFailure::Log(error) = error {
-            tracing::error!(%error, source = source.label(), kind, "an event's purge holds on this instance alone");
+            tracing::error!(%error, source = source.label(), kind, "the purge of an event could not be appended to the log and was applied on this instance only");
             self.count(source, kind, "failed");
         }
     }

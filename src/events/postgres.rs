@@ -59,7 +59,7 @@ impl Notifications {
     /// has, and a purge too many does no harm.
     async fn connect(&mut self) -> Result<Missed, ListenError> {
         let (client, heard) = connection(&self.options).await?;
-        tracing::info!(channel = self.options.channel, "listening for events of PostgreSQL");
+        tracing::info!(channel = self.options.channel, "listening for notifications of PostgreSQL");
         let missed = std::mem::replace(&mut self.missed, Missed::Maybe);
         let is_covered = missed == Missed::Nothing || has_earlier_listener(&client).await.unwrap_or(false);
         self.connection = Some((client, heard));
@@ -110,13 +110,13 @@ async fn has_earlier_listener(client: &Client) -> Result<bool, ListenError> {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
     /// It said no.
-    #[error("PostgreSQL refuses")]
+    #[error("PostgreSQL answered with an error")]
     Refused(#[from] tokio_postgres::Error),
     /// It is silent.
-    #[error("PostgreSQL does not answer in time")]
+    #[error("PostgreSQL did not answer in time")]
     TimedOut,
     /// The connection has ended.
-    #[error("the connection to PostgreSQL is lost")]
+    #[error("the connection to PostgreSQL was lost")]
     Lost,
 }
 

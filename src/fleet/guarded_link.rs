@@ -46,7 +46,7 @@ impl GuardedLink {
                 }
                 pause = next_pause(pause);
             }
-            tracing::info!("Redis is back");
+            tracing::info!("Redis is available again");
             self.breaker.close();
         }
     }
@@ -68,7 +68,7 @@ impl GuardedLink {
         self.failures[error.failure as usize].fetch_add(1, Ordering::Relaxed);
         let is_away = matches!(error.failure, LinkFailure::Away | LinkFailure::TimedOut);
         if is_away && self.breaker.trip() == Tripped::Now {
-            tracing::warn!(%error, "Redis is away: requests do without it");
+            tracing::warn!(%error, "Redis is unavailable; requests are served without it until it answers a probe");
             self.tripped.notify_one();
         }
     }

@@ -45,7 +45,7 @@ impl HeldLease {
 
     pub(super) async fn release(&self, outcome: LeaseOutcome) {
         if let Err(error) = release(&*self.link, &self.news, &self.name, &self.value, outcome).await {
-            tracing::debug!(%error, "a lease for a fetch could not be released; it ends by itself");
+            tracing::debug!(%error, "a fetch lease could not be released; it expires within a second");
         }
     }
 }

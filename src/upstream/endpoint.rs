@@ -96,16 +96,7 @@ impl Endpoint {
         let (request, exchange) = outgoing.into_parts();
         let pending = connection.session.send(request);
         match head(pending, terms).await {
-            Err(silence) => {
-                if let (Session::Http2(slot), Silence::Server(_)) = (&connection.session, &silence) {
-                    slot.was_silent();
-                }
-                let again = match spare {
-                    Some(spare) if matches!(silence, Silence::Server(_)) && spare.is_safe() => Again::elsewhere(spare),
-                    _ => Again::Never,
-                };
-                Attempted::Failed(silence.into(), again)
-            }
+            Err(silence) => silent(silence, &connection.session, spare),
             Ok(Err(unanswered)) => {
                 if let (Session::Http1(_), Usage::Used(waited)) = (&connection.session, connection.usage) {
                     self.connections.keeping.closed(waited, Instant::now());
@@ -243,4 +234,13 @@ async fn news(upload: Option<&Upload>) {
         Some(upload) => upload.news().await,
         None => std::future::pending().await,
     }
+}
+
+/// No head came in time.
+fn silent(silence: Silence, session: &Session, spare: Option<Box<Spare>>) -> Attempted {
+    if let (Session::Http2(slot), Silence::Server(_)) = (session, &silence) {
+        slot.was_silent();
+    }
+    let spare = spare.filter(|spare| matches!(silence, Silence::Server(_)) && spare.is_safe());
+    Attempted::Failed(silence.into(), spare.map_or(Again::Never, Again::elsewhere))
 }

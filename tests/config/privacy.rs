@@ -45,6 +45,7 @@ fn what_an_operator_may_ignore_needs_what_protects_visitors_in_its_place() {
     const OVERRIDE: &str = "add origin = \"override\": it makes the rule take precedence over the origin";
     const COOKIES: &str = "the origin keeps these answers apart; say what of a visitor changes them: cookies = [\"currency\"], or \
                            cookies = [] for nothing";
+    const STATUSES: &str = "list statuses from 400 to 599: [429, 500, 502, 503, 504]";
     let cases: &[(&str, &[Expected])] = &[
         (
             "R\nttl = \"1m\"\nignore = [\"private\"]",
@@ -78,18 +79,8 @@ fn what_an_operator_may_ignore_needs_what_protects_visitors_in_its_place() {
         (
             "R\nstale_if_error_on = [200, 500, 99999]",
             &[
-                (
-                    3,
-                    22,
-                    "`200` is not an error status",
-                    Some("list statuses from 400 to 599: [429, 500, 502, 503, 504]"),
-                ),
-                (
-                    3,
-                    32,
-                    "`99999` is not an error status",
-                    Some("list statuses from 400 to 599: [429, 500, 502, 503, 504]"),
-                ),
+                (3, 22, "`200` is not an error status", Some(STATUSES)),
+                (3, 32, "`99999` is not an error status", Some(STATUSES)),
             ],
         ),
         (

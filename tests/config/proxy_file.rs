@@ -58,10 +58,7 @@ fn with_the_least_every_default_is_filled_in() {
     assert_eq!(config.log, LogOptions { format: LogFormat::Text, level: LogLevel::Info, access: AccessLog::On });
 }
 
-#[test]
-fn every_key_reaches_its_option() {
-    let config = resolved(
-        r#"
+const EVERY_KEY: &str = r#"
         rules = "shop.toml"
         [listen]
         http = "[::]:80"
@@ -97,8 +94,11 @@ fn every_key_reaches_its_option() {
         idle = "2s"
         stall = "3s"
         drain = "0s"
-        "#,
-    );
+        "#;
+
+#[test]
+fn every_key_reaches_its_option() {
+    let config = resolved(EVERY_KEY);
     assert_eq!(config.rules_path.file_name().unwrap(), "shop.toml");
     assert_eq!(config.proxy.listeners, [http("[::]:80")]);
     assert_eq!((config.proxy.header_bytes_max, config.proxy.headers_max), (16 * 1024, 50));

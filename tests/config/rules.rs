@@ -287,22 +287,32 @@ fn a_key_that_is_near_to_none_is_answered_with_all_there_are() {
     assert!(hint.starts_with("known here: name, path, ") && hint.contains(", miss_limit"), "{hint}");
 }
 
+fn assert_warnings(text: &str, expected: &[Expected]) {
+    let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
+    let found: Vec<_> = rules.warnings.iter().map(Problem::report).collect();
+    assert_problems(text, &found, expected);
+}
+
+#[test]
+fn a_file_without_a_route_is_warned_of() {
+    assert_warnings(
+        "",
+        &[(
+            0,
+            0,
+            "there is no route in `rules.toml`, so everything passes through",
+            Some(
+                "write a file there that says what may be cached: `[[route]]`, `path = \"/api/products/**\"`, `ttl = \"1m\"`; it is read as soon as it is there",
+            ),
+        )],
+    );
+}
+
 #[test]
 fn warnings_tell_what_hardly_means_what_it_says() {
     const IDLE: &str = "what passes through is neither keyed nor stored nor changed";
     let cases: &[(&str, &[Expected])] = &[
         ("[[route]]\npath = \"/a\"\nttl = \"1s\"\njitter = \"5%\"\ncookies = []", &[]),
-        (
-            "",
-            &[(
-                0,
-                0,
-                "there is no route in `rules.toml`, so everything passes through",
-                Some(
-                    "write a file there that says what may be cached: `[[route]]`, `path = \"/api/products/**\"`, `ttl = \"1m\"`; it is read as soon as it is there",
-                ),
-            )],
-        ),
         (
             "[[route]]\npath = \"/a/**\"\n[[route]]\npath = \"/a/{id}\"",
             &[(
@@ -353,9 +363,7 @@ fn warnings_tell_what_hardly_means_what_it_says() {
         ),
     ];
     for (text, expected) in cases {
-        let rules = check_rules_text(text).unwrap_or_else(|errors| panic!("{errors}"));
-        let found: Vec<_> = rules.warnings.iter().map(Problem::report).collect();
-        assert_problems(text, &found, expected);
+        assert_warnings(text, expected);
     }
 }
 

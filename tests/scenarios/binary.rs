@@ -36,7 +36,7 @@ async fn a_second_sigterm_ends_what_the_first_would_wait_for() {
     client.send(&get("/p")).await;
     client.body_so_far("begun ").await;
     served.signal(rustix::process::Signal::TERM);
-    within("the drain", async { while !served.log().contains("requests under way may finish") {} }).await;
+    within("the drain", async { while !served.log().contains("requests in progress may finish") {} }).await;
     served.signal(rustix::process::Signal::TERM);
     assert_eq!(served.ended().await.code(), Some(0));
     assert!(served.log().contains("asked to stop again"), "{}", served.log());
@@ -150,7 +150,7 @@ async fn more_connections_than_files_may_be_opened_are_warned_of() {
         let limits = format!("[limits]\nconnections = {connections}");
         let served = Setup::rules(RULES).before(origin.address).section(&limits).serve().await;
         let log = served.log();
-        assert_eq!(log.contains("limits.connections does not fit into the files"), expected, "{log}");
+        assert_eq!(log.contains("limits.connections needs more open files"), expected, "{log}");
     }
 }
 

@@ -5,8 +5,8 @@ use proc_macro2::Span;
 use syn::spanned::Spanned as _;
 use syn::visit::Visit;
 
-const FILE_LINES_MAX: usize = 500;
-const FUNCTION_LINES_MAX: usize = 70;
+const FILE_LINES_MAX: usize = 450;
+const FUNCTION_LINES_MAX: usize = 60;
 
 /// Says so where a file is over its length.
 pub fn long_file(source: &Source) -> Vec<String> {

@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a failed step is a failed test, and tests need no docs")]
 
 mod bodies;
+mod both_paths;
+mod fast_path;
 mod http2;
 mod interims;
 mod lifetime;
 mod refusals;
 mod requests;
-mod roads;
 mod room;
 mod support;
 mod timeouts;
