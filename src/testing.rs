@@ -146,7 +146,7 @@ pub mod upstream {
     pub use crate::upstream::response_body::ResponseBodyError;
     pub use crate::upstream::stats::{ServerState, ServerStats};
     pub use crate::upstream::{
-        Balancing, Drain, EjectOptions, HealthOptions, NotDrained, Pools, Protocol, RetryOptions, Trial,
-        UpstreamOptions, UpstreamPool,
+        Balancing, Drain, EjectOptions, HealthOptions, NotDrained, Pools, Protocol, RetryOptions, Tried,
+        UpstreamOptions, UpstreamPool, try_servers,
     };
 }

@@ -11,5 +11,5 @@ mod https;
 mod reuse;
 #[path = "to_upstreams/sockets.rs"]
 mod sockets;
-#[path = "to_upstreams/trial.rs"]
-mod trial;
+#[path = "to_upstreams/trying.rs"]
+mod trying;

@@ -3,7 +3,7 @@
 use super::config_file::ConfigFile;
 use crate::config::problem::RenderStyle;
 use crate::config::{ConfigErrors, LoadedRules, Overrides, Problem};
-use crate::upstream::trying::try_servers;
+use crate::upstream::try_servers;
 use clap::Args;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

@@ -81,7 +81,7 @@ async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: R
     if successor.is_none() {
         service_manager::stopping();
     }
-    running.stop_hurried_by(successor, signals.to_stop()).await;
+    running.stop_hurried_by(successor, signals.stop_asked()).await;
     Ok(result?)
 }
 
@@ -140,15 +140,15 @@ impl Signals {
     }
 
     /// Resolves with the next SIGTERM or SIGINT.
-    async fn to_stop(&mut self) {
-        to_stop(&mut self.terminate, &mut self.interrupt).await;
+    async fn stop_asked(&mut self) {
+        stop_asked(&mut self.terminate, &mut self.interrupt).await;
     }
 
     /// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
     async fn until_stopped(&mut self, rules: &Arc<RulesReloader>) {
         loop {
             tokio::select! {
-                () = to_stop(&mut self.terminate, &mut self.interrupt) => return,
+                () = stop_asked(&mut self.terminate, &mut self.interrupt) => return,
                 _ = self.hang_up.recv() => {
                     let rules = Arc::clone(rules);
                     service_manager::reloading();
@@ -161,7 +161,7 @@ impl Signals {
     }
 }
 
-async fn to_stop(terminate: &mut Signal, interrupt: &mut Signal) {
+async fn stop_asked(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -29,6 +29,9 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Who may read and write it.
 const OWNER_ALONE: u32 = 0o600;
 
+/// What its mode must leave to nobody else.
+const OTHERS: u32 = 0o077;
+
 /// So many ids of snapshots that were read are remembered.
 const IDS_KEPT: usize = 1_000;
 
@@ -72,7 +75,7 @@ fn open(path: &Path) -> anyhow::Result<Option<Earlier>> {
     let about = file.metadata()?;
     ensure!(about.is_file(), "it is no file");
     ensure!(about.uid() == rustix::process::geteuid().as_raw(), "it belongs to another user");
-    ensure!(about.mode() & 0o077 == 0, "others than its owner may open it: its mode must be 600");
+    ensure!(about.mode() & OTHERS == 0, "others than its owner may open it: its mode must be 600");
     let (entries, note) = SnapshotReader::open(BufReader::with_capacity(BUFFER_BYTES, file))?;
     let Note { id, position } = serde_json::from_slice(&note).context("its writer's note cannot be read")?;
     note_as_read(path, &id).context("it cannot be noted that it was read")?;
@@ -90,9 +93,9 @@ fn note_as_read(path: &Path, id: &str) -> anyhow::Result<()> {
     let mut ids: Vec<&str> = known.lines().collect();
     ensure!(!ids.contains(&id), "it was read before");
     ids.push(id);
-    let last = ids[ids.len().saturating_sub(IDS_KEPT)..].join("\n");
+    let newest = ids[ids.len().saturating_sub(IDS_KEPT)..].join("\n");
     let temporary = beside(&list);
-    create(&temporary)?.write_all(last.as_bytes())?;
+    create(&temporary)?.write_all(newest.as_bytes())?;
     Ok(fs::rename(temporary, list)?)
 }
 

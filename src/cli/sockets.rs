@@ -151,10 +151,10 @@ impl Listeners {
 /// What each of so many sockets with these names is for, or the name that says nothing. Where none has a name of ours they
 /// are taken in order: systemd names sockets after their unit where nothing else is said.
 fn ports(names: &str, count: usize) -> Vec<Result<Port, String>> {
-    let named = |name: &str| Port::ALL.into_iter().find(|port| port.label() == name);
+    let port_of = |name: &str| Port::ALL.into_iter().find(|port| port.label() == name);
     let names: Vec<&str> = names.split(':').filter(|name| !name.is_empty()).collect();
-    if names.len() == count && names.iter().any(|name| named(name).is_some()) {
-        return names.into_iter().map(|name| named(name).ok_or_else(|| name.to_owned())).collect();
+    if names.len() == count && names.iter().any(|name| port_of(name).is_some()) {
+        return names.into_iter().map(|name| port_of(name).ok_or_else(|| name.to_owned())).collect();
     }
     let mut in_order = VecDeque::from(Port::ALL);
     (1..=count).map(|nth| in_order.pop_front().ok_or_else(|| format!("number {nth}"))).collect()

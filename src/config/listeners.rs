@@ -76,7 +76,7 @@ impl Resolver<'_> {
             &raw.value;
         let mut identities = Vec::new();
         match (certificate, key) {
-            (Some(certificate), key) => identities.extend(self.identity(certificate, key.as_ref())),
+            (Some(certificate), key) => identities.push(self.identity(certificate, key.as_ref())),
             (None, Some(key)) => {
                 let hint = "name the certificate that it belongs to: certificate = \"tls/shop.pem\"";
                 self.problems.error(&key.place, "a key without a certificate", Some(hint));
@@ -85,7 +85,7 @@ impl Resolver<'_> {
         }
         for further in certificates.iter().flat_map(|certificates| &certificates.value) {
             match &further.value.certificate {
-                Some(certificate) => identities.extend(self.identity(certificate, further.value.key.as_ref())),
+                Some(certificate) => identities.push(self.identity(certificate, further.value.key.as_ref())),
                 None if self.problems.has_errors_within(&further.place) => {}
                 None => {
                     let hint = "write { certificate = \"tls/shop.pem\", key = \"tls/shop.key\" }";
@@ -117,7 +117,7 @@ impl Resolver<'_> {
     }
 
     /// A certificate and its key, which are read to see whether they can be used.
-    fn identity(&mut self, certificate: &Placed<String>, key: Option<&Placed<String>>) -> Option<IdentityFiles> {
+    fn identity(&mut self, certificate: &Placed<String>, key: Option<&Placed<String>>) -> IdentityFiles {
         let key_or_both = key.unwrap_or(certificate);
         let [certificate_file, key_file] = [certificate, key_or_both].map(|file| self.folder.join(&file.value));
         match Identity::load(&certificate_file, &key_file) {
@@ -133,7 +133,7 @@ impl Resolver<'_> {
                 self.file_failure(if is_of_key { key_or_both } else { certificate }, &failure);
             }
         }
-        Some(IdentityFiles { certificate: certificate_file, key: key_file })
+        IdentityFiles { certificate: certificate_file, key: key_file }
     }
 
     /// A file with certificates or a key that can't be used.

@@ -65,6 +65,7 @@ enum Attempt {
 
 impl RedisLeases {
     /// No leases. [`Self::work`] must run for as long as they are used.
+    #[must_use]
     pub fn new(links: LeaseLinks, options: FleetOptions, run: u32) -> Arc<Self> {
         let (ended, to_release) = mpsc::unbounded_channel();
         Arc::new(Self {

@@ -81,7 +81,7 @@ impl<W: Write + Seek> SnapshotWriter<W> {
     /// Ends it: the records of these numbers are not to be read again, and this is the writer's note.
     pub(crate) fn finish(mut self, gone: &[u64], note: &[u8]) -> io::Result<()> {
         let mut tail = Vec::with_capacity(gone.len() * 8 + note.len());
-        gone.iter().for_each(|number| tail.extend_from_slice(&number.to_be_bytes()));
+        tail.extend(gone.iter().flat_map(|number| number.to_be_bytes()));
         tail.extend_from_slice(note);
         self.out.write_all(&tail)?;
         let mut header = MAGIC.to_vec();
@@ -96,6 +96,9 @@ impl<W: Write + Seek> SnapshotWriter<W> {
         self.out.flush()
     }
 }
+
+/// A key and its entry, or why they can't be read.
+pub(crate) type Record = Result<(PrimaryKey, Entry), CodecError>;
 
 /// Reads a snapshot, one entry after another.
 pub(crate) struct SnapshotReader<R> {
@@ -162,11 +165,7 @@ impl<R: Read + Seek> SnapshotReader<R> {
     ///
     /// # Errors
     /// Where the file can't be read on.
-    pub(crate) fn next(
-        &mut self,
-        now: Timestamp,
-        body_bytes_max: u64,
-    ) -> Result<Option<Result<(PrimaryKey, Entry), CodecError>>, SnapshotError> {
+    pub(crate) fn next(&mut self, now: Timestamp, body_bytes_max: u64) -> Result<Option<Record>, SnapshotError> {
         while self.next < self.records {
             let is_gone = self.gone.contains(&self.next);
             self.next += 1;

@@ -29,8 +29,10 @@ fn written(gone: &[u64]) -> Vec<u8> {
     file.into_inner()
 }
 
-/// The keys and the lengths of the bodies of what can be read, and the note.
-fn read(file: Vec<u8>) -> Result<(Vec<(PrimaryKey, usize)>, Vec<CodecError>, Vec<u8>), SnapshotError> {
+/// The keys and the lengths of the bodies of what can be read, why others can't be, and the note.
+type Contents = (Vec<(PrimaryKey, usize)>, Vec<CodecError>, Vec<u8>);
+
+fn read(file: Vec<u8>) -> Result<Contents, SnapshotError> {
     let (mut reader, note) = SnapshotReader::open(Cursor::new(file))?;
     let (mut entries, mut bad) = (Vec::new(), Vec::new());
     while let Some(next) = reader.next(NOW, LARGE)? {
@@ -97,7 +99,7 @@ proptest! {
     #[test]
     fn whatever_the_lengths_of_a_header_are_nothing_panics(numbers: [u64; 4], rest: Vec<u8>) {
         let mut file = [&MAGIC[..], &[VERSION, 0, 0, 0]].concat();
-        numbers.iter().for_each(|number| file.extend_from_slice(&number.to_be_bytes()));
+        file.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
         file.extend_from_slice(&checksum(&file, &rest));
         file.extend_from_slice(&rest);
         let _ = read(file);

@@ -191,7 +191,9 @@ mod tests {
         let (all, again) = (homes(&|_| true), homes(&|_| true));
         assert_eq!(all, again);
         let mut counts = BTreeMap::new();
-        all.iter().for_each(|home| *counts.entry(home).or_insert(0) += 1);
+        for home in &all {
+            *counts.entry(home).or_insert(0) += 1;
+        }
         assert!(counts.len() == 3 && counts.values().all(|count| *count > 50), "{counts:?}");
         let without = homes(&|name| !name.ends_with('2'));
         let moved: BTreeSet<_> = all.iter().zip(&without).filter(|(old, new)| old != new).map(|(old, _)| old).collect();

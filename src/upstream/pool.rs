@@ -56,10 +56,6 @@ impl Pool {
         self.balance.endpoints().iter().any(|other| !is_asked(other) && other.member.standing() != Standing::Closed)
     }
 
-    pub(super) fn name(&self) -> &str {
-        self.name.as_str()
-    }
-
     /// What is kept of requests.
     pub(super) fn keeps(&self) -> Keeps {
         let may_speak_http2 = match self.options.protocol {

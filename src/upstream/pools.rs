@@ -4,12 +4,10 @@ use super::draining::{Drain, NotDrained};
 use super::options::{NoServer, UpstreamOptions};
 use super::overview::PoolOverview;
 use super::stats::ServerStats;
-use super::trial::Trial;
 use super::upstream_pool::UpstreamPool;
 use crate::engine::exchange::Terms;
 use crate::engine::origin::{Body, Origin, OriginError, OriginErrorKind};
 use crate::rules::origin_request::PoolName;
-use futures_util::future::join_all;
 use std::sync::Arc;
 
 /// Asks the pool that the terms of a request name.
@@ -50,11 +48,6 @@ impl Pools {
     pub(crate) fn drain(&self, pool: &str, server: &str, drain: Drain) -> Result<(), NotDrained> {
         let pool = self.pool(Some(&PoolName::new(pool))).ok_or(NotDrained::NoPool)?;
         pool.drain(server, drain)
-    }
-
-    /// Opens a connection to each server of each pool, and closes it: what `larder check --connect` shows.
-    pub async fn check_connect(&self) -> Vec<Trial> {
-        join_all(self.all().map(|pool| pool.try_servers())).await.into_iter().flatten().collect()
     }
 
     fn pool(&self, name: Option<&PoolName>) -> Option<&Arc<UpstreamPool>> {

@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 /// What came of trying a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tried {
+pub struct Tried {
     /// As it is configured.
-    pub(crate) server: String,
+    pub server: String,
     /// Why one of its addresses can't be used, the first of them; none where all can.
-    pub(crate) failed: Option<String>,
+    pub failed: Option<String>,
 }
 
 /// Tries each address of each server: by its health check where there is one, else by a connection, over TLS where it is
 /// https. All at once.
-pub(crate) async fn try_servers(options: &UpstreamOptions) -> Vec<Tried> {
+pub async fn try_servers(options: &UpstreamOptions) -> Vec<Tried> {
     let roster = Roster::new(options);
     let tried = options.servers.iter().map(async |own| {
         let server = Arc::new(Server::new(own, options));

@@ -9,7 +9,6 @@ use super::overview::PoolOverview;
 use super::pool::Pool;
 use super::stats::ServerStats;
 use super::terms::Terms;
-use super::trial::Trial;
 use super::tries::Tries;
 use super::under_way::until_end_of;
 use crate::engine::exchange::Terms as Asked;
@@ -58,11 +57,6 @@ impl UpstreamPool {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.room.waiting()
-    }
-
-    /// Opens a connection to each server, and closes it.
-    pub(super) async fn try_servers(&self) -> Vec<Trial> {
-        self.0.try_servers().await
     }
 
     /// The counters of each server, in the order of the options.

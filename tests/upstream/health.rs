@@ -112,7 +112,9 @@ impl AtOnce for Vec<BusyOrigin> {
 async fn servers_that_give_no_answer_to_checks_are_asked_nothing_and_the_first_pass_brings_one_back() {
     let origins = origins(3).await;
     let pool = pool_of(&origins, HealthOptions { rise: 1000, ..health() });
-    origins.iter().for_each(|origin| origin.health_does(Does::Reset));
+    for origin in &origins {
+        origin.health_does(Does::Reset);
+    }
     until(|| states(&pool) == [ServerState::Down; 3]).await;
     let before: Vec<_> = origins.iter().map(BusyOrigin::requests).collect();
     for _ in 0..20 {
@@ -129,7 +131,9 @@ async fn servers_that_give_no_answer_to_checks_are_asked_nothing_and_the_first_p
 #[tokio::test]
 async fn where_all_answer_checks_otherwise_than_expected_they_are_still_asked() {
     let origins = origins(2).await;
-    origins.iter().for_each(|origin| origin.health_does(MISSING));
+    for origin in &origins {
+        origin.health_does(MISSING);
+    }
     let pool = pool_of(&origins, health());
     until(|| states(&pool) == [ServerState::Down; 2]).await;
     for _ in 0..10 {

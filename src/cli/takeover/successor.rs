@@ -48,7 +48,7 @@ pub(in crate::cli) struct Successor {
 pub(in crate::cli) async fn listen(offer: &Offer, successors: &mpsc::Sender<Successor>) {
     let path = offer.path.display();
     let listener = loop {
-        match bind(&offer.path).await {
+        match bind(&offer.path) {
             Ok(listener) => break listener,
             Err(error) => {
                 tracing::warn!(%path, "no process can take this one's place: {error:#}");
@@ -72,7 +72,7 @@ pub(in crate::cli) async fn listen(offer: &Offer, successors: &mpsc::Sender<Succ
 }
 
 /// Listens at a path that only this user may open, in the place of a process that has ended.
-async fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
     let beside = PathBuf::from(beside);
@@ -115,8 +115,8 @@ impl Successor {
             let FromNew::Serving = self.link.receive().await? else { bail!("it says something else") };
             Ok(())
         };
-        let served = timeout(ANSWER_MAX, serves).await.context("it does not answer").flatten();
-        served.inspect_err(|_| invalidation.take_back()).map(|()| self)
+        let outcome = timeout(ANSWER_MAX, serves).await.context("it does not answer").flatten();
+        outcome.inspect_err(|_| invalidation.take_back()).map(|()| self)
     }
 
     /// Passes on what is purged and tells the news, the last of which is [`News::Ended`].
