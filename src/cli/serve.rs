@@ -77,10 +77,7 @@ pub(super) async fn start_on(
     let (stop, stopping) = watch::channel(Stage::Open);
     let (engine, readiness, clock) =
         (Arc::clone(&state.engine), Arc::clone(&state.readiness), Arc::clone(&state.clock));
-    if let Some(predecessor) = &mut predecessor {
-        join_fleet(config.fleet.as_ref(), &engine).await;
-        predecessor.take_over(engine.invalidation()).await.context("cannot take the running process's place")?;
-    }
+    take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
     let successors = offer_place(&config, passed_on, &mut tasks);
     let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
     match predecessor {
@@ -135,6 +132,16 @@ fn offer_place(config: &Config, sockets: Vec<(Port, OwnedFd)>, tasks: &mut Super
         });
     }
     successors
+}
+
+async fn take_over(
+    predecessor: Option<&mut Predecessor>,
+    fleet: Option<&FleetOptions>,
+    engine: &Engine,
+) -> anyhow::Result<()> {
+    let Some(predecessor) = predecessor else { return Ok(()) };
+    join_fleet(fleet, engine).await;
+    predecessor.take_over(engine.invalidation()).await.context("cannot take the running process's place")
 }
 
 fn serve_admin(
