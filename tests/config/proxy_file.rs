@@ -28,7 +28,7 @@ fn servers(config: &Config) -> Vec<String> {
 }
 
 fn http(address: &str) -> ListenerOptions {
-    ListenerOptions { address: ListenAddress::Tcp(address.parse().unwrap()), speaks: Speaks::Http }
+    ListenerOptions { address: ListenAddress::Tcp(address.parse().expect("it is an address")), speaks: Speaks::Http }
 }
 
 #[test]

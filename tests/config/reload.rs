@@ -136,7 +136,7 @@ fn assert_noticed(changes: &Receiver<()>, what: &str, change: impl FnOnce()) {
 /// Watches until the runtime is dropped.
 fn watched(path: &Path) -> (Runtime, Receiver<()>) {
     let (sender, changes) = channel();
-    let runtime = Runtime::new().unwrap();
+    let runtime = Runtime::new().expect("a runtime can be made");
     let path = path.to_owned();
     runtime.spawn(async move {
         let called = watch_rules(&path, move || {

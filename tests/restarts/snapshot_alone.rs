@@ -20,9 +20,7 @@ async fn origin() -> Origin {
 async fn what_was_stored_is_served_by_the_next_process_with_its_age() {
     let origin = origin().await;
     origin.on("/large", reply(200).body("x".repeat(50_000)));
-    origin.on_request("/varies", |seen| {
-        reply(200).header("Vary", "X-A").body(seen.value("X-A").unwrap_or_default().to_owned())
-    });
+    origin.on_request("/varies", |seen| reply(200).header("Vary", "X-A").body(seen.value("X-A").unwrap_or_default()));
     let mut first = setup("compress = true").before(origin.address).serve().await;
     for path in ["/a", "/large"] {
         ask(&first, path).await.status(200).says("stored");

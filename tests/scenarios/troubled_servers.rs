@@ -2,6 +2,7 @@
 //! can be.
 
 use crate::support::deadline::within;
+use crate::support::expect::Response;
 use crate::support::origin::Origin;
 use crate::support::reply::Reply;
 use crate::support::{Barrier, Scenario, Setup, get, post, reply};
@@ -148,5 +149,5 @@ async fn where_all_are_gone_what_is_stale_is_served_else_503_and_the_first_that_
     day.set(1, &reply(200).body("well"));
     day.larder.until("the first to be back", &get("/p"), |answer| answer.status == 200).await;
     day.all_answered(10).await;
-    day.larder.until("what is stored to be fresh again", &get("/stored/p"), |answer| answer.is_hit()).await;
+    day.larder.until("what is stored to be fresh again", &get("/stored/p"), Response::is_hit).await;
 }

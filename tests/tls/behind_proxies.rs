@@ -28,7 +28,7 @@ async fn haproxy(certificates: &Certificates, scenario: &Scenario, send: &str) -
         https(scenario)
     );
     let file = certificates.path(&format!("{send}.cfg"));
-    std::fs::write(&file, text).unwrap();
+    std::fs::write(&file, text).expect("the folder is ours");
     let mut haproxy = Command::new("haproxy");
     haproxy.env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()));
     let haproxy = haproxy.arg("-db").arg("-f").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());

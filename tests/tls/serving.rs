@@ -131,25 +131,25 @@ async fn a_hit_is_one_record_up_to_a_small_body() {
 
 /// Passes one connection on to `to`, and notes what comes back.
 async fn noting_relay(to: std::net::SocketAddr) -> (std::net::SocketAddr, Arc<std::sync::Mutex<Vec<u8>>>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let noted = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let notes = Arc::clone(&noted);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let received = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let shared = Arc::clone(&received);
     tokio::spawn(async move {
-        let (mut client, _) = listener.accept().await.unwrap();
-        let mut server = TcpStream::connect(to).await.unwrap();
+        let (mut client, _) = listener.accept().await.expect("the client comes");
+        let mut server = TcpStream::connect(to).await.expect("Larder listens");
         let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
         let up = tokio::io::copy(&mut from_client, &mut to_server);
         let down = async {
             let mut piece = vec![0; 64 * 1024];
             while let Ok(read @ 1..) = from_server.read(&mut piece).await {
-                notes.lock().unwrap().extend_from_slice(&piece[..read]);
-                to_client.write_all(&piece[..read]).await.unwrap();
+                shared.lock().expect("nobody panics with it").extend_from_slice(&piece[..read]);
+                to_client.write_all(&piece[..read]).await.expect("the client reads");
             }
         };
         tokio::join!(up, down).0.ok();
     });
-    (address, noted)
+    (address, received)
 }
 
 #[tokio::test]

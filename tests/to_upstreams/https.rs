@@ -209,20 +209,20 @@ async fn a_server_without_a_good_certificate_is_passed_over_and_taken_out() {
     for number in 0..8 {
         scenario.fetch(&post(&format!("/{number}"), "order")).await.status(200);
     }
-    assert_eq!(up(&scenario, &bad).await, 0.0, "it is out");
-    assert_eq!(up(&scenario, &good).await, 1.0);
+    assert!(!is_up(&scenario, &bad).await, "it is out");
+    assert!(is_up(&scenario, &good).await);
 }
 
-async fn up(scenario: &Scenario, server: &Peer) -> f64 {
+async fn is_up(scenario: &Scenario, server: &Peer) -> bool {
     let name = format!("localhost:{}", server.port);
-    scenario.metric(&format!("larder_upstream_server_up{{pool=\"default\",server=\"{name}\"}}")).await
+    scenario.metric(&format!("larder_upstream_server_up{{pool=\"default\",server=\"{name}\"}}")).await > 0.5
 }
 
 #[tokio::test]
 async fn large_bodies_pass_whole_in_both_directions() {
     let (authority, folder) = (Authority::new("the shop's own"), folder());
     let files = authority.write_for(folder.path(), &["localhost"], Validity::Valid);
-    let body: String = (0..300_000).map(|number| format!("{number:06} ")).collect();
+    let body = "a line of thirty bytes or more\n".repeat(70_000);
     std::fs::write(folder.path().join("large"), &body).expect("the folder takes a file");
     let directives = format!(
         "client_max_body_size 10m; location = /large {{ root {}; }} \

@@ -26,7 +26,7 @@ async fn a_server_on_a_unix_socket_is_asked_like_any_other() {
         scenario.get("/p").await.status(200).body(&first);
         scenario.fetch(&post("/p", "order")).await.status(200);
         let up = format!("larder_upstream_server_up{{pool=\"default\",server=\"{url}\"}}");
-        assert_eq!(scenario.metric(&up).await, 1.0);
+        assert!(scenario.metric(&up).await > 0.5);
     }
 }
 
