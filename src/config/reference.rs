@@ -135,7 +135,9 @@ mod tests {
             assert!(seen.insert(name), "{name} twice");
             assert!(name.starts_with("larder_"), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
-            assert_eq!(name.ends_with("_seconds"), *kind == Kind::Histogram, "{name}");
+            // A point in time is a gauge.
+            let is_duration = name.ends_with("_seconds") && !name.ends_with("_timestamp_seconds");
+            assert_eq!(is_duration, *kind == Kind::Histogram, "{name}");
             assert!(help.ends_with('.'), "{name}");
         }
     }

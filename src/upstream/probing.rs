@@ -87,8 +87,16 @@ impl Endpoint {
     pub(super) async fn try_once(&self, health: Option<&HealthOptions>) -> Result<(), String> {
         match health {
             Some(health) => self.missed(health).await.map_or(Ok(()), |missed| Err(missed.told())),
-            None => self.probe().await.map_err(|error| Missed::from(error).told()),
+            None => self.try_to_speak().await.map_err(|error| Missed::from(error).told()),
         }
+    }
+
+    /// Opens a connection as requests would, to see whether its protocol is spoken there, and closes it.
+    async fn try_to_speak(&self) -> Result<(), ConnectError> {
+        let by = Instant::now() + self.server.connect_timeout;
+        let apart = Arc::new(Connections::new(Duration::ZERO, 0));
+        let name = self.server.proves(self.server.asked_by.as_ref())?;
+        self.trial(&apart, name, by).connection(Speaks::Any, None).await.map(drop)
     }
 
     /// Why it does not answer as expected.

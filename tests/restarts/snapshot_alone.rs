@@ -119,7 +119,7 @@ async fn what_is_purged_and_written_while_the_process_drains_is_not_served_by_th
     writer.send(&post("/c", "{}").header("Host", HOST)).await;
     origin.requested("/c", 2).await;
     first.signal(rustix::process::Signal::TERM);
-    logged(&first, "requests under way may finish").await;
+    logged(&first, "requests in progress may finish").await;
     purge(&first, r#"{"urls": ["/a"]}"#).await;
     gate.open();
     writer.response().await.status(200);

@@ -89,7 +89,7 @@ mod tests {
     fn the_server_takes_its_place_in_the_configuration() {
         let url: ServerUrl = "http://api.internal:8000".parse().unwrap();
         let text = configuration_for(Some(&url));
-        assert!(text.contains("\nservers = [\"http://api.internal:8000\"]\n"), "{text}");
+        assert!(text.contains("\nservers = [\"http://api.internal:8000\"] "), "{text}");
         assert!(!text.contains(SERVERS) && configuration_for(None).contains(SERVERS));
         assert!(!text.contains("#:schema"), "{text}");
     }
