@@ -71,7 +71,7 @@ pub(super) async fn start_on(
         (Supervisor::default(), CertificateKeeper::new(&listeners.data, Arc::clone(&clock)));
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
     let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
-    let loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
+    let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
     let observers: Vec<Arc<dyn Observer>> = [state.metrics.clone() as _].into_iter().chain(access_log).collect();
 
     let (stop, stopping) = watch::channel(Stage::Open);
@@ -85,10 +85,10 @@ pub(super) async fn start_on(
             let following = predecessor.follow(Arc::clone(&engine), clock, config.handover.snapshot.clone());
             tasks.require("predecessor", following.then(|()| std::future::pending()));
         }
-        None => join_fleet(config.fleet.as_ref(), &engine).await,
+        None => drop(tokio::join!(join_fleet(config.fleet.as_ref(), &engine), snapshot::wait_for_small(&mut loading))),
     }
-    let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let drain_delay = config.proxy.drain_delay;
+    let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers.into(), draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &mut tasks);

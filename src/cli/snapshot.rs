@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Bytes that are read or written at once.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -31,6 +32,9 @@ const OWNER_ALONE: u32 = 0o600;
 
 /// What its mode must leave to nobody else.
 const OTHERS: u32 = 0o077;
+
+/// How long the first requests may be kept waiting for the snapshot.
+const SMALL_WITHIN: Duration = Duration::from_millis(250);
 
 /// So many ids of snapshots that were read are remembered.
 const IDS_KEPT: usize = 1_000;
@@ -130,7 +134,18 @@ impl Loading {
     /// Ends it, whether or not all is read.
     pub(super) async fn give_up(self) {
         self.goes_on.store(false, Ordering::Relaxed);
-        let _ = self.task.await;
+        if !self.task.is_finished() {
+            let _ = self.task.await;
+        }
+    }
+}
+
+/// Waits until a snapshot is in memory, but not for long: a small one is there before the first request, a large one is read
+/// while requests are served.
+pub(super) async fn wait_for_small(loading: &mut Option<Loading>) {
+    if let Some(loading) = loading {
+        // What went wrong is in the log.
+        let _ = timeout(SMALL_WITHIN, &mut loading.task).await;
     }
 }
 
