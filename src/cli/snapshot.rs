@@ -292,3 +292,26 @@ fn write(
     tracing::info!(entries, left_out, bytes, millis, "the snapshot is written");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loading(task: JoinHandle<()>) -> Loading {
+        Loading { goes_on: Arc::new(AtomicBool::new(true)), task }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_waits_for_a_small_snapshot_and_not_for_a_large_one() {
+        let mut small = Some(loading(tokio::spawn(async {})));
+        wait_for_small(&mut small).await;
+        assert!(small.as_ref().is_some_and(|loading| loading.task.is_finished()));
+        // What has ended is not waited for a second time.
+        small.expect("it is there").give_up().await;
+
+        let mut large = Some(loading(tokio::spawn(std::future::pending())));
+        wait_for_small(&mut large).await;
+        assert!(large.is_some_and(|loading| !loading.task.is_finished()));
+        wait_for_small(&mut None).await;
+    }
+}

@@ -22,6 +22,9 @@ const READY_MAX: Duration = Duration::from_mins(2);
 /// How long its other answers may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
+/// The pause after a process that did not take over, so that an error which each attempt meets keeps no core busy.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// The pause after the socket could not be listened on.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -65,7 +68,7 @@ pub(in crate::cli) async fn listen(offer: &Offer, successors: &mpsc::Sender<Succ
             Ok(successor) => drop(successors.send(successor).await),
             Err(error) => {
                 tracing::warn!("the process that wanted to take this one's place does not: {error:#}");
-                sleep(Duration::from_millis(100)).await;
+                sleep(PAUSE).await;
             }
         }
     }
