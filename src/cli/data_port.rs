@@ -20,17 +20,18 @@ pub(super) fn schemes(options: &ProxyOptions) -> Schemes {
     }
 }
 
-/// Where the first listener over TCP is; unspecified where there are Unix sockets only.
-pub(super) fn first_over_tcp(listeners: &[Listening]) -> SocketAddr {
+/// Where the first listener over TCP is, unspecified where there are Unix sockets only; and each listener as the start of a
+/// URL: `https://127.0.0.1:8443`, `unix:/run/larder.sock`.
+pub(super) fn addresses(listeners: &[Listening]) -> (SocketAddr, Vec<String>) {
     let over_tcp = listeners.iter().find_map(|listening| match listening.address {
         ListenAddress::Tcp(address) => Some(address),
         ListenAddress::Unix(_) => None,
     });
-    over_tcp.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    let first = over_tcp.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+    (first, listeners.iter().map(url_of).collect())
 }
 
-/// A listener as the start of a URL: `https://127.0.0.1:8443`, `unix:/run/larder.sock`.
-pub(super) fn url_of(listening: &Listening) -> String {
+fn url_of(listening: &Listening) -> String {
     match &listening.address {
         ListenAddress::Tcp(address) => format!("{}://{address}", listening.scheme()),
         unix @ ListenAddress::Unix(_) => unix.to_string(),

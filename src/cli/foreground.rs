@@ -2,7 +2,7 @@
 
 use super::config_file::ConfigFile;
 use super::restart_notice::RestartNotice;
-use super::running::{Running, WhyStop};
+use super::running::WhyStop;
 use super::serve::start_on;
 use super::sockets::Sockets;
 use super::takeover::predecessor::{self, Predecessor};
@@ -11,6 +11,7 @@ use crate::config::reload::RulesReloader;
 use crate::config::{Config, Overrides};
 use anyhow::Context as _;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -54,8 +55,7 @@ async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: R
         Start::Anew => None,
         Start::TakeOver => find_predecessor(&mut config, &mut sockets).await?,
     };
-    let mut running = start_on(config, sockets, predecessor).await?;
-    announce(&running)?;
+    let mut running = start_on(config, sockets, predecessor, announce).await?;
     service_manager::ready();
     let rules = Arc::clone(&running.rules);
     rules.tell_of(move || notice.log());
@@ -112,13 +112,13 @@ fn runtime() -> std::io::Result<Runtime> {
     runtime.enable_all().global_queue_interval(GLOBAL_QUEUE_INTERVAL).build()
 }
 
-/// One line per listener, once it accepts.
-fn announce(running: &Running) -> anyhow::Result<()> {
+/// One line per listener, and before those of requests.
+fn announce(listeners: &[String], admin: SocketAddr) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    for listener in &running.listening {
+    for listener in listeners {
         writeln!(out, "listening on {listener}")?;
     }
-    writeln!(out, "listening on http://{} (admin)", running.admin_address)?;
+    writeln!(out, "listening on http://{admin} (admin)")?;
     out.flush().context("cannot write to standard output")
 }
 

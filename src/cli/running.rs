@@ -19,8 +19,8 @@ use tracing_appender::non_blocking::WorkerGuard;
 pub struct Running {
     /// Where the first listener of the data port over TCP is; unspecified where there are Unix sockets only.
     pub data_address: SocketAddr,
-    /// The data port's listeners in the order of the configuration, as the start of a URL: `https://127.0.0.1:8443`,
-    /// `unix:/run/larder.sock`.
+    /// The data port's listeners in the order of the configuration, each as the start of a URL:
+    /// `https://127.0.0.1:8443`, `unix:/run/larder.sock`.
     pub listening: Vec<String>,
     /// Where the admin API listens.
     pub admin_address: SocketAddr,

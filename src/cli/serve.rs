@@ -36,6 +36,7 @@ use crate::supervisor::Supervisor;
 use crate::upstream::Pools;
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,19 +49,21 @@ use tokio::time::timeout;
 /// # Errors
 /// Where the rules hold errors, an address can't be listened on, or a part can't be made.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    start_on(config, Sockets::default(), None).await
+    start_on(config, Sockets::default(), None, |_, _| Ok(())).await
 }
 
-/// As [`start`], on these sockets where they fit, and in the place of another process.
+/// As [`start`], on these sockets where they fit, and in the place of another process. `announce` is given the data port's
+/// listeners, each as the start of a URL (`https://127.0.0.1:8443`, `unix:/run/larder.sock`), and the admin API's address
+/// before the first request is answered.
 pub(super) async fn start_on(
     config: Config,
     sockets: Sockets,
     mut predecessor: Option<Predecessor>,
+    announce: impl FnOnce(&[String], SocketAddr) -> anyhow::Result<()>,
 ) -> anyhow::Result<Running> {
     let listeners = sockets.open(&config)?;
     let admin_address = listeners.admin.local_addr()?;
-    let data_address = data_port::first_over_tcp(&listeners.data);
-    let listening = listeners.data.iter().map(data_port::url_of).collect();
+    let (data_address, listening) = data_port::addresses(&listeners.data);
     let passed_on = listeners.cloned()?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -87,12 +90,12 @@ pub(super) async fn start_on(
         }
         None => drop(tokio::join!(join_fleet(config.fleet.as_ref(), &engine), snapshot::wait_for_small(&mut loading))),
     }
+    announce(&listening, admin_address)?;
     let drain_delay = config.proxy.drain_delay;
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers.into(), draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
-    keep_watching(config.rules_path, &rules, &mut tasks);
-    certificates.keep_watching(&mut tasks);
+    keep_watching(config.rules_path, &rules, &certificates, &mut tasks);
     readiness.set(true);
     Ok(Running {
         data_address,
@@ -305,8 +308,15 @@ fn upstream(config: &Config, tasks: &mut Supervisor) -> anyhow::Result<Arc<Pools
     Ok(pools)
 }
 
-/// Watches the rules. Where the system gives no watch, reloading by signal and by the admin API remains.
-fn keep_watching(path: PathBuf, rules: &Arc<RulesReloader>, tasks: &mut Supervisor) {
+/// Watches the rules and the certificates. Where the system gives no watch, reloading rules by signal and by the admin API
+/// remains.
+fn keep_watching(
+    path: PathBuf,
+    rules: &Arc<RulesReloader>,
+    certificates: &Arc<CertificateKeeper>,
+    tasks: &mut Supervisor,
+) {
+    certificates.keep_watching(tasks);
     let rules = Arc::clone(rules);
     tasks.restart("rules-watch", move || {
         let (path, reloader) = (path.clone(), Arc::clone(&rules));
