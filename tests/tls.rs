@@ -7,6 +7,7 @@ mod tls {
     mod client_certificates;
     mod handshakes;
     mod peers;
+    mod redirecting;
     mod renewals;
     mod serving;
 }

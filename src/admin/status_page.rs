@@ -25,7 +25,7 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;ma
     th:first-child,td:first-child{text-align:left}p.warning{color:#a40000;font-weight:600}\
     @media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181a}th,td{border-color:#333}}";
 
-const OUTCOMES: [&str; 8] = ["hit", "stale", "revalidated", "miss", "collapsed", "bypass", "pass", "error"];
+const OUTCOMES: [&str; 9] = ["hit", "stale", "revalidated", "miss", "collapsed", "bypass", "pass", "redirect", "error"];
 
 pub(super) async fn show(State(state): State<AdminState>, Extension(admitted): Extension<Admitted>) -> Response {
     (FIELDS, page(&gather(&state), admitted)).into_response()

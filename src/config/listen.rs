@@ -40,6 +40,7 @@ impl Resolver<'_> {
             default_host: raw.default_host.as_ref().and_then(|host| self.default_host(host)),
             proxy_protocol: self.proxy_protocol(raw, &trust),
             client_subject: raw.https.as_ref().and_then(|https| self.client_subject(&https.value)),
+            https: self.https_policy(raw, &trust),
             trust,
         }
     }

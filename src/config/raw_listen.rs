@@ -34,6 +34,13 @@ raw_table! {
         /// Whether each connection begins with the PROXY protocol, version 1 or 2: "off" or "require". It is taken from
         /// `trusted_proxies` only; every other connection is closed. Default: "off".
         proxy_protocol: ProxyProtocolWord,
+        /// Whether clients in clear text are sent to https by a 308: true, or the port that they are sent to where that is
+        /// not the port of `https` (443 for a port that is mapped elsewhere). A request that a trusted proxy says came over
+        /// https is answered, and so is what ACME asks for at /.well-known/acme-challenge/. Default: false.
+        redirect_https: FlagOrPort,
+        /// The value of Strict-Transport-Security in every answer over https, in place of the upstream's:
+        /// "max-age=63072000; includeSubDomains". Not set: the upstream's is passed on.
+        hsts: String,
         /// The host of an HTTP/1.0 request without Host. Not set: such a request is answered 400.
         default_host: String,
         /// A Unix socket at which `larder serve --takeover` asks this process for its listening sockets, to take its place.
@@ -77,6 +84,45 @@ raw_table! {
         certificate: String,
         /// Its private key: a PEM file. Default: the file of the certificate.
         key: String,
+    }
+}
+
+/// `true`, `false` or a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FlagOrPort {
+    Flag(bool),
+    Port(u16),
+}
+
+impl FromToml for FlagOrPort {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        if let Some(flag) = value.get_ref().as_bool() {
+            return Some(Self::Flag(flag));
+        }
+        if !value.get_ref().is_integer() {
+            reader.wrong_type(value, "true, false or a port", Some("true sends to the port of `https`".to_owned()));
+            return None;
+        }
+        let port = u64::from_toml(value, reader)?;
+        let read = u16::try_from(port).ok().filter(|port| *port != 0);
+        if read.is_none() {
+            reader.error(value, format!("`{port}` is not a port"), Some("ports go from 1 to 65535".to_owned()));
+        }
+        read.map(Self::Port)
+    }
+}
+
+impl JsonSchema for FlagOrPort {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "FlagOrPort".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["boolean", "integer"], "minimum": 1, "maximum": 65_535 })
     }
 }
 

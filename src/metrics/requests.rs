@@ -196,7 +196,7 @@ fn sample_lookups(requests: &[RequestCounts], samples: &mut Samples) {
             }
             Outcome::Stale | Outcome::Revalidated => stale += counts.total(),
             Outcome::Miss | Outcome::Collapsed => miss += counts.total(),
-            Outcome::Bypass | Outcome::Pass | Outcome::Error => {}
+            Outcome::Bypass | Outcome::Pass | Outcome::Redirect | Outcome::Error => {}
         }
     }
     samples.numbers(&LOOKUPS, &[MEMORY], [("hit", hit), ("stale", stale), ("miss", miss)]);
@@ -242,7 +242,8 @@ const fn column(outcome: Outcome) -> usize {
         Outcome::Collapsed => 4,
         Outcome::Bypass => 5,
         Outcome::Pass => 6,
-        Outcome::Error => 7,
+        Outcome::Redirect => 7,
+        Outcome::Error => 8,
     }
 }
 

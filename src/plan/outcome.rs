@@ -17,14 +17,25 @@ pub enum Outcome {
     Bypass,
     /// No cacheable route.
     Pass,
+    /// Sent to TLS.
+    Redirect,
     /// Larder's own error.
     Error,
 }
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 8] =
-        [Self::Hit, Self::Stale, Self::Revalidated, Self::Miss, Self::Collapsed, Self::Bypass, Self::Pass, Self::Error];
+    pub const ALL: [Self; 9] = [
+        Self::Hit,
+        Self::Stale,
+        Self::Revalidated,
+        Self::Miss,
+        Self::Collapsed,
+        Self::Bypass,
+        Self::Pass,
+        Self::Redirect,
+        Self::Error,
+    ];
 
     /// The stable label.
     #[must_use]
@@ -37,6 +48,7 @@ impl Outcome {
             Self::Collapsed => "collapsed",
             Self::Bypass => "bypass",
             Self::Pass => "pass",
+            Self::Redirect => "redirect",
             Self::Error => "error",
         }
     }
@@ -52,6 +64,7 @@ impl Outcome {
             Self::Collapsed => "Shared another request's fetch.",
             Self::Bypass => "A cacheable route, passed by.",
             Self::Pass => "No cacheable route.",
+            Self::Redirect => "Sent to TLS.",
             Self::Error => "Larder's own error.",
         }
     }

@@ -1,6 +1,7 @@
 //! What a request is made into at the door, before the handler sees it: what nobody believes is removed, what trusted
 //! proxies tell takes its place, and what only one version of HTTP writes in its own way is written as all others do.
 
+use super::https_policy::HttpsPolicy;
 use super::proxy_protocol::ProxyProtocol;
 use super::request_id::RequestId;
 use super::socket::ConnectionFacts;
@@ -19,6 +20,8 @@ pub struct Entrance {
     pub proxy_protocol: ProxyProtocol,
     /// `listen.https.client_subject`: the field that tells the origin whom the client's certificate names.
     pub client_subject: Option<HeaderName>,
+    /// `listen.redirect_https` and `hsts`.
+    pub https: HttpsPolicy,
 }
 
 impl Entrance {

@@ -33,11 +33,12 @@ const FAREWELL_MAX: Duration = Duration::from_millis(200);
 pub async fn serve<H: Handler>(
     listeners: Vec<Listening>,
     handler: Arc<H>,
-    options: ProxyOptions,
+    mut options: ProxyOptions,
     observers: Observers,
     shutdown: impl Future<Output = ()>,
     hurry: impl Future<Output = ()>,
 ) {
+    options.entrance.https = std::mem::take(&mut options.entrance.https).beside(&listeners);
     let drain_timeout = options.drain_timeout;
     let server = Arc::new(Server::new(handler, options, observers));
     let connections = Mutex::new(JoinSet::new());

@@ -15,6 +15,7 @@ mod end_signal;
 pub(crate) mod entrance;
 mod fast_path;
 mod guard;
+pub(crate) mod https_policy;
 mod interim;
 mod listen_address;
 mod listener;

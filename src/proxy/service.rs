@@ -1,6 +1,7 @@
 //! One request: from hyper to the handler, and its answer back.
 
 use super::conversation::Conversation;
+use super::https_policy::redirected;
 use super::interim::InterimSender;
 use super::observer::Sender;
 use super::problem;
@@ -16,7 +17,7 @@ use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::event_stream::is_event_stream;
-use crate::semantics::trust::X_REQUEST_ID;
+use crate::semantics::trust::{Way, X_REQUEST_ID};
 use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, CONNECTION, HOST, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -59,28 +60,16 @@ pub(super) async fn answer<H: Handler>(
     let number = conversation.request_begun(started);
     let entrance = &context.server.options.entrance;
     let way = entrance.trust.way(context.facts.peer.ip(), &context.facts.scheme, request.headers());
+    let scheme = way.scheme.clone();
     let mut record =
         Record::new(&request, Sender { peer: context.facts.peer, way: &way }, started, conversation.clone());
-    if let Some(response) = refusal(&context, &request, number, &mut record) {
-        return Ok(finish(response, record));
-    }
+    let refused = refusal(&context, &request, number, &mut record);
     entrance.let_in(&mut request, &way, &context.facts, &record.finished.request_id);
+    let turned_away = refused.or_else(|| turned_away(&context, &request, &way, &mut record));
     let upgrade = UpgradeRequest::take(&mut request, conversation, number);
-    let client = client(&context, number, &record, upgrade.as_ref());
-    let terms = Terms { client: Some(client), note: Some(record.note.clone()), ..Terms::default() };
-    let request = request.map(|body| request_body(body, number, conversation, stream::current()));
-    // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
-    // here, because uncaught it would end the connection, and with it other requests, without a word.
-    let way = RequestContext { scheme: way.scheme, client: Some(way.client), proxies: way.proxies, terms };
-    let handled = context.server.handler.handle(request, way);
-    let handled = with_task_known(conversation, AssertUnwindSafe(handled).catch_unwind()).await;
-    interims_written(conversation).await;
-    let mut response = match handled {
-        Ok(answer) => response_of(answer, number, &mut record),
-        Err(_panic) => {
-            tracing::error!(request_id = %record.finished.request_id, "the handler of a request panicked");
-            problem::of_panic(&record.finished.request_id)
-        }
+    let mut response = match turned_away {
+        Some(response) => response,
+        None => handled(&context, request, way, number, upgrade.as_ref(), &mut record).await,
     };
     if is_event_stream(response.headers())
         && let Some(progress) = stream::current()
@@ -91,12 +80,53 @@ pub(super) async fn answer<H: Handler>(
     if is_last && record.finished.version != Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    entrance.https.tell(&scheme, response.headers_mut());
     match upgrade {
         Some(upgrade) => match Box::pin(upgrade.settle(response, record, &context.tunnel)).await {
             (response, Some(record)) => Ok(finish(response, record)),
             (response, None) => Ok(response.map(|_| ResponseBody::none())),
         },
         None => Ok(finish(without_switch(response, &record), record)),
+    }
+}
+
+/// The answer at the door to a request that is no more than well formed.
+fn turned_away<H>(
+    context: &ConnectionContext<H>,
+    request: &Request<Incoming>,
+    way: &Way,
+    record: &mut Record,
+) -> Option<Response<Body>> {
+    let response = context.server.options.entrance.https.redirect(request, &way.scheme)?;
+    record.finished.decision = Some(redirected());
+    Some(response)
+}
+
+/// What the handler answers.
+async fn handled<H: Handler>(
+    context: &ConnectionContext<H>,
+    request: Request<Incoming>,
+    way: Way,
+    number: u64,
+    upgrade: Option<&UpgradeRequest>,
+    record: &mut Record,
+) -> Response<Body> {
+    let conversation = &context.conversation;
+    let client = client(context, number, record, upgrade);
+    let terms = Terms { client: Some(client), note: Some(record.note.clone()), ..Terms::default() };
+    let request = request.map(|body| request_body(body, number, conversation, stream::current()));
+    // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
+    // here, because uncaught it would end the connection, and with it other requests, without a word.
+    let way = RequestContext { scheme: way.scheme, client: Some(way.client), proxies: way.proxies, terms };
+    let handled = context.server.handler.handle(request, way);
+    let handled = with_task_known(conversation, AssertUnwindSafe(handled).catch_unwind()).await;
+    interims_written(conversation).await;
+    match handled {
+        Ok(answer) => response_of(answer, number, record),
+        Err(_panic) => {
+            tracing::error!(request_id = %record.finished.request_id, "the handler of a request panicked");
+            problem::of_panic(&record.finished.request_id)
+        }
     }
 }
 

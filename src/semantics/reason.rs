@@ -35,6 +35,8 @@ pub(crate) use labelled;
 labelled! {
     /// Why a request was answered as it was, or a response stored or not.
     Reason {
+        // The door.
+        RedirectHttps "redirect-https" "The request came in clear text, and `listen.redirect_https` sends such clients to TLS.",
         // The route's verdict.
         NoRoute "no-route" "No route matches the request, so it passes through.",
         RoutePasses "route-passes" "The route says `cache = false`.",

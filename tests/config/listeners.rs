@@ -35,6 +35,11 @@ fn what_cannot_be_listened_with_is_an_error_with_a_hint() {
         ("https = { certificate = \"cert.pem\", key = \"key.pem\" }", "`listen.https.address` is missing"),
         ("https = { address = \"127.0.0.1:0\", key = \"key.pem\" }", "a key without a certificate"),
         ("https = { address = \"127.0.0.1:0\", certificates = [{ key = \"key.pem\" }] }", "`certificate` is missing"),
+        ("redirect_https = true", "there is no port of `https` to send clients to"),
+        ("redirect_https = 0", "`0` is not a port"),
+        ("redirect_https = \"443\"", "expected true, false or a port"),
+        ("hsts = \"max-age=1\"", "no answer goes over https"),
+        ("hsts = \"includeSubDomains\"\nscheme = \"https\"", "is no value of Strict-Transport-Security"),
         (
             "https = { address = \"127.0.0.1:0\", certificate = \"cert.pem\", key = \"other.pem\" }",
             "the private key does not fit the certificate",

@@ -5,24 +5,37 @@ use crate::engine::fast_path::FastHit;
 use crate::rules::answer::Kept;
 use crate::semantics::cache_status::put_decimal;
 use bytes::BufMut;
+use http::HeaderValue;
+use http::header::STRICT_TRANSPORT_SECURITY;
 
-/// Writes status line and fields of a hit, as HTTP/1.1 has them, without the empty line that ends a head.
-pub(super) fn write_fields(hit: &FastHit, out: &mut Vec<u8>) {
+/// Writes status line and fields of a hit, as HTTP/1.1 has them, without the empty line that ends a head; where this is to
+/// be its Strict-Transport-Security, without any other.
+pub(super) fn write_fields(hit: &FastHit, hsts: Option<&HeaderValue>, out: &mut Vec<u8>) {
     match (&hit.changes, hit.form) {
-        (None, AtRest::Whole) => out.put_slice(hit.entry.head_at_rest()),
-        (None, AtRest::NotModified) => hit.entry.write_not_modified(|_| false, out),
-        (Some((rule, now)), form) => {
+        (None, AtRest::Whole) if hsts.is_none() || !names_hsts(hit.entry.head_at_rest()) => {
+            out.put_slice(hit.entry.head_at_rest());
+        }
+        (None, AtRest::NotModified) if hsts.is_none() => hit.entry.write_not_modified(|_| false, out),
+        (changes, form) => {
             let status = hit.status();
-            let drops = |name: &str| rule.drops(name, status, Kept::Here);
+            let makes_way = |name: &str| hsts.is_some() && name == STRICT_TRANSPORT_SECURITY.as_str();
+            let rule = changes.as_ref().map(|(rule, _)| rule);
+            let drops = |name: &str| makes_way(name) || rule.is_some_and(|rule| rule.drops(name, status, Kept::Here));
             match form {
                 AtRest::Whole => hit.entry.write_head_without(drops, out),
                 AtRest::NotModified => hit.entry.write_not_modified(drops, out),
             }
-            for (name, value) in rule.adds(status, Kept::Here, *now) {
+            let added = changes.iter().flat_map(|(rule, now)| rule.adds(status, Kept::Here, *now));
+            for (name, value) in added.filter(|(name, _)| !makes_way(name.as_str())) {
                 for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                     out.put_slice(part);
                 }
             }
+        }
+    }
+    if let Some(hsts) = hsts {
+        for part in [STRICT_TRANSPORT_SECURITY.as_str().as_bytes(), b": ", hsts.as_bytes(), b"\r\n"] {
+            out.put_slice(part);
         }
     }
     out.put_slice(b"age: ");
@@ -33,4 +46,9 @@ pub(super) fn write_fields(hit: &FastHit, out: &mut Vec<u8>) {
         cache_status.write_into(out);
         out.put_slice(b"\r\n");
     }
+}
+
+/// Whether a head may have the field; what merely looks like it costs the longer way.
+fn names_hsts(head: &[u8]) -> bool {
+    memchr::memmem::find(head, STRICT_TRANSPORT_SECURITY.as_str().as_bytes()).is_some()
 }

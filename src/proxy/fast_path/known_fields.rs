@@ -31,6 +31,8 @@ pub(super) struct KnownFields {
 pub(super) struct Plain {
     pub(super) headers: PlainHeaders,
     pub(super) way: Way,
+    /// What the client is told in Strict-Transport-Security.
+    pub(super) hsts: Option<HeaderValue>,
 }
 
 /// Who reads the lines.
@@ -92,7 +94,7 @@ impl<H: Handler> Reader<'_, H> {
     fn plain(&self, mut headers: HeaderMap) -> Option<Plain> {
         let way = self.entrance.trust.way(self.facts.peer.ip(), &self.facts.scheme, &headers);
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        if self.facts.is_misdirected(host) {
+        if self.facts.is_misdirected(host) || self.entrance.https.may_redirect(&way.scheme) {
             return None;
         }
         self.entrance.clean(&mut headers, &way, self.facts);
@@ -102,7 +104,8 @@ impl<H: Handler> Reader<'_, H> {
             proxies: way.proxies.clone(),
             ..RequestContext::direct(way.scheme.clone(), Some(way.client))
         };
-        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way })
+        let hsts = self.entrance.https.hsts(&way.scheme).cloned();
+        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way, hsts })
     }
 }
 

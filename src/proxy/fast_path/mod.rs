@@ -67,7 +67,8 @@ impl<H: Handler> FastPath<H> {
         let hit = catch_unwind(AssertUnwindSafe(|| handler.fast_hit(request))).ok()??;
         conversation.answered_below();
         let given = fields.plain.way.request_id();
-        Some(Outgoing::new(hit, place, started, |head| self.ids.write_next(given, head)))
+        let hsts = fields.plain.hsts.as_ref();
+        Some(Outgoing::new(hit, place, started, hsts, |head| self.ids.write_next(given, head)))
     }
 
     /// Tells of an answer that is over. `buffer` still begins with its request.

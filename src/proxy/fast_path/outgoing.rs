@@ -5,7 +5,7 @@ use crate::engine::fast_path::FastHit;
 use crate::engine::outcome::Decision;
 use crate::proxy::request_id::RequestId;
 use bytes::{Buf, Bytes};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::ops::Range;
@@ -62,16 +62,18 @@ pub(in crate::proxy) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The answer to a request, whose head was complete at `started`; `write_id` ends the head with its id.
+    /// The answer to a request, whose head was complete at `started`, with this Strict-Transport-Security; `write_id` ends
+    /// the head with its id.
     pub(super) fn new(
         hit: FastHit,
         request: RequestPlace,
         started: Instant,
+        hsts: Option<&HeaderValue>,
         write_id: impl FnOnce(&mut Vec<u8>) -> RequestId,
     ) -> Self {
         let mut head = HEAD.take();
         head.clear();
-        write_fields(&hit, &mut head);
+        write_fields(&hit, hsts, &mut head);
         let request_id = write_id(&mut head);
         let head_bytes = head.len();
         let mut body = Bytes::new();
