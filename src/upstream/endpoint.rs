@@ -168,11 +168,18 @@ impl Endpoint {
 /// Judges an exchange that brought no response. `spare` is the request again, where it was kept.
 fn judged(unanswered: Unanswered, usage: Usage, exchange: Exchange, spare: Option<Box<Spare>>) -> Attempted {
     let Unanswered { failed, fate } = unanswered;
+    // Nothing of it was sent: any method may be tried again, body and all. The spare must not be asked for its body, which
+    // would end this one's.
+    let fate = match fate {
+        Fate::Unsent(request) => {
+            let again = of_unsent(Box::new(Outgoing::from_parts(*request, exchange)), usage);
+            return Attempted::Failed(failed, again);
+        }
+        fate => fate,
+    };
     let kept = spare.and_then(|spare| Some((spare.is_repeatable(), Box::new(spare.into_outgoing()?))));
     let is_harmless = failed.kind == OriginErrorKind::Closed && kept.as_ref().is_some_and(|(harmless, _)| *harmless);
     let again = match (fate, kept) {
-        // Nothing of it was sent: any method may be tried again, body and all.
-        (Fate::Unsent(request), _) => of_unsent(Box::new(Outgoing::from_parts(*request, exchange)), usage),
         (Fate::Unprocessed, Some((_, outgoing))) => of_unsent(outgoing, usage),
         // Once more there, in case it only had more at once than it wants; then that is its answer.
         (Fate::Refused, Some((_, mut outgoing))) => match outgoing.was_refused() {
@@ -243,4 +250,42 @@ fn silent(silence: Silence, session: &Session, spare: Option<Box<Spare>>) -> Att
     }
     let spare = spare.filter(|spare| matches!(silence, Silence::Server(_)) && spare.is_safe());
     Attempted::Failed(silence.into(), spare.map_or(Again::Never, Again::elsewhere))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::failure::Failed;
+    use super::super::outgoing::Keeps;
+    use super::*;
+    use http::{Method, Request};
+    use http_body_util::{BodyExt as _, Full};
+    use std::time::Duration;
+
+    /// A request over a connection that was closed before anything was written.
+    async fn check_unsent(method: Method, usage: Usage) {
+        let body = Full::from("body").map_err(|never| match never {}).boxed_unsync();
+        let request = Request::builder().method(&method).uri("/").body(body).expect("it is valid");
+        let outgoing = Outgoing::new(request, None, Keeps::All);
+        let spare = outgoing.repeat();
+        let (request, exchange) = outgoing.into_parts();
+        let failed = Failed { kind: OriginErrorKind::Closed, cause: "closed".into() };
+        let unanswered = Unanswered { failed, fate: Fate::Unsent(Box::new(request)) };
+        let Attempted::Failed(_, Again::NewConnection(again) | Again::OtherServer(again)) =
+            judged(unanswered, usage, exchange, spare)
+        else {
+            panic!("{method} over {usage:?} is not tried again")
+        };
+        let (request, _) = again.into_parts();
+        let body = request.into_body().collect().await.expect("the body is not given up").to_bytes();
+        assert_eq!(body, "body", "{method} over {usage:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_not_sent_is_sent_again_with_its_whole_body() {
+        for method in [Method::PUT, Method::DELETE, Method::POST, Method::PATCH] {
+            for usage in [Usage::New, Usage::Used(Duration::from_millis(3))] {
+                check_unsent(method.clone(), usage).await;
+            }
+        }
+    }
 }

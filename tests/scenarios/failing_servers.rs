@@ -8,7 +8,7 @@ use crate::support::{Setup, reply};
 #[tokio::test]
 async fn a_server_that_fails_is_taken_out_and_comes_back_and_the_log_says_both() {
     let (good, bad) = (Origin::start().await, Origin::start().await);
-    let keys = "eject = { failures = 3, within = \"10s\", for = \"200ms\" }";
+    let keys = "eject = { failures = 3, within = \"10s\", for = \"3s\" }";
     let folder = Setup::rules("").before(good.address).upstream(keys).folder();
     let path = folder.path().join("proxy.toml");
     let text = std::fs::read_to_string(&path).unwrap();
