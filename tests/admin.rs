@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
+#[path = "admin/alerts.rs"]
+mod alerts;
 #[path = "admin/draining.rs"]
 mod draining;
 #[path = "admin/explaining.rs"]
