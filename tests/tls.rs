@@ -5,7 +5,10 @@ mod support;
 mod tls {
     mod behind_proxies;
     mod client_certificates;
+    mod day_load;
+    mod day_servers;
     mod handshakes;
+    mod operators_day;
     mod peers;
     mod redirecting;
     mod renewals;

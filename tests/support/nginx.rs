@@ -3,6 +3,7 @@
 use super::certificates::Files;
 use super::deadline::within;
 use super::redis_server::free_port;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -47,9 +48,18 @@ impl Peer {
 
     /// An nginx with this text in its `http` block, where `{port}` stands for its port.
     pub async fn nginx(http: &str) -> Self {
+        Self::nginx_of("master_process off;", http).await
+    }
+
+    /// An nginx with a worker of its own, which can read its configuration again without losing a connection.
+    pub async fn nginx_with_worker(http: &str) -> Self {
+        Self::nginx_of("user root;", http).await
+    }
+
+    async fn nginx_of(main: &str, http: &str) -> Self {
         Self::start(|port, folder| {
             let text = format!(
-                "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr error;\nevents {{}}\n\
+                "daemon off;\n{main}\npid nginx.pid;\nerror_log stderr error;\nevents {{}}\n\
                  http {{\naccess_log off;\nclient_body_temp_path body;\nproxy_temp_path proxy;\nfastcgi_temp_path fastcgi;\n\
                  uwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n{}\n}}\n",
                 http.replace("{port}", &port.to_string())
@@ -75,6 +85,24 @@ impl Peer {
         .await
     }
 
+    /// Kills it with its workers, as a machine that fails does.
+    pub fn kill(&mut self) {
+        let id = self.process.id();
+        let workers = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        // First the one that would start others in their place.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        for worker in workers.split_whitespace().filter_map(|id| id.parse().ok()).filter_map(Pid::from_raw) {
+            let _ = kill_process(worker, Signal::KILL);
+        }
+    }
+
+    /// Has it read its configuration and its certificates again.
+    pub fn reload(&self) {
+        let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a process has a number"), Signal::HUP).expect("it runs");
+    }
+
     /// A URL of it by this name.
     #[must_use]
     pub fn url(&self, scheme: &str, host: &str) -> String {
@@ -84,7 +112,9 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        // One that was killed has been waited for: its number may be another's.
+        if matches!(self.process.try_wait(), Ok(None)) {
+            self.kill();
+        }
     }
 }

@@ -19,7 +19,7 @@ async fn replaced(certificates: &Certificates, scenario: &Scenario, before: &[u8
 }
 
 /// Puts a text in place of a file, as a renewal does: written beside it, then renamed.
-fn rename_into_place(file: &Path, text: &str) {
+pub(super) fn rename_into_place(file: &Path, text: &str) {
     let beside = file.with_extension("new");
     std::fs::write(&beside, text).expect("the folder is ours");
     std::fs::rename(&beside, file).expect("the folder is ours");
