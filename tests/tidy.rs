@@ -9,6 +9,7 @@ mod tidy {
     pub mod floors;
     pub mod headers;
     pub mod lengths;
+    pub mod order;
     pub mod paths;
     pub mod tests_honest;
     pub mod words;
@@ -106,6 +107,13 @@ fn the_files_of_a_folder_import_each_other_in_no_circle() {
     let sources = sources();
     let rust: Vec<_> = sources.iter().filter(|source| source.is_rust_under(&["src/"])).collect();
     assert_eq!(tidy::circles::circles(&rust), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_imports_from_no_later_group_of_its_folder() {
+    let sources = sources();
+    let rust: Vec<_> = sources.iter().filter(|source| source.is_rust_under(&["src/"])).collect();
+    assert_eq!(tidy::order::upward(&rust), Vec::<String>::new());
 }
 
 #[test]

@@ -5,11 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use syn::{Attribute, Item, UseTree};
 
 /// Which modules each module imports from its own folder; tests aside.
-type Imports = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
+pub type Imports = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;
 
 /// Each circle of files in one folder, as the way from a file back to itself. A folder's `mod.rs` is its face, and no file
 /// of it.
 pub fn circles(sources: &[&Source]) -> Vec<String> {
+    let imports = imports(sources);
+    imports.keys().filter_map(|module| way_back(&imports, module)).collect()
+}
+
+/// Which modules each module imports from its own folder.
+pub fn imports(sources: &[&Source]) -> Imports {
     let modules: BTreeSet<_> = sources.iter().filter_map(|source| module_of(&source.path)).collect();
     let mut imports = Imports::new();
     for source in sources {
@@ -27,7 +33,7 @@ pub fn circles(sources: &[&Source]) -> Vec<String> {
             paths.iter().filter_map(|path| neighbour(&module, path)).filter(|other| modules.contains(other));
         imports.insert(module.clone(), neighbours.collect());
     }
-    imports.keys().filter_map(|module| way_back(&imports, module)).collect()
+    imports
 }
 
 /// `src/engine/fetch.rs` is `[engine, fetch]`; none for a folder's face and for files of tests.
