@@ -11,9 +11,9 @@ use larder::testing::config::check_rules_text;
 use larder::testing::engine::{
     Body, Engine, EngineParts, Handler, Origin, OriginError, RefreshOptions, RequestContext, SharedTier,
 };
-use larder::testing::fleet::{FleetOptions, GuardedLink, LeaseLinks, Link, Names, RedisLeases, RedisLink};
+use larder::testing::fleet::{FleetOptions, GuardedLink, LeaseLinks, Link, RedisLeases, RedisLink};
 use larder::testing::invalidation::{
-    Currency, Depth, FleetLinks, Invalidation, InvalidationOptions, Purge, PurgeOptions, Source,
+    Currency, Depth, FleetLinks, Invalidation, InvalidationOptions, Purge, PurgeOptions, PurgeSource,
 };
 use larder::testing::rules::RuleSet;
 use larder::testing::scope::{Scope, Tag};
@@ -113,7 +113,7 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
 fn purge(n: usize) -> Purge {
     let tag = if n.is_multiple_of(2) { "catalog".to_owned() } else { format!("product:{n}") };
     let scopes = vec![Scope::Tag(Tag::new(&tag).expect("it is a tag"))];
-    Purge { scopes, depth: Depth::Hard, source: Source::Admin }
+    Purge { scopes, depth: Depth::Hard, source: PurgeSource::Admin }
 }
 
 async fn ask(engine: &Arc<Engine>, n: usize) -> Reason {
@@ -159,18 +159,7 @@ fn engine(invalidation: Arc<Invalidation>, shared: Option<SharedTier>) -> Arc<En
 }
 
 fn instance(redis: &RedisServer, name: &str) -> Arc<Engine> {
-    let options = FleetOptions {
-        url: format!("redis://127.0.0.1:{}", redis.port),
-        ca_pem: None,
-        names: Names::below("larder"),
-        instance: name.to_owned(),
-        timeout: Duration::from_millis(50),
-        partition_grace: Duration::from_secs(30),
-        value_bytes_max: 1 << 20,
-        queue_bytes_max: 16 << 20,
-        log_retention: Duration::from_hours(24),
-        join_wait: Duration::from_secs(2),
-    };
+    let options = FleetOptions::new(format!("redis://127.0.0.1:{}", redis.port), name.to_owned());
     let background = || -> Arc<dyn Link> { RedisLink::open(&options).expect("it is an address") };
     let guarded = GuardedLink::over(background());
     tokio::spawn(Arc::clone(&guarded).probe());

@@ -9,7 +9,7 @@ use larder::testing::clock::{Clock, SystemClock};
 use larder::testing::config::check_rules_text;
 use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, OriginError, RequestContext};
 use larder::testing::invalidation::Invalidation;
-use larder::testing::rules::{Route, RuleSet, Verdict};
+use larder::testing::rules::{Route, RouteVerdict, RuleSet};
 use larder::testing::semantics::{
     CacheStatus, ExchangeTimes, RequestDirectives, ResponsePolicy, Target, Validity, judge,
 };
@@ -43,8 +43,8 @@ fn target() -> Target {
 
 fn route(rules: &RuleSet) -> Arc<Route> {
     match rules.decide(&Method::GET, &target()) {
-        Verdict::Cache(route) => route,
-        Verdict::Pass { why, .. } => panic!("the product route matches: {why}"),
+        RouteVerdict::Cache(route) => route,
+        RouteVerdict::Pass { why, .. } => panic!("the product route matches: {why}"),
     }
 }
 

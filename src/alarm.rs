@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// One timer that serves one deadline after another. Deadlines that move later, as they do with each request, leave
-/// the timer where it is: it rings early, and whoever asks again then moves it.
+/// the timer where it is: it rings early, and the one that asks again then moves it.
 #[derive(Debug, Default)]
 pub(crate) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,

@@ -1,4 +1,4 @@
-//! A metric as its owner describes and counts it. Whoever counts is [`Measured`]; [`crate::metrics`] asks and renders.
+//! A metric as its owner describes and counts it. What counts is [`Measured`]; [`crate::metrics`] asks and renders.
 
 use crate::histogram::DurationCounts;
 

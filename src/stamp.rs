@@ -41,7 +41,7 @@ impl Stamp {
         self.local
     }
 
-    /// Reads what [`fmt::Display`] writes, `1700000000000-3+1`; none where it is not that.
+    /// Reads what [`fmt::Display`] writes, `1700000000000-3+1`; `None` if it is not that.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (log, local) = text.split_once('+').map_or((text, Some(0)), |(log, local)| (log, local.parse().ok()));

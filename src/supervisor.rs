@@ -83,7 +83,7 @@ impl Supervisor {
         });
     }
 
-    /// Runs a task that the instance cannot do without: once it has ended, [`Self::essential_task_ended`] says so.
+    /// Runs a task that the instance cannot do without: once it has ended, [`Self::essential_task_ended`] returns it.
     pub(crate) fn require(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(end_of(task).map(move |ended| EssentialTaskEnded { task: name, ended }));
     }

@@ -23,7 +23,7 @@ pub mod config {
     pub use crate::config::reference::{METRICS, reference};
     pub use crate::config::reload::{Change, RulesReloader};
     pub use crate::config::schema::{proxy_schema, rules_schema};
-    pub use crate::config::watch::watch_rules;
+    pub use crate::config::watch::watch;
     pub use crate::config::{
         AccessLog, AdminOptions, Config, ConfigErrors, Environment, LogFormat, LogLevel, LogOptions, Overrides,
         Problem, check_rules_text, load, load_in, load_rules, load_with_token, without_file,
@@ -59,7 +59,6 @@ pub mod events {
 pub mod fleet {
     pub use crate::fleet::guarded_link::GuardedLink;
     pub use crate::fleet::link::{Keeper, Link, LinkError, LinkFailure};
-    pub use crate::fleet::names::Names;
     pub use crate::fleet::options::FleetOptions;
     pub use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
     pub use crate::fleet::redis_link::RedisLink;
@@ -68,7 +67,7 @@ pub mod fleet {
 /// Of `invalidation`.
 pub mod invalidation {
     pub use crate::invalidation::barriers::Barriers;
-    pub use crate::invalidation::purge::{Depth, Purge, Source};
+    pub use crate::invalidation::purge::{Depth, Purge, PurgeSource};
     pub use crate::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions, PurgeOptions, Standing};
 }
 
@@ -101,7 +100,7 @@ pub mod rules {
     pub use crate::rules::pattern::PathPattern;
     pub use crate::rules::route::{ClientDirectives, CompressionRule, RouteMode, SetCookieRule};
     pub use crate::rules::tag_template::TagTemplate;
-    pub use crate::rules::{Route, RuleSet, Verdict};
+    pub use crate::rules::{Route, RouteVerdict, RuleSet};
 }
 
 /// Of `scope`.

@@ -3,7 +3,7 @@
 //!
 //! One test in a process of its own, so that nothing else allocates meanwhile.
 
-use larder::testing::invalidation::{Barriers, Depth, InvalidationOptions, Source, Standing};
+use larder::testing::invalidation::{Barriers, Depth, InvalidationOptions, PurgeSource, Standing};
 use larder::testing::scope::{Membership, RouteName, Scope, Tag, Tags};
 use larder::testing::stamp::Stamp;
 use peak_alloc::PeakAlloc;
@@ -20,7 +20,7 @@ fn barriers_for_a_million_tags_stay_under_a_hundred_megabytes_and_the_latest_hol
     ALLOCATOR.reset_peak_usage();
     let mut barriers = Barriers::new(InvalidationOptions::default().barriers_bytes_max);
     for nth in 1..=TAGS {
-        barriers.raise(&Scope::Tag(tag(nth)), Stamp::local(nth), Depth::Hard, Source::Admin);
+        barriers.raise(&Scope::Tag(tag(nth)), Stamp::local(nth), Depth::Hard, PurgeSource::Admin);
     }
     let peak = ALLOCATOR.peak_usage() - before;
     println!(

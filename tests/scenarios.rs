@@ -6,6 +6,7 @@ mod support;
 
 mod scenarios {
     mod after_purge;
+    mod answer_headers;
     mod authorities;
     mod behind_balancer;
     mod binary;
@@ -36,9 +37,9 @@ mod scenarios {
     mod invariant_8_pass_through;
     mod invariant_9_hostile;
     mod leaving_clients;
+    mod lifetimes_by_rule;
     mod logs;
     mod loops;
-    mod operators_word;
     mod origin_messages;
     mod pools;
     mod quiet_streams;
@@ -48,7 +49,6 @@ mod scenarios {
     mod storing;
     mod tags;
     mod to_origin;
-    mod told_clients;
     mod troubled_servers;
     mod undecided_cookies;
     mod unsafe_methods;

@@ -33,7 +33,7 @@ pub(super) async fn take(
     let key = key_of(&headers, "/events", &body)?;
     let event = Event::parse_json(&body);
     let events = Arc::clone(&state.events);
-    // Whoever leaves has told of it all the same.
+    // The event of a caller that leaves is taken as well.
     let taking = state.engine.unattended().finish(|_| async move { events.take(EventSource::Admin, event, key).await });
     let taken = taking.await.map_err(|error| match error {
         PurgeFailure::KeyReused => idempotency::reused(&error),

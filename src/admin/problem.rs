@@ -11,12 +11,16 @@ use serde::Serialize;
 pub(super) const WANTS_TOKEN: &str = "Bearer realm=\"larder admin\"";
 
 /// Why a call is refused: what, where in the input, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Problem {
+    #[serde(skip)]
     pub(super) status: StatusCode,
     pub(super) detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hint: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) diagnostics: Vec<ProblemReport>,
 }
 
@@ -25,13 +29,8 @@ struct Details<'a> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    diagnostics: &'a [ProblemReport],
+    #[serde(flatten)]
+    problem: &'a Problem,
 }
 
 impl Problem {
@@ -68,10 +67,7 @@ impl IntoResponse for Problem {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
-            detail: &self.detail,
-            field: self.field.as_deref(),
-            hint: self.hint.as_deref(),
-            diagnostics: &self.diagnostics,
+            problem: &self,
         };
         let mut response = (self.status, Json(details)).into_response();
         let headers = response.headers_mut();

@@ -5,7 +5,7 @@ use super::answer::{ReadBody, body_bytes, json};
 use super::idempotency::{self, key_of};
 use super::problem::Problem;
 use super::receipts::ShownReceipt;
-use crate::invalidation::purge::{Depth, Purge, SCOPES_MAX, Source};
+use crate::invalidation::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
 use crate::invalidation::{PurgeFailure, PurgeOptions};
 use crate::rules::RuleSet;
 use crate::rules::url_scopes::{UrlError, hosts, prefix_scope, url_scopes};
@@ -58,7 +58,7 @@ pub(super) async fn purge(
     let purge = purge_of(&asked, &state.engine.rules(), &state.engine.earlier_route_names())?;
     let engine = Arc::clone(&state.engine);
     let options = PurgeOptions { wait: None, idempotency_key };
-    // Whoever leaves has asked for it all the same; only the waiting is the caller's own.
+    // A caller that leaves has asked for it; only the waiting is the caller's own.
     let purging =
         state.engine.unattended().finish(|_| async move { engine.invalidation().purge(purge, options).await });
     let receipt = purging.await.map_err(|error| match error {
@@ -96,7 +96,7 @@ fn purge_of(asked: &Asked, rules: &RuleSet, earlier: &BTreeSet<RouteName>) -> Re
         scopes.push(prefix_scope(prefix).map_err(|error| bad_url(field, prefix, error))?);
     }
     let depth = if flag("soft", &asked.soft)? { Depth::Soft } else { Depth::Hard };
-    Purge::new(scopes, depth, Source::Admin).map_err(|error| {
+    Purge::new(scopes, depth, PurgeSource::Admin).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, error.to_string())
             .hint("name something in tags, urls, prefixes or routes, or say \"all\": true")
     })
@@ -120,7 +120,7 @@ fn route_scope(field: String, name: &str, rules: &RuleSet, earlier: &BTreeSet<Ro
     })
 }
 
-/// The strings of an array, each with its place; none where the field is absent or null.
+/// The strings of an array, each with its place; `None` if the field is absent or null.
 fn texts<'a>(field: &str, value: &'a Value) -> Result<Vec<(String, &'a str)>, Problem> {
     let items = match value {
         Value::Null => return Ok(Vec::new()),

@@ -17,7 +17,7 @@ fn a_purge_is_read_whole() {
     let (purge, wait) = read(&object!({"tags": ["a", "b", "a"], "all": true, "soft": true, "wait": "2s"})).unwrap();
     let tag = |text| Scope::Tag(Tag::new(text).unwrap());
     assert_eq!(purge.scopes, [Scope::All, tag("a"), tag("b")]);
-    assert_eq!((purge.depth, purge.source), (Depth::Soft, Source::Admin));
+    assert_eq!((purge.depth, purge.source), (Depth::Soft, PurgeSource::Admin));
     assert_eq!(wait, Some(Duration::from_secs(2)));
 }
 

@@ -71,7 +71,7 @@ pub(super) fn without_session(headers: &mut HeaderMap) {
     }
 }
 
-/// A cookie line without the session; none where nothing is left of it.
+/// A cookie line without the session; `None` if nothing is left of it.
 fn others(line: &HeaderValue) -> Option<HeaderValue> {
     let is_other = |pair: &&[u8]| id_of(pair).is_none();
     let pairs: Vec<&[u8]> =

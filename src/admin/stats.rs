@@ -37,7 +37,7 @@ pub(super) struct Traffic {
     pub(super) requests: u64,
     /// How many had each outcome; those that never happened are left out.
     pub(super) outcomes: BTreeMap<&'static str, u64>,
-    /// The share answered from the cache without asking the origin, 0 to 1; none where there was no request.
+    /// The share answered from the cache without asking the origin, 0 to 1; `None` if there was no request.
     pub(super) hit_ratio: Option<f64>,
     pub(super) mean_ms: f64,
     /// Upper bounds; none beyond the last bucket.

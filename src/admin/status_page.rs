@@ -15,7 +15,7 @@ use std::time::Duration;
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// A form's `Origin` is told to this listener alone; under `no-referrer` a browser would tell it nobody.
+/// A form's `Origin` is sent to this listener alone; with `no-referrer` a browser would send it to none.
 const FIELDS: [(HeaderName, &str); 3] =
     [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "same-origin")];
 

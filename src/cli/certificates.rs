@@ -2,7 +2,7 @@
 //! now and then; logs what became of it and whose end is near.
 
 use crate::clock::Clock;
-use crate::config::watch::watch_files;
+use crate::config::watch::{WatchError, watch};
 use crate::metric::{Measured, Samples};
 use crate::proxy::Listening;
 use crate::proxy::tls::TlsEndpoint;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How often the files are read although nobody says that they have changed: some systems tell nothing of folders that
-/// another machine writes to. Ends that are near are told as often.
+/// another machine writes to. Expiries that are near are logged as often.
 const READ_EVERY: Duration = Duration::from_hours(12);
 
 /// Keeps the certificates of all listeners.
@@ -76,12 +76,14 @@ impl CertificateKeeper {
         let keeper = Arc::clone(self);
         tasks.restart("certificates-watch", move || {
             let (files, keeper) = (files.clone(), Arc::clone(&keeper));
-            async move {
-                if let Err(error) = watch_files(&files, move || keeper.reload()).await {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, "the certificates are not watched; reload them by SIGHUP or POST /reload");
-                }
-            }
+            let failed = |error: WatchError| {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(
+                    error,
+                    "the certificates cannot be watched; until they can, reload them with SIGHUP or POST /reload"
+                );
+            };
+            async move { watch(&files, move || keeper.reload(), failed).await }
         });
         let keeper = Arc::clone(self);
         tasks.restart("certificates-check", move || {

@@ -27,7 +27,7 @@ pub(super) fn run(file: &ConfigFile, arguments: &CheckArguments) -> ExitCode {
     };
     match checked {
         Ok(code) => code,
-        // Whoever reads the output has gone.
+        // The reader of the output has gone.
         Err(_) => ExitCode::FAILURE,
     }
 }

@@ -55,7 +55,7 @@ pub(super) enum ClientError {
     Unreachable {
         /// Where.
         base: String,
-        /// What lies beneath.
+        /// The underlying error.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },

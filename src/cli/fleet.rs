@@ -1,4 +1,4 @@
-//! This instance's part in a fleet: the links to Redis, what runs over them, and how it is told in metrics.
+//! This instance's part in a fleet: the links to Redis, what runs over them, and its metrics.
 
 use crate::clock::Clock;
 use crate::engine::shared_tier::SharedTier;

@@ -1,8 +1,8 @@
-//! An instance in the foreground: started, announced, told to reload and to stop by signals.
+//! An instance in the foreground: started, announced, reloaded and stopped by signals.
 
 use super::config_file::ConfigFile;
 use super::restart_notice::RestartNotice;
-use super::running::WhyStop;
+use super::running::{Running, WhyStop};
 use super::serve::start_on;
 use super::sockets::Sockets;
 use super::takeover::predecessor::{self, Predecessor};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How often a worker looks for connections that did not fit into its own queue of 256: each time. Whoever waits there
+/// How often a worker looks for connections that did not fit into its own queue of 256: each time. A connection that waits there
 /// has waited longest; with the runtime's own default, 512 busy connections left some of them waiting for 60 ms.
 const GLOBAL_QUEUE_INTERVAL: u32 = 1;
 
@@ -49,16 +49,21 @@ pub(super) enum Start {
 }
 
 async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: RestartNotice) -> anyhow::Result<()> {
-    // Before the listeners are announced: whoever reads of them may send a signal at once.
-    let mut signals = Signals::listen()?;
+    // Before the listeners are announced: a signal may come right after that.
+    let signals = Signals::listen()?;
     let predecessor = match start {
         Start::Anew => None,
         Start::TakeOver => find_predecessor(&mut config, &mut sockets).await?,
     };
-    let mut running = start_on(config, sockets, predecessor, announce).await?;
+    let running = start_on(config, sockets, predecessor, announce).await?;
     service_manager::ready();
+    running.rules.tell_of(move || notice.log());
+    attend(running, signals).await
+}
+
+/// Obeys signals until the instance has to stop, and stops it.
+async fn attend(mut running: Running, mut signals: Signals) -> anyhow::Result<()> {
     let rules = Arc::clone(&running.rules);
-    rules.tell_of(move || notice.log());
     let why = tokio::select! {
         () = signals.until_stopped(&rules) => None,
         why = running.must_stop() => Some(why),
@@ -165,5 +170,50 @@ async fn stop_asked(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit_code;
+    use std::ffi::OsString;
+    use std::process::{Command, ExitCode};
+
+    /// Names the configuration to the process that the test starts.
+    const CONFIG: &str = "ENDING_TASK_CONFIG";
+
+    /// Runs an instance of which a task panics that it cannot run without.
+    fn run_until_a_task_ends(config: OsString) -> ExitCode {
+        let runtime = runtime().expect("a runtime can be made");
+        let result = runtime.block_on(async {
+            let config = ConfigFile::Named(config.into()).load(&Overrides::default())?;
+            let signals = Signals::listen()?;
+            let mut running = start_on(config, Sockets::default(), None, |_, _| Ok(())).await?;
+            running.tasks.require("needed", async { panic!("no more") });
+            attend(running, signals).await
+        });
+        exit_code(result)
+    }
+
+    #[test]
+    fn a_process_ends_with_exit_code_1_once_a_task_has_ended_that_it_cannot_run_without() {
+        if let Some(config) = std::env::var_os(CONFIG) {
+            std::process::exit(i32::from(run_until_a_task_ends(config) != ExitCode::SUCCESS));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("proxy.toml");
+        let text = "rules = \"rules.toml\"\nlisten = { http = \"127.0.0.1:0\" }\nadmin = { listen = \"127.0.0.1:0\" }\n\
+                    upstream = { servers = [\"http://127.0.0.1:9\"] }\n";
+        std::fs::write(&config, text).unwrap();
+        std::fs::write(folder.path().join("rules.toml"), "[[route]]\npath = \"/**\"\n").unwrap();
+        let (_, module) = module_path!().split_once("::").expect("it is a module of this crate");
+        let test = "a_process_ends_with_exit_code_1_once_a_task_has_ended_that_it_cannot_run_without";
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        process.args(["--exact", &format!("{module}::{test}"), "--nocapture"]).env(CONFIG, &config);
+        let output = process.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("the task `needed` has panicked (no more); Larder cannot run without it"), "{said}");
     }
 }

@@ -128,6 +128,11 @@ pub fn run() -> ExitCode {
         Command::Man(arguments) => manual::man(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments),
     };
+    exit_code(result)
+}
+
+/// The exit code; what failed is written to standard error.
+fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

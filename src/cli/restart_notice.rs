@@ -1,4 +1,4 @@
-//! `proxy.toml` when a reload is asked for. `log.level` is in force at once; whoever has edited another key is told that it
+//! `proxy.toml` when a reload is asked for. `log.level` is in force at once; for another key that was edited, the log says that it
 //! waits for a restart, or that something goes before the file.
 
 use super::config_file::ConfigFile;
@@ -56,7 +56,7 @@ impl RestartNotice {
     }
 }
 
-/// None where there is no file, or no TOML in it: loading it tells why.
+/// `None` if there is no file, or no TOML in it: loading it tells why.
 fn read(file: &ConfigFile) -> Option<Table> {
     std::fs::read_to_string(file.path()).ok()?.parse().ok()
 }

@@ -62,7 +62,7 @@ pub(super) enum Stage {
 }
 
 impl Running {
-    /// Says that it is not ready, so that whoever balances takes it out while it still answers; after `timeouts.drain_delay`
+    /// Says that it is not ready, so that a load balancer takes it out while it still answers; after `timeouts.drain_delay`
     /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
     /// end can be watched.
     pub async fn stop(self) {
@@ -107,7 +107,7 @@ impl Running {
             let writing = write(&self.engine);
             let written = async {
                 if finish(writing).await == Finished::Whole {
-                    // Where the new process is gone, nobody need be told.
+                    // If the new process is gone, there is none to notify.
                     let _ = tell.send(News::Snapshot);
                 }
             };

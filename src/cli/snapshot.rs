@@ -1,6 +1,6 @@
 //! The snapshot file (`memory.snapshot`): read by a process when it starts, written by it when it ends.
 //!
-//! Only its owner may read it, since it holds what clients were told. It is removed before anything of it is served: what
+//! Only its owner may read it, since it holds what clients were sent. It is removed before anything of it is served: what
 //! is purged from then on is not in it. While it is written it has another name, so that there is a whole one or none.
 
 use crate::clock::Clock;
@@ -54,7 +54,7 @@ pub(super) struct Earlier {
     entries: SnapshotReader<BufReader<File>>,
 }
 
-/// Takes the file away from where it lies, and reads where its writer stood in the log. None where there is no file, or none
+/// Takes the file away from where it lies, and reads where its writer stood in the log. `None` if there is no file, or none
 /// that can be used, which the log tells.
 pub(super) fn take(path: &Path) -> Option<Earlier> {
     let path_shown = path.display();
@@ -74,7 +74,7 @@ fn open(path: &Path) -> anyhow::Result<Option<Earlier>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    // Whatever it is: it is not there a second time.
+    // Whatever it is, it is not read a second time.
     fs::remove_file(path).context("it cannot be removed")?;
     let about = file.metadata()?;
     ensure!(about.is_file(), "it is no file");
@@ -248,7 +248,7 @@ impl Writing {
     /// Says that nothing changes any more in memory or in the log, and waits until the file is whole.
     pub(super) async fn finish(mut self) -> Finished {
         if let Some(quiet) = self.quiet.take() {
-            // A writer that has failed has told why.
+            // A writer that has failed has logged why.
             let _ = quiet.send(());
         }
         (&mut self.task).await.unwrap_or(Finished::Not)

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 /// Lets the leaders of several instances agree on one fetch of a key at a time.
 #[async_trait::async_trait]
 pub trait FetchLeases: fmt::Debug + Send + Sync + 'static {
-    /// Claims the fetch of `key` for a flight of `stamp`, or waits until whoever holds it has brought the answer, at most
+    /// Claims the fetch of `key` for a flight of `stamp`, or waits until its holder has brought the answer, at most
     /// `wait`. `may_share` judges by its stamp whether the holder's answer would be of use; where it says no, the lease is
     /// taken over.
     async fn claim(
@@ -74,7 +74,7 @@ pub enum LeaseOutcome {
     Nothing,
 }
 
-/// The right to fetch a key for the whole fleet. It ends when it is dropped, and the others hear of it.
+/// The right to fetch a key for the whole fleet. It ends when it is dropped, and the others are notified.
 #[derive(Debug)]
 pub struct FetchLease {
     outcome: OnceLock<LeaseOutcome>,
@@ -82,7 +82,7 @@ pub struct FetchLease {
 }
 
 impl FetchLease {
-    /// A lease, and where whoever granted it hears of its end.
+    /// A lease, and where its end is reported to what granted it.
     #[must_use]
     pub fn new() -> (Self, oneshot::Receiver<LeaseOutcome>) {
         let (sender, ended) = oneshot::channel();
@@ -94,7 +94,7 @@ impl FetchLease {
         let _ = self.outcome.set(LeaseOutcome::Stored);
     }
 
-    /// Notes that the answer is for nobody else: whoever waits is to ask on their own once this is dropped.
+    /// Notes that the answer is for nobody else: those who wait are to ask on their own once this is dropped.
     pub fn alone(&self) {
         let _ = self.outcome.set(LeaseOutcome::NotShareable);
     }
@@ -104,7 +104,7 @@ impl Drop for FetchLease {
     fn drop(&mut self) {
         let outcome = self.outcome.get().copied().unwrap_or(LeaseOutcome::Nothing);
         if let Some(ended) = self.ended.take() {
-            // Nobody hears it any more once the instance ends; then the lease ends by itself.
+            // Nothing receives it once the instance ends; then the lease ends by itself.
             let _ = ended.send(outcome);
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A flight is in the table from its beginning until its leader ends it (by announcing `Alone`, by [`Leader::close`] or
 //! by being dropped) or until a newer flight takes its place. Leader and followers hold the flight itself, so a flight
-//! that was replaced goes on for those who joined it; whoever takes a flight out of the table compares identities.
+//! that was replaced goes on for those who joined it; removing a flight from the table compares identities.
 
 use crate::key::PrimaryKey;
 use crate::stamp::Stamp;
@@ -53,7 +53,7 @@ pub(crate) struct FlightView<'a, H> {
 /// How far a flight is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlightStage {
-    /// Its leader has not asked the origin yet: the answer will be newer than whoever joins now.
+    /// Its leader has not asked the origin yet: the answer will be newer than the requests that join now.
     Gathering,
     /// Its leader may have asked already.
     Begun,
@@ -207,13 +207,13 @@ impl<H> Leader<H> {
     /// Of several announcements the first stands.
     pub(crate) fn announce(&self, announcement: Announcement<H>) {
         if let Announcement::Alone = announcement {
-            // First out of the table, then the announcement: who hears it and joins again must not find this flight.
+            // First out of the table, then the announcement: a follower that then joins again must not find this flight.
             self.close();
         }
         self.flight.announce(announcement);
     }
 
-    /// Lets no one join any more, while those who did still hear of it: for a shared body that has grown past what is
+    /// Lets no one join any more, while those who did are still notified: for a shared body that has grown past what is
     /// retained and can't be read from its beginning any more.
     pub(crate) fn close(&self) {
         self.flights.remove(&self.flight);

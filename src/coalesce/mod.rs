@@ -1,7 +1,7 @@
 //! One leader, N followers: requests for the same key share one fetch and stream its body as it arrives.
 //!
 //! Knows only keys. A [`flights::Flights`] table maps a key to the flight under way. The first to
-//! [`flights::Flights::join`] gets a [`flights::Leader`]; whoever joins later a [`flights::Follower`]. The leader
+//! [`flights::Flights::join`] gets a [`flights::Leader`]; later ones a [`flights::Follower`]. The leader
 //! announces once: either an answer to share, whose [`shared_body::SharedBody`] it goes on to fill, or that each must
 //! ask alone. A leader dropped before it announces anything wakes its followers with `Gone`. The leaders of several
 //! instances agree by a [`fetch_lease`].

@@ -2,13 +2,13 @@
 //!
 //! The writer never waits for readers up to the retained size, and goes on without any. Past it, and where bodies under
 //! way hold too much in all, the body can't be stored any more: no new reader may come, the part that all readers have
-//! passed is dropped, and the writer waits for the slowest of them to come within a window; once all are gone it is told
+//! passed is dropped, and the writer waits for the slowest of them to come within a window; once all are gone it gets an error
 //! to stop. A reader that is furthest behind when there is no room is cut off, so a slow one holds up neither the others
 //! nor the memory for long.
 //!
 //! Objects: one [`SharedBodyWriter`], any number of [`SharedBody`] handles and [`SharedBodyReader`]s over one state
 //! under one short mutex, never held across an await. Wakers are taken out under the lock and woken after it. Pieces
-//! are shared, not copied, but for runs of tiny ones, which are joined lest their bookkeeping outgrow them.
+//! are shared, not copied, but for runs of tiny ones, which are joined so that their bookkeeping does not outgrow them.
 
 mod outcome;
 mod reader;
@@ -58,7 +58,7 @@ pub(crate) struct SharedBodyWriter {
 
 impl SharedBody {
     /// An empty body and the writer that fills it. What it holds is charged to `in_flight` by who pushes it; here it
-    /// is only told of, so that its readers can be cut off.
+    /// is only noted, so that its readers can be cut off.
     pub(crate) fn new(retained_bytes_max: u64, in_flight: &Arc<InFlight>) -> (SharedBodyWriter, Self) {
         Self::with_window(retained_bytes_max, in_flight, usize::MAX)
     }
@@ -92,7 +92,7 @@ impl SharedBody {
         Some(SharedBodyReader::new(Arc::clone(&self.shared), place))
     }
 
-    /// The reader of whoever makes the body, taken before anything is pushed; later it may find no beginning to read
+    /// The reader of the request that makes the body, taken before anything is pushed; later it may find no beginning to read
     /// and then says that the body was cut short.
     pub(crate) fn first_reader(&self) -> SharedBodyReader {
         let nowhere = usize::MAX;

@@ -29,7 +29,7 @@ pub struct Environment {
 #[derive(Debug, Clone)]
 struct Variable {
     name: String,
-    /// None where it is not UTF-8.
+    /// `None` if it is not UTF-8.
     text: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use tokio_postgres::config::SslMode;
 const CHANNEL_BYTES_MAX: usize = 63;
 
 impl Resolver<'_> {
-    /// `[events.postgres]`; none where there is no URL to connect to.
+    /// `[events.postgres]`; `None` if there is no URL to connect to.
     pub(super) fn postgres(
         &mut self,
         raw: &Placed<RawPostgres>,

@@ -18,8 +18,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(10);
 /// Partition grace within which leases are renewed often enough and still end in a useful time.
 const GRACE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(1);
 
-/// How long a start waits for the log of purges where nothing is said, and at most.
-const JOIN_WAIT_DEFAULT: Duration = Duration::from_secs(2);
+/// The longest that a start waits for the log of purges.
 const JOIN_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// The shortest time for which purges are remembered.
@@ -39,7 +38,7 @@ impl Resolver<'_> {
         self.fleet(&raw, &place)
     }
 
-    /// `[redis]`; none where there is no URL to connect to.
+    /// `[redis]`; `None` if there is no URL to connect to.
     fn fleet(&mut self, raw: &RawRedis, place: &Place) -> Option<FleetOptions> {
         let Some(url) = &raw.url else {
             if !self.problems.has_errors_within(place) {
@@ -51,44 +50,43 @@ impl Resolver<'_> {
         if let Err(error) = Address::parse(&url.value) {
             self.problems.error(&url.place, error.to_string(), Some(error.hint()));
         }
-        let timeout = self.timeout(raw.timeout.as_ref(), Duration::from_millis(50));
+        let instance = name(raw.instance.as_ref(), &mut self.problems).unwrap_or_else(instance_of_this_process);
+        let usual = FleetOptions::new(url.value.clone(), instance);
+        let timeout = self.timeout(raw.timeout.as_ref(), usual.timeout);
         if let Some(written) = raw.timeout.as_ref().filter(|written| written.value.0 > TIMEOUT_MAX) {
             let hint = "write at most 10s";
             self.problems.error(&written.place, "too long for an operation that requests wait for", Some(hint));
         }
-        let partition_grace = raw.partition_grace.as_ref().map_or(Duration::from_secs(30), |grace| grace.value.0);
+        let partition_grace = raw.partition_grace.as_ref().map_or(usual.partition_grace, |grace| grace.value.0);
         if let Some(written) = raw.partition_grace.as_ref().filter(|written| !GRACE.contains(&written.value.0)) {
             let hint = "write between 1s and 1h";
             self.problems.error(&written.place, "not a useful partition grace", Some(hint));
         }
-        let log_retention = raw.log_retention.as_ref().map_or(Duration::from_hours(24), |time| time.value.0);
+        let log_retention = raw.log_retention.as_ref().map_or(usual.log_retention, |time| time.value.0);
         if let Some(written) = raw.log_retention.as_ref().filter(|written| written.value.0 < RETENTION_MIN) {
             let hint = "nothing stored is used without asking the origin for longer than this: write at least 1m";
             self.problems.error(&written.place, "too short", Some(hint));
         }
         Some(FleetOptions {
-            url: url.value.clone(),
             ca_pem: raw.ca_file.as_ref().and_then(|file| pem(self.folder, file, &mut self.problems)),
-            names: Names::below(
-                &name(raw.namespace.as_ref(), &mut self.problems).unwrap_or_else(|| "larder".to_owned()),
-            ),
-            instance: name(raw.instance.as_ref(), &mut self.problems).unwrap_or_else(instance_of_this_process),
+            names: name(raw.namespace.as_ref(), &mut self.problems).map_or(usual.names, |name| Names::below(&name)),
             timeout,
             partition_grace,
-            value_bytes_max: self.size(raw.max_value.as_ref(), 1024 * 1024, 1024..=256 * 1024 * 1024),
-            queue_bytes_max: self.size(raw.write_queue.as_ref(), 16 * 1024 * 1024, 64 * 1024..=1 << 40),
+            value_bytes_max: self.size(raw.max_value.as_ref(), usual.value_bytes_max, 1024..=256 * 1024 * 1024),
+            queue_bytes_max: self.size(raw.write_queue.as_ref(), usual.queue_bytes_max, 64 * 1024..=1 << 40),
             log_retention,
-            join_wait: self.join_wait(raw.join_wait.as_ref()),
+            join_wait: self.join_wait(raw.join_wait.as_ref(), usual.join_wait),
+            ..usual
         })
     }
 
     /// No wait at all is a choice, too.
-    fn join_wait(&mut self, written: Option<&Placed<DurationText>>) -> Duration {
+    fn join_wait(&mut self, written: Option<&Placed<DurationText>>, usual: Duration) -> Duration {
         if let Some(written) = written.filter(|written| written.value.0 > JOIN_WAIT_MAX) {
             let hint = "nothing is served in the meantime: write at most 1m";
             self.problems.error(&written.place, "too long for a start", Some(hint));
         }
-        written.map_or(JOIN_WAIT_DEFAULT, |wait| wait.value.0)
+        written.map_or(usual, |wait| wait.value.0)
     }
 }
 

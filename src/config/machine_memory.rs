@@ -5,7 +5,7 @@ use std::fs;
 /// Where a control group's bound is found: of version 2 and of version 1.
 const GROUP_BOUNDS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 
-/// In bytes; none where nothing says.
+/// In bytes; `None` if nothing says.
 pub(super) fn available_bytes() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_bytes(&text));
     // Without a bound, the first says `max` and the second a number beyond all machines.

@@ -90,9 +90,9 @@ pub struct Config {
     pub in_flight_bytes: u64,
     /// `[refresh]`
     pub refresh: RefreshOptions,
-    /// `[redis]`; none where this instance stands alone.
+    /// `[redis]`; `None` if this instance stands alone.
     pub fleet: Option<FleetOptions>,
-    /// `[events.postgres]`; none where it is not listened to.
+    /// `[events.postgres]`; `None` if it is not listened to.
     pub postgres: Option<PostgresOptions>,
     /// `[admin]`
     pub admin: AdminOptions,
@@ -112,7 +112,7 @@ pub enum RulesPresence {
 }
 
 impl Config {
-    /// Reads and resolves the rules; none where there need not be any.
+    /// Reads and resolves the rules; `None` if there need not be any.
     ///
     /// # Errors
     /// As [`load_rules`].

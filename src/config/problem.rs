@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// A text that problems point into: a file, or an argument of the command line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Source {
+pub(super) struct SourceText {
     /// The file as the operator names it.
     pub(super) name: String,
     /// The whole text.
@@ -17,20 +17,20 @@ pub(super) struct Source {
 /// A range of bytes in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    pub(super) source: Arc<Source>,
+    pub(super) source: Arc<SourceText>,
     pub(super) span: Range<usize>,
     /// Where what it holds ends: a table's span is only its header.
     pub(super) extent_end: usize,
 }
 
 impl Place {
-    pub(super) fn new(source: &Arc<Source>, span: Range<usize>) -> Self {
+    pub(super) fn new(source: &Arc<SourceText>, span: Range<usize>) -> Self {
         Self { source: Arc::clone(source), extent_end: span.end, span }
     }
 
     /// The whole of an argument that stands in for a file's value.
     pub(super) fn argument(name: &str, value: &str) -> Self {
-        Self::new(&Arc::new(Source { name: name.to_owned(), text: value.to_owned() }), 0..value.len())
+        Self::new(&Arc::new(SourceText { name: name.to_owned(), text: value.to_owned() }), 0..value.len())
     }
 
     /// Line and column, both counted from 1, the column in characters.

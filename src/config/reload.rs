@@ -58,14 +58,14 @@ pub struct RulesReloader {
     apply: Box<dyn Fn(RuleSet) + Send + Sync>,
     /// What is read anew whenever a reload is asked for.
     others: Box<dyn Fn() + Send + Sync>,
-    /// Reads `proxy.toml` anew, and says what of it is not in force; none where nobody does.
+    /// Reads `proxy.toml` anew, and says what of it is not in force; `None` if nobody does.
     configuration: OnceLock<Box<dyn Fn() -> Vec<String> + Send + Sync>>,
     state: Mutex<State>,
 }
 
 struct State {
     status: RulesStatus,
-    /// The texts last read, whatever became of them; none where they could not be read.
+    /// The texts last read, whatever became of them; `None` if they could not be read.
     seen: Option<Arc<[(PathBuf, String)]>>,
     /// How often rules were put in force, at the start too, and how often they were refused.
     accepted: u64,

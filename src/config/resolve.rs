@@ -2,7 +2,7 @@
 
 use super::addresses;
 use super::machine_memory;
-use super::problem::{ConfigErrors, Place, Problem, Problems, Source};
+use super::problem::{ConfigErrors, Place, Problem, Problems, SourceText};
 use super::proxy_file::{RawAdmin, RawLimits, RawLog, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
 use super::raw_upstream::ServerItem;
 use super::table::{Placed, Reader};
@@ -33,7 +33,7 @@ pub(super) fn resolve(
     environment: &Environment,
 ) -> Result<Config, ConfigErrors> {
     let mut problems = Problems::default();
-    let source = Arc::new(Source { name: path.display().to_string(), text: text.to_owned() });
+    let source = Arc::new(SourceText { name: path.display().to_string(), text: text.to_owned() });
     let raw = Reader::new(&source, &mut problems).document_with::<RawProxyFile>(environment);
     let mut resolver = Resolver { folder: path.parent().unwrap_or(Path::new("")), problems };
     let token = environment.token.clone();
@@ -46,7 +46,7 @@ pub(super) fn resolve(
 /// `[admin]` where there is no file.
 pub(super) fn admin_without_file(environment: &Environment) -> Result<AdminOptions, ConfigErrors> {
     let mut problems = Problems::default();
-    let source = Arc::new(Source { name: String::new(), text: String::new() });
+    let source = Arc::new(SourceText { name: String::new(), text: String::new() });
     let raw = Reader::new(&source, &mut problems).document_with::<RawProxyFile>(environment);
     let mut resolver = Resolver { folder: Path::new(""), problems };
     let admin = resolver.admin(table(raw.and_then(|raw| raw.value.admin)), environment.token.clone());
@@ -70,7 +70,7 @@ impl Resolver<'_> {
         mut raw: RawProxyFile,
         overrides: &Overrides,
         token: Option<String>,
-        source: &Arc<Source>,
+        source: &Arc<SourceText>,
     ) -> Option<Config> {
         let (rules_path, rules_presence) = self.rules_path(overrides.rules.as_deref(), raw.rules.as_ref());
         let mut listen = table(raw.listen.take());

@@ -24,7 +24,7 @@ pub(super) struct WrittenRoute {
     pub(super) place: Place,
 }
 
-/// Resolves a route. What is wrong is noted; none where there is no path to go by.
+/// Resolves a route. What is wrong is noted; `None` if there is no path to go by.
 pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<Route> {
     let path = path(raw, place, problems)?;
     let mut route = Route::plain(name(raw, &path, problems), path);

@@ -1,4 +1,4 @@
-//! What clients are told and by which fields an answer is tagged, from a raw `[[route]]`.
+//! What clients get and by which fields an answer is tagged, from a raw `[[route]]`.
 
 use super::field_names::{FieldUse, field_names, field_value, field_values};
 use super::problem::Problems;

@@ -25,7 +25,7 @@ pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> KeyRecipe {
     }
 }
 
-/// Which requests pass the cache by; none where the block names nothing, which is noted.
+/// Which requests pass the cache by; `None` if the block names nothing, which is noted.
 pub(super) fn bypass(written: &Placed<RawBypass>, problems: &mut Problems) -> Option<BypassRule> {
     let RawBypass { cookies, headers, query } = &written.value;
     let names_nothing =

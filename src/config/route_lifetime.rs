@@ -1,4 +1,4 @@
-//! The lifetime keys of a `[[route]]`: for how long, whose word counts, and what may be ignored.
+//! The lifetime keys of a `[[route]]`: for how long, who decides, and what may be ignored.
 
 use super::problem::Problems;
 use super::raw_rules::RawRoute;

@@ -1,7 +1,7 @@
 //! The rules: a file, or a folder of them, made into one [`RuleSet`].
 
 use super::event::resolve_event;
-use super::problem::{ConfigErrors, Problem, Problems, Source};
+use super::problem::{ConfigErrors, Problem, Problems, SourceText};
 use super::raw_rules::RawRulesFile;
 use super::route::{WrittenRoute, resolve_route};
 use super::table::{Reader, nearest};
@@ -118,7 +118,7 @@ pub(super) fn resolve_rules(
     let mut written: Vec<WrittenRoute> = Vec::new();
     let mut events = Vec::new();
     for (file, text) in &sources {
-        let source = Arc::new(Source { name: file.display().to_string(), text: text.clone() });
+        let source = Arc::new(SourceText { name: file.display().to_string(), text: text.clone() });
         let Some(raw) = Reader::new(&source, &mut problems).document::<RawRulesFile>() else { continue };
         events.extend(raw.value.event.map(|events| events.value).unwrap_or_default());
         let routes = raw.value.route.map(|routes| routes.value).unwrap_or_default();

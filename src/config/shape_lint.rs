@@ -112,7 +112,7 @@ fn lint_parameters(names: &Placed<Texts>, problems: &mut Problems) {
 
 /// Files and folders beside the rules that look like rules and are not read.
 pub(super) fn lint_folder(path: &Path, problems: &mut Problems) {
-    // What can't be read is told elsewhere, as an error.
+    // What can't be read is reported elsewhere, as an error.
     let Ok(entries) = std::fs::read_dir(path) else { return };
     let mut unread: Vec<_> =
         entries.flatten().map(|entry| entry.path()).filter(|path| looks_like_rules(path)).collect();

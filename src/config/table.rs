@@ -1,6 +1,6 @@
 //! Reading TOML into raw tables: every value keeps its place, and every problem is noted on the way.
 
-use super::problem::{Place, Problem, Problems, Source};
+use super::problem::{Place, Problem, Problems, SourceText};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -49,16 +49,16 @@ impl Overlay for NothingElse {
 /// Reads one source, with what stands elsewhere in place of some of its values.
 pub(super) struct Reader<'p> {
     /// Each with the place of its first byte among all: a value's span tells by itself which one it stands in.
-    sources: Vec<(usize, Arc<Source>)>,
+    sources: Vec<(usize, Arc<SourceText>)>,
     problems: &'p mut Problems,
 }
 
 impl<'p> Reader<'p> {
-    pub(super) fn new(source: &Arc<Source>, problems: &'p mut Problems) -> Self {
+    pub(super) fn new(source: &Arc<SourceText>, problems: &'p mut Problems) -> Self {
         Self { sources: vec![(0, Arc::clone(source))], problems }
     }
 
-    /// Reads the whole source as a table; none where it is no TOML.
+    /// Reads the whole source as a table; `None` if it is no TOML.
     pub(super) fn document<T: FromTable>(self) -> Option<Placed<T>> {
         self.document_with(&NothingElse)
     }
@@ -83,12 +83,12 @@ impl<'p> Reader<'p> {
     pub(super) fn add(&mut self, name: &str, text: &str) -> usize {
         // One further, so that the end of one is not the beginning of the next.
         let start = self.sources.last().map_or(0, |(start, source)| start + source.text.len() + 1);
-        self.sources.push((start, Arc::new(Source { name: name.to_owned(), text: text.to_owned() })));
+        self.sources.push((start, Arc::new(SourceText { name: name.to_owned(), text: text.to_owned() })));
         start
     }
 
     /// The source that a place among all lies in, and where it begins.
-    fn source_at(&self, at: usize) -> &(usize, Arc<Source>) {
+    fn source_at(&self, at: usize) -> &(usize, Arc<SourceText>) {
         let after = self.sources.partition_point(|(start, _)| *start <= at);
         &self.sources[after.saturating_sub(1)]
     }

@@ -2,7 +2,7 @@
 //!
 //! An origin may tag its answers itself, with any tag. Where a route says in which fields (`tag_fields`), or no route gives
 //! tags of its own, nothing is known of them and nothing is said. Otherwise a tag that resembles one of the routes' is
-//! probably misspelt; one that resembles none is told of only where each route that caches gives tags of its own.
+//! probably misspelt; one that resembles none is reported only where each route that caches gives tags of its own.
 
 use super::problem::{Problem, Problems};
 use super::raw_rules::RawEvent;

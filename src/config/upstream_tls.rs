@@ -10,7 +10,7 @@ use crate::upstream::{ServerOptions, TlsOptions, server_name, system_roots};
 use rustls::RootCertStore;
 
 impl Resolver<'_> {
-    /// Resolves it for a pool of these servers; none where nobody needs it.
+    /// Resolves it for a pool of these servers; `None` if nobody needs it.
     pub(super) fn upstream_tls(
         &mut self,
         raw: Option<Placed<RawUpstreamTls>>,

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long it must be quiet before a burst counts as over.
 const QUIET: Duration = Duration::from_millis(100);
@@ -19,7 +19,10 @@ const QUIET: Duration = Duration::from_millis(100);
 /// How long a burst may go on before the callback is called all the same.
 const BURST_MAX: Duration = Duration::from_secs(2);
 
-/// Why the rules can't be watched. Reloading on request still works.
+/// How long it takes until a watch that the system did not give is asked for again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// Why files can't be watched. Reloading on request still works.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch `{}` for changes", .path.display())]
 pub struct WatchError {
@@ -28,29 +31,35 @@ pub struct WatchError {
     cause: notify::Error,
 }
 
-/// Calls `on_change`, which may block, once the watch stands and after the rules at `path` may have changed: at least once
-/// after the last change, and now and then for nothing. Ends only by an error or a panic of `on_change`.
-///
-/// # Errors
-/// Where the system can't watch the folder.
-pub async fn watch_rules(path: &Path, on_change: impl Fn() + Send + Sync + 'static) -> Result<(), WatchError> {
-    watch_files(&[path.to_owned()], on_change).await
-}
-
-/// The same for several files or folders.
-///
-/// # Errors
-/// Where the system can't watch the folder of one.
-pub(crate) async fn watch_files(
+/// Calls `on_change`, which may block, once the watch stands and after one of these files or folders may have changed: at
+/// least once after the last change, and now and then for nothing. Ends only by a panic of `on_change`. Where the system
+/// gives no watch, `on_failure` is called once, and the watch is asked for again every half minute.
+pub async fn watch(
     paths: &[PathBuf],
     on_change: impl Fn() + Send + Sync + 'static,
+    on_failure: impl FnOnce(WatchError),
+) {
+    let (on_change, mut on_failure) = (Arc::new(on_change), Some(on_failure));
+    loop {
+        if let Err(error) = watch_while_possible(paths, &on_change).await
+            && let Some(on_failure) = on_failure.take()
+        {
+            on_failure(error);
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+async fn watch_while_possible(
+    paths: &[PathBuf],
+    on_change: &Arc<impl Fn() + Send + Sync + 'static>,
 ) -> Result<(), WatchError> {
     let absolute = |path: &PathBuf| {
         std::path::absolute(path).map_err(|error| WatchError { path: path.clone(), cause: error.into() })
     };
     let paths = paths.iter().map(absolute).collect::<Result<Vec<_>, _>>()?;
     let failed = |cause| WatchError { path: paths.first().cloned().unwrap_or_default(), cause };
-    let (changed, on_change) = (Arc::new(Notify::new()), Arc::new(on_change));
+    let changed = Arc::new(Notify::new());
     let places = Arc::new(Mutex::new(Places::of(&paths)));
     let (notice, known, concerned) = (Arc::clone(&changed), Arc::clone(&places), paths.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
@@ -68,7 +77,7 @@ pub(crate) async fn watch_files(
     let mut watching = Watching { watcher, paths, places };
     loop {
         watching.begin_again();
-        let on_change = Arc::clone(&on_change);
+        let on_change = Arc::clone(on_change);
         if let Err(error) = spawn_blocking(move || on_change()).await
             && let Ok(panic) = error.try_into_panic()
         {
@@ -151,6 +160,38 @@ impl Watching {
         for folder in &next.folders {
             // One may vanish at this moment; the one above it tells when it is back.
             let _ = self.watcher.watch(folder, RecursiveMode::NonRecursive);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_watched_is_reported_once_and_watched_as_soon_as_it_can_be() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("later");
+        let (changes, mut changed) = mpsc::unbounded_channel();
+        let (failures, mut failed) = mpsc::unbounded_channel();
+        let paths = [folder.join("rules.toml")];
+        let watching = watch(
+            &paths,
+            move || changes.send(()).expect("the test listens"),
+            move |error| failures.send(error.to_string()).expect("the test listens"),
+        );
+        let script = async {
+            assert!(failed.recv().await.unwrap().contains("cannot watch"));
+            advance(AGAIN * 3).await;
+            assert_eq!(failed.recv().await, None);
+            std::fs::create_dir(&folder).unwrap();
+            changed.recv().await.unwrap();
+        };
+        tokio::select! {
+            () = watching => panic!("a watch does not end"),
+            () = script => {}
         }
     }
 }

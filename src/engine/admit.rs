@@ -20,6 +20,7 @@ use crate::semantics::reason::Reason;
 use crate::semantics::sharing::Shareability;
 use crate::store::memory::Admission;
 use bytes::Bytes;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::sync::SemaphorePermit;
 
@@ -33,12 +34,12 @@ impl Engine {
     /// Those who are still reading `shared`, which holds the same body, go on reading it where it is stored.
     pub(super) async fn admit(
         &self,
-        mut draft: Draft,
+        draft: &Draft,
         pieces: Vec<Bytes>,
         lease: Option<Arc<FetchLease>>,
         shared: &SharedBody,
     ) -> StoreOutcome {
-        let key = draft.key.clone();
+        let mut draft = Cow::Borrowed(draft);
         let body_bytes = pieces.iter().map(Bytes::len).sum();
         // What a coded body holds is not known before it is searched.
         let is_coded = draft.headers.contains_key(http::header::CONTENT_ENCODING);
@@ -46,23 +47,22 @@ impl Engine {
         let _work = self.work_on(body_bytes, searched_bytes).await;
         if let Some(body_tags) = draft.route.body_tags.clone() {
             match body_tags::read(body_tags, &draft, &pieces, Arc::clone(self.in_flight())).await {
-                Ok(found) => draft.add_tags(found),
+                Ok(found) => draft.to_mut().add_tags(found),
                 Err(why) => return StoreOutcome::Refused(why),
             }
         }
-        let pieces = if draft.part.is_some() { vec![self.joined_to_stored(&mut draft, pieces)] } else { pieces };
+        let pieces = if draft.part.is_some() { vec![self.joined_to_stored(draft.to_mut(), pieces)] } else { pieces };
         let body = match draft.route.compression {
             CompressionRule::Gzip => coding::at_rest(pieces, &draft.headers, &draft.policy).await,
             CompressionRule::Off => StoredBody::from_pieces(pieces),
         };
-        let (lifetime, shareability) = (draft.lifetime, draft.shareability(self.now()));
-        let entry = Arc::new(draft.into_entry(body, self.now()));
-        let outcome = self.admit_entry(&key, &entry, shareability);
+        let entry = Arc::new(draft.entry(body, self.now()));
+        let outcome = self.admit_entry(&draft.key, &entry, draft.shareability(self.now()));
         if outcome == StoreOutcome::Stored {
             if entry.part().is_none() && !entry.body().is_gzipped() {
                 shared.is_stored_as(entry.body().shared());
             }
-            self.share(&key, &entry, &lifetime, lease);
+            self.share(&draft.key, &entry, &draft.lifetime, lease);
         }
         outcome
     }

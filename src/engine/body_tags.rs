@@ -1,4 +1,4 @@
-//! The tags that stand in a body, read once it is complete.
+//! The tags in a body, read once it is complete.
 
 use super::draft::Draft;
 use crate::in_flight::{InFlight, Room};
@@ -60,7 +60,7 @@ enum Coding {
     Gzip,
 }
 
-/// What a gzip stream holds; none where it is damaged or holds more than `bytes_max`.
+/// What a gzip stream holds; `None` if it is damaged or holds more than `bytes_max`.
 fn inflated(gzip: &[u8], bytes_max: u64) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     GzDecoder::new(gzip).take(bytes_max.saturating_add(1)).read_to_end(&mut body).ok()?;

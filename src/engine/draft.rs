@@ -24,7 +24,7 @@ use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 
 /// The head of an answer that is to be stored, once its body is complete.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Draft {
     /// The route that stores it.
     pub(super) route: Arc<Route>,
@@ -52,21 +52,34 @@ pub(super) struct Draft {
     pub(super) filed_by: u32,
 }
 
-/// An answer's head, and the request that it answers as the origin saw it.
+/// What the origin answered, and the request that it answers as the origin saw it.
 #[derive(Debug)]
-pub(super) struct Received<'a> {
+pub(super) struct OriginAnswer<B> {
     /// The method sent.
-    pub(super) method: &'a Method,
+    pub(super) method: Method,
     /// The headers sent.
-    pub(super) sent: &'a HeaderMap,
-    /// The status received.
-    pub(super) status: StatusCode,
-    /// The headers received.
-    pub(super) headers: &'a HeaderMap,
+    pub(super) sent: HeaderMap,
+    /// The response.
+    pub(super) response: http::Response<B>,
     /// When.
     pub(super) times: ExchangeTimes,
-    /// The log position when the fetch began.
+    /// The log position when the origin was asked.
     pub(super) stamp: Stamp,
+}
+
+impl OriginAnswer<()> {
+    /// The head of an answer to a GET with these headers.
+    pub(super) fn head(
+        sent: HeaderMap,
+        (status, headers): (StatusCode, HeaderMap),
+        times: ExchangeTimes,
+        stamp: Stamp,
+    ) -> Self {
+        let mut response = http::Response::new(());
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Self { method: Method::GET, sent, response, times, stamp }
+    }
 }
 
 /// Why an answer is not stored, and for which requests that holds.
@@ -93,21 +106,22 @@ impl From<NotStored> for Reason {
 ///
 /// # Errors
 /// Where it may not be, with the reason.
-pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Result<Box<Draft>, NotStored> {
+pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> Result<Draft, NotStored> {
     let rule = &request.route.lifetime;
-    let said = ResponsePolicy::parse_with(received.status, received.headers, received.times, &rule.fields);
+    let (status, received) = (answer.response.status(), answer.response.headers());
+    let said = ResponsePolicy::parse_with(status, received, answer.times, &rule.fields);
     let policy = request.seen(said.clone());
-    let spread = received.times.received_at.as_millis();
+    let spread = answer.times.received_at.as_millis();
     let lifetime = rule.lifetime(&policy, spread);
     let exchange = Exchange {
-        method: received.method,
-        request_headers: received.sent,
+        method: &answer.method,
+        request_headers: &answer.sent,
         credentials: request.credentials(),
-        headers: received.headers,
+        headers: received,
         policy: &policy,
         lifetime: &lifetime,
     };
-    let storability = match *received.method {
+    let storability = match answer.method {
         Method::POST => post_storability(&exchange, &request.target),
         _ => storability(&exchange),
     };
@@ -118,8 +132,8 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Resu
         }
         storability => storability,
     };
-    storable(storability, rule.leaves_out(received.status))?;
-    let headers = stored_headers(received.headers, &policy, request.route.set_cookie);
+    storable(storability, rule.leaves_out(status))?;
+    let headers = stored_headers(received, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
         return Err(NotStored::Key(Reason::SetCookie));
     }
@@ -132,24 +146,24 @@ pub(super) fn judge(request: &CacheableRequest, received: &Received<'_>) -> Resu
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
         return Err(NotStored::UndecidedCookies);
     }
-    let Some(tags) = tags(request, received.headers) else {
+    let Some(tags) = tags(request, received) else {
         return Err(NotStored::Key(Reason::TagsUnreadable));
     };
-    let part = if received.status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
-    Ok(Box::new(Draft {
+    let part = if status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
+    Ok(Draft {
         route: Arc::clone(&request.route),
         key: request.key.clone(),
         url: (request.target.url().into(), request.target.path_start()),
         tags,
-        status: received.status,
+        status,
         headers,
         policy: said,
         lifetime,
         variant,
         part,
-        stamp: received.stamp,
+        stamp: answer.stamp,
         filed_by: request.rules.number(),
-    }))
+    })
 }
 
 /// `left_out`: the rule has lifetimes by status, and none for this one.
@@ -163,7 +177,7 @@ fn storable(storability: Storability, left_out: bool) -> Result<(), NotStored> {
     }
 }
 
-/// The route's tags and the origin's, also from fields that may not be stored; none where one can't be taken as it is.
+/// The route's tags and the origin's, also from fields that may not be stored; `None` if one can't be taken as it is.
 fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> {
     let mut tags = request.route_tags().ok()?;
     for text in origin_tags(received, &request.route.tag_fields).ok()? {
@@ -222,15 +236,15 @@ impl Draft {
     }
 
     /// The entry with this body, stored at this time.
-    pub(super) fn into_entry(self, body: StoredBody, stored_at: Timestamp) -> Entry {
+    pub(super) fn entry(&self, body: StoredBody, stored_at: Timestamp) -> Entry {
         let parts = EntryParts {
-            url: self.url.0,
+            url: self.url.0.clone(),
             path_start: self.url.1,
             route: self.route.name.clone(),
-            tags: self.tags,
+            tags: self.tags.clone(),
             status: self.status,
-            policy: self.policy,
-            variant: self.variant,
+            policy: self.policy.clone(),
+            variant: self.variant.clone(),
             body,
             part: self.part,
             stamp: self.stamp,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 pub struct Terms {
     /// Which servers are asked; none: the default pool.
     pub pool: Option<PoolName>,
-    /// The key of what is asked for; none where the request passes through.
+    /// The key of what is asked for; `None` if the request passes through.
     pub key: Option<PrimaryKey>,
     /// The host that the rules have the servers asked by in place of the client's: a server's certificate must be for it.
     pub host: Option<HeaderValue>,
@@ -55,7 +55,7 @@ pub enum Deadline {
 /// What the connection of a request's client can do.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Hears of interim responses; none where the client can't get them (HTTP/1.0, HTTP/2).
+    /// Receives interim responses; `None` if the client can't get them (HTTP/1.0, HTTP/2).
     pub interim: Option<InterimListener>,
     /// Whether the connection can change protocols: a 101 with the origin's `OnUpgrade` in its extensions then joins both
     /// ends.
@@ -71,7 +71,7 @@ pub enum UpgradeAbility {
     Unable,
 }
 
-/// Hears of the interim responses (1xx, but 100 and 101) to a request.
+/// Receives the interim responses (1xx, but 100 and 101) to a request.
 #[derive(Clone)]
 pub struct InterimListener(Arc<Heard>);
 

@@ -87,7 +87,7 @@ impl Would {
     }
 }
 
-/// What a route has clients told.
+/// What a route sends to clients in place of what the origin said.
 #[derive(Debug, Clone, Serialize)]
 pub struct AnswerChanges {
     /// In place of Cache-Control and Expires of what is stored.
@@ -123,11 +123,11 @@ pub struct Explanation {
     pub pattern: Option<String>,
     /// The client's URL as keyed.
     pub keyed_url: Option<String>,
-    /// Path and query as the origin is asked for them; none where it would not be asked.
+    /// Path and query as the origin is asked for them; `None` if it would not be asked.
     pub origin_target: Option<String>,
-    /// The pool of servers that would be asked; none where the origin would not be asked.
+    /// The pool of servers that would be asked; `None` if the origin would not be asked.
     pub upstream: Option<String>,
-    /// What the route has clients told instead of what the origin said, if anything.
+    /// What the route sends to clients in place of what the origin said, if anything.
     pub answer_changes: Option<AnswerChanges>,
     /// The key's fingerprint.
     pub key: Option<String>,
@@ -141,7 +141,7 @@ pub struct Explanation {
     pub client_directives: Option<&'static str>,
     /// What is stored under the key in this instance's memory.
     pub stored: Vec<StoredExplained>,
-    /// What the shared tier holds; none where there is no such tier, or nothing is looked up.
+    /// What the shared tier holds; `None` if there is no such tier, or nothing is looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared: Option<SharedExplained>,
     /// Why the last answer to a fetch was not stored, if that was lately.
@@ -254,7 +254,8 @@ impl Engine {
         let now = self.now();
         let variants = self.memory().peek(&request.key);
         let plan = self.plan_with(request, variants.as_ref(), now);
-        let asked = matches!(plan, Plan::Ask(_)) && self.shared_for(request).is_some();
+        let why_asked = if let Plan::Ask(ask) = &plan { Some(ask.why) } else { None };
+        let asked = why_asked.is_some() && self.shared_for(request).is_some();
         let shared = match &peeked {
             Some(Lookup::Found(variants)) if asked => Some(variants),
             _ => None,
@@ -277,7 +278,7 @@ impl Engine {
             stored: self.explain_variants(request, variants.as_ref(), now),
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
             last_refusal: self.last_refusal(&request.key).map(RefusalExplained::from),
-            hints: if asks { explain_hints::hints(request, why) } else { Vec::new() },
+            hints: why_asked.filter(|_| asks).map_or_else(Vec::new, |why| explain_hints::hints(request, why)),
             ..explanation.sending(&request.method, wanted.fields(request))
         }
     }
@@ -304,11 +305,11 @@ impl Engine {
             Some(FoundShared::Nothing) | None => wanted,
         };
         match wanted {
-            Wanted::Validation(..) => (Outcome::Revalidated, ask.why, wanted),
+            Wanted::Validation(..) => (Outcome::Revalidated, ask.why.into(), wanted),
             // What is known of the answer before it comes: it is not stored, and why.
             Wanted::Head(_) => (Outcome::Miss, Reason::MethodNotStorable, wanted),
             _ if request.directives.no_store => (Outcome::Miss, Reason::RequestNoStore, wanted),
-            _ => (Outcome::Miss, ask.why, wanted),
+            _ => (Outcome::Miss, ask.why.into(), wanted),
         }
     }
 

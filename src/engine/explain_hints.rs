@@ -1,17 +1,22 @@
 //! What an operator may want to know beside an explanation: why an answer that is asked for may not be kept.
 
 use crate::plan::request::CacheableRequest;
+use crate::plan::serving::WhyAsked;
 use crate::semantics::reason::Reason;
+use http::Method;
 
 /// Hints for a request that asks the origin, for `why`.
-pub(super) fn hints(request: &CacheableRequest, why: Reason) -> Vec<String> {
+pub(super) fn hints(request: &CacheableRequest, why: WhyAsked) -> Vec<String> {
     let mut hints = Vec::new();
-    if request.route.lifetime.gives_lifetimes() && request.brings_undecided_cookies() && why != Reason::CookieUndecided
+    if request.route.lifetime.gives_lifetimes()
+        && request.brings_undecided_cookies()
+        && why != WhyAsked::CookieUndecided
     {
         hints.push(format!("Its answer may not be kept: {}", Reason::CookieUndecided.explanation()));
     }
     let rule = &request.route.lifetime;
-    if rule.ttl.is_some() && why == Reason::NoEntry {
+    let is_kept = request.method == Method::GET && !request.directives.no_store;
+    if rule.ttl.is_some() && is_kept && why == WhyAsked::NoEntry {
         let named: Vec<_> = rule.ttl_by_status.iter().map(|(status, _)| status.as_str()).collect();
         let named = if named.is_empty() { "none is".to_owned() } else { format!("{} are", named.join(", ")) };
         hints.push(format!(

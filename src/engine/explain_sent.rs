@@ -18,7 +18,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const CLIENTS_ADDRESS: &str = "(the client's address)";
 const REQUEST_ID: &str = "(the request's id)";
 
-/// The fields of the request that is explained, as they would be once it has arrived, and its way; none where it has been
+/// The fields of the request that is explained, as they would be once it has arrived, and its way; `None` if it has been
 /// here before.
 pub(super) fn arriving(
     front: &Front,

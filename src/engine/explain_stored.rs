@@ -56,9 +56,9 @@ pub struct PurgeExplained {
     pub stamp: String,
     /// `hard` or `soft`.
     pub depth: &'static str,
-    /// Which of its scopes covers the response; none where only the height of the purge is remembered.
+    /// Which of its scopes covers the response; `None` if only the height of the purge is remembered.
     pub scope: Option<Scope>,
-    /// The id of its receipt; none where no receipt of this stamp is remembered.
+    /// The id of its receipt; `None` if no receipt of this stamp is remembered.
     pub id: Option<String>,
     /// When it was asked for, from the receipt.
     pub requested_at: Option<String>,

@@ -8,11 +8,10 @@ use crate::engine::shared_tier::SharedTier;
 use crate::engine::{EngineParts, Handler, RequestContext};
 use crate::entry::Entry;
 use crate::fleet::link::Link;
-use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
-use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
-use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::fleet::simulated_redis::{Cable, SimulatedRedis};
+use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::invalidation::{Invalidation, PurgeOptions};
 use crate::key::PrimaryKey;
 use crate::rules::pattern::PathPattern;
@@ -81,16 +80,6 @@ impl Tier for SimulatedTier {
     }
 }
 
-/// Messages arrive at once.
-#[derive(Debug)]
-struct Near;
-
-impl Wire for Near {
-    fn next(&self) -> Passage {
-        Passage::Through { there: Duration::ZERO, back: Duration::ZERO }
-    }
-}
-
 /// One of several instances with one shared tier.
 struct Instance {
     engine: Arc<Engine>,
@@ -100,19 +89,8 @@ struct Instance {
 
 impl Instance {
     fn with(tier: Arc<SimulatedTier>, hub: &Arc<SimulatedRedis>) -> Self {
-        let link = || -> Arc<dyn Link> { hub.link(Arc::new(Near)) };
-        let options = FleetOptions {
-            url: String::new(),
-            ca_pem: None,
-            names: Names::below("larder"),
-            instance: "one".to_owned(),
-            timeout: Duration::from_millis(50),
-            partition_grace: Duration::from_secs(30),
-            value_bytes_max: 1 << 20,
-            queue_bytes_max: 1 << 20,
-            log_retention: Duration::from_hours(24),
-            join_wait: Duration::from_secs(2),
-        };
+        let link = || -> Arc<dyn Link> { hub.link(Arc::new(Cable::default())) };
+        let options = FleetOptions::new(String::new(), "one".to_owned());
         let writes = WriteBehind::new(tier.clone(), options.queue_bytes_max);
         let links = LeaseLinks { requests: link(), background: link(), listening: link() };
         let leases = RedisLeases::new(links, options, 0);
@@ -191,7 +169,7 @@ async fn what_another_instance_fetched_is_told_and_left_where_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_purge_of_what_the_shared_tier_holds_is_told() {
     let (_one, two) = fetched().await;
-    let purge = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Admin };
+    let purge = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: PurgeSource::Admin };
     two.engine.invalidation().purge(purge, PurgeOptions::default()).await.unwrap();
     let explained = two.explain(&[]).await;
     assert_eq!(told(&explained), ("present", true, "miss", "no-entry"));

@@ -101,7 +101,7 @@ pub struct FastHit {
     pub form: AtRest,
     /// The Age that it is sent with, in seconds.
     pub age_secs: u64,
-    /// What the route has clients told instead, as of when.
+    /// What the route sends to clients in place of what the origin said, and from when on.
     pub changes: Option<(Arc<AnswerRule>, Timestamp)>,
     /// How it was decided.
     pub decision: Decision,
@@ -117,7 +117,7 @@ impl FastHit {
         }
     }
 
-    /// The body; none where there is none to be sent.
+    /// The body; `None` if there is none to be sent.
     #[must_use]
     pub fn body(&self) -> Option<BodyView<'_>> {
         (self.form == AtRest::Whole).then(|| self.entry.body())

@@ -1,45 +1,21 @@
 //! What a fetch brings back: to the request that began it, and to those that share it.
 
+use super::draft::Draft;
 use super::origin_failure::OriginFailure;
 use crate::coalesce::shared_body::{SharedBody, SharedBodyReader};
 use crate::engine::origin::Body;
 use crate::engine::storing::{StoreOutcome, Storing};
 use crate::entry::Entry;
 use crate::plan::serving::Usable;
-use crate::rules::Route;
-use crate::scope::Tag;
-use crate::semantics::lifetime::Lifetime;
-use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
-use crate::semantics::vary::VariantKey;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
-
-/// A response that is being stored while it streams.
-pub(super) struct Streaming {
-    /// The status.
-    pub(super) status: StatusCode,
-    /// The headers as they will be stored.
-    pub(super) headers: HeaderMap,
-    /// Its policy.
-    pub(super) policy: ResponsePolicy,
-    /// Its lifetime.
-    pub(super) lifetime: Lifetime,
-    /// Which variant it is.
-    pub(super) variant: VariantKey,
-    /// The route that fetched it.
-    pub(super) route: Arc<Route>,
-    /// Its tags.
-    pub(super) tags: Box<[Tag]>,
-    /// The growing body.
-    pub(super) body: SharedBody,
-}
 
 /// What a leader announces to those who share its fetch. Cheap to clone.
 #[derive(Clone)]
 pub(super) enum FetchOutcome {
-    /// A response to stream.
-    Streaming(Arc<Streaming>),
+    /// A response that is being stored while its body grows.
+    Streaming(Arc<Draft>, SharedBody),
     /// The stored response, confirmed or completed by an answer of this status.
     Confirmed(Arc<Entry>, StatusCode),
     /// The shared tier had it: it is in memory now.
@@ -53,7 +29,7 @@ pub(super) enum Fetched {
     /// A response that is being stored.
     Streaming {
         /// The response.
-        response: Arc<Streaming>,
+        draft: Arc<Draft>,
         /// Its headers for this request: the stored ones, or more for the one that fetched.
         headers: HeaderMap,
         /// The body from its beginning.

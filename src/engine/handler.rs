@@ -42,12 +42,12 @@ pub struct Failure {
     pub reason: Reason,
     /// When the client may try again: what the origin says, or Larder where it is busy.
     pub retry_after: Option<HeaderValue>,
-    /// What lies beneath: for the log, never for the client.
+    /// The underlying error: for the log, never for the client.
     pub cause: Option<BodyError>,
 }
 
 impl Failure {
-    /// A failure that nothing lies beneath.
+    /// A failure without an underlying error.
     #[must_use]
     pub const fn of(status: StatusCode, reason: Reason) -> Self {
         Self { status, reason, retry_after: None, cause: None }
@@ -108,7 +108,7 @@ pub trait Handler: Send + Sync + 'static {
         context: RequestContext,
     ) -> impl Future<Output = Answer> + Send;
 
-    /// The fields of a request, as it has them once its way is written into them, where they are plain; none where they are
+    /// The fields of a request, as it has them once its way is written into them, where they are plain; `None` if they are
     /// not, or where nothing is answered by [`Self::fast_hit`].
     fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
         let _ = (headers, context);
@@ -116,7 +116,7 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// Answers a plain request from what is stored and fresh, at once and without a task: the same answer that
-    /// [`Self::handle`] would give. None where that takes more.
+    /// [`Self::handle`] would give. `None` if that takes more.
     fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
         let _ = request;
         None
@@ -132,7 +132,7 @@ pub trait Handler: Send + Sync + 'static {
         async {}
     }
 
-    /// The account of what bodies under way hold; none where nobody keeps one.
+    /// The account of what bodies under way hold; `None` if nobody keeps one.
     fn in_flight(&self) -> Option<Arc<InFlight>> {
         None
     }

@@ -4,9 +4,10 @@
 //! A fetch counts until the origin has nothing more to do for it: its body has ended, or nobody wants the rest.
 //!
 //! Over the limit a request takes something stale, if there is something that may be served so; else it waits, at most
-//! `coalesce_wait`; else it is told to come back. The table is locked for a look-up and never across an await.
+//! `coalesce_wait`; else it gets 503 with Retry-After. The table is locked for a look-up and never across an await.
 
 use super::Engine;
+use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use crate::plan::wanted::Wanted;
 use crate::rules::Route;
@@ -27,17 +28,8 @@ struct Budget {
     free: Arc<Semaphore>,
 }
 
-/// Whether a fetch may begin.
-#[derive(Debug)]
-pub(super) enum MissPermit {
-    /// It may, and counts for as long as this is held; none where the route has no limit.
-    Granted(Option<OwnedSemaphorePermit>),
-    /// Too many are under way.
-    Refused,
-}
-
 impl MissBudgets {
-    /// What is free of a route's budget; none where it has no limit. A limit that was edited holds at once; fetches that
+    /// What is free of a route's budget; `None` if it has no limit. A limit that was edited holds at once; fetches that
     /// began under the old one do not count against the new.
     fn of(&self, route: &Route) -> Option<Arc<Semaphore>> {
         let limit = route.miss_limit?;
@@ -52,18 +44,25 @@ impl MissBudgets {
 }
 
 impl Engine {
-    /// Waits until a fetch may begin.
-    pub(super) async fn miss_permit(&self, request: &Requester, wanted: &Wanted) -> MissPermit {
-        let Some(budget) = self.miss_budgets.of(&request.route) else { return MissPermit::Granted(None) };
+    /// Waits until a fetch may begin. It counts for as long as the permit is held; `None` if the route has no limit.
+    ///
+    /// # Errors
+    /// Where too many are under way.
+    pub(super) async fn miss_permit(
+        &self,
+        request: &Requester,
+        wanted: &Wanted,
+    ) -> Result<Option<OwnedSemaphorePermit>, OriginFailure> {
+        let Some(budget) = self.miss_budgets.of(&request.route) else { return Ok(None) };
         if let Ok(permit) = Arc::clone(&budget).try_acquire_owned() {
-            return MissPermit::Granted(Some(permit));
+            return Ok(Some(permit));
         }
         if wanted.may_be_served_stale(|entry| self.standing_now(request, entry)) {
-            return MissPermit::Refused;
+            return Err(request.timed_out(OriginFailure::Busy));
         }
         match timeout(request.at_most(request.route.coalesce_wait), budget.acquire_owned()).await {
-            Ok(Ok(permit)) => MissPermit::Granted(Some(permit)),
-            Ok(Err(_)) | Err(_) => MissPermit::Refused,
+            Ok(Ok(permit)) => Ok(Some(permit)),
+            Ok(Err(_)) | Err(_) => Err(request.timed_out(OriginFailure::Busy)),
         }
     }
 }

@@ -3,49 +3,62 @@
 //! An [`Engine`] is shared by all connections. It holds no lock across an await: rules are swapped atomically, the
 //! tiers and the table of flights lock briefly within themselves. A request's steps stand in [`serve`]; a fetch runs in
 //! a task of its own ([`fetch`]), so that a client that leaves harms nobody else.
+//!
+//! A miss passes seven types between the request and the [`Answer`]: a [`Requester`](requester::Requester) has a
+//! [`Fetch`](fetch::Fetch) made for it, which gets an [`OriginAnswer`](draft::OriginAnswer); what is to be stored of that is
+//! a [`Draft`](draft::Draft), which a [`Fill`](fill::Fill) stores while its body arrives. Those who share the fetch get
+//! a [`FetchOutcome`](fetch_outcome::FetchOutcome), and each request takes something [`Fetched`](fetch_outcome::Fetched).
 
-mod admit;
+// What a request and a fetch come with, and what is remembered beside the store.
 pub(crate) mod arrival;
-mod body_tags;
-mod confirm;
-pub(crate) mod deliver;
-mod draft;
 mod earlier_rules;
 pub(crate) mod exchange;
+mod hot_keys;
+pub(crate) mod metrics;
+pub(crate) mod origin;
+pub(crate) mod outcome;
+pub(crate) mod snapshot;
+pub(crate) mod storing;
+pub(crate) mod unattended;
+mod write_budget;
+
+// One answer: what of it is stored, and how a stored one is delivered.
+mod body_tags;
+pub(crate) mod deliver;
+mod draft;
+mod metered_origin;
+mod origin_failure;
+mod parts;
+mod uncacheable;
+mod written;
+
+// What the steps are made of.
+mod admit;
+mod fetch_outcome;
+mod fill;
+mod find;
+mod miss_budget;
+mod requester;
+mod respond;
+pub(crate) mod shared_tier;
+mod waiting;
+
+// The steps.
+mod confirm;
+pub(crate) mod fast_path;
+mod fetch;
+mod handler;
+mod pass;
+mod post;
+pub(crate) mod refresh;
+mod serve;
+
+// What would be done, and why.
 pub(crate) mod explain;
 mod explain_elsewhere;
 mod explain_hints;
 mod explain_sent;
 mod explain_stored;
-pub(crate) mod fast_path;
-mod fetch;
-mod fetch_outcome;
-mod fill;
-mod find;
-mod handler;
-mod held_reply;
-mod hot_keys;
-mod metered_origin;
-pub(crate) mod metrics;
-mod miss_budget;
-pub(crate) mod origin;
-mod origin_failure;
-pub(crate) mod outcome;
-mod parts;
-mod pass;
-mod post;
-pub(crate) mod refresh;
-mod requester;
-mod respond;
-mod serve;
-pub(crate) mod shared_tier;
-pub(crate) mod snapshot;
-pub(crate) mod storing;
-pub(crate) mod unattended;
-mod uncacheable;
-mod waiting;
-mod write_budget;
-mod written;
 
 pub use handler::{Answer, Failure, Handler, RequestContext};
 
@@ -101,7 +114,7 @@ pub struct EngineParts {
     pub origin: Arc<dyn Origin>,
     /// The memory tier.
     pub memory: Arc<MemoryTier>,
-    /// The tier that other instances share; none where this one stands alone.
+    /// The tier that other instances share; `None` if this one stands alone.
     pub shared: Option<SharedTier>,
     /// The purges known here.
     pub invalidation: Arc<Invalidation>,
@@ -177,7 +190,7 @@ impl Engine {
         let before = self.rules();
         let number = before.number().wrapping_add(1).max(1);
         let earlier = self.earlier_rules.load().and(before, self.invalidation.applied());
-        // In this order: whoever judges by the new rules judges by the old ones, too.
+        // In this order: what is judged by the new rules is judged by the old ones, too.
         self.earlier_rules.store(Arc::new(earlier));
         self.rules.store(Arc::new(rules.numbered(number)));
     }

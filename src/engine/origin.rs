@@ -40,7 +40,7 @@ pub trait Origin: Send + Sync + 'static {
 pub struct OriginError {
     /// What kind of error it is.
     pub kind: OriginErrorKind,
-    /// What lies beneath.
+    /// The underlying error.
     #[source]
     pub cause: Option<BodyError>,
 }

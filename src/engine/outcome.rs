@@ -15,8 +15,8 @@ pub struct Decision {
     pub reason: Reason,
     /// The route that matched, if any.
     pub route: Option<RouteName>,
-    /// The Cache-Status of the response; none where neither the cache nor the origin was asked.
+    /// The Cache-Status of the response; `None` if neither the cache nor the origin was asked.
     pub cache_status: Option<CacheStatus>,
-    /// Whether the origin's answer was stored, for the one that it was fetched for; none where none came that could be.
+    /// Whether the origin's answer was stored, for the one that it was fetched for; `None` if none came that could be.
     pub storing: Option<Storing>,
 }

@@ -34,7 +34,7 @@ pub(super) fn join(stored: &Entry, draft: &mut Draft, newer: Bytes) -> Bytes {
     bytes
 }
 
-/// The whole of a body of at most `bytes_max`; none where it is larger or cut short.
+/// The whole of a body of at most `bytes_max`; `None` if it is larger or cut short.
 pub(super) async fn collect(mut body: Body, bytes_max: u64) -> Option<Bytes> {
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {

@@ -12,12 +12,12 @@ use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::unattended::Patience;
 use super::write_budget::Named;
-use super::written::{Aftermath, Alone, WrittenBody, invalidate, log_failure};
+use super::written::{Aftermath, ClientGone, WrittenBody, invalidate, log_failure};
 use super::{Answer, Engine, Failure, RequestContext};
-use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::plan::way::Pass;
 use crate::rules::answer::Kept;
-use crate::rules::{RuleSet, Verdict as RouteVerdict};
+use crate::rules::{RouteVerdict, RuleSet};
 use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::date::record_receipt;
@@ -137,7 +137,7 @@ impl Passing {
             invalidate(&self.engine, changed.clone(), self.target.url()).await;
             let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
             self.terms.quiet.allow();
-            let alone = if is_event_stream(response.headers()) { Alone::End } else { Alone::Read };
+            let alone = if is_event_stream(response.headers()) { ClientGone::End } else { ClientGone::Read };
             response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }, alone))
         };
         self.answered(response)
@@ -216,13 +216,13 @@ impl Passing {
         invalidated.groups.into_iter().filter_map(|group| Tag::new(&group).ok())
     }
 
-    /// As [`invalidate`], before the client hears of the success. What is to be stored of the answer itself is newer than
+    /// As [`invalidate`], before the client gets the success. What is to be stored of the answer itself is newer than
     /// that.
     async fn invalidate_by_answer(&self, scopes: Vec<Scope>, own: &mut Draft) {
         if scopes.is_empty() {
             return;
         }
-        let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+        let purge = Purge { scopes, depth: Depth::Hard, source: PurgeSource::UnsafeRequest };
         let purged = self.engine.invalidation().purge_by_answer(purge, own.stamp, &own.membership()).await;
         if let Some(stamp) = log_failure(purged, self.target.url()) {
             own.stamp = stamp;

@@ -4,9 +4,8 @@
 //! kept only where that makes no difference: where a fetch for the same target would have carried the same fields.
 
 use super::Engine;
-use super::draft::{self, Draft, Received};
-use super::fill::{Duty, stream_of};
-use super::held_reply::HeldReply;
+use super::draft::{self, Draft, OriginAnswer};
+use super::fill::Fill;
 use super::origin::Body;
 use crate::plan::request::CacheableRequest;
 use crate::plan::way::{Asked, Form, Way};
@@ -47,11 +46,11 @@ impl Post<'_> {
         if request.target != *self.target || !self.carries_what_a_fetch_would(&request) {
             return None;
         }
-        let (status, headers) = (response.status(), response.headers());
-        let received = Received { method: &Method::POST, sent: self.headers, status, headers, times, stamp };
-        let draft = draft::judge(&request, &received).ok()?;
+        let head = (response.status(), response.headers().clone());
+        let answer = OriginAnswer::head(self.headers.clone(), head, times, stamp);
+        let draft = draft::judge(&request, &OriginAnswer { method: Method::POST, ..answer }).ok()?;
         // A later GET would have to ask all the same.
-        (draft.shareability(times.received_at) == Shareability::Shared).then_some(draft)
+        (draft.shareability(times.received_at) == Shareability::Shared).then(|| Box::new(draft))
     }
 
     /// Whether each field is one that a fetch would carry with the same value, but for those of its body.
@@ -69,11 +68,7 @@ impl Post<'_> {
 /// Stores an answer while it streams to the client.
 pub(super) fn keep(engine: &Arc<Engine>, draft: Box<Draft>, response: Response<Body>) -> Response<Body> {
     let (head, body) = response.into_parts();
-    let (streaming, writer, reader) = stream_of(&draft, engine.in_flight());
-    let engine = Arc::clone(engine);
-    tokio::spawn(async move {
-        let nobodys = HeldReply::nobodys(&engine, &draft);
-        engine.fill(*draft, body, &streaming.body, writer, Duty::default(), nobodys).await;
-    });
+    let (fill, writer, reader) = Fill::of(engine, Arc::from(draft));
+    tokio::spawn(fill.run(body, writer));
     Response::from_parts(head, reader.boxed_unsync())
 }

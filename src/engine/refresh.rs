@@ -7,7 +7,6 @@
 use super::Engine;
 use super::fetch::Fetch;
 use super::fetch_outcome::Fetched;
-use super::fill::Duty;
 use super::requester::Requester;
 use super::serve::join;
 use crate::coalesce::flights::Role;
@@ -75,9 +74,9 @@ impl Engine {
             if let Role::Leader(leader) = join(self, &request, None) {
                 self.refreshed.fetch_add(1, Ordering::Relaxed);
                 let request = Arc::new(Requester::Refresh(request));
-                let fetch = Fetch { engine: Arc::clone(self), request, wanted, duty: Duty::of(Some(leader)) };
+                let fetched = Fetch::begin(self, &request, wanted, Some(leader));
                 under_way.spawn(async move {
-                    if let Ok(fetched) = fetch.begin().await {
+                    if let Ok(fetched) = fetched.await {
                         read_to_its_end(fetched).await;
                     }
                 });

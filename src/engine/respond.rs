@@ -1,7 +1,7 @@
 //! Answers: the response that a client gets, and the decision that Cache-Status, log and metrics tell of.
 
 use super::deliver;
-use super::draft::{self, Received};
+use super::draft::{self, OriginAnswer};
 use super::fetch_outcome::Fetched;
 use super::origin::{Body, empty_body};
 use super::origin_failure::OriginFailure;
@@ -25,15 +25,6 @@ use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The part that a request played in a fetch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sharer {
-    /// It fetched.
-    Leader,
-    /// It took what another fetched.
-    Follower,
-}
-
 /// An answer from what is stored, without asking the origin.
 pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp) -> Answer {
     let (outcome, why) = (usable.how.outcome(), Reason::from(usable.how));
@@ -45,17 +36,15 @@ pub(super) fn usable(request: &CacheableRequest, usable: &Usable, now: Timestamp
     from_entry(request, &usable.entry, outcome, why, status, now)
 }
 
-/// An answer from what a fetch brought.
+/// An answer from what a fetch brought: the request's own or, where `status` says collapsed, another's.
 pub(super) fn fetched(
     engine: &Engine,
     request: &CacheableRequest,
     ask: &Ask,
     fetched: Fetched,
-    sharer: Sharer,
+    status: CacheStatus,
 ) -> Answer {
     let now = engine.now();
-    let collapsed = sharer == Sharer::Follower;
-    let status = CacheStatus { forward: Some(ask.forward), collapsed, ..CacheStatus::HIT };
     match fetched {
         Fetched::Confirmed(entry, origin_status, stored) => {
             let why = why_asked_or_refused(ask, stored);
@@ -64,23 +53,23 @@ pub(super) fn fetched(
             let forward_status = Some(origin_status.as_u16());
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), detail: Some(why), ..status };
             let outcome = match origin_status {
-                _ if collapsed => Outcome::Collapsed,
+                _ if status.collapsed => Outcome::Collapsed,
                 StatusCode::NOT_MODIFIED => Outcome::Revalidated,
                 // The rest of a part was fetched.
                 _ => Outcome::Miss,
             };
             from_entry(request, &entry, outcome, why, status, now).storing(stored.map(Storing::Known))
         }
-        Fetched::Streaming { response, headers, reader, storing } => {
+        Fetched::Streaming { draft, headers, reader, storing } => {
             let known = storing.as_ref().and_then(Storing::known);
             let why = why_asked_or_refused(ask, known);
-            let ttl = ttl_secs(response.policy.spent(&response.lifetime, now), &response.lifetime);
-            let forward_status = Some(response.status.as_u16());
+            let ttl = ttl_secs(draft.policy.spent(&draft.lifetime, now), &draft.lifetime);
+            let forward_status = Some(draft.status.as_u16());
             let (stored, detail) = (known == Some(StoreOutcome::Stored), Some(why));
             let status = CacheStatus { forward_status, ttl_secs: Some(ttl), stored, detail, ..status };
-            let outcome = if collapsed { Outcome::Collapsed } else { Outcome::Miss };
+            let outcome = if status.collapsed { Outcome::Collapsed } else { Outcome::Miss };
             let mut answer = Response::new(reader.boxed_unsync());
-            *answer.status_mut() = response.status;
+            *answer.status_mut() = draft.status;
             *answer.headers_mut() = headers;
             let answer = apply_answer_rule(request, conditioned(request, answer, now), Kept::Here, now);
             decided(request, answer, outcome, why, status).storing(storing)
@@ -105,7 +94,7 @@ pub(super) fn fetched(
 fn why_asked_or_refused(ask: &Ask, stored: Option<StoreOutcome>) -> Reason {
     match stored {
         Some(StoreOutcome::Refused(why)) => why,
-        Some(StoreOutcome::Stored) | None => ask.why,
+        Some(StoreOutcome::Stored) | None => ask.why.into(),
     }
 }
 
@@ -188,9 +177,8 @@ fn kept_of(engine: &Engine, request: &CacheableRequest, head: &Response<Body>, n
     }
     let times = ExchangeTimes { requested_at: now, received_at: now };
     let (sent, stamp) = (request.fetch_headers(), engine.invalidation().applied());
-    let (status, headers) = (head.status(), head.headers());
-    let received = Received { method: &Method::GET, sent: &sent, status, headers, times, stamp };
-    if draft::judge(request, &received).is_ok() { Kept::Here } else { Kept::Nowhere }
+    let answer = OriginAnswer::head(sent, (head.status(), head.headers().clone()), times, stamp);
+    if draft::judge(request, &answer).is_ok() { Kept::Here } else { Kept::Nowhere }
 }
 
 fn decided(

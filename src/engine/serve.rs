@@ -2,15 +2,16 @@
 
 use super::Answer;
 use super::Engine;
+use super::draft::Draft;
 use super::exchange::Terms;
 use super::fetch::Fetch;
-use super::fetch_outcome::{FetchOutcome, Fetched, Streaming};
-use super::fill::Duty;
+use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
-use super::respond::{self, Sharer};
+use super::respond;
 use super::uncacheable::Uncacheable;
-use crate::coalesce::flights::{Announcement, FlightStage, FlightView, Follower, Leader, Role};
+use crate::coalesce::flights::{Announcement, FlightStage, FlightView, Follower, Role};
+use crate::coalesce::shared_body::SharedBody;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
@@ -20,6 +21,7 @@ use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::{Ask, Serving, Usable};
 use crate::plan::wanted::Wanted;
 use crate::scope::{Membership, Tags};
+use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::reuse::MustValidate;
 use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
@@ -31,14 +33,14 @@ use tokio::time::{Instant, timeout};
 /// How often a request joins a shared fetch before it goes on its own.
 const ROUNDS_MAX: u32 = 3;
 
-/// What a request does about a fetch.
-enum Choice {
-    /// It fetches, for all who share or for itself alone.
-    Fetch(Option<Leader<FetchOutcome>>),
-    /// It takes what another's fetch brought.
-    Take(Fetched),
+/// What comes of waiting for another's fetch.
+enum Followed {
+    /// The request takes what it brought.
+    Took(Fetched),
     /// It looks again: another fetch, for this variant, may suit it.
     LookAgain(Option<VariantKey>),
+    /// It fetches on its own.
+    Alone,
 }
 
 /// Answers a request on a cacheable route. `terms` are those of its client.
@@ -67,35 +69,47 @@ async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, terms: Terms
             Plan::Refuse(forward) => return respond::only_if_cached(Some(&request.route), forward),
             Plan::Ask(ask) => ask,
         };
-        match choose(engine, &request, &ask, variant.take(), round).await {
-            Choice::Fetch(leader) => return fetch(engine, &request, ask, leader).await,
-            Choice::Take(fetched) => return respond::fetched(engine, &request, &ask, fetched, Sharer::Follower),
-            Choice::LookAgain(other) => variant = other,
-        }
-        plan = engine.plan(&request, engine.now());
+        let status = CacheStatus { forward: Some(ask.why.forward()), ..CacheStatus::HIT };
+        let leader = match role(engine, &request, &ask, variant, round) {
+            Some(Role::Follower(follower)) => match follow(engine, &request, &ask, follower).await {
+                Followed::Took(fetched) => {
+                    let status = CacheStatus { collapsed: true, ..status };
+                    return respond::fetched(engine, &request, &ask, fetched, status);
+                }
+                Followed::LookAgain(other) => {
+                    variant = other;
+                    plan = engine.plan(&request, engine.now());
+                    continue;
+                }
+                Followed::Alone => None,
+            },
+            Some(Role::Leader(leader)) => Some(leader),
+            None => None,
+        };
+        let fetched = Fetch::begin(engine, &request, Wanted::of(&request, &ask), leader);
+        let fetched = wait(engine, &request, &ask, fetched).await;
+        return respond::fetched(engine, &request, &ask, fetched, status);
     }
     unreachable!("the last round fetches on its own")
 }
 
-async fn choose(
+/// The part that a request plays in a shared fetch; `None` if it fetches on its own.
+fn role(
     engine: &Arc<Engine>,
-    request: &Arc<Requester>,
+    request: &Requester,
     ask: &Ask,
     variant: Option<VariantKey>,
     round: u32,
-) -> Choice {
+) -> Option<Role<FetchOutcome>> {
     let each_alone = |(entry, _): &(Arc<Entry>, _)| request.shareability_on_arrival(entry) != Shareability::Shared;
     let alone = matches!(request.sharing(), Sharing::Alone(_))
         || engine.recall_uncacheable(request).is_some()
         || ask.stored.as_ref().is_some_and(each_alone);
     if alone || round >= ROUNDS_MAX {
-        return Choice::Fetch(None);
+        return None;
     }
     let known = variant.or_else(|| ask.stored.as_ref().map(|(entry, _)| entry.variant().clone()));
-    match join(engine, request, known.as_ref()) {
-        Role::Leader(leader) => Choice::Fetch(Some(leader)),
-        Role::Follower(follower) => follow(engine, request, ask, follower).await,
-    }
+    Some(join(engine, request, known.as_ref()))
 }
 
 /// Joins the shared fetch under way, unless a purge has come since it began.
@@ -127,7 +141,7 @@ impl Engine {
     }
 
     /// Whether only what is asked for after it came answers this request: where purges may be missed, and where its client
-    /// wants the origin's own word.
+    /// wants the origin's own answer.
     pub(super) fn wants_newer(&self, request: &CacheableRequest) -> bool {
         self.invalidation().currency() == Currency::Unproven || matches!(request.sharing(), Sharing::Gathered)
     }
@@ -135,7 +149,7 @@ impl Engine {
     /// Whether what a leader has announced is for a request that comes only now.
     fn suits(&self, request: &CacheableRequest, outcome: &FetchOutcome) -> bool {
         match outcome {
-            FetchOutcome::Streaming(response) => request.may_take(&response.policy, &response.lifetime, self.now()),
+            FetchOutcome::Streaming(draft, _) => request.may_take(&draft.policy, &draft.lifetime, self.now()),
             FetchOutcome::Confirmed(entry, _) => self.takes_entry(request, entry),
             FetchOutcome::Stored => true,
             // A failure is shared with those who waited for it.
@@ -151,14 +165,13 @@ impl Engine {
 impl Engine {
     /// What purges make of an answer that streams. Tags that only the answer names are known now, and so is the route that
     /// fetched it, which may be one of earlier rules: a purge of one of them may have come since the fetch began.
-    fn standing_of_stream(&self, request: &CacheableRequest, stamp: Stamp, response: &Streaming) -> Standing {
+    fn standing_of_stream(&self, request: &CacheableRequest, stamp: Stamp, draft: &Draft) -> Standing {
         let invalidation = self.invalidation();
-        let other_rules = !Arc::ptr_eq(&response.route, &request.route);
-        if other_rules && response.route.body_tags.is_some() && stamp < invalidation.applied() {
+        let other_rules = !Arc::ptr_eq(&draft.route, &request.route);
+        if other_rules && draft.route.body_tags.is_some() && stamp < invalidation.applied() {
             return Standing::Unproven;
         }
-        let filed =
-            Membership { route: &response.route.name, tags: Tags::Listed(&response.tags), ..request.membership(&[]) };
+        let filed = Membership { route: &draft.route.name, tags: Tags::Listed(&draft.tags), ..request.membership(&[]) };
         invalidation.standing(stamp, &filed).max(self.standing_by_rules(request, stamp))
     }
 }
@@ -166,11 +179,11 @@ impl Engine {
 impl Engine {
     /// What a fetch that began at `stamp` and brought this response, or a later one, has stored, where the request may
     /// take it.
-    fn stored_of(&self, request: &CacheableRequest, stamp: Stamp, response: &Streaming) -> Option<Arc<Entry>> {
+    fn stored_of(&self, request: &CacheableRequest, stamp: Stamp, draft: &Draft) -> Option<Arc<Entry>> {
         let variants = self.memory().peek(&request.key)?;
         let entry = request.select(&variants)?;
         let suits = entry.stamp() >= stamp
-            && entry.policy().received_at >= response.policy.received_at
+            && entry.policy().received_at >= draft.policy.received_at
             && entry.part().is_none()
             && self.standing(request, entry) == Standing::Clear
             && self.takes_entry(request, entry);
@@ -178,7 +191,7 @@ impl Engine {
     }
 }
 
-async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<FetchOutcome>) -> Choice {
+async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<FetchOutcome>) -> Followed {
     let stamp = follower.stamp();
     let wait = request.at_most(request.route.coalesce_wait);
     let Ok(announcement) = timeout(wait, follower.announcement()).await else {
@@ -186,82 +199,71 @@ async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: F
         let ends =
             matches!(*failure, OriginFailure::DeadlinePassed) || engine.stands_in_at_once(request, ask, &failure);
         if !ends {
-            return Choice::Fetch(None);
+            return Followed::Alone;
         }
         engine.has_failed(request, &failure);
-        return Choice::Take(Fetched::Failed(failure));
+        return Followed::Took(Fetched::Failed(failure));
     };
     match announcement {
-        Announcement::Shared(FetchOutcome::Streaming(response)) => take_stream(engine, request, stamp, response),
+        Announcement::Shared(FetchOutcome::Streaming(draft, body)) => take_stream(engine, request, stamp, draft, &body),
         Announcement::Shared(FetchOutcome::Confirmed(entry, status)) => {
             let suits = request.picks(&entry)
                 && engine.standing(request, &entry) == Standing::Clear
                 && engine.takes_entry(request, &entry);
-            if suits { Choice::Take(Fetched::Confirmed(entry, status, None)) } else { Choice::LookAgain(None) }
+            if suits { Followed::Took(Fetched::Confirmed(entry, status, None)) } else { Followed::LookAgain(None) }
         }
-        Announcement::Shared(FetchOutcome::Failed(failure)) => Choice::Take(Fetched::Failed(failure)),
-        Announcement::Shared(FetchOutcome::Stored) | Announcement::Gone => Choice::LookAgain(None),
-        Announcement::Alone => Choice::Fetch(None),
+        Announcement::Shared(FetchOutcome::Failed(failure)) => Followed::Took(Fetched::Failed(failure)),
+        Announcement::Shared(FetchOutcome::Stored) | Announcement::Gone => Followed::LookAgain(None),
+        Announcement::Alone => Followed::Alone,
     }
 }
 
-fn take_stream(engine: &Engine, request: &CacheableRequest, stamp: Stamp, response: Arc<Streaming>) -> Choice {
-    if !request.picks_variant(&response.variant) {
-        return Choice::LookAgain(request.own_variant(&response.variant));
+fn take_stream(
+    engine: &Engine,
+    request: &CacheableRequest,
+    stamp: Stamp,
+    draft: Arc<Draft>,
+    body: &SharedBody,
+) -> Followed {
+    if !request.picks_variant(&draft.variant) {
+        return Followed::LookAgain(request.own_variant(&draft.variant));
     }
-    if engine.standing_of_stream(request, stamp, &response) != Standing::Clear {
-        return Choice::LookAgain(None);
+    if engine.standing_of_stream(request, stamp, &draft) != Standing::Clear {
+        return Followed::LookAgain(None);
     }
-    if !request.may_take(&response.policy, &response.lifetime, engine.now()) {
-        return Choice::LookAgain(None);
+    if !request.may_take(&draft.policy, &draft.lifetime, engine.now()) {
+        return Followed::LookAgain(None);
     }
-    match response.body.reader() {
+    match body.reader() {
         Some(reader) => {
-            let headers = response.headers.clone();
-            Choice::Take(Fetched::Streaming { headers, response, reader, storing: None })
+            let headers = draft.headers.clone();
+            Followed::Took(Fetched::Streaming { draft, headers, reader, storing: None })
         }
         // Its beginning is gone. What came of it is taken from where it was stored, also by those who would not take
         // just any stored answer but wait for this one; else it is fetched anew.
-        None => match engine.stored_of(request, stamp, &response) {
-            Some(entry) => Choice::Take(Fetched::Confirmed(entry, response.status, None)),
-            None => Choice::LookAgain(None),
+        None => match engine.stored_of(request, stamp, &draft) {
+            Some(entry) => Followed::Took(Fetched::Confirmed(entry, draft.status, None)),
+            None => Followed::LookAgain(None),
         },
     }
 }
 
-async fn fetch(
-    engine: &Arc<Engine>,
-    request: &Arc<Requester>,
-    ask: Ask,
-    leader: Option<Leader<FetchOutcome>>,
-) -> Answer {
-    let wanted = Wanted::of(request, &ask);
-    let fetch = Fetch { engine: Arc::clone(engine), request: Arc::clone(request), wanted, duty: Duty::of(leader) };
-    let fetched = match wait(engine, request, &ask, fetch.begin()).await {
-        Ok(fetched) => fetched,
-        Err(failure) => return respond::fetched(engine, request, &ask, Fetched::Failed(failure), Sharer::Leader),
-    };
-    // A task that ended without a reply has panicked, and the panic is in the log.
-    let fetched = fetched.unwrap_or_else(|_| Fetched::Failed(Arc::new(OriginFailure::Gone)));
-    respond::fetched(engine, request, &ask, fetched, Sharer::Leader)
-}
-
 /// Waits for a fetch; only so long as a follower would where something stale may stand in. The fetch goes on.
-async fn wait(
-    engine: &Engine,
-    request: &Requester,
-    ask: &Ask,
-    fetched: oneshot::Receiver<Fetched>,
-) -> Result<Result<Fetched, oneshot::error::RecvError>, Arc<OriginFailure>> {
+async fn wait(engine: &Engine, request: &Requester, ask: &Ask, fetched: oneshot::Receiver<Fetched>) -> Fetched {
+    // A task that ended without a reply has panicked, and the panic is in the log.
+    let gone = |_| Fetched::Failed(Arc::new(OriginFailure::Gone));
     let slow = OriginFailure::Slow;
     if !engine.stands_in_at_once(request, ask, &slow) {
-        return Ok(fetched.await);
+        return fetched.await.unwrap_or_else(gone);
     }
-    timeout(request.at_most(request.route.coalesce_wait), fetched).await.map_err(|_| {
-        let slow = Arc::new(slow);
-        engine.has_failed(request, &slow);
-        slow
-    })
+    match timeout(request.at_most(request.route.coalesce_wait), fetched).await {
+        Ok(fetched) => fetched.unwrap_or_else(gone),
+        Err(_) => {
+            let slow = Arc::new(slow);
+            engine.has_failed(request, &slow);
+            Fetched::Failed(slow)
+        }
+    }
 }
 
 /// Refreshes in the background what is served, where that asks for it and no one does already.
@@ -274,6 +276,6 @@ fn refresh(engine: &Arc<Engine>, request: &CacheableRequest, served: &Usable) {
     }
     if let Role::Leader(leader) = join(engine, request, Some(served.entry.variant())) {
         let request = Arc::new(Requester::Refresh(Arc::new(request.in_background())));
-        drop(Fetch { engine: Arc::clone(engine), request, wanted, duty: Duty::of(Some(leader)) }.begin());
+        drop(Fetch::begin(engine, &request, wanted, Some(leader)));
     }
 }

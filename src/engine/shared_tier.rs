@@ -126,7 +126,7 @@ impl Engine {
     }
 }
 
-/// Whether what is stored elsewhere can answer the request: not where it wants the origin's own word.
+/// Whether what is stored elsewhere can answer the request: not if it wants the origin's own answer.
 fn may_be_shared(request: &CacheableRequest) -> bool {
     match request.sharing() {
         Sharing::Shared => true,

@@ -69,7 +69,7 @@ impl Engine {
         Ok(gone.map(|(_, (number, _))| *number).collect())
     }
 
-    /// The stamp with which an entry is handed over; none where it may not be.
+    /// The stamp with which an entry is handed over; `None` if it may not be.
     fn handed_over_as_of(&self, entry: &Entry) -> Option<Stamp> {
         // Before the barriers are asked: a purge that comes in between has a higher one.
         let now = self.invalidation().applied_for_successor();

@@ -43,7 +43,7 @@ impl StoreOutcome {
 pub enum Storing {
     /// It is known.
     Known(StoreOutcome),
-    /// It is told here.
+    /// It will be sent here.
     Open(watch::Receiver<Option<StoreOutcome>>),
 }
 

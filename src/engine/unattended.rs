@@ -2,7 +2,7 @@
 //!
 //! A client that leaves takes nothing back: what it has sent, the origin may have done. Such work runs in a task of its
 //! own; the client waits for it, and may stop waiting. Two bounds hold: only so much goes on without a client at once,
-//! and at the end of the instance it is waited for no longer than what is under way. Work that may not go on is told so,
+//! and at the end of the instance it is waited for no longer than what is under way. Work that may not go on is notified,
 //! and then does what its unknown outcome asks for.
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ impl Unattended {
         })
     }
 
-    /// Does some work to its end, and returns what it came to. Whoever stops waiting does not stop the work.
+    /// Does some work to its end, and returns what it came to. Work goes on when its caller stops waiting.
     pub async fn finish<T, W>(self: &Arc<Self>, work: impl FnOnce(Patience) -> W) -> T
     where
         T: Send + 'static,
@@ -41,7 +41,7 @@ impl Unattended {
     {
         let (_attending, client) = oneshot::channel();
         let patience =
-            Patience { unattended: Arc::clone(self), client: Some(client), place: None, alone: Alone::Allowed };
+            Patience { unattended: Arc::clone(self), client: Some(client), place: None, alone: WithoutClient::Allowed };
         let under_way = Running::begun(Arc::clone(self));
         let work = work(patience);
         #[cfg(test)]
@@ -72,7 +72,8 @@ impl Unattended {
         let (done, receiver) = oneshot::channel();
         // Without a runtime the process is about to end.
         let Ok(runtime) = Handle::try_current() else { return receiver };
-        let patience = Patience { unattended: Arc::clone(self), client: None, place: None, alone: Alone::Allowed };
+        let patience =
+            Patience { unattended: Arc::clone(self), client: None, place: None, alone: WithoutClient::Allowed };
         let under_way = Running::begun(Arc::clone(self));
         let work = work(patience);
         runtime.spawn(Box::pin(async move {
@@ -116,15 +117,15 @@ impl Drop for Running {
 #[derive(Debug)]
 pub struct Patience {
     unattended: Arc<Unattended>,
-    /// Resolves once the client has left; none where that is known.
+    /// Resolves once the client has left; `None` if that is known.
     client: Option<oneshot::Receiver<()>>,
     place: Option<OwnedSemaphorePermit>,
-    alone: Alone,
+    alone: WithoutClient,
 }
 
 /// Whether work goes on without its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Alone {
+enum WithoutClient {
     Allowed,
     Never,
 }
@@ -132,7 +133,7 @@ enum Alone {
 impl Patience {
     /// The same, but no longer than the client stays.
     pub(super) fn of_client(self) -> Self {
-        Self { alone: Alone::Never, ..self }
+        Self { alone: WithoutClient::Never, ..self }
     }
 
     /// Resolves once the work may not go on: its client has left, and too much goes on so already or this never does;
@@ -148,7 +149,7 @@ impl Patience {
                 let _ = client.await;
                 self.client = None;
             }
-            if self.alone == Alone::Never {
+            if self.alone == WithoutClient::Never {
                 return;
             }
             if self.place.is_none() {

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How many clients are told apart, at most.
+/// How many clients are counted separately, at most.
 const PLACES: usize = 4096;
 
 /// For so long what a client has named is counted together.

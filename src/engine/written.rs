@@ -8,7 +8,7 @@ use super::Engine;
 use super::origin::{Body, BodyError};
 use super::unattended::Patience;
 use crate::invalidation::PurgeOptions;
-use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::scope::Scope;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -28,7 +28,7 @@ pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
     if scopes.is_empty() {
         return;
     }
-    let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+    let purge = Purge { scopes, depth: Depth::Hard, source: PurgeSource::UnsafeRequest };
     log_failure(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
 }
 
@@ -61,10 +61,10 @@ type NextFrame = Option<Result<Frame<Bytes>, BodyError>>;
 
 /// What is done with the rest of an answer whose client leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Alone {
+pub(super) enum ClientGone {
     /// It is read, for a while.
     Read,
-    /// It is a stream of events, perhaps without an end: the origin hears that nobody listens.
+    /// It is a stream of events, perhaps without an end: the exchange is ended, so that the origin notices.
     End,
 }
 
@@ -82,12 +82,12 @@ enum State {
 pub(super) struct WrittenBody {
     inner: Option<Body>,
     state: State,
-    alone: Alone,
+    alone: ClientGone,
 }
 
 impl WrittenBody {
     /// The body of an answer whose head was there when `aftermath` was last invalidated.
-    pub(super) fn watch(inner: Body, aftermath: Aftermath, alone: Alone) -> Body {
+    pub(super) fn watch(inner: Body, aftermath: Aftermath, alone: ClientGone) -> Body {
         if inner.is_end_stream() || aftermath.scopes.is_empty() {
             return inner;
         }
@@ -154,8 +154,8 @@ impl Drop for WrittenBody {
         if let (Some(aftermath), Some(inner)) = (self.take_aftermath(), self.inner.take()) {
             let unattended = Arc::clone(aftermath.engine.unattended());
             drop(match self.alone {
-                Alone::Read => unattended.begin(|patience| read_alone(inner, aftermath, patience)),
-                Alone::End => {
+                ClientGone::Read => unattended.begin(|patience| read_alone(inner, aftermath, patience)),
+                ClientGone::End => {
                     drop(inner);
                     unattended.begin(|_| aftermath.invalidate())
                 }

@@ -10,7 +10,7 @@ pub(super) fn put(length: usize, out: &mut Vec<u8>) {
     out.push(low_seven_bits(left));
 }
 
-/// Takes a length off the front; none where there is no whole one.
+/// Takes a length off the front; `None` if there is no whole one.
 pub(super) fn take(from: &mut &[u8]) -> Option<usize> {
     let mut length = 0;
     for place in 0..usize::BITS.div_ceil(7) {

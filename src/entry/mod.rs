@@ -259,7 +259,7 @@ struct WithinRecord {
     inflates_to: Option<NonZeroU32>,
 }
 
-/// How the body lies within the record; none where it does not: it is large, or that of a part.
+/// How the body lies within the record; `None` if it does not: it is large, or that of a part.
 fn within_record(parts: &EntryParts) -> Option<WithinRecord> {
     if parts.part.is_some() || parts.body.at_rest().len() > BODY_WITHIN_RECORD_MAX {
         return None;

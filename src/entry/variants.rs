@@ -105,7 +105,7 @@ impl Variants {
         Self::of(entries)
     }
 
-    /// These and an entry of an earlier process, in the order in which they were stored. None where one of its variant is
+    /// These and an entry of an earlier process, in the order in which they were stored. `None` if one of its variant is
     /// among them: that one is newer.
     pub(crate) fn with_earlier(&self, entry: Arc<Entry>) -> Option<Self> {
         let present = self.entries();
@@ -117,7 +117,7 @@ impl Variants {
         Some(Self::of(before.iter().cloned().chain([entry]).chain(after.iter().cloned()).collect()))
     }
 
-    /// These with `newer`, which takes the place of `older` and of those of its own variant. None where `older` is not
+    /// These with `newer`, which takes the place of `older` and of those of its own variant. `None` if `older` is not
     /// among them.
     #[must_use]
     pub fn replacing(&self, older: &Arc<Entry>, newer: Arc<Entry>) -> Option<Self> {
@@ -128,7 +128,7 @@ impl Variants {
         Some(Self::of(entries))
     }
 
-    /// These without an entry. None where it is not among them.
+    /// These without an entry. `None` if it is not among them.
     #[must_use]
     pub fn without(&self, entry: &Arc<Entry>) -> Option<Self> {
         let others: Vec<_> = self.entries().iter().filter(|other| !Arc::ptr_eq(other, entry)).cloned().collect();

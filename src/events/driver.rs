@@ -2,7 +2,7 @@
 //! its purges.
 //!
 //! What is no event, or maps to nothing, never holds up those behind it; only a log that can't take a purge does, until it
-//! can. Nobody can be told of an event that is too large, so all that it could have named is purged.
+//! can. An event that is too large can be refused to nobody, so all that it could have named is purged.
 
 use super::{EventSource, Intake, Taken};
 use crate::rules::event::{Event, EventError};

@@ -5,7 +5,7 @@
 
 use crate::engine::Engine;
 use crate::invalidation::idempotency::IdempotencyKey;
-use crate::invalidation::purge::{Purge, Source, distinct};
+use crate::invalidation::purge::{Purge, PurgeSource, distinct};
 use crate::invalidation::receipts::Receipt;
 use crate::invalidation::{PurgeFailure, PurgeOptions};
 use crate::metric::{Measured, Metric, Samples};
@@ -13,7 +13,7 @@ use crate::rules::event::{Event, EventError, EventPurge, Mapped};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// So many types are told of in the log; what a producer makes up beyond that is only counted.
+/// So many types are named in the log; what a producer makes up beyond that is only counted.
 const TYPES_LOGGED_MAX: usize = 1_000;
 
 /// Where an event came from.
@@ -149,7 +149,7 @@ impl Intake {
         let mut receipts = Vec::new();
         for (nth, EventPurge { scopes, depth }) in purges.into_iter().enumerate() {
             let idempotency_key = key.as_ref().map(|key| if nth == 0 { key.clone() } else { key.further(nth) });
-            let purge = Purge { scopes: distinct(scopes), depth, source: Source::Event };
+            let purge = Purge { scopes: distinct(scopes), depth, source: PurgeSource::Event };
             let options = PurgeOptions { wait: None, idempotency_key };
             receipts.push(self.engine.invalidation().purge(purge, options).await?);
         }

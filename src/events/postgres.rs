@@ -1,6 +1,6 @@
 //! Events from PostgreSQL: `NOTIFY larder_events, '{"type": …}'`.
 //!
-//! NOTIFY has no replay: what is sent while nobody listens is lost. So whoever listens again after a break purges all that
+//! NOTIFY has no replay: what is sent while nobody listens is lost. So an instance that listens again after a break purges all that
 //! an event could have named, and so does the first of a fleet to listen at all, since the shared tier may be older than
 //! itself; but not where another of the fleet has listened all the while, which its connection's `application_name` tells.
 //! In a fleet every instance listens, and each makes the purge: twice does no harm, and no instance's connection is the
@@ -55,7 +55,7 @@ impl Notifications {
         Self { options, missed, connection: None }
     }
 
-    /// Connects. Where events may have been missed, it is asked whether another instance has heard them; in doubt none
+    /// Connects. Where events may have been missed, it is asked whether another instance has received them; in doubt none
     /// has, and a purge too many does no harm.
     async fn connect(&mut self) -> Result<Missed, ListenError> {
         let (client, heard) = connection(&self.options).await?;
@@ -98,7 +98,7 @@ impl Source for Notifications {
     }
 }
 
-/// Whether another instance of the fleet has listened since before this one: then it has heard what was sent.
+/// Whether another instance of the fleet has listened since before this one: then it has received what was sent.
 async fn has_earlier_listener(client: &Client) -> Result<bool, ListenError> {
     const EARLIER: &str = "SELECT 1 FROM pg_stat_activity other, pg_stat_activity own WHERE own.pid = pg_backend_pid() \
                            AND other.application_name = own.application_name AND other.backend_start < own.backend_start";
@@ -120,7 +120,7 @@ pub(crate) enum ListenError {
     Lost,
 }
 
-/// A connection that listens, and what it hears. It ends with the client.
+/// A connection that listens, and what it receives. It ends with the client.
 async fn connection(options: &PostgresOptions) -> Result<(Client, mpsc::Receiver<String>), ListenError> {
     let connecting = timeout(DEADLINE, options.connect.connect(NoTls)).await;
     let (client, mut connection) = connecting.map_err(|_| ListenError::TimedOut)??;

@@ -10,7 +10,7 @@ use redis::{ConnectionInfo, IntoConnectionInfo};
 pub(crate) enum Address {
     /// `redis://`, `rediss://`
     Single(ConnectionInfo),
-    /// `redis+sentinel://host:port,…/service`: where the sentinels are, the service, and how to greet its primary.
+    /// `redis+sentinel://host:port,…/service`: where the sentinels are, the service, and how to log in at its primary.
     Sentinel(Vec<ConnectionInfo>, String),
     /// `redis-cluster://host:port,…`: some of the nodes.
     Cluster(Vec<ConnectionInfo>),

@@ -54,7 +54,7 @@ pub(super) enum Dialer {
 impl Dialer {
     /// A dialer for `address`, which trusts the certificates in `ca_pem` instead of the system's where there are any.
     pub(super) fn new(address: Address, ca_pem: Option<&str>) -> RedisResult<Self> {
-        // Whoever was first has chosen; any provider will do.
+        // The first caller has chosen; any provider will do.
         drop(rustls::crypto::ring::default_provider().install_default());
         let certificates =
             ca_pem.map(|pem| TlsCertificates { client_tls: None, root_cert: Some(pem.as_bytes().to_vec()) });

@@ -109,24 +109,10 @@ impl fmt::Debug for GuardedLink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
-    use std::sync::atomic::AtomicBool;
+    use crate::fleet::simulated_redis::{Cable, SimulatedRedis};
     use tokio::time::{Instant, advance};
 
     const DEADLINE: Duration = Duration::from_millis(50);
-
-    /// A wire that may be cut.
-    #[derive(Debug, Default)]
-    struct Cut(AtomicBool);
-
-    impl Wire for Cut {
-        fn next(&self) -> Passage {
-            if self.0.load(Ordering::Relaxed) {
-                return Passage::LostThere;
-            }
-            Passage::Through { there: Duration::ZERO, back: Duration::ZERO }
-        }
-    }
 
     /// What a command comes to, and how long it takes.
     async fn ask(link: &GuardedLink) -> (Option<LinkFailure>, Duration) {
@@ -137,11 +123,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn invariant_5_only_the_commands_under_way_pay_for_a_redis_that_is_away() {
-        let wire = Arc::new(Cut::default());
+        let wire = Arc::new(Cable::default());
         let link = GuardedLink::over(SimulatedRedis::new().link(wire.clone()));
         tokio::spawn(Arc::clone(&link).probe());
         assert_eq!(ask(&link).await, (None, Duration::ZERO));
-        wire.0.store(true, Ordering::Relaxed);
+        wire.cut();
         let timed_out = (Some(LinkFailure::TimedOut), DEADLINE);
         assert_eq!(tokio::join!(ask(&link), ask(&link)), (timed_out, timed_out));
         for _ in 0..3 {
@@ -150,7 +136,7 @@ mod tests {
         }
         let failures = link.failures().into_iter().filter(|(_, count)| *count > 0).collect::<Vec<_>>();
         assert_eq!(failures, [(LinkFailure::BreakerOpen, 3), (LinkFailure::TimedOut, 2)]);
-        wire.0.store(false, Ordering::Relaxed);
+        wire.mend();
         advance(Duration::from_secs(5)).await;
         while link.breaker() == BreakerState::Open {
             advance(Duration::from_millis(1)).await;

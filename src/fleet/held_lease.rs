@@ -1,4 +1,4 @@
-//! A lease that this instance holds: renewed while its holder fetches, then released, and the others told.
+//! A lease that this instance holds: renewed while its holder fetches, then released, and the others notified.
 
 use super::lease_news;
 use super::link::{Link, LinkError};
@@ -25,7 +25,7 @@ pub(super) fn add_duration(command: &mut Cmd) {
 
 pub(super) struct HeldLease {
     pub(super) link: Arc<dyn Link>,
-    /// The stream by which the others are told.
+    /// The stream by which the others are notified.
     pub(super) news: String,
     pub(super) name: String,
     pub(super) value: String,
@@ -67,8 +67,8 @@ async fn renew(link: &dyn Link, name: &str, wait: Duration) {
     }
 }
 
-/// First the lease, then the others are told: who hears it and asks for the lease finds it free. Where another has taken
-/// it over, whoever waits now waits for that one.
+/// First the lease is released, then the others are notified: one that then asks for the lease finds it free. Where another has taken
+/// it over, those who wait now wait for that one.
 async fn release(link: &dyn Link, news: &str, name: &str, value: &str, outcome: LeaseOutcome) -> Result<(), LinkError> {
     let mut get = cmd("GET");
     get.arg(name);

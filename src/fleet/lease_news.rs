@@ -24,7 +24,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// So many of the last entries stay in the stream.
 const ENTRIES_MAX: usize = 1_000;
 
-/// What is told of leases, and who waits for it.
+/// News of leases, and who waits for it.
 pub(super) struct LeaseNews {
     link: Arc<dyn Link>,
     stream: String,
@@ -57,7 +57,7 @@ impl LeaseNews {
         Self { link, stream, waiting: Mutex::default() }
     }
 
-    /// Passes on what is told to those who wait for it. Never ends.
+    /// Passes news on to those who wait for it. Never ends.
     pub(super) async fn listen(&self) {
         let mut last = "$".to_owned();
         loop {
@@ -103,7 +103,7 @@ pub(super) struct Listener<'a> {
 }
 
 impl Listener<'_> {
-    /// Waits for it; without end where it will not be told.
+    /// Waits for it; without end if none comes.
     pub(super) async fn outcome(&self) -> LeaseOutcome {
         *self.outcome.wait().await
     }

@@ -31,7 +31,7 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
 pub struct Keeper {
     /// Which run of it: another run may have lost what was written before.
     pub run: String,
-    /// The time since the Unix epoch that its clock showed; none where it does not tell.
+    /// The time since the Unix epoch that its clock showed; `None` if it does not tell.
     pub time: Option<Duration>,
 }
 
@@ -88,19 +88,19 @@ impl LinkFailure {
 pub struct LinkError {
     /// What happened.
     pub failure: LinkFailure,
-    /// What lies beneath.
+    /// The underlying error.
     #[source]
     pub cause: Option<redis::RedisError>,
 }
 
 impl LinkError {
-    /// A failure with nothing beneath it.
+    /// A failure without an underlying error.
     #[must_use]
     pub const fn of(failure: LinkFailure) -> Self {
         Self { failure, cause: None }
     }
 
-    /// The code of an error reply, `NOGROUP` or `WRONGTYPE`; none where Redis did not answer.
+    /// The code of an error reply, `NOGROUP` or `WRONGTYPE`; `None` if Redis did not answer.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.cause.as_ref()?.code()

@@ -5,16 +5,18 @@
 
 pub(crate) mod address;
 pub(crate) mod breaker;
-mod connection;
-pub(crate) mod guarded_link;
-mod held_lease;
-mod lease_news;
 pub(crate) mod link;
-pub(crate) mod metrics;
 pub(crate) mod names;
 pub(crate) mod options;
-pub(crate) mod redis_leases;
+
+mod connection;
+pub(crate) mod guarded_link;
 pub(crate) mod redis_link;
 #[cfg(test)]
 pub(crate) mod simulated_redis;
 pub(crate) mod streams;
+
+mod held_lease;
+mod lease_news;
+pub(crate) mod metrics;
+pub(crate) mod redis_leases;

@@ -38,7 +38,7 @@ impl Names {
         format!("{self}:hard-floor")
     }
 
-    /// The ids of instances that live or have lately, a sorted set by when they were last heard of.
+    /// The ids of instances that live or have lately, a sorted set by when they were last seen.
     #[must_use]
     pub fn instances(&self) -> String {
         format!("{self}:instances")

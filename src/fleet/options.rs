@@ -30,6 +30,23 @@ pub struct FleetOptions {
 }
 
 impl FleetOptions {
+    /// The defaults, for an instance of this name.
+    #[must_use]
+    pub fn new(url: String, instance: String) -> Self {
+        Self {
+            url,
+            ca_pem: None,
+            names: Names::below("larder"),
+            instance,
+            timeout: Duration::from_millis(50),
+            partition_grace: Duration::from_secs(30),
+            value_bytes_max: 1024 * 1024,
+            queue_bytes_max: 16 * 1024 * 1024,
+            log_retention: Duration::from_hours(24),
+            join_wait: Duration::from_secs(2),
+        }
+    }
+
     /// How long an instance's lease lasts without renewal: longer than it serves hits without one, by a margin that
     /// covers what is sent, executed and rounded in between.
     #[must_use]

@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout};
 
-/// Time between two attempts to get a lease that is taken: for what is told and lost.
+/// Time between two attempts to get a lease that is taken: in case the news was lost.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// The leases of one instance.

@@ -14,7 +14,7 @@ impl EntryId {
     /// Before every entry.
     pub(crate) const ZERO: Self = Self(0, 0);
 
-    /// Reads `1700000000000-3`; none where it is not that.
+    /// Reads `1700000000000-3`; `None` if it is not that.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (millis, sequence) = text.split_once('-')?;
@@ -109,7 +109,7 @@ pub(crate) fn ranged(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
     entries(from_redis_value(reply).map_err(|_| unexpected())?)
 }
 
-/// The entries in the reply to [`read_after`] for one stream; none where the time to wait was over.
+/// The entries in the reply to [`read_after`] for one stream; `None` if the time to wait was over.
 ///
 /// # Errors
 /// Where the reply is none.

@@ -1,7 +1,7 @@
 //! Stored bodies that have left the cache while somebody still holds them.
 //!
 //! Held here as well, so that it can be asked whether anybody else does; looked through each time their number has
-//! doubled, and whenever room is wanted or told of. Charged as long as they are here, so never too little.
+//! doubled, and whenever room is wanted or reported. Charged as long as they are here, so never too little.
 
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};

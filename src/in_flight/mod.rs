@@ -1,7 +1,7 @@
 //! What bodies under way hold, in one account with one bound (`limits.in_flight_bytes`).
 //!
 //! 1. Each piece of a body is charged once, where it enters, and travels as `Bytes` whose last clone gives the charge
-//!    back: whoever holds it (a shared body, hyper, h2, a queue), nobody else keeps count.
+//!    back, whatever holds it (a shared body, hyper, h2, a queue), nobody else keeps count.
 //! 2. A stored body that leaves the cache while someone still reads it is charged from then on.
 //! 3. Over the bound, the readers furthest behind are cut off: by what only they keep, times how much has come in since
 //!    they last took anything. A body that grows meanwhile is no longer kept for the cache. At last, clients that have
@@ -139,7 +139,7 @@ impl InFlight {
         self.limit_bytes
     }
 
-    /// What is charged now, in bytes. What lingered and is read no more has been let go before it is told.
+    /// What is charged now, in bytes. What lingered and is read no more is released before that.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {
         self.lingering.let_go();
@@ -169,7 +169,7 @@ impl InFlight {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// Whether so many bytes more have room, after whoever can be let go of for them.
+    /// Whether so many bytes more have room, after releasing what can be released for them.
     #[must_use]
     pub fn room_for(&self, bytes: u64) -> Room {
         // Nobody is let go of for what has no room in any case.
@@ -179,7 +179,7 @@ impl InFlight {
         if self.lacks(bytes) { Room::Taken } else { Room::Free }
     }
 
-    /// Whether what is held is within the bound, after whoever can be let go of for that.
+    /// Whether what is held is within the bound, after releasing what can be released for that.
     #[must_use]
     pub fn room(&self) -> Room {
         self.room_for(0)
@@ -267,7 +267,7 @@ impl InFlight {
         self.charged().saturating_add(wanted) > self.limit_bytes
     }
 
-    /// Lets go of whoever is furthest behind until so many bytes have room. Where all are let go of and there is none
+    /// Cuts off the readers that are furthest behind until so many bytes have room. Where all are let go of and there is none
     /// still, it is not tried again before something worth it has come in.
     fn relieve(&self, wanted: u64) {
         self.lingering.let_go();

@@ -17,7 +17,7 @@ const LET_GO_AT_A_TIME: usize = 8;
 #[derive(Default)]
 pub(super) struct Stalled {
     row: Mutex<Row>,
-    /// How many were told to go and are not gone yet.
+    /// How many were asked to end and have not ended yet.
     going: AtomicU64,
 }
 

@@ -17,7 +17,7 @@
 
 use super::Standing;
 use super::barrier_table::{Heights, Kind, Merges, Table, prefix_or_path};
-use super::purge::{Depth, Source};
+use super::purge::{Depth, PurgeSource};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Membership, Scope, without_scheme};
@@ -35,12 +35,12 @@ pub struct Covering {
     pub depth: Depth,
     /// Its place in the log.
     pub stamp: Stamp,
-    /// Which of its scopes it is, a URL without its scheme (`//shop/p`) since it covers both; none where only the height
+    /// Which of its scopes it is, a URL without its scheme (`//shop/p`) since it covers both; `None` if only the height
     /// of the purge is remembered.
     pub scope: Option<Scope>,
 }
 
-/// Barriers as they are written down for whoever comes after this process.
+/// Barriers as they are written down for the next process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenBarriers {
@@ -82,7 +82,7 @@ impl Barriers {
     }
 
     /// Raises the barrier of `scope` to `stamp`, unless it is higher already.
-    pub fn raise(&mut self, scope: &Scope, stamp: Stamp, depth: Depth, source: Source) {
+    pub fn raise(&mut self, scope: &Scope, stamp: Stamp, depth: Depth, source: PurgeSource) {
         let (kind, name) = match scope {
             Scope::All => return self.all.raise(Heights::of(stamp, depth)),
             Scope::Route(route) => (Kind::Route, route.as_str()),
@@ -91,8 +91,8 @@ impl Barriers {
             Scope::Prefix(prefix) => prefix_or_path(without_scheme(prefix)),
         };
         let table = match source {
-            Source::UnsafeRequest => &mut self.clients,
-            Source::Admin | Source::Event | Source::Fleet => &mut self.operators,
+            PurgeSource::UnsafeRequest => &mut self.clients,
+            PurgeSource::Admin | PurgeSource::Event | PurgeSource::Fleet => &mut self.operators,
         };
         let forgotten = table.raise(kind, name, Heights::of(stamp, depth));
         #[cfg(test)]

@@ -49,7 +49,7 @@ fn prefix(text: &str) -> Scope {
 #[test]
 fn a_path_with_whatever_query_is_not_the_path_without_one() {
     let mut barriers = Barriers::new(PLENTY);
-    barriers.raise(&prefix("http://shop/p?"), Stamp::local(1), Depth::Hard, Source::Admin);
+    barriers.raise(&prefix("http://shop/p?"), Stamp::local(1), Depth::Hard, PurgeSource::Admin);
     for (url, covered) in [
         ("http://shop/p?a", true),
         ("https://shop/p?", true),
@@ -69,7 +69,7 @@ fn a_path_with_whatever_query_is_not_the_path_without_one() {
 fn a_scope_covers_what_it_names_and_nothing_else() {
     let covers = |scope: Scope, expected: bool| {
         let mut barriers = Barriers::new(PLENTY);
-        barriers.raise(&scope, Stamp::local(1), Depth::Hard, Source::Admin);
+        barriers.raise(&scope, Stamp::local(1), Depth::Hard, PurgeSource::Admin);
         let standing = barriers.standing(Stamp::ZERO, &product().membership());
         assert_eq!(standing == Standing::Purged, expected, "{scope:?}");
     };
@@ -110,7 +110,7 @@ fn the_deeper_purge_decides_whatever_the_order() {
     let check = |purges: &[(u64, Depth)], stamp: u64, expected: Standing| {
         let mut barriers = Barriers::new(PLENTY);
         for (at, depth) in purges {
-            barriers.raise(&tag("catalog"), Stamp::local(*at), *depth, Source::Admin);
+            barriers.raise(&tag("catalog"), Stamp::local(*at), *depth, PurgeSource::Admin);
         }
         assert_eq!(barriers.standing(Stamp::local(stamp), &product().membership()), expected, "{purges:?} {stamp}");
     };
@@ -132,7 +132,7 @@ fn room(count: usize) -> usize {
 fn over_the_bound_the_oldest_urls_become_their_folders_prefix_one_by_one() {
     let mut barriers = Barriers::new(room(3));
     for (at, name) in [(1, "/f/a"), (2, "/f/b"), (3, "/f/c"), (4, "/f/d")] {
-        barriers.raise(&url(name), Stamp::local(at), Depth::Hard, Source::Admin);
+        barriers.raise(&url(name), Stamp::local(at), Depth::Hard, PurgeSource::Admin);
     }
     let standing = |path: &'static str, stamp| {
         let response = response(path, "f", &[]);
@@ -153,7 +153,7 @@ fn a_forgotten_tag_raises_the_floor_of_its_depth() {
     for (depth, expected) in [(Depth::Hard, Standing::Purged), (Depth::Soft, Standing::Unproven)] {
         let mut barriers = Barriers::new(room(3));
         for (at, name) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
-            barriers.raise(&tag(name), Stamp::local(at), depth, Source::Admin);
+            barriers.raise(&tag(name), Stamp::local(at), depth, PurgeSource::Admin);
         }
         assert_eq!((barriers.len(), barriers.floor()), (3, Stamp::local(1)));
         assert_eq!(barriers.standing(Stamp::ZERO, &product().membership()), expected);
@@ -168,11 +168,11 @@ fn a_forgotten_tag_raises_the_floor_of_its_depth() {
 #[test]
 fn what_clients_raise_forgets_no_purge_of_an_operators() {
     let mut barriers = Barriers::new(room(20));
-    barriers.raise(&tag("product:42"), Stamp::local(1), Depth::Hard, Source::Admin);
-    barriers.raise(&url("http://shop/a/b"), Stamp::local(1), Depth::Hard, Source::Event);
+    barriers.raise(&tag("product:42"), Stamp::local(1), Depth::Hard, PurgeSource::Admin);
+    barriers.raise(&url("http://shop/a/b"), Stamp::local(1), Depth::Hard, PurgeSource::Event);
     for at in 2..2_000 {
         let scope = url(&format!("http://shop/search?q={at}"));
-        barriers.raise(&scope, Stamp::local(at), Depth::Hard, Source::UnsafeRequest);
+        barriers.raise(&scope, Stamp::local(at), Depth::Hard, PurgeSource::UnsafeRequest);
     }
     assert_eq!(barriers.floor(), Stamp::ZERO);
     assert_eq!(barriers.standing(Stamp::ZERO, &product().membership()), Standing::Purged);
@@ -194,7 +194,7 @@ fn many_hosts_and_paths_take_no_more_than_their_room() {
     let mut barriers = Barriers::new(room(10));
     for at in 1..500 {
         let scope = url(&format!("http://host-{at}/a/{at}/b?c={at}"));
-        barriers.raise(&scope, Stamp::local(at), Depth::Hard, Source::UnsafeRequest);
+        barriers.raise(&scope, Stamp::local(at), Depth::Hard, PurgeSource::UnsafeRequest);
         let written = response("http://host-1/a/1/b?c=1", "a", &[]);
         assert_eq!(barriers.standing(Stamp::ZERO, &written.membership()), Standing::Purged);
     }
@@ -269,7 +269,7 @@ fn any_history() -> impl Strategy<Value = History> {
 fn raised(history: &History, bytes_max: usize) -> Barriers {
     let mut barriers = Barriers::new(bytes_max);
     for (n, (scope, depth)) in history.iter().enumerate() {
-        barriers.raise(scope, Stamp::local(n as u64 + 1), *depth, Source::Admin);
+        barriers.raise(scope, Stamp::local(n as u64 + 1), *depth, PurgeSource::Admin);
     }
     barriers
 }

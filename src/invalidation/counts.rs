@@ -1,6 +1,6 @@
 //! How much was purged, by kind of scope and by who asked.
 
-use super::purge::Source;
+use super::purge::PurgeSource;
 use crate::scope::Scope;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,8 +12,8 @@ const LABELS: [&str; 5] = ["all", "route", "tag", "url", "prefix"];
 pub struct PurgeCount {
     /// The scope's label.
     pub scope: &'static str,
-    /// Who asked: [`Source::Fleet`] for all that other instances were asked for.
-    pub source: Source,
+    /// Who asked: [`PurgeSource::Fleet`] for all that other instances were asked for.
+    pub source: PurgeSource,
     /// How many.
     pub count: u64,
 }
@@ -21,11 +21,11 @@ pub struct PurgeCount {
 /// One counter for each pair of scope label and source.
 #[derive(Debug, Default)]
 pub(super) struct PurgeCounts {
-    rows: [[AtomicU64; Source::ALL.len()]; LABELS.len()],
+    rows: [[AtomicU64; PurgeSource::ALL.len()]; LABELS.len()],
 }
 
 impl PurgeCounts {
-    pub(super) fn add(&self, scopes: &[Scope], source: Source) {
+    pub(super) fn add(&self, scopes: &[Scope], source: PurgeSource) {
         for scope in scopes {
             self.rows[row(scope)][column(source)].fetch_add(1, Ordering::Relaxed);
         }
@@ -34,7 +34,7 @@ impl PurgeCounts {
     pub(super) fn read(&self) -> Vec<PurgeCount> {
         let cell = |row: usize, source| self.rows[row][column(source)].load(Ordering::Relaxed);
         let count = |row, source| PurgeCount { scope: LABELS[row], source, count: cell(row, source) };
-        (0..LABELS.len()).flat_map(|row| Source::ALL.map(|source| count(row, source))).collect()
+        (0..LABELS.len()).flat_map(|row| PurgeSource::ALL.map(|source| count(row, source))).collect()
     }
 }
 
@@ -48,12 +48,12 @@ const fn row(scope: &Scope) -> usize {
     }
 }
 
-const fn column(source: Source) -> usize {
+const fn column(source: PurgeSource) -> usize {
     match source {
-        Source::Admin => 0,
-        Source::UnsafeRequest => 1,
-        Source::Event => 2,
-        Source::Fleet => 3,
+        PurgeSource::Admin => 0,
+        PurgeSource::UnsafeRequest => 1,
+        PurgeSource::Event => 2,
+        PurgeSource::Fleet => 3,
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
             Scope::Prefix("/a".into()),
         ];
         for scope in scopes {
-            for source in Source::ALL {
+            for source in PurgeSource::ALL {
                 let counts = PurgeCounts::default();
                 counts.add(std::slice::from_ref(&scope), source);
                 let counted: Vec<_> = counts.read().into_iter().filter(|count| count.count > 0).collect();

@@ -7,7 +7,7 @@
 use super::Currency;
 use super::idempotency::IdempotencyKey;
 use super::purge::Purge;
-use super::record::{Part, PurgeRecord, Record};
+use super::record::{LogRecord, PurgePart, PurgeRecord};
 use super::unsent::Unsent;
 use crate::clock::Clock;
 #[cfg(test)]
@@ -29,7 +29,7 @@ use tokio::time::timeout;
 #[derive(Debug, Clone)]
 pub(super) struct Mark {
     pub(super) idempotency: Option<IdempotencyKey>,
-    pub(super) part: Part,
+    pub(super) part: PurgePart,
 }
 
 /// How long the log may take to take a purge.
@@ -38,7 +38,7 @@ const APPEND_DEADLINE: Duration = Duration::from_millis(500);
 /// How long the own reader may take to reach what was appended; then the barriers rise without it.
 const OWN_READER_DEADLINE: Duration = Duration::from_secs(1);
 
-/// How long an instance is listed after it was last heard of.
+/// How long an instance is listed after it was last seen.
 const LISTED_FOR: Duration = Duration::from_hours(24);
 
 /// The two ways to Redis that the log needs.
@@ -126,7 +126,8 @@ impl FleetLog {
         let waits = Waits { log: self, token: &token };
         let by = self.options.instance.clone();
         let Mark { idempotency, part } = mark;
-        let record = Record::Purge(PurgeRecord { purge: purge.clone(), by, token: token.clone(), idempotency, part });
+        let record =
+            LogRecord::Purge(PurgeRecord { purge: purge.clone(), by, token: token.clone(), idempotency, part });
         let command = streams::append(&self.options.names.purges(), None, None, &record.fields());
         let reply = self.links.requests.call(&command, APPEND_DEADLINE).await?;
         let id = streams::appended(reply)?;
@@ -187,7 +188,7 @@ impl FleetLog {
         self.links.reader.call(&command, deadline).await.map(drop)
     }
 
-    /// Takes off the list who has not been heard of for so long that no clock can be that wrong. Nobody is taken off
+    /// Removes from the list each instance that has not been seen for so long that no clock can be that wrong. Nobody is taken off
     /// merely because the lease is over: it may be renewed at this very moment.
     pub(super) async fn unlist_departed(&self, deadline: Duration) -> Result<(), LinkError> {
         let before = self.clock.now().saturating_sub(LISTED_FOR).as_millis();

@@ -3,24 +3,13 @@
 use super::*;
 use crate::clock::Timestamp;
 use crate::fleet::link::Link;
-use crate::fleet::names::Names;
-use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
+use crate::fleet::simulated_redis::{Cable, SimulatedRedis, Wire};
 use crate::scope::{RouteName, Tags};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::time::{Instant, advance};
 
 /// How long a message takes, either way.
 const WAY: Duration = Duration::from_millis(5);
-
-#[derive(Debug)]
-struct Steady;
-
-impl Wire for Steady {
-    fn next(&self) -> Passage {
-        Passage::Through { there: WAY, back: WAY }
-    }
-}
 
 /// Virtual time. Its time of day is far from Redis's.
 struct VirtualClock(Instant, Timestamp);
@@ -35,19 +24,9 @@ impl Clock for VirtualClock {
     }
 }
 
-/// A wire that can be cut.
-#[derive(Debug, Default)]
-struct Cuttable(AtomicBool);
-
-impl Wire for Cuttable {
-    fn next(&self) -> Passage {
-        if self.0.load(Ordering::Relaxed) { Passage::LostThere } else { Steady.next() }
-    }
-}
-
 /// An instance that reads the log, once it is current.
 async fn instance(redis: &Arc<SimulatedRedis>, name: &str) -> Arc<Invalidation> {
-    instance_over(redis, name, Arc::new(Steady), Timestamp::from_secs(7)).await
+    instance_over(redis, name, Arc::new(Cable::of(WAY)), Timestamp::from_secs(7)).await
 }
 
 /// As [`instance`], over this wire, at this time of day.
@@ -59,18 +38,8 @@ async fn instance_over(
 ) -> Arc<Invalidation> {
     let link = || -> Arc<dyn Link> { redis.link(Arc::clone(&wire)) };
     let links = FleetLinks { requests: link(), reader: link() };
-    let fleet = FleetOptions {
-        url: String::new(),
-        ca_pem: None,
-        names: Names::below("larder"),
-        instance: name.to_owned(),
-        timeout: Duration::from_millis(50),
-        partition_grace: Duration::from_secs(4),
-        value_bytes_max: 1 << 20,
-        queue_bytes_max: 1 << 20,
-        log_retention: Duration::from_hours(24),
-        join_wait: Duration::from_secs(2),
-    };
+    let partition_grace = Duration::from_secs(4);
+    let fleet = FleetOptions { partition_grace, ..FleetOptions::new(String::new(), name.to_owned()) };
     let options = InvalidationOptions { clock: Arc::new(VirtualClock(Instant::now(), now)), ..Default::default() };
     let (invalidation, reading) = Invalidation::in_fleet(links, fleet, options);
     tokio::spawn(reading);
@@ -81,7 +50,7 @@ async fn instance_over(
 }
 
 /// A purge that was asked of an instance, and that every instance has applied.
-async fn purge(asked: &Invalidation, source: Source) -> Receipt {
+async fn purge(asked: &Invalidation, source: PurgeSource) -> Receipt {
     let purge = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source };
     let options = PurgeOptions { wait: Some(Duration::from_secs(5)), idempotency_key: None };
     let receipt = asked.purge(purge, options).await.unwrap();
@@ -90,7 +59,7 @@ async fn purge(asked: &Invalidation, source: Source) -> Receipt {
 }
 
 /// Of everything, by who asked, as an instance has counted it.
-fn counted(invalidation: &Invalidation) -> Vec<(Source, u64)> {
+fn counted(invalidation: &Invalidation) -> Vec<(PurgeSource, u64)> {
     let counts = invalidation.purge_counts().into_iter().filter(|count| count.count > 0);
     counts.map(|count| (count.source, count.count)).collect()
 }
@@ -99,14 +68,14 @@ fn counted(invalidation: &Invalidation) -> Vec<(Source, u64)> {
 async fn a_receipt_says_who_asked_whom_at_every_instance() {
     let redis = SimulatedRedis::new();
     let (one, two) = (instance(&redis, "one").await, instance(&redis, "two").await);
-    for (number, source) in (1..).zip([Source::Admin, Source::UnsafeRequest, Source::Event]) {
+    for (number, source) in (1..).zip([PurgeSource::Admin, PurgeSource::UnsafeRequest, PurgeSource::Event]) {
         let id = purge(&one, source).await.id;
         for known in [one.receipt(&id).unwrap(), two.receipt(&id).unwrap()] {
             assert_eq!((known.source, known.by.as_str()), (source, "one"));
         }
         // Each purge counts once under its own source in the whole fleet.
         assert_eq!(counted(&one).last(), Some(&(source, 1)));
-        assert_eq!(counted(&two), [(Source::Fleet, number)]);
+        assert_eq!(counted(&two), [(PurgeSource::Fleet, number)]);
     }
 }
 
@@ -115,13 +84,13 @@ async fn each_instance_counts_how_long_a_purge_took_to_reach_it() {
     let redis = SimulatedRedis::new();
     let (one, two) = (instance(&redis, "one").await, instance(&redis, "two").await);
     assert_eq!(one.purge_lags().count() + two.purge_lags().count(), 0, "the log's beginning is no purge");
-    purge(&one, Source::Admin).await;
+    purge(&one, PurgeSource::Admin).await;
     // Both have woken for this one. After some commands they wait again, for the better part of a second.
     for _ in 0..200 {
         advance(Duration::from_millis(1)).await;
     }
     let before = [one.purge_lags(), two.purge_lags()];
-    purge(&one, Source::Admin).await;
+    purge(&one, PurgeSource::Admin).await;
     for (name, before, after) in [("one", before[0], one.purge_lags()), ("two", before[1], two.purge_lags())] {
         assert_eq!((before.count(), after.count()), (1, 2), "{name}");
         let lag = Duration::from_nanos(after.sum_nanos - before.sum_nanos);
@@ -150,7 +119,11 @@ async fn a_purge_that_comes_when_redis_is_back_counts_with_all_the_time_it_took(
     }
     assert!(one.purge_lags().mean() > WAY * 4, "{:?}", one.purge_lags().mean());
     let receipt = &one.receipts()[0];
-    assert_eq!((receipt.source, receipt.by.as_str()), (Source::Fleet, ""), "a source that this version does not know");
+    assert_eq!(
+        (receipt.source, receipt.by.as_str()),
+        (PurgeSource::Fleet, ""),
+        "a source that this version does not know"
+    );
 }
 
 /// What the purges that an instance knows make of a response to this path that was fetched at `stamp`.
@@ -165,18 +138,18 @@ fn standing(invalidation: &Invalidation, stamp: Stamp, path: &str) -> Standing {
 /// once both are back.
 async fn writes_while_the_log_is_away(count: usize) -> [Standing; 2] {
     let redis = SimulatedRedis::new();
-    let wire = Arc::new(Cuttable::default());
+    let wire = Arc::new(Cable::of(WAY));
     let one = instance_over(&redis, "one", Arc::clone(&wire) as _, Timestamp::from_secs(7)).await;
     let two = instance(&redis, "two").await;
-    purge(&two, Source::Admin).await;
+    purge(&two, PurgeSource::Admin).await;
     let before = two.applied();
-    wire.0.store(true, Ordering::Relaxed);
+    wire.cut();
     for number in 0..count {
         let scopes = vec![Scope::Url(format!("/{number}").into())];
-        let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+        let purge = Purge { scopes, depth: Depth::Hard, source: PurgeSource::UnsafeRequest };
         one.purge(purge, PurgeOptions::default()).await.unwrap_err();
     }
-    wire.0.store(false, Ordering::Relaxed);
+    wire.mend();
     for _ in 0..10_000 {
         if two.applied() > before {
             break;
@@ -191,7 +164,7 @@ async fn writes_while_the_log_is_away(count: usize) -> [Standing; 2] {
 async fn a_start_has_proved_itself_as_soon_as_it_has_read_the_log_to_its_end() {
     let redis = SimulatedRedis::new();
     let one = instance(&redis, "one").await;
-    purge(&one, Source::Admin).await;
+    purge(&one, PurgeSource::Admin).await;
     let began = Instant::now();
     let late = instance(&redis, "late").await;
     assert_eq!(late.applied(), one.applied());
@@ -216,9 +189,9 @@ async fn a_hard_purge_that_was_trimmed_is_hard_for_an_instance_that_starts_later
         let redis = SimulatedRedis::new();
         // By its own clock all that Redis has written is old.
         let long_after = Timestamp::from_secs(4_000_000_000);
-        let one = instance_over(&redis, "one", Arc::new(Steady), long_after).await;
+        let one = instance_over(&redis, "one", Arc::new(Cable::of(WAY)), long_after).await;
         let before = one.applied();
-        let asked = Purge { scopes: vec![Scope::Url("/changed".into())], depth, source: Source::Admin };
+        let asked = Purge { scopes: vec![Scope::Url("/changed".into())], depth, source: PurgeSource::Admin };
         one.purge(asked, PurgeOptions::default()).await.unwrap();
         let mut entries = redis::cmd("XRANGE");
         entries.arg("larder:purges").arg("-").arg("+");
@@ -238,18 +211,18 @@ async fn a_hard_purge_that_was_trimmed_is_hard_for_an_instance_that_starts_later
 #[tokio::test(start_paused = true)]
 async fn a_purge_that_the_log_refuses_holds_here_all_the_same() {
     let redis = SimulatedRedis::new();
-    let wire = Arc::new(Cuttable::default());
+    let wire = Arc::new(Cable::of(WAY));
     let one = instance_over(&redis, "one", Arc::clone(&wire) as _, Timestamp::from_secs(7)).await;
     let before = one.applied();
-    let asked = || Purge { scopes: vec![Scope::Url("/p".into())], depth: Depth::Hard, source: Source::Admin };
-    wire.0.store(true, Ordering::Relaxed);
+    let asked = || Purge { scopes: vec![Scope::Url("/p".into())], depth: Depth::Hard, source: PurgeSource::Admin };
+    wire.cut();
     one.purge(asked(), PurgeOptions::default()).await.unwrap_err();
     let meanwhile = one.applied();
     assert_eq!(standing(&one, before, "/p"), Standing::Purged);
     assert_eq!(standing(&one, meanwhile, "/p"), Standing::Clear);
     assert!(one.receipts().is_empty());
 
-    wire.0.store(false, Ordering::Relaxed);
+    wire.mend();
     one.purge(asked(), PurgeOptions::default()).await.unwrap();
     assert_eq!(standing(&one, meanwhile, "/p"), Standing::Purged);
 }

@@ -14,7 +14,7 @@ const TURNS: usize = 64;
 pub struct IdempotencyKey {
     /// A hash of the name, in hexadecimal digits.
     pub name: String,
-    /// A hash of what was asked; none where an instance of an older version did not say.
+    /// A hash of what was asked; `None` if an instance of an older version did not say.
     pub asked: Option<String>,
 }
 

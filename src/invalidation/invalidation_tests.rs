@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::{ManualClock, Timestamp};
 use crate::scope::{RouteName, Scope, Tag, Tags};
-use purge::{Depth, Source};
+use purge::{Depth, PurgeSource};
 use std::sync::atomic::AtomicBool;
 
 const URL: &str = "http://shop/api/products/42";
@@ -16,7 +16,7 @@ fn standing(invalidation: &Invalidation, stamp: Stamp) -> Standing {
 }
 
 fn purge_of(scope: Scope, depth: Depth) -> Purge {
-    Purge::new(vec![scope], depth, Source::Admin).unwrap()
+    Purge::new(vec![scope], depth, PurgeSource::Admin).unwrap()
 }
 
 fn product() -> Scope {
@@ -132,7 +132,7 @@ async fn a_receipt_repeats_only_the_first_scopes_of_a_large_purge() {
     let invalidation = invalidation();
     let scopes = (0..100).map(|n| Scope::Url(format!("/{n}").into())).collect();
     let receipt = invalidation
-        .purge(Purge::new(scopes, Depth::Hard, Source::Admin).unwrap(), PurgeOptions::default())
+        .purge(Purge::new(scopes, Depth::Hard, PurgeSource::Admin).unwrap(), PurgeOptions::default())
         .await
         .unwrap();
     assert_eq!((receipt.scopes.len(), receipt.scopes_total), (SCOPES_SHOWN_MAX, 100));

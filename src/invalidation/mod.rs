@@ -33,21 +33,26 @@
 //! moved since the entry was last found clear. A panic under it leaves barriers raised and `applied` behind, which is
 //! the safe side, so a poisoned lock is used on. `order` is held while one purge is appended and applied.
 
-mod barrier_table;
-pub(crate) mod barriers;
+// What is purged, and what is counted of it.
 pub(crate) mod counts;
-mod fleet_log;
 pub(crate) mod idempotency;
 pub(crate) mod metrics;
-pub(crate) mod position;
 pub(crate) mod purge;
 mod purge_lag;
-mod purging;
-mod reader;
 pub(crate) mod receipts;
 mod record;
-pub(crate) mod succession;
 mod unsent;
+
+// What covers a response, and the log.
+mod barrier_table;
+pub(crate) mod barriers;
+mod fleet_log;
+
+// Moving through the log.
+pub(crate) mod position;
+mod purging;
+mod reader;
+pub(crate) mod succession;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::options::FleetOptions;
@@ -61,12 +66,12 @@ pub use fleet_log::FleetLinks;
 use fleet_log::FleetLog;
 pub(crate) use fleet_log::Progress;
 use idempotency::Turns;
-use purge::{Depth, Purge, Source};
+use purge::{Depth, Purge, PurgeSource};
 pub(crate) use purging::PurgeFailure;
 pub use purging::PurgeOptions;
 use reader::Reader;
 use receipts::{Receipt, Receipts, SCOPES_SHOWN_MAX};
-use record::{Part, Record};
+use record::{LogRecord, PurgePart};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use succession::Successor;
@@ -148,7 +153,7 @@ struct PurgeDescription {
     scopes: Vec<Scope>,
     scopes_total: usize,
     depth: Depth,
-    source: Source,
+    source: PurgeSource,
     idempotency: Option<idempotency::IdempotencyKey>,
 }
 
@@ -252,15 +257,15 @@ impl Invalidation {
     }
 
     /// Applies what the fleet's log holds at `stamp`. Returns what was applied just before.
-    fn apply_record(&self, record: &Record, stamp: Stamp) -> Stamp {
+    fn apply_record(&self, record: &LogRecord, stamp: Stamp) -> Stamp {
         let before = self.applied();
         match record {
-            Record::Purge(written) => {
+            LogRecord::Purge(written) => {
                 self.apply(&written.purge, stamp, |_| ());
                 if written.by != self.instance {
-                    self.counts.add(&written.purge.scopes, Source::Fleet);
+                    self.counts.add(&written.purge.scopes, PurgeSource::Fleet);
                 }
-                if let Part::Last { scopes_total } = written.part {
+                if let PurgePart::Last { scopes_total } = written.part {
                     let Purge { scopes, depth, source } = written.purge.clone();
                     let asked = PurgeDescription {
                         scopes,
@@ -272,13 +277,17 @@ impl Invalidation {
                     self.write_receipt(asked, stamp, &written.by);
                 }
             }
-            Record::Epoch { .. } => {
+            LogRecord::Epoch { .. } => {
                 self.raise_floor(stamp);
-                self.apply(&Purge { scopes: Vec::new(), depth: Depth::Hard, source: Source::Fleet }, stamp, |_| ());
+                self.apply(
+                    &Purge { scopes: Vec::new(), depth: Depth::Hard, source: PurgeSource::Fleet },
+                    stamp,
+                    |_| (),
+                );
             }
-            Record::Unreadable => {
+            LogRecord::Unreadable => {
                 tracing::error!(%stamp, "an entry of the invalidation log cannot be read: everything is purged");
-                let everything = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Fleet };
+                let everything = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: PurgeSource::Fleet };
                 self.counts.add(&everything.scopes, everything.source);
                 self.apply(&everything, stamp, |_| ());
             }
@@ -344,7 +353,7 @@ impl Invalidation {
         self.counts.read()
     }
 
-    /// How long after purges were appended to the fleet's log this instance applied them; none where it stands alone.
+    /// How long after purges were appended to the fleet's log this instance applied them; `None` if it stands alone.
     #[must_use]
     pub fn purge_lags(&self) -> DurationCounts {
         self.lags.read()

@@ -83,7 +83,7 @@ impl Invalidation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::invalidation::purge::{Depth, Purge, Source};
+    use crate::invalidation::purge::{Depth, Purge, PurgeSource};
     use crate::invalidation::{PurgeOptions, Standing};
     use crate::scope::{Membership, RouteName, Scope, Tag, Tags};
 
@@ -94,7 +94,7 @@ mod tests {
         invalidation.standing(stamp, &membership)
     }
 
-    async fn purge(invalidation: &Invalidation, scope: Scope, depth: Depth, source: Source) {
+    async fn purge(invalidation: &Invalidation, scope: Scope, depth: Depth, source: PurgeSource) {
         let purge = Purge { scopes: vec![scope], depth, source };
         invalidation.purge(purge, PurgeOptions::default()).await.unwrap();
     }
@@ -103,17 +103,17 @@ mod tests {
     async fn who_goes_on_from_a_position_judges_as_before_and_its_purges_come_after() {
         let tag = |text: &str| Scope::Tag(Tag::new(text).unwrap());
         for (scope, depth, source, expected) in [
-            (Scope::All, Depth::Hard, Source::Admin, Standing::Purged),
-            (Scope::All, Depth::Soft, Source::Event, Standing::SoftPurged),
-            (tag("b"), Depth::Soft, Source::Admin, Standing::SoftPurged),
-            (tag("c"), Depth::Hard, Source::Admin, Standing::Clear),
-            (Scope::Route(RouteName::new("shop")), Depth::Hard, Source::Event, Standing::Purged),
-            (Scope::Url("/x/p?q".into()), Depth::Hard, Source::UnsafeRequest, Standing::Purged),
-            (Scope::Prefix("http://shop/x/".into()), Depth::Soft, Source::Admin, Standing::SoftPurged),
-            (Scope::Prefix("/x/p?".into()), Depth::Hard, Source::Admin, Standing::Purged),
+            (Scope::All, Depth::Hard, PurgeSource::Admin, Standing::Purged),
+            (Scope::All, Depth::Soft, PurgeSource::Event, Standing::SoftPurged),
+            (tag("b"), Depth::Soft, PurgeSource::Admin, Standing::SoftPurged),
+            (tag("c"), Depth::Hard, PurgeSource::Admin, Standing::Clear),
+            (Scope::Route(RouteName::new("shop")), Depth::Hard, PurgeSource::Event, Standing::Purged),
+            (Scope::Url("/x/p?q".into()), Depth::Hard, PurgeSource::UnsafeRequest, Standing::Purged),
+            (Scope::Prefix("http://shop/x/".into()), Depth::Soft, PurgeSource::Admin, Standing::SoftPurged),
+            (Scope::Prefix("/x/p?".into()), Depth::Hard, PurgeSource::Admin, Standing::Purged),
         ] {
             let (before, after) = (Invalidation::default(), Invalidation::default());
-            purge(&before, tag("other"), Depth::Hard, Source::Admin).await;
+            purge(&before, tag("other"), Depth::Hard, PurgeSource::Admin).await;
             let stored = before.applied();
             purge(&before, scope.clone(), depth, source).await;
             let written = serde_json::to_vec(&before.position()).unwrap();
@@ -123,7 +123,7 @@ mod tests {
             assert_eq!(standing(&after, stored), expected, "{scope:?}");
             assert_eq!(standing(&after, after.applied()), Standing::Clear, "{scope:?}");
             let stored = after.applied();
-            purge(&after, tag("a"), Depth::Hard, Source::Admin).await;
+            purge(&after, tag("a"), Depth::Hard, PurgeSource::Admin).await;
             assert_eq!(standing(&after, stored), Standing::Purged, "what is purged now is purged after it");
         }
     }

@@ -9,18 +9,18 @@ pub(crate) const SCOPES_MAX: usize = 10_000;
 
 /// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum PurgeSource {
     /// The admin API.
     Admin,
     /// A successful unsafe request through the proxy, RFC 9111 section 4.4.
     UnsafeRequest,
     /// An event.
     Event,
-    /// Another instance, whoever asked that one; in a receipt, a source that this version does not know.
+    /// Another instance, whatever its source was; in a receipt, a source that this version does not know.
     Fleet,
 }
 
-impl Source {
+impl PurgeSource {
     /// Every source.
     pub const ALL: [Self; 4] = [Self::Admin, Self::UnsafeRequest, Self::Event, Self::Fleet];
 
@@ -44,7 +44,7 @@ pub struct Purge {
     /// How deep.
     pub depth: Depth,
     /// Who asked.
-    pub source: Source,
+    pub source: PurgeSource,
 }
 
 /// Why scopes make no purge.
@@ -63,7 +63,7 @@ impl Purge {
     ///
     /// # Errors
     /// Where there is no scope, or more than [`SCOPES_MAX`] different ones.
-    pub fn new(scopes: Vec<Scope>, depth: Depth, source: Source) -> Result<Self, PurgeError> {
+    pub fn new(scopes: Vec<Scope>, depth: Depth, source: PurgeSource) -> Result<Self, PurgeError> {
         let scopes = distinct(scopes);
         match scopes.len() {
             0 => Err(PurgeError::Empty),
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_purge_names_between_one_and_ten_thousand_different_scopes() {
-        let ask = |scopes| Purge::new(scopes, Depth::Hard, Source::Admin).map(|purge| purge.scopes.len());
+        let ask = |scopes| Purge::new(scopes, Depth::Hard, PurgeSource::Admin).map(|purge| purge.scopes.len());
         assert_eq!(ask(vec![]), Err(PurgeError::Empty));
         assert_eq!(ask(urls(1)), Ok(1));
         assert_eq!(ask(urls(SCOPES_MAX)), Ok(SCOPES_MAX));

@@ -1,9 +1,9 @@
 //! How long after a purge was appended to the fleet's log this instance applied it: for operators, and for nothing else.
 //!
-//! An entry's id tells when it was appended, by Redis's clock. What that clock shows at any moment is told from what it
+//! An entry's id tells when it was appended, by Redis's clock. What that clock shows at any moment is computed from what it
 //! showed when Redis was last asked, about once a second, and from how much time has passed here since, by the clock that
 //! nobody sets; the instance's own time of day takes no part. It counts as having shown it just before it was asked, so
-//! that a lag is never told too short, and too long by no more than the question took to get there (and a millisecond,
+//! that a lag is never reported too short, and too long by no more than the question took to get there (and a millisecond,
 //! which is how finely ids tell the time).
 //!
 //! Left out is what such an instance knows nothing of: entries from before it was there, and entries that stand ahead of
@@ -37,7 +37,7 @@ impl LagMeter {
         self.clock = shown.map(|shown| RedisClock { shown, asked_at });
     }
 
-    /// The lag of an entry that was appended at `appended`, by Redis's clock, and applied at `applied_at`; none where it
+    /// The lag of an entry that was appended at `appended`, by Redis's clock, and applied at `applied_at`; `None` if it
     /// can't be told.
     pub(super) fn lag(&self, appended: Duration, applied_at: Duration) -> Option<Duration> {
         let RedisClock { shown, asked_at } = self.clock.as_ref()?;

@@ -8,7 +8,7 @@ use super::fleet_log::{Appended, FleetLog, LogError, Mark, Progress, Reached};
 use super::idempotency::IdempotencyKey;
 use super::purge::{Purge, SCOPES_MAX};
 use super::receipts::Receipt;
-use super::record::Part;
+use super::record::PurgePart;
 use super::{Invalidation, PurgeDescription, Standing};
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
@@ -102,14 +102,14 @@ impl Invalidation {
                 self.apply_here(&part).await;
                 continue;
             }
-            let mark = Mark { idempotency: None, part: Part::Earlier };
+            let mark = Mark { idempotency: None, part: PurgePart::Earlier };
             failed = self.append(&part, mark, |_| ()).await.err();
         }
         if let Some(error) = failed {
             self.apply_here(&last).await;
             return Err(error);
         }
-        let mark = Mark { idempotency: key.clone(), part: Part::Last { scopes_total } };
+        let mark = Mark { idempotency: key.clone(), part: PurgePart::Last { scopes_total } };
         let (stamp, seen) = self.append(&last, mark, before).await?;
         // In a fleet the reader has written it, unless it is still on its way.
         let written = self.fleet.as_ref().and_then(|_| self.read_receipts().find(&stamp.to_string()));

@@ -9,9 +9,9 @@
 
 use super::Invalidation;
 use super::fleet_log::{FleetLog, Reached, stamp_of};
-use super::purge::{Depth, Purge, Source};
+use super::purge::{Depth, Purge, PurgeSource};
 use super::purge_lag::LagMeter;
-use super::record::{Part, PurgeRecord, Record};
+use super::record::{LogRecord, PurgePart, PurgeRecord};
 use super::unsent::Owed;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -129,7 +129,7 @@ impl Reader {
         }
         self.append_unsent(&stream).await?;
         self.log.prove(began);
-        // Whoever is seen alive is waited for, should Redis lose its lease.
+        // An instance that is seen alive is waited for, should Redis lose its lease.
         self.log.live_instances(&link, DEADLINE).await?;
         if count == 0 {
             self.trim_now_and_then().await?;
@@ -221,7 +221,7 @@ impl Reader {
     /// that everyone who reads on from there comes to it.
     async fn open_epoch(&mut self, stream: &str, run: String) -> Result<(), LinkError> {
         let link = &self.log.links.reader;
-        let fields = Record::Epoch { run: run.clone() }.fields();
+        let fields = LogRecord::Epoch { run: run.clone() }.fields();
         let id = streams::appended(link.call(&streams::append(stream, None, None, &fields), DEADLINE).await?)?;
         if id <= self.position {
             let above = EntryId(self.position.0.saturating_add(1), 0);
@@ -239,20 +239,20 @@ impl Reader {
 
     fn apply(&mut self, entries: Vec<StreamEntry>) {
         for entry in entries.into_iter().filter(|entry| entry.id > self.position).collect::<Vec<_>>() {
-            let record = Record::read(&entry.fields.into_iter().collect());
-            if let Record::Epoch { run } = &record {
+            let record = LogRecord::read(&entry.fields.into_iter().collect());
+            if let LogRecord::Epoch { run } = &record {
                 self.run = Some(run.clone());
             }
             let stamp = stamp_of(entry.id);
             let before = self.invalidation.apply_record(&record, stamp);
             self.position = entry.id;
-            if !matches!(record, Record::Epoch { .. }) {
+            if !matches!(record, LogRecord::Epoch { .. }) {
                 let appended = Duration::from_millis(entry.id.0);
                 if let Some(lag) = self.lags.lag(appended, self.invalidation.clock.monotonic()) {
                     self.invalidation.lags.record(lag);
                 }
             }
-            if let Record::Purge(purge) = &record {
+            if let LogRecord::Purge(purge) = &record {
                 self.log.reached(&purge.token, Reached { before, stamp });
             }
         }
@@ -265,10 +265,10 @@ impl Reader {
             Owed::Scopes(scopes) if scopes.is_empty() => return Ok(()),
             Owed::Scopes(scopes) => {
                 let scopes: Vec<_> = scopes.iter().cloned().collect();
-                let part = Part::Last { scopes_total: scopes.len() };
-                let purge = Purge { scopes, depth: Depth::Hard, source: Source::UnsafeRequest };
+                let part = PurgePart::Last { scopes_total: scopes.len() };
+                let purge = Purge { scopes, depth: Depth::Hard, source: PurgeSource::UnsafeRequest };
                 let by = self.log.options.instance.clone();
-                let record = Record::Purge(PurgeRecord { purge, by, token: String::new(), idempotency: None, part });
+                let record = LogRecord::Purge(PurgeRecord { purge, by, token: String::new(), idempotency: None, part });
                 let append = streams::append(stream, None, None, &record.fields());
                 self.log.links.reader.call(&append, DEADLINE).await.map(drop)
             }
@@ -297,7 +297,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Notes for those who start later up to where hard purges are forgotten. The highest note counts, whoever makes it.
+    /// Notes for those who start later up to where hard purges are forgotten. The highest note counts, whichever instance makes it.
     async fn write_hard_floor(&self) -> Result<(), LinkError> {
         let floor = self.invalidation.read_ledger().barriers.hard_floor();
         let (millis, _) = floor.log();

@@ -1,7 +1,7 @@
 //! What a purge's caller gets back, and the memory of recent ones.
 
 use super::idempotency::IdempotencyKey;
-use super::purge::{Depth, Source};
+use super::purge::{Depth, PurgeSource};
 use crate::clock::Timestamp;
 use crate::scope::Scope;
 use crate::stamp::Stamp;
@@ -33,7 +33,7 @@ pub struct Receipt {
     /// How deep it went.
     pub depth: Depth,
     /// Who asked.
-    pub source: Source,
+    pub source: PurgeSource,
     /// The instance that was asked.
     pub by: String,
 }
@@ -105,7 +105,7 @@ mod tests {
             scopes: vec![Scope::Url("/12345678".into())],
             scopes_total: 1,
             depth: Depth::Hard,
-            source: Source::Admin,
+            source: PurgeSource::Admin,
             by: String::new(),
         })
     }

@@ -4,7 +4,7 @@
 //! version, so it counts as a purge of everything.
 
 use super::idempotency::IdempotencyKey;
-use super::purge::{Depth, Purge, SCOPES_MAX, Source};
+use super::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
 use crate::scope::{RouteName, Scope, Tag};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -12,12 +12,12 @@ use std::collections::HashMap;
 /// The longest text that is taken for a URL, a prefix or the name of a route, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// The word for an entry that others of its purge follow.
+/// Marks an entry that others of its purge follow.
 const EARLIER: &str = "earlier";
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Record {
+pub(super) enum LogRecord {
     /// A purge.
     Purge(PurgeRecord),
     /// This run of Redis keeps the log from here on; what earlier runs held may be lost.
@@ -41,12 +41,12 @@ pub(super) struct PurgeRecord {
     /// The caller's Idempotency-Key.
     pub(super) idempotency: Option<IdempotencyKey>,
     /// Where it stands in the purge that was asked for.
-    pub(super) part: Part,
+    pub(super) part: PurgePart,
 }
 
 /// Where an entry stands in its purge, which may be too long for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum PurgePart {
     /// It is the only one, or the last. All of them name so many scopes.
     Last {
         /// How many.
@@ -66,7 +66,7 @@ enum Written {
     Prefix(String),
 }
 
-impl Record {
+impl LogRecord {
     /// The names and texts of the entry.
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
         match self {
@@ -88,9 +88,9 @@ impl Record {
                     fields.extend(asked.map(|asked| ("asked", asked)));
                 }
                 match part {
-                    Part::Earlier => fields.push(("part", EARLIER.to_owned())),
-                    Part::Last { scopes_total } if *scopes_total == purge.scopes.len() => {}
-                    Part::Last { scopes_total } => fields.push(("total", scopes_total.to_string())),
+                    PurgePart::Earlier => fields.push(("part", EARLIER.to_owned())),
+                    PurgePart::Last { scopes_total } if *scopes_total == purge.scopes.len() => {}
+                    PurgePart::Last { scopes_total } => fields.push(("total", scopes_total.to_string())),
                 }
                 fields
             }
@@ -104,14 +104,14 @@ impl Record {
             Some("epoch") => text("run").map_or(Self::Unreadable, |run| Self::Epoch { run }),
             Some("purge") => purge_of(fields).map_or(Self::Unreadable, |purge| {
                 let total = fields.get("total").and_then(|total| total.parse().ok());
-                let last = Part::Last { scopes_total: total.unwrap_or(purge.scopes.len()) };
+                let last = PurgePart::Last { scopes_total: total.unwrap_or(purge.scopes.len()) };
                 let is_earlier = fields.get("part").is_some_and(|part| part == EARLIER);
                 Self::Purge(PurgeRecord {
                     purge,
                     by: text("by").unwrap_or_default(),
                     token: text("token").unwrap_or_default(),
                     idempotency: text("idem").map(|name| IdempotencyKey { name, asked: text("asked") }),
-                    part: if is_earlier { Part::Earlier } else { last },
+                    part: if is_earlier { PurgePart::Earlier } else { last },
                 })
             }),
             _ => Self::Unreadable,
@@ -126,13 +126,13 @@ fn purge_of(fields: &HashMap<String, String>) -> Option<Purge> {
         _ => return None,
     };
     let source =
-        Source::ALL.into_iter().find(|source| Some(source.label()) == fields.get("source").map(String::as_str));
+        PurgeSource::ALL.into_iter().find(|source| Some(source.label()) == fields.get("source").map(String::as_str));
     let written: Vec<Written> = serde_json::from_str(fields.get("scopes")?).ok()?;
     if written.is_empty() || written.len() > SCOPES_MAX {
         return None;
     }
     let scopes = written.into_iter().map(Written::scope).collect::<Option<Vec<_>>>()?;
-    Some(Purge { scopes, depth, source: source.unwrap_or(Source::Fleet) })
+    Some(Purge { scopes, depth, source: source.unwrap_or(PurgeSource::Fleet) })
 }
 
 impl From<&Scope> for Written {
@@ -165,8 +165,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(fields: &[(&str, &str)]) -> Record {
-        Record::read(&fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+    fn read(fields: &[(&str, &str)]) -> LogRecord {
+        LogRecord::read(&fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
     }
 
     #[test]
@@ -179,29 +179,33 @@ mod tests {
             Scope::Prefix("http://shop/".into()),
         ];
         let keys = [None, Some(IdempotencyKey::new("abc", b"body"))];
-        let parts = [Part::Earlier, Part::Last { scopes_total: scopes.len() }, Part::Last { scopes_total: 12_000 }];
+        let parts = [
+            PurgePart::Earlier,
+            PurgePart::Last { scopes_total: scopes.len() },
+            PurgePart::Last { scopes_total: 12_000 },
+        ];
         for (idempotency, part) in keys.into_iter().flat_map(|key| parts.map(|part| (key.clone(), part))) {
-            let purge = Purge { scopes: scopes.clone(), depth: Depth::Soft, source: Source::UnsafeRequest };
+            let purge = Purge { scopes: scopes.clone(), depth: Depth::Soft, source: PurgeSource::UnsafeRequest };
             let record = PurgeRecord { purge, by: "one".to_owned(), token: "one-7".to_owned(), idempotency, part };
-            let record = Record::Purge(record);
+            let record = LogRecord::Purge(record);
             let fields = record.fields();
             let fields: Vec<_> = fields.iter().map(|(name, text)| (*name, text.as_str())).collect();
             assert_eq!(read(&fields), record);
         }
-        let epoch = Record::Epoch { run: "f00".to_owned() };
+        let epoch = LogRecord::Epoch { run: "f00".to_owned() };
         assert_eq!(read(&[("kind", "epoch"), ("run", "f00")]), epoch);
     }
 
     #[test]
     fn what_is_not_understood_is_told_apart_from_nothing() {
         let purge = |scopes| read(&[("kind", "purge"), ("depth", "hard"), ("scopes", scopes)]);
-        assert!(matches!(purge(r#"["all"]"#), Record::Purge(_)));
+        assert!(matches!(purge(r#"["all"]"#), LogRecord::Purge(_)));
         for scopes in ["", "[]", "{}", r#"[{"tag":"a\nb"}]"#, r#"[{"colour":"red"}]"#, r#"["everything"]"#] {
-            assert_eq!(purge(scopes), Record::Unreadable, "{scopes}");
+            assert_eq!(purge(scopes), LogRecord::Unreadable, "{scopes}");
         }
-        assert_eq!(read(&[]), Record::Unreadable);
-        assert_eq!(read(&[("kind", "merge")]), Record::Unreadable);
-        assert_eq!(read(&[("kind", "purge"), ("depth", "deep"), ("scopes", r#"["all"]"#)]), Record::Unreadable);
+        assert_eq!(read(&[]), LogRecord::Unreadable);
+        assert_eq!(read(&[("kind", "merge")]), LogRecord::Unreadable);
+        assert_eq!(read(&[("kind", "purge"), ("depth", "deep"), ("scopes", r#"["all"]"#)]), LogRecord::Unreadable);
     }
 
     proptest! {

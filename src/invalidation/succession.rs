@@ -6,8 +6,8 @@
 
 use super::Invalidation;
 use super::position::LogPosition;
-use super::purge::{Depth, Purge, Source};
-use super::record::{Part, PurgeRecord, Record};
+use super::purge::{Depth, Purge, PurgeSource};
+use super::record::{LogRecord, PurgePart, PurgeRecord};
 use crate::scope::Scope;
 use crate::stamp::Stamp;
 use std::collections::HashMap;
@@ -31,24 +31,24 @@ pub(super) struct Successor {
 
 /// A purge as it is written for the new process.
 pub(crate) fn written(purge: &Purge) -> HashMap<String, String> {
-    let part = Part::Last { scopes_total: purge.scopes.len() };
+    let part = PurgePart::Last { scopes_total: purge.scopes.len() };
     let purge = purge.clone();
     let record = PurgeRecord { purge, by: String::new(), token: String::new(), idempotency: None, part };
-    Record::Purge(record).fields().into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+    LogRecord::Purge(record).fields().into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
 }
 
 /// What [`written`] has written; what can't be understood counts as a purge of everything.
 pub(crate) fn read(written: &HashMap<String, String>) -> Purge {
-    match Record::read(written) {
-        Record::Purge(record) => record.purge,
-        Record::Epoch { .. } | Record::Unreadable => {
-            Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: Source::Fleet }
+    match LogRecord::read(written) {
+        LogRecord::Purge(record) => record.purge,
+        LogRecord::Epoch { .. } | LogRecord::Unreadable => {
+            Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: PurgeSource::Fleet }
         }
     }
 }
 
 impl Invalidation {
-    /// Hands the log of a lone instance over, once: from now on its purges are passed on by `purges`. None where it is one
+    /// Hands the log of a lone instance over, once: from now on its purges are passed on by `purges`. `None` if it is one
     /// of a fleet, whose log the new process reads itself.
     pub(crate) fn hand_over(&self, purges: mpsc::UnboundedSender<Passed>) -> Option<LogPosition> {
         if self.fleet.is_some() {

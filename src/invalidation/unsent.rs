@@ -3,7 +3,7 @@
 //!
 //! Bounded. Over the bound it stands for everything: whatever the fleet has stored must then be validated.
 
-use super::purge::{Purge, SCOPES_MAX, Source};
+use super::purge::{Purge, PurgeSource, SCOPES_MAX};
 use crate::scope::Scope;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// How much text is kept, in bytes: what one entry of the log may well hold.
 const TEXT_BYTES_MAX: usize = 4 << 20;
 
-/// What the log has to be told.
+/// What the log has yet to get.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Owed {
     /// That these are purged, at most [`SCOPES_MAX`].
@@ -33,7 +33,7 @@ pub(super) struct Unsent(Mutex<Owed>);
 impl Unsent {
     /// Keeps a purge that the log did not take, where nobody else will ask for it again.
     pub(super) fn keep(&self, purge: &Purge) {
-        if purge.source == Source::UnsafeRequest {
+        if purge.source == PurgeSource::UnsafeRequest {
             self.owe(purge.scopes.iter().cloned());
         }
     }

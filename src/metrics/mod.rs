@@ -1,6 +1,6 @@
 //! Every metric, counted where it happens and rendered when somebody reads.
 //!
-//! What this module counts itself is [`requests`] and [`connections`]; whoever else counts is asked at the time of reading,
+//! What this module counts itself is [`requests`] and [`connections`]; the values of others are read at the time of reading,
 //! so that no number is kept twice. Nothing here locks on a request's path.
 
 pub(crate) mod connections;

@@ -1,28 +1,28 @@
 //! What is done about a request: decided here, by a pure function, and carried out by the engine.
 //!
 //! [`Way::of`](way::Way::of) decides by the rules and the request's form, before anything is looked up; [`Plan::of`] by
-//! what is stored, how it stands to the purges, and how the origin has fared. Whoever answers, explains or refreshes asks
+//! what is stored, how it stands to the purges, and how the origin has fared. What answers, explains or refreshes asks
 //! these two, so that none of them can come to another end; [`Wanted`](wanted::Wanted) says what the origin is then asked. A
-//! [`Reason`] is the label of what was decided.
+//! [`Reason`](crate::semantics::reason::Reason) is the label of what was decided.
 
 pub(crate) mod holding;
 pub(crate) mod outcome;
 pub(crate) mod request;
+pub(crate) mod way;
+
 pub(crate) mod serving;
 pub(crate) mod wanted;
-pub(crate) mod way;
 
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
-use crate::semantics::reason::Reason;
 use crate::semantics::reuse::{Judgement, MustValidate, OnOriginFailure, Validity, judge};
 use crate::semantics::storable::withheld_by;
 use holding::{Holding, holding};
 use request::{CacheableRequest, CookieStanding};
-use serving::{Ask, Failing, Serving, Usable};
+use serving::{Ask, Failing, Serving, Usable, WhyAsked};
 use std::sync::Arc;
 
 /// What is done about a request on a route that caches.
@@ -47,7 +47,7 @@ impl Plan {
         now: Timestamp,
     ) -> Self {
         let ask = match Self::by_lookup(request, stored, &standing, now) {
-            Self::Ask(ask) if request.directives.only_if_cached => return Self::Refuse(ask.forward),
+            Self::Ask(ask) if request.directives.only_if_cached => return Self::Refuse(ask.why.forward()),
             Self::Ask(ask) => ask,
             decided => return decided,
         };
@@ -64,10 +64,10 @@ impl Plan {
         standing: impl Fn(&Entry) -> Standing,
         now: Timestamp,
     ) -> Self {
-        let Some(stored) = stored else { return Ask::nothing(Forward::UriMiss, Reason::NoEntry) };
-        let Some(entry) = request.select(stored) else { return Ask::nothing(Forward::VaryMiss, Reason::NoVariant) };
+        let Some(stored) = stored else { return Ask::nothing(WhyAsked::NoEntry) };
+        let Some(entry) = request.select(stored) else { return Ask::nothing(WhyAsked::NoVariant) };
         match standing(entry) {
-            Standing::Purged => Ask::nothing(Forward::UriMiss, Reason::Purged),
+            Standing::Purged => Ask::nothing(WhyAsked::Purged),
             Standing::Unproven => Self::by_reuse(request, entry, Validity::Unproven, now),
             Standing::SoftPurged => Self::by_reuse(request, entry, Validity::SoftPurged, now),
             Standing::Clear => Self::by_reuse(request, entry, Validity::ByAge, now),
@@ -77,11 +77,11 @@ impl Plan {
     fn by_reuse(request: &CacheableRequest, entry: &Arc<Entry>, validity: Validity, now: Timestamp) -> Self {
         let policy = request.seen(entry.policy());
         if let Some(why) = withheld_by(&policy) {
-            return Ask::nothing(Forward::UriMiss, why);
+            return Ask::nothing(WhyAsked::Withheld(why));
         }
         let lifetime = request.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
         if request.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Undecided {
-            return Ask::nothing(Forward::Request, Reason::CookieUndecided);
+            return Ask::nothing(WhyAsked::CookieUndecided);
         }
         // A part that holds too little neither validates nor stands in for what is asked.
         let held = holding(entry, &request.method, &request.headers, now);
@@ -92,15 +92,14 @@ impl Plan {
             Judgement::Revalidate { why, on_failure } => {
                 let why = if validity == Validity::SoftPurged { MustValidate::SoftPurged } else { why };
                 let stored = (held == Holding::Held).then(|| (Arc::clone(entry), on_failure));
-                return Self::Ask(Ask { forward: why.forward(), why: why.into(), stored });
+                return Self::Ask(Ask { why: WhyAsked::MustValidate(why), stored });
             }
         };
         let entry = Arc::clone(entry);
         match held {
             Holding::Held => Self::Serve(Usable { entry, how, lifetime }),
             Holding::Missing => {
-                let (why, stored) = (Reason::PartStored, Some((entry, OnOriginFailure::Fail)));
-                Self::Ask(Ask { forward: Forward::Partial, why, stored })
+                Self::Ask(Ask { why: WhyAsked::PartStored, stored: Some((entry, OnOriginFailure::Fail)) })
             }
         }
     }

@@ -42,7 +42,7 @@ pub(crate) enum Alone {
     NoStore,
     /// It asks for a head or a range.
     HeadOrRange,
-    /// It wants the origin's own word, and the route obeys.
+    /// It wants the origin's own answer, and the route obeys.
     Directive(MustValidate),
 }
 
@@ -184,7 +184,7 @@ impl CacheableRequest {
 
     /// Whether it may take an answer that another request fetched, one that [`Self::sharing`] lets it wait for.
     pub(crate) fn may_take(&self, answer: &ResponsePolicy, lifetime: &Lifetime, now: Timestamp) -> bool {
-        // An answer that was asked for after it came is the origin's word that it wants.
+        // An answer that was asked for after it came is the validation that it wants.
         let others = self.directives.clone().without_validation();
         shareability(&self.seen(answer.clone()), lifetime, &others, now) == Shareability::Shared
     }
@@ -210,7 +210,7 @@ impl CacheableRequest {
         self.route.tags_known_for(self.target.path())
     }
 
-    /// The same request under these rules; none where they don't answer it from the cache.
+    /// The same request under these rules; `None` if they don't answer it from the cache.
     pub(crate) fn under(self: Arc<Self>, rules: &Arc<RuleSet>) -> Option<Arc<Self>> {
         if self.rules.number() == rules.number() {
             return Some(self);

@@ -8,7 +8,7 @@ use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
-use crate::semantics::reuse::OnOriginFailure;
+use crate::semantics::reuse::{MustValidate, OnOriginFailure};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,12 +58,56 @@ pub(crate) enum Failing {
 /// Why the origin is asked, and what there is to fall back on.
 #[derive(Debug)]
 pub(crate) struct Ask {
-    /// The `fwd` of Cache-Status.
-    pub(crate) forward: Forward,
-    /// The reason in detail.
-    pub(crate) why: Reason,
+    /// Why.
+    pub(crate) why: WhyAsked,
     /// What is stored all the same: to be validated, completed, or served should the origin fail.
     pub(crate) stored: Option<(Arc<Entry>, OnOriginFailure)>,
+}
+
+/// Why the origin is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhyAsked {
+    /// Nothing is stored under the key.
+    NoEntry,
+    /// No variant that is stored fits the request.
+    NoVariant,
+    /// A hard purge covers what is stored.
+    Purged,
+    /// What is stored may not be given to others any more.
+    Withheld(Reason),
+    /// The request brings cookies of which nobody says whether they change the response.
+    CookieUndecided,
+    /// Only a part is stored, and the request asks for more.
+    PartStored,
+    /// What is stored must be validated.
+    MustValidate(MustValidate),
+}
+
+impl WhyAsked {
+    /// The `fwd` of Cache-Status.
+    pub(crate) const fn forward(self) -> Forward {
+        match self {
+            Self::NoEntry | Self::Purged | Self::Withheld(_) => Forward::UriMiss,
+            Self::NoVariant => Forward::VaryMiss,
+            Self::CookieUndecided => Forward::Request,
+            Self::PartStored => Forward::Partial,
+            Self::MustValidate(why) => why.forward(),
+        }
+    }
+}
+
+impl From<WhyAsked> for Reason {
+    fn from(why: WhyAsked) -> Self {
+        match why {
+            WhyAsked::NoEntry => Self::NoEntry,
+            WhyAsked::NoVariant => Self::NoVariant,
+            WhyAsked::Purged => Self::Purged,
+            WhyAsked::Withheld(why) => why,
+            WhyAsked::CookieUndecided => Self::CookieUndecided,
+            WhyAsked::PartStored => Self::PartStored,
+            WhyAsked::MustValidate(why) => why.into(),
+        }
+    }
 }
 
 impl Serving {
@@ -102,8 +146,8 @@ impl From<Serving> for Reason {
 }
 
 impl Ask {
-    pub(super) const fn nothing(forward: Forward, why: Reason) -> Plan {
-        Plan::Ask(Self { forward, why, stored: None })
+    pub(super) const fn nothing(why: WhyAsked) -> Plan {
+        Plan::Ask(Self { why, stored: None })
     }
 
     /// Whether something stale that is stored may stand in while the origin fails so.

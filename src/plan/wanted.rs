@@ -1,10 +1,9 @@
 //! What is asked of the origin, and by which fields.
 
 use super::request::CacheableRequest;
-use super::serving::{Ask, Serving, Usable};
+use super::serving::{Ask, Serving, Usable, WhyAsked};
 use crate::entry::Entry;
 use crate::invalidation::Standing;
-use crate::semantics::cache_status::Forward;
 use crate::semantics::conditional::validation_fields;
 use crate::semantics::partial::{completing_range, if_range};
 use crate::semantics::reuse::OnOriginFailure;
@@ -39,7 +38,7 @@ impl Wanted {
         match &ask.stored {
             stored if request.method == Method::HEAD => Self::Head(stored.clone()),
             Some((stored, on_failure)) if stored.part().is_none() => Self::Validation(Arc::clone(stored), *on_failure),
-            Some((stored, _)) if !ranged && ask.forward == Forward::Partial && completing_fields(stored).is_some() => {
+            Some((stored, _)) if !ranged && ask.why == WhyAsked::PartStored && completing_fields(stored).is_some() => {
                 Self::Rest(Arc::clone(stored))
             }
             _ if ranged => Self::ClientRange,
@@ -47,7 +46,7 @@ impl Wanted {
         }
     }
 
-    /// By nobody, to refresh what is served meanwhile; none where that needs no refresh.
+    /// By nobody, to refresh what is served meanwhile; `None` if that needs no refresh.
     pub(crate) fn meanwhile(served: &Usable) -> Option<Self> {
         let is_refreshed = match served.how {
             Serving::RefreshAhead | Serving::StaleWhileRevalidate | Serving::InPlaceOf(_) => true,
@@ -57,7 +56,7 @@ impl Wanted {
         (is_refreshed && is_whole).then(|| Self::Validation(Arc::clone(&served.entry), OnOriginFailure::ServeStale))
     }
 
-    /// By nobody, to have again what purges took; none where they took nothing.
+    /// By nobody, to have again what purges took; `None` if they took nothing.
     pub(crate) fn after_purge(stored: &Arc<Entry>, standing: Standing) -> Option<Self> {
         match standing {
             Standing::Clear => None,
@@ -106,7 +105,7 @@ impl Wanted {
     }
 }
 
-/// The fields that ask for what a stored part misses; none where it can't be completed at once.
+/// The fields that ask for what a stored part misses; `None` if it can't be completed at once.
 ///
 /// Without a strong validator no answer can be joined to the part, and the whole is asked for next; but origins that take
 /// no ranges send it at once, and the part is replaced either way, so this costs an exchange at most once.

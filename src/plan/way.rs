@@ -2,7 +2,7 @@
 
 use super::outcome::Outcome;
 use crate::rules::route::{RouteMode, UPGRADE_DEFAULT};
-use crate::rules::{Route, RuleSet, Verdict};
+use crate::rules::{Route, RouteVerdict, RuleSet};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::forwarding::{keep_upgrade, kept_upgrade};
@@ -72,18 +72,18 @@ impl Way {
     /// The way that the rules give a request.
     pub(crate) fn of(asked: Asked<'_>, rules: &RuleSet) -> Self {
         let (route, why) = match rules.decide(asked.method, asked.target) {
-            Verdict::Cache(route) => match asked.passes_by(&route) {
+            RouteVerdict::Cache(route) => match asked.passes_by(&route) {
                 None => return Self::Cached(route),
                 Some(why) => (Some(route), why),
             },
-            Verdict::Pass { route, why } => (route, why),
+            RouteVerdict::Pass { route, why } => (route, why),
         };
         let is_named = route.as_ref().is_none_or(|route| route.names_method(asked.method));
         let forward = if is_named { Forward::Bypass } else { Forward::Method };
         let caches = route.as_ref().is_some_and(|route| route.mode == RouteMode::Cache);
         let outcome = if caches { Outcome::Bypass } else { Outcome::Pass };
         let pass = Pass { route, why, outcome, forward };
-        // Where nothing is cached, the directive is for whoever stands behind.
+        // Where nothing is cached, the directive is for the caches further on.
         let is_refused = caches && RequestDirectives::parse(asked.headers).only_if_cached;
         if is_refused { Self::Refuse(pass) } else { Self::Pass(pass) }
     }

@@ -1,4 +1,4 @@
-//! What clients are told instead of what the origin said: fields put into and taken out of answers, and for how long a
+//! What clients get in place of what the origin said: fields put into and taken out of answers, and for how long a
 //! browser may keep what is stored here. Applied as an answer is sent: what is stored is the origin's own head.
 
 use crate::clock::Timestamp;
@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 /// `browser_cache_control`, `set_headers`, `remove_headers` and `send_tags`, resolved.
 #[derive(Debug, Clone, Default)]
 pub struct AnswerRule {
-    /// Told in place of Cache-Control, Expires and Pragma of what is stored; Date and Age begin anew with it.
+    /// Sent in place of Cache-Control, Expires and Pragma of what is stored; Date and Age begin anew with it.
     pub cache_control: Option<HeaderValue>,
     /// Fields that are sent with these values, whatever the origin sent.
     pub set: Vec<(HeaderName, HeaderValue)>,
@@ -23,7 +23,7 @@ pub struct AnswerRule {
 pub enum Kept {
     /// One that is stored here, or is being stored: the rule may say how long others keep it.
     Here,
-    /// One that is nobody's but the client's: on how long to keep it the origin alone has a say.
+    /// One for this client alone: the origin alone says how long it may be kept.
     Nowhere,
 }
 
@@ -34,7 +34,7 @@ impl AnswerRule {
         self.cache_control.is_none() && self.set.is_empty() && self.removed.is_empty()
     }
 
-    /// What is told of how long to keep an answer, where the rule says.
+    /// What is sent about how long to keep an answer, if the rule says.
     #[must_use]
     pub fn cache_control_for(&self, status: StatusCode, kept: Kept) -> Option<&HeaderValue> {
         // 412 and 416 are about the request.

@@ -1,4 +1,4 @@
-//! Tags that stand in a JSON body, by JSONPath (RFC 9535).
+//! Tags in a JSON body, by JSONPath (RFC 9535).
 
 use super::json::Unambiguous;
 use crate::scope::{Tag, distinct};
@@ -35,7 +35,7 @@ pub(crate) fn tree_bytes_max(body: &[u8]) -> u64 {
 
 impl BodyTags {
     /// The tags in a body: strings, whole numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a null names
-    /// none. None where the body is no JSON, or has a name twice in one object, names more, or has a list, an object or a number that is not whole where a tag is
+    /// none. `None` if the body is no JSON, or has a name twice in one object, names more, or has a list, an object or a number that is not whole where a tag is
     /// looked for: what is not
     /// known to be complete must not be relied on for purges.
     #[must_use]

@@ -83,7 +83,7 @@ fn cookie_pair(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
 }
 
-/// The Cookie field that holds these cookies; none where there are none.
+/// The Cookie field that holds these cookies; `None` if there are none.
 pub(super) fn cookie_field(cookies: &[(&str, &[u8])]) -> Option<HeaderValue> {
     let mut field = Vec::new();
     for (name, value) in cookies {

@@ -1,4 +1,4 @@
-//! How a route's lifetime keys and the origin's word make one [`Lifetime`].
+//! How a route's lifetime keys and what the origin says make one [`Lifetime`].
 
 use crate::semantics::lifetime::{Asker, Lifetime, LifetimeSource, OriginLifetime, StaleWindow};
 use crate::semantics::lifetime_fields::LifetimeField;
@@ -6,7 +6,7 @@ use crate::semantics::policy::ResponsePolicy;
 use http::StatusCode;
 use std::time::Duration;
 
-/// Whose word on freshness wins.
+/// Whose lifetime wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OriginPrecedence {
     /// The origin's explicit freshness wins over the route's `ttl`.

@@ -1,28 +1,31 @@
 //! The operator's rules, resolved: what may be cached, under which key, and for how long. Pure.
 //!
-//! A [`RuleSet`] is immutable; a reload makes a new one. Every request gets exactly one [`Verdict`]: the first route
+//! A [`RuleSet`] is immutable; a reload makes a new one. Every request gets exactly one [`RouteVerdict`]: the first route
 //! that matches path, host and method decides. What is not in the key is not in the fetch: [`fetch`] is the one place
 //! that says how a request reaches the origin, and both key and `Vary` are computed from its view.
 
+// The keys of a route.
 pub(crate) mod answer;
 pub(crate) mod body_tags;
 pub(crate) mod bypass;
-mod coverage;
-pub(crate) mod event;
-pub(crate) mod fetch;
 pub(crate) mod host_pattern;
 pub(crate) mod json;
 pub(crate) mod key_recipe;
 pub(crate) mod lifetime;
 pub(crate) mod literal;
-mod matcher;
 pub(crate) mod origin_request;
 pub(crate) mod pattern;
 pub(crate) mod poison;
+pub(crate) mod tag_template;
+
+// A route, all of them, and what they make of events and URLs.
+mod coverage;
+pub(crate) mod event;
+pub(crate) mod fetch;
+mod matcher;
 pub(crate) mod route;
 pub(crate) mod rule_set;
-pub(crate) mod tag_template;
 pub(crate) mod url_scopes;
 
 pub use route::Route;
-pub use rule_set::{RuleSet, Verdict};
+pub use rule_set::{RouteVerdict, RuleSet};

@@ -141,7 +141,7 @@ impl OriginRequestRule {
         }
     }
 
-    /// A URI reference of the origin's as the client knows it; none where that is the same, or it names something else.
+    /// A URI reference of the origin's as the client knows it; `None` if that is the same, or it names something else.
     fn reference(&self, target: &Target, reference: &[u8]) -> Option<Vec<u8>> {
         let (scheme, rest) = match split_scheme(reference) {
             Some((scheme @ (b"http" | b"https"), rest)) => (Some(scheme), rest),
@@ -207,7 +207,7 @@ impl OriginRequestRule {
     }
 }
 
-/// A path with one prefix in place of another; none where it does not have that one as whole segments.
+/// A path with one prefix in place of another; `None` if it does not have that one as whole segments.
 fn moved(path: &[u8], from: &str, to: &str) -> Option<Vec<u8>> {
     let rest = path.strip_prefix(from.as_bytes())?;
     if !rest.is_empty() && rest.first() != Some(&b'/') {

@@ -127,7 +127,7 @@ impl PathPattern {
         })
     }
 
-    /// What the captures take from a settled path; none where there are no captures or the path does not match.
+    /// What the captures take from a settled path; `None` if there are no captures or the path does not match.
     pub(super) fn captures<'p>(&self, path: &'p str) -> Option<regex::Captures<'p>> {
         self.captures.as_ref()?.captures(path)
     }

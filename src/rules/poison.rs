@@ -1,7 +1,7 @@
 //! Request fields that change an answer without being part of its key: dropped from a cacheable fetch unless keyed.
 //!
 //! Frameworks and servers take host, path, method, scheme or client address from these fields where a proxy is expected in
-//! front, and storage services take from them how to answer. Whoever can set one could make the origin answer something else
+//! front, and storage services take from them how to answer. A client that can set one could make the origin answer something else
 //! under the same key. Via and CDN-Loop stay: they end loops.
 
 use http::HeaderName;
@@ -141,7 +141,7 @@ fn is_known(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok() || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether a name is more than words joined by hyphens. CGI, WSGI, PHP and their kin know fields by names in which all
+/// Whether a name is more than words joined by hyphens. CGI, WSGI, PHP and the like know fields by names in which all
 /// that is no letter or digit is `_`: to them such a name is that of another field, perhaps one that was to be dropped.
 pub(crate) fn has_two_readings(name: &HeaderName) -> bool {
     !name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -92,7 +92,7 @@ pub struct Route {
     pub bypass: Option<BypassRule>,
     /// What the origin is asked instead.
     pub to_origin: OriginRequestRule,
-    /// What clients are told instead; none: what the origin said.
+    /// What clients get in place of it; none: what the origin said.
     pub answer: Option<Arc<AnswerRule>>,
     /// In which fields the origin tags its answers.
     pub tag_fields: Arc<[HeaderName]>,

@@ -29,7 +29,7 @@ pub struct RuleSet {
 
 /// What the rules say of one request.
 #[derive(Debug, Clone)]
-pub enum Verdict {
+pub enum RouteVerdict {
     /// It may be answered from the cache.
     Cache(Arc<Route>),
     /// It passes through; `route` is the one that said so, if any matched the path.
@@ -41,7 +41,7 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
+impl RouteVerdict {
     /// The route whose path and host match, if any.
     #[must_use]
     pub fn route(&self) -> Option<&Arc<Route>> {
@@ -137,10 +137,10 @@ impl RuleSet {
         self.number
     }
 
-    /// The route and the tags under which these rules would file an answer for `target`; none where they cache none.
+    /// The route and the tags under which these rules would file an answer for `target`; `None` if they cache none.
     #[must_use]
     pub fn filing(&self, target: &Target) -> Option<(Arc<Route>, Vec<Tag>)> {
-        let Verdict::Cache(route) = self.decide(&Method::GET, target) else { return None };
+        let RouteVerdict::Cache(route) = self.decide(&Method::GET, target) else { return None };
         let tags = route.tags_known_for(target.path());
         Some((route, tags))
     }
@@ -153,19 +153,19 @@ impl RuleSet {
 
     /// The verdict on a request. The cost does not grow linearly in the number of routes.
     #[must_use]
-    pub fn decide(&self, method: &Method, target: &Target) -> Verdict {
+    pub fn decide(&self, method: &Method, target: &Target) -> RouteVerdict {
         let named = self.by_method.iter().find(|(known, _)| known == method);
         let matcher = named.map_or(&self.other_methods, |(_, matcher)| matcher);
-        let pass = |route: &Arc<Route>, why| Verdict::Pass { route: Some(Arc::clone(route)), why };
+        let pass = |route: &Arc<Route>, why| RouteVerdict::Pass { route: Some(Arc::clone(route)), why };
         match matcher.first_match(target).and_then(|position| self.routes.get(position)) {
             Some(route) => match (route.mode, target.ambiguity()) {
                 (RouteMode::PassThrough, _) => pass(route, Reason::RoutePasses),
                 (RouteMode::Cache, Some(why)) => pass(route, why),
-                (RouteMode::Cache, None) => Verdict::Cache(Arc::clone(route)),
+                (RouteMode::Cache, None) => RouteVerdict::Cache(Arc::clone(route)),
             },
             None => match self.all.first_match(target).and_then(|position| self.routes.get(position)) {
                 Some(route) => pass(route, Reason::MethodNotNamed),
-                None => Verdict::Pass { route: None, why: Reason::NoRoute },
+                None => RouteVerdict::Pass { route: None, why: Reason::NoRoute },
             },
         }
     }

@@ -37,8 +37,8 @@ fn rule_set(routes: &[&str]) -> RuleSet {
 /// The verdict as `cache NAME` or `pass NAME REASON`.
 fn verdict(rules: &RuleSet, method: &str, url: &str) -> String {
     match rules.decide(&method.parse().unwrap(), &target(url)) {
-        Verdict::Cache(route) => format!("cache {}", route.name),
-        Verdict::Pass { route, why } => {
+        RouteVerdict::Cache(route) => format!("cache {}", route.name),
+        RouteVerdict::Pass { route, why } => {
             format!("pass {} {why}", route.map_or_else(|| "-".to_owned(), |route| route.name.to_string()))
         }
     }

@@ -127,7 +127,7 @@ impl TagTemplate {
         (literal(self.pieces.first()), literal(last))
     }
 
-    /// The text with each capture's value in its place as it is; none where a value is missing.
+    /// The text with each capture's value in its place as it is; `None` if a value is missing.
     pub(super) fn text<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let piece = |piece: &'_ TagPiece| match piece {
             TagPiece::Text(literal) => Some(literal.clone()),

@@ -8,7 +8,7 @@
 //! Prefixes are settled and no more: what they are compared with is the URL *as keyed*.
 
 use crate::rules::host_pattern::HostPattern;
-use crate::rules::{Route, RuleSet, Verdict};
+use crate::rules::{Route, RouteVerdict, RuleSet};
 use crate::scope::Scope;
 use crate::semantics::target::{Target, TargetError};
 use http::{Method, Uri};
@@ -94,8 +94,8 @@ fn settle_under(host: &str, path: &str) -> Result<Target, UrlError> {
 
 fn keyed(rules: &RuleSet, target: Target) -> Target {
     let route: Option<Arc<Route>> = match rules.decide(&Method::GET, &target) {
-        Verdict::Cache(route) => Some(route),
-        Verdict::Pass { route, .. } => route,
+        RouteVerdict::Cache(route) => Some(route),
+        RouteVerdict::Pass { route, .. } => route,
     };
     match route {
         Some(route) => route.keyed_target(target),

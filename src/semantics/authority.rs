@@ -12,7 +12,7 @@ pub(super) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Reads `host [":" port]`. None where it holds user information (RFC 9110 section 4.2.4), a character that no
+    /// Reads `host [":" port]`. `None` if it holds user information (RFC 9110 section 4.2.4), a character that no
     /// name in the DNS has, an address that is none, or a port above 65535.
     ///
     /// RFC 3986 allows percent-encoding and sub-delimiters in a registered name; servers read those in different
@@ -60,7 +60,7 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// The normal form of a host with or without a port, under this scheme; none where the text is no such thing.
+/// The normal form of a host with or without a port, under this scheme; `None` if the text is no such thing.
 pub(crate) fn normalised_authority(text: &str, scheme: &str) -> Option<String> {
     let mut out = String::new();
     Authority::parse(text)?.append_normalised(scheme, &mut out);

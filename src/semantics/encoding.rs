@@ -68,7 +68,7 @@ impl AcceptedCodings {
     }
 
     /// The canonical Accept-Encoding that says the same of the codings handled: sent to the origin and keyed.
-    /// None where only identity is accepted.
+    /// `None` if only identity is accepted.
     pub(crate) fn canonical(self) -> Option<HeaderValue> {
         self.canonical_text().map(HeaderValue::from_static)
     }

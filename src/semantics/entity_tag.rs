@@ -98,7 +98,7 @@ pub(crate) enum TagList {
 }
 
 impl TagList {
-    /// Reads all lines of a field (RFC 9110 section 13.1.1 and 13.1.2); none where there is no line.
+    /// Reads all lines of a field (RFC 9110 section 13.1.1 and 13.1.2); `None` if there is no line.
     pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
         let mut lines = headers.get_all(name).iter().peekable();
         lines.peek()?;

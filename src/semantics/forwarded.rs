@@ -15,7 +15,7 @@ pub(super) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwa
 /// What one proxy says of the request that it received.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Hop<'a> {
-    /// Who sent it the request; none where that is `unknown`, hidden, or no address.
+    /// Who sent it the request; `None` if that is `unknown`, hidden, or no address.
     pub(super) from: Option<IpAddr>,
     /// The scheme by which it came.
     pub(super) scheme: Option<Cow<'a, str>>,
@@ -45,7 +45,7 @@ pub(super) fn address(text: &str) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// The elements of one line of Forwarded: RFC 7239 section 4. None where it is malformed.
+/// The elements of one line of Forwarded: RFC 7239 section 4. `None` if it is malformed.
 fn elements(line: &str) -> Option<Vec<Hop<'_>>> {
     let mut rest = line.trim_start_matches([' ', '\t']);
     let (mut hops, mut hop, mut is_empty) = (Vec::new(), Hop::default(), true);

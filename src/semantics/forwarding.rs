@@ -61,7 +61,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// As [`strip_hop_by_hop`], of a request that is sent on: where trailers are welcome, the next hop is told so.
+/// As [`strip_hop_by_hop`], of a request that is sent on: where trailers are welcome, the next hop gets that.
 pub(crate) fn set_for_next_hop(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     if headers.contains_key(TE) {
@@ -200,7 +200,7 @@ pub(crate) fn named_client(headers: &HeaderMap) -> Option<IpAddr> {
 /// What forwarding tells the origin of the request's way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ForwardingContext<'a> {
-    /// The client's address; none where it is not known.
+    /// The client's address; `None` if it is not known.
     pub client: Option<IpAddr>,
     /// The trusted proxies between the client and this one, the nearest to the client first.
     pub proxies: &'a [IpAddr],

@@ -5,11 +5,11 @@
 //! [`conditional`]), whether the answer may be stored ([`storable`]) and given to others ([`sharing`]), how it changes what is stored ([`update`],
 //! [`partial`], [`invalidate`]), and what the client gets ([`conditional`], [`range`], [`cache_status`]).
 
+// Fields.
 pub(crate) mod age;
 pub(crate) mod authority;
 pub(crate) mod cache_control;
 pub(crate) mod cache_status;
-pub(crate) mod conditional;
 pub(crate) mod credentials;
 pub(crate) mod date;
 pub(crate) mod directives;
@@ -18,22 +18,27 @@ pub(crate) mod entity_tag;
 pub(crate) mod event_stream;
 mod forwarded;
 pub(crate) mod forwarding;
-pub(crate) mod invalidate;
 pub(crate) mod lifetime;
-pub(crate) mod lifetime_fields;
 pub(crate) mod origin_tags;
-pub(crate) mod partial;
 mod path;
-pub(crate) mod policy;
 pub(crate) mod proxy_status;
 mod quality;
 pub(crate) mod range;
 pub(crate) mod reason;
+pub(crate) mod target;
+pub(crate) mod trust;
+
+// Clauses on stored responses.
+pub(crate) mod conditional;
+pub(crate) mod invalidate;
+pub(crate) mod lifetime_fields;
+pub(crate) mod partial;
+pub(crate) mod policy;
+pub(crate) mod targeted;
+pub(crate) mod update;
+pub(crate) mod vary;
+
+// Verdicts.
 pub(crate) mod reuse;
 pub(crate) mod sharing;
 pub(crate) mod storable;
-pub(crate) mod target;
-pub(crate) mod targeted;
-pub(crate) mod trust;
-pub(crate) mod update;
-pub(crate) mod vary;

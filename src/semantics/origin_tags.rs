@@ -109,7 +109,7 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Vec<u8> {
     lines.join(&b", "[..])
 }
 
-/// The strings of a structured list; parameters are ignored. None where it is no list, or a member no string.
+/// The strings of a structured list; parameters are ignored. `None` if it is no list, or a member no string.
 fn strings(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
     let list: List = Parser::new(&joined(headers, name)).parse().ok()?;
     let string = |entry: ListEntry| match entry {

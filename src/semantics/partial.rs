@@ -16,7 +16,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// The whole, seen as a part of itself; none where it is empty.
+    /// The whole, seen as a part of itself; `None` if it is empty.
     #[must_use]
     pub const fn whole(length: u64) -> Option<Self> {
         match length.checked_sub(1) {
@@ -36,7 +36,7 @@ impl Part {
     }
 }
 
-/// Reads the Content-Range of a 206 with a single part; none where it is absent, repeated, malformed or multipart.
+/// Reads the Content-Range of a 206 with a single part; `None` if it is absent, repeated, malformed or multipart.
 pub(crate) fn part_of(headers: &HeaderMap) -> Option<Part> {
     const MULTIPART: &[u8] = b"multipart/byteranges";
     let is_multipart = |value: &HeaderValue| {
@@ -146,12 +146,12 @@ pub(crate) fn combination(stored: &HeaderMap, newer: &HeaderMap) -> Combination 
 }
 
 /// The If-Range field that makes the origin send the whole if the stored response is out of date (RFC 9110 section
-/// 13.1.5); none where it has no strong entity tag.
+/// 13.1.5); `None` if it has no strong entity tag.
 pub(crate) fn if_range(stored: &HeaderMap) -> Option<HeaderValue> {
     EntityTag::of(stored).filter(|tag| tag.strength == Strength::Strong).map(|tag| tag.to_header_value())
 }
 
-/// Combines two parts of one representation (see [`combination`]) that touch or overlap. None where they do neither,
+/// Combines two parts of one representation (see [`combination`]) that touch or overlap. `None` if they do neither,
 /// where a body's length is not its part's, where they tell different lengths of the whole, or where the bytes that both
 /// hold differ: then they are not of one representation after all.
 pub(crate) fn combine(one: (&Part, &Bytes), other: (&Part, &Bytes)) -> Option<(Part, Bytes)> {

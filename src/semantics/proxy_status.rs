@@ -3,7 +3,7 @@
 
 use super::reason::Reason;
 
-/// The error type of RFC 9209 section 2.3 that a reason stands for; none where it is no error of a proxy.
+/// The error type of RFC 9209 section 2.3 that a reason stands for; `None` if it is no error of a proxy.
 pub(crate) const fn error_type(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::UpstreamNoServer => "destination_unavailable",

@@ -62,7 +62,7 @@ impl RangeSpec {
         last.is_none_or(|last| first <= last).then_some(Self::From { first, last })
     }
 
-    /// The bytes that it means of a representation of this length; none where it is not satisfiable.
+    /// The bytes that it means of a representation of this length; `None` if it is not satisfiable.
     pub(crate) fn resolve(self, length: u64) -> Option<ByteRange> {
         let end = length.checked_sub(1)?;
         match self {
@@ -79,7 +79,7 @@ fn parse_saturating(digits: &[u8]) -> Option<u64> {
     is_number.then(|| parse_position(digits).unwrap_or(u64::MAX))
 }
 
-/// Reads the Range of a request; none where it is absent, repeated, of another unit, malformed, or of more than 16
+/// Reads the Range of a request; `None` if it is absent, repeated, of another unit, malformed, or of more than 16
 /// ranges: then it is ignored (RFC 9110 section 14.2).
 pub(crate) fn parse_range(request: &HeaderMap) -> Option<Vec<RangeSpec>> {
     let mut lines = request.get_all(RANGE).iter();
@@ -197,7 +197,7 @@ fn ascii_value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("letters, digits, spaces and -/* are valid in a field value")
 }
 
-/// A number of digits only; none where it is too large to count with.
+/// A number of digits only; `None` if it is too large to count with.
 pub(super) fn parse_position(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

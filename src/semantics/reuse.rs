@@ -141,8 +141,8 @@ pub fn judge(
     if stored.directives.no_cache == Qualified::Whole {
         return revalidate_or_fail(MustValidate::ResponseNoCache);
     }
-    // RFC 9111 section 5.2.1.4, and section 5.4 for Pragma: the client wants the origin's word, so a failure to get it
-    // is what the client has to be told.
+    // RFC 9111 section 5.2.1.4, and section 5.4 for Pragma: the client wants the origin's own answer, so a failure to get it
+    // is what the client has to get.
     if presented.no_cache {
         return revalidate_or_fail(MustValidate::RequestNoCache);
     }
@@ -197,7 +197,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// What is left of the lifetime; none where it is stale. RFC 9111 section 4.2: fresh while the lifetime is greater
+    /// What is left of the lifetime; `None` if it is stale. RFC 9111 section 4.2: fresh while the lifetime is greater
     /// than the age.
     fn remaining(&self) -> Option<Duration> {
         match self.validity {
@@ -257,7 +257,7 @@ impl Case<'_> {
         revalidate
     }
 
-    /// Whether it is older than the request's max-age. `max-age=0` is how a client asks for the origin's word, so it is
+    /// Whether it is older than the request's max-age. `max-age=0` is how a client asks for the origin's own answer, so it is
     /// exceeded even in the millisecond of arrival.
     fn exceeds_presented_max_age(&self) -> bool {
         self.presented.max_age.is_some_and(|max_age| self.age > max_age || max_age.is_zero())

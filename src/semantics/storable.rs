@@ -165,7 +165,7 @@ fn is_storable_part(exchange: &Exchange<'_>) -> bool {
 
 /// "The response contains at least one of" explicit freshness, a cache extension (here: the route's lifetime), a status
 /// that is heuristically cacheable, or `public`. Of the last two only what a heuristic lifetime or a validator makes
-/// worth storing. An error is stored only where it is fresh on somebody's word: a stored error that is stale from the
+/// worth storing. An error is stored only if someone says that it is fresh: a stored error that is stale from the
 /// start would stand in for the good answer that it replaced.
 fn has_reason_to_be_stored(exchange: &Exchange<'_>) -> bool {
     let Exchange { headers, policy, lifetime, .. } = exchange;

@@ -220,7 +220,7 @@ impl Target {
         self.path() == "*"
     }
 
-    /// The query without its `?`; none where there is no `?`.
+    /// The query without its `?`; `None` if there is no `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query_start.map(|start| &self.url[start..])

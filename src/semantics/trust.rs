@@ -117,7 +117,7 @@ impl Trust {
     }
 
     /// Removes what was said about a request's way by anyone who is not believed: both families of fields where a client
-    /// sent it, the other one where a trusted proxy did. Names that are spelt with `_` are nobody's: CGI and its kin
+    /// sent it, the other one where a trusted proxy did. Names that are spelt with `_` are nobody's: CGI and the like
     /// take them for those with `-`, so that a client could say through a proxy what that proxy would have removed.
     /// Credentials (`X-Forwarded-Client-Cert`) say nothing of the way and are judged as such.
     pub fn remove_the_unbelieved(&self, headers: &mut HeaderMap, peer: Peer) {

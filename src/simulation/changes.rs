@@ -7,7 +7,7 @@ use super::{END, PATHS, PRODUCTS, World, context, request};
 use crate::engine::Handler;
 use crate::events::{EventSource, Intake, Taken};
 use crate::invalidation::PurgeOptions;
-use crate::invalidation::purge::{Depth, Purge, Source};
+use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::rules::event::Event;
 use crate::scope::{Scope, Tag};
 use http::{HeaderValue, Method};
@@ -46,7 +46,7 @@ impl World {
     pub(super) fn purge(&mut self, path: &'static str, scope: Scope, depth: Depth) {
         let (version, number) = (self.ledger.write(path), self.any());
         self.ledger.note(&format!("{path} is {version} now; {} purge at {number}", depth.label()));
-        let purge = Purge { scopes: vec![scope], depth, source: Source::Admin };
+        let purge = Purge { scopes: vec![scope], depth, source: PurgeSource::Admin };
         let wait = Some(self.dice.up_to(Duration::from_secs(8)));
         let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
         // A soft purge lets the origin confirm what is stored, and this origin confirms whatever it is asked about.
@@ -74,7 +74,7 @@ impl World {
             self.ledger.purge_begins(path);
         }
         let tag = |other| Scope::Tag(Tag::new(&format!("other:{other}")).expect("it is a tag"));
-        let purge = Purge { scopes: (0..OTHERS).map(tag).collect(), depth: Depth::Hard, source: Source::Admin };
+        let purge = Purge { scopes: (0..OTHERS).map(tag).collect(), depth: Depth::Hard, source: PurgeSource::Admin };
         let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
         self.under_way.spawn(async move {
             let asked = engine.invalidation().purge(purge, PurgeOptions { wait: None, idempotency_key: None }).await;

@@ -9,7 +9,6 @@ use crate::engine::refresh::RefreshOptions;
 use crate::engine::shared_tier::SharedTier;
 use crate::engine::{Engine, EngineParts};
 use crate::fleet::link::Link;
-use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
 use crate::fleet::simulated_redis::SimulatedRedis;
@@ -86,16 +85,6 @@ impl Nursery {
 }
 
 fn fleet_options(number: usize) -> FleetOptions {
-    FleetOptions {
-        url: String::new(),
-        ca_pem: None,
-        names: Names::below("larder"),
-        instance: format!("instance-{number}"),
-        timeout: Duration::from_millis(50),
-        partition_grace: Duration::from_secs(4),
-        value_bytes_max: 1 << 20,
-        queue_bytes_max: 1 << 20,
-        log_retention: Duration::from_hours(24),
-        join_wait: Duration::from_secs(2),
-    }
+    let partition_grace = Duration::from_secs(4);
+    FleetOptions { partition_grace, ..FleetOptions::new(String::new(), format!("instance-{number}")) }
 }

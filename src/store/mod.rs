@@ -4,10 +4,12 @@ mod carried;
 pub(crate) mod codec;
 pub(crate) mod key_memory;
 pub(crate) mod memory;
+pub(crate) mod snapshot;
+
+pub(crate) mod tier;
+
 pub(crate) mod metrics;
 pub(crate) mod redis;
-pub(crate) mod snapshot;
-pub(crate) mod tier;
 #[cfg(test)]
 mod tier_contract;
 pub(crate) mod write_behind;

@@ -4,48 +4,22 @@ use super::*;
 use crate::clock::SystemClock;
 use crate::entry::samples::Sample;
 use crate::fleet::guarded_link::GuardedLink;
-use crate::fleet::names::Names;
-use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
+use crate::fleet::simulated_redis::{Cable, SimulatedRedis};
 use crate::key::{KeyBuilder, KeyPart};
-use std::sync::atomic::AtomicBool;
 use tokio::time::Instant;
 
 const TIMEOUT: Duration = Duration::from_millis(50);
 
-/// A way to Redis that may be cut.
-#[derive(Debug, Default)]
-struct Cut(AtomicBool);
-
-impl Wire for Cut {
-    fn next(&self) -> Passage {
-        if self.0.load(Ordering::Relaxed) {
-            return Passage::LostThere;
-        }
-        Passage::Through { there: Duration::ZERO, back: Duration::ZERO }
-    }
-}
-
-fn tier(wire: &Arc<Cut>) -> Arc<RedisTier> {
+fn tier(wire: &Arc<Cable>) -> Arc<RedisTier> {
     let redis = SimulatedRedis::new();
-    let options = FleetOptions {
-        url: String::new(),
-        ca_pem: None,
-        names: Names::below("larder"),
-        instance: "one".to_owned(),
-        timeout: TIMEOUT,
-        partition_grace: Duration::from_secs(30),
-        value_bytes_max: 1 << 20,
-        queue_bytes_max: 1 << 20,
-        log_retention: Duration::from_hours(24),
-        join_wait: Duration::from_secs(2),
-    };
+    let options = FleetOptions { timeout: TIMEOUT, ..FleetOptions::new(String::new(), "one".to_owned()) };
     let lookups = GuardedLink::over(redis.link(wire.clone()));
     RedisTier::new(lookups, redis.link(wire.clone()), options, Arc::new(SystemClock::default()))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peek_finds_what_a_look_up_finds_waits_no_longer_and_is_not_counted() {
-    let wire = Arc::new(Cut::default());
+    let wire = Arc::new(Cable::default());
     let tier = tier(&wire);
     let mut key = KeyBuilder::default();
     key.part(KeyPart::Path, b"/p");
@@ -54,7 +28,7 @@ async fn a_peek_finds_what_a_look_up_finds_waits_no_longer_and_is_not_counted() 
     tier.admit(&key, Sample::typical().entry(), Duration::from_mins(1)).await;
     let Lookup::Found(variants) = tier.peek(&key).await else { panic!("it is there") };
     assert_eq!(variants.entries().len(), 1);
-    wire.0.store(true, Ordering::Relaxed);
+    wire.cut();
     for wait in [TIMEOUT, Duration::ZERO] {
         let began = Instant::now();
         assert!(matches!(tier.peek(&key).await, Lookup::Unavailable));

@@ -1,7 +1,7 @@
 //! What is stored in memory as one file, for the process that comes after this one.
 //!
 //! A header of fixed length, the records of [`super::codec`] one after another, each with its length before it; then the
-//! tail: the numbers of the records that were replaced while the file was written, and a note of whoever wrote it. The
+//! tail: the numbers of the records that were replaced while the file was written, and a note of the process that wrote it. The
 //! header is written last, and holds a hash of itself and the tail, so that a file whose writing did not come to its end is
 //! none. Each record has a hash of its own. Nothing that is read is trusted: lengths are bounded by the file's.
 
@@ -98,7 +98,7 @@ impl<W: Write + Seek> SnapshotWriter<W> {
 }
 
 /// A key and its entry, or why they can't be read.
-pub(crate) type Record = Result<(PrimaryKey, Entry), CodecError>;
+pub(crate) type ReadEntry = Result<(PrimaryKey, Entry), CodecError>;
 
 /// Reads a snapshot, one entry after another.
 pub(crate) struct SnapshotReader<R> {
@@ -165,7 +165,7 @@ impl<R: Read + Seek> SnapshotReader<R> {
     ///
     /// # Errors
     /// Where the file can't be read on.
-    pub(crate) fn next(&mut self, now: Timestamp, body_bytes_max: u64) -> Result<Option<Record>, SnapshotError> {
+    pub(crate) fn next(&mut self, now: Timestamp, body_bytes_max: u64) -> Result<Option<ReadEntry>, SnapshotError> {
         while self.next < self.records {
             let is_gone = self.gone.contains(&self.next);
             self.next += 1;

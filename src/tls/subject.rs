@@ -17,7 +17,7 @@ const SHORT_NAMES: [(&str, &str); 9] = [
     ("0.9.2342.19200300.100.1.1", "UID"),
 ];
 
-/// The subject of a certificate as RFC 4514 writes it, in ASCII: `CN=shop-7,O=Shop`. None where it can't be read.
+/// The subject of a certificate as RFC 4514 writes it, in ASCII: `CN=shop-7,O=Shop`. `None` if it can't be read.
 #[must_use]
 pub(crate) fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;

@@ -23,7 +23,7 @@ impl Validity {
         Self { not_before: timestamp(times.not_before), not_after: timestamp(times.not_after) }
     }
 
-    /// What an operator must know about it at `now`, as a sentence's end; none where it is valid for some time.
+    /// What an operator must know about it at `now`, as a sentence's end; `None` if it is valid for some time.
     #[must_use]
     pub(crate) fn warning(&self, now: Timestamp) -> Option<String> {
         let Self { not_before, not_after } = self;

@@ -12,7 +12,7 @@ use larder::testing::admin::{AdminState, Readiness, serve};
 use larder::testing::clock::{Clock, ManualClock, Timestamp};
 use larder::testing::config::{AdminOptions, RulesReloader};
 use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, OriginError, RequestContext, empty_body};
-use larder::testing::fleet::{FleetOptions, Link, Names};
+use larder::testing::fleet::{FleetOptions, Link};
 use larder::testing::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
 use larder::testing::metrics::Metrics;
 use larder::testing::rules::PoolName;
@@ -136,16 +136,10 @@ fn engine(clock: Arc<dyn Clock>, link: Option<Arc<dyn Link>>) -> Arc<Engine> {
 fn in_fleet(link: Arc<dyn Link>, options: InvalidationOptions) -> Arc<Invalidation> {
     let links = FleetLinks { requests: Arc::clone(&link), reader: link };
     let fleet = FleetOptions {
-        url: String::new(),
-        ca_pem: None,
-        names: Names::below("larder"),
-        instance: "one".to_owned(),
         timeout: Duration::from_secs(1),
         partition_grace: Duration::from_secs(4),
-        value_bytes_max: 1 << 20,
-        queue_bytes_max: 1 << 20,
-        log_retention: Duration::from_hours(24),
         join_wait: Duration::ZERO,
+        ..FleetOptions::new(String::new(), "one".to_owned())
     };
     let (invalidation, reading) = Invalidation::in_fleet(links, fleet, options);
     tokio::spawn(reading);

@@ -1,7 +1,7 @@
 //! Reading the rules anew: what does not resolve never replaces what does.
 
 use larder::testing::clock::{ManualClock, Timestamp};
-use larder::testing::config::{Change, RulesReloader, load_rules, watch_rules};
+use larder::testing::config::{Change, RulesReloader, load_rules, watch};
 use larder::testing::rules::RuleSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -139,11 +139,11 @@ fn watched(path: &Path) -> (Runtime, Receiver<()>) {
     let runtime = Runtime::new().expect("a runtime can be made");
     let path = path.to_owned();
     runtime.spawn(async move {
-        let called = watch_rules(&path, move || {
+        let called = move || {
             // The test may have ended.
             let _ = sender.send(());
-        });
-        called.await.expect("the folder can be watched");
+        };
+        watch(&[path], called, |error| panic!("the folder can be watched: {error}")).await;
     });
     changes.recv_timeout(Duration::from_secs(20)).expect("the watch calls back once it stands");
     (runtime, changes)

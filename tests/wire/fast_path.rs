@@ -264,7 +264,7 @@ async fn what_is_stale_or_purged_does_not_take_the_fast_path() {
     let everything = larder::testing::invalidation::Purge {
         scopes: vec![larder::testing::scope::Scope::All],
         depth: larder::testing::scope::Depth::Hard,
-        source: larder::testing::invalidation::Source::Admin,
+        source: larder::testing::invalidation::PurgeSource::Admin,
     };
     engine.invalidation().purge(everything, larder::testing::invalidation::PurgeOptions::default()).await.unwrap();
     assert!(ask().await.starts_with("larder; fwd=uri-miss"));

@@ -64,7 +64,7 @@ async fn serve_both(arguments: DemoArguments) -> anyhow::Result<()> {
     stopped
 }
 
-/// Time to read along on a terminal; none where a program reads.
+/// Time to read along on a terminal; `None` if a program reads.
 fn pause() -> Duration {
     if std::io::stdout().is_terminal() { Duration::from_millis(1200) } else { Duration::ZERO }
 }

@@ -33,7 +33,7 @@ pub(super) struct Tour<'a> {
     pub(super) places: &'a Places,
     /// The shop, which counts what reaches it.
     pub(super) shop: &'a Shop,
-    /// The pause before each step, for whoever reads along.
+    /// The pause before each step, for the reader.
     pub(super) pause: Duration,
 }
 

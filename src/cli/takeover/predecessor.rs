@@ -25,7 +25,7 @@ pub(in crate::cli) struct Predecessor {
     pub(in crate::cli) instance: String,
 }
 
-/// Asks the process that listens at `path` for its listening sockets. None where no process does.
+/// Asks the process that listens at `path` for its listening sockets. `None` if no process does.
 pub(in crate::cli) async fn find(path: &Path) -> anyhow::Result<Option<(Predecessor, Vec<(Port, OwnedFd)>)>> {
     let mut link = match Link::connect(path).await {
         Ok(link) => link,

@@ -162,7 +162,7 @@ impl Successor {
     }
 }
 
-/// What the new process is told of.
+/// What the new process gets.
 pub(in crate::cli) enum News {
     /// There is a snapshot.
     Snapshot,

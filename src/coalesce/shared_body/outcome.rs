@@ -1,4 +1,4 @@
-//! What a shared body is told, and what becomes of it.
+//! How a shared body can end.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use std::task::Waker;
 const TINY_BYTES: usize = 1024;
 /// How many tiny pieces in a row are joined at a time, so that each byte is copied a few times at most.
 const TINY_RUN: usize = 64;
-/// What a piece costs besides its bytes, roughly: counts towards the window, lest it fill with tiny pieces.
+/// What a piece costs besides its bytes, roughly: counts towards the window, so that it does not fill with tiny pieces.
 const PIECE_OVERHEAD_BYTES: usize = 64;
 
 /// How a body ended.

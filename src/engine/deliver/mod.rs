@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Room for what each answer adds to the stored fields: Age, Cache-Status, Via, and one more.
 const FIELDS_ADDED: usize = 4;
 
-/// The largest Age that is told: 2^31, which stands for anything beyond (RFC 9111 section 1.2.2).
+/// The largest Age that is sent: 2^31, which stands for anything beyond (RFC 9111 section 1.2.2).
 const AGE_SECS_MAX: u64 = 1 << 31;
 
 /// The response from an entry to a GET or HEAD with the presented headers.
@@ -84,7 +84,7 @@ pub enum AtRest {
     NotModified,
 }
 
-/// How an entry as it is kept answers a GET with these conditions and no range. None where the entry is a part, or the
+/// How an entry as it is kept answers a GET with these conditions and no range. `None` if the entry is a part, or the
 /// request wants another representation.
 pub(crate) fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now: Timestamp) -> Option<AtRest> {
     if entry.part().is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
@@ -105,7 +105,7 @@ fn has_preconditions_evaluated(entry: &Entry) -> bool {
     entry.status() == StatusCode::OK || entry.part().is_some()
 }
 
-/// The Age that is told, in seconds.
+/// The Age that is sent, in seconds.
 pub(crate) fn sent_age_secs(age: Duration) -> u64 {
     age.as_secs().min(AGE_SECS_MAX)
 }

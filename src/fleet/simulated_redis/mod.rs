@@ -4,6 +4,7 @@
 //! decides when values expire and readers stop waiting; its own clock, which ids and expiries go by, can be set wrong.
 //! Everything is ordered: the same commands at the same times have the same replies.
 
+mod cable;
 #[cfg(test)]
 mod command_tests;
 mod link;
@@ -14,6 +15,7 @@ mod streams;
 mod values;
 mod words;
 
+pub(crate) use cable::Cable;
 pub(crate) use link::{Passage, SimulatedLink, Wire};
 
 use crate::fleet::link::{LinkError, LinkFailure};

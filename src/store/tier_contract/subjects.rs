@@ -6,14 +6,12 @@ use super::redis_server::RedisServer;
 use super::{AfterUse, BeyondVariantsMax, Declared, Parts, Reach, Subject};
 use crate::clock::ManualClock;
 use crate::fleet::link::Link;
-use crate::fleet::names::Names;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_link::RedisLink;
-use crate::fleet::simulated_redis::{Passage, SimulatedRedis, Wire};
+use crate::fleet::simulated_redis::{Cable, SimulatedRedis};
 use crate::store::memory::{MemoryOptions, MemoryTier};
 use crate::store::redis::{RedisTier, VARIANTS_MAX};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A body of so many bytes is too large for each of them, and one of half as many is not.
@@ -24,21 +22,6 @@ pub(super) enum World {
     Memory,
     Simulated(Arc<Cable>),
     Real(RedisServer),
-}
-
-/// The network to the simulated Redis: instant, until it is cut.
-#[derive(Debug, Default)]
-pub(super) struct Cable {
-    is_cut: AtomicBool,
-}
-
-impl Wire for Cable {
-    fn next(&self) -> Passage {
-        if self.is_cut.load(Ordering::Relaxed) {
-            return Passage::LostThere;
-        }
-        Passage::Through { there: Duration::ZERO, back: Duration::ZERO }
-    }
 }
 
 pub(super) fn memory() -> Subject {
@@ -81,17 +64,11 @@ fn in_redis(lookups: Arc<dyn Link>, writes: Arc<dyn Link>, options: FleetOptions
 
 fn options(url: String) -> FleetOptions {
     FleetOptions {
-        url,
-        ca_pem: None,
-        names: Names::below("larder"),
-        instance: "one".to_owned(),
         // So long that a busy machine is not taken for a failure.
         timeout: Duration::from_secs(10),
-        partition_grace: Duration::from_secs(30),
         value_bytes_max: BODY_BYTES_TOO_LARGE,
         queue_bytes_max: BODY_BYTES_TOO_LARGE,
-        log_retention: Duration::from_hours(24),
-        join_wait: Duration::from_secs(2),
+        ..FleetOptions::new(url, "one".to_owned())
     }
 }
 
@@ -112,7 +89,7 @@ impl World {
     pub(super) fn cut(&mut self) {
         match self {
             Self::Memory => {}
-            Self::Simulated(cable) => cable.is_cut.store(true, Ordering::Relaxed),
+            Self::Simulated(cable) => cable.cut(),
             Self::Real(server) => server.kill(),
         }
     }

@@ -1,4 +1,4 @@
-//! What clients are told instead of what the origin said: down every road, and of which answers.
+//! What clients get in place of what the origin said: on every path, and for which answers.
 
 use crate::support::{Barrier, Setup, get, head, post, reply};
 
