@@ -135,20 +135,6 @@ pub enum Scope {
     Prefix(Box<str>),
 }
 
-impl Scope {
-    /// The stable label in metrics and receipts.
-    #[must_use]
-    pub const fn label(&self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Route(_) => "route",
-            Self::Tag(_) => "tag",
-            Self::Url(_) => "url",
-            Self::Prefix(_) => "prefix",
-        }
-    }
-}
-
 /// `://authority/path` of an absolute URL, and what begins with `/` as it is: the two can't be taken for each other.
 #[must_use]
 pub(crate) fn without_scheme(url: &str) -> &str {

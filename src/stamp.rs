@@ -35,12 +35,6 @@ impl Stamp {
         self.log
     }
 
-    /// What refines it while the log is away.
-    #[must_use]
-    pub const fn refinement(self) -> u64 {
-        self.local
-    }
-
     /// Reads what [`fmt::Display`] writes, `1700000000000-3+1`; `None` if it is not that.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -26,7 +26,7 @@ pub mod config {
     pub use crate::config::watch::watch;
     pub use crate::config::{
         AccessLog, AdminOptions, Config, ConfigErrors, Environment, LogFormat, LogLevel, LogOptions, Overrides,
-        Problem, check_rules_text, load, load_in, load_rules, load_with_token, without_file,
+        Problem, check_rules_text, load, load_rules, without_file,
     };
 }
 

@@ -43,7 +43,7 @@ impl ConfigFile {
         if self.is_absent() && (overrides.upstream.is_some() || environment.names_servers()) {
             return config::without_file(overrides, &environment);
         }
-        config::load_in(self.path(), overrides, &environment)
+        config::load(self.path(), overrides, &environment)
     }
 
     /// Where the admin API of the instance is that this configuration makes.

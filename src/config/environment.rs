@@ -58,12 +58,6 @@ impl Environment {
         environment
     }
 
-    /// The same with this admin token.
-    #[must_use]
-    pub fn with_token(self, token: Option<String>) -> Self {
-        Self { token, ..self }
-    }
-
     /// The keys that it sets, with the tables that they stand in.
     #[must_use]
     pub(crate) fn keys(&self) -> Vec<String> {

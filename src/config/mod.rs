@@ -191,14 +191,6 @@ pub struct Overrides {
     pub rules: Option<PathBuf>,
 }
 
-/// Reads and resolves the configuration, with what the environment of this process says in place of what the file says.
-///
-/// # Errors
-/// Where the file can't be read or holds problems: all of them.
-pub fn load(path: &Path, overrides: &Overrides) -> Result<Config, ConfigErrors> {
-    load_in(path, overrides, &Environment::of_process())
-}
-
 /// The configuration that command line and environment alone make, for a folder without a `proxy.toml`.
 ///
 /// # Errors
@@ -215,19 +207,11 @@ pub(crate) fn admin_without_file(environment: &Environment) -> Result<AdminOptio
     resolve::admin_without_file(environment)
 }
 
-/// As [`load`], with this admin token and no other variable of the environment.
+/// Reads and resolves the configuration, with what command line and environment say in place of what the file says.
 ///
 /// # Errors
 /// Where the file can't be read or holds problems: all of them.
-pub fn load_with_token(path: &Path, overrides: &Overrides, token: Option<String>) -> Result<Config, ConfigErrors> {
-    load_in(path, overrides, &Environment::default().with_token(token))
-}
-
-/// As [`load`], in this environment.
-///
-/// # Errors
-/// Where the file can't be read or holds problems: all of them.
-pub fn load_in(path: &Path, overrides: &Overrides, environment: &Environment) -> Result<Config, ConfigErrors> {
+pub fn load(path: &Path, overrides: &Overrides, environment: &Environment) -> Result<Config, ConfigErrors> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => {

@@ -128,12 +128,6 @@ impl Problem {
         Self { severity: Severity::Error, place: None, message: message.to_owned(), hint: hint.map(ToOwned::to_owned) }
     }
 
-    /// Whether it is an error or a warning.
-    #[must_use]
-    pub const fn severity(&self) -> Severity {
-        self.severity
-    }
-
     /// The problem for machines.
     #[must_use]
     pub fn report(&self) -> ProblemReport {

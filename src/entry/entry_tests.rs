@@ -1,6 +1,6 @@
 //! What an entry costs, and that all of it is charged.
 
-use super::samples::Sample;
+use super::samples::{Sample, TWO_BYTES};
 use super::*;
 use bytes::Bytes;
 
@@ -46,10 +46,8 @@ fn a_body_is_found_as_it_was_within_the_record_and_apart() {
 fn a_small_entry_has_nothing_beside_its_record() {
     let small = Sample { tags: vec!["catalogue", "product:4711"], ..Sample::typical() }.entry();
     assert!(small.apart.is_none() && small.variant.is_none());
-    let part = Part::whole(2);
-    let part = Sample { status: 206, part, ..Sample::default() }.entry();
-    assert_eq!(part.part(), Part::whole(2));
-    assert!(part.part().is_some(), "two bytes are a part");
+    let part = Sample { status: 206, part: Some(TWO_BYTES), ..Sample::default() }.entry();
+    assert_eq!(part.part(), Some(TWO_BYTES));
 }
 
 #[test]

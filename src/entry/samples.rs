@@ -8,12 +8,16 @@ use crate::semantics::cache_control::ResponseDirectives;
 use crate::semantics::lifetime::OriginLifetime;
 use crate::semantics::partial::Part;
 use crate::semantics::policy::ResponsePolicy;
+use crate::semantics::range::ByteRange;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The first two bytes of a response.
+pub(crate) const TWO_BYTES: Part = Part { range: ByteRange { first: 0, last: 1 }, complete_length: Some(4) };
 
 /// Describes an entry; every field has a default that a test need not name.
 #[derive(Debug, Clone)]

@@ -133,12 +133,6 @@ impl InFlight {
         })
     }
 
-    /// The bound, in bytes.
-    #[must_use]
-    pub const fn limit_bytes(&self) -> u64 {
-        self.limit_bytes
-    }
-
     /// What is charged now, in bytes. What lingered and is read no more is released before that.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {

@@ -41,17 +41,6 @@ pub enum RouteVerdict {
     },
 }
 
-impl RouteVerdict {
-    /// The route whose path and host match, if any.
-    #[must_use]
-    pub fn route(&self) -> Option<&Arc<Route>> {
-        match self {
-            Self::Cache(route) => Some(route),
-            Self::Pass { route, .. } => route.as_ref(),
-        }
-    }
-}
-
 /// A route that can never match, because an earlier one takes all its requests.
 #[derive(Debug, Clone)]
 pub struct UnreachableRoute {

@@ -16,15 +16,6 @@ pub struct Part {
 }
 
 impl Part {
-    /// The whole, seen as a part of itself; `None` if it is empty.
-    #[must_use]
-    pub const fn whole(length: u64) -> Option<Self> {
-        match length.checked_sub(1) {
-            Some(last) => Some(Self { range: ByteRange { first: 0, last }, complete_length: Some(length) }),
-            None => None,
-        }
-    }
-
     /// Whether nothing is missing.
     #[must_use]
     pub fn is_whole(&self) -> bool {

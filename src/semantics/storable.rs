@@ -43,18 +43,6 @@ pub enum Storability {
     RefusedByRequest(Reason),
 }
 
-impl Storability {
-    /// Why it may not, if so.
-    #[must_use]
-    pub const fn refusal(self) -> Option<Reason> {
-        match self {
-            Self::Storable => None,
-            Self::NoLifetime => Some(Reason::NoLifetime),
-            Self::Refused(why) | Self::RefusedByRequest(why) => Some(why),
-        }
-    }
-}
-
 /// Judges an exchange by RFC 9111 section 3. What a route adds (Set-Cookie, size) is judged elsewhere.
 #[must_use]
 pub fn storability(exchange: &Exchange<'_>) -> Storability {

@@ -201,11 +201,6 @@ impl Target {
         HeaderValue::from_str(self.authority()).expect("an authority is made of letters, digits and -._~:[]")
     }
 
-    /// Sets a request's Host to this target's authority, whatever the client wrote (RFC 9112 section 3.2.2).
-    pub fn set_host(&self, headers: &mut HeaderMap) {
-        headers.insert(header::HOST, self.host_value());
-    }
-
     /// The settled path, beginning with `/`; or `*`, see [`Self::is_asterisk`].
     #[must_use]
     pub fn path(&self) -> &str {

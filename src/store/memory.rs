@@ -215,16 +215,6 @@ impl MemoryTier {
         }
     }
 
-    /// Drops everything under a key.
-    pub fn remove(&self, key: &PrimaryKey) {
-        let _writing = self.writer(key);
-        if let Some((_, gone)) = self.cache.remove(key) {
-            self.counts.leave(&gone, &self.carried);
-            self.counts.removed.fetch_add(gone.entries().len() as u64, Ordering::Relaxed);
-            self.linger(&gone, &Variants::default());
-        }
-    }
-
     /// How full the tier is.
     #[must_use]
     pub fn usage(&self) -> Usage {

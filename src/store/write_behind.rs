@@ -82,12 +82,6 @@ impl WriteBehind {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// How many writes wait.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.locked().writes.len()
-    }
-
     /// Writes what is offered, one after the other. Never ends.
     pub async fn work(self: Arc<Self>) {
         loop {

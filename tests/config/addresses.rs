@@ -1,7 +1,7 @@
 //! Addresses that can't go together.
 
 use super::refused;
-use larder::testing::config::{Overrides, load};
+use larder::testing::config::{Environment, Overrides, load};
 
 #[test]
 fn listeners_have_addresses_of_their_own_and_the_upstream_is_another() {
@@ -23,7 +23,7 @@ fn listeners_have_addresses_of_their_own_and_the_upstream_is_another() {
             "[listen]\nhttp = \"{listen}\"\n[upstream]\nservers = [\"{upstream}\"]\n[admin]\nlisten = \"{admin}\"\n"
         );
         std::fs::write(&path, &text).unwrap();
-        let loaded = load(&path, &Overrides::default());
+        let loaded = load(&path, &Overrides::default(), &Environment::default());
         if expected.is_empty() {
             loaded.unwrap_or_else(|errors| panic!("{errors}"));
             continue;

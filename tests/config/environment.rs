@@ -1,9 +1,7 @@
 //! `LARDER_*` in place of keys of `proxy.toml`.
 
 use super::refused;
-use larder::testing::config::{
-    AccessLog, Config, ConfigErrors, Environment, LogLevel, Overrides, load_in, without_file,
-};
+use larder::testing::config::{self, AccessLog, Config, ConfigErrors, Environment, LogLevel, Overrides, without_file};
 use larder::testing::config::{ProblemReport, Severity};
 use larder::testing::proxy::ListenAddress;
 use std::collections::BTreeSet;
@@ -22,7 +20,7 @@ fn load(text: &str, variables: &[(&str, &str)], overrides: &Overrides) -> Result
     let folder = tempfile::tempdir().expect("the system has room for a folder");
     let path = folder.path().join("proxy.toml");
     std::fs::write(&path, text).expect("the folder is there");
-    load_in(&path, overrides, &environment(variables))
+    config::load(&path, overrides, &environment(variables))
 }
 
 fn resolved(text: &str, variables: &[(&str, &str)]) -> Config {

@@ -1,7 +1,7 @@
 //! `[[event]]` in the rules, and `[events.postgres]`.
 
 use super::{Expected, assert_problems, refused};
-use larder::testing::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
+use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides, check_rules_text};
 use larder::testing::rules::Route;
 use larder::testing::scope::{Depth, RouteName, Scope};
 
@@ -9,7 +9,7 @@ fn load(text: &str) -> Result<Config, ConfigErrors> {
     let folder = tempfile::tempdir().expect("the system has room for a folder");
     let path = folder.path().join("proxy.toml");
     std::fs::write(&path, format!("upstream.servers = [\"http://a:1\"]\n{text}")).expect("the folder is there");
-    load_with_token(&path, &Overrides::default(), None)
+    config::load(&path, &Overrides::default(), &Environment::default())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `[redis]`, and what routes say of purges.
 
 use super::{Expected, assert_problems, refused};
-use larder::testing::config::{Config, ConfigErrors, Overrides, check_rules_text, load_with_token};
+use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides, check_rules_text};
 use std::time::Duration;
 
 fn load(text: &str, redis: Option<&str>) -> Result<Config, ConfigErrors> {
@@ -11,7 +11,7 @@ fn load(text: &str, redis: Option<&str>) -> Result<Config, ConfigErrors> {
     let path = folder.path().join("proxy.toml");
     std::fs::write(&path, format!("upstream.servers = [\"http://a:1\"]\n{text}")).expect("the folder is there");
     let overrides = Overrides { redis: redis.map(str::to_owned), ..Overrides::default() };
-    load_with_token(&path, &overrides, None)
+    config::load(&path, &overrides, &Environment::default())
 }
 
 fn resolved(text: &str, redis: Option<&str>) -> Config {

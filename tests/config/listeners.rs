@@ -1,7 +1,7 @@
 //! `[listen]`: where Larder listens, and the certificates that it shows.
 
 use super::refused;
-use larder::testing::config::{Config, ConfigErrors, Overrides, load};
+use larder::testing::config::{Config, ConfigErrors, Environment, Overrides, load};
 use larder::testing::proxy::Speaks;
 use rcgen::{CertificateParams, KeyPair};
 
@@ -20,7 +20,7 @@ fn loaded(listen: &str) -> (String, Result<Config, ConfigErrors>) {
     }
     let text = format!("[listen]\n{listen}\n[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n");
     std::fs::write(folder.path().join("proxy.toml"), &text).expect("the folder is ours");
-    let result = load(&folder.path().join("proxy.toml"), &Overrides::default());
+    let result = load(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default());
     (text, result)
 }
 

@@ -1,7 +1,7 @@
 //! The keys of the pools of upstream servers.
 
 use super::{Expected, assert_problems, refused};
-use larder::testing::config::{Config, ConfigErrors, Overrides, load_with_token};
+use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides};
 use larder::testing::upstream::{Balancing, HealthOptions};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ fn load(text: &str) -> Result<Config, ConfigErrors> {
     let folder = tempfile::tempdir().expect("the system has room for a folder");
     let path = folder.path().join("proxy.toml");
     std::fs::write(&path, text).expect("the folder is there");
-    load_with_token(&path, &Overrides::default(), None)
+    config::load(&path, &Overrides::default(), &Environment::default())
 }
 
 fn resolved(text: &str) -> Config {

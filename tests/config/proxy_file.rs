@@ -2,7 +2,7 @@
 
 use super::{Expected, assert_problems, refused};
 use larder::testing::config::{
-    AccessLog, Config, ConfigErrors, LogFormat, LogLevel, LogOptions, Overrides, load_with_token,
+    self, AccessLog, Config, ConfigErrors, Environment, LogFormat, LogLevel, LogOptions, Overrides,
 };
 use larder::testing::proxy::{ListenAddress, ListenerOptions, Speaks};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,8 @@ fn load(text: &str, overrides: &Overrides, token: Option<&str>) -> Result<Config
     std::fs::write(folder.path().join("blank"), "\n").expect("the folder is there");
     let path = folder.path().join("proxy.toml");
     std::fs::write(&path, text).expect("the folder is there");
-    load_with_token(&path, overrides, token.map(ToOwned::to_owned))
+    let variable = token.map(|token| ("LARDER_ADMIN_TOKEN".into(), token.into()));
+    config::load(&path, overrides, &Environment::of(variable))
 }
 
 fn resolved(text: &str) -> Config {
@@ -155,7 +156,8 @@ fn a_pool_is_a_name_and_the_keys_of_upstream_and_rules_may_name_no_other() {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("the folder is there");
     let pools = "[upstreams.search]\nservers = [\"http://s\"]\nread_timeout = \"2s\"\n[upstreams.other]\nservers = [\"http://o\"]\n";
     write("proxy.toml", &format!("rules = \"rules.toml\"\n{LEAST}{pools}"));
-    let config = load_with_token(&folder.path().join("proxy.toml"), &Overrides::default(), None).unwrap();
+    let config =
+        config::load(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default()).unwrap();
     let named: Vec<_> = config.upstreams.iter().map(|(name, pool)| (name.as_str(), pool.read_timeout)).collect();
     assert_eq!(named, [("search", Duration::from_secs(2)), ("other", Duration::from_secs(30))]);
     assert_eq!(config.upstream.read_timeout, Duration::from_secs(30));
@@ -184,7 +186,8 @@ fn a_pool_is_a_name_and_the_keys_of_upstream_and_rules_may_name_no_other() {
 #[test]
 fn the_shipped_configuration_resolves() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml");
-    let config = load_with_token(&path, &Overrides::default(), None).unwrap_or_else(|errors| panic!("{errors}"));
+    let config =
+        config::load(&path, &Overrides::default(), &Environment::default()).unwrap_or_else(|errors| panic!("{errors}"));
     let rules = larder::testing::config::load_rules(&config.rules_path).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(config.warnings.is_empty() && rules.warnings.is_empty(), "{:?} {:?}", config.warnings, rules.warnings);
     assert!(!rules.rule_set.routes().is_empty());
@@ -383,7 +386,8 @@ fn a_problem_of_the_command_line_names_the_argument() {
 
 #[test]
 fn a_missing_file_is_told_with_what_to_write() {
-    let errors = load_with_token(Path::new("no/such/proxy.toml"), &Overrides::default(), None).unwrap_err();
+    let errors =
+        config::load(Path::new("no/such/proxy.toml"), &Overrides::default(), &Environment::default()).unwrap_err();
     let report = &errors.reports()[0];
     assert!(report.message.starts_with("cannot read `no/such/proxy.toml`: "), "{}", report.message);
     assert!(report.hint.as_deref().unwrap().contains("--config FILE"));
@@ -394,7 +398,7 @@ fn problems_are_shown_in_their_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("proxy.toml");
     std::fs::write(&path, format!("{LEAST}read_timeout = 30\n")).unwrap();
-    let errors = load_with_token(&path, &Overrides::default(), None).unwrap_err();
+    let errors = config::load(&path, &Overrides::default(), &Environment::default()).unwrap_err();
     let shown = errors.to_string().replace(path.to_str().unwrap(), "proxy.toml");
     let expected = "1 error in the configuration
 

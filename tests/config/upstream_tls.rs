@@ -1,7 +1,7 @@
 //! `upstream.tls` and `upstream_host`.
 
 use super::{Expected, assert_problems, refused};
-use larder::testing::config::{Config, ConfigErrors, Overrides, load_with_token};
+use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides};
 use rcgen::{CertificateParams, KeyPair};
 
 /// Loads a configuration beside a certificate, its key, and a key of another.
@@ -19,7 +19,7 @@ fn load(text: &str) -> Result<Config, ConfigErrors> {
     for (name, text) in files {
         std::fs::write(folder.path().join(name), text).expect("the folder is there");
     }
-    load_with_token(&folder.path().join("proxy.toml"), &Overrides::default(), None)
+    config::load(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default())
 }
 
 #[test]

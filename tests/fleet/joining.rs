@@ -6,7 +6,7 @@ use crate::support::deadline::within;
 use crate::support::origin::Origin;
 use crate::support::redis_server::{RedisServer, free_port};
 use crate::support::{Barrier, Scenario, Setup, get, reply};
-use larder::testing::config::Overrides;
+use larder::testing::config::{self, Environment, Overrides};
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
@@ -68,7 +68,8 @@ async fn an_instance_is_not_ready_and_answers_nobody_before_it_has_read_the_log(
     let (data, admin) = (free_port(), free_port());
     let [listen, admin_listen] = [data, admin].map(|port| Some(format!("127.0.0.1:{port}")));
     let overrides = Overrides { listen, admin: admin_listen, ..Overrides::default() };
-    let config = larder::testing::config::load(&folder.path().join("proxy.toml"), &overrides).expect("it is valid");
+    let path = folder.path().join("proxy.toml");
+    let config = config::load(&path, &overrides, &Environment::default()).expect("it is valid");
     redis.pause();
     let starting = tokio::spawn(larder::testing::cli::start(config));
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port));

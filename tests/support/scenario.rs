@@ -94,6 +94,7 @@ impl Setup {
         let config = larder::testing::config::load(
             &folder.path().join("proxy.toml"),
             &larder::testing::config::Overrides::default(),
+            &larder::testing::config::Environment::default(),
         )
         .unwrap_or_else(|error| panic!("the scenario's configuration: {error}"));
         let running = larder::testing::cli::start(config).await.expect("Larder starts");

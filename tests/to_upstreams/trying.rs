@@ -4,7 +4,7 @@ use crate::support::Setup;
 use crate::support::certificates::{Authority, Validity};
 use crate::support::nginx::Peer;
 use crate::support::redis_server::free_port;
-use larder::testing::config::{Overrides, load};
+use larder::testing::config::{Environment, Overrides, load};
 use larder::testing::upstream::try_servers;
 
 #[tokio::test]
@@ -26,7 +26,8 @@ async fn each_server_of_each_pool_is_tried_and_what_fails_is_said() {
     let trusting = format!("tls = {{ ca_file = \"{}\" }}", files.ca.display());
     let setup = Setup::route("ttl = \"1m\"").before_all(&[&secure, &gone]).upstream(&trusting).section(&pools);
     let folder = setup.folder();
-    let config = load(&folder.path().join("proxy.toml"), &Overrides::default()).expect("it can be used");
+    let config = load(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default())
+        .expect("it can be used");
     let expected = [
         ("default", vec![None, Some("took no connection")]),
         ("stranger", vec![Some("unknown issuer; hint: name the file")]),

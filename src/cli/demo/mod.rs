@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: DemoArguments) -> anyhow::Result<()> {
 async fn serve_both(arguments: DemoArguments) -> anyhow::Result<()> {
     let shop = Shop::start().await.context("cannot start the sample shop")?;
     let folder = ConfigFolder::create(&arguments, shop.address)?;
-    let config = config::load_in(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default())?;
+    let config = config::load(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default())?;
     let started = serve::start(config).await;
     let mut larder =
         started.context("cannot start the proxy (hint: --listen 127.0.0.1:0 --admin 127.0.0.1:0 picks free ports)")?;
