@@ -41,6 +41,7 @@ pub mod engine {
     pub use crate::engine::outcome::{Decision, Outcome};
     pub use crate::engine::refresh::RefreshOptions;
     pub use crate::engine::shared_tier::SharedTier;
+    pub use crate::engine::switched::Switched;
     pub use crate::engine::{Answer, Engine, EngineParts, Failure, Handler, RequestContext};
 }
 
@@ -142,6 +143,8 @@ pub mod store {
 
 /// Of `upstream`.
 pub mod upstream {
+    #[cfg(fuzzing)]
+    pub use crate::upstream::fuzzing::answers_are_read_alike;
     pub use crate::upstream::response_body::ResponseBodyError;
     pub use crate::upstream::stats::{ServerState, ServerStats};
     pub use crate::upstream::{

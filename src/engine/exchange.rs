@@ -57,8 +57,8 @@ pub enum Deadline {
 pub struct Client {
     /// Receives interim responses; `None` if the client can't get them (HTTP/1.0, HTTP/2).
     pub interim: Option<InterimListener>,
-    /// Whether the connection can change protocols: a 101 with the origin's `OnUpgrade` in its extensions then joins both
-    /// ends.
+    /// Whether the connection can change protocols: a 101 with the origin's end in its extensions
+    /// ([`super::switched::Switched`]) then joins both.
     pub upgrade: UpgradeAbility,
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod origin;
 pub(crate) mod outcome;
 pub(crate) mod snapshot;
 pub(crate) mod storing;
+pub(crate) mod switched;
 pub(crate) mod unattended;
 mod write_budget;
 

@@ -8,6 +8,7 @@ use super::record::Record;
 use super::tunnel_end::ClientEnd;
 use super::websocket::GOING_AWAY;
 use crate::engine::origin::Body;
+use crate::engine::switched::{Duplex, Switched};
 use crate::semantics::trust::X_REQUEST_ID;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -44,7 +45,7 @@ impl UpgradeRequest {
         mut record: Record,
         tunnel: &Mutex<Option<Tunnel>>,
     ) -> (Response<Body>, Option<Record>) {
-        let origin = response.extensions_mut().remove::<OnUpgrade>();
+        let origin = response.extensions_mut().remove::<Switched>().and_then(|end| end.take());
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let conversation = record.conversation.clone();
         let settled = match origin {
@@ -82,8 +83,7 @@ pub(super) struct Tunnel {
     protocol: HeaderValue,
     /// Resolves once hyper has let go of the client's connection.
     client: OnUpgrade,
-    /// Resolves once the origin's client has let go of the origin's.
-    origin: OnUpgrade,
+    origin: Box<dyn Duplex>,
     /// Told of when the tunnel ends.
     record: Record,
 }
@@ -103,18 +103,16 @@ impl Tunnel {
 
     async fn join(&mut self, cut: impl Future<Output = ()>) -> io::Result<Ending> {
         let mut cut = pin!(cut);
-        let ends = async { tokio::try_join!(&mut self.client, &mut self.origin).map_err(io::Error::other) };
-        let (client, origin) = tokio::select! {
+        let client = tokio::select! {
             biased;
-            ends = ends => ends?,
+            client = &mut self.client => client.map_err(io::Error::other)?,
             () = &mut cut => return Ok(Ending::Truncated),
         };
         let mut client = ClientEnd::new(TokioIo::new(client), self.protocol.as_bytes());
-        let mut origin = TokioIo::new(origin);
         let is_cut = tokio::select! {
             biased;
             () = cut => true,
-            copied = tokio::io::copy_bidirectional(&mut client, &mut origin) => copied.map(|_| false)?,
+            copied = tokio::io::copy_bidirectional(&mut client, &mut self.origin) => copied.map(|_| false)?,
         };
         if is_cut && client.takes_a_frame() {
             client.write_all(&GOING_AWAY).await?;

@@ -3,7 +3,9 @@
 use super::connections::{Connection, Connections, Usage};
 use super::failure::ConnectError;
 use super::families::raced;
+use super::http1::Http1;
 use super::http2::LineError;
+use super::open::Open;
 use super::options::Protocol;
 use super::outgoing::Speaks;
 use super::server::{Addresses, Server};
@@ -13,10 +15,8 @@ use super::tls::Offer;
 use super::tls_failure::TlsFailure;
 use super::transport::Transport;
 use rustls::pki_types::ServerName;
-use std::fmt;
 use std::io;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
@@ -90,7 +90,7 @@ impl Opening<'_> {
 
     async fn socket(&self) -> io::Result<Socket> {
         match self.addresses {
-            Addresses::Socket { path, .. } => Ok(Socket::unix(UnixStream::connect(path).await?)),
+            Addresses::Socket { path, .. } => Ok(Socket::Unix(UnixStream::connect(path).await?)),
             Addresses::Tcp { first, second: None } => Socket::tcp(TcpStream::connect(first).await?),
             Addresses::Tcp { first, second: Some(second) } => {
                 Socket::tcp(raced(TcpStream::connect(first), TcpStream::connect(second)).await?)
@@ -105,23 +105,28 @@ impl Opening<'_> {
             Offer::Http2 if !is_http2 => return Err(self.not_http2(LineError::NotChosen)),
             Offer::Http1 | Offer::Http2 => {}
         }
-        let open = Open::new(&self);
-        if is_http2 { self.http2(transport, open).await } else { self.http1(transport, open).await }
+        let open = (self.purpose == Purpose::Requests).then(|| Open::to(self.server));
+        if is_http2 { self.http2(transport, open).await } else { Ok(self.http1(transport, open)) }
     }
 
-    async fn http1(self, transport: Transport, open: Open) -> Result<Connection, ConnectError> {
-        let opened = self.server.http1.open(transport).await;
-        let (session, driver) =
-            opened.map_err(|cause| ConnectError::Broken { authority: Arc::clone(self.server.name()), cause })?;
-        tokio::spawn(async move {
-            open.ended(driver.await);
-        });
-        Ok(Connection::new(Session::Http1(session), Usage::New, self.name))
+    fn http1(self, transport: Transport, open: Option<Open>) -> Connection {
+        let session = Http1::new(transport, self.server.head_limits);
+        Connection::new(Session::Http1(session), Usage::New, self.name).counted(open)
     }
 
-    async fn http2(self, transport: Transport, open: Open) -> Result<Connection, ConnectError> {
+    async fn http2(self, transport: Transport, open: Option<Open>) -> Result<Connection, ConnectError> {
         let refusal = transport.refusal();
-        let opening = self.server.http2.open(transport, self.name.clone(), |result| open.ended(result));
+        let (server, connections) = (Arc::clone(self.server), Arc::downgrade(self.connections));
+        let opening = self.server.http2.open(transport, self.name.clone(), move |result| {
+            // Whoever waits on the connection hears of its end; this is for those who look for the pattern.
+            if let Err(error) = result {
+                tracing::debug!(server = %server.name(), %error, "an upstream connection ended early");
+            }
+            drop(open);
+            if let Some(connections) = connections.upgrade() {
+                connections.forget_closed();
+            }
+        });
         let line = timeout_at(self.by, opening).await.map_err(|_| self.timed_out())?;
         let line = line.map_err(|cause| match refusal.failure() {
             Some(refused) => self.not_secured(refused),
@@ -142,41 +147,5 @@ impl Opening<'_> {
 
     fn not_http2(&self, cause: LineError) -> ConnectError {
         ConnectError::NotHttp2 { authority: Arc::clone(self.server.name()), cause }
-    }
-}
-
-/// A connection that counts as open until this is dropped.
-struct Open {
-    server: Arc<Server>,
-    connections: Weak<Connections>,
-    purpose: Purpose,
-}
-
-impl Open {
-    fn new(opening: &Opening<'_>) -> Self {
-        let Opening { server, connections, purpose, .. } = opening;
-        if *purpose == Purpose::Requests {
-            server.counters.opened.fetch_add(1, Ordering::Relaxed);
-            server.counters.open.fetch_add(1, Ordering::Relaxed);
-        }
-        Self { server: Arc::clone(server), connections: Arc::downgrade(connections), purpose: *purpose }
-    }
-
-    fn ended<E: fmt::Display>(self, result: Result<(), E>) {
-        // Whoever waits on the connection hears of its end; this is for those who look for the pattern.
-        if let Err(error) = result {
-            tracing::debug!(server = %self.server.name(), %error, "an upstream connection ended early");
-        }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if let Some(connections) = self.connections.upgrade() {
-            connections.forget_closed();
-        }
-        if self.purpose == Purpose::Requests {
-            self.server.counters.open.fetch_sub(1, Ordering::Relaxed);
-        }
     }
 }

@@ -1,20 +1,21 @@
 //! The connections of one endpoint: those that wait to be used, and what each of them is known by.
 
-use super::http1::Http1;
+use super::http1::{Http1, Sight};
 use super::http2::{Line, Lines, Slot};
 use super::keeping::{Keeping, Trust};
+use super::open::Open;
 use super::outgoing::Need;
 use super::session::Session;
-use super::socket::Sight;
 use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// One connection. Dropped, it closes.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) usage: Usage,
@@ -22,6 +23,8 @@ pub(super) struct Connection {
     proved: Option<ServerName<'static>>,
     /// How long it may wait, where the server has said so.
     kept_for: Option<Duration>,
+    /// One of HTTP/1.1 that carries requests counts as open.
+    _open: Option<Open>,
 }
 
 /// Whether a connection has carried an answer.
@@ -34,18 +37,22 @@ pub(super) enum Usage {
 
 impl Connection {
     pub(super) const fn new(session: Session, usage: Usage, proved: Option<ServerName<'static>>) -> Self {
-        Self { session, usage, proved, kept_for: None }
+        Self { session, usage, proved, kept_for: None, _open: None }
+    }
+
+    /// Lets it count as open.
+    pub(super) fn counted(self, open: Option<Open>) -> Self {
+        Self { _open: open, ..self }
     }
 
     /// The server says how long it keeps it.
     pub(super) const fn keep_for(&mut self, kept_for: Duration) {
         self.kept_for = Some(kept_for);
     }
-}
 
-impl Connection {
-    fn http1(&self) -> Option<&Http1> {
-        match &self.session {
+    /// The session, where it is one of HTTP/1.1: only those wait here.
+    pub(super) const fn http1(&mut self) -> Option<&mut Http1> {
+        match &mut self.session {
             Session::Http1(session) => Some(session),
             Session::Http2(_) => None,
         }
@@ -58,9 +65,25 @@ struct Unused {
     since: Instant,
 }
 
-impl Unused {
-    fn is_closed(&self) -> bool {
-        self.connection.http1().is_none_or(Http1::is_closed)
+/// Has those that wait looked at as soon as one of them shows something: its end, as a rule.
+struct Watch {
+    connections: Weak<Connections>,
+    /// Whether a look is on its way.
+    is_due: AtomicBool,
+}
+
+impl Wake for Watch {
+    fn wake(self: Arc<Self>) {
+        if let Ok(runtime) = Handle::try_current()
+            && !self.is_due.swap(true, Ordering::AcqRel)
+        {
+            runtime.spawn(async move {
+                self.is_due.store(false, Ordering::Release);
+                if let Some(connections) = self.connections.upgrade() {
+                    connections.forget_closed();
+                }
+            });
+        }
     }
 }
 
@@ -77,18 +100,20 @@ pub(super) struct Connections {
     pub(super) keeping: Keeping,
     idle_timeout: Duration,
     idle_max: usize,
+    watch: Waker,
 }
 
 impl Connections {
-    pub(super) fn new(idle_timeout: Duration, idle_max: usize) -> Self {
-        Self {
+    pub(super) fn new(idle_timeout: Duration, idle_max: usize) -> Arc<Self> {
+        Arc::new_cyclic(|connections| Self {
             unused: Mutex::default(),
             lines: Lines::default(),
             are_http1: AtomicBool::new(false),
             keeping: Keeping::default(),
             idle_timeout,
             idle_max,
-        }
+            watch: Arc::new(Watch { connections: Weak::clone(connections), is_due: AtomicBool::new(false) }).into(),
+        })
     }
 
     fn unused(&self) -> MutexGuard<'_, VecDeque<Unused>> {
@@ -133,6 +158,12 @@ impl Connections {
         now.saturating_duration_since(unused.since) >= kept_for
     }
 
+    /// Whether a connection shows its end, or something that nobody asked for. Later that will wake the watch.
+    fn is_spent(&self, connection: &mut Connection) -> bool {
+        let mut context = Context::from_waker(&self.watch);
+        connection.http1().is_none_or(|session| session.poll_sight(&mut context) == Sight::Spent)
+    }
+
     /// One that fits what a request needs, to a server that has proved this name.
     pub(super) fn take(&self, need: Need, name: Option<&ServerName<'static>>) -> Option<Connection> {
         let now = Instant::now();
@@ -143,34 +174,32 @@ impl Connections {
             let Some(at) = last else { break None };
             let Some(mut last) = unused.remove(at) else { break None };
             let waited = now.saturating_duration_since(last.since);
-            if !last.connection.http1().is_some_and(Http1::is_ready) || self.is_expired(&last, now) {
+            if self.is_expired(&last, now) {
                 closed.push(last);
                 continue;
             }
-            if need == Need::SureToBeOpen {
-                if self.keeping.trust(waited, now) == Trust::NotShown {
-                    // Those before it have waited longer.
-                    unused.insert(at, last);
-                    break None;
-                }
-                if last.connection.http1().map(Http1::look) == Some(Sight::Spent) {
-                    self.keeping.closed(waited, now);
-                    closed.push(last);
-                    continue;
-                }
+            if need == Need::SureToBeOpen && self.keeping.trust(waited, now) == Trust::NotShown {
+                // Those before it have waited longer.
+                unused.insert(at, last);
+                break None;
+            }
+            if self.is_spent(&mut last.connection) {
+                self.keeping.closed(waited, now);
+                closed.push(last);
+                continue;
             }
             last.connection.usage = Usage::Used(waited);
             break Some(last.connection);
         };
         drop(unused);
-        // Their tasks are woken by the drop, which need not happen under the lock.
+        // To close them need not happen under the lock.
         drop(closed);
         found
     }
 
     /// Keeps a connection that is ready for another request.
-    pub(super) fn keep(&self, connection: Connection) {
-        if self.idle_max == 0 || connection.http1().is_none_or(Http1::is_closed) {
+    pub(super) fn keep(&self, mut connection: Connection) {
+        if self.idle_max == 0 || self.is_spent(&mut connection) {
             return;
         }
         let mut unused = self.unused();
@@ -184,8 +213,8 @@ impl Connections {
     pub(super) fn drop_expired(&self) {
         let now = Instant::now();
         let mut unused = self.unused();
-        let open = unused.iter().filter(|unused| !unused.is_closed());
-        if let Some(longest) = open.map(|unused| now.saturating_duration_since(unused.since)).max() {
+        // Those that have been closed are gone already.
+        if let Some(longest) = unused.iter().map(|unused| now.saturating_duration_since(unused.since)).max() {
             self.keeping.kept(longest);
         }
         let (expired, kept): (VecDeque<_>, VecDeque<_>) =
@@ -200,14 +229,17 @@ impl Connections {
     pub(super) fn forget_closed(&self) {
         let now = Instant::now();
         let mut unused = self.unused();
-        unused.retain(|unused| {
-            let is_closed = unused.is_closed();
-            if is_closed {
-                self.keeping.closed(now.saturating_duration_since(unused.since), now);
+        let mut closed = Vec::new();
+        for mut waiting in std::mem::take(&mut *unused) {
+            if self.is_spent(&mut waiting.connection) {
+                self.keeping.closed(now.saturating_duration_since(waiting.since), now);
+                closed.push(waiting);
+            } else {
+                unused.push_back(waiting);
             }
-            !is_closed
-        });
+        }
         drop(unused);
+        drop(closed);
         self.lines.drop_expired(self.idle_timeout, now);
     }
 }

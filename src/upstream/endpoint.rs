@@ -4,7 +4,7 @@ use super::connecting::{Opening, Purpose};
 use super::connections::{Connection, Connections, Usage};
 use super::failure::{Again, Answer, Attempted, ConnectError, Fate, Silence, Unanswered};
 use super::member::{Arrival, Member, Roster};
-use super::outgoing::{Exchange, Need, Outgoing, Refusals, Spare, Speaks};
+use super::outgoing::{Need, Outgoing, Refusals, Spare, Speaks};
 use super::response;
 use super::server::{Addresses, Server};
 use super::session::Session;
@@ -54,7 +54,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn new(server: &Arc<Server>, addresses: Addresses, roster: &Arc<Roster>, arrival: Arrival) -> Self {
-        let connections = Arc::new(Connections::new(server.idle_timeout, server.idle_connections_max));
+        let connections = Connections::new(server.idle_timeout, server.idle_connections_max);
         let member = roster.join(&server.shared, addresses.known_by(), arrival);
         Self { server: Arc::clone(server), addresses, connections, member }
     }
@@ -84,24 +84,25 @@ impl Endpoint {
             Err(_) if !terms.may_go_on() => return Attempted::Failed(Silence::Deadline.into(), Again::Never),
             Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
         };
-        let wants_spare = match &connection.session {
+        let keeps = match &connection.session {
             // The server may say that it has not processed it.
             Session::Http2(_) => true,
             Session::Http1(_) => {
                 outgoing.is_repeatable() && (spares == Spares::Always || connection.usage != Usage::New)
             }
         };
-        let spare = if wants_spare { outgoing.repeat() } else { None };
         outgoing.set_missing_host(&self.server.host);
-        let (request, exchange) = outgoing.into_parts();
-        let pending = connection.session.send(request);
-        match head(pending, terms).await {
-            Err(silence) => silent(silence, &connection.session, spare),
+        let (spare, body) = outgoing.split();
+        let pending = connection.session.send(&spare.head, body, spare.exchange.hearing.as_ref());
+        let answer = head(pending, terms).await;
+        let (usage, is_http1) = (connection.usage, matches!(connection.session, Session::Http1(_)));
+        match answer {
+            Err(silence) => silent(silence, &connection.session, Some(spare).filter(|_| keeps)),
             Ok(Err(unanswered)) => {
-                if let (Session::Http1(_), Usage::Used(waited)) = (&connection.session, connection.usage) {
+                if let (true, Usage::Used(waited)) = (is_http1, usage) {
                     self.connections.keeping.closed(waited, Instant::now());
                 }
-                let attempted = judged(unanswered, connection.usage, exchange, spare);
+                let attempted = judged(unanswered, usage, spare, keeps);
                 match (attempted, connection.session.refused()) {
                     (Attempted::Failed(_, again), Some(refused)) => {
                         self.server.not_secured(&refused);
@@ -112,11 +113,11 @@ impl Endpoint {
             }
             Ok(Ok(response)) => {
                 self.server.secured();
-                if let (Session::Http1(_), Usage::Used(waited)) = (&connection.session, connection.usage) {
+                if let (true, Usage::Used(waited)) = (is_http1, usage) {
                     self.connections.keeping.carried(waited);
                 }
-                match response::accept(response, connection, &self.connections, &self.member, exchange, terms) {
-                    Ok(response) => Attempted::Answered(response, spare),
+                match response::accept(response, connection, &self.connections, &self.member, &spare.exchange, terms) {
+                    Ok(response) => Attempted::Answered(response, Some(spare).filter(|_| keeps)),
                     Err(failed) => Attempted::Failed(failed, Again::Never),
                 }
             }
@@ -165,19 +166,16 @@ impl Endpoint {
     }
 }
 
-/// Judges an exchange that brought no response. `spare` is the request again, where it was kept.
-fn judged(unanswered: Unanswered, usage: Usage, exchange: Exchange, spare: Option<Box<Spare>>) -> Attempted {
+/// Judges an exchange that brought no response. `keeps` says whether what is left of the request may be sent again.
+fn judged(unanswered: Unanswered, usage: Usage, spare: Box<Spare>, keeps: bool) -> Attempted {
     let Unanswered { failed, fate } = unanswered;
-    // Nothing of it was sent: any method may be tried again, body and all. The spare must not be asked for its body, which
-    // would end this one's.
-    let fate = match fate {
-        Fate::Unsent(request) => {
-            let again = of_unsent(Box::new(Outgoing::from_parts(*request, exchange)), usage);
-            return Attempted::Failed(failed, again);
-        }
-        fate => fate,
-    };
-    let kept = spare.and_then(|spare| Some((spare.is_repeatable(), Box::new(spare.into_outgoing()?))));
+    if let Fate::Unsent(body) = fate {
+        // Nothing of it was sent: any method may be tried again, body and all. The spare must not be asked for its body, which
+        // would end this one's.
+        return Attempted::Failed(failed, of_unsent(Box::new(spare.with_body(*body)), usage));
+    }
+    let kept = Some(spare).filter(|_| keeps);
+    let kept = kept.and_then(|spare| Some((spare.is_repeatable(), Box::new(spare.into_outgoing()?))));
     let is_harmless = failed.kind == OriginErrorKind::Closed && kept.as_ref().is_some_and(|(harmless, _)| *harmless);
     let again = match (fate, kept) {
         (Fate::Unprocessed, Some((_, outgoing))) => of_unsent(outgoing, usage),
@@ -266,17 +264,15 @@ mod tests {
         let body = Full::from("body").map_err(|never| match never {}).boxed_unsync();
         let request = Request::builder().method(&method).uri("/").body(body).expect("it is valid");
         let outgoing = Outgoing::new(request, None, Keeps::All);
-        let spare = outgoing.repeat();
-        let (request, exchange) = outgoing.into_parts();
+        let (spare, body) = outgoing.split();
         let failed = Failed { kind: OriginErrorKind::Closed, cause: "closed".into() };
-        let unanswered = Unanswered { failed, fate: Fate::Unsent(Box::new(request)) };
+        let unanswered = Unanswered { failed, fate: Fate::Unsent(Box::new(body)) };
         let Attempted::Failed(_, Again::NewConnection(again) | Again::OtherServer(again)) =
-            judged(unanswered, usage, exchange, spare)
+            judged(unanswered, usage, spare, true)
         else {
             panic!("{method} over {usage:?} is not tried again")
         };
-        let (request, _) = again.into_parts();
-        let body = request.into_body().collect().await.expect("the body is not given up").to_bytes();
+        let body = again.split().1.collect().await.expect("the body is not given up").to_bytes();
         assert_eq!(body, "body", "{method} over {usage:?}");
     }
 

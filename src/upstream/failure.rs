@@ -29,8 +29,8 @@ pub(super) struct Unanswered {
 
 /// Whether a server may have acted on a request that it did not answer.
 pub(super) enum Fate {
-    /// Nothing of it was sent; here it is.
-    Unsent(Box<http::Request<RequestBody>>),
+    /// Nothing of it was sent; here is its body.
+    Unsent(Box<RequestBody>),
     /// The server says that it did nothing with it (RFC 9113 section 8.7), so any method may be tried again: it takes no
     /// more requests on the connection,
     Unprocessed,
@@ -105,12 +105,6 @@ pub(super) enum ConnectError {
     },
     #[error("{authority} allows no request on a new connection")]
     NoStreams { authority: Arc<str> },
-    #[error("the connection to {authority} broke at once")]
-    Broken {
-        authority: Arc<str>,
-        #[source]
-        cause: hyper::Error,
-    },
 }
 
 /// There is no room, and none came in time.
@@ -148,7 +142,7 @@ pub(super) enum Silence {
     Interims(u32),
 }
 
-/// What is wrong with an answer that hyper takes.
+/// What is wrong with how an answer's body is framed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Invalid {
     #[error("the body has a transfer coding other than chunked")]
@@ -171,21 +165,6 @@ pub(super) struct UnaskedUpgrade;
 impl Failed {
     pub(super) fn into_error(self) -> OriginError {
         OriginError { kind: self.kind, cause: Some(self.cause) }
-    }
-
-    /// A failed exchange on an established connection.
-    pub(super) fn exchange(cause: hyper::Error) -> Self {
-        let kind = if cause.is_user() {
-            // The only part of the exchange that is a user's, in hyper's terms, is the request's body.
-            OriginErrorKind::ClientBody
-        } else if cause.is_parse_too_large() {
-            OriginErrorKind::HeadTooLarge
-        } else if cause.is_parse() {
-            OriginErrorKind::Invalid
-        } else {
-            OriginErrorKind::Closed
-        };
-        Self { kind, cause: Box::new(cause) }
     }
 }
 

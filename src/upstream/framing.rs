@@ -1,5 +1,4 @@
-//! How long an answer's body is: RFC 9112 section 6.3, as strictly as hyper reads it and a little more, so that nobody
-//! after us can read it in another way.
+//! How long an answer's body is: RFC 9112 section 6.3, so strictly that nobody after us can read it in another way.
 
 use super::failure::Invalid;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -13,10 +12,10 @@ pub(super) enum Framing {
     Doubtful,
 }
 
-/// Leaves one length at most, which is a single number, and refuses what hyper would hand on undecoded.
+/// Leaves one length at most, which is a single number, and refuses codings that are not decoded here.
 pub(super) fn settle(headers: &mut HeaderMap, status: StatusCode, method: &Method) -> Result<Framing, Invalid> {
-    let is_empty = status.is_informational() || status == StatusCode::NO_CONTENT;
-    let has_body = !is_empty && status != StatusCode::NOT_MODIFIED && *method != Method::HEAD;
+    let is_empty = is_empty(status);
+    let has_body = has_body(status, method);
     if headers.contains_key(TRANSFER_ENCODING) {
         if has_body && !is_chunked(headers) {
             return Err(Invalid::TransferCoding);
@@ -32,6 +31,15 @@ pub(super) fn settle(headers: &mut HeaderMap, status: StatusCode, method: &Metho
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     Ok(Framing::Sound)
+}
+
+fn is_empty(status: StatusCode) -> bool {
+    status.is_informational() || status == StatusCode::NO_CONTENT
+}
+
+/// Whether a body follows the head.
+pub(super) fn has_body(status: StatusCode, method: &Method) -> bool {
+    !is_empty(status) && status != StatusCode::NOT_MODIFIED && *method != Method::HEAD
 }
 
 /// Whether the one coding is chunked: it may be applied once only, and no other is decoded.

@@ -27,6 +27,7 @@ mod keeping;
 mod maintenance;
 mod member;
 pub(crate) mod metrics;
+mod open;
 mod options;
 mod outgoing;
 mod overview;
@@ -56,6 +57,9 @@ mod trying;
 mod under_way;
 mod upload;
 mod upstream_pool;
+
+#[cfg(fuzzing)]
+pub(crate) use http1::fuzzing;
 
 pub use draining::{Drain, NotDrained};
 pub(crate) use options::ServerOptions;

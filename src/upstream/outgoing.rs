@@ -23,6 +23,8 @@ pub(super) enum Upgrade {
 /// What is kept of a request while it is under way.
 pub(super) struct Exchange {
     pub(super) upload: Option<Arc<Upload>>,
+    /// Who hears of interim responses.
+    pub(super) hearing: Option<Hearing>,
     pub(super) upgrade: Upgrade,
     pub(super) method: Method,
     repeat: Repeat,
@@ -76,26 +78,30 @@ pub(super) enum Need {
     SureToBeOpen,
 }
 
-/// A request that may be sent again.
+/// What is left of a request whose body is being sent, or was.
 pub(super) struct Spare {
-    head: Request<()>,
-    exchange: Exchange,
+    pub(super) head: Request<()>,
+    pub(super) exchange: Exchange,
 }
 
 impl Spare {
-    /// The request; none where too much of its body is gone.
-    pub(super) fn into_outgoing(self: Box<Self>) -> Option<Outgoing> {
-        let Self { head, mut exchange } = *self;
-        let body = match &exchange.repeat {
+    /// The request again; none where too much of its body is gone.
+    pub(super) fn into_outgoing(mut self: Box<Self>) -> Option<Outgoing> {
+        let body = match &self.exchange.repeat {
             Repeat::Never => return None,
             Repeat::Head => RequestBody::empty(),
             Repeat::WithBody(kept) => {
                 let again = kept.again()?;
-                exchange.repeat = Repeat::WithBody(again.handle());
-                RequestBody::new(Content::Again(again), exchange.upload.clone())
+                self.exchange.repeat = Repeat::WithBody(again.handle());
+                RequestBody::new(Content::Again(again), self.exchange.upload.clone())
             }
         };
-        Some(Outgoing { request: head.map(|()| body), exchange })
+        Some(self.with_body(body))
+    }
+
+    /// The request with its body, of which nothing was sent.
+    pub(super) fn with_body(self: Box<Self>, body: RequestBody) -> Outgoing {
+        Outgoing { spare: self, body }
     }
 
     /// Whether that may be done though the request may have been received.
@@ -116,8 +122,8 @@ impl Spare {
 
 /// A request ready to be sent.
 pub(super) struct Outgoing {
-    request: Request<RequestBody>,
-    exchange: Exchange,
+    spare: Box<Spare>,
+    body: RequestBody,
 }
 
 impl Outgoing {
@@ -144,7 +150,9 @@ impl Outgoing {
         }
         let is_kept = upgrade == Upgrade::NotAsked && (keeps == Keeps::All || head.method.is_idempotent());
         let (content, repeat) = if is_kept { kept(body) } else { (Content::Once(body), Repeat::Never) };
+        let hearing = upload.clone().map(|upload| Hearing { upload, listener: interim });
         let exchange = Exchange {
+            hearing,
             upgrade,
             repeat,
             host_given: head.headers.contains_key(HOST),
@@ -153,71 +161,48 @@ impl Outgoing {
             tried_at: None,
             is_refused: false,
         };
-        let mut request = Request::from_parts(head, RequestBody::new(content, upload.clone()));
-        if let Some(upload) = upload {
-            listen(&mut request, interim, upload);
-        }
-        Self { request, exchange }
+        let body = RequestBody::new(content, upload);
+        Self { spare: Box::new(Spare { head: Request::from_parts(head, ()), exchange }), body }
     }
 
-    pub(super) fn into_parts(self) -> (Request<RequestBody>, Exchange) {
-        (self.request, self.exchange)
+    /// Its body, to be sent, and what is left of it.
+    pub(super) fn split(self) -> (Box<Spare>, RequestBody) {
+        (self.spare, self.body)
     }
 
     /// The way of its body, where there is one to be watched.
     pub(super) fn upload(&self) -> Option<Arc<Upload>> {
-        self.exchange.upload.clone()
-    }
-
-    /// The way back from [`Self::into_parts`], for a request that was not sent.
-    pub(super) fn from_parts(request: Request<RequestBody>, exchange: Exchange) -> Self {
-        Self { request, exchange }
+        self.spare.exchange.upload.clone()
     }
 
     /// Which protocols it may go by.
     pub(super) fn speaks(&self) -> Speaks {
-        if self.exchange.upgrade == Upgrade::Asked { Speaks::Http1 } else { Speaks::Any }
+        if self.spare.exchange.upgrade == Upgrade::Asked { Speaks::Http1 } else { Speaks::Any }
     }
 
     /// Whether it may be sent again though it may have been received.
     pub(super) fn is_repeatable(&self) -> bool {
-        self.exchange.method.is_idempotent()
+        self.spare.exchange.method.is_idempotent()
     }
 
     /// A server has refused it.
     pub(super) fn was_refused(&mut self) -> Refusals {
-        if std::mem::replace(&mut self.exchange.is_refused, true) { Refusals::More } else { Refusals::First }
+        if std::mem::replace(&mut self.spare.exchange.is_refused, true) { Refusals::More } else { Refusals::First }
     }
 
     pub(super) const fn is_refused(&self) -> bool {
-        self.exchange.is_refused
+        self.spare.exchange.is_refused
     }
 
     /// It is given to a connection; when it was before.
     pub(super) fn try_now(&mut self) -> Option<Instant> {
-        self.exchange.tried_at.replace(Instant::now())
-    }
-
-    /// The same request again. Whether it may be sent depends on what became of the first.
-    pub(super) fn repeat(&self) -> Option<Box<Spare>> {
-        let repeat = match &self.exchange.repeat {
-            Repeat::Never => return None,
-            Repeat::Head => Repeat::Head,
-            Repeat::WithBody(replay) => Repeat::WithBody(replay.handle()),
-        };
-        let mut head = Request::new(());
-        head.method_mut().clone_from(self.request.method());
-        head.uri_mut().clone_from(self.request.uri());
-        head.headers_mut().clone_from(self.request.headers());
-        head.extensions_mut().clone_from(self.request.extensions());
-        let (upload, method) = (self.exchange.upload.clone(), self.exchange.method.clone());
-        Some(Box::new(Spare { head, exchange: Exchange { upload, method, repeat, ..self.exchange } }))
+        self.spare.exchange.tried_at.replace(Instant::now())
     }
 
     /// Which connections it may use. What is too long to be kept may turn out not to be repeatable.
     pub(super) fn need(&self) -> Need {
-        let is_kept = match &self.exchange.repeat {
-            _ if !self.exchange.method.is_idempotent() => false,
+        let is_kept = match &self.spare.exchange.repeat {
+            _ if !self.spare.exchange.method.is_idempotent() => false,
             Repeat::Never => false,
             Repeat::Head => true,
             Repeat::WithBody(replay) => replay.size_hint().upper().is_some_and(|bytes| bytes <= KEPT_BYTES_MAX as u64),
@@ -227,8 +212,8 @@ impl Outgoing {
 
     /// Names the server where the client named no host.
     pub(super) fn set_missing_host(&mut self, host: &HeaderValue) {
-        if !self.exchange.host_given {
-            self.request.headers_mut().insert(HOST, host.clone());
+        if !self.spare.exchange.host_given {
+            self.spare.head.headers_mut().insert(HOST, host.clone());
         }
     }
 }
@@ -264,13 +249,6 @@ impl Hearing {
     }
 }
 
-/// Has whoever sends the request tell of interim responses.
-fn listen(request: &mut Request<RequestBody>, listener: Option<InterimListener>, upload: Arc<Upload>) {
-    let hearing = Hearing { upload, listener };
-    request.extensions_mut().insert(hearing.clone());
-    hyper::ext::on_informational(request, move |response| hearing.heard(response.status(), response.headers()));
-}
-
 fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get_all(EXPECT).iter().any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"100-continue"))
 }
@@ -286,7 +264,6 @@ fn frame(headers: &mut HeaderMap, body: &Body) {
     } else if let Some(length) = length {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     } else if !headers.contains_key(CONTENT_LENGTH) {
-        // Left to itself hyper would send no body with GET or HEAD.
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }

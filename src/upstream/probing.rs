@@ -94,7 +94,7 @@ impl Endpoint {
     /// Opens a connection as requests would, to see whether its protocol is spoken there, and closes it.
     async fn try_to_speak(&self) -> Result<(), ConnectError> {
         let by = Instant::now() + self.server.connect_timeout;
-        let apart = Arc::new(Connections::new(Duration::ZERO, 0));
+        let apart = Connections::new(Duration::ZERO, 0);
         let name = self.server.proves(self.server.asked_by.as_ref())?;
         self.trial(&apart, name, by).connection(Speaks::Any, None).await.map(drop)
     }
@@ -124,16 +124,16 @@ impl Endpoint {
     /// Asks over a connection of its own, which is closed after the head of the answer.
     async fn ask_how_it_is(&self, health: &HealthOptions) -> Result<StatusCode, Missed> {
         let (asked_by, by) = (self.server.asked_by.as_ref(), Instant::now() + self.server.connect_timeout);
-        let apart = Arc::new(Connections::new(Duration::ZERO, 0));
+        let apart = Connections::new(Duration::ZERO, 0);
         let opening = self.trial(&apart, self.server.proves(asked_by)?, by);
         let mut connection = opening.connection(Speaks::Any, None).await?;
-        let mut request = Request::new(RequestBody::empty());
+        let mut request = Request::new(());
         *request.uri_mut() = health.path.clone().into();
         let headers = request.headers_mut();
         headers.insert(HOST, asked_by.unwrap_or(&self.server.host).clone());
         headers.insert(USER_AGENT, HeaderValue::from_static("larder-health"));
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        let answer = connection.session.send(request).await;
+        let answer = connection.session.send(&request, RequestBody::empty(), None).await;
         let broken = |cause| Missed::Broken { path: health.path.to_string(), cause };
         answer.map(|response| response.status()).map_err(|unanswered| broken(unanswered.failed.cause))
     }

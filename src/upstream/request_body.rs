@@ -4,7 +4,7 @@ use super::replay::Replay;
 use super::upload::{Gate, Upload};
 use crate::engine::origin::{Body, BodyError, empty_body};
 use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -21,6 +21,8 @@ struct NotWanted;
 
 /// The client's body, held back until the origin wants it, and watched.
 pub(super) struct RequestBody {
+    /// A piece that was taken and not sent.
+    ahead: Option<Bytes>,
     content: Content,
     upload: Option<Arc<Upload>>,
     patience: Option<Pin<Box<Sleep>>>,
@@ -52,11 +54,21 @@ impl Content {
 
 impl RequestBody {
     pub(super) fn new(content: Content, upload: Option<Arc<Upload>>) -> Self {
-        Self { content, upload, patience: None }
+        Self { ahead: None, content, upload, patience: None }
     }
 
     pub(super) fn empty() -> Self {
         Self::new(Content::Once(empty_body()), None)
+    }
+
+    /// Puts back what was taken of it first.
+    pub(super) fn put_back(&mut self, first: Bytes) {
+        self.ahead = Some(first);
+    }
+
+    /// Whether the origin has yet to ask for it.
+    pub(super) fn is_held(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| upload.gate() == Gate::Held)
     }
 
     fn poll_gate(&mut self, context: &mut Context<'_>) -> Poll<Result<(), NotWanted>> {
@@ -88,6 +100,9 @@ impl http_body::Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(ahead) = self.ahead.take() {
+            return Poll::Ready(Some(Ok(Frame::data(ahead))));
+        }
         if let Err(not_wanted) = ready!(self.poll_gate(context)) {
             return Poll::Ready(Some(Err(Box::new(not_wanted))));
         }
@@ -97,7 +112,7 @@ impl http_body::Body for RequestBody {
                 Poll::Ready(_) => upload.progressed(),
                 Poll::Pending => upload.wait_for_client(),
             }
-            // hyper does not ask again where nothing more will come.
+            // Nobody asks again where nothing more will come.
             if matches!(frame, Poll::Ready(None)) || self.content.is_end_stream() {
                 upload.ended();
             }
@@ -106,13 +121,6 @@ impl http_body::Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Once(body) => body.size_hint(),
-            Content::Again(replay) => replay.size_hint(),
-        }
+        self.ahead.is_none() && self.content.is_end_stream()
     }
 }

@@ -2,12 +2,11 @@
 
 use super::connections::{Connection, Connections};
 use super::failure::{Failed, UnaskedUpgrade};
-use super::framing::{self, Framing};
 use super::keeping;
 use super::member::Member;
 use super::outgoing::{Exchange, Upgrade};
 use super::received::Received;
-use super::response_body::{After, Loan, ResponseBody};
+use super::response_body::{Loan, ResponseBody};
 use super::terms::Terms;
 use crate::engine::origin::Body;
 use crate::semantics::event_stream::is_event_stream;
@@ -24,7 +23,7 @@ pub(super) fn accept(
     mut connection: Connection,
     connections: &Arc<Connections>,
     member: &Arc<Member>,
-    exchange: Exchange,
+    exchange: &Exchange,
     terms: &Terms,
 ) -> Result<http::Response<Body>, Failed> {
     let (mut head, body) = response.into_parts();
@@ -32,7 +31,6 @@ pub(super) fn accept(
     if switches && exchange.upgrade == Upgrade::NotAsked {
         return Err(UnaskedUpgrade.into());
     }
-    let framing = framing::settle(&mut head.headers, head.status, &exchange.method)?;
     if let Some(upload) = &exchange.upload {
         upload.answered();
     }
@@ -44,12 +42,11 @@ pub(super) fn accept(
     let body = body.of_length(length(&head, &exchange.method));
     // The client's connection has its own version; an HTTP/1.0 origin must not make a client's connection close.
     head.version = Version::HTTP_11;
-    // After a switch the connection is not ours to use again; hyper hands it over through the extensions.
-    let after = if framing == Framing::Sound { After::Kept } else { After::Closed };
     let (connections, member) = (Arc::clone(connections), Arc::clone(member));
-    let loan = (!switches).then_some(Loan { connection, connections, member, after });
+    // After a switch the connection is not ours to use again: its stream is in the extensions.
+    let loan = (!switches).then_some(Loan { connection, connections, member });
     let quiet = is_event_stream(&head.headers).then(|| terms.quiet.clone());
-    let body = ResponseBody::new(body, loan, exchange.upload, terms.read_timeout, quiet);
+    let body = ResponseBody::new(body, loan, exchange.upload.clone(), terms.read_timeout, quiet);
     Ok(http::Response::from_parts(head, body.boxed_unsync()))
 }
 

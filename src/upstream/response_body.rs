@@ -1,6 +1,7 @@
 //! A response's body on its way from the origin. Once it has ended, its connection can be used again.
 
 use super::connections::{Connection, Connections};
+use super::http1::Reuse;
 use super::member::Member;
 use super::received::Received;
 use super::session::Session;
@@ -34,42 +35,35 @@ pub(super) struct Loan {
     /// Those that it came from.
     pub(super) connections: Arc<Connections>,
     pub(super) member: Arc<Member>,
-    pub(super) after: After,
-}
-
-/// What is done with a connection after the body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
-    Kept,
-    Closed,
 }
 
 impl Loan {
     /// Gives the connection back as soon as it is ready for another request, which may be after the request's body.
     fn give_back(self) {
-        let Self { mut connection, connections, after, .. } = self;
-        if after == After::Closed {
-            return;
-        }
+        let Self { mut connection, connections, .. } = self;
         // A place on a connection of HTTP/2 is given back by its end.
-        let Session::Http1(session) = &mut connection.session else { return };
-        if session.is_ready() {
-            connections.keep(connection);
-        } else if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                if let Session::Http1(session) = &mut connection.session
-                    && session.ready().await.is_ok()
-                {
-                    connections.keep(connection);
+        let Some(session) = connection.http1() else { return };
+        match session.reuse() {
+            Reuse::Now => connections.keep(connection),
+            Reuse::Later => {
+                if let Ok(runtime) = Handle::try_current() {
+                    runtime.spawn(async move {
+                        if let Some(session) = connection.http1()
+                            && session.sent().await == Reuse::Now
+                        {
+                            connections.keep(connection);
+                        }
+                    });
                 }
-            });
+            }
+            Reuse::Never => {}
         }
     }
 }
 
 pub(super) struct ResponseBody {
     body: Received,
-    /// Dropped with it, the connection closes.
+    /// Until the body has ended. Dropped with it, the connection closes.
     loan: Option<Loan>,
     upload: Option<Arc<Upload>>,
     read_timeout: Duration,
@@ -99,10 +93,31 @@ impl ResponseBody {
             quiet,
             failed: false,
         };
-        if response.body.is_end_stream() {
+        if response.has_ended() {
             response.finish();
         }
         response
+    }
+
+    fn poll_received(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match (&mut self.body, &mut self.loan) {
+            (Received::Http2(body), _) => body.poll_frame(context).map_err(Into::into),
+            (Received::Http1, Some(loan)) => match loan.connection.http1() {
+                Some(session) => session.poll_frame(context),
+                None => Poll::Ready(None),
+            },
+            (Received::Http1, None) => Poll::Ready(None),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        match (&self.body, &self.loan) {
+            (Received::Http2(body), _) => body.is_end_stream(),
+            (Received::Http1, Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. })) => {
+                session.is_end_stream()
+            }
+            (Received::Http1, _) => true,
+        }
     }
 
     /// The body is complete.
@@ -147,7 +162,7 @@ impl Body for ResponseBody {
         if self.failed {
             return Poll::Ready(None);
         }
-        let Poll::Ready(frame) = self.body.poll_frame(context) else {
+        let Poll::Ready(frame) = self.poll_received(context) else {
             return self.poll_silence(context).map(|()| {
                 let silent = ResponseBodyError::Silent(self.read_timeout);
                 Some(Err(self.fail(silent)))
@@ -157,7 +172,7 @@ impl Body for ResponseBody {
         Poll::Ready(match frame {
             Some(Err(error)) => Some(Err(self.fail(ResponseBodyError::Broken(error)))),
             Some(Ok(frame)) => {
-                if self.body.is_end_stream() {
+                if self.has_ended() {
                     self.finish();
                 }
                 Some(Ok(frame))
@@ -170,11 +185,17 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.failed || self.body.is_end_stream()
+        self.failed || self.has_ended()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match (&self.body, &self.loan) {
+            (Received::Http2(body), _) => body.size_hint(),
+            (Received::Http1, Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. })) => {
+                session.size_hint()
+            }
+            (Received::Http1, _) => SizeHint::with_exact(0),
+        }
     }
 }
 

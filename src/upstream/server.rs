@@ -2,7 +2,7 @@
 //! addresses, each is an endpoint.
 
 use super::failure::ConnectError;
-use super::http1::Http1Options;
+use super::http1::HeadLimits;
 use super::http2::Http2Options;
 use super::options::{Protocol, ServerOptions, UpstreamOptions};
 use super::server_url::ServerUrl;
@@ -24,7 +24,7 @@ pub(super) struct Server {
     /// Host, for requests that name none.
     pub(super) host: HeaderValue,
     pub(super) counters: Counters,
-    pub(super) http1: Http1Options,
+    pub(super) head_limits: HeadLimits,
     pub(super) http2: Http2Options,
     pub(super) protocol: Protocol,
     /// The host that it is asked by, if not the client's.
@@ -57,7 +57,7 @@ impl Server {
             url,
             host,
             counters: Counters::default(),
-            http1: Http1Options::new(options),
+            head_limits: HeadLimits::new(options),
             http2: Http2Options::new(options),
             protocol: options.protocol,
             asked_by: options.host.clone(),

@@ -4,9 +4,11 @@
 use super::failure::Answer;
 use super::http1::Http1;
 use super::http2::Slot;
+use super::outgoing::Hearing;
+use super::received::Received;
 use super::request_body::RequestBody;
 use super::tls_failure::TlsFailure;
-use futures_util::future::Either;
+use http::Request;
 
 /// One session. Dropped, it takes back what is under way on it.
 #[derive(Debug)]
@@ -16,17 +18,20 @@ pub(super) enum Session {
 }
 
 impl Session {
-    pub(super) fn send(&mut self, request: http::Request<RequestBody>) -> impl Future<Output = Answer> + use<> {
+    /// Sends a request, and waits for the head of its answer. Dropped on the way, it leaves a session that is of no use.
+    pub(super) async fn send(&mut self, head: &Request<()>, body: RequestBody, hearing: Option<&Hearing>) -> Answer {
         match self {
-            Self::Http1(session) => Either::Left(session.send(request)),
-            Self::Http2(slot) => Either::Right(slot.send(request)),
+            Self::Http1(session) => {
+                session.send(head, body, hearing).await.map(|response| response.map(|()| Received::Http1))
+            }
+            Self::Http2(slot) => slot.send(head, body, hearing).await,
         }
     }
 
     /// Why the server has ended TLS, if it has.
     pub(super) fn refused(&self) -> Option<TlsFailure> {
         match self {
-            Self::Http1(session) => session.refusal.failure(),
+            Self::Http1(session) => session.refused(),
             Self::Http2(slot) => slot.refusal().failure(),
         }
     }

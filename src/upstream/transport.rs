@@ -1,6 +1,6 @@
 //! What a session is spoken over: a plain socket, or TLS over one.
 
-use super::socket::{Glance, Socket};
+use super::socket::Socket;
 use super::tls::HTTP_2;
 use super::tls_failure::{TlsFailure, alert_of};
 use rustls::AlertDescription;
@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 /// An open connection.
+#[derive(Debug)]
 pub(super) enum Transport {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>, Refusal),
@@ -52,13 +53,6 @@ impl Transport {
         match self {
             Self::Plain(_) => false,
             Self::Tls(stream, _) => stream.get_ref().1.alpn_protocol() == Some(HTTP_2),
-        }
-    }
-
-    pub(super) fn glance(&self) -> Glance {
-        match self {
-            Self::Plain(socket) => socket.glance(),
-            Self::Tls(stream, _) => stream.get_ref().0.glance(),
         }
     }
 }

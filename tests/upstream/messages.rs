@@ -3,9 +3,7 @@
 use crate::raw_origin::*;
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use larder::testing::engine::{Client, InterimListener, Terms, UpgradeAbility};
+use larder::testing::engine::{Client, InterimListener, Switched, Terms, UpgradeAbility};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -286,9 +284,8 @@ async fn an_upgrade_joins_both_ends() {
             (&response.headers()["connection"], &response.headers()["upgrade"]),
             (&"upgrade".parse().unwrap(), &"websocket".parse().unwrap())
         );
-        let upgrade = response.extensions_mut().remove::<OnUpgrade>().unwrap();
+        let mut joined = response.extensions_mut().remove::<Switched>().unwrap().take().unwrap();
         drop(response);
-        let mut joined = TokioIo::new(within(upgrade).await.unwrap());
         let mut hello = [0; 5];
         within(joined.read_exact(&mut hello)).await.unwrap();
         within(joined.write_all(b"there")).await.unwrap();

@@ -4,7 +4,7 @@ use crate::support::{TestServer, answer, full, options, soon, tell_target};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
-use larder::testing::engine::{Answer, Body, Client, UpgradeAbility};
+use larder::testing::engine::{Answer, Body, Client, Switched, UpgradeAbility};
 use larder::testing::proxy::{ProxyOptions, WhyClosed};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -47,7 +47,9 @@ async fn pass_upgrade(origin: SocketAddr, request: Request<Body>) -> Answer {
     tokio::spawn(connection.with_upgrades());
     let asked = Request::builder().uri("/").header("host", "a").header("connection", "upgrade");
     let asked = asked.header("upgrade", protocol).body(Empty::<bytes::Bytes>::new()).unwrap();
-    let response = sender.send_request(asked).await.unwrap();
+    let mut response = sender.send_request(asked).await.unwrap();
+    let end = hyper::upgrade::on(&mut response).await.unwrap();
+    response.extensions_mut().insert(Switched::new(TokioIo::new(end), Vec::new()));
     answer(response.map(|body| body.map_err(Into::into).boxed_unsync()))
 }
 

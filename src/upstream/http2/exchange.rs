@@ -1,6 +1,8 @@
 //! One request over a connection: its head as HTTP/2 has it, and what comes of it.
 
 use super::super::failure::{Answer, Failed, Fate, Unanswered};
+use super::super::framing;
+use super::super::http1::HeadError;
 use super::super::outgoing::Hearing;
 use super::super::received::Received;
 use super::super::request_body::RequestBody;
@@ -21,16 +23,20 @@ use std::task::Poll;
 use tokio::sync::oneshot;
 
 /// Sends a request, and waits for the head of its answer. Dropped, it takes the request back.
-pub(super) async fn send(line: Arc<Line>, mut sender: SendRequest<Bytes>, request: Request<RequestBody>) -> Answer {
+pub(super) async fn send(
+    line: Arc<Line>,
+    mut sender: SendRequest<Bytes>,
+    head: Request<()>,
+    body: RequestBody,
+    hearing: Option<Hearing>,
+) -> Answer {
     // The connection may have ended, or the server may have said that it takes no more requests.
     if let Err(error) = poll_fn(|context| sender.poll_ready(context)).await {
         line.close();
-        return Err(Unanswered { failed: failed(error), fate: Fate::Unsent(Box::new(request)) });
+        return Err(Unanswered { failed: failed(error), fate: Fate::Unsent(Box::new(body)) });
     }
-    let hearing = request.extensions().get::<Hearing>().cloned();
-    let (head, body) = request.into_parts();
-    let is_empty = body.is_end_stream();
-    let head = match converted(head, line.scheme()) {
+    let (is_empty, method) = (body.is_end_stream(), head.method().clone());
+    let head = match converted(head.into_parts().0, line.scheme()) {
         Ok(head) => head,
         Err(cause) => {
             let failed = Failed { kind: OriginErrorKind::InvalidTarget, cause };
@@ -56,17 +62,18 @@ pub(super) async fn send(line: Arc<Line>, mut sender: SendRequest<Bytes>, reques
     };
     match answer {
         Ok(response) if !line.head_max.holds(response.headers()) => {
-            let failed = Failed { kind: OriginErrorKind::HeadTooLarge, cause: Box::new(HeadTooLarge) };
-            Err(Unanswered { failed, fate: Fate::Unknown })
+            Err(Unanswered { failed: HeadError::TooLarge.into(), fate: Fate::Unknown })
         }
-        Ok(response) => Ok(response.map(|stream| Received::Http2(Http2Body::new(stream, cancel)))),
+        Ok(mut response) => {
+            let status = response.status();
+            if let Err(invalid) = framing::settle(response.headers_mut(), status, &method) {
+                return Err(Unanswered { failed: invalid.into(), fate: Fate::Unknown });
+            }
+            Ok(response.map(|stream| Received::Http2(Http2Body::new(stream, cancel))))
+        }
         Err(error) => Err(unanswered(error, &line)),
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("the response has a larger head, or more fields, than the limits allow")]
-struct HeadTooLarge;
 
 /// The head of the answer; those of interim responses are told on the way.
 async fn head_of(response: ResponseFuture, hearing: Option<Hearing>) -> Result<Response<h2::RecvStream>, h2::Error> {

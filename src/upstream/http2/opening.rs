@@ -206,8 +206,8 @@ mod tests {
         let opening = options.over(ours, Refusal::default(), None, |result| drop(sender.send(result)));
         let line = Arc::new(opening.await.unwrap());
         let slot = Slot::on(&line).unwrap();
-        let request = Request::builder().uri("/").header("host", "a").body(RequestBody::empty()).unwrap();
-        let answer = tokio::spawn(slot.send(request));
+        let head = Request::builder().uri("/").header("host", "a").body(()).unwrap();
+        let answer = tokio::spawn(slot.send(&head, RequestBody::empty(), None));
         let silent = server.await.unwrap();
         let began = Instant::now();
         assert!(matches!(ended.await.unwrap(), Err(LineError::Dead(_))));

@@ -1,10 +1,12 @@
 //! A place for one request on a connection.
 
 use super::super::failure::Answer;
+use super::super::outgoing::Hearing;
 use super::super::request_body::RequestBody;
 use super::super::transport::Refusal;
 use super::exchange;
 use super::line::Line;
+use http::Request;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -29,9 +31,11 @@ impl Slot {
     /// Sends the request.
     pub(in crate::upstream) fn send(
         &self,
-        request: http::Request<RequestBody>,
+        head: &Request<()>,
+        body: RequestBody,
+        hearing: Option<&Hearing>,
     ) -> impl Future<Output = Answer> + use<> {
-        exchange::send(Arc::clone(&self.line), self.line.sender.clone(), request)
+        exchange::send(Arc::clone(&self.line), self.line.sender.clone(), head.clone(), body, hearing.cloned())
     }
 
     /// Whether the server has ended TLS.

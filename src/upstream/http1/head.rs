@@ -1,0 +1,233 @@
+//! The heads of answers, each parsed once and strictly: RFC 9112 section 4 and 5.
+
+use crate::engine::origin::OriginErrorKind;
+use crate::upstream::failure::Failed;
+use crate::upstream::options::UpstreamOptions;
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::{HeaderMap, Response, StatusCode, Version};
+use httparse::{Header, ParserConfig, Status};
+use hyper::ext::ReasonPhrase;
+use std::mem::MaybeUninit;
+
+/// So many fields have room on the stack.
+const FIELDS_ON_STACK: usize = 100;
+/// A head that comes byte by byte is looked at each time until it has grown so long, then only where it may end.
+const LOOKED_AT_BYTES: usize = 1024;
+
+/// How large a head may be.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::upstream) struct HeadLimits {
+    fields: usize,
+    bytes: usize,
+}
+
+impl HeadLimits {
+    pub(in crate::upstream) fn new(options: &UpstreamOptions) -> Self {
+        Self { fields: options.response_fields_max, bytes: options.response_head_bytes_max }
+    }
+}
+
+/// What is wrong with a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::upstream) enum HeadError {
+    #[error("the response has a larger head, or more fields, than the limits allow")]
+    TooLarge,
+    #[error("the response has a line that does not end with CR and LF")]
+    BareLineFeed,
+    #[error("the response is not valid HTTP: {0}")]
+    Malformed(httparse::Error),
+    #[error("the response has a status or a field that HTTP does not allow")]
+    Field,
+    #[error("more interim responses come before the response than are taken")]
+    Interims,
+}
+
+/// Whether the connection can carry another request after the answer: RFC 9112 section 9.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Persistence {
+    Persists,
+    Ends,
+}
+
+/// A head that is complete.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// With what the version says, see [`Head::persistence`].
+    pub(super) response: Response<()>,
+    pub(super) bytes: usize,
+}
+
+impl Head {
+    pub(super) fn persistence(&self) -> Persistence {
+        let names = |token: &[u8]| {
+            let lines = self.response.headers().get_all(CONNECTION).iter();
+            let mut options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(token))
+        };
+        let is_old = self.response.version() == Version::HTTP_10;
+        if names(b"close") || (is_old && !names(b"keep-alive")) { Persistence::Ends } else { Persistence::Persists }
+    }
+}
+
+/// Gathers the bytes of heads, however they are cut.
+pub(super) struct HeadReader {
+    limits: HeadLimits,
+    /// What has come of a head that is not complete.
+    partial: Vec<u8>,
+    /// How much of it is known to hold no end.
+    searched: usize,
+}
+
+impl HeadReader {
+    pub(super) const fn new(limits: HeadLimits) -> Self {
+        Self { limits, partial: Vec::new(), searched: 0 }
+    }
+
+    /// Takes what has come, tells `interim` of each head of an interim response, and `last` of the final one and of what has
+    /// come behind it.
+    pub(super) fn feed<R>(
+        &mut self,
+        new: &[u8],
+        mut interim: impl FnMut(&Response<()>) -> Result<(), HeadError>,
+        last: impl FnOnce(Head, &[u8]) -> R,
+    ) -> Result<Option<R>, HeadError> {
+        let mut kept = std::mem::take(&mut self.partial);
+        if !kept.is_empty() {
+            kept.extend_from_slice(new);
+        }
+        let bytes = if kept.is_empty() { new } else { &kept };
+        let mut at = 0;
+        loop {
+            let open = bytes.get(at..).unwrap_or_default();
+            let Some(head) = self.parse(open)? else { break };
+            self.searched = 0;
+            let status = head.response.status();
+            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+                let behind = open.get(head.bytes..).unwrap_or_default();
+                return Ok(Some(last(head, behind)));
+            }
+            interim(&head.response)?;
+            at += head.bytes;
+        }
+        if kept.is_empty() {
+            kept.extend_from_slice(new.get(at..).unwrap_or_default());
+        } else {
+            kept.drain(..at);
+        }
+        self.partial = kept;
+        Ok(None)
+    }
+
+    /// The head at the start of these bytes, once it is complete.
+    fn parse(&mut self, bytes: &[u8]) -> Result<Option<Head>, HeadError> {
+        let from = self.searched.saturating_sub(3);
+        let end = memchr::memmem::find(bytes.get(from..).unwrap_or_default(), b"\r\n\r\n").map(|at| from + at + 4);
+        let head = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        if head.len() > self.limits.bytes {
+            return Err(HeadError::TooLarge);
+        }
+        all_lines_end_well(head, from)?;
+        if end.is_some() {
+            return self.parsed(&Bytes::copy_from_slice(head)).map(Some);
+        }
+        self.searched = bytes.len();
+        if bytes.len() <= LOOKED_AT_BYTES && !bytes.is_empty() {
+            let mut slots = [const { MaybeUninit::uninit() }; FIELDS_ON_STACK];
+            match read(bytes, &mut slots) {
+                Ok(_) | Err(httparse::Error::TooManyHeaders) => {}
+                Err(error) => return Err(HeadError::Malformed(error)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn parsed(&self, head: &Bytes) -> Result<Head, HeadError> {
+        let mut slots = [const { MaybeUninit::uninit() }; FIELDS_ON_STACK];
+        let on_stack = slots.get_mut(..self.limits.fields.min(FIELDS_ON_STACK)).unwrap_or_default();
+        match read(head, on_stack) {
+            Ok(Some(parsed)) => built(head, &parsed),
+            Err(httparse::Error::TooManyHeaders) if self.limits.fields > FIELDS_ON_STACK => {
+                let mut slots = vec![MaybeUninit::uninit(); self.limits.fields];
+                match read(head, &mut slots) {
+                    Ok(Some(parsed)) => built(head, &parsed),
+                    Ok(None) => Err(HeadError::Malformed(httparse::Error::NewLine)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Ok(None) => Err(HeadError::Malformed(httparse::Error::NewLine)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl From<HeadError> for Failed {
+    fn from(cause: HeadError) -> Self {
+        let is_large = cause == HeadError::TooLarge;
+        let kind = if is_large { OriginErrorKind::HeadTooLarge } else { OriginErrorKind::Invalid };
+        Self { kind, cause: Box::new(cause) }
+    }
+}
+
+impl From<httparse::Error> for HeadError {
+    fn from(error: httparse::Error) -> Self {
+        if error == httparse::Error::TooManyHeaders { Self::TooLarge } else { Self::Malformed(error) }
+    }
+}
+
+/// No line past `from` ends with a line feed alone: others after us might take it for part of the line.
+fn all_lines_end_well(head: &[u8], from: usize) -> Result<(), HeadError> {
+    let ends_well = |at: usize| at > 0 && head.get(at - 1) == Some(&b'\r');
+    let mut ends = memchr::memchr_iter(b'\n', head.get(from..).unwrap_or_default());
+    if ends.all(|at| ends_well(from + at)) { Ok(()) } else { Err(HeadError::BareLineFeed) }
+}
+
+fn read<'h, 'b>(
+    bytes: &'b [u8],
+    slots: &'h mut [MaybeUninit<Header<'b>>],
+) -> Result<Option<httparse::Response<'h, 'b>>, httparse::Error> {
+    // The parser would skip empty lines.
+    if matches!(bytes, [b'\r' | b'\n', ..]) {
+        return Err(httparse::Error::NewLine);
+    }
+    let mut config = ParserConfig::default();
+    // RFC 9112 section 5.1 and 5.2 have a proxy remove such spaces and unfold such lines.
+    config.allow_spaces_after_header_name_in_responses(true).allow_obsolete_multiline_headers_in_responses(true);
+    let mut response = httparse::Response::new(&mut []);
+    match config.parse_response_with_uninit_headers(&mut response, bytes, slots)? {
+        Status::Complete(_) => Ok(Some(response)),
+        Status::Partial => Ok(None),
+    }
+}
+
+fn built(head: &Bytes, parsed: &httparse::Response<'_, '_>) -> Result<Head, HeadError> {
+    let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HeadError::Field)?;
+    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 4);
+    for field in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HeadError::Field)?;
+        let value = if memchr::memchr(b'\n', field.value).is_some() {
+            HeaderValue::from_bytes(&unfolded(field.value))
+        } else {
+            HeaderValue::from_maybe_shared(head.slice_ref(field.value))
+        };
+        let value = value.map_err(|_| HeadError::Field)?;
+        headers.try_append(name, value).map_err(|_| HeadError::TooLarge)?;
+    }
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    *response.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let reason = parsed.reason.unwrap_or_default();
+    if status.canonical_reason() != Some(reason)
+        && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
+    {
+        response.extensions_mut().insert(reason);
+    }
+    Ok(Head { response, bytes: head.len() })
+}
+
+/// RFC 9112 section 5.2: each fold becomes a space.
+fn unfolded(value: &[u8]) -> Vec<u8> {
+    let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(&b' ')
+}
