@@ -9,6 +9,10 @@ from .results import Record
 from .systems.base import Running, System
 
 
+SMOKE_BYTES = 64 << 20
+"""So much is enough of large bodies in a smoke test."""
+
+
 @dataclass
 class Bench:
     """What a run gives to its cases."""
@@ -22,6 +26,11 @@ class Bench:
     """A load ends after so many answers, however long it takes. For a smoke test, which must not fail on a slow machine."""
     directory: Path
     """Scratch files of this run; removed at its end."""
+
+    def enough_of(self, case: "Case") -> int | None:
+        """The same for this case: fewer of what is large."""
+        bytes_each = max(getattr(case, "body_bytes", 0), getattr(case, "upload_bytes", 0))
+        return self.enough and max(16, min(self.enough, SMOKE_BYTES // max(1, bytes_each)))
 
 
 class Case(ABC):

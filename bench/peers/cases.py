@@ -5,6 +5,7 @@ the origin noticed what it should: nothing for hits, every request for misses.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.harness.process import BenchError
@@ -40,7 +41,7 @@ class Hit(Case):
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         path = f"/{self.kind}/{self.body_bytes}/hit"
-        url = running.url(path)
+        url = self.url_of(running, path)
         answer = warm(bench.origin, url, self.kind, self.headers) if system.caches else fetch(url, self.headers)
         body_bytes = self.checked(answer)
         connections = min(self.connections, SMOKE_CONNECTIONS_MAX) if bench.smoke else self.connections
@@ -51,6 +52,10 @@ class Hit(Case):
         if self.checked(fetch(url, self.headers)) != body_bytes:
             raise BenchError(f"{url} changed its length while it was measured")
         return [record]
+
+    def url_of(self, running: Running, path: str) -> str:
+        """The URL that clients ask for."""
+        return running.url(path)
 
     def checked(self, answer: Answer) -> int:
         """The length of the body, which is the object as the origin makes it."""
@@ -132,26 +137,32 @@ class ManyKeys(Case):
 
 @dataclass
 class Uncached(Case):
-    """Requests that must all reach the origin: each for another key (`o`), or for what may not be stored (`pass`)."""
+    """Requests that must all reach the origin: each for another key (`o`, `gzip`), or for what may not be stored (`pass`)."""
 
     name: str
     kind: str
     body_bytes: int
     connections: int
+    headers: dict[str, str] = field(default_factory=dict)
+    upload_bytes: int = 0
+    """Each request carries so many."""
 
     def measure(self, bench: Bench, system: System, running: Running | None, round_number: int) -> list[Record]:
         must_cache(system)
         bench.origin.settle(self.kind)
         run_number = f"{round_number}-{time.monotonic_ns()}"
-        prefix = f"/o/{self.body_bytes}/miss-{run_number}-" if self.kind == "o" else ""
+        prefix = f"/{self.kind}/{self.body_bytes}/miss-{run_number}-" if self.kind != "pass" else ""
         url = running.url(prefix + "0" if prefix else f"/pass/{self.body_bytes}")
-        answer = fetch(url)
+        answer = fetch(url, self.headers)
         must_be(200, answer)
-        if len(answer.body) != self.body_bytes:
-            raise BenchError(f"wanted {self.body_bytes} bytes of {url}, and got {len(answer.body)}")
-        script = load.new_keys(prefix) if prefix else ""
-        record, run = loaded(bench, self, running, round_number, url, self.connections, script=script)
-        must_be_whole(record, run, self.connections, self.body_bytes)
+        is_coded = answer.fields.get("content-encoding") == "gzip"
+        if is_coded != (self.kind == "gzip") or (not is_coded and len(answer.body) != self.body_bytes):
+            raise BenchError(f"wanted {self.body_bytes} bytes of {url}, and got {len(answer.body)} {answer.fields}")
+        script = load.new_keys(prefix) if prefix else load.uploads(self.upload_bytes) if self.upload_bytes else ""
+        record, run = loaded(bench, self, running, round_number, url, self.connections, self.headers, script)
+        # Coded bodies differ by a few bytes from one another.
+        if not is_coded:
+            must_be_whole(record, run, self.connections, len(answer.body))
         if not record.requests <= record.upstream_requests <= record.requests + self.connections:
             raise BenchError(f"{record.requests} requests, but {record.upstream_requests} at the origin")
         return [record]
@@ -174,14 +185,16 @@ class Account:
 
 
 def loaded(bench: Bench, case: Case, running: Running, round_number: int, url: str, connections: int,
-           headers: dict[str, str] | None = None, script: str = "",
-           connect_first: bool = False) -> tuple[Record, load.Load]:
-    """Loads `url` and accounts for it."""
+           headers: dict[str, str] | None = None, script: str = "", connect_first: bool = False,
+           by: Callable[[], load.Load] | None = None) -> tuple[Record, load.Load]:
+    """Loads `url`, by wrk unless `by` loads it, and accounts for it."""
     account = Account(bench, running, kind=url.split("/")[3])
-    if connect_first:
+    if by:
+        run = by()
+    elif connect_first:
         run = load.run_connected(url, connections, bench.seconds, account.begin)
     else:
-        run = load.run(url, connections, bench.seconds, headers, script, bench.enough)
+        run = load.run(url, connections, bench.seconds, headers, script, bench.enough_of(case))
     cpu_ns, user, system, upstream = account.end()
     cpu_us = cpu_ns / 1000 / run.requests
     return Record(
@@ -232,5 +245,10 @@ CASES: list[Case] = [
     Hit("identity-16k-c64", 16 * KIB, 64, kind="gzip", headers=IDENTITY),
     NotModified("304-c64", 1 * KIB, 64),
     Uncached("miss-1k-c64", "o", 1 * KIB, 64),
+    Uncached("gzip-miss-16k-c64", "gzip", 16 * KIB, 64, headers=GZIP),
     Uncached("pass-1k-c64", "pass", 1 * KIB, 64),
+    Uncached("pass-1k-c512", "pass", 1 * KIB, 512),
+    Uncached("pass-16k-c64", "pass", 16 * KIB, 64),
+    Uncached("pass-1024k-c16", "pass", 1024 * KIB, 16),
+    Uncached("upload-1024k-c16", "pass", 1 * KIB, 16, upload_bytes=1024 * KIB),
 ]

@@ -83,9 +83,15 @@ end
 """
 
 
+UPLOADS = """
+wrk.method = "POST"
+wrk.body = string.rep("x", {bytes})
+"""
+
+
 @dataclass
 class Load:
-    """One run of wrk."""
+    """One run of wrk, or of h2load."""
 
     requests: int
     seconds: float
@@ -104,6 +110,11 @@ def random_keys(prefix: str, keys: int, seed: int) -> str:
 def new_keys(prefix: str) -> str:
     """A script that asks for PREFIX1, PREFIX2, PREFIX3 and never twice for one."""
     return NEW_KEYS.format(prefix=prefix)
+
+
+def uploads(size: int) -> str:
+    """A script that sends a body of so many bytes with each request."""
+    return UPLOADS.format(bytes=size)
 
 
 def run(url: str, connections: int, seconds: int, headers: dict[str, str] | None = None, script: str = "",

@@ -2,26 +2,32 @@
 
 from .case import Case
 from .cases import CASES
+from .churn import Churn
 from .cold_key import ColdKey
+from .connection_memory import CONNECTION_CASES
+from .differently import DIFFERENT_CASES
 from .hit_ratio import hit_ratio_cases
 from .memory_per_entry import MemoryPerEntry
 from .purge import PurgeOfMany
 from .systems.base import System
+from .tls_cases import TLS_CASES
 
 SMOKE_OF_ALL = "hit-1k-c64"
 """Shows that a system starts, answers, is accounted for and ends."""
-SMOKE_OF_PEERS = {("memory-per-entry", "haproxy"), ("purge", "varnish"), ("purge", "trafficserver")}
+SMOKE_OF_PEERS = {("memory-per-entry", "haproxy"), ("purge", "varnish"), ("purge", "trafficserver"),
+                  ("tls-hit-1k-c64", "haproxy"), ("h2-hit-1k-c8", "nginx"), ("secure-pass-1k-c64", "nginx"),
+                  ("secure-pass-1k-c64", "haproxy")}
 """Where a case or a system does something for this peer that it does not do for Larder."""
 
 
 def all_cases(entries: int | None) -> list[Case]:
     """In the order in which they are measured; memory per entry is that of so many entries."""
-    return [*CASES, ColdKey(), PurgeOfMany(), MemoryPerEntry(entries), *hit_ratio_cases()]
+    return [*CASES, *TLS_CASES, ColdKey(), *DIFFERENT_CASES, *CONNECTION_CASES, Churn(), PurgeOfMany(), MemoryPerEntry(entries), *hit_ratio_cases()]
 
 
 def smoke_cases() -> list[Case]:
     """All but hit ratios of more than one workload and size, which differ in numbers alone."""
-    return [*CASES, ColdKey(), PurgeOfMany(), MemoryPerEntry(), hit_ratio_cases()[0]]
+    return [*CASES, *TLS_CASES, ColdKey(), *DIFFERENT_CASES, *CONNECTION_CASES, Churn(), PurgeOfMany(), MemoryPerEntry(), hit_ratio_cases()[0]]
 
 
 def in_smoke(case: Case, system: System) -> bool:

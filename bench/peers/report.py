@@ -30,6 +30,9 @@ CAVEATS = """\
 - One machine: the system under test has core 0; the load (wrk, one thread) and the origin share core 1. Only ratios within
   one run mean anything, and least of all do percentiles where other work shared the machine.
 - Time outside the kernel is the CPU time of a request times the share that the kernel counted, in ticks of 10 ms: it is coarse.
+- Over TLS all speak 1.3 with a P-256 certificate. The https origin is an nginx on the load's core that ends TLS in front of the
+  origin. Handshakes are made one after another by one client (OpenSSL by Python), each with one hit: their CPU is compared, not
+  their number. With two workers the load shares both cores. Only Larder has a Redis behind it.
 - Each system keeps its cache in memory and logs no requests; settings and reasons are in `bench/peers/systems/`.
 - nginx keeps its cache in files of a memory file system; their blocks count as its memory, the kernel's own records of them
   do not. It enforces its size every 10 s only, and takes in more than the sizes here between, so it has no part in hit ratios.
@@ -77,7 +80,7 @@ def digest(summary: Summary, about: dict, links: dict[str, str]) -> str:
     return joined([
         header(about),
         "### Goals", tables.goals_table(judge(summary)),
-        *section("### CPU per request, µs", tables.metric_table(summary, "cpu_us_per_request"),
+        *section("### CPU per request, µs", tables.cpu_table(summary),
                  picture("cpu-hit.svg", "CPU per hit by system and case")),
         f"Percentiles, requests per second, cold keys, purges, memory, hit ratios, and all caveats: [{links['table.md']}]({links['table.md']}).",
     ])
@@ -107,6 +110,10 @@ def special_cases(summary: Summary) -> list[str]:
         *section("## A purge of 100,000 objects that share a tag", tables.purge_table(summary),
                  "After the acknowledgement every key is asked for once."),
         *section("## Memory per entry, objects of 100 bytes", tables.memory_table(summary)),
+        *section("## Memory of a connection at rest, bytes, and resident memory under churn",
+                 tables.metric_table(summary, "value", 2, cases=r"connection-memory-|churn-"),
+                 "A connection has had one answer: a hit, a pass-through, a hit over TLS. Under churn, 64 MiB are configured and "
+                 "everything is asked for once; what is resident beyond 30 MiB, as a multiple of that."),
         *section(
             "## Hit ratio against size", tables.hit_ratio_table(summary),
             f"{replayed(summary)} requests over {hit_ratio.OBJECTS:,} objects of {hit_ratio.OBJECT_BYTES // 1024} KiB (and "

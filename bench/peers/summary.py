@@ -18,6 +18,15 @@ KINDS = {
     "304": "answer 304",
     "miss": "miss",
     "pass": "pass-through",
+    "gzip-miss": "miss, coded by the origin",
+    "upload": "upload",
+    "tls-hit": "hit over TLS",
+    "h2-hit": "hit over HTTP/2 and TLS, 8 streams",
+    "tls-full": "TLS connection for one hit, full handshake",
+    "tls-resumed": "TLS connection for one hit, resumed",
+    "secure-pass": "pass-through to an https origin",
+    "redis-miss": "miss with a Redis behind",
+    "two-workers": "hit, 2 workers on the load's cores",
     "cold-key": "cold key",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from .goals import Outcome
 from .summary import BARE, IDEAL, LARDER, Summary, label
 
-REQUESTS = r"(hit-\d+k|keys|gzip|identity|304|miss|pass)-?"
+REQUESTS = r"(hit-\d+k|keys|gzip|identity|304|miss|pass|upload|tls|h2|secure|redis|two-workers)-?"
 NOTHING = "–"
 REASON_CHARACTERS_MAX = 160
 
@@ -41,6 +41,15 @@ def metric_table(summary: Summary, metric: str, decimals: int = 1, cases: str = 
         rows.append([label(case), *figures, *(ratios if with_ratios else [])])
     ratio_heads = ["Larder / best peer", "Larder / bare"] if with_ratios else []
     return table(["case", *(summary.title(system) for system in systems), *ratio_heads], rows) if rows else ""
+
+
+def cpu_table(summary: Summary) -> str:
+    """CPU for each request, and how Larder's time outside the kernel stands to the bare responder's."""
+    lines = metric_table(summary, "cpu_us_per_request").splitlines()
+    if not lines:
+        return ""
+    outside = [shown(summary.ratio_to_bare(case, "user_us_per_request"), 1) for case in summary.cases(REQUESTS)]
+    return "\n".join(f"{line} {last} |" for line, last in zip(lines, ["outside the kernel, Larder / bare", "---:", *outside]))
 
 
 def purge_table(summary: Summary) -> str:

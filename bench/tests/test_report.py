@@ -51,13 +51,13 @@ class Medians(unittest.TestCase):
 class Verdicts(unittest.TestCase):
     def test_at_most_includes_the_limit(self):
         for figure, expected in ((7, Verdict.MET), (7.1, Verdict.MISSED)):
-            hit = records("hit-1k-c64", CPU, larder=[figure], haproxy=[10])
-            self.assertEqual(verdict("CPU per hit: at most 0.7", hit), expected)
+            hit = records("hit-16k-c64", CPU, larder=[figure], haproxy=[10])
+            self.assertEqual(verdict("CPU, hit of 16 and 128 KiB", hit), expected)
 
     def test_under_excludes_the_limit(self):
-        for figure, expected in ((9.9, Verdict.MET), (10, Verdict.MISSED)):
-            hit = records("hit-128k-c64", CPU, larder=[figure], responder=[10])
-            self.assertEqual(verdict("CPU per hit of 128 KiB", hit), expected)
+        for figure, expected in ((19_999, Verdict.MET), (20_000, Verdict.MISSED)):
+            held = records("connection-memory-tls", "value", larder=[figure])
+            self.assertEqual(verdict("memory of a TLS connection", held), expected)
 
     def test_one_case_missed_is_a_goal_missed(self):
         outcome, = judge(summary(
@@ -67,11 +67,11 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(outcome.summary(), ("0.60 to 0.80 (hit, 16 KiB, 64 connections)", "**missed** in 1 of 2 cases"))
 
     def test_what_was_not_measured_is_not_met(self):
-        self.assertEqual(verdict("CPU of a miss"), Verdict.NOT_MEASURED)
-        self.assertEqual(verdict("CPU of a miss", records("miss-1k-c64", CPU, larder=[6])), Verdict.NOT_MEASURED)
+        self.assertEqual(verdict("CPU, miss of 1 KiB"), Verdict.NOT_MEASURED)
+        self.assertEqual(verdict("CPU, miss of 1 KiB", records("miss-1k-c64", CPU, larder=[6])), Verdict.NOT_MEASURED)
 
     def test_a_hit_ratio_is_no_hit(self):
-        self.assertEqual(verdict("CPU per hit: at most 0.7", records("hit-ratio.zipf-0.8.4MiB", CPU, larder=[9], nginx=[1])),
+        self.assertEqual(verdict("CPU, hit of 1 KiB, 64", records("hit-ratio.zipf-0.8.4MiB", CPU, larder=[9], nginx=[1])),
                          Verdict.NOT_MEASURED)
 
     def test_one_old_answer_or_a_second_request_is_a_miss(self):

@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.harness.process import BenchError, Server
@@ -18,11 +19,33 @@ class Unsupported(Exception):
     """This system can't do what a case asks for. The message is the reason, and is shown in the results."""
 
 
+@dataclass(frozen=True)
+class How:
+    """How an instance differs from those that cases share."""
+
+    workers: int = 1
+    cores: str = SYSTEM_CORE
+    secure_origin: str | None = None
+    """HOST:PORT of the origin over TLS, in place of the plain one; `ca` is whom it must be vouched for by."""
+    ca: Path | None = None
+    redis: str | None = None
+    """The URL of a Redis behind it."""
+
+    def must_be_plain(self, system: "System") -> None:
+        """Raises Unsupported for what is not configured here of this system."""
+        if self != PLAIN:
+            raise Unsupported(f"{system.title} is measured in one way only")
+
+
+PLAIN = How()
+
+
 class Running:
     """One running system. Ends on `stop` or at the end of a `with` block."""
 
-    def __init__(self, system: "System", address: str, servers: list[Server]):
-        """`address` is HOST:PORT, without a scheme."""
+    def __init__(self, system: "System", address: str, servers: list[Server], secure_address: str | None = None):
+        """`address` is HOST:PORT, without a scheme; `secure_address` that where it speaks TLS."""
+        self.secure_address = secure_address
         self.system = system
         self.name = system.name
         self.address = address
@@ -37,6 +60,12 @@ class Running:
     def url(self, path: str) -> str:
         """The absolute URL of a path of the origin, as a client of this system asks for it."""
         return f"http://{self.address}{path}"
+
+    def secure_url(self, path: str) -> str:
+        """The same over TLS. Raises Unsupported where that is not configured."""
+        if self.secure_address is None:
+            raise Unsupported(f"{self.system.title} is not measured over TLS")
+        return f"https://{self.secure_address}{path}"
 
     def cpu_ns(self) -> int:
         """Nanoseconds on a processor so far, of all processes."""
@@ -89,9 +118,10 @@ class System(ABC):
         """What is installed, `1.22.1`. Raises BenchError where nothing is."""
 
     @abstractmethod
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
-        """Starts on core 0 in front of `origin_address` (HOST:PORT), with a cache of so many bytes, and its files in
-        `directory`; returns once it accepts connections. Raises BenchError."""
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        """Starts, on core 0 unless `how` says otherwise, in front of `origin_address` (HOST:PORT), with a cache of so many bytes, and its files in
+        `directory`; returns once it accepts connections. Raises BenchError,
+        and Unsupported for what it can't be."""
 
 
 def started(running: Running) -> Running:

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from bench.harness.certificate import make_certificate
 from bench.harness.process import Server, free_port
 
-from .base import SYSTEM_CORE, Running, System, installed_version, started
+from .base import PLAIN, How, Running, System, Unsupported, installed_version, started
 
-# nbthread 1                 one core, so one thread
+# nbthread                   one core, so one thread
 # no strict-limits           fewer open files than twice the connections are enough where most answers are hits
 # http-reuse always          connections to the origin are shared ("most efficient" in the manual)
 # max-object-size            4 MiB, as much as the largest of the others
@@ -15,7 +16,7 @@ from .base import SYSTEM_CORE, Running, System, installed_version, started
 # del-header of a 304        it may tell the length of what it stands for, but wrk would wait for that
 CONFIG = """\
 global
-  nbthread 1
+  nbthread {workers}
   no strict-limits
   maxconn 12000
 defaults
@@ -33,12 +34,13 @@ cache main
   process-vary on
 frontend front
   bind 127.0.0.1:{port}
+  bind 127.0.0.1:{secure_port} ssl crt {both} alpn h2,http/1.1
   default_backend origin
   http-after-response del-header content-length if {{ status 304 }}
 backend origin
   http-request cache-use main unless {{ path_beg /pass/ }}
   http-response cache-store main
-  server origin {origin} pool-max-conn -1
+  server origin {origin} pool-max-conn -1{verified}
 """
 
 
@@ -51,12 +53,16 @@ class HAProxy(System):
     def version(self) -> str:
         return installed_version(["haproxy", "-v"], r"version (\d[\w.]*)")
 
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        if how.redis:
+            raise Unsupported("HAProxy shares its cache with nobody")
         directory.mkdir(parents=True, exist_ok=True)
-        port = free_port()
+        port, secure_port, certificate = free_port(), free_port(), make_certificate(directory)
         megabytes = max(1, min(4095, cache_bytes // 1024 ** 2))  # 4095 is the most that it takes
         config = directory / "haproxy.cfg"
-        config.write_text(CONFIG.format(port=port, origin=origin_address, megabytes=megabytes,
+        config.write_text(CONFIG.format(port=port, origin=how.secure_origin or origin_address, workers=how.workers, secure_port=secure_port,
+                                        both=certificate.both, verified=f" ssl verify required ca-file {how.ca}" if how.ca else "",
+                                        megabytes=megabytes,
                                         object_bytes=min(4 * 1024 ** 2, megabytes * 1024 ** 2 // 2)))
-        server = Server(self.name, ["/usr/sbin/haproxy", "-db", "-f", str(config)], directory, cores=SYSTEM_CORE)
-        return started(Running(self, f"127.0.0.1:{port}", [server]))
+        server = Server(self.name, ["/usr/sbin/haproxy", "-db", "-f", str(config)], directory, cores=how.cores)
+        return started(Running(self, f"127.0.0.1:{port}", [server], f"127.0.0.1:{secure_port}"))

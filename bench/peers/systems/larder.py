@@ -5,24 +5,26 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
+from bench.harness.certificate import make_certificate
 from bench.harness.process import BenchError, Server
 
-from .base import SYSTEM_CORE, Running, System
+from .base import PLAIN, How, Running, System
 from .build import ROOT, program
 
 CONFIG = """\
 rules = "rules.toml"
 [listen]
 http = "127.0.0.1:0"
+https = {{ address = "127.0.0.1:0", certificate = "tls.pem", key = "tls.key" }}
 [upstream]
-servers = ["http://{origin}"]
-[memory]
+servers = ["{origin}"]
+{trust}[memory]
 size = "{cache_bytes}B"
 [admin]
 listen = "127.0.0.1:0"
 [log]
 access = false
-"""
+{redis}"""
 
 # The lifetime counts only where the origin says nothing. No compression at rest: the peers do none either.
 RULES = """\
@@ -51,13 +53,16 @@ class Larder(System):
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
         return f"{said.split()[-1]} ({commit.stdout.strip() or 'no commit'})"
 
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "proxy.toml").write_text(CONFIG.format(origin=origin_address, cache_bytes=cache_bytes))
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        make_certificate(directory)
+        origin = f"https://{how.secure_origin}" if how.secure_origin else f"http://{origin_address}"
+        (directory / "proxy.toml").write_text(CONFIG.format(
+            origin=origin, cache_bytes=cache_bytes, trust=f'tls = {{ ca_file = "{how.ca}" }}\n' if how.ca else "",
+            redis=f'[redis]\nurl = "{how.redis}"\n' if how.redis else ""))
         (directory / "rules.toml").write_text(RULES)
-        server = Server(self.name, [str(program("larder")), "serve", "--config", "proxy.toml"], directory, cores=SYSTEM_CORE)
+        server = Server(self.name, [str(program("larder")), "serve", "--config", "proxy.toml"], directory, cores=how.cores)
         try:
-            server.until(lambda: len(server.announced()) >= 2, "both listeners")
+            server.until(lambda: len(server.announced()) >= 3, "all listeners")
             addresses = server.announced()
         except BaseException:
             server.stop()
@@ -69,8 +74,8 @@ class RunningLarder(Running):
     """Purges by its admin API, which answers once the purge holds."""
 
     def __init__(self, system: System, addresses: list[str], server: Server):
-        super().__init__(system, addresses[0].removeprefix("http://"), [server])
-        self.admin = addresses[1]
+        super().__init__(system, addresses[0].removeprefix("http://"), [server], addresses[1].removeprefix("https://"))
+        self.admin = addresses[2]
 
     def purge_tag(self, tag: str) -> None:
         self._purge({"tags": [tag]})

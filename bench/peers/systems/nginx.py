@@ -4,13 +4,14 @@ import os
 import shutil
 from pathlib import Path
 
+from bench.harness.certificate import make_certificate
 from bench.harness.process import Server, free_port
 
-from .base import SYSTEM_CORE, Running, System, Unsupported, installed_version, open_files, started
+from .base import PLAIN, How, Running, System, Unsupported, installed_version, open_files, started
 
 CONNECTIONS = 12_000
 
-# worker_processes 1         one core, so one worker
+# worker_processes           one core, so one worker
 # sendfile, tcp_nopush       a hit goes from the file to the socket within the kernel, head and body in one packet; that is
 #                            best in the middle, and by location each size gets what was best for it here: at 1 KiB the body
 #                            was read with the head of the file already, at 128 KiB full packets cost twice as much
@@ -21,7 +22,7 @@ CONNECTIONS = 12_000
 # keys_zone                  8,000 keys a megabyte, by the manual
 CONFIG = """\
 {user}
-worker_processes 1;
+worker_processes {workers};
 daemon off;
 pid {directory}/nginx.pid;
 error_log {directory}/error.log warn;
@@ -32,6 +33,7 @@ http {{
   sendfile on;
   tcp_nopush on;
   tcp_nodelay on;
+  client_max_body_size 0;
   keepalive_timeout 300s;
   keepalive_requests 1000000000;
   open_file_cache max={cached_files} inactive=300s;
@@ -46,16 +48,21 @@ http {{
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   proxy_set_header Host $host;
+  {verified}
   upstream origin {{ server {origin}; keepalive 128; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{secure_port} ssl http2 backlog=4096;
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    ssl_session_cache shared:tls:10m;
     proxy_cache main;
     proxy_cache_key $request_uri;
     proxy_cache_lock on;
-    location / {{ proxy_pass http://origin; }}
-    location /o/1024/ {{ proxy_pass http://origin; sendfile off; tcp_nopush off; }}
-    location /o/131072/ {{ proxy_pass http://origin; tcp_nopush off; }}
-    location /pass/ {{ proxy_pass http://origin; proxy_cache off; }}
+    location / {{ proxy_pass {scheme}://origin; }}
+    location /o/1024/ {{ proxy_pass {scheme}://origin; sendfile off; tcp_nopush off; }}
+    location /o/131072/ {{ proxy_pass {scheme}://origin; tcp_nopush off; }}
+    location /pass/ {{ proxy_pass {scheme}://origin; proxy_cache off; }}
   }}
 }}
 """
@@ -70,26 +77,31 @@ class Nginx(System):
     def version(self) -> str:
         return installed_version(["nginx", "-v"], r"nginx/(\S+)")
 
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        if how.redis:
+            raise Unsupported("nginx shares its cache with nobody")
         directory.mkdir(parents=True, exist_ok=True)
         cache = directory / "cache"
         cache.mkdir(exist_ok=True)
-        port = free_port()
+        port, secure_port, certificate = free_port(), free_port(), make_certificate(directory)
+        verified = f"proxy_ssl_verify on; proxy_ssl_trusted_certificate {how.ca}; proxy_ssl_name 127.0.0.1;" if how.ca else ""
         config = directory / "nginx.conf"
         config.write_text(CONFIG.format(
-            user="user root;" if os.geteuid() == 0 else "", directory=directory, cache=cache, port=port, origin=origin_address,
+            user="user root;" if os.geteuid() == 0 else "", directory=directory, cache=cache, port=port,
+            origin=how.secure_origin or origin_address, scheme="https" if how.secure_origin else "http", workers=how.workers,
+            secure_port=secure_port, certificate=certificate.certificate, key=certificate.key, verified=verified,
             cache_bytes=cache_bytes, zone_megabytes=max(16, cache_bytes // 1024 ** 2 // 8), connections=CONNECTIONS,
             open_files=open_files(), cached_files=max(1000, min(20_000, open_files() - CONNECTIONS // 10 * 9))))
         server = Server(self.name, ["/usr/sbin/nginx", "-e", str(directory / "error.log"), "-c", str(config)], directory,
-                        cores=SYSTEM_CORE)
-        return started(RunningNginx(self, f"127.0.0.1:{port}", server, cache))
+                        cores=how.cores)
+        return started(RunningNginx(self, f"127.0.0.1:{port}", server, f"127.0.0.1:{secure_port}", cache))
 
 
 class RunningNginx(Running):
     """Its cache is files in memory, so those count as memory that it holds."""
 
-    def __init__(self, system: System, address: str, server: Server, cache: Path):
-        super().__init__(system, address, [server])
+    def __init__(self, system: System, address: str, server: Server, secure_address: str, cache: Path):
+        super().__init__(system, address, [server], secure_address)
         self.cache = cache
 
     def resident_bytes(self) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench.harness.process import Server
 
-from .base import SYSTEM_CORE, Running, System, Unsupported
+from .base import PLAIN, SYSTEM_CORE, How, Running, System, Unsupported
 from .build import program
 
 
@@ -18,7 +18,8 @@ class Responder(System):
     def version(self) -> str:
         return "this tree"
 
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        how.must_be_plain(self)
         return RunningResponder(self, directory)
 
 

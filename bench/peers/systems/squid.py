@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.harness.process import Server, free_port
 
-from .base import SYSTEM_CORE, Running, System, installed_version, open_files, started
+from .base import PLAIN, SYSTEM_CORE, How, Running, System, installed_version, open_files, started
 
 # workers 1, memory_cache_shared off    one process, so nothing need be shared
 # maximum_object_size_in_memory         512 KiB is the default; 4 MiB as with the others
@@ -58,7 +58,8 @@ class Squid(System):
     def version(self) -> str:
         return installed_version(["squid", "-v"], r"Version (\S+)")
 
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        how.must_be_plain(self)
         directory.mkdir(parents=True, exist_ok=True)
         host, _, origin_port = origin_address.rpartition(":")
         port = free_port()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.harness.process import Server, free_port
 
-from .base import SYSTEM_CORE, Running, System, installed_version, started
+from .base import PLAIN, SYSTEM_CORE, How, Running, System, installed_version, started
 from .nginx import allocated_bytes
 
 # exec_thread, task and accept threads, threads_per_disk    one core, so one of each
@@ -65,7 +65,8 @@ class TrafficServer(System):
     def version(self) -> str:
         return installed_version(["traffic_server", "-V"], r"traffic_server - (\d\S*)")
 
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        how.must_be_plain(self)
         port = free_port()
         places = {name: str(directory / place) for name, place in PLACES.items()}
         for name, place in places.items():

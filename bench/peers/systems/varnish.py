@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.harness.process import BenchError, Server, free_port
 
-from .base import SYSTEM_CORE, Running, System, installed_version, started
+from .base import PLAIN, SYSTEM_CORE, How, Running, System, installed_version, started
 
 # Purges by a ban on the tags that an object carries (`xkey`), or by the xkey module, which keeps an index of them.
 VCL = """\
@@ -67,7 +67,8 @@ class Varnish(System):
     def version(self) -> str:
         return installed_version(["varnishd", "-V"], r"varnish-(\S+)")
 
-    def start(self, origin_address: str, cache_bytes: int, directory: Path) -> Running:
+    def start(self, origin_address: str, cache_bytes: int, directory: Path, how: How = PLAIN) -> Running:
+        how.must_be_plain(self)
         directory.mkdir(parents=True, exist_ok=True)
         host, _, origin_port = origin_address.rpartition(":")
         vcl = directory / "default.vcl"

@@ -5,7 +5,7 @@
 //! | `/o/{bytes}/{id}` | JSON of exactly so many bytes, fresh for an hour, with a validator and tags (`catalog`, `product:{id}`) |
 //! | `/gzip/{bytes}/{id}` | the same, coded with gzip for whoever accepts it; varies by Accept-Encoding |
 //! | `/slow/{ms}/{id}` | 1 KiB, fresh for an hour, after so many milliseconds |
-//! | `/pass/{bytes}` | `no-store` |
+//! | `/pass/{bytes}` | `no-store`; what is posted is read and forgotten |
 //! | `/control/requests` | how many requests there were for each of these, as JSON |
 //! | `/control/bump` | begins a new generation and answers its number, as JSON |
 //!
@@ -49,6 +49,7 @@ struct Asked {
     if_none_match: Option<String>,
     head_only: bool,
     closes: bool,
+    body_bytes: usize,
 }
 
 fn main() -> std::io::Result<()> {
@@ -81,6 +82,9 @@ async fn serve(origin: Rc<Origin>, mut stream: TcpStream) {
             continue;
         };
         buffer.drain(..head_bytes);
+        if !discard(&mut stream, &mut buffer, asked.body_bytes).await {
+            return;
+        }
         answer.clear();
         respond(&origin, &asked, &mut answer).await;
         if stream.write_all(&answer).await.is_err() || asked.closes {
@@ -89,7 +93,23 @@ async fn serve(origin: Rc<Origin>, mut stream: TcpStream) {
     }
 }
 
-/// The request at the start of `buffer` and the length of its head, once that is complete. None of those that come has a body.
+/// Takes a request's body and keeps nothing of it; `buffer` has what came with the head. False where it does not come whole.
+async fn discard(stream: &mut TcpStream, buffer: &mut Vec<u8>, body_bytes: usize) -> bool {
+    let at_hand = body_bytes.min(buffer.len());
+    buffer.drain(..at_hand);
+    let mut left = body_bytes - at_hand;
+    let mut piece = vec![0; left.min(64 * 1024)];
+    while left > 0 {
+        let room = left.min(piece.len());
+        match stream.read(&mut piece[..room]).await {
+            Ok(read @ 1..) => left -= read,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The request at the start of `buffer` and the length of its head, once that is complete. A body must come with its length.
 fn parse(buffer: &[u8]) -> Option<(Asked, usize)> {
     let mut fields = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut fields);
@@ -100,11 +120,14 @@ fn parse(buffer: &[u8]) -> Option<(Asked, usize)> {
         if_none_match: None,
         head_only: request.method? == "HEAD",
         closes: request.version? == 0,
+        body_bytes: 0,
     };
     for field in request.headers {
         let value = String::from_utf8_lossy(field.value);
         if field.name.eq_ignore_ascii_case("accept-encoding") {
             asked.accepts_gzip = value.contains("gzip");
+        } else if field.name.eq_ignore_ascii_case("content-length") {
+            asked.body_bytes = value.parse().ok()?;
         } else if field.name.eq_ignore_ascii_case("if-none-match") {
             asked.if_none_match = Some(value.into_owned());
         } else if field.name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close") {
