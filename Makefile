@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Says how long a part took; .ci/run collects that.
+TIMED := @scripts/timed.sh
 
 FUZZ_SECONDS ?= 30
 SEEDS ?= 1000
@@ -18,7 +20,7 @@ SHOP_OPTIONS ?=
 SOAK_MINUTES ?= 10
 SOAK_RATE ?= 600
 
-.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke rolling soak prerequisites release-build image-test deb deb-test deploy-test release
+.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke rolling soak minutes prerequisites release-build image-test deb deb-test deploy-test release
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,17 +35,21 @@ test: ## Pass every test but the slow ones: unit, scenario, fleet, real upstream
 	@scripts/install-prerequisites.sh build test
 	@scripts/install-datasette.sh
 	@scripts/install-django.sh
-	cargo nextest run --locked --lib --bins --tests --no-fail-fast
-	cargo test --locked --doc --quiet
-	$(MAKE) --no-print-directory conformance
+	$(TIMED) 'building the tests' cargo nextest run --locked --lib --bins --tests --no-run
+	$(TIMED) 'tests' cargo nextest run --locked --lib --bins --tests --no-fail-fast
+	$(TIMED) 'examples in the documentation' cargo test --locked --doc --quiet
+	$(TIMED) 'the public suite for HTTP caches' $(MAKE) --no-print-directory conformance
 
 test-all: ## Pass every test: those of `make test`, fuzzing, and a smoke run of the benchmarks beside other caches
 	$(MAKE) --no-print-directory test
-	$(MAKE) --no-print-directory fuzz
-	$(MAKE) --no-print-directory bench-smoke
+	$(TIMED) 'fuzzing' $(MAKE) --no-print-directory fuzz
+	$(TIMED) 'smoke run of the benchmarks' $(MAKE) --no-print-directory bench-smoke
 
 simulate: prerequisites ## Run a fleet in virtual time through SEEDS seeds of chance and trouble
 	LARDER_SEEDS=$(SEEDS) cargo test --locked --lib simulation::tests::invariants
+
+minutes: ## Write how long each part of the last .ci/run took into CONTRIBUTING.md
+	scripts/minutes.py $(TARGET)/minutes.tsv
 
 conformance: ## Run a public suite of tests for HTTP caches against Larder
 	@scripts/install-prerequisites.sh build conformance
