@@ -27,10 +27,28 @@ mod schema;
 #[path = "config/upstream_tls.rs"]
 mod upstream_tls;
 
-use larder::testing::config::{ConfigErrors, ProblemReport};
+use larder::testing::config::{Config, ConfigErrors, Environment, Overrides, ProblemReport, load};
 
 /// One expected problem: line, column, message, hint.
 type Expected = (usize, usize, &'static str, Option<&'static str>);
+
+/// Loads `proxy.toml` out of a folder of these files, each a name and its text.
+fn load_among(
+    files: &[(&str, &str)],
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<Config, ConfigErrors> {
+    let folder = tempfile::tempdir().expect("the system has room for a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("the folder is there");
+    }
+    load(&folder.path().join("proxy.toml"), overrides, environment)
+}
+
+/// The same with nothing else.
+fn load_text(text: &str) -> Result<Config, ConfigErrors> {
+    load_among(&[("proxy.toml", text)], &Overrides::default(), &Environment::default())
+}
 
 /// Asserts that exactly these problems were found, in this order.
 fn assert_problems(text: &str, found: &[ProblemReport], expected: &[Expected]) {

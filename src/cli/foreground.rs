@@ -17,8 +17,9 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// How often a worker looks for connections that did not fit into its own queue of 256: each time. A connection that waits there
-/// has waited longest; with the runtime's own default, 512 busy connections left some of them waiting for 60 ms.
+/// How often a worker looks for connections that did not fit into its own queue of 256: each time. A connection that
+/// waits there has waited longest; with the runtime's own default, 512 busy connections left some of them waiting for
+/// 60 ms.
 const GLOBAL_QUEUE_INTERVAL: u32 = 1;
 
 /// Runs an instance until SIGTERM or SIGINT.

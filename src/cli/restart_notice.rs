@@ -1,5 +1,5 @@
-//! `proxy.toml` when a reload is asked for. `log.level` is in force at once; for another key that was edited, the log says that it
-//! waits for a restart, or that something goes before the file.
+//! `proxy.toml` when a reload is asked for. `log.level` is in force at once; for another key that was edited, the log
+//! says that it waits for a restart, or that something goes before the file.
 
 use super::config_file::ConfigFile;
 use super::logging;

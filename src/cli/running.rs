@@ -62,9 +62,9 @@ pub(super) enum Stage {
 }
 
 impl Running {
-    /// Says that it is not ready, so that a load balancer takes it out while it still answers; after `timeouts.drain_delay`
-    /// accepts no more, lets requests under way finish, and returns once all is quiet. The admin port closes last, so that the
-    /// end can be watched.
+    /// Says that it is not ready, so that a load balancer takes it out while it still answers; after
+    /// `timeouts.drain_delay` accepts no more, lets requests under way finish, and returns once all is quiet. The admin
+    /// port closes last, so that the end can be watched.
     pub async fn stop(self) {
         self.stop_hurried_by(None, std::future::pending()).await;
     }

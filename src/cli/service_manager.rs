@@ -1,5 +1,5 @@
-//! What is sent to a service manager (systemd's `sd_notify`): ready, reloading, stopping, and that this process still lives. Where
-//! there is none, nothing is sent.
+//! What is sent to a service manager (systemd's `sd_notify`): ready, reloading, stopping, and that this process still
+//! lives. Where there is none, nothing is sent.
 
 use sd_notify::NotifyState;
 use std::time::Duration;

@@ -54,8 +54,8 @@ pub(super) struct Earlier {
     entries: SnapshotReader<BufReader<File>>,
 }
 
-/// Takes the file away from where it lies, and reads where its writer stood in the log. `None` if there is no file, or none
-/// that can be used, which the log tells.
+/// Takes the file away from where it lies, and reads where its writer stood in the log. `None` if there is no file, or
+/// none that can be used, which the log tells.
 pub(super) fn take(path: &Path) -> Option<Earlier> {
     let path_shown = path.display();
     match open(path) {

@@ -2,9 +2,9 @@
 //!
 //! The writer never waits for readers up to the retained size, and goes on without any. Past it, and where bodies under
 //! way hold too much in all, the body can't be stored any more: no new reader may come, the part that all readers have
-//! passed is dropped, and the writer waits for the slowest of them to come within a window; once all are gone it gets an error
-//! to stop. A reader that is furthest behind when there is no room is cut off, so a slow one holds up neither the others
-//! nor the memory for long.
+//! passed is dropped, and the writer waits for the slowest of them to come within a window; once all are gone it gets
+//! an error to stop. A reader that is furthest behind when there is no room is cut off, so a slow one holds up neither
+//! the others nor the memory for long.
 //!
 //! Objects: one [`SharedBodyWriter`], any number of [`SharedBody`] handles and [`SharedBodyReader`]s over one state
 //! under one short mutex, never held across an await. Wakers are taken out under the lock and woken after it. Pieces
@@ -92,8 +92,8 @@ impl SharedBody {
         Some(SharedBodyReader::new(Arc::clone(&self.shared), place))
     }
 
-    /// The reader of the request that makes the body, taken before anything is pushed; later it may find no beginning to read
-    /// and then says that the body was cut short.
+    /// The reader of the request that makes the body, taken before anything is pushed; later it may find no beginning
+    /// to read and then says that the body was cut short.
     pub(crate) fn first_reader(&self) -> SharedBodyReader {
         let nowhere = usize::MAX;
         self.reader().unwrap_or_else(|| SharedBodyReader::new(Arc::clone(&self.shared), nowhere))

@@ -42,13 +42,6 @@ fn printable(text: &str) -> String {
 
 /// The span, cut to what the text has: a parser may point just past its end.
 fn within(text: &str, span: std::ops::Range<usize>) -> std::ops::Range<usize> {
-    let boundary = |mut at: usize| {
-        at = at.min(text.len());
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
-    };
-    let start = boundary(span.start);
-    start..boundary(span.end).max(start)
+    let start = text.floor_char_boundary(span.start);
+    start..text.floor_char_boundary(span.end).max(start)
 }

@@ -1,4 +1,5 @@
-//! One fetch from the origin, in a task of its own: the client that asked for it may leave without harming those who share it.
+//! One fetch from the origin, in a task of its own: the client that asked for it may leave without harming those who
+//! share it.
 //!
 //! The task owns the leader's guard of a shared fetch, if it is shared, until the answer is stored: requests that come
 //! meanwhile join it, and requests that come later find the entry.

@@ -5,9 +5,10 @@
 //! a task of its own ([`fetch`]), so that a client that leaves harms nobody else.
 //!
 //! A miss passes seven types between the request and the [`Answer`]: a [`Requester`](requester::Requester) has a
-//! [`Fetch`](fetch::Fetch) made for it, which gets an [`OriginAnswer`](draft::OriginAnswer); what is to be stored of that is
-//! a [`Draft`](draft::Draft), which a [`Fill`](fill::Fill) stores while its body arrives. Those who share the fetch get
-//! a [`FetchOutcome`](fetch_outcome::FetchOutcome), and each request takes something [`Fetched`](fetch_outcome::Fetched).
+//! [`Fetch`](fetch::Fetch) made for it, which gets an [`OriginAnswer`](draft::OriginAnswer); what is to be stored of
+//! that is a [`Draft`](draft::Draft), which a [`Fill`](fill::Fill) stores while its body arrives. Those who share the
+//! fetch get a [`FetchOutcome`](fetch_outcome::FetchOutcome), and each request takes something
+//! [`Fetched`](fetch_outcome::Fetched).
 
 // What a request and a fetch come with, and what is remembered beside the store.
 pub(crate) mod arrival;

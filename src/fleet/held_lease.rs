@@ -67,8 +67,8 @@ async fn renew(link: &dyn Link, name: &str, wait: Duration) {
     }
 }
 
-/// First the lease is released, then the others are notified: one that then asks for the lease finds it free. Where another has taken
-/// it over, those who wait now wait for that one.
+/// First the lease is released, then the others are notified: one that then asks for the lease finds it free. Where
+/// another has taken it over, those who wait now wait for that one.
 async fn release(link: &dyn Link, news: &str, name: &str, value: &str, outcome: LeaseOutcome) -> Result<(), LinkError> {
     let mut get = cmd("GET");
     get.arg(name);

@@ -261,8 +261,8 @@ impl InFlight {
         self.charged().saturating_add(wanted) > self.limit_bytes
     }
 
-    /// Cuts off the readers that are furthest behind until so many bytes have room. Where all are let go of and there is none
-    /// still, it is not tried again before something worth it has come in.
+    /// Cuts off the readers that are furthest behind until so many bytes have room. Where all are let go of and there
+    /// is none still, it is not tried again before something worth it has come in.
     fn relieve(&self, wanted: u64) {
         self.lingering.let_go();
         let exhausted_at = self.exhausted_at.load(Ordering::Relaxed);

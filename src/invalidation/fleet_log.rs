@@ -188,8 +188,8 @@ impl FleetLog {
         self.links.reader.call(&command, deadline).await.map(drop)
     }
 
-    /// Removes from the list each instance that has not been seen for so long that no clock can be that wrong. Nobody is taken off
-    /// merely because the lease is over: it may be renewed at this very moment.
+    /// Removes from the list each instance that has not been seen for so long that no clock can be that wrong. Nobody
+    /// is taken off merely because the lease is over: it may be renewed at this very moment.
     pub(super) async fn unlist_departed(&self, deadline: Duration) -> Result<(), LinkError> {
         let before = self.clock.now().saturating_sub(LISTED_FOR).as_millis();
         let mut command = cmd("ZREMRANGEBYSCORE");

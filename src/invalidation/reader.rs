@@ -297,7 +297,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Notes for those who start later up to where hard purges are forgotten. The highest note counts, whichever instance makes it.
+    /// Notes for those who start later up to where hard purges are forgotten. The highest note counts, whichever
+    /// instance makes it.
     async fn write_hard_floor(&self) -> Result<(), LinkError> {
         let floor = self.invalidation.read_ledger().barriers.hard_floor();
         let (millis, _) = floor.log();

@@ -1,7 +1,7 @@
 //! Every metric, counted where it happens and rendered when somebody reads.
 //!
-//! What this module counts itself is [`requests`] and [`connections`]; the values of others are read at the time of reading,
-//! so that no number is kept twice. Nothing here locks on a request's path.
+//! What this module counts itself is [`requests`] and [`connections`]; the values of others are read at the time of
+//! reading, so that no number is kept twice. Nothing here locks on a request's path.
 
 pub(crate) mod connections;
 pub(crate) mod requests;

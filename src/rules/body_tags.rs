@@ -34,10 +34,10 @@ pub(crate) fn tree_bytes_max(body: &[u8]) -> u64 {
 }
 
 impl BodyTags {
-    /// The tags in a body: strings, whole numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a null names
-    /// none. `None` if the body is no JSON, or has a name twice in one object, names more, or has a list, an object or a number that is not whole where a tag is
-    /// looked for: what is not
-    /// known to be complete must not be relied on for purges.
+    /// The tags in a body: strings, whole numbers and booleans found, without repeats, at most [`BODY_TAGS_MAX`]; a
+    /// null names none. `None` if the body is no JSON, or has a name twice in one object, names more, or has a list, an
+    /// object or a number that is not whole where a tag is looked for: what is not known to be complete must not be
+    /// relied on for purges.
     #[must_use]
     pub fn tags(&self, body: &[u8]) -> Option<Vec<Tag>> {
         let Unambiguous(body) = serde_json::from_slice(body).ok()?;

@@ -2,15 +2,16 @@
 
 use super::RuleSet;
 use super::json::Members;
+use super::literal::NOT_UNRESERVED;
 use super::tag_template::TagTemplate;
 use super::url_scopes::{hosts, prefix_scope, url_scopes};
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::scope::{Depth, Scope, Tag};
+use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 /// The largest event taken, in bytes of JSON: as large as any body that the admin API takes.
 pub(crate) const EVENT_BYTES_MAX: usize = 1 << 20;
@@ -344,18 +345,9 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// A value as a part of a URL: every byte that is not unreserved is percent-encoded (RFC 3986 section 2.3).
+/// A value as a part of a URL.
 fn encoded(value: &str) -> String {
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
+    utf8_percent_encode(value, NOT_UNRESERVED).to_string()
 }
 
 #[cfg(test)]

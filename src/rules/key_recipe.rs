@@ -1,7 +1,7 @@
 //! What of a request goes into the key, and so into the fetch.
 
-use super::literal::percent_decode;
 use http::{HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 use std::fmt::Write as _;
 
 /// Which query parameters count.
@@ -45,7 +45,7 @@ impl QueryRule {
 pub(super) fn decoded_name(parameter: &str) -> String {
     let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
     if name.contains(['%', '+']) {
-        String::from_utf8_lossy(&percent_decode(&name.replace('+', " "))).into_owned()
+        percent_decode_str(&name.replace('+', " ")).decode_utf8_lossy().into_owned()
     } else {
         name.to_owned()
     }

@@ -1,6 +1,9 @@
 //! Literal path text in patterns, settled as request paths are: RFC 3986 section 6.2.2.
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode_byte};
+
+/// What is percent-encoded in a part of a URL: all but unreserved characters (RFC 3986 section 2.3).
+pub(crate) const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Why literal text cannot stand in a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,31 +46,14 @@ pub(super) fn settle(text: &str) -> Result<String, LiteralError> {
                 if is_unreserved(decoded) {
                     settled.push(char::from(decoded));
                 } else {
-                    encode(decoded, &mut settled);
+                    settled.push_str(percent_encode_byte(decoded));
                 }
             }
-            b' ' | 0x80..=0xff => encode(byte, &mut settled),
+            b' ' | 0x80..=0xff => settled.push_str(percent_encode_byte(byte)),
             _ => settled.push(char::from(byte)),
         }
     }
     Ok(settled)
-}
-
-/// Decodes percent-encodings; what is malformed stays as it is. The result may be no UTF-8.
-pub(super) fn percent_decode(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let mut ahead = bytes.clone();
-        match (byte, decode([ahead.next(), ahead.next()])) {
-            (b'%', Some(value)) => {
-                decoded.push(value);
-                bytes = ahead;
-            }
-            _ => decoded.push(byte),
-        }
-    }
-    decoded
 }
 
 fn decode(digits: [Option<u8>; 2]) -> Option<u8> {
@@ -75,25 +61,6 @@ fn decode(digits: [Option<u8>; 2]) -> Option<u8> {
     u8::try_from(high? * 16 + low?).ok()
 }
 
-fn encode(byte: u8, into: &mut String) {
-    // Writing to a String cannot fail.
-    let _ = write!(into, "%{byte:02X}");
-}
-
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn decoding_keeps_what_is_malformed() {
-        for (text, expected) in
-            [("a%20b", "a b"), ("%C3%A9", "\u{e9}"), ("%", "%"), ("%2", "%2"), ("%zz%41", "%zzA"), ("%%41", "%A")]
-        {
-            assert_eq!(percent_decode(text), expected.as_bytes(), "{text}");
-        }
-    }
 }

@@ -8,6 +8,7 @@ use crate::semantics::forwarding::keep_from_connection;
 use crate::semantics::target::Target;
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -235,7 +236,7 @@ fn may_hold_dot_segments(path: &str) -> bool {
         if bytes.windows(2).any(|pair| pair == b"..") {
             return true;
         }
-        bytes = super::literal::percent_decode(&String::from_utf8_lossy(&bytes));
+        bytes = percent_decode(&bytes).collect();
     }
     bytes.windows(2).any(|pair| pair == b"..")
 }

@@ -1,8 +1,8 @@
 //! Request fields that change an answer without being part of its key: dropped from a cacheable fetch unless keyed.
 //!
-//! Frameworks and servers take host, path, method, scheme or client address from these fields where a proxy is expected in
-//! front, and storage services take from them how to answer. A client that can set one could make the origin answer something else
-//! under the same key. Via and CDN-Loop stay: they end loops.
+//! Frameworks and servers take host, path, method, scheme or client address from these fields where a proxy is expected
+//! in front, and storage services take from them how to answer. A client that can set one could make the origin answer
+//! something else under the same key. Via and CDN-Loop stay: they end loops.
 
 use http::HeaderName;
 

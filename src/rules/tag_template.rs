@@ -1,9 +1,10 @@
 //! Tag templates: `product:{id}` filled from the path's captures.
 
-use super::literal::percent_decode;
 use super::pattern::is_capture_name;
 use crate::scope::{Tag, TagError};
 use crate::semantics::origin_tags::tag_text;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// A tag with places for captures.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +147,8 @@ impl TagTemplate {
             match piece {
                 TagPiece::Text(literal) => text.push_str(literal),
                 TagPiece::Capture(name) => {
-                    text.push_str(&tag_text(&percent_decode(value(name).unwrap_or_default())));
+                    let value = Cow::from(percent_decode_str(value(name).unwrap_or_default()));
+                    text.push_str(&tag_text(&value));
                 }
             }
         }

@@ -6,6 +6,7 @@
 use crate::clock::Timestamp;
 use http::header::DATE;
 use http::{HeaderValue, Response};
+use std::time::{Duration, UNIX_EPOCH};
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -31,20 +32,8 @@ pub(crate) fn record_receipt<B>(response: &mut Response<B>, received_at: Timesta
 /// Writes `at` as an IMF-fixdate.
 #[must_use]
 pub fn format_http_date(at: Timestamp) -> HeaderValue {
-    let secs = at.as_secs().min(LAST_SECOND);
-    let (days, time) = (secs / SECS_PER_DAY, secs % SECS_PER_DAY);
-    let (year, month, day) = civil_from_days(days);
-    // The epoch was a Thursday, the fourth in the table.
-    let weekday = WEEKDAYS.iter().cycle().nth(usize::try_from((days + 3) % 7).unwrap_or_default());
-    let month = MONTHS.get(usize::try_from(month).unwrap_or_default().saturating_sub(1));
-    let text = format!(
-        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
-        weekday.and_then(|name| name.get(..3)).unwrap_or_default(),
-        month.copied().unwrap_or_default(),
-        time / 3600,
-        time / 60 % 60,
-        time % 60,
-    );
+    let since_epoch = Duration::from_secs(at.as_secs().min(LAST_SECOND));
+    let text = httpdate::fmt_http_date(UNIX_EPOCH + since_epoch);
     HeaderValue::try_from(text).expect("letters, digits and punctuation make a field value")
 }
 

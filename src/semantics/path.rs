@@ -1,5 +1,7 @@
 //! The path of a target in its one normal form: RFC 3986 section 6.2.2.
 
+use percent_encoding::percent_encode_byte;
+
 /// How a settled path can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PathReading {
@@ -117,7 +119,7 @@ fn settle_segment(segment: &str, out: &mut String) -> PathReading {
                 out.push(';');
                 reading = PathReading::Ambiguous;
             } else {
-                append_encoded(byte, out);
+                out.push_str(percent_encode_byte(byte));
                 if byte == b'\\' {
                     reading = PathReading::Ambiguous;
                 }
@@ -133,7 +135,7 @@ fn settle_segment(segment: &str, out: &mut String) -> PathReading {
         if is_unreserved(decoded) {
             out.push(char::from(decoded));
         } else {
-            append_encoded(decoded, out);
+            out.push_str(percent_encode_byte(decoded));
             if is_hazard(decoded) {
                 reading = PathReading::Ambiguous;
             }
@@ -158,13 +160,6 @@ const fn is_hazard(decoded: u8) -> bool {
 fn encoded_byte(digits: &[u8]) -> Option<u8> {
     let digit = |index: usize| char::from(*digits.get(index)?).to_digit(16);
     u8::try_from(digit(0)? * 16 + digit(1)?).ok()
-}
-
-fn append_encoded(byte: u8, out: &mut String) {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    out.push('%');
-    out.push(DIGITS[usize::from(byte >> 4)]);
-    out.push(DIGITS[usize::from(byte & 0x0F)]);
 }
 
 #[cfg(test)]

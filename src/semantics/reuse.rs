@@ -141,8 +141,8 @@ pub fn judge(
     if stored.directives.no_cache == Qualified::Whole {
         return revalidate_or_fail(MustValidate::ResponseNoCache);
     }
-    // RFC 9111 section 5.2.1.4, and section 5.4 for Pragma: the client wants the origin's own answer, so a failure to get it
-    // is what the client has to get.
+    // RFC 9111 section 5.2.1.4, and section 5.4 for Pragma: the client wants the origin's own answer, so a failure to
+    // get it is what the client has to get.
     if presented.no_cache {
         return revalidate_or_fail(MustValidate::RequestNoCache);
     }
@@ -257,8 +257,8 @@ impl Case<'_> {
         revalidate
     }
 
-    /// Whether it is older than the request's max-age. `max-age=0` is how a client asks for the origin's own answer, so it is
-    /// exceeded even in the millisecond of arrival.
+    /// Whether it is older than the request's max-age. `max-age=0` is how a client asks for the origin's own answer, so
+    /// it is exceeded even in the millisecond of arrival.
     fn exceeds_presented_max_age(&self) -> bool {
         self.presented.max_age.is_some_and(|max_age| self.age > max_age || max_age.is_zero())
     }

@@ -1,5 +1,5 @@
-//! What an answer is to the requests that wait for it, or come while it is under way. Sharing is reuse: a request that could be
-//! given the answer by a look-up at this moment, without asking the origin, may take it; no other may.
+//! What an answer is to the requests that wait for it, or come while it is under way. Sharing is reuse: a request that
+//! could be given the answer by a look-up at this moment, without asking the origin, may take it; no other may.
 
 use super::cache_control::RequestDirectives;
 use super::lifetime::Lifetime;

@@ -1,9 +1,10 @@
 //! What is stored in memory as one file, for the process that comes after this one.
 //!
-//! A header of fixed length, the records of [`super::codec`] one after another, each with its length before it; then the
-//! tail: the numbers of the records that were replaced while the file was written, and a note of the process that wrote it. The
-//! header is written last, and holds a hash of itself and the tail, so that a file whose writing did not come to its end is
-//! none. Each record has a hash of its own. Nothing that is read is trusted: lengths are bounded by the file's.
+//! A header of fixed length, the records of [`super::codec`] one after another, each with its length before it; then
+//! the tail: the numbers of the records that were replaced while the file was written, and a note of the process that
+//! wrote it. The header is written last, and holds a hash of itself and the tail, so that a file whose writing did not
+//! come to its end is none. Each record has a hash of its own. Nothing that is read is trusted: lengths are bounded by
+//! the file's.
 
 use super::codec::{self, CodecError};
 use crate::clock::Timestamp;

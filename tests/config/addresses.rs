@@ -1,7 +1,6 @@
 //! Addresses that can't go together.
 
-use super::refused;
-use larder::testing::config::{Environment, Overrides, load};
+use super::{load_text, refused};
 
 #[test]
 fn listeners_have_addresses_of_their_own_and_the_upstream_is_another() {
@@ -17,13 +16,10 @@ fn listeners_have_addresses_of_their_own_and_the_upstream_is_another() {
         ("[::]:8080", "127.0.0.1:9180", "http://[::1]:8080", "is Larder itself"),
         ("127.0.0.1:8080", "127.0.0.1:9180", "http://127.0.0.1:9180", "is Larder itself"),
     ] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("proxy.toml");
         let text = format!(
             "[listen]\nhttp = \"{listen}\"\n[upstream]\nservers = [\"{upstream}\"]\n[admin]\nlisten = \"{admin}\"\n"
         );
-        std::fs::write(&path, &text).unwrap();
-        let loaded = load(&path, &Overrides::default(), &Environment::default());
+        let loaded = load_text(&text);
         if expected.is_empty() {
             loaded.unwrap_or_else(|errors| panic!("{errors}"));
             continue;

@@ -1,7 +1,7 @@
 //! `LARDER_*` in place of keys of `proxy.toml`.
 
-use super::refused;
-use larder::testing::config::{self, AccessLog, Config, ConfigErrors, Environment, LogLevel, Overrides, without_file};
+use super::{load_among, refused};
+use larder::testing::config::{AccessLog, Config, ConfigErrors, Environment, LogLevel, Overrides, without_file};
 use larder::testing::config::{ProblemReport, Severity};
 use larder::testing::proxy::ListenAddress;
 use std::collections::BTreeSet;
@@ -17,10 +17,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 }
 
 fn load(text: &str, variables: &[(&str, &str)], overrides: &Overrides) -> Result<Config, ConfigErrors> {
-    let folder = tempfile::tempdir().expect("the system has room for a folder");
-    let path = folder.path().join("proxy.toml");
-    std::fs::write(&path, text).expect("the folder is there");
-    config::load(&path, overrides, &environment(variables))
+    load_among(&[("proxy.toml", text)], overrides, &environment(variables))
 }
 
 fn resolved(text: &str, variables: &[(&str, &str)]) -> Config {

@@ -1,15 +1,12 @@
 //! `[[event]]` in the rules, and `[events.postgres]`.
 
-use super::{Expected, assert_problems, refused};
-use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides, check_rules_text};
+use super::{Expected, assert_problems, load_text, refused};
+use larder::testing::config::{Config, ConfigErrors, check_rules_text};
 use larder::testing::rules::Route;
 use larder::testing::scope::{Depth, RouteName, Scope};
 
 fn load(text: &str) -> Result<Config, ConfigErrors> {
-    let folder = tempfile::tempdir().expect("the system has room for a folder");
-    let path = folder.path().join("proxy.toml");
-    std::fs::write(&path, format!("upstream.servers = [\"http://a:1\"]\n{text}")).expect("the folder is there");
-    config::load(&path, &Overrides::default(), &Environment::default())
+    load_text(&format!("upstream.servers = [\"http://a:1\"]\n{text}"))
 }
 
 #[test]

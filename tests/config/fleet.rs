@@ -1,17 +1,14 @@
 //! `[redis]`, and what routes say of purges.
 
-use super::{Expected, assert_problems, refused};
-use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides, check_rules_text};
+use super::{Expected, assert_problems, load_among, refused};
+use larder::testing::config::{Config, ConfigErrors, Environment, Overrides, check_rules_text};
 use std::time::Duration;
 
 fn load(text: &str, redis: Option<&str>) -> Result<Config, ConfigErrors> {
-    let folder = tempfile::tempdir().expect("the system has room for a folder");
-    std::fs::write(folder.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----\n").expect("the folder is there");
-    std::fs::write(folder.path().join("blank"), "\n").expect("the folder is there");
-    let path = folder.path().join("proxy.toml");
-    std::fs::write(&path, format!("upstream.servers = [\"http://a:1\"]\n{text}")).expect("the folder is there");
+    let text = format!("upstream.servers = [\"http://a:1\"]\n{text}");
+    let files = [("ca.pem", "-----BEGIN CERTIFICATE-----\n"), ("blank", "\n"), ("proxy.toml", &text)];
     let overrides = Overrides { redis: redis.map(str::to_owned), ..Overrides::default() };
-    config::load(&path, &overrides, &Environment::default())
+    load_among(&files, &overrides, &Environment::default())
 }
 
 fn resolved(text: &str, redis: Option<&str>) -> Config {

@@ -1,26 +1,28 @@
 //! `[listen]`: where Larder listens, and the certificates that it shows.
 
-use super::refused;
-use larder::testing::config::{Config, ConfigErrors, Environment, Overrides, load};
+use super::{load_among, refused};
+use larder::testing::config::{Config, ConfigErrors, Environment, Overrides};
 use larder::testing::proxy::Speaks;
 use rcgen::{CertificateParams, KeyPair};
 
 /// Loads `[listen]` in a folder with a pair, another key, and a certificate that has expired.
 fn loaded(listen: &str) -> (String, Result<Config, ConfigErrors>) {
-    let folder = tempfile::tempdir().expect("the system has room for a folder");
     let [key, other] = [(); 2].map(|()| KeyPair::generate().expect("a key can be made"));
     let mut params = CertificateParams::new(["shop.example".to_owned()]).expect("it is a name");
     let valid = params.self_signed(&key).expect("the key signs").pem();
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(2021, 1, 1);
     let expired = params.self_signed(&key).expect("the key signs").pem();
-    let files = [("cert.pem", valid), ("expired.pem", expired), ("key.pem", key.serialize_pem())];
-    for (name, text) in files.into_iter().chain([("other.pem", other.serialize_pem()), ("empty.pem", String::new())]) {
-        std::fs::write(folder.path().join(name), text).expect("the folder is ours");
-    }
     let text = format!("[listen]\n{listen}\n[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n");
-    std::fs::write(folder.path().join("proxy.toml"), &text).expect("the folder is ours");
-    let result = load(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default());
+    let files = [
+        ("cert.pem", valid.as_str()),
+        ("expired.pem", &expired),
+        ("key.pem", &key.serialize_pem()),
+        ("other.pem", &other.serialize_pem()),
+        ("empty.pem", ""),
+        ("proxy.toml", &text),
+    ];
+    let result = load_among(&files, &Overrides::default(), &Environment::default());
     (text, result)
 }
 

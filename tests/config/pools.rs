@@ -1,19 +1,12 @@
 //! The keys of the pools of upstream servers.
 
-use super::{Expected, assert_problems, refused};
-use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides};
+use super::{Expected, assert_problems, load_text, refused};
+use larder::testing::config::Config;
 use larder::testing::upstream::{Balancing, HealthOptions};
 use std::time::Duration;
 
-fn load(text: &str) -> Result<Config, ConfigErrors> {
-    let folder = tempfile::tempdir().expect("the system has room for a folder");
-    let path = folder.path().join("proxy.toml");
-    std::fs::write(&path, text).expect("the folder is there");
-    config::load(&path, &Overrides::default(), &Environment::default())
-}
-
 fn resolved(text: &str) -> Config {
-    load(text).unwrap_or_else(|errors| panic!("{errors}"))
+    load_text(text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 #[test]
@@ -152,7 +145,7 @@ fn what_is_wrong_is_refused_with_place_value_and_hint() {
             let more = pool.lines().count() - 1;
             let shifted: Vec<_> =
                 expected.iter().map(|(line, column, said, hint)| (line + more, *column, *said, *hint)).collect();
-            assert_problems(&text, &refused(&text, load(&text)), &shifted);
+            assert_problems(&text, &refused(&text, load_text(&text)), &shifted);
         }
     }
 }

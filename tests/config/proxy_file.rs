@@ -1,6 +1,6 @@
 //! `proxy.toml`
 
-use super::{Expected, assert_problems, refused};
+use super::{Expected, assert_problems, load_among, refused};
 use larder::testing::config::{
     self, AccessLog, Config, ConfigErrors, Environment, LogFormat, LogLevel, LogOptions, Overrides,
 };
@@ -11,13 +11,9 @@ use std::time::Duration;
 const LEAST: &str = "[upstream]\nservers = [\"http://127.0.0.1:8000\"]\n";
 
 fn load(text: &str, overrides: &Overrides, token: Option<&str>) -> Result<Config, ConfigErrors> {
-    let folder = tempfile::tempdir().expect("the system has room for a folder");
-    std::fs::write(folder.path().join("token"), "s3cret\n").expect("the folder is there");
-    std::fs::write(folder.path().join("blank"), "\n").expect("the folder is there");
-    let path = folder.path().join("proxy.toml");
-    std::fs::write(&path, text).expect("the folder is there");
+    let files = [("token", "s3cret\n"), ("blank", "\n"), ("proxy.toml", text)];
     let variable = token.map(|token| ("LARDER_ADMIN_TOKEN".into(), token.into()));
-    config::load(&path, overrides, &Environment::of(variable))
+    load_among(&files, overrides, &Environment::of(variable))
 }
 
 fn resolved(text: &str) -> Config {

@@ -1,25 +1,21 @@
 //! `upstream.tls` and `upstream_host`.
 
-use super::{Expected, assert_problems, refused};
-use larder::testing::config::{self, Config, ConfigErrors, Environment, Overrides};
+use super::{Expected, assert_problems, load_among, refused};
+use larder::testing::config::{Config, ConfigErrors, Environment, Overrides};
 use rcgen::{CertificateParams, KeyPair};
 
 /// Loads a configuration beside a certificate, its key, and a key of another.
 fn load(text: &str) -> Result<Config, ConfigErrors> {
-    let folder = tempfile::tempdir().expect("the system has room for a folder");
     let (key, other) = (KeyPair::generate().expect("ring makes keys"), KeyPair::generate().expect("ring makes keys"));
     let params = CertificateParams::new(["localhost".to_owned()]).expect("it is a name");
     let certificate = params.self_signed(&key).expect("the parameters are sound").pem();
     let files = [
-        ("cert.pem", certificate),
-        ("key.pem", key.serialize_pem()),
-        ("other.pem", other.serialize_pem()),
-        ("proxy.toml", text.to_owned()),
+        ("cert.pem", certificate.as_str()),
+        ("key.pem", &key.serialize_pem()),
+        ("other.pem", &other.serialize_pem()),
+        ("proxy.toml", text),
     ];
-    for (name, text) in files {
-        std::fs::write(folder.path().join(name), text).expect("the folder is there");
-    }
-    config::load(&folder.path().join("proxy.toml"), &Overrides::default(), &Environment::default())
+    load_among(&files, &Overrides::default(), &Environment::default())
 }
 
 #[test]
