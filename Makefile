@@ -20,7 +20,7 @@ SHOP_OPTIONS ?=
 SOAK_MINUTES ?= 10
 SOAK_RATE ?= 600
 
-.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke rolling soak minutes prerequisites release-build image-test deb deb-test deploy-test release
+.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke bench-snapshot rolling soak minutes prerequisites release-build image-test deb deb-test deploy-test release
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -101,6 +101,12 @@ bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server an
 bench-shop: ## Load a sample shop: directly, through Larder, through Larder with Redis
 	@scripts/install-prerequisites.sh build shop plots
 	python3 -B bench/shop/run.py --seconds $(SHOP_SECONDS) --users $(SHOP_USERS) $(SHOP_OPTIONS)
+
+bench-snapshot: ## Measure how fast a snapshot of 1 GiB is read, and what requests notice of it
+	@scripts/install-prerequisites.sh build peers
+	cargo build --locked --release --bin larder
+	cargo build --locked --release --quiet --manifest-path bench/tools/Cargo.toml --target-dir $(TARGET)
+	bench/snapshot/run.py --document docs/endurance.md
 
 rolling: ## Restart two instances in turn under load, ten times; no request may fail (about a minute and a half)
 	@scripts/install-prerequisites.sh build peers
