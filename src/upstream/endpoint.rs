@@ -10,6 +10,7 @@ use super::server::{Addresses, Server};
 use super::session::Session;
 use super::terms::Terms;
 use super::tls::Offer;
+use super::under_way::UnderWay;
 use super::upload::{INTERIMS_MAX, Interims, Upload};
 use crate::engine::origin::OriginErrorKind;
 use rustls::pki_types::ServerName;
@@ -71,6 +72,7 @@ impl Endpoint {
         allowed: Allowed,
         spares: Spares,
         terms: &Terms,
+        under_way: UnderWay,
     ) -> Attempted {
         let name = match self.server.proves(terms.host.as_ref()) {
             Ok(name) => name,
@@ -116,7 +118,7 @@ impl Endpoint {
                 if let (true, Usage::Used(waited)) = (is_http1, usage) {
                     self.connections.keeping.carried(waited);
                 }
-                match response::accept(response, connection, &self.connections, &self.member, &spare.exchange, terms) {
+                match response::accept(response, connection, &self.connections, under_way, &spare.exchange, terms) {
                     Ok(response) => Attempted::Answered(response, Some(spare).filter(|_| keeps)),
                     Err(failed) => Attempted::Failed(failed, Again::Never),
                 }

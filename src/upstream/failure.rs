@@ -5,7 +5,6 @@ use super::outgoing::{Outgoing, Spare};
 use super::received::Received;
 use super::request_body::RequestBody;
 use super::tls_failure::TlsFailure;
-use super::under_way::{UnderWay, until_end_of};
 use crate::engine::origin::{Body, BodyError, OriginError, OriginErrorKind};
 use std::io;
 use std::sync::Arc;
@@ -64,16 +63,6 @@ pub(super) enum Attempted {
     /// An answer, and the request again where that was to be kept.
     Answered(http::Response<Body>, Option<Box<Spare>>),
     Failed(Failed, Again),
-}
-
-impl Attempted {
-    /// Lets an answer count as under way until its end.
-    pub(super) fn counted(self, under_way: UnderWay) -> Self {
-        match self {
-            Self::Answered(response, spare) => Self::Answered(until_end_of(response, under_way), spare),
-            failed @ Self::Failed(..) => failed,
-        }
-    }
 }
 
 /// Why there is no connection.

@@ -3,11 +3,11 @@
 use super::connections::{Connection, Connections};
 use super::failure::{Failed, UnaskedUpgrade};
 use super::keeping;
-use super::member::Member;
 use super::outgoing::{Exchange, Upgrade};
 use super::received::Received;
 use super::response_body::{Loan, ResponseBody};
 use super::terms::Terms;
+use super::under_way::UnderWay;
 use crate::engine::origin::Body;
 use crate::semantics::event_stream::is_event_stream;
 use crate::semantics::forwarding::{allow_upgrade, strip_hop_by_hop};
@@ -22,7 +22,7 @@ pub(super) fn accept(
     response: http::Response<Received>,
     mut connection: Connection,
     connections: &Arc<Connections>,
-    member: &Arc<Member>,
+    under_way: UnderWay,
     exchange: &Exchange,
     terms: &Terms,
 ) -> Result<http::Response<Body>, Failed> {
@@ -42,9 +42,9 @@ pub(super) fn accept(
     let body = body.of_length(length(&head, &exchange.method));
     // The client's connection has its own version; an HTTP/1.0 origin must not make a client's connection close.
     head.version = Version::HTTP_11;
-    let (connections, member) = (Arc::clone(connections), Arc::clone(member));
+    let connections = Arc::clone(connections);
     // After a switch the connection is not ours to use again: its stream is in the extensions.
-    let loan = (!switches).then_some(Loan { connection, connections, member });
+    let loan = (!switches).then_some(Loan { connection, connections, under_way });
     let quiet = is_event_stream(&head.headers).then(|| terms.quiet.clone());
     let body = ResponseBody::new(body, loan, exchange.upload.clone(), terms.read_timeout, quiet);
     Ok(http::Response::from_parts(head, body.boxed_unsync()))

@@ -2,9 +2,9 @@
 
 use super::connections::{Connection, Connections};
 use super::http1::Reuse;
-use super::member::Member;
 use super::received::Received;
 use super::session::Session;
+use super::under_way::UnderWay;
 use super::upload::Upload;
 use crate::alarm::Alarm;
 use crate::engine::exchange::Quiet;
@@ -34,7 +34,8 @@ pub(super) struct Loan {
     pub(super) connection: Connection,
     /// Those that it came from.
     pub(super) connections: Arc<Connections>,
-    pub(super) member: Arc<Member>,
+    /// It counts as under way until then.
+    pub(super) under_way: UnderWay,
 }
 
 impl Loan {
@@ -136,7 +137,7 @@ impl ResponseBody {
         if let Some(loan) = self.loan.take()
             && self.upload.is_none()
         {
-            loan.member.failed("it broke an answer off");
+            loan.under_way.member().failed("it broke an answer off");
         }
         Box::new(error)
     }

@@ -3,9 +3,16 @@
 use super::failure::Full;
 use super::terms::Terms;
 use crate::engine::exchange::WhenFull;
+use crate::engine::origin::{Body, BodyError};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
@@ -54,5 +61,42 @@ impl Room {
             Ok(Ok(place)) => Ok(Some(place)),
             Ok(Err(_)) | Err(_) => Err(Full),
         }
+    }
+}
+
+/// Holds a place until the response's body ends or is given up.
+pub(super) fn until_end_of(response: Response<Body>, place: Place) -> Response<Body> {
+    if place.is_none() || response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
+        return response;
+    }
+    response.map(|body| HoldingBody { body, place }.boxed_unsync())
+}
+
+struct HoldingBody {
+    body: Body,
+    place: Place,
+}
+
+impl http_body::Body for HoldingBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) || self.body.is_end_stream() {
+            self.place = None;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

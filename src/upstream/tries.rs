@@ -67,7 +67,7 @@ impl<'a> Tries<'a> {
             let Chosen { endpoint, under_way } = chosen;
             let (began, began_at) = (self.pool.roster.now(), Instant::now());
             self.count += 1;
-            let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms).await.counted(under_way);
+            let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms, under_way).await;
             allowed = Allowed::UnusedFirst;
             let again = match self.judge(attempted, &endpoint, began, began_at) {
                 Next::Done(result) => {

@@ -2,14 +2,7 @@
 //! given up. Once a connection has changed to another protocol it does not count.
 
 use super::member::Member;
-use crate::engine::origin::{Body, BodyError};
-use bytes::Bytes;
-use http::{Response, StatusCode};
-use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::BodyExt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 /// One request under way at an endpoint. It counts until it is dropped.
 #[derive(Debug)]
@@ -20,47 +13,14 @@ impl UnderWay {
         member.begin();
         Self(Arc::clone(member))
     }
+
+    pub(super) fn member(&self) -> &Member {
+        &self.0
+    }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.end();
-    }
-}
-
-/// Holds something until the response's body ends or is given up.
-pub(super) fn until_end_of<H: Send + Unpin + 'static>(response: Response<Body>, held: H) -> Response<Body> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream() {
-        return response;
-    }
-    response.map(|body| HoldingBody { body, held: Some(held) }.boxed_unsync())
-}
-
-struct HoldingBody<H> {
-    body: Body,
-    held: Option<H>,
-}
-
-impl<H: Send + Unpin> http_body::Body for HoldingBody<H> {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if matches!(polled, Poll::Ready(None | Some(Err(_)))) || self.body.is_end_stream() {
-            self.held = None;
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -7,10 +7,10 @@ use super::options::{Balancing, NoServer, UpstreamOptions};
 use super::outgoing::Outgoing;
 use super::overview::PoolOverview;
 use super::pool::Pool;
+use super::room::until_end_of;
 use super::stats::ServerStats;
 use super::terms::Terms;
 use super::tries::Tries;
-use super::under_way::until_end_of;
 use crate::engine::exchange::Terms as Asked;
 use crate::engine::origin::{Body, Origin, OriginError};
 use crate::key::PrimaryKey;
@@ -84,7 +84,7 @@ impl Origin for UpstreamPool {
         terms.upload = outgoing.upload();
         let place = self.0.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;
         let answered = Tries::new(&self.0, &terms, key).run(outgoing).await.map_err(Failed::into_error);
-        answered.map(|response| if place.is_some() { until_end_of(response, place) } else { response })
+        answered.map(|response| until_end_of(response, place))
     }
 }
 

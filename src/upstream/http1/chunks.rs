@@ -66,6 +66,14 @@ impl Chunks {
         self.place == Place::Over
     }
 
+    /// What of the chunk under way is still to come, in bytes.
+    pub(super) const fn data_left(&self) -> u64 {
+        match self.place {
+            Place::Data { left } => left,
+            _ => 0,
+        }
+    }
+
     /// So much of the chunk's data was read past this.
     pub(super) fn pass(&mut self, bytes: u64) {
         if let Place::Data { left } = self.place {

@@ -77,6 +77,8 @@ impl<S: Stream> Http1<S> {
         if !self.persists || self.reading.following() == Following::Something || !self.reading.is_whole() {
             return Reuse::Never;
         }
+        // While it waits it holds no buffer.
+        self.reading = Reading::nothing();
         self.io.reuse()
     }
 

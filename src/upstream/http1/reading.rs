@@ -3,13 +3,18 @@
 use super::chunks::{ChunkError, Chunks};
 use super::scratch;
 use crate::engine::origin::BodyError;
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
+
+/// Where so much is still to come, it is read into a buffer that is handed on; less is copied out of the thread's.
+const LONG: u64 = 16 * 1024;
+/// What is read at once into a buffer that is handed on.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// How a body ends.
 #[derive(Debug)]
@@ -48,6 +53,8 @@ pub(super) struct Reading {
     announced: bool,
     data: Bytes,
     trailers: Option<HeaderMap>,
+    /// What a long body is read into.
+    buffer: BytesMut,
     fault: Option<Fault>,
     following: Following,
 }
@@ -57,7 +64,15 @@ impl Reading {
     pub(super) fn begin(framing: Framing, bytes: &[u8]) -> Self {
         let announced = matches!(framing, Framing::Length(_));
         let following = if matches!(framing, Framing::ToEnd) { Following::Something } else { Following::Nothing };
-        let mut reading = Self { framing, announced, data: Bytes::new(), trailers: None, fault: None, following };
+        let mut reading = Self {
+            framing,
+            announced,
+            data: Bytes::new(),
+            trailers: None,
+            buffer: BytesMut::new(),
+            fault: None,
+            following,
+        };
         if !bytes.is_empty() {
             reading.take(bytes);
         }
@@ -115,12 +130,10 @@ impl Reading {
             if self.is_whole() {
                 return Poll::Ready(None);
             }
-            let read = scratch::with(|scratch| {
-                let mut buffer = ReadBuf::new(scratch);
-                ready!(Pin::new(&mut *io).poll_read(context, &mut buffer))?;
-                self.take(buffer.filled());
-                Poll::Ready(Ok::<_, io::Error>(buffer.filled().len()))
-            });
+            let read = match self.to_come() {
+                left if left >= LONG => self.poll_long(context, io, left),
+                _ => self.poll_short(context, io),
+            };
             match ready!(read) {
                 Ok(0) if matches!(self.framing, Framing::ToEnd) => self.framing = Framing::Length(0),
                 Ok(0) => self.fault = Some(Fault::Short),
@@ -128,6 +141,52 @@ impl Reading {
                 Err(error) => self.fault = Some(error.into()),
             }
         }
+    }
+
+    /// How much data comes next for certain.
+    const fn to_come(&self) -> u64 {
+        match &self.framing {
+            Framing::Length(left) => *left,
+            Framing::Chunked(chunks) => chunks.data_left(),
+            Framing::ToEnd => 0,
+        }
+    }
+
+    fn poll_short(&mut self, context: &mut Context<'_>, io: &mut (impl AsyncRead + Unpin)) -> Poll<io::Result<usize>> {
+        scratch::with(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(io).poll_read(context, &mut buffer))?;
+            self.take(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    /// Reads nothing but data, without a copy where much has come.
+    fn poll_long(
+        &mut self,
+        context: &mut Context<'_>,
+        io: &mut (impl AsyncRead + Unpin),
+        left: u64,
+    ) -> Poll<io::Result<usize>> {
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+        if self.buffer.capacity() < most.min(BUFFER_BYTES / 4) {
+            self.buffer = BytesMut::with_capacity(most);
+        }
+        let room = self.buffer.capacity().min(most);
+        let read = ready!(pin!(io.read_buf(&mut (&mut self.buffer).limit(room))).poll(context))?;
+        match &mut self.framing {
+            Framing::Length(left) => *left -= read as u64,
+            Framing::Chunked(chunks) => chunks.pass(read as u64),
+            Framing::ToEnd => {}
+        }
+        // A little of a large buffer would hold all of it.
+        if read >= BUFFER_BYTES / 8 {
+            self.data = self.buffer.split().freeze();
+        } else {
+            self.data = Bytes::copy_from_slice(&self.buffer);
+            self.buffer.clear();
+        }
+        Poll::Ready(Ok(read))
     }
 
     /// Takes what has been read.

@@ -160,6 +160,24 @@ fn a_request_without_a_body_in_its_answer_reads_none() {
     assert_eq!((head.body.len(), head.reuse, &head.headers["content-length"]), (0, Now, &"5".parse().unwrap()));
 }
 
+#[test]
+fn a_long_body_comes_whole_in_whatever_pieces() {
+    let content: String = ('a'..='z').cycle().take(200_001).collect();
+    let length = format!("{OK}content-length: {}\r\n\r\n{content}", content.len());
+    let chunks = |size: usize| {
+        let chunk = |piece: &[u8]| format!("{:x}\r\n{}\r\n", piece.len(), std::str::from_utf8(piece).unwrap());
+        format!("{CHUNKED}{}0\r\n\r\n", content.as_bytes().chunks(size).map(chunk).collect::<String>())
+    };
+    for answer in [length, chunks(1000), chunks(16 * 1024), chunks(50_000), chunks(200_001)] {
+        for piece in [999, 16 * 1024, 70_000, usize::MAX] {
+            let cuts: Vec<usize> = (1..answer.len() / piece.min(answer.len())).map(|at| at * piece).collect();
+            let answer = came_to(read(&answer, &cuts, Then::End)).unwrap();
+            assert!(answer.is_whole && answer.body == content.as_bytes(), "pieces of {piece}");
+            assert_eq!(answer.reuse, Now);
+        }
+    }
+}
+
 /// What hyper's client makes of the bytes: the body where it is whole, or none.
 async fn by_hyper(bytes: &str) -> Option<Vec<u8>> {
     let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
