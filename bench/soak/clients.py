@@ -145,21 +145,30 @@ class Clients:
                 head += part
             if not head.startswith(b"HTTP/1.1 101"):
                 raise OSError(f"tunnel: {head[:60]!r}")
-            for _ in range(20):
-                said = chance.randbytes(chance.randrange(1, 20_000))
-                stream.sendall(said)
-                heard = b""
-                while len(heard) < len(said):
-                    part = stream.recv(65536)
-                    if not part:
-                        # Its origin died, and a tunnel can't move to another.
-                        self.checks.count("tunnels cut")
-                        return
-                    heard += part
-                if heard != said:
-                    self.checks.count("wrong", example="a tunnel brought back something else")
-                time.sleep(0.1)
+            try:
+                echoed = all(echoes(stream, chance) for _ in range(20))
+            except OSError as error:
+                # Its origin died, and a tunnel can't move to another.
+                self.checks.count("tunnels cut", example=repr(error))
+                return
+        if not echoed:
+            self.checks.count("wrong", example="a tunnel brought back something else")
+            return
         self.checks.count("tunnels")
+
+
+def echoes(stream: socket.socket, chance: random.Random) -> bool:
+    """Whether something that is said comes back. Raises OSError where the connection ends."""
+    said = chance.randbytes(chance.randrange(1, 20_000))
+    stream.sendall(said)
+    heard = b""
+    while len(heard) < len(said):
+        part = stream.recv(65536)
+        if not part:
+            raise OSError("the tunnel ended")
+        heard += part
+    time.sleep(0.1)
+    return heard == said
 
 
 def ask(fleet: Fleet, checks: Checks, url: str, protocol: list[str], wanted: list[tuple[str, int]]) -> None:

@@ -51,7 +51,7 @@ def table(about: dict, verdicts: list[Verdict]) -> str:
         "purges", "purges without a complete receipt", "reloads", "certificates", "deaths of an origin", "pauses of Redis"))
     others = ", ".join(f"{counts.get(what, 0):,} {what}" for what in ("written", "failed writes", "tunnels", "tunnels cut", "left"))
     rows = "\n".join(f"| {one.asked} | {one.seen} | {one.shown()} |" for one in verdicts)
-    return (f"{about['seconds'] / 60:.0f} minutes on {about['date']}, {about['version']}, {about['machine']}; "
+    return (f"{about['seconds'] / 60:.1f} minutes on {about['date']}, {about['version']}, {about['machine']}; "
             f"{counts.get('checked', 0):,} bodies checked, {counts.get('pressed', 0):,} further answers. Meanwhile {trouble}. "
             f"Uploads, tunnels and slow readers: {others} in the midst.\n\n"
             f"| asked | seen | verdict |\n|---|---|---|\n{rows}\n")

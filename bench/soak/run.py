@@ -54,7 +54,7 @@ def awaited_rest(fleet: Fleet, instance: Instance, checks: Checks, before: Sampl
         after = sample(fleet, instance, checks, time.monotonic())
         is_back = (after.in_flight_mib is not None and after.in_flight_mib <= IN_FLIGHT_MIB_MAX
                    and after.descriptors <= before.descriptors + DESCRIPTORS_MORE_MAX
-                   and after.tasks <= before.tasks + TASKS_MORE_MAX)
+                   and None not in (before.tasks, after.tasks) and after.tasks <= before.tasks + TASKS_MORE_MAX)
         if is_back or time.monotonic() > deadline:
             return {"before": vars(before), "after": vars(after), "is_back": is_back}
         time.sleep(0.5)

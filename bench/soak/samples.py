@@ -69,7 +69,7 @@ def sample(fleet: Fleet, instance: Instance, checks: Checks, began: float) -> Sa
 
     def total(name: str) -> float:
         return sum(value for series, value in metrics.items() if series.partition("{")[0] == name)
-    taken.tasks = total("larder_tasks")
+    taken.tasks = metrics.get("larder_tasks")
     taken.in_flight_mib = round(total("larder_in_flight_bytes") / 2 ** 20, 3)
     taken.upstream_connections = total("larder_upstream_connections")
     taken.cache_mib = round(metrics.get('larder_cache_bytes{tier="memory"}', 0) / 2 ** 20, 2)

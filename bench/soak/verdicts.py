@@ -70,11 +70,13 @@ def judge(counts: dict[str, int], samples: list[Sample], rest: dict[str, dict], 
 
 def level(kind: Level, name: str, samples: list[Sample], seconds: float) -> Verdict:
     """Whether it has levelled off at this instance."""
-    def median(begin: float, end: float) -> float:
+    def median(begin: float, end: float) -> float | None:
         figures = [value for one in samples if one.instance == name and begin * seconds <= one.second <= end * seconds
                    and (value := getattr(one, kind.name)) is not None]
-        return statistics.median(figures) if figures else 0
+        return statistics.median(figures) if figures else None
     early, late = median(0.25, 0.5), median(0.75, 1)
+    if early is None or late is None:
+        return Verdict(f"{kind.title}: level at {name}", "not sampled", False)
     holds = late <= early * (1 + kind.share) + kind.allowance
     return Verdict(f"{kind.title}: level at {name}", f"{early:,.1f} in the second quarter, {late:,.1f} in the last",
                    holds if seconds >= LEVEL_FROM_S else None)
@@ -84,5 +86,5 @@ def at_rest(name: str, rest: dict) -> Verdict:
     """Whether what clients had is given back once they are gone."""
     before, after = rest["before"], rest["after"]
     seen = (f"bodies under way {after['in_flight_mib']:.2f} MiB; descriptors {before['descriptors']} before, "
-            f"{after['descriptors']} after; tasks {before['tasks']:.0f}, {after['tasks']:.0f}")
+            f"{after['descriptors']} after; tasks {before['tasks'] or 0:.0f}, {after['tasks'] or 0:.0f}")
     return Verdict(f"given back at {name} once clients are gone", seen, rest["is_back"])

@@ -18,9 +18,10 @@ def checked(got: bytes, floor: int = 3) -> dict[str, int]:
 
 def grown(name: str, seconds: int, more: float) -> list[Sample]:
     """Samples of an instance that holds `more` of something with every second."""
-    samples = [Sample(float(second), "a", rss_mib=50, descriptors=100, threads=4, tasks=100) for second in range(seconds)]
+    samples = [Sample(float(second), "a", rss_mib=50, descriptors=100, threads=4, tasks=100, in_flight_mib=0,
+                      upstream_connections=10, redis_clients=10) for second in range(seconds)]
     for one in samples:
-        setattr(one, name, (getattr(one, name) or 0) + more * one.second)
+        setattr(one, name, getattr(one, name) + more * one.second)
     return samples
 
 
@@ -58,6 +59,13 @@ class Verdicts(unittest.TestCase):
             self.assertEqual(len(fails), 1, more)
             self.assertIn(part, fails[0])
         self.assertEqual(len(failing(COUNTS, is_back=False)), 1)
+
+    def test_what_was_not_sampled_does_not_hold(self):
+        samples = grown("threads", 600, 0)
+        for one in samples:
+            one.tasks = None
+        tasks, = (kind for kind in LEVELS if kind.name == "tasks")
+        self.assertIs(level(tasks, "a", samples, 600).holds, False)
 
     def test_growth_is_told_from_a_level_and_only_where_there_is_time(self):
         for kind in LEVELS:
