@@ -2,20 +2,26 @@
 
 use super::conversation::Conversation;
 use super::end_signal::EndSignal;
-use super::fast_path::FastPath;
+use super::http1::Session;
 use super::observer::{Closed, WhyClosed};
+use super::request_body::request_body;
 use super::room::LEAVING_MAX;
 use super::server::Server;
 use super::service::{ConnectionContext, answer};
 use super::socket::{ConnectionFacts, Protocol, Socket};
+use super::stream;
 use super::wire::Wire;
-use super::wire::answering::{PlainHits, Turn};
 use crate::alarm::Alarm;
 use crate::engine::Handler;
+use crate::engine::exchange::UpgradeAbility;
+use crate::engine::origin::BodyError;
 use bytes::BytesMut;
-use hyper::server::conn::http1::UpgradeableConnection;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -32,9 +38,6 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const LINGER: Duration = Duration::from_millis(500);
 /// Room for the first read.
 const FIRST_READ_BYTES: usize = 4 * 1024;
-
-/// Why a connection ended early: the socket's error, or hyper's.
-type ConversationError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves one connection until it ends or the server does.
 pub(super) async fn serve<H: Handler, T: Socket>(
@@ -77,7 +80,7 @@ async fn converse<H: Handler, T: Socket>(
     mut socket: T,
     facts: ConnectionFacts,
     conversation: Arc<Conversation>,
-) -> Result<(), ConversationError> {
+) -> Result<(), BodyError> {
     let mut read = BytesMut::with_capacity(FIRST_READ_BYTES);
     let agreed = facts.tls.as_ref().and_then(|tls| tls.protocol);
     let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read, agreed));
@@ -96,14 +99,9 @@ async fn converse<H: Handler, T: Socket>(
     let context = ConnectionContext { server: server.clone(), facts, conversation, tunnel: Mutex::default() };
     let context = Arc::new(context);
     match protocol {
-        Protocol::Http1 => Box::pin(converse_http1(context.clone(), socket, read)).await?,
-        Protocol::Http2 => Box::pin(converse_http2(context.clone(), socket, read)).await?,
+        Protocol::Http1 => Box::pin(converse_http1(context, socket, read)).await,
+        Protocol::Http2 => Box::pin(converse_http2(context, socket, read)).await,
     }
-    let tunnel = context.tunnel().take();
-    if let Some(tunnel) = tunnel {
-        tunnel.run(server.cut.wait()).await;
-    }
-    Ok(())
 }
 
 /// Resolves a little after the server's end.
@@ -112,22 +110,21 @@ async fn lingered(end: &EndSignal) {
     tokio::time::sleep(LINGER).await;
 }
 
-/// HTTP/1: plain hits as long as nothing else is asked for, then hyper, which costs a connection far more room.
+/// HTTP/1: a session, and after it whatever other protocol was agreed on.
 async fn converse_http1<H: Handler, T: Socket>(
     context: Arc<ConnectionContext<H>>,
     socket: T,
     read: BytesMut,
-) -> Result<(), ConversationError> {
-    let (server, conversation) = (context.server.clone(), context.conversation.clone());
-    let end = Ends { of_all: &server.end, linger: Duration::ZERO, conversation: &conversation, idle: None };
-    let fast_path = FastPath::new(server.clone(), context.facts.clone());
-    let mut wire = Wire::guarded(socket, read, context.conversation.clone(), (&server.options).into(), fast_path);
-    let hits = pin!(PlainHits { wire: &mut wire, turn: Turn::PlainHits });
-    drive(hits, &end, |mut hits| hits.turn = Turn::Hyper).await?;
-    let end = Ends { linger: LINGER, ..end };
-    let service = service_fn(move |request| answer(context.clone(), request));
-    let mut connection = Box::pin(server.http1.serve_connection(wire, service).with_upgrades());
-    Ok(drive(connection.as_mut(), &end, UpgradeableConnection::graceful_shutdown).await?)
+) -> Result<(), BodyError> {
+    let mut session = Session::new(context.clone(), socket, read);
+    let conversation = &context.conversation;
+    let end = Ends { of_all: &context.server.end, linger: LINGER, conversation, idle: None };
+    drive(Pin::new(&mut session), &end, |session| session.get_mut().end()).await?;
+    let tunnel = context.tunnel().take();
+    if let Some(tunnel) = tunnel {
+        Box::pin(tunnel.run(session.wire(), context.server.cut.wait())).await;
+    }
+    Ok(())
 }
 
 /// HTTP/2: hyper alone, which is asked to end once the connection was idle for too long.
@@ -135,12 +132,18 @@ async fn converse_http2<H: Handler, T: Socket>(
     context: Arc<ConnectionContext<H>>,
     socket: T,
     read: BytesMut,
-) -> Result<(), ConversationError> {
+) -> Result<(), BodyError> {
     let (server, conversation) = (context.server.clone(), context.conversation.clone());
-    let wire = Wire::<T, H>::raw(socket, read, conversation.clone(), (&server.options).into());
-    let service = service_fn(move |request| answer(context.clone(), request));
-    let connection = pin!(server.http2.serve_connection(wire, service));
     let options = &server.options;
+    let wire = TokioIo::new(Wire::new(socket, read, conversation.clone(), options.stall_timeout));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let context = context.clone();
+        async move {
+            let request = request.map(|body| request_body(body, &context.conversation, stream::current()));
+            Ok::<_, Infallible>(answer(context, request, UpgradeAbility::Unable).await)
+        }
+    });
+    let connection = pin!(server.http2.serve_connection(wire, service));
     let idle = Idle { timeout: options.idle_timeout, patience: options.stall_timeout };
     let end = Ends { of_all: &server.end, linger: Duration::ZERO, conversation: &conversation, idle: Some(idle) };
     Ok(drive(connection, &end, http2::Connection::graceful_shutdown).await?)
@@ -199,7 +202,7 @@ enum Drive {
 }
 
 /// Polls a connection to its end, and asks it to end once the server does, once its place is wanted, or once it was idle
-/// for too long (which HTTP/1 sees to by itself, in its wrapper).
+/// for too long (which HTTP/1 sees to by itself).
 async fn drive<C: Future<Output = Result<(), E>>, E>(
     mut connection: Pin<&mut C>,
     ends: &Ends<'_>,

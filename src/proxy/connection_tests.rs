@@ -1,112 +1,91 @@
-//! Whole connections over a pipe in memory: however bytes are split or damaged.
+//! Whole connections over a pipe in memory: however bytes are split or damaged, and wherever they end.
 
-use super::*;
-use crate::engine::origin::Body;
-use crate::engine::outcome::{Decision, Outcome};
-use crate::engine::{Answer, Failure, RequestContext};
-use crate::proxy::ProxyOptions;
-use crate::semantics::reason::Reason;
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use crate::proxy::simulated::{Conversed, Then, check_seen, converse};
 use proptest::prelude::*;
-use tokio::io::AsyncWriteExt;
 
-/// Says back what it was asked: method, target and body.
-struct Echo;
+/// Streams that end the connection by themselves: with a request to close it, or one that is refused.
+const STREAMS: [&str; 8] = [
+    "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+     5;a=b\r\nhello\r\n4\r\n you\r\n0\r\nDigest: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\r\nGET /2 HTTP/1.0\r\nHost: a\r\n\r\n",
+    "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\nHost: a\r\n\r\n",
+    "PUT /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcPUT /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\na",
+    "HEAD /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n\
+     OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /never HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc\
+     GET /2 HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: x\r\n\r\n",
+    "POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\
+     GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\nx\r\nGET /never HTTP/1.1\r\nHost: a\r\n\r\n",
+];
 
-impl Handler for Echo {
-    async fn handle(self: &Arc<Self>, request: Request<Body>, _context: RequestContext) -> Answer {
-        let asked = format!("{} {} ", request.method(), request.uri());
-        let reply = match request.into_body().collect().await {
-            Ok(body) => {
-                let said = [asked.as_bytes(), &body.to_bytes()].concat();
-                let said = Full::new(Bytes::from(said)).map_err(|never| match never {}).boxed_unsync();
-                Ok(Response::new(said))
-            }
-            Err(cause) => {
-                Err(Failure { cause: Some(cause), ..Failure::of(StatusCode::BAD_REQUEST, Reason::ClientBody) })
-            }
-        };
-        let decision = Decision {
-            outcome: Outcome::Pass,
-            reason: Reason::NoRoute,
-            route: None,
-            cache_status: None,
-            storing: None,
-        };
-        Answer { reply, decision }
-    }
-}
+/// The stream whose body nobody reads: whether the connection goes on depends on how much of it is there.
+const UNREAD_BODY: usize = 6;
+/// The stream whose body is wrong: whether anybody sees the request depends on how much of it is there.
+const BREAKS_IN_BODY: usize = 7;
 
-fn options() -> ProxyOptions {
-    let long = Duration::from_secs(20);
-    ProxyOptions {
-        listeners: Vec::new(),
-        entrance: crate::proxy::entrance::Entrance::default(),
-        header_bytes_max: 1024,
-        headers_max: 16,
-        uri_bytes_max: 256,
-        connections_max: 1,
-        header_read_timeout: long,
-        idle_timeout: long,
-        drain_delay: Duration::ZERO,
-        drain_timeout: long,
-        stall_timeout: long,
-    }
-}
-
-/// What a client reads that sends these pieces on one connection and then nothing more, without what differs each time.
-async fn converse_in(pieces: Vec<Vec<u8>>) -> String {
-    let (mut client, socket) = tokio::io::duplex(256);
-    let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
-    let conversation = server.conversation();
-    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP, tls: None };
-    let serving = tokio::spawn(serve(server, socket, facts, conversation));
-    let (mut read, mut write) = tokio::io::split(&mut client);
-    let sending = async {
-        for piece in pieces {
-            // The server may have closed already; what it answered is still read.
-            if write.write_all(&piece).await.is_err() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let mut answered = Vec::new();
-    let reading = read.read_to_end(&mut answered);
-    tokio::time::timeout(Duration::from_secs(10), async { tokio::join!(sending, reading) })
-        .await
-        .expect("the connection ends by itself")
-        .1
-        .unwrap();
-    drop(client);
-    serving.await.unwrap();
-    let text = String::from_utf8_lossy(&answered).into_owned();
+/// What was answered, without what differs each time or depends on when bytes came: whether a client had to be asked for
+/// its body.
+fn shown(conversed: &Conversed) -> String {
+    let text = String::from_utf8_lossy(&conversed.answered).replace("HTTP/1.1 100 Continue\r\n\r\n", "");
     let differs = |line: &&str| !line.starts_with("date: ") && !line.starts_with("x-request-id: ");
     let same: Vec<&str> =
         text.split("\r\n").filter(differs).map(|line| line.split("\"request_id\"").next().unwrap()).collect();
     same.join("\r\n")
 }
 
-/// Streams that end the connection by themselves: with a request to close it, or one that is refused.
-const STREAMS: [&str; 4] = [
-    "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
-     5;a=b\r\nhello\r\n4\r\n you\r\n0\r\nDigest: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-    "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\r\nGET /2 HTTP/1.0\r\nHost: a\r\n\r\n",
-    "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\nHost: a\r\n\r\n",
-    "PUT /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcPUT /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\na",
-];
-
-fn in_pieces(stream: &[u8], cuts: &[usize]) -> Vec<Vec<u8>> {
+fn in_pieces<'a>(stream: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).chain([stream.len()]).collect();
     ends.sort_unstable();
     let starts = std::iter::once(0).chain(ends.clone());
-    starts.zip(ends).map(|(start, end)| stream[start..end].to_vec()).collect()
+    starts.zip(ends).map(|(start, end)| &stream[start..end]).collect()
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(future)
+}
+
+#[test]
+fn a_connection_that_dies_at_any_byte_ends_and_nothing_is_made_of_what_never_came() {
+    for stream in STREAMS {
+        let whole = run(converse(&[stream.as_bytes()], 4096, Then::Waits));
+        check_seen(stream.as_bytes(), &whole);
+        for end in 0..stream.len() {
+            let part = &stream.as_bytes()[..end];
+            for then in [Then::Leaves, Then::EndsItsSide] {
+                let conversed = run(converse(&[part], 4096, then));
+                check_seen(part, &conversed);
+                for (of_part, of_whole) in conversed.seen.iter().zip(&whole.seen) {
+                    assert_eq!(of_part.asked, of_whole.asked, "{part:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_ends_its_side_gets_the_answers_that_are_there() {
+    let stream = STREAMS[0];
+    let whole = run(converse(&[stream.as_bytes()], 4096, Then::Waits));
+    let ended = run(converse(&[stream.as_bytes()], 4096, Then::EndsItsSide));
+    assert_eq!(shown(&ended), shown(&whole));
+}
+
+#[test]
+fn answers_are_the_same_whatever_is_read_and_written_at_once() {
+    for (number, stream) in STREAMS.iter().enumerate().filter(|(number, _)| *number != UNREAD_BODY) {
+        let whole = run(converse(&[stream.as_bytes()], 4096, Then::Waits));
+        for pipe_bytes in [1, 2, 3, 7, 64] {
+            for piece_bytes in [1, 5, 1000] {
+                let pieces: Vec<&[u8]> = stream.as_bytes().chunks(piece_bytes).collect();
+                let conversed = run(converse(&pieces, pipe_bytes, Then::Waits));
+                assert_eq!(shown(&conversed), shown(&whole), "stream {number}, {pipe_bytes} and {piece_bytes} bytes");
+                if number != BREAKS_IN_BODY {
+                    assert_eq!(conversed.seen, whole.seen, "stream {number}, {pipe_bytes} and {piece_bytes} bytes");
+                }
+            }
+        }
+    }
 }
 
 proptest! {
@@ -114,19 +93,18 @@ proptest! {
 
     #[test]
     fn the_same_bytes_get_the_same_answers_however_they_are_split(
-        which in 0..STREAMS.len(),
+        which in 0_usize..6,
         cuts in proptest::collection::vec(any::<usize>(), 0..8),
     ) {
         let stream = STREAMS[which].as_bytes();
-        let (whole, split) = run(async {
-            (converse_in(in_pieces(stream, &[])).await, converse_in(in_pieces(stream, &cuts)).await)
-        });
-        prop_assert!(whole.starts_with("HTTP/1.1 200 OK\r\n"), "{}", whole);
-        prop_assert_eq!(split, whole);
+        let whole = run(converse(&[stream], 256, Then::Waits));
+        let split = run(converse(&in_pieces(stream, &cuts), 256, Then::Waits));
+        prop_assert!(shown(&whole).starts_with("HTTP/1.1 200 OK\r\n"), "{}", shown(&whole));
+        prop_assert_eq!(shown(&split), shown(&whole));
     }
 
     #[test]
-    fn no_client_input_panics_or_hangs_a_connection(
+    fn no_client_input_panics_or_hangs_a_connection_or_is_taken_for_something_else(
         which in 0..STREAMS.len(),
         damage in proptest::collection::vec((any::<usize>(), any::<u8>()), 0..6),
         cuts in proptest::collection::vec(any::<usize>(), 0..4),
@@ -136,27 +114,7 @@ proptest! {
             let place = place % stream.len();
             stream[place] = byte;
         }
-        let pieces = in_pieces(&stream, &cuts);
-        run(async {
-            let (mut client, socket) = tokio::io::duplex(256);
-            let server = Arc::new(Server::new(Arc::new(Echo), options(), Arc::new([])));
-            let conversation = server.conversation();
-    let facts = ConnectionFacts { peer: "192.0.2.7:5000".parse().unwrap(), scheme: http::uri::Scheme::HTTP, tls: None };
-    let serving = tokio::spawn(serve(server, socket, facts, conversation));
-            let conversation = async {
-                let (mut read, mut write) = tokio::io::split(&mut client);
-                let mut discarded = Vec::new();
-                let sending = async {
-                    for piece in pieces {
-                        let _ = write.write_all(&piece).await;
-                    }
-                    let _ = write.shutdown().await;
-                };
-                let _ = tokio::join!(sending, read.read_to_end(&mut discarded));
-                drop(client);
-                serving.await.unwrap();
-            };
-            tokio::time::timeout(Duration::from_secs(10), conversation).await.expect("the connection ends");
-        });
+        let conversed = run(converse(&in_pieces(&stream, &cuts), 256, Then::EndsItsSide));
+        check_seen(&stream, &conversed);
     }
 }

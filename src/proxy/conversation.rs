@@ -1,10 +1,7 @@
-//! What the socket's wrapper, the service and the response bodies of one connection know of each other.
+//! What the session, the service and the response bodies of one connection know of each other.
 //!
-//! One value per connection, shared by reference count. hyper stands between its users: the wrapper under hyper counts
-//! the heads that it hands up, the service above hyper counts the requests that it gets, and because hyper gives one
-//! request for each head, in order, equal counts mean the same request. All of this happens in the connection's own
-//! task; only an interim response may come from another one. No lock is held across an await, and none is taken for an
-//! ordinary request.
+//! One value per connection, shared by reference count. All of it changes in the connection's own tasks; only an interim
+//! response may come from another one. No lock is held across an await, and none is taken for an ordinary request.
 
 use super::end_signal::EndSignal;
 use super::interim::InterimQueue;
@@ -12,47 +9,22 @@ use super::observer::Observers;
 use super::refusal::Refusal;
 use crate::in_flight::InFlight;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// The request that the guard refused: the connection's last.
-#[derive(Debug)]
-pub(super) struct Refused {
-    /// Which request, counted from 1.
-    pub(super) number: u64,
-    /// Why.
-    pub(super) refusal: Refusal,
-    /// The start of its first line, for the log.
-    pub(super) first_line: Box<str>,
-}
-
-/// How a request to change protocols stands: RFC 9110 section 7.8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UpgradeState {
-    /// The request of this number asks; what follows it is held back.
-    Asked(u64),
-    /// The answer was 101: what follows is no longer HTTP.
-    Switched,
-    /// No request asks, or the answer was another: what follows is the next request.
-    NotAsked,
-}
 
 /// The shared state of one connection. What each request touches comes first and fills one cache line: with thousands
 /// of busy connections none of it is in the processor's cache.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Conversation {
-    heads_passed: AtomicU64,
     requests_begun: AtomicU64,
     requests_ended: AtomicU64,
     last_event_micros: AtomicU64,
     opened: Instant,
     /// Are told of the connection and its requests.
     pub(super) observers: Observers,
-    refused: OnceLock<Refused>,
-    upgrade: Mutex<UpgradeState>,
-    body_given_up: AtomicU64,
+    broken: OnceLock<Refusal>,
     reset_on_close: AtomicBool,
     let_go: AtomicBool,
     /// Its place is wanted for another connection.
@@ -71,13 +43,10 @@ impl Conversation {
         Self {
             opened,
             observers,
-            heads_passed: AtomicU64::new(0),
             requests_begun: AtomicU64::new(0),
             requests_ended: AtomicU64::new(0),
             last_event_micros: AtomicU64::new(0),
-            refused: OnceLock::new(),
-            upgrade: Mutex::new(UpgradeState::NotAsked),
-            body_given_up: AtomicU64::new(0),
+            broken: OnceLock::new(),
             reset_on_close: AtomicBool::new(false),
             let_go: AtomicBool::new(false),
             end: EndSignal::default(),
@@ -94,25 +63,14 @@ impl Conversation {
         Self { in_flight, ..self }
     }
 
-    /// The guard handed up one more head; returns its number.
-    pub(super) fn head_passed(&self) -> u64 {
-        self.heads_passed.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// How many heads were handed up: the number of the message under way.
-    pub(super) fn heads(&self) -> u64 {
-        self.heads_passed.load(Ordering::Relaxed)
-    }
-
     /// The service got one more request; returns its number.
     pub(super) fn request_begun(&self, at: Instant) -> u64 {
         self.note(at);
         self.requests_begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// A request that never reaches the service begins and is answered at once: its head counts, too.
+    /// A request that never reaches the service begins and is answered at once.
     pub(super) fn answered_below(&self) {
-        self.heads_passed.fetch_add(1, Ordering::Relaxed);
         self.requests_begun.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -122,10 +80,9 @@ impl Conversation {
         self.requests_ended.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether a request is being answered: begun or about to, and not ended.
+    /// Whether a request is being answered: begun and not ended.
     pub(super) fn is_busy(&self) -> bool {
-        let begun = self.requests_begun.load(Ordering::Relaxed).max(self.heads_passed.load(Ordering::Relaxed));
-        begun != self.requests_ended.load(Ordering::Relaxed)
+        self.requests_begun.load(Ordering::Relaxed) != self.requests_ended.load(Ordering::Relaxed)
     }
 
     /// Whether it is idle and was not asked to end yet.
@@ -148,29 +105,14 @@ impl Conversation {
         self.opened + Duration::from_micros(self.last_event_micros.load(Ordering::Relaxed))
     }
 
-    /// Notes the refusal that ends the connection. The first one stands.
-    pub(super) fn refuse(&self, refused: Refused) {
-        let _ = self.refused.set(refused);
+    /// Notes what is wrong with the body of the request under way, which is the connection's last.
+    pub(super) fn break_body(&self, refusal: Refusal) {
+        let _ = self.broken.set(refusal);
     }
 
-    /// The refusal of the request with this number.
-    pub(super) fn refusal_of(&self, number: u64) -> Option<&Refused> {
-        self.refused.get().filter(|refused| refused.number == number)
-    }
-
-    /// How a change of protocols stands.
-    pub(super) fn upgrade(&self) -> MutexGuard<'_, UpgradeState> {
-        self.upgrade.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The body of the request with this number was given up before its end.
-    pub(super) fn body_given_up(&self, number: u64) {
-        self.body_given_up.store(number, Ordering::Relaxed);
-    }
-
-    /// Whether the body of the request with this number was given up.
-    pub(super) fn is_body_given_up(&self, number: u64) -> bool {
-        self.body_given_up.load(Ordering::Relaxed) == number
+    /// What is wrong with the body of the request under way.
+    pub(super) fn broken_body(&self) -> Option<Refusal> {
+        self.broken.get().copied()
     }
 
     /// The client is let go for want of room.

@@ -1,17 +1,14 @@
 //! Interim responses, status 1xx: RFC 9110 section 15.2.
 //!
-//! hyper's server sends no interim response but 100, which it sends by itself when the body of a request that expects
-//! it is first polled. Others are queued here by whoever talks to the origin and written by the socket's wrapper when hyper has
-//! nothing of its own to write, which is always between two messages. The service holds the final response back until
-//! the queue is empty. HTTP/1.0 clients know no interim responses and HTTP/2 clients get none, because hyper has no way to send
-//! them there.
+//! They are queued here by whoever talks to the origin, and written by the client's session before the final response. 100
+//! is its own: it sends that once the body of a request that expects it is wanted. HTTP/1.0 clients know no interim
+//! responses and HTTP/2 clients get none, because hyper has no way to send them there.
 
+use super::lines::{write_line, write_status_line};
 use crate::semantics::forwarding::strip_hop_by_hop;
-use bytes::{Bytes, BytesMut};
 use futures_util::task::AtomicWaker;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, StatusCode};
-use std::collections::VecDeque;
+use http::{HeaderMap, StatusCode, Version};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -60,29 +57,22 @@ impl InterimSender {
     }
 }
 
-fn encode(status: StatusCode, mut headers: HeaderMap) -> Option<Bytes> {
+fn encode(status: StatusCode, mut headers: HeaderMap) -> Option<Vec<u8>> {
     strip_hop_by_hop(&mut headers);
     // There is no body.
     headers.remove(CONTENT_LENGTH);
-    let mut message = BytesMut::with_capacity(256);
-    message.extend_from_slice(b"HTTP/1.1 ");
-    message.extend_from_slice(status.as_str().as_bytes());
-    message.extend_from_slice(b" ");
-    message.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-    message.extend_from_slice(b"\r\n");
+    let mut message = Vec::with_capacity(256);
+    write_status_line(Version::HTTP_11, status, None, &mut message);
     for (name, value) in &headers {
-        message.extend_from_slice(name.as_str().as_bytes());
-        message.extend_from_slice(b": ");
-        message.extend_from_slice(value.as_bytes());
-        message.extend_from_slice(b"\r\n");
+        write_line(name, value, &mut message);
     }
     message.extend_from_slice(b"\r\n");
-    (message.len() <= BYTES_MAX).then(|| message.freeze())
+    (message.len() <= BYTES_MAX).then_some(message)
 }
 
 /// The interim responses of one connection that wait to be written.
 ///
-/// `waiting` changes only under the lock, so that a push and the last write never miss each other; it is read without
+/// `waiting` changes only under the lock, so that a push and a look never miss each other; it is read without
 /// the lock, so that a request without interim responses takes none. An entry whose request is no longer the open one
 /// is dropped by the writer: a sender in another task that comes too late can't write into the next message.
 #[derive(Debug, Default)]
@@ -91,7 +81,7 @@ pub(super) struct InterimQueue {
     /// The task that writes them.
     pub(super) task: AtomicWaker,
     waiting: AtomicBool,
-    entries: Mutex<VecDeque<(u64, Bytes)>>,
+    entries: Mutex<Vec<(u64, Vec<u8>)>>,
 }
 
 impl InterimQueue {
@@ -105,32 +95,28 @@ impl InterimQueue {
         self.open.store(0, Ordering::Release);
     }
 
-    /// Whether some wait or are being written.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Acquire)
-    }
-
-    fn push(&self, number: u64, message: Bytes) -> InterimFate {
+    fn push(&self, number: u64, message: Vec<u8>) -> InterimFate {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if self.open.load(Ordering::Acquire) != number || entries.len() >= QUEUED_MAX {
             return InterimFate::Dropped;
         }
-        entries.push_back((number, message));
+        entries.push((number, message));
         self.waiting.store(true, Ordering::Release);
         InterimFate::Queued
     }
 
-    /// The next one to write; none means that all before were written, and whoever waits may go on.
-    pub(super) fn next(&self) -> Option<Bytes> {
+    /// Moves those that wait, if any do, behind what `out` holds.
+    pub(super) fn write_into<'a>(&self, out: impl FnOnce() -> &'a mut Vec<u8>) {
+        if !self.waiting.load(Ordering::Acquire) {
+            return;
+        }
+        let out = out();
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let open = self.open.load(Ordering::Acquire);
-        while let Some((number, message)) = entries.pop_front() {
-            if number == open {
-                return Some(message);
-            }
+        for (_, message) in entries.drain(..).filter(|(number, _)| *number == open) {
+            out.extend_from_slice(&message);
         }
         self.waiting.store(false, Ordering::Release);
-        None
     }
 }
 
@@ -162,9 +148,9 @@ mod tests {
         assert_eq!(sender.send(StatusCode::SWITCHING_PROTOCOLS, &headers), InterimFate::NotPassedOn);
         assert_eq!(sender.send(StatusCode::PROCESSING, &headers), InterimFate::Queued);
         queue.open(2);
-        assert!(queue.is_waiting());
-        assert_eq!(queue.next(), None, "what came too late is never written");
-        assert!(!queue.is_waiting());
+        let mut written = Vec::new();
+        queue.write_into(|| &mut written);
+        assert!(written.is_empty(), "what came too late is never written");
     }
 
     #[test]

@@ -125,7 +125,8 @@ async fn converse<H: Handler>(
     }
     let Some(tls) = tls else { return connection::serve(server, socket, facts, conversation).await };
     if let Some((socket, facts)) = Box::pin(secure(&server, &tls, socket, facts, &conversation)).await {
-        connection::serve(server, socket, facts, conversation).await;
+        // In a box of its own: the state of TLS would take its room in every connection's task.
+        Box::pin(connection::serve(server, socket, facts, conversation)).await;
     }
 }
 

@@ -1,11 +1,10 @@
 //! The data port: listeners, connections, limits, timeouts, interim responses, upgrades, shutdown.
 //!
-//! [`serve`] accepts sockets, some of which speak TLS first ([`tls`]). Each is one task ([`connection`]): its first bytes tell HTTP/1 from HTTP/2; hyper speaks
-//! either over the socket's wrapper ([`wire`]), which guards what is read ([`guard`]), minds the time and writes interim responses
-//! ([`interim`]). Above hyper, [`service`] gives each request to the engine's [`crate::engine::Handler`] and turns its
-//! answer into a response, whose body ([`response_body`]) tells the observers ([`observer`]) how it ended. What the
+//! [`serve`] accepts sockets, some of which speak TLS first ([`tls`]). Each is one task ([`connection`]): its first bytes tell
+//! HTTP/1, a session of our own ([`http1`]), from HTTP/2, which hyper speaks; both over the socket's wrapper ([`wire`]), which
+//! counts and minds clients that take nothing. [`service`] gives each request to the engine's [`crate::engine::Handler`] and
+//! turns its answer into a response, whose body ([`response_body`]) tells the observers ([`observer`]) how it ended. What the
 //! parts of one connection must know of each other stands in its [`conversation`].
-//!
 
 mod acceptor;
 pub(crate) mod access_log;
@@ -14,14 +13,16 @@ mod conversation;
 mod end_signal;
 pub(crate) mod entrance;
 mod fast_path;
-mod guard;
+mod http1;
 pub(crate) mod https_policy;
 mod interim;
+mod lines;
 mod listen_address;
 mod listener;
 mod listening;
 pub(crate) mod observer;
 mod options;
+mod out_buffer;
 mod plain_socket;
 mod problem;
 mod proxy_protocol;
@@ -33,6 +34,8 @@ mod response_body;
 mod room;
 mod server;
 mod service;
+#[cfg(any(test, fuzzing))]
+mod simulated;
 mod socket;
 mod stream;
 pub(crate) mod tls;
@@ -40,11 +43,12 @@ mod tunnel_end;
 mod upgrade;
 mod websocket;
 mod wire;
+mod written;
 
 pub(crate) use acceptor::adopt_tcp;
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub(crate) use guard::fuzzing;
+pub(crate) use http1::fuzzing;
 pub use listen_address::ListenAddress;
 pub use listener::serve;
 pub use listening::{ListenerOptions, Listening, Speaks};

@@ -1,25 +1,21 @@
-//! The body of a request on its way to the handler.
+//! The body of a request over HTTP/2 on its way to the handler.
 
 use super::conversation::Conversation;
 use super::stream::{Progress, STREAM_WINDOW_BYTES};
-use crate::engine::origin::{Body, BodyError};
+use crate::engine::origin::{Body, BodyError, empty_body};
 use crate::in_flight::Charge;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-/// A request's body that tells, when it is given up before its end, that the connection can't be used again: what is
-/// left of the body stands before the next request, and reading it to throw it away could take for ever.
+/// A request's body that tells its stream whether it is the client that is waited for.
 struct RequestBody {
     /// None once its stream is over without it.
     inner: Option<Incoming>,
-    number: u64,
-    conversation: Arc<Conversation>,
-    is_over: bool,
     /// Of the stream that it is the body of.
     progress: Option<Arc<Progress>>,
     /// For what h2 may hold of it while it is not taken.
@@ -31,16 +27,10 @@ struct RequestBody {
 #[error("the stream was ended, because its client made no progress on it")]
 struct StreamOver;
 
-/// The body of the request with this number, as the handler gets it. One that is empty costs nothing, because its box
-/// has no size.
-pub(super) fn request_body(
-    inner: Incoming,
-    number: u64,
-    conversation: &Arc<Conversation>,
-    progress: Option<Arc<Progress>>,
-) -> Body {
+/// The body of a request, as the handler gets it, of the stream that makes this progress.
+pub(super) fn request_body(inner: Incoming, conversation: &Conversation, progress: Option<Arc<Progress>>) -> Body {
     if inner.is_end_stream() {
-        return Empty::new().map_err(|never| match never {}).boxed_unsync();
+        return empty_body();
     }
     if let Some(progress) = &progress {
         progress.upload_begins();
@@ -49,8 +39,7 @@ pub(super) fn request_body(
     let held_bytes = inner.size_hint().exact().map_or(window, |length| length.min(window));
     let in_flight = conversation.in_flight.as_ref().filter(|_| progress.is_some());
     let charge = in_flight.map(|in_flight| in_flight.charge(held_bytes));
-    let conversation = conversation.clone();
-    RequestBody { inner: Some(inner), number, conversation, is_over: false, progress, _charge: charge }.boxed_unsync()
+    RequestBody { inner: Some(inner), progress, _charge: charge }.boxed_unsync()
 }
 
 impl http_body::Body for RequestBody {
@@ -67,9 +56,7 @@ impl http_body::Body for RequestBody {
         if let Some(progress) = &self.progress {
             if polled.is_ready() { progress.given() } else { progress.awaits_giving() }
         }
-        let frame = ready!(polled);
-        self.is_over = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+        polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -85,9 +72,6 @@ impl Drop for RequestBody {
     fn drop(&mut self) {
         if let Some(progress) = &self.progress {
             progress.upload_ends();
-        }
-        if !self.is_over && !self.is_end_stream() {
-            self.conversation.body_given_up(self.number);
         }
     }
 }

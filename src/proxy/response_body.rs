@@ -16,14 +16,23 @@ use std::task::{Context, Poll, ready};
 /// What a stream gets at a time: h2 keeps what it was given until there is a window for it.
 const STREAM_PIECE_BYTES: usize = 16 * 1024;
 
-/// A response's body as hyper gets it.
+/// A response's body as its connection gets it.
 ///
-/// hyper stops asking once it has written what Content-Length says, and never asks where there is to be no body, so
-/// the record learns on drop what it came to.
+/// Nobody asks once what Content-Length says was written, or where there is to be no body, so the record learns on drop
+/// what it came to.
 #[derive(Debug)]
 pub(super) struct ResponseBody {
     /// None: there is no body, and nothing to tell.
     recorded: Option<RecordedBody>,
+}
+
+/// What became of the bytes that were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handed {
+    /// They were handed to the connection.
+    On,
+    /// Some were not.
+    InPart,
 }
 
 /// A body whose end its record tells of.
@@ -33,15 +42,16 @@ struct RecordedBody {
     held: Option<BodyError>,
     record: Record,
     length: Length,
+    handed: Handed,
     /// Of the stream that it is the body of, with what was taken from `inner` and not given yet.
     stream: Option<(Arc<Progress>, Bytes)>,
 }
 
 /// How the client knows where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Length {
-    /// There is none to send: RFC 9110 section 6.4.1.
-    NoBody,
+pub(super) enum Length {
+    /// There is none to send (RFC 9110 section 6.4.1), though an answer to HEAD may tell how long it would be.
+    NoBody(Option<u64>),
     /// So many bytes.
     Known(u64),
     /// It ends with a mark of its own.
@@ -55,7 +65,24 @@ impl ResponseBody {
     pub(super) fn wrap(response: Response<Body>, record: Record) -> Response<Self> {
         let length = Length::of(&response, &record);
         let stream = stream::current().map(|progress| (progress, Bytes::new()));
-        response.map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, stream }) })
+        let handed = Handed::On;
+        response
+            .map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, handed, stream }) })
+    }
+
+    /// How the client knows where it ends.
+    pub(super) fn length(&self) -> Length {
+        self.recorded.as_ref().map_or(Length::NoBody(None), |body| body.length)
+    }
+
+    /// Not all that was asked for was handed to the connection, and it will not be.
+    pub(super) fn cut_off(&mut self) {
+        if let Some(body) = &mut self.recorded {
+            body.handed = Handed::InPart;
+            if body.record.finished.ending == Ending::Complete {
+                body.end(Ending::ClientGone);
+            }
+        }
     }
 
     /// No body, and nothing to tell.
@@ -71,7 +98,7 @@ impl RecordedBody {
 
     fn is_complete(&self) -> bool {
         match self.length {
-            Length::NoBody => true,
+            Length::NoBody(_) => true,
             Length::Known(bytes) => self.record.finished.body_bytes >= bytes,
             Length::Framed | Length::UntilClose => self.is_end_stream(),
         }
@@ -159,20 +186,37 @@ impl RecordedBody {
 
 impl Length {
     fn of(response: &Response<Body>, record: &Record) -> Self {
-        let bodiless = matches!(
-            response.status(),
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS
-        );
-        if bodiless || record.finished.method == Method::HEAD {
-            return Self::NoBody;
+        let status = response.status();
+        if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS) {
+            return Self::NoBody(None);
         }
         let declared = response.headers().get(http::header::CONTENT_LENGTH);
         let declared = declared.and_then(|value| value.to_str().ok()?.parse().ok());
-        match response.body().size_hint().exact().or(declared) {
+        let exact = response.body().size_hint().exact();
+        if record.finished.method == Method::HEAD {
+            return Self::NoBody(declared.or(exact.filter(|bytes| *bytes > 0)));
+        }
+        match exact.or(declared) {
             Some(bytes) => Self::Known(bytes),
             None if record.finished.version == Version::HTTP_10 => Self::UntilClose,
             None => Self::Framed,
         }
+    }
+}
+
+impl Length {
+    /// What Content-Length says.
+    pub(super) const fn told(self) -> Option<u64> {
+        match self {
+            Self::NoBody(told) => told,
+            Self::Known(bytes) => Some(bytes),
+            Self::Framed | Self::UntilClose => None,
+        }
+    }
+
+    /// Whether there is a body to send.
+    pub(super) const fn is_body(self) -> bool {
+        !matches!(self, Self::NoBody(_))
     }
 }
 
@@ -202,7 +246,8 @@ impl http_body::Body for ResponseBody {
 
 impl Drop for RecordedBody {
     fn drop(&mut self) {
-        if self.record.finished.ending == Ending::ClientGone && self.is_complete() {
+        let is_handed_on = self.handed == Handed::On;
+        if self.record.finished.ending == Ending::ClientGone && is_handed_on && self.is_complete() {
             self.end(Ending::Complete);
         }
         let let_go = self.stream.as_ref().is_some_and(|(progress, _)| progress.was_let_go());

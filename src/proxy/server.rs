@@ -8,16 +8,14 @@ use super::room::Room;
 use super::stream::{STREAM_WINDOW_BYTES, StreamExecutor};
 use crate::engine::Handler;
 use crate::in_flight::InFlight;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper_util::rt::TokioTimer;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The longest target that hyper and the `http` crate take.
+/// The longest target that the `http` crate takes.
 const URI_BYTES_MAX: usize = 65_534;
-/// Field lines that hyper takes without being told of more.
-const HYPER_HEADERS_MAX: usize = 100;
 /// Streams at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
 /// Bytes of one HTTP/2 stream's response that wait for the client.
@@ -31,20 +29,16 @@ const ERROR_RESETS_MAX: usize = 128;
 /// How often, and for how long, a silent HTTP/2 client is asked whether it is there.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// The least that hyper may be told to buffer of one connection.
-const BUFFER_BYTES_MIN: usize = 64 * 1024;
 
-/// A server: the handler, the limits, and hyper set up for both protocols.
+/// A server: the handler, the limits, and hyper set up for HTTP/2.
 #[derive(Debug)]
 pub(super) struct Server<H> {
     /// Answers the requests.
     pub(super) handler: Arc<H>,
-    /// The options, with the target's limit at most what hyper takes.
+    /// The options, with the target's limit at most what can be taken.
     pub(super) options: ProxyOptions,
     /// Are told of requests and connections.
     pub(super) observers: Observers,
-    /// HTTP/1 connections.
-    pub(super) http1: http1::Builder,
     /// HTTP/2 connections.
     pub(super) http2: http2::Builder<StreamExecutor>,
     /// What bodies under way hold; none where nobody keeps an account.
@@ -61,11 +55,6 @@ impl<H: Handler> Server<H> {
     /// A server that has not begun to end.
     pub(super) fn new(handler: Arc<H>, mut options: ProxyOptions, observers: Observers) -> Self {
         options.uri_bytes_max = options.uri_bytes_max.min(URI_BYTES_MAX);
-        let mut http1 = http1::Builder::new();
-        http1.header_read_timeout(None).max_buf_size(BUFFER_BYTES_MIN.max(options.header_bytes_max.saturating_mul(2)));
-        if options.headers_max > HYPER_HEADERS_MAX {
-            http1.max_headers(options.headers_max);
-        }
         let in_flight = handler.in_flight();
         let executor = StreamExecutor { stall_timeout: options.stall_timeout, in_flight: in_flight.clone() };
         let mut http2 = http2::Builder::new(executor);
@@ -85,7 +74,6 @@ impl<H: Handler> Server<H> {
             handler,
             options,
             observers,
-            http1,
             http2,
             in_flight,
             room,

@@ -17,9 +17,6 @@ pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     }
 }
 
-#[cfg(test)]
-impl Socket for tokio::io::DuplexStream {}
-
 /// What is known of a connection before its first byte.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionFacts {

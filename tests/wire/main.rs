@@ -1,6 +1,7 @@
 //! The data port over real sockets: what a client sends, what the handler sees, what the client gets.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a failed step is a failed test, and tests need no docs")]
 
+mod against_hyper;
 mod bodies;
 mod both_paths;
 mod fast_path;
@@ -10,6 +11,7 @@ mod lifetime;
 mod refusals;
 mod requests;
 mod room;
+mod session;
 mod support;
 mod timeouts;
 mod upgrades;

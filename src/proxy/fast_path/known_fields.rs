@@ -6,17 +6,14 @@
 use crate::engine::fast_path::PlainHeaders;
 use crate::engine::{Handler, RequestContext};
 use crate::proxy::entrance::Entrance;
-use crate::proxy::guard::head::{self, Framing, HeadLimits, MinorVersion, Next};
+use crate::proxy::http1::head::{Framing, Head, Next, Persistence};
 use crate::proxy::socket::ConnectionFacts;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue, Version};
 
 /// Longer ones are never plain: what a connection remembers stays small.
 const BYTES_MAX: usize = 4096;
-
-/// Ends the field lines.
-const END: &[u8] = b"\r\n\r\n";
 
 /// What one connection's last request had.
 #[derive(Debug, Default)]
@@ -40,53 +37,38 @@ pub(super) struct Plain {
 pub(super) struct Reader<'a, H> {
     pub(super) handler: &'a H,
     pub(super) entrance: &'a Entrance,
-    pub(super) limits: &'a HeadLimits,
     /// What is known of the connection.
     pub(super) facts: &'a ConnectionFacts,
 }
 
-/// Plain field lines.
-pub(super) struct Fields<'a> {
-    /// Their length, with the empty line that ends them.
-    pub(super) bytes: usize,
-    pub(super) plain: &'a Plain,
-}
-
 impl KnownFields {
-    /// The lines of the last request, where they are plain.
+    /// What the lines of the last request came to, where they are plain.
     pub(super) const fn plain(&self) -> Option<&Plain> {
         self.plain.as_ref()
     }
 
-    /// The field lines that begin at `start` in `buffer`, behind a valid request line; none where they are not whole,
-    /// not valid or not plain.
-    pub(super) fn fields<H: Handler>(
-        &mut self,
-        buffer: &[u8],
-        start: usize,
-        reader: &Reader<'_, H>,
-    ) -> Option<Fields<'_>> {
-        let rest = buffer.get(start..)?;
-        if self.bytes.is_empty() || !rest.starts_with(&self.bytes) {
-            self.read(buffer, rest, reader)?;
-        }
-        Some(Fields { bytes: self.bytes.len(), plain: self.plain.as_ref()? })
+    /// Their length with the empty line that ends them, where `lines` begins with the same.
+    pub(super) fn length_in(&self, lines: &[u8]) -> Option<usize> {
+        (!self.bytes.is_empty() && lines.starts_with(&self.bytes)).then_some(self.bytes.len())
     }
 
-    /// Reads and remembers the lines; none where they are not whole or may not be remembered.
-    fn read<H: Handler>(&mut self, buffer: &[u8], rest: &[u8], reader: &Reader<'_, H>) -> Option<()> {
-        let within = rest.get(..rest.len().min(BYTES_MAX))?;
-        // A request line without fields has no Host.
-        let bytes = memchr::memmem::find(within, END)? + END.len();
-        let lines = within.get(..bytes)?;
-        let head = head::read_head(buffer, reader.limits).ok()??;
-        let is_simple =
-            head.framing == Framing::None && head.next == Next::Request && head.version == MinorVersion::One;
-        self.plain =
-            if is_simple { headers(lines, reader.limits).and_then(|headers| reader.plain(headers)) } else { None };
+    /// Remembers the lines of a head; none where they are too long.
+    pub(super) fn learn<H: Handler>(&mut self, lines: &[u8], head: &Head, reader: &Reader<'_, H>) -> Option<()> {
+        if lines.len() > BYTES_MAX {
+            return None;
+        }
+        self.plain = if is_simple(head) { reader.plain(head.fields.clone()) } else { None };
         self.bytes = lines.into();
         Some(())
     }
+}
+
+/// Whether the fields of a head leave only what is asked for to be judged.
+fn is_simple(head: &Head) -> bool {
+    head.framing == Framing::None
+        && head.next == Next::Request
+        && head.version == Version::HTTP_11
+        && head.persistence == Persistence::Persists
 }
 
 impl<H: Handler> Reader<'_, H> {
@@ -107,18 +89,4 @@ impl<H: Handler> Reader<'_, H> {
         let hsts = self.entrance.https.hsts(&way.scheme).cloned();
         Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way, hsts })
     }
-}
-
-/// Valid field lines as fields, as hyper would make them.
-fn headers(lines: &[u8], limits: &HeadLimits) -> Option<HeaderMap> {
-    let mut slots = vec![httparse::EMPTY_HEADER; limits.fields];
-    let httparse::Status::Complete((_, fields)) = httparse::parse_headers(lines, &mut slots).ok()? else {
-        return None;
-    };
-    let mut headers = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-        headers.try_append(name, HeaderValue::from_bytes(field.value).ok()?).ok()?;
-    }
-    Some(headers)
 }

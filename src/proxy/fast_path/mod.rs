@@ -1,10 +1,9 @@
-//! The fast path: plain hits answered straight from the read buffer, before hyper sees their requests.
+//! The fast path: plain hits answered straight from the read buffer, without a request being made of its bytes.
 //!
-//! One value per connection, owned by the socket's wrapper ([`super::wire`]), which asks it only while hyper has nothing
-//! under way and nothing left to write. It reads fields with the guard's own parser, request lines more narrowly than that does, asks the handler for a
-//! [`FastHit`](crate::engine::fast_path::FastHit), and has its bytes written; every other request is left in the buffer,
-//! for hyper, which asks the same engine. So the two can't answer differently, and a request that is declined here
-//! has changed nothing.
+//! One value per connection, owned by its session, which asks it while nothing is under way. It compares fields with those
+//! of the request before, reads request lines more narrowly than the parser does, asks the handler for a
+//! [`FastHit`](crate::engine::fast_path::FastHit), and has its bytes written; every other request goes the ordinary way, which
+//! asks the same engine. So the two can't answer differently, and a request that is declined here has changed nothing.
 
 mod head;
 mod known_fields;
@@ -13,7 +12,7 @@ mod request_ids;
 mod request_line;
 
 use super::conversation::Conversation;
-use super::guard::head::HeadLimits;
+use super::http1::head::{Head, HeadLimits};
 use super::observer::{Ending, PlainHit, Sender};
 use super::server::Server;
 use super::socket::ConnectionFacts;
@@ -23,9 +22,19 @@ use known_fields::{KnownFields, Reader};
 use outgoing::RequestPlace;
 pub(super) use outgoing::{Outgoing, Parts};
 use request_ids::RequestIds;
+use request_line::RequestLine;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::time::Instant;
+
+/// Why a look at a request came to no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Declined {
+    /// It goes the ordinary way.
+    Ordinary,
+    /// The same, but it may be a hit: its fields are new.
+    New,
+}
 
 /// The fast path of one connection.
 #[derive(Debug)]
@@ -42,32 +51,50 @@ impl<H: Handler> FastPath<H> {
         Self { server, facts, known: KnownFields::default(), ids: RequestIds::default() }
     }
 
-    /// The answer to the request that `buffer` begins with, if that is whole, plain, and a hit.
+    /// Looks at the request that `buffer` begins with.
+    ///
+    /// # Errors
+    /// Where it is none that is answered here.
     pub(super) fn begin(
         &mut self,
         buffer: &[u8],
         limits: &HeadLimits,
         conversation: &Conversation,
-    ) -> Option<Outgoing> {
+    ) -> Result<Outgoing, Declined> {
         // What is answered from now on says that the connection ends.
         if self.server.end.is_given() {
-            return None;
+            return Err(Declined::Ordinary);
         }
-        let line = request_line::read(buffer, limits)?;
-        let Server { handler, options, .. } = &*self.server;
-        let reader = Reader { handler: &**handler, entrance: &options.entrance, limits, facts: &self.facts };
-        let fields = self.known.fields(buffer, line.bytes, &reader)?;
-        let place = RequestPlace { bytes: line.bytes + fields.bytes, target: line.target_range() };
+        let line = request_line::read(buffer, limits).ok_or(Declined::Ordinary)?;
+        let fields = buffer.get(line.bytes..).unwrap_or_default();
+        let fields_bytes = self.known.length_in(fields).ok_or(Declined::New)?;
+        let place = RequestPlace { bytes: line.bytes + fields_bytes, target: line.target_range() };
         if place.bytes > limits.head_bytes {
-            return None;
+            return Err(Declined::Ordinary);
         }
+        self.hit(&line, place, conversation).ok_or(Declined::Ordinary)
+    }
+
+    /// The answer to the request that `buffer` begins with, whose head has been read because its fields were new.
+    pub(super) fn begin_new(&mut self, buffer: &[u8], head: &Head, conversation: &Conversation) -> Option<Outgoing> {
+        let line = RequestLine::of(head).filter(|_| !self.server.end.is_given())?;
+        let Server { handler, options, .. } = &*self.server;
+        let reader = Reader { handler: &**handler, entrance: &options.entrance, facts: &self.facts };
+        self.known.learn(buffer.get(line.bytes..head.bytes)?, head, &reader)?;
+        let place = RequestPlace { bytes: head.bytes, target: line.target_range() };
+        self.hit(&line, place, conversation)
+    }
+
+    /// The hit that answers a request with the known fields.
+    fn hit(&mut self, line: &RequestLine<'_>, place: RequestPlace, conversation: &Conversation) -> Option<Outgoing> {
+        let plain = self.known.plain()?;
         let started = Instant::now();
-        let request = PlainRequest { path_and_query: line.target, headers: &fields.plain.headers };
-        // A panic is for hyper's side to tell of: it meets the same one and answers 500.
-        let hit = catch_unwind(AssertUnwindSafe(|| handler.fast_hit(request))).ok()??;
+        let request = PlainRequest { path_and_query: line.target, headers: &plain.headers };
+        // A panic is for the ordinary way to tell of: it meets the same one and answers 500.
+        let hit = catch_unwind(AssertUnwindSafe(|| self.server.handler.fast_hit(request))).ok()??;
         conversation.answered_below();
-        let given = fields.plain.way.request_id();
-        let hsts = fields.plain.hsts.as_ref();
+        let given = plain.way.request_id();
+        let hsts = plain.hsts.as_ref();
         Some(Outgoing::new(hit, place, started, hsts, |head| self.ids.write_next(given, head)))
     }
 

@@ -3,29 +3,14 @@
 use super::head::write_fields;
 use crate::engine::fast_path::FastHit;
 use crate::engine::outcome::Decision;
+use crate::proxy::out_buffer::{self, COPIED_BYTES_MAX, PIECE_BYTES};
 use crate::proxy::request_id::RequestId;
 use bytes::{Buf, Bytes};
 use http::{HeaderValue, StatusCode};
-use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::task::{Poll, ready};
 use tokio::time::Instant;
-
-/// A longer body is written in pieces of this size, one after another: at 128 KiB half the processor time of one write
-/// (bench/tried.md), and pieces of 24 to 48 KiB differ little.
-const PIECE_BYTES: usize = 48 * 1024;
-
-/// A body of this size is copied behind its head: one buffer costs the kernel less than two.
-const COPIED_BYTES_MAX: usize = 4 * 1024;
-
-/// How much of a head's buffer is kept for the next one.
-const KEPT_BYTES_MAX: usize = 2 * COPIED_BYTES_MAX;
-
-thread_local! {
-    /// The buffer in which this thread makes heads. An answer that can't be written at once takes it along.
-    static HEAD: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// What is written at once. The kernel takes one buffer more cheaply than a list of one.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +56,7 @@ impl Outgoing {
         hsts: Option<&HeaderValue>,
         write_id: impl FnOnce(&mut Vec<u8>) -> RequestId,
     ) -> Self {
-        let mut head = HEAD.take();
-        head.clear();
+        let mut head = out_buffer::take();
         write_fields(&hit, hsts, &mut head);
         let request_id = write_id(&mut head);
         let head_bytes = head.len();
@@ -148,8 +132,6 @@ impl Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        if self.head.capacity() <= KEPT_BYTES_MAX {
-            HEAD.set(std::mem::take(&mut self.head));
-        }
+        out_buffer::give_back(std::mem::take(&mut self.head));
     }
 }

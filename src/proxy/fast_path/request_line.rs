@@ -1,7 +1,8 @@
 //! The request line of a plain request: a GET in origin form over HTTP/1.1 (RFC 9112 section 3).
 
-use crate::proxy::guard::head::HeadLimits;
-use crate::proxy::guard::target::check;
+use crate::proxy::http1::head::{Head, HeadLimits};
+use crate::proxy::http1::target::check;
+use http::{Method, Version};
 use std::ops::Range;
 
 const METHOD: &str = "GET";
@@ -18,7 +19,14 @@ pub(super) struct RequestLine<'a> {
     pub(super) bytes: usize,
 }
 
-impl RequestLine<'_> {
+impl<'a> RequestLine<'a> {
+    /// That of a head, where it is of this kind.
+    pub(super) fn of(head: &'a Head) -> Option<Self> {
+        let is_plain = head.method == Method::GET && head.version == Version::HTTP_11 && head.target.scheme().is_none();
+        let target = head.target.path_and_query().filter(|_| is_plain)?.as_str();
+        Some(Self { target, bytes: TARGET_START + target.len() + END.len() })
+    }
+
     /// Where the target lies in the buffer.
     pub(super) const fn target_range(&self) -> Range<usize> {
         TARGET_START..TARGET_START + self.target.len()
@@ -38,7 +46,7 @@ pub(super) fn read<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Option<RequestL
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::guard::head::{MinorVersion, read_head};
+    use crate::proxy::http1::head::read_head;
     use proptest::prelude::*;
 
     const LIMITS: HeadLimits = HeadLimits { head_bytes: 4096, fields: 16, target_bytes: 64 };
@@ -106,9 +114,8 @@ mod tests {
                 // Fields that the line brought along may be refused, and then nothing is answered; the line is not.
                 if let Ok(head) = read_head(request.as_bytes(), &LIMITS) {
                     let head = head.expect("it is whole");
-                    prop_assert_eq!(&request[head.method], METHOD);
-                    prop_assert_eq!(&request[head.target], taken.target);
-                    prop_assert_eq!(head.version, MinorVersion::One);
+                    let again = RequestLine::of(&head).expect("it is a GET in origin form over HTTP/1.1");
+                    prop_assert_eq!((again.target, again.bytes), (taken.target, taken.bytes));
                 } else {
                     prop_assert!(taken.bytes < line.len(), "{:?} is refused", line);
                 }

@@ -9,13 +9,16 @@ fn read(head: &str) -> Result<Option<Head>, Refusal> {
 }
 
 #[test]
-fn a_head_names_where_its_parts_lie() {
+fn a_head_becomes_the_parts_of_a_request() {
     let bytes = "POST /a?b HTTP/1.1\r\nHost: shop\r\nContent-Length: 12\r\n\r\nbody";
     let head = read(bytes).unwrap().unwrap();
-    assert_eq!(&bytes[head.method.clone()], "POST");
-    assert_eq!(&bytes[head.target.clone()], "/a?b");
+    assert_eq!((head.method.as_str(), head.target.to_string().as_str()), ("POST", "/a?b"));
+    assert_eq!(
+        (head.fields.len(), head.fields["host"].as_bytes(), head.fields["content-length"].as_bytes()),
+        (2, &b"shop"[..], &b"12"[..])
+    );
     assert_eq!(&bytes[head.bytes..], "body");
-    assert_eq!((head.version, head.framing, head.next), (MinorVersion::One, Framing::Length(12), Next::Request));
+    assert_eq!((head.version, head.framing, head.next), (Version::HTTP_11, Framing::Length(12), Next::Request));
 }
 
 #[test]
@@ -63,4 +66,34 @@ fn more_field_lines_than_fit_the_stack_are_parsed_too() {
     let fields: String = "X: a\r\n".repeat(900);
     let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
     assert_eq!(read_head(head.as_bytes(), &limits).unwrap().unwrap().bytes, head.len());
+}
+
+#[test]
+fn rfc_9112_9_3_the_connection_persists_where_the_version_or_the_fields_say_so() {
+    for (version, fields, expected) in [
+        ("1.1", "", Persistence::Persists),
+        ("1.1", "Connection: keep-alive\r\n", Persistence::Persists),
+        ("1.1", "Connection: x, Close\r\n", Persistence::Closes),
+        ("1.1", "Connection: close\r\nConnection: keep-alive\r\n", Persistence::Closes),
+        ("1.0", "", Persistence::Closes),
+        ("1.0", "Connection: Keep-Alive\r\n", Persistence::Persists),
+        ("1.0", "Connection: keep-alive, close\r\n", Persistence::Closes),
+    ] {
+        let head = read(&format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n")).unwrap().unwrap();
+        assert_eq!(head.persistence, expected, "{version} {fields:?}");
+    }
+}
+
+#[test]
+fn what_a_client_waits_for_and_takes_is_read_from_the_fields() {
+    for (version, fields, expected) in [
+        ("1.1", "", (Expects::Nothing, Trailers::Unwanted)),
+        ("1.1", "Expect: 100-Continue\r\nTE: trailers\r\n", (Expects::Continue, Trailers::Taken)),
+        ("1.1", "Expect: 200-ok\r\nTE: gzip;q=1, Trailers\r\n", (Expects::Nothing, Trailers::Taken)),
+        ("1.1", "TE: trailers;q=0\r\n", (Expects::Nothing, Trailers::Unwanted)),
+        ("1.0", "Expect: 100-continue\r\n", (Expects::Nothing, Trailers::Unwanted)),
+    ] {
+        let head = read(&format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n")).unwrap().unwrap();
+        assert_eq!((head.expects, head.trailers), expected, "{version} {fields:?}");
+    }
 }

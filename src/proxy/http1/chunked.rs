@@ -1,7 +1,9 @@
-//! Follows a chunked body: RFC 9112 section 7.1. Lines are looked at only once they are complete, within bounds.
+//! Reads a chunked body: RFC 9112 section 7.1. Lines are looked at only once they are complete, within bounds.
 
 use super::head::HeadLimits;
 use crate::proxy::refusal::Refusal;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Bytes of one line with a chunk's size and extensions, without its end.
 const SIZE_LINE_BYTES_MAX: usize = 256;
@@ -9,7 +11,7 @@ const SIZE_LINE_BYTES_MAX: usize = 256;
 const EXTENSION_BYTES_MAX: usize = 4096;
 /// Digits of a chunk's size: more could not be counted.
 const SIZE_DIGITS_MAX: usize = 15;
-/// Bytes of the trailer section, at most what hyper takes.
+/// Bytes of the trailer section, whatever a head may have.
 const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// Field lines of the trailer section.
 const TRAILERS_MAX: usize = 64;
@@ -22,7 +24,20 @@ enum Part {
     Over,
 }
 
-/// The follower of one chunked body.
+/// What the next bytes are.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// More bytes are needed.
+    More,
+    /// So many bytes frame the body.
+    Framing(usize),
+    /// So many bytes are data.
+    Data(usize),
+    /// So many bytes end the body.
+    End(usize, HeaderMap),
+}
+
+/// The reader of one chunked body.
 #[derive(Debug)]
 pub(super) struct Chunked {
     part: Part,
@@ -32,19 +47,14 @@ pub(super) struct Chunked {
 }
 
 impl Chunked {
-    /// A follower that stands before the first chunk.
-    pub(super) fn new(limits: HeadLimits) -> Self {
+    /// A reader that stands before the first chunk.
+    pub(super) fn new(limits: &HeadLimits) -> Self {
         Self {
             part: Part::SizeLine,
             extension_bytes: 0,
             trailer_bytes_max: limits.head_bytes.min(TRAILER_BYTES_MAX),
             trailers_max: limits.fields.min(TRAILERS_MAX),
         }
-    }
-
-    /// Whether the body has ended.
-    pub(super) const fn is_over(&self) -> bool {
-        matches!(self.part, Part::Over)
     }
 
     /// What is left of the chunk under way, in bytes.
@@ -55,40 +65,32 @@ impl Chunked {
         }
     }
 
-    /// How many of `bytes` are valid; none where more are needed.
-    pub(super) fn inspect(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
-        let mut passed = 0;
-        while !self.is_over() {
-            let step = self.step(bytes.get(passed..).unwrap_or_default())?;
-            if step == 0 {
-                break;
-            }
-            passed += step;
-        }
-        Ok(passed)
-    }
-
-    fn step(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    /// Takes one step over `bytes`, which begin where the last step ended. None follows the end.
+    ///
+    /// # Errors
+    /// Where the bytes break the grammar or a limit. The reader is of no use after that.
+    pub(super) fn step(&mut self, bytes: &[u8]) -> Result<Step, Refusal> {
         match self.part {
             Part::SizeLine => self.size_line(bytes),
+            Part::Data(_) if bytes.is_empty() => Ok(Step::More),
             Part::Data(left) => {
                 let available = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
                 self.part = if available == left { Part::DataEnd } else { Part::Data(left - available) };
-                Ok(usize::try_from(available).unwrap_or(bytes.len()))
+                Ok(Step::Data(usize::try_from(available).unwrap_or(bytes.len())))
             }
             Part::DataEnd => match bytes {
-                [] | [b'\r'] => Ok(0),
+                [] | [b'\r'] => Ok(Step::More),
                 [b'\r', b'\n', ..] => {
                     self.part = Part::SizeLine;
-                    Ok(2)
+                    Ok(Step::Framing(2))
                 }
                 _ => Err(Refusal::ChunkEnd),
             },
-            Part::Over => Ok(0),
+            Part::Over => Ok(Step::More),
         }
     }
 
-    fn size_line(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    fn size_line(&mut self, bytes: &[u8]) -> Result<Step, Refusal> {
         let within = bytes.get(..SIZE_LINE_BYTES_MAX + 2).unwrap_or(bytes);
         let line_end = within.iter().position(|byte| *byte == b'\n');
         let shown = within.get(..line_end.unwrap_or(within.len())).unwrap_or_default();
@@ -99,10 +101,10 @@ impl Chunked {
         }
         let Some(line_end) = line_end else {
             return match rest {
-                [] | [b'\r'] if within.len() == bytes.len() => Ok(0),
+                [] | [b'\r'] if within.len() == bytes.len() => Ok(Step::More),
                 [b';', ..] if within.len() < SIZE_LINE_BYTES_MAX + 2 => {
                     // The carriage return may be the line's own.
-                    extension(rest.strip_suffix(b"\r").unwrap_or(rest)).map(|()| 0)
+                    extension(rest.strip_suffix(b"\r").unwrap_or(rest)).map(|()| Step::More)
                 }
                 [b';', ..] => Err(Refusal::ChunkExtension),
                 _ => Err(Refusal::ChunkSize),
@@ -124,29 +126,38 @@ impl Chunked {
         if size > 0 {
             self.part = Part::Data(size);
             self.extension_bytes = extension_bytes;
-            return Ok(line_end + 1);
+            return Ok(Step::Framing(line_end + 1));
         }
         // The last chunk waits for the trailers, so that a body with bad trailers never ends well.
-        let trailers = self.trailers(bytes.get(line_end + 1..).unwrap_or_default())?;
-        Ok(if trailers == 0 { 0 } else { line_end + 1 + trailers })
+        let rest = bytes.get(line_end + 1..).unwrap_or_default();
+        Ok(self.trailers(rest)?.map_or(Step::More, |(length, trailers)| Step::End(line_end + 1 + length, trailers)))
     }
 
     /// Takes the trailer section with the closing empty line, once it is complete.
-    fn trailers(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    fn trailers(&mut self, bytes: &[u8]) -> Result<Option<(usize, HeaderMap)>, Refusal> {
         let mut slots = [httparse::EMPTY_HEADER; TRAILERS_MAX];
         let slots = slots.get_mut(..self.trailers_max).unwrap_or_default();
-        let (length, fields) = match httparse::parse_headers(bytes, slots) {
+        let (length, lines) = match httparse::parse_headers(bytes, slots) {
             Ok(httparse::Status::Complete(complete)) => complete,
-            Ok(httparse::Status::Partial) if bytes.len() < self.trailer_bytes_max => return Ok(0),
+            Ok(httparse::Status::Partial) if bytes.len() < self.trailer_bytes_max => return Ok(None),
             Ok(httparse::Status::Partial) | Err(_) => return Err(Refusal::Trailer),
         };
-        let lines = bytes.get(..length).unwrap_or_default().split_inclusive(|byte| *byte == b'\n');
-        let bare = lines.into_iter().any(|line| !line.ends_with(b"\r\n"));
-        if bare || length > self.trailer_bytes_max || fields.iter().any(|field| decides_framing(field.name)) {
+        let whole = bytes.get(..length).unwrap_or_default();
+        let bare = whole.split_inclusive(|byte| *byte == b'\n').any(|line| !line.ends_with(b"\r\n"));
+        if bare || length > self.trailer_bytes_max {
             return Err(Refusal::Trailer);
         }
+        let mut trailers = HeaderMap::with_capacity(lines.len());
+        for line in lines {
+            let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| Refusal::Trailer)?;
+            let value = HeaderValue::from_bytes(line.value).map_err(|_| Refusal::Trailer)?;
+            if decides_framing(&name) {
+                return Err(Refusal::Trailer);
+            }
+            trailers.append(name, value);
+        }
         self.part = Part::Over;
-        Ok(length)
+        Ok(Some((length, trailers)))
     }
 }
 
@@ -165,8 +176,6 @@ fn hex_value(digit: u8) -> u8 {
 }
 
 /// Fields that may not stand in a trailer because they would change where the message ends or goes: RFC 9110 section 6.5.1.
-fn decides_framing(name: &str) -> bool {
-    ["content-length", "transfer-encoding", "host", "connection", "upgrade", "te", "trailer"]
-        .iter()
-        .any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+fn decides_framing(name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, TRANSFER_ENCODING, HOST, CONNECTION, UPGRADE, TE, TRAILER].contains(name)
 }

@@ -34,7 +34,7 @@ impl Written {
         self.bytes
     }
 
-    /// Notes what a write came to, when the socket has sent so much (see [`crate::proxy::socket::Socket::sent`]). One that
+    /// Notes what a write came to, when the socket has sent so much (see [`super::socket::Socket::sent`]). One that
     /// has to wait becomes an error once the client has taken nothing for too long.
     pub(super) fn note(
         &mut self,
