@@ -2,7 +2,7 @@
 //! now and then; logs what became of it and whose end is near.
 
 use crate::clock::Clock;
-use crate::config::watch::{WatchError, watch};
+use crate::config::watch::{warn, watch};
 use crate::metric::{Measured, Samples};
 use crate::proxy::Listening;
 use crate::proxy::tls::TlsEndpoint;
@@ -76,14 +76,7 @@ impl CertificateKeeper {
         let keeper = Arc::clone(self);
         tasks.restart("certificates-watch", move || {
             let (files, keeper) = (files.clone(), Arc::clone(&keeper));
-            let failed = |error: WatchError| {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(
-                    error,
-                    "the certificates cannot be watched; until they can, reload them with SIGHUP or POST /reload"
-                );
-            };
-            async move { watch(&files, move || keeper.reload(), failed).await }
+            async move { watch(&files, move || keeper.reload(), warn("the certificates")).await }
         });
         let keeper = Arc::clone(self);
         tasks.restart("certificates-check", move || {

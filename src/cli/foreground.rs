@@ -209,9 +209,9 @@ mod tests {
         std::fs::write(&config, text).unwrap();
         std::fs::write(folder.path().join("rules.toml"), "[[route]]\npath = \"/**\"\n").unwrap();
         let (_, module) = module_path!().split_once("::").expect("it is a module of this crate");
-        let test = "a_process_ends_with_exit_code_1_once_a_task_has_ended_that_it_cannot_run_without";
+        let name = "a_process_ends_with_exit_code_1_once_a_task_has_ended_that_it_cannot_run_without";
         let mut process = Command::new(std::env::current_exe().unwrap());
-        process.args(["--exact", &format!("{module}::{test}"), "--nocapture"]).env(CONFIG, &config);
+        process.args(["--exact", &format!("{module}::{name}"), "--nocapture"]).env(CONFIG, &config);
         let output = process.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");

@@ -15,7 +15,7 @@ use crate::admin::{self, AdminState, Readiness};
 use crate::clock::{Clock, SystemClock};
 use crate::config::handover::Handover;
 use crate::config::reload::RulesReloader;
-use crate::config::watch::{WatchError, watch};
+use crate::config::watch::{warn, watch};
 use crate::config::{AdminOptions, Config, LoadedRules};
 use crate::engine::arrival::Front;
 use crate::engine::shared_tier::SharedTier;
@@ -320,13 +320,6 @@ fn keep_watching(
     let rules = Arc::clone(rules);
     tasks.restart("rules-watch", move || {
         let (path, reloader) = (path.clone(), Arc::clone(&rules));
-        let failed = |error: WatchError| {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(
-                error,
-                "the rules cannot be watched; until they can, reload them with SIGHUP or POST /reload"
-            );
-        };
-        async move { watch(&[path], move || drop(reloader.reload_if_changed()), failed).await }
+        async move { watch(&[path], move || drop(reloader.reload_if_changed()), warn("the rules")).await }
     });
 }

@@ -50,6 +50,14 @@ pub async fn watch(
     }
 }
 
+/// Logs that these files are not watched.
+pub(crate) fn warn(what: &'static str) -> impl FnOnce(WatchError) + Send {
+    move |error| {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "{what} cannot be watched; until they can, reload them with SIGHUP or POST /reload");
+    }
+}
+
 async fn watch_while_possible(
     paths: &[PathBuf],
     on_change: &Arc<impl Fn() + Send + Sync + 'static>,
@@ -174,12 +182,12 @@ mod tests {
     async fn what_cannot_be_watched_is_reported_once_and_watched_as_soon_as_it_can_be() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("later");
-        let (changes, mut changed) = mpsc::unbounded_channel();
+        let (called, mut changed) = mpsc::unbounded_channel();
         let (failures, mut failed) = mpsc::unbounded_channel();
         let paths = [folder.join("rules.toml")];
         let watching = watch(
             &paths,
-            move || changes.send(()).expect("the test listens"),
+            move || called.send(()).expect("the test listens"),
             move |error| failures.send(error.to_string()).expect("the test listens"),
         );
         let script = async {

@@ -32,6 +32,7 @@ struct Updated {
     outcome: StoreOutcome,
 }
 
+#[expect(clippy::result_large_err, reason = "what the requester takes is made once a fetch, and moved on at once")]
 impl Fetch {
     /// Compares an answer with what is stored, which may be all that is needed, and returns it where it stands for itself:
     /// to be stored or handed over. `None` if it is about something else than what is stored: the whole must be asked for.

@@ -256,14 +256,12 @@ async fn wait(engine: &Engine, request: &Requester, ask: &Ask, fetched: oneshot:
     if !engine.stands_in_at_once(request, ask, &slow) {
         return fetched.await.unwrap_or_else(gone);
     }
-    match timeout(request.at_most(request.route.coalesce_wait), fetched).await {
-        Ok(fetched) => fetched.unwrap_or_else(gone),
-        Err(_) => {
-            let slow = Arc::new(slow);
-            engine.has_failed(request, &slow);
-            Fetched::Failed(slow)
-        }
+    if let Ok(fetched) = timeout(request.at_most(request.route.coalesce_wait), fetched).await {
+        return fetched.unwrap_or_else(gone);
     }
+    let slow = Arc::new(slow);
+    engine.has_failed(request, &slow);
+    Fetched::Failed(slow)
 }
 
 /// Refreshes in the background what is served, where that asks for it and no one does already.

@@ -298,35 +298,41 @@ impl Invalidation {
     /// Raises a purge's barriers to a stamp that is not applied yet: what is fetched until then is covered too, which
     /// costs fetches and nothing else.
     fn raise_ahead(&self, purge: &Purge, stamp: Stamp) {
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        for scope in &purge.scopes {
-            ledger.barriers.raise(scope, stamp, purge.depth, purge.source);
-        }
-        self.mark_changed();
+        self.change(|ledger| {
+            for scope in &purge.scopes {
+                ledger.barriers.raise(scope, stamp, purge.depth, purge.source);
+            }
+        });
     }
 
     /// Below `floor`, purges may have been missed: whatever is stamped so must be validated.
     fn raise_floor(&self, floor: Stamp) {
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        ledger.barriers.raise_floor(floor);
-        ledger.applied = floor.max(ledger.applied);
-        self.mark_changed();
+        self.change(|ledger| {
+            ledger.barriers.raise_floor(floor);
+            ledger.applied = floor.max(ledger.applied);
+        });
     }
 
     /// Below `floor`, hard purges were forgotten, here or elsewhere: whatever is stamped so is purged.
     fn raise_hard_floor(&self, floor: Stamp) {
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        ledger.barriers.raise_hard_floor(floor);
-        ledger.applied = floor.max(ledger.applied);
-        self.mark_changed();
+        self.change(|ledger| {
+            ledger.barriers.raise_hard_floor(floor);
+            ledger.applied = floor.max(ledger.applied);
+        });
     }
 
     /// Forgets barriers below `older_than`, a stamp that no stored response can still be below: whatever is, counts
     /// as purged or, where only soft purges were forgotten, as unproven from now on.
     pub fn expire(&self, older_than: Stamp) {
+        self.change(|ledger| ledger.barriers.expire(older_than));
+    }
+
+    /// Changes the ledger and notes that, both before anyone else reads it.
+    fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
         let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        ledger.barriers.expire(older_than);
+        let outcome = change(&mut ledger);
         self.mark_changed();
+        outcome
     }
 
     /// The receipt with this id, if it is remembered.
@@ -378,14 +384,14 @@ impl Invalidation {
     }
 
     fn apply<T>(&self, purge: &Purge, stamp: Stamp, before: impl FnOnce(&Barriers) -> T) -> T {
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        let seen = before(&ledger.barriers);
-        for scope in &purge.scopes {
-            ledger.barriers.raise(scope, stamp, purge.depth, purge.source);
-        }
-        ledger.applied = stamp.max(ledger.applied);
-        self.mark_changed();
-        seen
+        self.change(|ledger| {
+            let seen = before(&ledger.barriers);
+            for scope in &purge.scopes {
+                ledger.barriers.raise(scope, stamp, purge.depth, purge.source);
+            }
+            ledger.applied = stamp.max(ledger.applied);
+            seen
+        })
     }
 
     fn write_receipt(&self, asked: PurgeDescription, stamp: Stamp, by: &str) -> Arc<Receipt> {

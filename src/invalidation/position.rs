@@ -8,7 +8,6 @@ use super::Invalidation;
 use super::barriers::WrittenBarriers;
 use crate::stamp::Stamp;
 use serde::{Deserialize, Serialize};
-use std::sync::PoisonError;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,9 +50,7 @@ impl Invalidation {
     /// Where it is a position in another log.
     pub(crate) fn resume(&self, position: &LogPosition) -> Result<(), OtherLog> {
         self.learn(position)?;
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        ledger.applied = position.applied.max(ledger.applied);
-        self.mark_changed();
+        self.change(|ledger| ledger.applied = position.applied.max(ledger.applied));
         Ok(())
     }
 
@@ -69,9 +66,7 @@ impl Invalidation {
         if position.log != self.log_name() || !is_possible {
             return Err(OtherLog);
         }
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
-        ledger.barriers.raise_written(&position.barriers);
-        self.mark_changed();
+        self.change(|ledger| ledger.barriers.raise_written(&position.barriers));
         Ok(())
     }
 
