@@ -19,6 +19,7 @@ mod metric;
 mod semantics;
 mod version;
 
+mod clients;
 mod entry;
 mod in_flight;
 mod key;

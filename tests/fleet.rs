@@ -14,6 +14,7 @@ mod fleet {
     mod joining;
     mod kinds_of_redis;
     mod leaving_clients;
+    mod mixed;
     mod prices_under_load;
     mod receipts;
     mod shared_tier;

@@ -14,6 +14,7 @@ mod scenarios {
     mod body_tags;
     mod bypass;
     mod client_directives;
+    mod client_limits;
     mod compression;
     mod demo;
     mod ending;

@@ -48,6 +48,7 @@ pub(super) async fn show(State(state): State<AdminState>) -> Response {
         .rejected
         .map(|rejected| object!({ "at": rejected.at.to_rfc3339(), "diagnostics": rejected.errors.reports() }));
     Json(object!({
+        "digest": rules.digest(),
         "loaded_at": status.loaded_at.to_rfc3339(),
         "routes": rules.routes().iter().map(|route| ShownRoute::from(&**route)).collect::<Vec<_>>(),
         "files": status.sources.iter().map(file).collect::<Vec<_>>(),

@@ -3,7 +3,9 @@
 use super::AdminState;
 use super::answer::millis;
 use crate::engine::outcome::Outcome;
+use crate::fleet::member::Member;
 use crate::histogram::DurationCounts;
+use crate::invalidation::members::Members;
 use crate::metric::{Metric, Sample, Value};
 use crate::metrics::requests::RequestCounts;
 use crate::store::metrics::{BYTES, BYTES_MAX, ENTRIES, EVICTIONS};
@@ -29,6 +31,35 @@ pub(super) struct Stats {
     pub(super) purges_applied: u64,
     pub(super) barriers: usize,
     pub(super) rules_rejected: bool,
+    /// None where it stands alone.
+    pub(super) fleet: Option<ShownFleet>,
+}
+
+/// The live instances of a fleet.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownFleet {
+    instances: Vec<ShownInstance>,
+    versions_mixed: bool,
+    rules_mixed: bool,
+}
+
+/// One of them. It is of a version before those that say so, where it says nothing of itself.
+#[derive(Debug, Serialize)]
+struct ShownInstance {
+    instance: String,
+    version: Option<String>,
+    rules: Option<String>,
+}
+
+impl From<Members> for ShownFleet {
+    fn from(members: Members) -> Self {
+        let (versions_mixed, rules_mixed) = (members.versions_mixed(), members.rules_mixed());
+        let shown = |(instance, said): (String, Option<Member>)| {
+            let (version, rules) = said.map(|said| (said.version, said.rules)).unzip();
+            ShownInstance { instance, version, rules }
+        };
+        Self { instances: members.0.into_iter().map(shown).collect(), versions_mixed, rules_mixed }
+    }
 }
 
 /// Requests of one route, or of all.
@@ -158,6 +189,7 @@ pub(super) fn gather(state: &AdminState) -> Stats {
         purges_applied: invalidation.generation(),
         barriers: invalidation.barriers(),
         rules_rejected: state.rules.status().rejected.is_some(),
+        fleet: invalidation.members().map(ShownFleet::from),
     }
 }
 

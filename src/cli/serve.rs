@@ -12,11 +12,12 @@ use super::sockets::{Port, Sockets};
 use super::takeover::predecessor::Predecessor;
 use super::takeover::successor::{self, Offer, Successor};
 use crate::admin::{self, AdminState, Readiness};
+use crate::clients::Clients;
 use crate::clock::{Clock, SystemClock};
 use crate::config::handover::Handover;
 use crate::config::reload::RulesReloader;
 use crate::config::watch::{warn, watch};
-use crate::config::{AdminOptions, Config, LoadedRules};
+use crate::config::{AdminOptions, Config, LoadedRules, Problem};
 use crate::engine::arrival::Front;
 use crate::engine::shared_tier::SharedTier;
 use crate::engine::{Engine, EngineParts};
@@ -30,6 +31,7 @@ use crate::metric::Measured;
 use crate::metrics::Metrics;
 use crate::proxy;
 use crate::proxy::observer::Observer;
+use crate::rules::RuleSet;
 use crate::semantics::forwarding::LoopToken;
 use crate::store::memory::MemoryTier;
 use crate::supervisor::Supervisor;
@@ -221,14 +223,10 @@ impl Parts {
         // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
         event_sources.drive(&events, missed, tasks);
-        let governed = Arc::clone(&engine);
-        let apply = move |new| governed.replace_rules(new);
-        let rules =
-            RulesReloader::new(&config.rules_path, &warnings, sources, Arc::clone(&clock), apply).within(config);
-        let reloaded = Arc::clone(certificates);
-        let rules = Arc::new(rules.with(move || reloaded.reload()));
-        let counting: [Arc<dyn Measured>; 9] = [
+        let rules = reloader(config, (&warnings, sources), &clock, &engine, certificates);
+        let counting: [Arc<dyn Measured>; 10] = [
             memory,
+            Arc::clone(engine.clients()) as _,
             Arc::clone(engine.in_flight()) as _,
             upstream.clone(),
             engine.clone(),
@@ -251,6 +249,25 @@ impl Parts {
         };
         Ok(Self { rules, state })
     }
+}
+
+/// What reads the rules of an engine anew, and the certificates with them.
+fn reloader(
+    config: &Config,
+    (warnings, sources): (&[Problem], Vec<(PathBuf, String)>),
+    clock: &Arc<dyn Clock>,
+    engine: &Arc<Engine>,
+    certificates: &Arc<CertificateKeeper>,
+) -> Arc<RulesReloader> {
+    engine.invalidation().goes_by(engine.rules().digest());
+    let governed = Arc::clone(engine);
+    let apply = move |new: RuleSet| {
+        governed.invalidation().goes_by(new.digest());
+        governed.replace_rules(new);
+    };
+    let rules = RulesReloader::new(&config.rules_path, warnings, sources, Arc::clone(clock), apply).within(config);
+    let reloaded = Arc::clone(certificates);
+    Arc::new(rules.with(move || reloaded.reload()))
 }
 
 /// The purges, and what an instance of a fleet has besides.
@@ -294,6 +311,7 @@ fn front(config: &Config) -> Front {
         here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())),
         schemes: data_port::schemes(&config.proxy),
         request_timeout: config.request_timeout,
+        clients: Arc::new(Clients::new(config.per_client)),
     }
 }
 

@@ -18,6 +18,7 @@ mod https_policy;
 mod listen;
 mod listeners;
 mod machine_memory;
+mod per_client;
 mod pool_health;
 mod privacy_lint;
 pub(crate) mod problem;
@@ -54,6 +55,7 @@ pub use problem::{ConfigErrors, Problem};
 pub(crate) use rules_file::LoadedRules;
 pub use rules_file::{check_rules_text, load_rules};
 
+use crate::clients::ClientLimits;
 use crate::engine::refresh::RefreshOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::fleet::options::FleetOptions;
@@ -82,6 +84,8 @@ pub struct Config {
     pub upstreams: Vec<(PoolName, UpstreamOptions)>,
     /// `upstream.request_timeout`
     pub request_timeout: Duration,
+    /// `limits.per_client`
+    pub per_client: ClientLimits,
     /// `[memory]`
     pub memory: MemoryOptions,
     /// What passes to the process that comes after this one, and how.

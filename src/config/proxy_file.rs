@@ -42,9 +42,10 @@ raw_table! {
 raw_table! {
     /// The cache in this process.
     struct RawMemory {
-        /// The most memory that the cache takes, with everything charged: heads, bodies, keys, tags, bookkeeping.
-        /// Default: "256MiB".
-        size: SizeText,
+        /// The most memory that the cache takes, with everything charged: heads, bodies, keys, tags, bookkeeping. A size, or a
+        /// share of what the process may use, which is the container's limit (its control group's) or else the machine's
+        /// memory: "50%". It is read at start. Default: "256MiB".
+        size: ShareOrSize,
         /// The most variants (by Vary) kept of one resource; the oldest goes first. Default: 32.
         variants_per_key: u64,
         /// A file to which the cache is written when Larder stops, and from which it is read when it starts. Only its owner
@@ -162,6 +163,23 @@ raw_table! {
         /// is in addition to `memory.size`. Above it the readers furthest behind are cut off, and new fetches are
         /// neither shared nor stored. A body larger than half of it is not stored. Default: "25%".
         in_flight_bytes: ShareOrSize,
+        /// What one client may take at once.
+        per_client: RawPerClient,
+    }
+}
+
+raw_table! {
+    /// What one client may take at once: an IPv4 address, or the first 64 bits of an IPv6 address, as trusted proxies tell it.
+    /// Trusted proxies themselves are not limited. Over a limit, requests are answered 429.
+    struct RawPerClient {
+        /// Open connections of one client that come without a trusted proxy, or by the PROXY protocol. Requests on others are
+        /// answered 429, and beyond twice as many, connections are closed. 0: no limit. Default: 0.
+        connections: u64,
+        /// Requests of one client in a second, hits included. 0: no limit. Default: 0.
+        requests_per_second: u64,
+        /// Requests of one client that wait for the upstream at once: misses, validations, and what passes through. A hit is
+        /// never refused, and something stale is served where it may be. 0: no limit. Default: 0.
+        misses: u64,
     }
 }
 

@@ -5,7 +5,7 @@ use super::schema::{proxy_schema, rules_schema};
 use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
-use crate::{engine, events, fleet, in_flight, invalidation, metrics, proxy, store, supervisor, upstream};
+use crate::{clients, engine, events, fleet, in_flight, invalidation, metrics, proxy, store, supervisor, upstream};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -16,6 +16,7 @@ pub const METRICS: &[&[&Metric]] = &[
     proxy::tls::metrics::METRICS,
     store::metrics::METRICS,
     in_flight::metrics::METRICS,
+    clients::metrics::METRICS,
     upstream::metrics::METRICS,
     engine::metrics::METRICS,
     invalidation::metrics::METRICS,

@@ -113,6 +113,7 @@ impl Resolver<'_> {
             upstream,
             upstreams,
             request_timeout,
+            per_client: self.per_client(limits.per_client.as_ref()),
             memory,
             handover,
             in_flight_bytes,
@@ -156,9 +157,10 @@ impl Resolver<'_> {
     }
 
     fn memory(&mut self, raw: &RawMemory) -> MemoryOptions {
-        let size = self.size(raw.size.as_ref(), 256 * 1024 * 1024, 1024 * 1024..=1 << 50);
-        if let (Some(written), Some(available)) = (&raw.size, machine_memory::available_bytes())
-            && written.value.0 > available
+        let available = machine_memory::available_bytes();
+        let size = self.memory_size(raw.size.as_ref(), available);
+        if let (Some(written), Some(available)) = (&raw.size, available)
+            && matches!(written.value, ShareOrSize::Bytes(bytes) if bytes > available)
         {
             let available = bytesize::ByteSize::b(available);
             let message =
@@ -175,15 +177,23 @@ impl Resolver<'_> {
         }
     }
 
+    fn memory_size(&mut self, written: Option<&Placed<ShareOrSize>>, available: Option<u64>) -> usize {
+        let default = 256 * 1024 * 1024;
+        let Some(written) = written else { return default };
+        if available.is_none() && matches!(written.value, ShareOrSize::Share(_)) {
+            let hint = "write a size: \"256MiB\"";
+            self.problems.error(&written.place, "nothing says how much memory Larder may use", Some(hint));
+            return default;
+        }
+        let bytes = written.value.of(available.unwrap_or_default());
+        let show = |bytes: usize| bytesize::ByteSize::b(bytes as u64).to_string();
+        self.within(Some((bytes, &written.place)), default, &(1024 * 1024..=1 << 50), show)
+    }
+
     fn in_flight_bytes(&mut self, written: Option<&Placed<ShareOrSize>>, memory: MemoryOptions) -> u64 {
         let default = memory.size_bytes / IN_FLIGHT_SHARE;
         let Some(written) = written else { return default };
-        #[expect(clippy::cast_precision_loss, reason = "a share of a size need not be exact to the byte")]
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is between 0 and 1")]
-        let bytes = match written.value {
-            ShareOrSize::Share(share) => (memory.size_bytes as f64 * share) as u64,
-            ShareOrSize::Bytes(bytes) => bytes,
-        };
+        let bytes = written.value.of(memory.size_bytes);
         let allowed = IN_FLIGHT_BYTES_MIN..=1 << 50;
         let show = |bytes: usize| bytesize::ByteSize::b(bytes as u64).to_string();
         let default = usize::try_from(default).unwrap_or(usize::MAX);

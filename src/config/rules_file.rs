@@ -141,6 +141,7 @@ pub(super) fn resolve_rules(
     let routes = written.iter().map(|written| written.route.clone()).collect();
     let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?.with_events(event_rules);
     let rule_set = rule_set.with_unrouted(OriginRequestRule { host: pools.host(None), ..Default::default() });
+    let rule_set = rule_set.read_from(sources.iter().map(|(_, text)| text.as_str()));
     rules_lint::lint(&written, &rule_set, path, &mut problems);
     tag_lint::lint(&written, &events, &mut problems);
     Ok(LoadedRules { rule_set, warnings: problems.finish()?, sources })

@@ -95,6 +95,18 @@ pub(super) enum ShareOrSize {
     Bytes(u64),
 }
 
+impl ShareOrSize {
+    /// In bytes, where the whole is so many.
+    #[expect(clippy::cast_precision_loss, reason = "a share of a size need not be exact to the byte")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is between 0 and 1")]
+    pub(super) fn of(self, whole: u64) -> u64 {
+        match self {
+            Self::Share(share) => (whole as f64 * share) as u64,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
 impl FromToml for ShareOrSize {
     fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
         if value.get_ref().as_str().is_some_and(|text| text.trim_end().ends_with('%')) {

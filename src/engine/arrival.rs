@@ -2,10 +2,12 @@
 //! the origin is then what keys, Vary and explain see, on the fast path too.
 
 use super::RequestContext;
+use crate::clients::Clients;
 use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append_via, set_forwarding};
 use crate::semantics::target::Target;
 use http::uri::Scheme;
 use http::{HeaderMap, Version};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an instance is to the requests that come to it.
@@ -17,6 +19,8 @@ pub struct Front {
     pub schemes: Schemes,
     /// `upstream.request_timeout`: how long one may wait for the head of its answer.
     pub request_timeout: Duration,
+    /// What each client takes.
+    pub clients: Arc<Clients>,
 }
 
 /// `upstream.request_timeout` where the operator does not say.
@@ -44,7 +48,12 @@ impl Schemes {
 
 impl Default for Front {
     fn default() -> Self {
-        Self { here: LoopToken::new("unnamed"), schemes: Schemes::Told, request_timeout: REQUEST_TIMEOUT_DEFAULT }
+        Self {
+            here: LoopToken::new("unnamed"),
+            schemes: Schemes::Told,
+            request_timeout: REQUEST_TIMEOUT_DEFAULT,
+            clients: Arc::default(),
+        }
     }
 }
 

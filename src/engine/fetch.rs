@@ -9,6 +9,7 @@ use super::draft::{self, Draft, NotStored, OriginAnswer};
 use super::exchange::{Terms, WhenFull};
 use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fill::Fill;
+use super::miss_budget::holding;
 use super::origin::{Body, OriginError, empty_body, origin_form};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
@@ -26,7 +27,6 @@ use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::sharing::Shareability;
 use http::HeaderMap;
-use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -201,9 +201,9 @@ impl Fetch {
             Wanted::Head(_) => self.engine.count_store_outcome(&self.request.route.name, StoreOutcome::Refused(why)),
             _ => self.note(StoreOutcome::Refused(why)),
         }
-        let permit = self.permit.take();
+        let held = (self.permit.take(), self.request.place());
         self.request.allow_quiet();
-        Fetched::Private(response.map(|body| holding(permit, body)), why)
+        Fetched::Private(response.map(|body| holding(held, body)), why)
     }
 
     /// Stores the answer while it streams to all who share it.
@@ -257,14 +257,4 @@ impl Fetch {
     pub(super) fn note(&self, outcome: StoreOutcome) {
         self.engine.note_store_outcome(&self.request.route.name, &self.request.key, outcome);
     }
-}
-
-/// A body whose fetch counts among those under way until it has ended or was given up.
-fn holding(permit: Option<OwnedSemaphorePermit>, body: Body) -> Body {
-    let Some(permit) = permit else { return body };
-    body.map_err(move |error| {
-        let _held = &permit;
-        error
-    })
-    .boxed_unsync()
 }

@@ -5,7 +5,9 @@ use super::fast_path::{FastHit, PlainHeaders, PlainRequest};
 use super::origin::{Body, BodyError, OriginErrorKind};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
+use crate::clients::Clients;
 use crate::in_flight::InFlight;
+use crate::semantics::network::Network;
 use crate::semantics::reason::Reason;
 use http::uri::Scheme;
 use http::{HeaderValue, StatusCode};
@@ -19,6 +21,8 @@ pub struct RequestContext {
     pub scheme: Scheme,
     /// The client's address; none for a request that Larder makes up itself.
     pub client: Option<IpAddr>,
+    /// As what the client is counted for `limits.per_client`; none: it is not.
+    pub counted: Option<Network>,
     /// The trusted proxies between the client and this instance, the nearest to the client first.
     pub proxies: Vec<IpAddr>,
     /// What the origin is asked with on its behalf.
@@ -29,14 +33,14 @@ impl RequestContext {
     /// Of a request that came without a proxy in between.
     #[must_use]
     pub fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
-        Self { scheme, client, proxies: Vec::new(), terms: Terms::default() }
+        Self { scheme, client, counted: None, proxies: Vec::new(), terms: Terms::default() }
     }
 }
 
 /// Why the client gets an error of Larder's own instead of a response.
 #[derive(Debug)]
 pub struct Failure {
-    /// 400, 502, 503, 504 or 508; or what the origin answered to the one request that was made for several.
+    /// 400, 429, 502, 503, 504 or 508; or what the origin answered to the one request that was made for several.
     pub status: StatusCode,
     /// The reason, also in the decision.
     pub reason: Reason,
@@ -53,17 +57,20 @@ impl Failure {
         Self { status, reason, retry_after: None, cause: None }
     }
 
-    /// There is too much to do at the moment.
-    fn come_back(reason: Reason) -> Self {
+    /// There is too much to do at the moment: for all, or for this client.
+    #[must_use]
+    pub const fn come_back(status: StatusCode, reason: Reason) -> Self {
         let retry_after = Some(HeaderValue::from_static("1"));
-        Self { retry_after, ..Self::of(StatusCode::SERVICE_UNAVAILABLE, reason) }
+        Self { status, reason, retry_after, cause: None }
     }
 
     pub(super) fn of_origin(failure: &OriginFailure) -> Self {
         let of = |status| Self::of(status, failure.reason());
         match failure {
             OriginFailure::Answer { status, retry_after } => Self { retry_after: retry_after.clone(), ..of(*status) },
-            OriginFailure::Error(error) if error.kind == OriginErrorKind::Full => Self::come_back(failure.reason()),
+            OriginFailure::Error(error) if error.kind == OriginErrorKind::Full => {
+                Self::come_back(StatusCode::SERVICE_UNAVAILABLE, failure.reason())
+            }
             OriginFailure::Error(error) => {
                 let status = match error.kind {
                     OriginErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -74,7 +81,8 @@ impl Failure {
                 Self { cause: Some(Box::new(Arc::clone(error))), ..of(status) }
             }
             OriginFailure::DeadlinePassed => of(StatusCode::GATEWAY_TIMEOUT),
-            OriginFailure::Busy => Self::come_back(failure.reason()),
+            OriginFailure::Busy => Self::come_back(StatusCode::SERVICE_UNAVAILABLE, failure.reason()),
+            OriginFailure::ClientBusy => Self::come_back(StatusCode::TOO_MANY_REQUESTS, failure.reason()),
             OriginFailure::Slow | OriginFailure::Gone => of(StatusCode::BAD_GATEWAY),
         }
     }
@@ -130,6 +138,11 @@ pub trait Handler: Send + Sync + 'static {
     /// Ends what is under way without its client, in short time.
     fn cut_off(self: &Arc<Self>) -> impl Future<Output = ()> + Send {
         async {}
+    }
+
+    /// The account of what each client takes.
+    fn clients(&self) -> Arc<Clients> {
+        Arc::default()
     }
 
     /// The account of what bodies under way hold; `None` if nobody keeps one.

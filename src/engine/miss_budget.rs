@@ -7,11 +7,14 @@
 //! `coalesce_wait`; else it gets 503 with Retry-After. The table is locked for a look-up and never across an await.
 
 use super::Engine;
+use super::origin::Body;
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
+use crate::clients::Place;
 use crate::plan::wanted::Wanted;
 use crate::rules::Route;
 use crate::scope::RouteName;
+use http_body_util::BodyExt as _;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,4 +68,16 @@ impl Engine {
             Ok(Err(_)) | Err(_) => Err(request.timed_out(OriginFailure::Busy)),
         }
     }
+}
+
+/// A body whose fetch counts among those under way until it has ended or was given up.
+pub(super) fn holding(held: (Option<OwnedSemaphorePermit>, Option<Arc<Place>>), body: Body) -> Body {
+    if matches!(held, (None, None)) {
+        return body;
+    }
+    body.map_err(move |error| {
+        let _held = &held;
+        error
+    })
+    .boxed_unsync()
 }

@@ -64,6 +64,7 @@ mod explain_stored;
 
 pub use handler::{Answer, Failure, Handler, RequestContext};
 
+use crate::clients::Clients;
 use crate::clock::{Clock, Timestamp};
 use crate::coalesce::flights::Flights;
 use crate::in_flight::InFlight;
@@ -224,6 +225,12 @@ impl Engine {
         &self.invalidation
     }
 
+    /// What each client takes.
+    #[must_use]
+    pub(crate) const fn clients(&self) -> &Arc<Clients> {
+        &self.front.clients
+    }
+
     /// What runs to its end whether or not its client stays.
     #[must_use]
     pub const fn unattended(&self) -> &Arc<Unattended> {
@@ -260,7 +267,7 @@ impl Handler for Engine {
         match way {
             Way::Cached(route) => {
                 let http::request::Parts { method, headers, .. } = request.into_parts().0;
-                serve::serve(self, CacheableRequest::new(method, headers, target, route, rules), context.terms).await
+                serve::serve(self, CacheableRequest::new(method, headers, target, route, rules), context).await
             }
             Way::Pass(pass) => pass::pass(self, request, target, rules, pass, context).await,
             Way::Refuse(pass) => respond::only_if_cached(pass.route.as_deref(), pass.forward),
@@ -283,6 +290,10 @@ impl Handler for Engine {
         self.unattended.cut_off();
         // What the log has not taken by then holds on this instance, which ends.
         let _ = timeout(CUT_OFF_MAX, self.unattended.settled()).await;
+    }
+
+    fn clients(&self) -> Arc<Clients> {
+        Arc::clone(self.clients())
     }
 
     fn in_flight(&self) -> Option<Arc<InFlight>> {

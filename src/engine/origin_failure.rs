@@ -26,6 +26,8 @@ pub(super) enum OriginFailure {
     Slow,
     /// As many fetches are under way as `miss_limit` allows.
     Busy,
+    /// As many requests of this client wait as `limits.per_client` allows.
+    ClientBusy,
     /// The fetch ended without a result.
     Gone,
 }
@@ -44,6 +46,7 @@ impl OriginFailure {
             Self::Error(_) | Self::DeadlinePassed | Self::Gone => Failing::Unreachable,
             Self::Slow => Failing::Slow,
             Self::Busy => Failing::Busy,
+            Self::ClientBusy => Failing::ClientBusy,
         }
     }
 
@@ -71,7 +74,7 @@ impl OriginFailure {
                     | OriginErrorKind::Invalid
             ),
             Self::DeadlinePassed | Self::Slow => true,
-            Self::Busy | Self::Gone => false,
+            Self::Busy | Self::ClientBusy | Self::Gone => false,
         }
     }
 
@@ -83,6 +86,7 @@ impl OriginFailure {
             Self::DeadlinePassed => Reason::UpstreamTimeout,
             Self::Slow => Reason::CoalesceWaitOver,
             Self::Busy => Reason::MissLimit,
+            Self::ClientBusy => Reason::ClientMisses,
             Self::Gone => Reason::LeaderGone,
         }
     }

@@ -6,6 +6,7 @@
 
 use super::draft::Draft;
 use super::exchange::{Deadline, Terms};
+use super::miss_budget::holding;
 use super::origin::{Body, OriginError, OriginErrorKind, origin_form};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
@@ -14,6 +15,7 @@ use super::unattended::Patience;
 use super::write_budget::Named;
 use super::written::{Aftermath, ClientGone, WrittenBody, invalidate, log_failure};
 use super::{Answer, Engine, Failure, RequestContext};
+use crate::clients::{Place, TooMany};
 use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::plan::way::Pass;
 use crate::rules::answer::Kept;
@@ -44,6 +46,8 @@ struct Passing {
     pass: Pass,
     client: Option<IpAddr>,
     terms: Terms,
+    /// Among those of its client that wait.
+    place: Option<Arc<Place>>,
 }
 
 /// Forwards a request. An unsafe one is seen to its end whether or not its client stays: what was sent may be done.
@@ -55,18 +59,24 @@ pub(super) async fn pass(
     pass: Pass,
     context: RequestContext,
 ) -> Answer {
-    let RequestContext { client, terms, .. } = context;
+    let RequestContext { client, counted, terms, .. } = context;
     entity_tag::name_tags_without_coding(request.headers_mut());
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
-    let passing = Passing { engine: Arc::clone(engine), method, target, headers, rules, pass, client, terms };
+    let place = engine.front.clients.miss(counted);
+    let mut passing =
+        Passing { engine: Arc::clone(engine), method, target, headers, rules, pass, client, terms, place: None };
+    match place {
+        Ok(place) => passing.place = place,
+        Err(TooMany) => return passing.failed(OriginFailure::ClientBusy),
+    }
     if is_safe(&passing.method) {
         return match Box::pin(passing.forward(request)).await {
             Ok(response) => {
                 passing.terms.quiet.allow();
                 passing.answered(response)
             }
-            Err(error) => passing.failed(error),
+            Err(error) => passing.failed(error.into()),
         };
     }
     let with_client = is_grpc(request.headers());
@@ -124,7 +134,7 @@ impl Passing {
                     let changed = self.changed_by(vec![self.target.clone()], &HeaderMap::new());
                     invalidate(&self.engine, changed, self.target.url()).await;
                 }
-                return self.failed(error);
+                return self.failed(error.into());
             }
         };
         let times = ExchangeTimes { requested_at, received_at: self.engine.now() };
@@ -143,8 +153,7 @@ impl Passing {
         self.answered(response)
     }
 
-    fn failed(self, error: OriginError) -> Answer {
-        let failure = OriginFailure::from(error);
+    fn failed(self, failure: OriginFailure) -> Answer {
         let decision = self.decision(Outcome::Error, failure.reason(), None);
         Answer { reply: Err(Failure::of_origin(&failure)), decision }
     }
@@ -155,7 +164,8 @@ impl Passing {
             rule.change(status, Kept::Nowhere, self.engine.now(), response.headers_mut());
         }
         let decision = self.decision(self.pass.outcome, self.pass.why, Some(response.status()));
-        Answer { reply: Ok(response), decision }
+        let place = self.place;
+        Answer { reply: Ok(response.map(|body| holding((None, place), body))), decision }
     }
 
     fn decision(&self, outcome: Outcome, reason: Reason, status: Option<StatusCode>) -> Decision {

@@ -2,6 +2,7 @@
 
 use super::exchange::{Deadline, Terms};
 use super::origin_failure::OriginFailure;
+use crate::clients::Place;
 use crate::plan::request::CacheableRequest;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(super) enum Requester {
         terms: Terms,
         /// Until when the head of its answer is waited for.
         deadline: Instant,
+        /// Its place among those of its client that wait.
+        place: Option<Arc<Place>>,
     },
     /// Nobody: what is stored is refreshed.
     Refresh(Arc<CacheableRequest>),
@@ -50,6 +53,14 @@ impl Requester {
         match self {
             Self::Client { deadline, .. } if *deadline <= Instant::now() => OriginFailure::DeadlinePassed,
             _ => wait,
+        }
+    }
+
+    /// Its place among those of its client that wait.
+    pub(super) fn place(&self) -> Option<Arc<Place>> {
+        match self {
+            Self::Client { place, .. } => place.clone(),
+            Self::Refresh(_) => None,
         }
     }
 

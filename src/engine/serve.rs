@@ -2,14 +2,16 @@
 
 use super::Answer;
 use super::Engine;
+use super::RequestContext;
 use super::draft::Draft;
-use super::exchange::Terms;
 use super::fetch::Fetch;
 use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::respond;
+use super::shared_tier::FoundShared;
 use super::uncacheable::Uncacheable;
+use crate::clients::TooMany;
 use crate::coalesce::flights::{Announcement, FlightStage, FlightView, Follower, Role};
 use crate::coalesce::shared_body::SharedBody;
 #[cfg(test)]
@@ -43,8 +45,8 @@ enum Followed {
     Alone,
 }
 
-/// Answers a request on a cacheable route. `terms` are those of its client.
-pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, terms: Terms) -> Answer {
+/// Answers a request on a cacheable route.
+pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, context: RequestContext) -> Answer {
     let now = engine.now();
     match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => {
@@ -52,13 +54,23 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, terms
             respond::usable(&request, &usable, now)
         }
         // Boxed, so that a hit does not carry the room that a miss needs.
-        plan => Box::pin(carry_out(engine, request, terms, plan)).await,
+        plan => Box::pin(carry_out(engine, request, context, plan)).await,
     }
 }
 
-async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, terms: Terms, mut plan: Plan) -> Answer {
+async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, context: RequestContext, mut plan: Plan) -> Answer {
     let deadline = Instant::now() + engine.patience(Some(&request.route));
-    let request = Arc::new(Requester::Client { request, terms, deadline });
+    let (counted, terms, mut place) = (context.counted, context.terms, None);
+    if let Plan::Ask(ask) = &plan {
+        match engine.front.clients.miss(counted) {
+            Ok(taken) => place = taken,
+            Err(TooMany) => {
+                let request = Requester::Client { request, terms, deadline, place: None };
+                return without_the_origin(engine, &request, ask).await;
+            }
+        }
+    }
+    let request = Arc::new(Requester::Client { request, terms, deadline, place });
     let mut variant = None;
     for round in 0.. {
         let ask = match plan {
@@ -91,6 +103,17 @@ async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, terms: Terms
         return respond::fetched(engine, &request, &ask, fetched, status);
     }
     unreachable!("the last round fetches on its own")
+}
+
+/// The answer to a request of a client of which too many wait already: what another instance has fetched, or something stale
+/// where it may stand in; else it is told to come back.
+async fn without_the_origin(engine: &Arc<Engine>, request: &Requester, ask: &Ask) -> Answer {
+    let fetched = match engine.find_shared(request, &Wanted::of(request, ask)).await {
+        FoundShared::Usable(usable) => Fetched::Stored(usable),
+        FoundShared::Stored(..) | FoundShared::Nothing => Fetched::Failed(Arc::new(OriginFailure::ClientBusy)),
+    };
+    let status = CacheStatus { forward: Some(ask.why.forward()), ..CacheStatus::HIT };
+    respond::fetched(engine, request, ask, fetched, status)
 }
 
 /// The part that a request plays in a shared fetch; `None` if it fetches on its own.

@@ -6,6 +6,7 @@
 pub(crate) mod address;
 pub(crate) mod breaker;
 pub(crate) mod link;
+pub(crate) mod member;
 pub(crate) mod names;
 pub(crate) mod options;
 

@@ -50,6 +50,12 @@ impl Names {
         format!("{self}:instance:{id}")
     }
 
+    /// What one instance says of itself, a string with a time to live: JSON, its version and the digest of its rules.
+    #[must_use]
+    pub fn about(&self, id: &str) -> String {
+        format!("{self}:about:{id}")
+    }
+
     /// The lease for the fetch of one key, a string with a time to live: the stamp and the name of who holds it.
     #[must_use]
     pub fn fetch(&self, fingerprint: u128) -> String {

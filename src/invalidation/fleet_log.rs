@@ -6,6 +6,7 @@
 
 use super::Currency;
 use super::idempotency::IdempotencyKey;
+use super::members::Muster;
 use super::purge::Purge;
 use super::record::{LogRecord, PurgePart, PurgeRecord};
 use super::unsent::Unsent;
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::fleet::link::{Link, LinkError};
+use crate::fleet::member::Member;
 use crate::fleet::options::FleetOptions;
 use crate::fleet::streams::{self, EntryId};
 use crate::stamp::Stamp;
@@ -97,6 +99,8 @@ pub(super) struct FleetLog {
     proven_until_ms: AtomicU64,
     proved: Notify,
     pub(super) unsent: Unsent,
+    /// What this instance says of itself, and the others do.
+    pub(super) muster: Muster,
     /// When each other instance was last seen alive, by the monotonic clock here.
     known: Mutex<BTreeMap<String, Duration>>,
 }
@@ -113,6 +117,7 @@ impl FleetLog {
             proven_until_ms: AtomicU64::new(0),
             proved: Notify::new(),
             unsent: Unsent::default(),
+            muster: Muster::default(),
             known: Mutex::default(),
         }
     }
@@ -186,6 +191,31 @@ impl FleetLog {
         let mut command = cmd("ZADD");
         command.arg(names.instances()).arg(self.clock.now().as_millis()).arg(instance);
         self.links.reader.call(&command, deadline).await.map(drop)
+    }
+
+    /// Says what this instance is, for longer than its lease lasts: whoever finds the lease finds this.
+    pub(super) async fn introduce(&self, deadline: Duration) -> Result<(), LinkError> {
+        let name = self.options.names.about(&self.options.instance);
+        let command = self.muster.introduce(&name, millis(self.options.lease().saturating_mul(2)));
+        self.links.reader.call(&command, deadline).await.map(drop)
+    }
+
+    /// Asks these instances what they are.
+    pub(super) async fn muster(
+        &self,
+        alive: BTreeMap<String, Option<Stamp>>,
+        deadline: Duration,
+    ) -> Result<(), LinkError> {
+        let mut others = BTreeMap::new();
+        for (instance, _) in alive {
+            let mut get = cmd("GET");
+            get.arg(self.options.names.about(&instance));
+            let said: Option<String> =
+                from_redis_value(self.links.reader.call(&get, deadline).await?).unwrap_or_default();
+            others.insert(instance, said.as_deref().and_then(Member::read));
+        }
+        self.muster.note(others);
+        Ok(())
     }
 
     /// Removes from the list each instance that has not been seen for so long that no clock can be that wrong. Nobody

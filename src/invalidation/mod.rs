@@ -36,6 +36,7 @@
 // What is purged, and what is counted of it.
 pub(crate) mod counts;
 pub(crate) mod idempotency;
+pub(crate) mod members;
 pub(crate) mod metrics;
 pub(crate) mod purge;
 mod purge_lag;

@@ -103,6 +103,7 @@ impl Reader {
             self.inspected = Inspected::On(link.generation());
         }
         let (began, beat) = (self.invalidation.clock.monotonic(), self.beat());
+        self.log.introduce(DEADLINE).await?;
         self.log.renew(self.invalidation.applied(), DEADLINE).await?;
         let stream = self.log.options.names.purges();
         let entries = if is_known {
@@ -130,7 +131,8 @@ impl Reader {
         self.append_unsent(&stream).await?;
         self.log.prove(began);
         // An instance that is seen alive is waited for, should Redis lose its lease.
-        self.log.live_instances(&link, DEADLINE).await?;
+        let alive = self.log.live_instances(&link, DEADLINE).await?;
+        self.log.muster(alive, DEADLINE).await?;
         if count == 0 {
             self.trim_now_and_then().await?;
         }

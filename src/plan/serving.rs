@@ -51,6 +51,8 @@ pub(crate) enum Failing {
     Slow,
     /// As many fetches are under way as `miss_limit` allows.
     Busy,
+    /// As many requests of this client wait as `limits.per_client` allows.
+    ClientBusy,
     /// As many requests are under way as `max_requests` allows.
     Full,
 }
@@ -140,6 +142,7 @@ impl From<Serving> for Reason {
             Serving::InPlaceOf(Failing::Unreachable) => Self::StaleOnDisconnect,
             Serving::InPlaceOf(Failing::Slow) => Self::CoalesceWaitOver,
             Serving::InPlaceOf(Failing::Busy) => Self::MissLimit,
+            Serving::InPlaceOf(Failing::ClientBusy) => Self::ClientMisses,
             Serving::InPlaceOf(Failing::Full) => Self::MaxRequests,
         }
     }
@@ -156,7 +159,7 @@ impl Ask {
             Some((_, OnOriginFailure::ServeStale)) => true,
             // An origin that is slow can be reached.
             Some((_, OnOriginFailure::ServeStaleWhenUnreachable)) => {
-                matches!(failing, Failing::Unreachable | Failing::Busy | Failing::Full)
+                matches!(failing, Failing::Unreachable | Failing::Busy | Failing::ClientBusy | Failing::Full)
             }
             Some((_, OnOriginFailure::Fail)) | None => false,
         }

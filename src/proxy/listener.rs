@@ -11,6 +11,7 @@ use super::proxy_protocol::{ProxyProtocol, take_header};
 use super::server::Server;
 use super::socket::ConnectionFacts;
 use super::tls::{TlsEndpoint, secure};
+use crate::clients::TooMany;
 use crate::engine::Handler;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
@@ -95,7 +96,7 @@ async fn accept_one<H: Handler>(listening: &Listening, server: &Arc<Server<H>>, 
     let (socket, peer) = accept(&listening.listener).await;
     let conversation = server.conversation();
     let place = server.room.enter(&conversation).await;
-    let facts = ConnectionFacts { peer, scheme, tls: None };
+    let facts = ConnectionFacts { peer, scheme, tls: None, place: None };
     let (server, tls) = (Arc::clone(server), listening.tls.clone());
     let mut connections = lock(connections);
     connections.spawn(async move {
@@ -122,6 +123,11 @@ async fn converse<H: Handler>(
             Some(client) => facts.peer = client,
             None => return,
         }
+    }
+    // Where they are too many to be told so, they are told nothing.
+    match server.clients.connect(server.options.entrance.trust.counted(facts.peer.ip())) {
+        Ok(place) => facts.place = place.map(Arc::new),
+        Err(TooMany) => return,
     }
     let Some(tls) = tls else { return connection::serve(server, socket, facts, conversation).await };
     if let Some((socket, facts)) = Box::pin(secure(&server, &tls, socket, facts, &conversation)).await {

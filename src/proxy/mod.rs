@@ -8,6 +8,7 @@
 
 mod acceptor;
 pub(crate) mod access_log;
+mod client_limits;
 mod connection;
 mod conversation;
 mod end_signal;

@@ -6,6 +6,7 @@ use super::observer::Observers;
 use super::options::ProxyOptions;
 use super::room::Room;
 use super::stream::{STREAM_WINDOW_BYTES, StreamExecutor};
+use crate::clients::Clients;
 use crate::engine::Handler;
 use crate::in_flight::InFlight;
 use hyper::server::conn::http2;
@@ -43,6 +44,8 @@ pub(super) struct Server<H> {
     pub(super) http2: http2::Builder<StreamExecutor>,
     /// What bodies under way hold; none where nobody keeps an account.
     pub(super) in_flight: Option<Arc<InFlight>>,
+    /// What each client takes.
+    pub(super) clients: Arc<Clients>,
     /// Where connections find a place.
     pub(super) room: Arc<Room>,
     /// The end: what is under way may finish.
@@ -55,7 +58,7 @@ impl<H: Handler> Server<H> {
     /// A server that has not begun to end.
     pub(super) fn new(handler: Arc<H>, mut options: ProxyOptions, observers: Observers) -> Self {
         options.uri_bytes_max = options.uri_bytes_max.min(URI_BYTES_MAX);
-        let in_flight = handler.in_flight();
+        let (in_flight, clients) = (handler.in_flight(), handler.clients());
         let executor = StreamExecutor { stall_timeout: options.stall_timeout, in_flight: in_flight.clone() };
         let mut http2 = http2::Builder::new(executor);
         http2
@@ -76,6 +79,7 @@ impl<H: Handler> Server<H> {
             observers,
             http2,
             in_flight,
+            clients,
             room,
             end: EndSignal::default(),
             cut: EndSignal::default(),

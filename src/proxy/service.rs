@@ -1,5 +1,6 @@
 //! One request: from its connection to the handler, and its answer back.
 
+use super::client_limits;
 use super::conversation::Conversation;
 use super::https_policy::redirected;
 use super::interim::InterimSender;
@@ -61,7 +62,7 @@ pub(super) async fn answer<H: Handler>(
         Record::new(&request, Sender { peer: context.facts.peer, way: &way }, started, conversation.clone());
     let refused = refusal(&context, &request).map(|refusal| problem_of(refusal, Box::default(), &mut record));
     entrance.let_in(&mut request, &way, &context.facts, &record.finished.request_id);
-    let turned_away = refused.or_else(|| turned_away(&context, &request, &way, &mut record));
+    let turned_away = refused.or_else(|| turned_away(&context, &request, &way, started, &mut record));
     let upgrade = UpgradeRequest::of(&request, ability);
     let mut response = match turned_away {
         Some(response) => response,
@@ -105,8 +106,12 @@ fn turned_away<H>(
     context: &ConnectionContext<H>,
     request: &Request<Body>,
     way: &Way,
+    now: Instant,
     record: &mut Record,
 ) -> Option<Response<Body>> {
+    if let Some(response) = client_limits::refused(&context.server, &context.facts, way, now, record) {
+        return Some(response);
+    }
     let response = context.server.options.entrance.https.redirect(request, &way.scheme)?;
     record.finished.decision = Some(redirected());
     Some(response)
@@ -123,9 +128,17 @@ async fn handled<H: Handler>(
     let terms = Terms { client: Some(client), note: Some(record.note.clone()), ..Terms::default() };
     // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
-    let way = RequestContext { scheme: way.scheme, client: Some(way.client), proxies: way.proxies, terms };
+    let counted = context.server.options.entrance.trust.counted(way.client);
+    let way = RequestContext { scheme: way.scheme, client: Some(way.client), counted, proxies: way.proxies, terms };
     match AssertUnwindSafe(context.server.handler.handle(request, way)).catch_unwind().await {
-        Ok(answer) => response_of(answer, record),
+        Ok(answer) => {
+            let failed = answer.reply.as_ref().err().map(|failure| failure.reason);
+            let mut response = response_of(answer, record);
+            if let Some(reason) = failed {
+                client_limits::tell(reason, context.server.clients.limits(), response.headers_mut());
+            }
+            response
+        }
         Err(_panic) => {
             tracing::error!(request_id = %record.finished.request_id, "the handler of a request panicked");
             problem::of_panic(&record.finished.request_id)

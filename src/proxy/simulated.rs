@@ -117,7 +117,7 @@ pub(super) async fn converse(pieces: &[&[u8]], pipe_bytes: usize, then: Then) ->
     let server = Arc::new(Server::new(Arc::clone(&handler), options(), Arc::new([])));
     let conversation = server.conversation();
     let peer = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
-    let facts = ConnectionFacts { peer, scheme: Scheme::HTTP, tls: None };
+    let facts = ConnectionFacts { peer, scheme: Scheme::HTTP, tls: None, place: None };
     let serving = tokio::spawn(serve(server, socket, facts, conversation));
     let (mut read, mut write) = tokio::io::split(&mut client);
     let sending = async {

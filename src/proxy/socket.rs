@@ -1,5 +1,6 @@
 //! A connection as everything above the acceptor sees it: a byte stream, and what is known of it before its first byte.
 
+use crate::clients::ClientConnection;
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ pub(super) struct ConnectionFacts {
     pub(super) scheme: Scheme,
     /// What was agreed on by TLS; none in clear text.
     pub(super) tls: Option<Arc<TlsFacts>>,
+    /// Its place among those of its client; none where these are not counted.
+    pub(super) place: Option<Arc<ClientConnection>>,
 }
 
 /// What the client and Larder have agreed on by TLS.

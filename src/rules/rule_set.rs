@@ -11,10 +11,15 @@ use crate::semantics::target::Target;
 use http::Method;
 use std::sync::Arc;
 
+/// Enough of a digest to tell rules apart.
+const DIGEST_DIGITS: usize = 16;
+
 /// The rules in force.
 #[derive(Debug)]
 pub struct RuleSet {
     number: u32,
+    /// Of the text that they were read from.
+    digest: Box<str>,
     routes: Vec<Arc<Route>>,
     events: Vec<EventRule>,
     /// For requests that no route matches.
@@ -77,6 +82,7 @@ impl RuleSet {
         }
         Ok(Self {
             number: 0,
+            digest: "none".into(),
             routes,
             events: Vec::new(),
             unrouted: OriginRequestRule::default(),
@@ -94,6 +100,24 @@ impl RuleSet {
             Scope::Route(name) => self.routes.iter().any(|route| route.name == *name),
             Scope::All | Scope::Url(_) | Scope::Prefix(_) => false,
         }
+    }
+
+    /// The same, read from these texts.
+    #[must_use]
+    pub fn read_from<'t>(self, texts: impl Iterator<Item = &'t str>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for text in texts {
+            // The length first, so that where one ends and the next begins counts.
+            hasher.update(&text.len().to_le_bytes()).update(text.as_bytes());
+        }
+        let digest = hasher.finalize().to_hex()[..DIGEST_DIGITS].into();
+        Self { digest, ..self }
+    }
+
+    /// The digest of the texts that they were read from, in hexadecimal; `none` where they were read from none.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// The same with these `[[event]]` blocks.

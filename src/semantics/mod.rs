@@ -19,6 +19,7 @@ pub(crate) mod event_stream;
 mod forwarded;
 pub(crate) mod forwarding;
 pub(crate) mod lifetime;
+pub(crate) mod network;
 pub(crate) mod origin_tags;
 mod path;
 pub(crate) mod proxy_status;

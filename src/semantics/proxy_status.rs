@@ -7,6 +7,7 @@ use super::reason::Reason;
 pub(crate) const fn error_type(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::UpstreamNoServer => "destination_unavailable",
+        Reason::ClientConnections | Reason::ClientRate | Reason::ClientMisses => "http_request_denied",
         Reason::MissLimit | Reason::MaxRequests => "connection_limit_reached",
         Reason::UpstreamConnect => "connection_refused",
         Reason::UpstreamCertificate => "tls_certificate_error",

@@ -37,6 +37,9 @@ labelled! {
     Reason {
         // The door.
         RedirectHttps "redirect-https" "The request came in clear text, and `listen.redirect_https` sends such clients to TLS.",
+        ClientConnections "client-connections" "The client has as many connections as `limits.per_client` allows.",
+        ClientRate "client-rate" "The client has made as many requests in this second as `limits.per_client` allows.",
+        ClientMisses "client-misses" "As many of the client's requests wait for the origin as `limits.per_client` allows.",
         // The route's verdict.
         NoRoute "no-route" "No route matches the request, so it passes through.",
         RoutePasses "route-passes" "The route says `cache = false`.",

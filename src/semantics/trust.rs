@@ -4,6 +4,7 @@ use super::credentials::carries_credentials;
 use super::forwarded::{
     Hop, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, address, forwarded_hops, members_from_the_right,
 };
+use super::network::Network;
 use http::header::{FORWARDED, HeaderName};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue};
@@ -138,6 +139,11 @@ impl Trust {
                 headers.remove(name);
             }
         }
+    }
+
+    /// As what a client is counted; none where it is a trusted proxy, which asks for others or for itself.
+    pub(crate) fn counted(&self, client: IpAddr) -> Option<Network> {
+        (!self.trusts(client)).then(|| client.into())
     }
 
     /// Whether an address is a trusted proxy's.

@@ -139,6 +139,20 @@ fn the_command_line_goes_before_the_file_and_the_environment_before_the_token_fi
 }
 
 #[test]
+fn memory_may_be_a_share_of_what_the_process_may_use() {
+    let size = |size: &str| {
+        let text = format!("[upstream]\nservers = [\"http://a:1\"]\n[memory]\nsize = \"{size}\"\n");
+        let config = load(&text, &Overrides::default(), None).expect("it is a share");
+        assert!(config.warnings.is_empty(), "{size}");
+        (config.memory.size_bytes, config.in_flight_bytes)
+    };
+    let (whole, _) = size("100%");
+    let (half, in_flight) = size("50%");
+    assert!(whole.abs_diff(half * 2) <= 2, "{half} of {whole}");
+    assert!(in_flight.abs_diff(half / 4) <= 1, "what is in flight is a share of the share");
+}
+
+#[test]
 fn more_memory_than_the_machine_has_is_warned_of() {
     let text = "[upstream]\nservers = [\"http://a:1\"]\n[memory]\nsize = \"900TiB\"\n";
     let warnings = load(text, &Overrides::default(), None).unwrap().warnings;

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("metric", 0),
     ("semantics", 0),
     ("version", 0),
+    ("clients", 1),
     ("rules", 1),
     ("key", 1),
     ("entry", 1),

@@ -8,6 +8,7 @@ use crate::engine::{Handler, RequestContext};
 use crate::proxy::entrance::Entrance;
 use crate::proxy::http1::head::{Framing, Head, Next, Persistence};
 use crate::proxy::socket::ConnectionFacts;
+use crate::semantics::network::Network;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Version};
@@ -28,6 +29,8 @@ pub(super) struct KnownFields {
 pub(super) struct Plain {
     pub(super) headers: PlainHeaders,
     pub(super) way: Way,
+    /// As what the client is counted.
+    pub(super) counted: Option<Network>,
     /// What the client is told in Strict-Transport-Security.
     pub(super) hsts: Option<HeaderValue>,
 }
@@ -87,6 +90,7 @@ impl<H: Handler> Reader<'_, H> {
             ..RequestContext::direct(way.scheme.clone(), Some(way.client))
         };
         let hsts = self.entrance.https.hsts(&way.scheme).cloned();
-        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way, hsts })
+        let counted = self.entrance.trust.counted(way.client);
+        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way, counted, hsts })
     }
 }

@@ -87,11 +87,16 @@ impl<H: Handler> FastPath<H> {
 
     /// The hit that answers a request with the known fields.
     fn hit(&mut self, line: &RequestLine<'_>, place: RequestPlace, conversation: &Conversation) -> Option<Outgoing> {
+        if self.facts.place.as_ref().is_some_and(|place| !place.is_within()) {
+            return None;
+        }
         let plain = self.known.plain()?;
         let started = Instant::now();
         let request = PlainRequest { path_and_query: line.target, headers: &plain.headers };
         // A panic is for the ordinary way to tell of: it meets the same one and answers 500.
         let hit = catch_unwind(AssertUnwindSafe(|| self.server.handler.fast_hit(request))).ok()??;
+        // Last, since what is declined is counted when it is looked at again; one too many is refused there.
+        self.server.clients.request(plain.counted, started).ok()?;
         conversation.answered_below();
         let given = plain.way.request_id();
         let hsts = plain.hsts.as_ref();

@@ -330,7 +330,8 @@ impl<T: Socket, H: Handler> Future for Session<T, H> {
                 Stage::Between => ready!(this.poll_between(cx))?,
                 Stage::Exchange(exchange) => {
                     let (then, server) = (this.then, &this.context.server);
-                    let is_last = || then == Then::Closes || server.end.is_given();
+                    let is_surplus = || this.context.facts.place.as_ref().is_some_and(|place| !place.is_within());
+                    let is_last = || then == Then::Closes || server.end.is_given() || is_surplus();
                     let over = ready!(exchange.poll(cx, &mut this.wire, &this.context.conversation, is_last))?;
                     this.go_on(over);
                 }
