@@ -9,7 +9,7 @@
 #        PostgreSQL and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
-# peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, h2load, openssl, taskset
+# peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, h2load, openssl, redis-server, taskset
 # shop:  PostgreSQL, redis-server, Python, taskset and setpriv
 # soak: redis-server, curl, h2load, openssl, Python
 # plots: gnuplot
@@ -112,6 +112,7 @@ for job in "${@:-build}"; do
       need wrk wrk
       need h2load nghttp2-client
       need openssl openssl
+      need redis-server redis-server
       need taskset util-linux
       need nginx nginx
       need varnishd varnish

@@ -28,6 +28,10 @@ KINDS = {
     "redis-miss": "miss with a Redis behind",
     "two-workers": "hit, 2 workers on the load's cores",
     "cold-key": "cold key",
+    "connection-memory-hit": "a connection after a hit",
+    "connection-memory-pass": "a connection after a pass-through",
+    "connection-memory-tls": "a TLS connection after a hit",
+    "churn-64m": "64 MiB, everything new",
 }
 
 
