@@ -55,7 +55,7 @@ pub enum Deadline {
 /// What the connection of a request's client can do.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Receives interim responses; `None` if the client can't get them (HTTP/1.0, HTTP/2).
+    /// Receives interim responses; `None` if the client can't get them (HTTP/1.0).
     pub interim: Option<InterimListener>,
     /// Whether the connection can change protocols: a 101 with the origin's end in its extensions
     /// ([`super::switched::Switched`]) then joins both.

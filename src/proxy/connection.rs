@@ -3,25 +3,16 @@
 use super::conversation::Conversation;
 use super::end_signal::EndSignal;
 use super::http1::Session;
+use super::http2::Http2Connection;
 use super::observer::{Closed, WhyClosed};
-use super::request_body::request_body;
 use super::room::LEAVING_MAX;
 use super::server::Server;
-use super::service::{ConnectionContext, answer};
+use super::service::ConnectionContext;
 use super::socket::{ConnectionFacts, Protocol, Socket};
-use super::stream;
-use super::wire::Wire;
 use crate::alarm::Alarm;
 use crate::engine::Handler;
-use crate::engine::exchange::UpgradeAbility;
 use crate::engine::origin::BodyError;
 use bytes::BytesMut;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -127,26 +118,18 @@ async fn converse_http1<H: Handler, T: Socket>(
     Ok(())
 }
 
-/// HTTP/2: hyper alone, which is asked to end once the connection was idle for too long.
+/// HTTP/2, asked to end once the connection was idle for too long.
 async fn converse_http2<H: Handler, T: Socket>(
     context: Arc<ConnectionContext<H>>,
     socket: T,
     read: BytesMut,
 ) -> Result<(), BodyError> {
     let (server, conversation) = (context.server.clone(), context.conversation.clone());
+    let connection = pin!(Http2Connection::new(context, socket, read));
     let options = &server.options;
-    let wire = TokioIo::new(Wire::new(socket, read, conversation.clone(), options.stall_timeout));
-    let service = service_fn(move |request: Request<Incoming>| {
-        let context = context.clone();
-        async move {
-            let request = request.map(|body| request_body(body, &context.conversation, stream::current()));
-            Ok::<_, Infallible>(answer(context, request, UpgradeAbility::Unable).await)
-        }
-    });
-    let connection = pin!(server.http2.serve_connection(wire, service));
     let idle = Idle { timeout: options.idle_timeout, patience: options.stall_timeout };
     let end = Ends { of_all: &server.end, linger: Duration::ZERO, conversation: &conversation, idle: Some(idle) };
-    Ok(drive(connection, &end, http2::Connection::graceful_shutdown).await?)
+    Ok(drive(connection, &end, |connection| connection.get_mut().graceful_shutdown()).await?)
 }
 
 /// Reads until it is clear what the client speaks, which may have been agreed on already; none where it leaves before that.

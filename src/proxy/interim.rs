@@ -2,7 +2,7 @@
 //!
 //! They are queued here by whoever talks to the origin, and written by the client's session before the final response. 100
 //! is its own: it sends that once the body of a request that expects it is wanted. HTTP/1.0 clients know no interim
-//! responses and HTTP/2 clients get none, because hyper has no way to send them there.
+//! responses; those to HTTP/2 clients go by [`super::http2`].
 
 use super::lines::{write_line, write_status_line};
 use crate::semantics::forwarding::strip_hop_by_hop;

@@ -1,6 +1,7 @@
 //! What is gathered of a request until it is over.
 
 use super::conversation::Conversation;
+use super::http2::progress::Progress;
 use super::observer::{Ending, Finished, Sender};
 use super::request_id::RequestId;
 use crate::engine::exchange::ExchangeNote;
@@ -15,7 +16,10 @@ pub(super) struct Record {
     pub(super) finished: Finished,
     /// What is written down of the origin's part meanwhile.
     pub(super) note: ExchangeNote,
-    started: Instant,
+    /// When the request began.
+    pub(super) started: Instant,
+    /// What its client owes on its stream; none in HTTP/1.
+    pub(super) stream: Option<Arc<Progress>>,
     /// The connection that the request came on.
     pub(super) conversation: Arc<Conversation>,
 }
@@ -49,7 +53,7 @@ impl Record {
             duration: Duration::ZERO,
             ending: Ending::ClientGone,
         };
-        Self { finished, note: ExchangeNote::default(), started, conversation }
+        Self { finished, note: ExchangeNote::default(), started, stream: None, conversation }
     }
 }
 

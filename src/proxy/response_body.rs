@@ -2,7 +2,6 @@
 
 use super::observer::{Ending, causes};
 use super::record::Record;
-use super::stream::{self, Progress};
 use crate::coalesce::shared_body::Truncated;
 use crate::engine::origin::{Body, BodyError};
 use crate::in_flight::CutOff;
@@ -10,10 +9,9 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// What a stream gets at a time: h2 keeps what it was given until there is a window for it.
+/// What a stream gets at a time, so that the record knows how much of a body went to its client.
 const STREAM_PIECE_BYTES: usize = 16 * 1024;
 
 /// A response's body as its connection gets it.
@@ -43,8 +41,8 @@ struct RecordedBody {
     record: Record,
     length: Length,
     handed: Handed,
-    /// Of the stream that it is the body of, with what was taken from `inner` and not given yet.
-    stream: Option<(Arc<Progress>, Bytes)>,
+    /// What was taken from `inner` for a stream and not given yet.
+    kept: Bytes,
 }
 
 /// How the client knows where the body ends.
@@ -64,10 +62,9 @@ impl ResponseBody {
     /// Wraps the body of `response`, which answers the request of `record`.
     pub(super) fn wrap(response: Response<Body>, record: Record) -> Response<Self> {
         let length = Length::of(&response, &record);
-        let stream = stream::current().map(|progress| (progress, Bytes::new()));
+        let kept = Bytes::new();
         let handed = Handed::On;
-        response
-            .map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, handed, stream }) })
+        response.map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, handed, kept }) })
     }
 
     /// How the client knows where it ends.
@@ -105,33 +102,16 @@ impl RecordedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_none() && self.kept_bytes() == 0 && self.inner.is_end_stream()
-    }
-
-    fn kept_bytes(&self) -> usize {
-        self.stream.as_ref().map_or(0, |(_, kept)| kept.len())
-    }
-
-    /// Asks for the next frame, and notes what the stream waits for then.
-    fn poll_noted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some((progress, _)) = &self.stream else { return self.poll_frame(cx) };
-        let progress = Arc::clone(progress);
-        progress.taken();
-        let polled = match self.next_kept() {
-            Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-            None => self.poll_frame(cx),
-        };
-        if let Poll::Ready(Some(Ok(_))) = polled {
-            progress.awaits_taking();
-        }
-        polled
+        self.held.is_none() && self.kept.is_empty() && self.inner.is_end_stream()
     }
 
     /// The next piece of what is kept. The last one of a body is copied: its stream's task ends with it, while h2 may
     /// wait for a window still, and a view would keep the whole alive.
     fn next_kept(&mut self) -> Option<Bytes> {
-        let (_, kept) = self.stream.as_mut().filter(|(_, kept)| !kept.is_empty())?;
-        let piece = kept.split_to(kept.len().min(STREAM_PIECE_BYTES));
+        if self.kept.is_empty() {
+            return None;
+        }
+        let piece = self.kept.split_to(self.kept.len().min(STREAM_PIECE_BYTES));
         self.record.finished.body_bytes += piece.len() as u64;
         if !self.is_end_stream() {
             return Some(piece);
@@ -143,18 +123,21 @@ impl RecordedBody {
         })
     }
 
-    /// What of a frame goes to hyper now: of a long one that a stream gets, the first piece.
+    /// What of a frame goes to the connection now: of a long one that a stream gets, the first piece.
     fn first_of(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         let bytes = frame.data_ref().map_or(0, Bytes::len);
-        let Some((_, kept)) = self.stream.as_mut().filter(|_| bytes > STREAM_PIECE_BYTES) else {
+        if self.record.stream.is_none() || bytes <= STREAM_PIECE_BYTES {
             self.record.finished.body_bytes += bytes as u64;
             return frame;
-        };
-        *kept = frame.into_data().unwrap_or_default();
+        }
+        self.kept = frame.into_data().unwrap_or_default();
         Frame::data(self.next_kept().unwrap_or_default())
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(piece) = self.next_kept() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         if let Some(error) = self.held.take() {
             self.end(if is_cut_off(&error) { Ending::CutOff } else { Ending::Truncated });
             self.record.finished.cause = Some(causes(error.as_ref()).into());
@@ -168,7 +151,7 @@ impl RecordedBody {
                 let frame = self.first_of(frame);
                 Poll::Ready(Some(Ok(frame)))
             }
-            // At an error hyper drops what it has not written yet. Held back for one turn, the error lets the client
+            // At an error h2 drops what it has not written yet. Held back for one turn, the error lets the client
             // have all that came before it.
             Some(Err(error)) => {
                 self.held = Some(error);
@@ -225,7 +208,7 @@ impl http_body::Body for ResponseBody {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.get_mut().recorded.as_mut().map_or(Poll::Ready(None), |body| body.poll_noted(cx))
+        self.get_mut().recorded.as_mut().map_or(Poll::Ready(None), |body| body.poll_frame(cx))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -234,7 +217,7 @@ impl http_body::Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         let Some(body) = &self.recorded else { return SizeHint::with_exact(0) };
-        let (inner, kept) = (body.inner.size_hint(), body.kept_bytes() as u64);
+        let (inner, kept) = (body.inner.size_hint(), body.kept.len() as u64);
         if let Some(exact) = inner.exact() {
             return SizeHint::with_exact(exact + kept);
         }
@@ -250,7 +233,7 @@ impl Drop for RecordedBody {
         if self.record.finished.ending == Ending::ClientGone && is_handed_on && self.is_complete() {
             self.end(Ending::Complete);
         }
-        let let_go = self.stream.as_ref().is_some_and(|(progress, _)| progress.was_let_go());
+        let let_go = self.record.stream.as_ref().is_some_and(|progress| progress.was_let_go());
         if self.record.finished.ending == Ending::ClientGone && (let_go || self.record.conversation.was_let_go()) {
             self.end(Ending::CutOff);
         }

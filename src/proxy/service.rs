@@ -1,4 +1,4 @@
-//! One request: from its connection to the handler, and its answer back.
+//! One request: from its connection to the handler, and its answer back. What is of HTTP/2 alone is in [`super::http2`].
 
 use super::client_limits;
 use super::conversation::Conversation;
@@ -11,16 +11,14 @@ use super::refusal::Refusal;
 use super::response_body::ResponseBody;
 use super::server::Server;
 use super::socket::ConnectionFacts;
-use super::stream;
 use super::upgrade::{Tunnel, UpgradeRequest};
 use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
-use crate::semantics::event_stream::is_event_stream;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, HOST, VIA};
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Request, Response, Version};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
@@ -45,34 +43,25 @@ impl<H> ConnectionContext<H> {
     }
 }
 
-/// Answers one request, on a connection that can or can't change protocols as it asks. Never fails: whatever goes wrong
+/// Answers one request of HTTP/1, on a connection that can or can't change protocols as it asks. Never fails: whatever goes wrong
 /// before the answer's head is an answer too.
 pub(super) async fn answer<H: Handler>(
     context: Arc<ConnectionContext<H>>,
     mut request: Request<Body>,
     ability: UpgradeAbility,
 ) -> Response<ResponseBody> {
-    let started = Instant::now();
-    let conversation = &context.conversation;
-    let number = conversation.request_begun(started);
     let entrance = &context.server.options.entrance;
-    let way = entrance.trust.way(context.facts.peer.ip(), &context.facts.scheme, request.headers());
+    let (number, way, mut record) = enter(&context, &request);
     let scheme = way.scheme.clone();
-    let mut record =
-        Record::new(&request, Sender { peer: context.facts.peer, way: &way }, started, conversation.clone());
-    let refused = refusal(&context, &request).map(|refusal| problem_of(refusal, Box::default(), &mut record));
+    let is_misdirected = context.facts.is_misdirected(host(&request));
+    let refused = is_misdirected.then(|| problem_of(Refusal::Misdirected, Box::default(), &mut record));
     entrance.let_in(&mut request, &way, &context.facts, &record.finished.request_id);
-    let turned_away = refused.or_else(|| turned_away(&context, &request, &way, started, &mut record));
+    let turned_away = refused.or_else(|| turned_away(&context, &request, &way, &mut record));
     let upgrade = UpgradeRequest::of(&request, ability);
     let mut response = match turned_away {
         Some(response) => response,
         None => handled(&context, request, way, client(&context, number, &record, ability), &mut record).await,
     };
-    if is_event_stream(response.headers())
-        && let Some(progress) = stream::current()
-    {
-        progress.allow_silence();
-    }
     entrance.https.tell(&scheme, response.headers_mut());
     match upgrade {
         Some(upgrade) => match upgrade.settle(response, record, &context.tunnel) {
@@ -89,26 +78,31 @@ pub(super) fn refuse<H: Handler>(
     refusal: Refusal,
     first_line: Box<str>,
 ) -> Response<ResponseBody> {
-    let started = Instant::now();
-    context.conversation.request_begun(started);
-    let nothing = Request::new(());
-    let entrance = &context.server.options.entrance;
-    let way = entrance.trust.way(context.facts.peer.ip(), &context.facts.scheme, nothing.headers());
-    let sender = Sender { peer: context.facts.peer, way: &way };
-    let mut record = Record::new(&nothing, sender, started, context.conversation.clone());
+    let (_, way, mut record) = enter(context, &Request::new(()));
     let mut response = problem_of(refusal, first_line, &mut record);
-    entrance.https.tell(&way.scheme, response.headers_mut());
+    context.server.options.entrance.https.tell(&way.scheme, response.headers_mut());
     finish(response, record)
 }
 
+/// Begins a request: which of its connection it is, counted from 1, which way it came, and the record of it.
+pub(super) fn enter<H, B>(context: &ConnectionContext<H>, request: &Request<B>) -> (u64, Way, Record) {
+    let started = Instant::now();
+    let number = context.conversation.request_begun(started);
+    let trust = &context.server.options.entrance.trust;
+    let way = trust.way(context.facts.peer.ip(), &context.facts.scheme, request.headers());
+    let sender = Sender { peer: context.facts.peer, way: &way };
+    let record = Record::new(request, sender, started, context.conversation.clone());
+    (number, way, record)
+}
+
 /// The answer at the door to a request that is no more than well formed.
-fn turned_away<H>(
+pub(super) fn turned_away<H, B>(
     context: &ConnectionContext<H>,
-    request: &Request<Body>,
+    request: &Request<B>,
     way: &Way,
-    now: Instant,
     record: &mut Record,
 ) -> Option<Response<Body>> {
+    let now = record.started;
     if let Some(response) = client_limits::refused(&context.server, &context.facts, way, now, record) {
         return Some(response);
     }
@@ -118,7 +112,7 @@ fn turned_away<H>(
 }
 
 /// What the handler answers.
-async fn handled<H: Handler>(
+pub(super) async fn handled<H: Handler>(
     context: &ConnectionContext<H>,
     request: Request<Body>,
     way: Way,
@@ -126,7 +120,7 @@ async fn handled<H: Handler>(
     record: &mut Record,
 ) -> Response<Body> {
     let terms = Terms { client: Some(client), note: Some(record.note.clone()), ..Terms::default() };
-    // The handler runs in the connection's own task, so that a client that leaves cancels it; a panic in it is caught
+    // The handler runs in the task of the client's request, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
     let counted = context.server.options.entrance.trust.counted(way.client);
     let way = RequestContext { scheme: way.scheme, client: Some(way.client), counted, proxies: way.proxies, terms };
@@ -176,39 +170,16 @@ fn response_of(answer: Answer, record: &mut Record) -> Response<Body> {
     response
 }
 
-/// Why no handler may see a request.
-fn refusal<H>(context: &ConnectionContext<H>, request: &Request<Body>) -> Option<Refusal> {
-    if context.facts.is_misdirected(host(request)) {
-        return Some(Refusal::Misdirected);
-    }
-    if request.version() == Version::HTTP_2 { refusal_of_http2(context, request) } else { None }
-}
-
 /// The answer to what was refused.
-fn problem_of(refusal: Refusal, first_line: Box<str>, record: &mut Record) -> Response<Body> {
+pub(super) fn problem_of(refusal: Refusal, first_line: Box<str>, record: &mut Record) -> Response<Body> {
     record.finished.refused = Some((refusal, first_line));
     problem::of_refusal(refusal, &record.finished.request_id)
 }
 
 /// The host that a request is for, with its port.
-fn host(request: &Request<Body>) -> Option<&str> {
+pub(super) fn host<B>(request: &Request<B>) -> Option<&str> {
     let named = request.uri().authority().map(http::uri::Authority::as_str);
     named.or_else(|| request.headers().get(HOST)?.to_str().ok())
-}
-
-/// What the parser does for HTTP/1, as far as HTTP/2's own framing leaves it to do.
-fn refusal_of_http2<H>(context: &ConnectionContext<H>, request: &Request<Body>) -> Option<Refusal> {
-    let options = &context.server.options;
-    let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if *request.method() == Method::CONNECT {
-        Some(Refusal::Connect)
-    } else if target_bytes > options.uri_bytes_max {
-        Some(Refusal::TargetTooLong)
-    } else if request.headers().len() > options.headers_max {
-        Some(Refusal::TooManyFields)
-    } else {
-        None
-    }
 }
 
 /// The answer to a failure, or to what was wrong with the request's body where that is known to lie beneath it.
@@ -222,14 +193,14 @@ fn fail(failure: Failure, record: &mut Record) -> Response<Body> {
 }
 
 /// An interim response is no answer, nor is a change of protocols that nobody asked for.
-fn without_switch(response: Response<Body>, record: &Record) -> Response<Body> {
+pub(super) fn without_switch(response: Response<Body>, record: &Record) -> Response<Body> {
     if response.status().is_informational() {
         return problem::of_switch(&record.finished.request_id);
     }
     response
 }
 
-fn finish(mut response: Response<Body>, mut record: Record) -> Response<ResponseBody> {
+pub(super) fn finish(mut response: Response<Body>, mut record: Record) -> Response<ResponseBody> {
     // The version is the client's connection's, not that of the connection to the origin.
     if record.finished.version != Version::HTTP_2 {
         *response.version_mut() = Version::HTTP_11;

@@ -67,6 +67,11 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
+    /// To this end, by this protocol.
+    pub(super) const fn new(protocol: HeaderValue, origin: Box<dyn Duplex>, record: Record) -> Self {
+        Self { protocol, origin, record }
+    }
+
     /// Passes bytes both ways until both ends have closed or either fails, or until `cut`: then the client of a WebSocket
     /// is told so where it is not in the middle of a frame, and both ends are closed. Buffers a fixed amount each way.
     pub(super) async fn run<T: AsyncRead + AsyncWrite + Unpin>(mut self, client: T, cut: impl Future<Output = ()>) {

@@ -167,7 +167,7 @@ pub(crate) fn kept_upgrade<N: AsRef<str>>(headers: &HeaderMap, version: Version,
     if !headers.contains_key(UPGRADE) {
         return None;
     }
-    let is_asked = version == Version::HTTP_11 && has_token(headers, &CONNECTION, b"upgrade");
+    let is_asked = version >= Version::HTTP_11 && has_token(headers, &CONNECTION, b"upgrade");
     let lines = headers.get_all(UPGRADE).iter().filter(|_| is_asked);
     let members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     let is_passed = |member: &&[u8]| {

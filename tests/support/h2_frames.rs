@@ -2,15 +2,18 @@
 
 use super::deadline::within;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 /// The types of frames that these tests name.
 pub mod kind {
     pub const DATA: u8 = 0;
     pub const HEADERS: u8 = 1;
+    pub const PRIORITY: u8 = 2;
     pub const RST_STREAM: u8 = 3;
     pub const SETTINGS: u8 = 4;
+    pub const PUSH_PROMISE: u8 = 5;
     pub const PING: u8 = 6;
     pub const GOAWAY: u8 = 7;
     pub const WINDOW_UPDATE: u8 = 8;
@@ -22,6 +25,8 @@ pub mod flag {
     pub const END_STREAM: u8 = 1;
     pub const ACK: u8 = 1;
     pub const END_HEADERS: u8 = 4;
+    pub const PADDED: u8 = 8;
+    pub const PRIORITY: u8 = 32;
 }
 
 /// One frame.
@@ -104,18 +109,18 @@ impl Frames {
 
     /// The next frame; none at the end. Settings and pings are answered on the way.
     pub async fn next(&mut self) -> Option<Frame> {
-        let mut head = [0; 9];
-        self.stream.read_exact(&mut head).await.ok()?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; usize::try_from(length).expect("a frame is short")];
-        self.stream.read_exact(&mut payload).await.ok()?;
-        let stream = u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]);
-        let frame = Frame { kind: head[3], flags: head[4], stream, payload };
+        let frame = read(&mut self.stream).await?;
         if matches!(frame.kind, kind::SETTINGS | kind::PING) && frame.flags & flag::ACK == 0 {
             let payload = if frame.kind == kind::PING { frame.payload.clone() } else { Vec::new() };
             self.send(frame.kind, flag::ACK, 0, &payload).await;
         }
         Some(frame)
+    }
+
+    /// Both directions apart, for a client that reads and writes at once.
+    #[must_use]
+    pub fn split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        self.stream.into_split()
     }
 
     /// Waits for the next frame of this kind; none where the connection ends first.
@@ -135,4 +140,15 @@ impl Frames {
     pub async fn ended(&mut self) {
         within("the connection's end", async { while self.next().await.is_some() {} }).await;
     }
+}
+
+/// The next frame; none at the end.
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Frame> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.ok()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; usize::try_from(length).expect("a frame is short")];
+    stream.read_exact(&mut payload).await.ok()?;
+    let stream = u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]);
+    Some(Frame { kind: head[3], flags: head[4], stream, payload })
 }

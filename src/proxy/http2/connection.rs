@@ -1,0 +1,84 @@
+//! One connection: its streams are accepted, and it is asked to end in order.
+
+use super::cancelled::Cancelled;
+use super::pulse::{Heard, Pulse};
+use super::socket::Http2Socket;
+use super::stream;
+use crate::engine::Handler;
+use crate::proxy::service::ConnectionContext;
+use crate::proxy::socket::Socket;
+use crate::proxy::wire::Wire;
+use bytes::{Bytes, BytesMut};
+use h2::Reason;
+use h2::server::{Connection, Handshake};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// One connection, which resolves once it has ended.
+pub(in crate::proxy) struct Http2Connection<T: Socket, H> {
+    context: Arc<ConnectionContext<H>>,
+    state: State<Http2Socket<T>>,
+    heard: Heard,
+    cancelled: Arc<Cancelled>,
+    /// It was asked to end before the client's preface was there.
+    ends_early: bool,
+}
+
+enum State<T> {
+    Begins(Handshake<T, Bytes>),
+    Serves(Box<Connection<T, Bytes>>, Pulse),
+}
+
+impl<T: Socket, H: Handler> Http2Connection<T, H> {
+    /// Over this socket, of which so much was read.
+    pub(in crate::proxy) fn new(context: Arc<ConnectionContext<H>>, socket: T, read: BytesMut) -> Self {
+        let heard = Heard::default();
+        let stall_timeout = context.server.options.stall_timeout;
+        let wire = Wire::new(socket, read, context.conversation.clone(), stall_timeout);
+        let socket = Http2Socket::new(wire, heard.clone());
+        let state = State::Begins(context.server.http2.handshake(socket));
+        Self { context, state, heard, cancelled: Arc::default(), ends_early: false }
+    }
+
+    /// Takes no more streams, and ends once those under way have: GOAWAY, RFC 9113 section 6.8.
+    pub(in crate::proxy) fn graceful_shutdown(&mut self) {
+        match &mut self.state {
+            State::Begins(_) => self.ends_early = true,
+            State::Serves(connection, _) => connection.graceful_shutdown(),
+        }
+    }
+}
+
+impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
+    type Output = Result<(), h2::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let State::Begins(handshake) = &mut this.state {
+            let mut connection = ready!(Pin::new(handshake).poll(cx))?;
+            if this.ends_early {
+                connection.graceful_shutdown();
+            }
+            let pulse = Pulse::new(connection.ping_pong(), this.heard.clone());
+            this.state = State::Serves(Box::new(connection), pulse);
+        }
+        let State::Serves(connection, pulse) = &mut this.state else { return Poll::Pending };
+        loop {
+            if let Poll::Ready(reason) = pulse.poll_gone(cx) {
+                connection.abrupt_shutdown(reason);
+            }
+            match ready!(connection.poll_accept(cx)) {
+                Some(accepted) => {
+                    let (request, respond) = accepted?;
+                    let (context, cancelled) = (Arc::clone(&this.context), Arc::clone(&this.cancelled));
+                    stream::begin(context, cancelled, request, respond, cx);
+                    if this.cancelled.is_flood(this.context.conversation.requests()) {
+                        connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                    }
+                }
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}

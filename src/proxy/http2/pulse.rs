@@ -1,0 +1,62 @@
+//! Whether a client that says nothing is still there.
+
+use crate::alarm::Alarm;
+use h2::{Ping, PingPong, Reason};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a client may be silent before it is asked, and how long the answer may take.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+
+/// That something has come from the client. Told by the socket.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard(Arc<AtomicBool>);
+
+impl Heard {
+    /// Something has come.
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Asks a silent client for a sign of life.
+pub(super) struct Pulse {
+    pings: Option<PingPong>,
+    heard: Heard,
+    alarm: Alarm,
+    due: Instant,
+    is_asked: bool,
+}
+
+impl Pulse {
+    /// Of a connection that begins now.
+    pub(super) fn new(pings: Option<PingPong>, heard: Heard) -> Self {
+        Self { pings, heard, alarm: Alarm::default(), due: Instant::now() + SILENCE_MAX, is_asked: false }
+    }
+
+    /// Ready where the client is gone, with the code that the connection ends with.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
+        let Some(pings) = &mut self.pings else { return Poll::Pending };
+        if self.is_asked && pings.poll_pong(cx).is_ready() {
+            self.is_asked = false;
+        }
+        while self.alarm.poll(cx, self.due).is_ready() {
+            if !self.heard.take() {
+                if self.is_asked {
+                    return Poll::Ready(Reason::NO_ERROR);
+                }
+                // It fails only where the connection has ended, which whoever drives it finds out.
+                self.is_asked = pings.send_ping(Ping::opaque()).is_ok();
+            }
+            self.due = Instant::now() + SILENCE_MAX;
+        }
+        Poll::Pending
+    }
+}
