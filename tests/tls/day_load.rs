@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 const NUMBERS: usize = 8;
 
 /// How long a step of the day may take on a machine that is busy with other things.
-const STEP: Duration = Duration::from_secs(90);
+pub(super) const STEP: Duration = Duration::from_secs(90);
 
 /// What one client asks for, round after round: each round is a curl of its own, with new connections.
 #[derive(Debug, Clone, Copy)]

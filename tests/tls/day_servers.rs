@@ -54,7 +54,7 @@ impl Servers {
         let [ca, certificate, key] = [&self.own.ca, &self.own.certificate, &self.own.key].map(|file| file.display());
         setup.before_all(&urls).upstream(&format!(
             "tls = {{ ca_file = \"{ca}\", certificate = \"{certificate}\", key = \"{key}\" }}\n\
-             read_timeout = \"3s\"\nhealth = {{ path = \"/healthz\", interval = \"200ms\", timeout = \"5s\", rise = 1 }}\neject = {{ for = \"2s\" }}\n"
+             read_timeout = \"5s\"\nhealth = {{ path = \"/healthz\", interval = \"200ms\", timeout = \"5s\", rise = 1 }}\neject = {{ for = \"2s\" }}\n"
         ))
     }
 

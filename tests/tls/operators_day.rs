@@ -1,11 +1,11 @@
 //! An operator's day: servers that die, hang and are drained, certificates that are renewed, a new process that takes over.
 //! Clients of HTTP/1.1 and HTTP/2 ask all the while, and no request of theirs fails.
 
-use super::day_load::Load;
+use super::day_load::{Load, STEP};
 use super::day_servers::Servers;
 use super::peers::{Certificates, connect};
 use super::renewals::rename_into_place;
-use crate::support::deadline::within;
+use crate::support::deadline::{within, within_time};
 use crate::support::served::Served;
 use crate::support::{Setup, post};
 use std::path::Path;
@@ -17,7 +17,7 @@ const TAKEOVER: &str = "takeover.sock";
 /// Waits until Larder sends a server requests, or none.
 async fn until_up(expected: bool, nth: usize, servers: &Servers, served: &Served) {
     let what = format!("server {nth} to be {}", if expected { "up" } else { "down" });
-    within(what, async { while servers.is_up(nth, served).await != expected {} }).await;
+    within_time(STEP, what, async { while servers.is_up(nth, served).await != expected {} }).await;
 }
 
 async fn started(certificates: &Certificates, servers: &Servers) -> Served {
