@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Frame;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, Collected, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -27,7 +27,7 @@ fn data(text: &'static str) -> Frame<Bytes> {
 async fn respond(request: Request<Body>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     let asked = format!("{} {}", request.method(), request.uri());
-    let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     let said = [asked.as_bytes(), b" ", &body].concat();
     let response = Response::builder().header("x-kind", path.as_str());
     match path.as_str() {
