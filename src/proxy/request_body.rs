@@ -57,9 +57,9 @@ where
         let Some(inner) = &mut self.inner else { return Poll::Ready(Some(Err(Box::new(StreamOver)))) };
         let polled = Pin::new(inner).poll_frame(cx);
         if polled.is_ready() {
-            self.progress.given()
+            self.progress.given();
         } else {
-            self.progress.awaits_giving()
+            self.progress.awaits_giving();
         }
         polled.map_err(Into::into)
     }

@@ -26,7 +26,7 @@ pub(in crate::proxy) struct Http2Connection<T: Socket, H> {
 }
 
 enum State<T> {
-    Begins(Handshake<T, Bytes>),
+    Begins(Box<Handshake<T, Bytes>>),
     Serves(Box<Connection<T, Bytes>>, Pulse),
 }
 
@@ -37,7 +37,7 @@ impl<T: Socket, H: Handler> Http2Connection<T, H> {
         let stall_timeout = context.server.options.stall_timeout;
         let wire = Wire::new(socket, read, context.conversation.clone(), stall_timeout);
         let socket = Http2Socket::new(wire, heard.clone());
-        let state = State::Begins(context.server.http2.handshake(socket));
+        let state = State::Begins(Box::new(context.server.http2.handshake(socket)));
         Self { context, state, heard, cancelled: Arc::default(), ends_early: false }
     }
 

@@ -102,9 +102,9 @@ impl Sending {
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
         let room = poll_room(&mut self.stream, cx);
         if room.is_pending() {
-            self.progress.awaits_taking()
+            self.progress.awaits_taking();
         } else {
-            self.progress.taken()
+            self.progress.taken();
         }
         room
     }
