@@ -1,4 +1,4 @@
-//! The keeper of the certificates that clients are shown: reads them again when their files change, when it is asked to, and
+//! The keeper of the certificates that clients and servers are shown, and of whom either side trusts: reads them again when their files change, when it is asked to, and
 //! now and then; logs what became of it and whose end is near.
 
 use crate::clock::Clock;
@@ -8,6 +8,8 @@ use crate::proxy::Listening;
 use crate::proxy::tls::TlsEndpoint;
 use crate::proxy::tls::metrics::{CERTIFICATE_EXPIRY, CERTIFICATE_RELOADS};
 use crate::supervisor::Supervisor;
+use crate::tls::{FileFailure, Validity};
+use crate::upstream::TlsOptions;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -19,9 +21,10 @@ use std::time::Duration;
 /// another machine writes to. Expiries that are near are logged as often.
 const READ_EVERY: Duration = Duration::from_hours(12);
 
-/// Keeps the certificates of all listeners.
+/// Keeps the certificates of all listeners and of all pools.
 pub(super) struct CertificateKeeper {
     endpoints: Vec<Arc<TlsEndpoint>>,
+    pools: Vec<TlsOptions>,
     clock: Arc<dyn Clock>,
     replaced: AtomicU64,
     refused: AtomicU64,
@@ -34,10 +37,10 @@ impl fmt::Debug for CertificateKeeper {
 }
 
 impl CertificateKeeper {
-    /// Of these listeners.
-    pub(super) fn new(listeners: &[Listening], clock: Arc<dyn Clock>) -> Arc<Self> {
+    /// Of these listeners, and of pools that reach their servers so.
+    pub(super) fn new(listeners: &[Listening], pools: Vec<TlsOptions>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let endpoints = listeners.iter().filter_map(|listening| listening.tls.clone()).collect();
-        Arc::new(Self { endpoints, clock, replaced: AtomicU64::new(0), refused: AtomicU64::new(0) })
+        Arc::new(Self { endpoints, pools, clock, replaced: AtomicU64::new(0), refused: AtomicU64::new(0) })
     }
 
     /// Reads the files again and puts what has changed in force for new connections. What can't be used changes nothing.
@@ -45,31 +48,49 @@ impl CertificateKeeper {
     pub(super) fn reload(&self) {
         for endpoint in &self.endpoints {
             let reload = endpoint.reload();
-            self.replaced.fetch_add(reload.replaced.len() as u64, Ordering::Relaxed);
-            self.refused.fetch_add(reload.failures.len() as u64, Ordering::Relaxed);
-            for file in &reload.replaced {
-                tracing::info!(file = %file.display(), "a certificate was replaced");
-            }
-            for failure in &reload.failures {
-                let hint = failure.hint();
-                tracing::warn!(hint, "{failure}; what was there before stays in use");
+            self.tell(&reload.replaced, &reload.failures);
+        }
+        for pool in &self.pools {
+            match pool.reload() {
+                Ok(replaced) => self.tell(&replaced, &[]),
+                Err(failure) => self.tell(&[], &[failure]),
             }
         }
+    }
+
+    fn tell(&self, replaced: &[PathBuf], failures: &[FileFailure]) {
+        self.replaced.fetch_add(replaced.len() as u64, Ordering::Relaxed);
+        self.refused.fetch_add(failures.len() as u64, Ordering::Relaxed);
+        for file in replaced {
+            tracing::info!(file = %file.display(), "a certificate was replaced");
+        }
+        for failure in failures {
+            let hint = failure.hint();
+            tracing::warn!(hint, "{failure}; what was there before stays in use");
+        }
+    }
+
+    /// The certificates in force, by their files, and how long they are valid.
+    fn shown(&self) -> Vec<(PathBuf, Validity)> {
+        let of_listeners = self.endpoints.iter().flat_map(|endpoint| endpoint.identities());
+        let of_listeners = of_listeners.map(|(files, identity)| (files.certificate, identity.validity));
+        of_listeners.chain(self.pools.iter().filter_map(TlsOptions::shown)).collect()
     }
 
     /// Logs which certificates have expired or soon will.
     fn warn_of_ends(&self) {
         let now = self.clock.now();
-        for (files, identity) in self.endpoints.iter().flat_map(|endpoint| endpoint.identities()) {
-            if let Some(warning) = identity.validity.warning(now) {
-                tracing::warn!("the certificate `{}` {warning}", files.certificate.display());
+        for (file, validity) in self.shown() {
+            if let Some(warning) = validity.warning(now) {
+                tracing::warn!("the certificate `{}` {warning}", file.display());
             }
         }
     }
 
     /// Reads them again whenever their files change, and now and then.
     pub(super) fn keep_watching(self: &Arc<Self>, tasks: &mut Supervisor) {
-        let files: Vec<PathBuf> = self.endpoints.iter().flat_map(|endpoint| endpoint.files()).collect();
+        let of_listeners = self.endpoints.iter().flat_map(|endpoint| endpoint.files());
+        let files: Vec<PathBuf> = of_listeners.chain(self.pools.iter().flat_map(TlsOptions::files)).collect();
         if files.is_empty() {
             return;
         }
@@ -98,10 +119,9 @@ impl CertificateKeeper {
 
 impl Measured for CertificateKeeper {
     fn sample(&self, samples: &mut Samples) {
-        // Several listeners may show one certificate.
-        let all = self.endpoints.iter().flat_map(|endpoint| endpoint.identities());
+        // Several may show one certificate.
         let ends: BTreeMap<PathBuf, u64> =
-            all.map(|(files, identity)| (files.certificate, identity.validity.not_after.as_secs())).collect();
+            self.shown().into_iter().map(|(file, validity)| (file, validity.not_after.as_secs())).collect();
         for (file, end) in &ends {
             samples.number(&CERTIFICATE_EXPIRY, &[&file.display().to_string()], *end);
         }

@@ -58,7 +58,8 @@ async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: R
     };
     let running = start_on(config, sockets, predecessor, announce).await?;
     service_manager::ready();
-    running.rules.tell_of(move || notice.log());
+    let engine = Arc::clone(&running.engine);
+    running.rules.tell_of(move || notice.log(|config| engine.clients().limit(config.per_client)));
     attend(running, signals).await
 }
 

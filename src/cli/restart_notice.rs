@@ -1,14 +1,19 @@
-//! `proxy.toml` when a reload is asked for. `log.level` is in force at once; for another key that was edited, the log
+//! `proxy.toml` when a reload is asked for. `log.level` and `limits.per_client` are in force at once; for another key that was edited, the log
 //! says that it waits for a restart, or that something goes before the file.
 
 use super::config_file::ConfigFile;
 use super::logging;
-use crate::config::{Environment, Overrides};
+use crate::config::{Config, Environment, Overrides};
 use std::collections::BTreeSet;
 use toml::{Table, Value};
 
-/// The key that takes no restart.
-const AT_ONCE: &str = "log.level";
+/// The keys that take no restart, with all below them.
+const AT_ONCE: [&str; 2] = ["log.level", "limits.per_client"];
+
+fn is_at_once(key: &str) -> bool {
+    let is_within = |rest: &str| rest.is_empty() || rest.starts_with('.');
+    AT_ONCE.iter().any(|known| key.strip_prefix(known).is_some_and(is_within))
+}
 
 /// The configuration file as this instance was started with it.
 #[derive(Debug)]
@@ -24,9 +29,9 @@ impl RestartNotice {
         Self { file: file.clone(), overrides: overrides.clone(), started_with }
     }
 
-    /// Puts in force what can be, and logs what the file says now and the running instance does not do. Blocks on the file
+    /// Puts in force what can be, `apply` what the instance takes, and logs what the file says now and the running instance does not do. Blocks on the file
     /// system. Returns what it has logged.
-    pub(super) fn log(&self) -> Vec<String> {
+    pub(super) fn log(&self, apply: impl FnOnce(&Config)) -> Vec<String> {
         let config = match self.file.load(&self.overrides) {
             Ok(config) => config,
             Err(errors) => {
@@ -37,6 +42,7 @@ impl RestartNotice {
             }
         };
         logging::set_level(config.log.level);
+        apply(&config);
         let path = self.file.path().display();
         let changed = changed_keys(&self.started_with, &read(&self.file).unwrap_or_default());
         let from_elsewhere = Environment::of_process().keys();
@@ -48,7 +54,7 @@ impl RestartNotice {
                 format!("`{key}` has changed; it is in force after a restart")
             }
         };
-        let said: Vec<String> = changed.iter().filter(|key| *key != AT_ONCE).map(told).collect();
+        let said: Vec<String> = changed.iter().filter(|key| !is_at_once(key)).map(told).collect();
         for line in &said {
             tracing::warn!(%path, "{line}");
         }

@@ -73,7 +73,7 @@ pub(super) async fn start_on(
     config.warnings.iter().for_each(|warning| warning.report().log());
     let mut earlier = left_by_earlier(&config.handover, predecessor.as_ref())?;
     let (mut tasks, certificates) =
-        (Supervisor::default(), CertificateKeeper::new(&listeners.data, Arc::clone(&clock)));
+        (Supervisor::default(), CertificateKeeper::new(&listeners.data, config.upstream_tls(), Arc::clone(&clock)));
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
     let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));

@@ -62,7 +62,7 @@ use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
 use crate::rules::origin_request::PoolName;
 use crate::store::memory::MemoryOptions;
-use crate::upstream::UpstreamOptions;
+use crate::upstream::{TlsOptions, UpstreamOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -127,6 +127,12 @@ impl Config {
                 rules_file::resolve_rules(&self.rules_path, rules_file::read_sources(&self.rules_path)?, &self.pools())
             }
         }
+    }
+
+    /// How servers are reached over TLS, pool by pool.
+    pub(crate) fn upstream_tls(&self) -> Vec<TlsOptions> {
+        let named = self.upstreams.iter().map(|(_, pool)| pool);
+        [&self.upstream].into_iter().chain(named).filter_map(|pool| pool.tls.clone()).collect()
     }
 
     /// The pools that rules may name.

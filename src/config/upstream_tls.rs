@@ -6,7 +6,7 @@ use super::resolve::Resolver;
 use super::table::Placed;
 use crate::clock::{Clock, SystemClock};
 use crate::tls::{FileFailure, Identity, authorities};
-use crate::upstream::{ServerOptions, TlsOptions, server_name, system_roots};
+use crate::upstream::{ServerOptions, TlsFiles, TlsOptions, server_name, system_roots};
 use rustls::RootCertStore;
 
 impl Resolver<'_> {
@@ -44,7 +44,15 @@ impl Resolver<'_> {
                 None
             }
         };
-        Some(TlsOptions::new(roots, identity.map(|identity| identity.certified), name))
+        let at = |file: &Placed<String>| self.folder.join(&file.value);
+        let files = TlsFiles {
+            authorities: raw.ca_file.as_ref().map(at),
+            identity: raw.certificate.as_ref().map(|certificate| {
+                let key = raw.key.as_ref().unwrap_or(certificate);
+                (at(certificate), at(key))
+            }),
+        };
+        Some(TlsOptions::new(roots, identity, files, name))
     }
 
     fn client_identity(&mut self, certificate: &Placed<String>, key: &Placed<String>) -> Option<Identity> {
@@ -52,7 +60,7 @@ impl Resolver<'_> {
         let identity = self.usable(certificate, |path| Identity::load(path, &file))?;
         if let Some(warning) = identity.validity.warning(SystemClock::default().now()) {
             let message = format!("the certificate `{}` {warning}", certificate.value);
-            let hint = "renew it, and start Larder again";
+            let hint = "renew it; the new file is used without a restart";
             self.problems.push(Problem::warning(&certificate.place, message, hint));
         }
         Some(identity)

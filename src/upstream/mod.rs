@@ -68,6 +68,6 @@ pub(crate) use overview::{PoolOverview, ServerOverview};
 pub use pools::Pools;
 pub(crate) use server_url::ServerUrl;
 pub(crate) use status_ranges::StatusRanges;
-pub(crate) use tls::{TlsOptions, server_name, system_roots};
+pub(crate) use tls::{TlsFiles, TlsOptions, server_name, system_roots};
 pub use trying::{Tried, try_servers};
 pub use upstream_pool::UpstreamPool;

@@ -1,12 +1,14 @@
 //! TLS to servers: whom they must be vouched for by, what they are shown, and the name that they must prove.
 
 use super::tls_failure::TlsFailure;
-use crate::tls;
+use crate::tls::{self, FileFailure, Identity, Validity, authorities};
+use arc_swap::ArcSwap;
 use http::HeaderValue;
 use http::uri::Authority;
 use rustls::pki_types::ServerName;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
 
@@ -22,26 +24,45 @@ pub(super) enum Offer {
     Http2,
 }
 
-/// How servers are trusted, and what they are shown: `upstream.tls`, resolved.
+/// How servers are trusted, and what they are shown: `upstream.tls`, resolved. What is cloned of one sees what it reads anew.
 #[derive(Debug, Clone)]
 pub struct TlsOptions {
-    both: Arc<ClientConfig>,
-    http1: Arc<ClientConfig>,
-    http2: Arc<ClientConfig>,
+    in_force: Arc<ArcSwap<InForce>>,
+    files: TlsFiles,
     /// The name that is asked for and verified whatever the server's URL says.
     name: Option<ServerName<'static>>,
 }
 
-impl TlsOptions {
-    /// Trusts these roots only, and shows `identity` to servers that ask for a certificate.
-    #[must_use]
-    pub fn new(roots: RootCertStore, identity: Option<Arc<CertifiedKey>>, name: Option<ServerName<'static>>) -> Self {
+/// The files that they are read from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TlsFiles {
+    /// `ca_file`; none: the system's roots.
+    pub(crate) authorities: Option<PathBuf>,
+    /// `certificate` and `key`.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// What new connections get.
+#[derive(Debug)]
+struct InForce {
+    roots: Arc<RootCertStore>,
+    identity: Option<Identity>,
+    both: Arc<ClientConfig>,
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
+impl InForce {
+    fn new(roots: Arc<RootCertStore>, identity: Option<Identity>) -> Self {
         let config = ClientConfig::builder_with_provider(tls::provider())
             .with_safe_default_protocol_versions()
             .expect("ring has the versions of TLS that are asked for")
-            .with_root_certificates(roots);
-        let config = match identity {
-            Some(identity) => config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity))),
+            .with_root_certificates(Arc::clone(&roots));
+        let config = match &identity {
+            Some(identity) => {
+                let certified = Arc::clone(&identity.certified);
+                config.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified)))
+            }
             None => config.with_no_client_auth(),
         };
         let offering = |protocols: &[&[u8]]| {
@@ -49,21 +70,78 @@ impl TlsOptions {
             config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
             Arc::new(config)
         };
-        Self { both: offering(&[HTTP_2, HTTP_1]), http1: offering(&[HTTP_1]), http2: offering(&[HTTP_2]), name }
+        let (both, http1, http2) = (offering(&[HTTP_2, HTTP_1]), offering(&[HTTP_1]), offering(&[HTTP_2]));
+        Self { roots, identity, both, http1, http2 }
+    }
+}
+
+impl TlsOptions {
+    /// Trusts these roots only, and shows `identity` to servers that ask for a certificate. Both were read from `files`.
+    #[must_use]
+    pub(crate) fn new(
+        roots: RootCertStore,
+        identity: Option<Identity>,
+        files: TlsFiles,
+        name: Option<ServerName<'static>>,
+    ) -> Self {
+        let in_force = Arc::new(ArcSwap::from_pointee(InForce::new(Arc::new(roots), identity)));
+        Self { in_force, files, name }
     }
 
     /// Trusts the system's roots.
     #[must_use]
     pub fn system() -> Self {
         static SYSTEM: OnceLock<TlsOptions> = OnceLock::new();
-        SYSTEM.get_or_init(|| Self::new(system_roots(), None, None)).clone()
+        SYSTEM.get_or_init(|| Self::new(system_roots(), None, TlsFiles::default(), None)).clone()
+    }
+
+    /// Reads the files again and puts what has changed in force for new connections; returns which have. Blocks on the file
+    /// system.
+    ///
+    /// # Errors
+    /// Where one can't be used: then nothing changes.
+    pub(crate) fn reload(&self) -> Result<Vec<PathBuf>, FileFailure> {
+        let before = self.in_force.load_full();
+        let (mut roots, mut identity) = (Arc::clone(&before.roots), before.identity.clone());
+        let mut replaced = Vec::new();
+        if let Some(path) = &self.files.authorities {
+            let new = authorities(path)?;
+            if new.roots != roots.roots {
+                roots = Arc::new(new);
+                replaced.push(path.clone());
+            }
+        }
+        if let Some((certificate, key)) = &self.files.identity {
+            let new = Identity::load(certificate, key)?;
+            if identity.as_ref().is_none_or(|old| old.certified.cert != new.certified.cert) {
+                identity = Some(new);
+                replaced.push(certificate.clone());
+            }
+        }
+        if !replaced.is_empty() {
+            self.in_force.store(Arc::new(InForce::new(roots, identity)));
+        }
+        Ok(replaced)
+    }
+
+    /// All files that it reads.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let identity = self.files.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
+        identity.chain(&self.files.authorities).cloned()
+    }
+
+    /// The file of the certificate that servers are shown, and how long that is valid.
+    pub(crate) fn shown(&self) -> Option<(PathBuf, Validity)> {
+        let (certificate, _) = self.files.identity.as_ref()?;
+        Some((certificate.clone(), self.in_force.load().identity.as_ref()?.validity))
     }
 
     pub(super) fn connector(&self, offer: Offer) -> TlsConnector {
+        let in_force = self.in_force.load();
         let config = match offer {
-            Offer::Both => &self.both,
-            Offer::Http1 => &self.http1,
-            Offer::Http2 => &self.http2,
+            Offer::Both => &in_force.both,
+            Offer::Http1 => &in_force.http1,
+            Offer::Http2 => &in_force.http2,
         };
         TlsConnector::from(Arc::clone(config))
     }

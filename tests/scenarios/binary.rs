@@ -173,10 +173,15 @@ async fn sighup_says_which_keys_of_proxy_toml_wait_for_a_restart_and_refuses_a_b
     served.signal(rustix::process::Signal::HUP);
     logged("`limits.connections` has changed; it is in force after a restart").await;
     logged("`memory.size` has changed; it is in force after a restart").await;
-    std::fs::write(&file, other + "conections = 5\n").expect("it is ours");
+    std::fs::write(&file, format!("{other}conections = 5\n")).expect("it is ours");
     served.signal(rustix::process::Signal::HUP);
     logged("the new configuration has errors and is not used").await;
     logged("conections").await;
     origin.on("/p", reply(200).body("p"));
     served.get("/p").await.status(200);
+    // What takes no restart is in force, and is not said to wait for one.
+    std::fs::write(&file, other + "per_client = { requests_per_second = 1 }\n").expect("it is ours");
+    served.signal(rustix::process::Signal::HUP);
+    within("the limit is in force", async { while served.get("/p").await.status != 429 {} }).await;
+    assert!(!served.log().contains("per_client"), "{}", served.log());
 }

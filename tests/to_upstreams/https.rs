@@ -99,6 +99,46 @@ async fn a_server_that_is_known_by_its_address_proves_its_address() {
     }
 }
 
+/// As certbot and its kin do.
+fn renew(path: &Path, text: &str) {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text).expect("the folder is ours");
+    std::fs::rename(&beside, path).expect("the folder is ours");
+}
+
+#[tokio::test]
+async fn renewed_authorities_and_certificates_are_used_without_a_restart_and_broken_ones_are_not() {
+    let (authority, folder) = (Authority::new("the shop's own"), folder());
+    let files = authority.write_for(folder.path(), &["localhost"], Validity::Valid);
+    let directives = format!("ssl_verify_client optional_no_ca; keepalive_timeout 0; {TELLS}");
+    let server = nginx(&files, &directives).await;
+    // Trusted is another authority at first.
+    let (trusted, shown, key) = (folder.path().join("a.pem"), folder.path().join("c.pem"), folder.path().join("c.key"));
+    renew(&trusted, &Authority::new("another").pem);
+    let show = |name: &str| {
+        let [certificate, private] = authority.vouch_for(&[name]);
+        // The key first: for a moment it does not fit.
+        renew(&key, &private);
+        renew(&shown, &certificate);
+    };
+    show("first.internal");
+    let keys = trusting(&trusted, &format!(", certificate = \"{}\", key = \"{}\"", shown.display(), key.display()));
+    let setup = Setup::route("cache = false").before_all(&[&server.url("https", "localhost")]).upstream(&keys);
+    let scenario = setup.start().await;
+    scenario.get("/p").await.status(502);
+    renew(&trusted, &authority.pem);
+    let told = scenario.until("the authority is trusted", &get("/p"), |answer| answer.status == 200).await.text();
+    assert!(told.ends_with("CN=first.internal"), "{told}");
+    show("second.internal");
+    let of_second = |answer: &crate::support::expect::Response| answer.text().ends_with("CN=second.internal");
+    scenario.until("the new certificate is shown", &get("/p"), of_second).await;
+    let refused = "larder_tls_certificate_reloads_total{result=\"refused\"}";
+    let before = scenario.metric(refused).await;
+    renew(&trusted, "no certificate");
+    within("the broken file is refused", async { while scenario.metric(refused).await <= before {} }).await;
+    scenario.get("/p").await.status(200);
+}
+
 #[tokio::test]
 async fn a_connection_is_used_again_for_the_name_that_was_proved_and_for_no_other() {
     let (authority, folder) = (Authority::new("the shop's own"), folder());
