@@ -31,6 +31,28 @@ async fn a_connection_is_used_again_once_its_response_has_ended() {
 }
 
 #[tokio::test]
+async fn a_connection_that_its_origin_closes_while_it_waits_is_forgotten_without_a_request() {
+    let origin = RawOrigin::start().await;
+    let pool = pool(&[origin.url()]);
+    for closed_by_a_message in [false, true] {
+        let script = async {
+            let mut peer = origin.accept().await;
+            peer.answer().await;
+            peer
+        };
+        let (mut peer, response) = tokio::join!(script, fetch(&pool, get()));
+        assert_eq!(body(response.unwrap()).await.unwrap(), "ok");
+        idle(&pool).await;
+        if closed_by_a_message {
+            peer.write("HTTP/1.1 408 Request Timeout\r\n\r\n").await;
+        } else {
+            drop(peer);
+        }
+        until(|| stats(&pool).connections_idle == 0 && stats(&pool).connections_active == 0).await;
+    }
+}
+
+#[tokio::test]
 async fn a_connection_whose_response_was_not_read_to_its_end_is_closed() {
     let origin = RawOrigin::start().await;
     let pool = pool(&[origin.url()]);

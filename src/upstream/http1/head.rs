@@ -121,13 +121,11 @@ impl HeadReader {
 
     /// The head at the start of these bytes, once it is complete.
     fn parse(&mut self, bytes: &[u8]) -> Result<Option<Head>, HeadError> {
-        let from = self.searched.saturating_sub(3);
-        let end = memchr::memmem::find(bytes.get(from..).unwrap_or_default(), b"\r\n\r\n").map(|at| from + at + 4);
+        let end = end_of(bytes, self.searched)?;
         let head = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
         if head.len() > self.limits.bytes {
             return Err(HeadError::TooLarge);
         }
-        all_lines_end_well(head, from)?;
         if end.is_some() {
             return self.parsed(&Bytes::copy_from_slice(head)).map(Some);
         }
@@ -175,11 +173,17 @@ impl From<httparse::Error> for HeadError {
     }
 }
 
-/// No line past `from` ends with a line feed alone: others after us might take it for part of the line.
-fn all_lines_end_well(head: &[u8], from: usize) -> Result<(), HeadError> {
-    let ends_well = |at: usize| at > 0 && head.get(at - 1) == Some(&b'\r');
-    let mut ends = memchr::memchr_iter(b'\n', head.get(from..).unwrap_or_default());
-    if ends.all(|at| ends_well(from + at)) { Ok(()) } else { Err(HeadError::BareLineFeed) }
+/// Where the head ends, if that is past `from`. No line may end with a line feed alone: others after us might take it for
+/// part of the line.
+fn end_of(bytes: &[u8], from: usize) -> Result<Option<usize>, HeadError> {
+    for at in memchr::memchr_iter(b'\n', bytes.get(from..).unwrap_or_default()).map(|at| from + at) {
+        match bytes.get(at.saturating_sub(3)..at) {
+            Some([b'\r', b'\n', b'\r']) => return Ok(Some(at + 1)),
+            Some([.., b'\r']) => {}
+            _ => return Err(HeadError::BareLineFeed),
+        }
+    }
+    Ok(None)
 }
 
 fn read<'h, 'b>(

@@ -29,7 +29,8 @@ pub(in crate::upstream) enum Reuse {
 #[derive(Debug)]
 pub(super) enum Io<S> {
     Whole(S),
-    Sending(ReadHalf<S>, Rest<S>),
+    /// The reading half; without a rest where the server took no more of it.
+    Sending(ReadHalf<S>, Option<Rest<S>>),
     /// It was handed over, or broke.
     Gone,
 }
@@ -80,7 +81,7 @@ impl<S: Stream> Io<S> {
             // Nobody listens where the answer was given up.
             let _ = tell.send(told);
         });
-        *self = Self::Sending(read, Rest { sent, task: task.abort_handle() });
+        *self = Self::Sending(read, Some(Rest { sent, task: task.abort_handle() }));
     }
 
     /// Sees whether everything has been sent.
@@ -88,7 +89,7 @@ impl<S: Stream> Io<S> {
     /// # Errors
     /// Why the body failed.
     pub(super) fn poll_sent(&mut self, context: &mut Context<'_>) -> Result<(), BodyError> {
-        let Self::Sending(_, rest) = self else { return Ok(()) };
+        let Self::Sending(_, Some(rest)) = self else { return Ok(()) };
         match Pin::new(&mut rest.sent).poll(context) {
             Poll::Pending => Ok(()),
             Poll::Ready(told) => self.join(told.ok()),
@@ -97,8 +98,9 @@ impl<S: Stream> Io<S> {
 
     fn join(&mut self, told: Option<Result<WriteHalf<S>, BodyError>>) -> Result<(), BodyError> {
         match (std::mem::replace(self, Self::Gone), told) {
-            (Self::Sending(read, _rest), Some(Ok(write))) => *self = Self::Whole(read.unsplit(write)),
+            (Self::Sending(read, _), Some(Ok(write))) => *self = Self::Whole(read.unsplit(write)),
             (Self::Sending(..), Some(Err(cause))) => return Err(cause),
+            (Self::Sending(read, _), None) => *self = Self::Sending(read, None),
             (whole, _) => *self = whole,
         }
         Ok(())
@@ -106,7 +108,7 @@ impl<S: Stream> Io<S> {
 
     /// Waits until everything has been sent.
     pub(super) async fn sent(&mut self) {
-        if let Self::Sending(_, rest) = self {
+        if let Self::Sending(_, Some(rest)) = self {
             let told = (&mut rest.sent).await.ok();
             // Why it failed is of no interest after the answer.
             let _ = self.join(told);
@@ -114,7 +116,7 @@ impl<S: Stream> Io<S> {
     }
 
     pub(super) fn reuse(&mut self) -> Reuse {
-        if let Self::Sending(_, rest) = self {
+        if let Self::Sending(_, Some(rest)) = self {
             match rest.sent.try_recv() {
                 Err(oneshot::error::TryRecvError::Empty) => return Reuse::Later,
                 told => drop(self.join(told.ok())),

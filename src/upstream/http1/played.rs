@@ -31,6 +31,8 @@ pub(super) struct Played {
     then: Then,
     /// The most that is taken in one write.
     write_bytes_max: usize,
+    /// How much is taken in all before the connection is broken.
+    takes: usize,
     written: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -44,13 +46,20 @@ impl Played {
             from = end.max(from);
         }
         pieces.retain(|piece| !piece.is_empty());
-        Self { pieces, then, write_bytes_max: usize::MAX, written: Arc::default() }
+        Self { pieces, then, write_bytes_max: usize::MAX, takes: usize::MAX, written: Arc::default() }
     }
 
     /// Takes so many bytes at a time; what it has been told.
+    #[cfg(test)]
     pub(super) fn writing(self, write_bytes_max: usize) -> (Self, Arc<Mutex<Vec<u8>>>) {
         let written = Arc::clone(&self.written);
         (Self { write_bytes_max, ..self }, written)
+    }
+
+    /// Takes so many bytes in all.
+    #[cfg(test)]
+    pub(super) fn taking(self, takes: usize) -> Self {
+        Self { takes, ..self }
     }
 }
 
@@ -70,8 +79,11 @@ impl AsyncRead for Played {
 
 impl AsyncWrite for Played {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let taken = bytes.len().min(self.write_bytes_max);
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = bytes.len().min(self.write_bytes_max).min(self.takes.saturating_sub(written.len()));
+        if taken == 0 {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         written.extend_from_slice(bytes.get(..taken).unwrap_or_default());
         Poll::Ready(Ok(taken))
     }

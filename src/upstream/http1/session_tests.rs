@@ -270,6 +270,26 @@ fn a_request_is_written_whole_in_whatever_pieces_it_is_taken() {
     }
 }
 
+#[tokio::test]
+async fn an_answer_is_read_to_its_end_though_its_server_takes_no_more_of_the_request() {
+    let (head, content) = (format!("{OK}content-length: 40000\r\n\r\n"), "x".repeat(40_000));
+    let bytes = format!("{head}{content}");
+    for takes in [1, 60, 5000] {
+        let server = Played::new(bytes.as_bytes(), &[head.len(), head.len() + 1, 20_000], Then::End).taking(takes);
+        let mut session = Http1::new(server, limits());
+        let request = Request::builder().method("POST").header("transfer-encoding", "chunked").body(()).unwrap();
+        let pieces = futures_util::stream::iter((0..9).map(|_| Ok(Frame::data(Bytes::from(vec![b'y'; 5000])))));
+        let body = RequestBody::new(Content::Once(StreamBody::new(pieces).boxed_unsync()), None);
+        session.send(&request, body, None).await.map_err(|unanswered| unanswered.failed.kind).unwrap();
+        let mut read = 0;
+        while let Some(frame) = std::future::poll_fn(|context| session.poll_frame(context)).await {
+            read += frame.unwrap().into_data().unwrap().len();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((read, session.reuse()), (40_000, Never), "{takes} bytes were taken");
+    }
+}
+
 #[test]
 fn a_body_that_is_not_as_long_as_its_head_says_is_its_senders_fault() {
     for (length, pieces) in [("3", &["ab"][..]), ("3", &["ab", "cd"]), ("0", &["a"]), ("1", &[])] {
