@@ -112,10 +112,8 @@ impl Three {
         let lifetime = if seen.target.starts_with("/p?") { "max-age=3600" } else { "no-store" };
         let answer = reply(200).header("Cache-Control", lifetime).body(body_of(&seen.target));
         // A write that gets no answer can't be sent again to another server.
-        match self.is_hanging[server].load(Ordering::SeqCst) && seen.method != "PUT" {
-            true => answer.hold(gate),
-            false => answer,
-        }
+        let hangs = self.is_hanging[server].load(Ordering::SeqCst) && seen.method != "PUT";
+        if hangs { answer.hold(gate) } else { answer }
     }
 }
 
