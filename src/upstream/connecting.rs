@@ -111,7 +111,7 @@ impl Opening<'_> {
 
     fn http1(self, transport: Transport, open: Option<Open>) -> Connection {
         let session = Http1::new(transport, self.server.head_limits);
-        Connection::new(Session::Http1(session), Usage::New, self.name).counted(open)
+        Connection::new(Session::Http1(Box::new(session)), Usage::New, self.name).counted(open)
     }
 
     async fn http2(self, transport: Transport, open: Option<Open>) -> Result<Connection, ConnectError> {

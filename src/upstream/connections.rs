@@ -51,7 +51,7 @@ impl Connection {
     }
 
     /// The session, where it is one of HTTP/1.1: only those wait here.
-    pub(super) const fn http1(&mut self) -> Option<&mut Http1> {
+    pub(super) fn http1(&mut self) -> Option<&mut Http1> {
         match &mut self.session {
             Session::Http1(session) => Some(session),
             Session::Http2(_) => None,

@@ -13,7 +13,7 @@ use http::Request;
 /// One session. Dropped, it takes back what is under way on it.
 #[derive(Debug)]
 pub(super) enum Session {
-    Http1(Http1),
+    Http1(Box<Http1>),
     Http2(Slot),
 }
 

@@ -81,7 +81,7 @@ fn table() -> Vec<(String, Comes, bool)> {
         (chunked("0\r\nno field\r\n\r\n"), Short, true),
         (chunked("1000000000000000\r\nok"), Short, true),
         (chunked("fffffffffffffffff\r\nok"), Short, true),
-        ("".into(), Refused(Closed), true),
+        (String::new(), Refused(Closed), true),
         (OK.into(), Refused(Closed), true),
         ("HTTP/1.1 103 Early Hints\r\n\r\n".into(), Refused(Closed), true),
         ("HTTP/1.1 200 OK\nx: y\n\n".into(), Refused(Invalid), false),
