@@ -113,13 +113,13 @@ impl Clients {
         match self.connections.take(client) {
             Ok(None) => Ok(None),
             Ok(Some(place)) => Ok(of(Some(place), None)),
-            Err(TooMany) => match self.surplus.take(client, self.limits().connections) {
-                Some(surplus) => Ok(of(None, Some(surplus))),
-                None => {
-                    self.refused.connections.fetch_add(1, Ordering::Relaxed);
-                    Err(TooMany)
+            Err(TooMany) => {
+                if let Some(surplus) = self.surplus.take(client, self.limits().connections) {
+                    return Ok(of(None, Some(surplus)));
                 }
-            },
+                self.refused.connections.fetch_add(1, Ordering::Relaxed);
+                Err(TooMany)
+            }
         }
     }
 

@@ -68,7 +68,7 @@ pub(super) async fn pass(
         Passing { engine: Arc::clone(engine), method, target, headers, rules, pass, client, terms, place: None };
     match place {
         Ok(place) => passing.place = place,
-        Err(TooMany) => return passing.failed(OriginFailure::ClientBusy),
+        Err(TooMany) => return passing.failed(&OriginFailure::ClientBusy),
     }
     if is_safe(&passing.method) {
         return match Box::pin(passing.forward(request)).await {
@@ -76,7 +76,7 @@ pub(super) async fn pass(
                 passing.terms.quiet.allow();
                 passing.answered(response)
             }
-            Err(error) => passing.failed(error.into()),
+            Err(error) => passing.failed(&error.into()),
         };
     }
     let with_client = is_grpc(request.headers());
@@ -134,7 +134,7 @@ impl Passing {
                     let changed = self.changed_by(vec![self.target.clone()], &HeaderMap::new());
                     invalidate(&self.engine, changed, self.target.url()).await;
                 }
-                return self.failed(error.into());
+                return self.failed(&error.into());
             }
         };
         let times = ExchangeTimes { requested_at, received_at: self.engine.now() };
@@ -153,9 +153,9 @@ impl Passing {
         self.answered(response)
     }
 
-    fn failed(self, failure: OriginFailure) -> Answer {
+    fn failed(self, failure: &OriginFailure) -> Answer {
         let decision = self.decision(Outcome::Error, failure.reason(), None);
-        Answer { reply: Err(Failure::of_origin(&failure)), decision }
+        Answer { reply: Err(Failure::of_origin(failure)), decision }
     }
 
     fn answered(self, mut response: Response<Body>) -> Answer {

@@ -11,7 +11,6 @@ use super::requester::Requester;
 use super::respond;
 use super::shared_tier::FoundShared;
 use super::uncacheable::Uncacheable;
-use crate::clients::TooMany;
 use crate::coalesce::flights::{Announcement, FlightStage, FlightView, Follower, Role};
 use crate::coalesce::shared_body::SharedBody;
 #[cfg(test)]
@@ -62,13 +61,11 @@ async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, context: Req
     let deadline = Instant::now() + engine.patience(Some(&request.route));
     let (counted, terms, mut place) = (context.counted, context.terms, None);
     if let Plan::Ask(ask) = &plan {
-        match engine.front.clients.miss(counted) {
-            Ok(taken) => place = taken,
-            Err(TooMany) => {
-                let request = Requester::Client { request, terms, deadline, place: None };
-                return without_the_origin(engine, &request, ask).await;
-            }
-        }
+        let Ok(taken) = engine.front.clients.miss(counted) else {
+            let request = Requester::Client { request, terms, deadline, place: None };
+            return without_the_origin(engine, &request, ask).await;
+        };
+        place = taken;
     }
     let request = Arc::new(Requester::Client { request, terms, deadline, place });
     let mut variant = None;
