@@ -191,6 +191,7 @@ mod tests {
     use std::net::IpAddr;
     use std::time::Duration;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the callers have it")]
     fn client(text: &str) -> Option<Network> {
         Some(text.parse::<IpAddr>().unwrap().into())
     }

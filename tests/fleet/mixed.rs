@@ -103,3 +103,36 @@ async fn an_upgrade_and_a_roll_back_under_load_are_told_and_lose_neither_purges_
         }
     }
 }
+#[tokio::test]
+async fn what_another_version_has_written_is_fetched_anew_and_a_purge_of_its_with_more_in_it_holds() {
+    let house = House::build().await;
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=600").body("p"));
+    house.one.fetch(&shop("/p")).await.status(200);
+    super::house::until_written(&house.one, 1.0).await;
+    // The record in Redis as another version would have written it: the byte after the four of the name is the version.
+    let keys: Vec<String> = house.redis.command(&["KEYS", "larder:entry:*"]).await;
+    let [key] = keys.as_slice() else { panic!("one entry, not {keys:?}") };
+    let fields: Vec<String> = house.redis.command(&["HKEYS", key]).await;
+    for field in &fields {
+        let written: Vec<u8> = house.redis.command(&["HGET", key, field]).await;
+        assert_eq!(&written[..4], b"LRDR");
+        let script = "local v = redis.call('HGET', KEYS[1], ARGV[1]) return redis.call('HSET', KEYS[1], ARGV[1], \
+                      string.sub(v, 1, 4) .. string.char(string.byte(v, 5) + 1) .. string.sub(v, 6))";
+        house.redis.command::<i64>(&["EVAL", script, "1", key, field]).await;
+    }
+    house.two.fetch(&shop("/p")).await.status(200).not_a_hit().body("p");
+    house.one.origin.saw("/p", 2);
+    house.two.fetch(&shop("/p")).await.hit();
+    // An entry of the log with a name that this version does not know.
+    let purged = ["XADD", "larder:purges", "*", "kind", "purge", "depth", "hard", "source", "admin"];
+    let scopes = r#"[{"url":"http://shop.example.com/p"}]"#;
+    let more = ["scopes", scopes, "by", "other", "token", "other-1", "reason", "a later version says why"];
+    house.redis.command::<String>(&[&purged[..], &more[..]].concat()).await;
+    for instance in [&house.one, &house.two] {
+        let applied = "larder_purges_total{scope=\"url\",source=\"fleet\"}";
+        within("the purge is applied", async { while instance.metric(applied).await < 1.0 {} }).await;
+        // An entry that can't be read would purge everything.
+        assert!(instance.metric("larder_purges_total{scope=\"all\",source=\"fleet\"}").await < 1.0);
+    }
+    house.one.fetch(&shop("/p")).await.status(200).not_a_hit();
+}
