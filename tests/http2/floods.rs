@@ -123,7 +123,7 @@ async fn last_word(reader: &mut OwnedReadHalf) -> Option<u32> {
         while let Some(frame) = read(reader).await {
             match frame.kind {
                 kind::GOAWAY => {
-                    code = frame.payload.get(4..8).map(|code| u32::from_be_bytes(code.try_into().expect("four")))
+                    code = frame.payload.get(4..8).map(|code| u32::from_be_bytes(code.try_into().expect("four")));
                 }
                 kind::PING if frame.payload == LAST => return,
                 _ => {}

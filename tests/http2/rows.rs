@@ -216,7 +216,7 @@ impl Client {
         self.settles().await?;
         let is_reset = |frame: &&Frame| frame.kind == kind::RST_STREAM && Some(frame.stream) == stream;
         let error = self.seen.iter().find(|frame| is_reset(frame) || frame.kind == kind::GOAWAY);
-        let found = error.map(|frame| code_of(frame));
+        let found = error.map(code_of);
         if !found.is_some_and(|found| codes.contains(&found) || found == code::PROTOCOL) {
             return Err(format!("{:?}", self.told()));
         }
