@@ -269,15 +269,19 @@ fn take_stream(
 }
 
 /// Waits for a fetch; only so long as a follower would where something stale may stand in. The fetch goes on.
-async fn wait(engine: &Engine, request: &Requester, ask: &Ask, fetched: oneshot::Receiver<Fetched>) -> Fetched {
+async fn wait(engine: &Engine, request: &Requester, ask: &Ask, mut fetched: oneshot::Receiver<Fetched>) -> Fetched {
     // A task that ended without a reply has panicked, and the panic is in the log.
     let gone = |_| Fetched::Failed(Arc::new(OriginFailure::Gone));
     let slow = OriginFailure::Slow;
     if !engine.stands_in_at_once(request, ask, &slow) {
         return fetched.await.unwrap_or_else(gone);
     }
-    if let Ok(fetched) = timeout(request.at_most(request.route.coalesce_wait), fetched).await {
+    if let Ok(fetched) = timeout(request.at_most(request.route.coalesce_wait), &mut fetched).await {
         return fetched.unwrap_or_else(gone);
+    }
+    // What could have stood in may have been purged meanwhile.
+    if !engine.stands_in_at_once(request, ask, &slow) {
+        return fetched.await.unwrap_or_else(gone);
     }
     let slow = Arc::new(slow);
     engine.has_failed(request, &slow);

@@ -34,6 +34,27 @@ async fn whoever_waits_for_a_hanging_origin_gets_what_may_stand_in_and_nobody_as
 }
 
 #[tokio::test]
+async fn what_was_purged_while_a_request_waited_stands_in_for_nothing_and_the_origin_is_waited_for() {
+    let scenario = Setup::route(&format!("{STALE}\ncoalesce_wait = \"2s\"")).start().await;
+    for path in ["/p", "/q"] {
+        scenario.origin.on(path, reply(200).header("ETag", "\"1\"").body("old"));
+        scenario.get(path).await.body("old");
+    }
+    scenario.purge(r#"{"all": true, "soft": true}"#).await;
+    let gates = [Barrier::new(), Barrier::new()];
+    for (path, gate) in ["/p", "/q"].into_iter().zip(&gates) {
+        scenario.origin.on(path, reply(200).hold(gate).body("new"));
+    }
+    let mut waiting = scenario.begin(&get("/p")).await;
+    gates[0].reached_by(1).await;
+    scenario.purge(r#"{"urls": ["/p"]}"#).await;
+    // Asked later, and over `coalesce_wait` all the same.
+    scenario.get("/q").await.status(200).body("old").detail("coalesce-wait-over");
+    gates[0].open();
+    waiting.response().await.status(200).body("new");
+}
+
+#[tokio::test]
 async fn without_stale_if_error_a_slow_origin_is_waited_for() {
     let scenario = stale("ttl = \"1m\"\ncoalesce_wait = \"50ms\"").await;
     let gate = Barrier::new();
