@@ -18,6 +18,7 @@ use crate::deliberate_fault::{self, Fault};
 use crate::fleet::link::{LinkError, LinkFailure};
 use crate::fleet::streams::{self, EntryId, StreamEntry};
 use crate::stamp::Stamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -30,6 +31,9 @@ const DEADLINE: Duration = Duration::from_secs(1);
 
 /// The longest that the reader waits for entries before it renews the lease.
 const BEAT_MAX: Duration = Duration::from_secs(1);
+
+/// How often instances ask each other which version they are and which rules they have.
+const MUSTER_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The pause after a failure, doubled each time.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
@@ -46,6 +50,8 @@ pub(super) struct Reader {
     run: Option<String>,
     inspected: Inspected,
     quiet_turns: u32,
+    /// When the fleet was last asked what it is, by the monotonic clock.
+    mustered_at: Option<Duration>,
     lags: LagMeter,
 }
 
@@ -67,6 +73,7 @@ impl Reader {
             run: None,
             inspected: Inspected::NotYet,
             quiet_turns: 0,
+            mustered_at: None,
             lags,
         }
     }
@@ -103,7 +110,6 @@ impl Reader {
             self.inspected = Inspected::On(link.generation());
         }
         let (began, beat) = (self.invalidation.clock.monotonic(), self.beat());
-        self.log.introduce(DEADLINE).await?;
         self.log.renew(self.invalidation.applied(), DEADLINE).await?;
         let stream = self.log.options.names.purges();
         let entries = if is_known {
@@ -132,11 +138,22 @@ impl Reader {
         self.log.prove(began);
         // An instance that is seen alive is waited for, should Redis lose its lease.
         let alive = self.log.live_instances(&link, DEADLINE).await?;
-        self.log.muster(alive, DEADLINE).await?;
+        self.muster_now_and_then(alive).await?;
         if count == 0 {
             self.trim_now_and_then().await?;
         }
         Ok(())
+    }
+
+    /// Says what this instance is, and asks the others. However busy the log is, that is not asked at every turn.
+    async fn muster_now_and_then(&mut self, alive: BTreeMap<String, Option<Stamp>>) -> Result<(), LinkError> {
+        let now = self.invalidation.clock.monotonic();
+        if self.mustered_at.is_some_and(|at| now.saturating_sub(at) < MUSTER_INTERVAL) {
+            return Ok(());
+        }
+        self.mustered_at = Some(now);
+        self.log.introduce(DEADLINE).await?;
+        self.log.muster(alive, DEADLINE).await
     }
 
     /// Which run of Redis keeps the log, and by the way what its clock shows.

@@ -13,6 +13,7 @@ use crate::fleet::options::FleetOptions;
 use crate::fleet::redis_leases::{LeaseLinks, RedisLeases};
 use crate::fleet::simulated_redis::SimulatedRedis;
 use crate::invalidation::{Currency, FleetLinks, Invalidation, InvalidationOptions};
+use crate::stamp::Stamp;
 use crate::store::memory::{MemoryOptions, MemoryTier};
 use crate::store::redis::RedisTier;
 use crate::store::write_behind::WriteBehind;
@@ -67,7 +68,12 @@ impl Nursery {
         let origin = ShopSeenFrom {
             shop: Arc::clone(&self.shop),
             instance: (number, life),
-            is_current: Arc::new(move || asked.currency() == Currency::Proven),
+            // Whoever has counted a purge of its own, because the log's acknowledgement of it was lost, asks anew for what
+            // the others have by the log alone.
+            is_current: Arc::new(move || {
+                let applied = asked.applied();
+                asked.currency() == Currency::Proven && applied == Stamp::new(applied.log(), 0)
+            }),
         };
         let engine = Engine::new(EngineParts {
             clock: clock.clone(),
