@@ -82,7 +82,7 @@ async fn converse<H: Handler, T: Socket>(
             Ok(Ok(None)) | Err(_) => return Ok(()),
             Ok(Err(error)) => return Err(error.into()),
         },
-        () = lingered(&server.end) => return Ok(()),
+        () = server.end.heard_by_newcomers() => return Ok(()),
         () = conversation.end.wait() => return Ok(()),
     };
     // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
@@ -93,12 +93,6 @@ async fn converse<H: Handler, T: Socket>(
         Protocol::Http1 => Box::pin(converse_http1(context, socket, read)).await,
         Protocol::Http2 => Box::pin(converse_http2(context, socket, read)).await,
     }
-}
-
-/// Resolves a little after the server's end.
-async fn lingered(end: &EndSignal) {
-    end.wait().await;
-    tokio::time::sleep(LINGER).await;
 }
 
 /// HTTP/1: a session, and after it whatever other protocol was agreed on.

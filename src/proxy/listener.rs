@@ -146,7 +146,7 @@ async fn client_end<H: Handler>(
     let header = take_header(socket, peer, &server.options.entrance.trust);
     let taken = tokio::select! {
         biased;
-        () = server.end.wait() => return None,
+        () = server.end.heard_by_newcomers() => return None,
         () = conversation.end.wait() => return None,
         taken = tokio::time::timeout(server.options.header_read_timeout, header) => taken,
     };

@@ -1,6 +1,6 @@
 //! Handshakes that succeed, and those that do not.
 
-use super::peers::{Certificates, HOST, connect, https, s_client};
+use super::peers::{Certificates, HOST, connect, https, s_client, secure};
 use crate::support::client::Client;
 use crate::support::deadline::within;
 use crate::support::origin::Origin;
@@ -9,6 +9,7 @@ use rustls::HandshakeKind;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 #[tokio::test]
 async fn a_client_resumes_its_session() {
@@ -33,6 +34,35 @@ async fn a_client_resumes_its_session() {
     let reused = s_client(https(&scenario), &["-tls1_2", "-reconnect"]).await;
     assert_eq!(reused.matches("Reused, TLSv1.2").count(), 5, "{reused}");
     assert!(scenario.metric("larder_tls_handshakes_total{result=\"resumed\"}").await >= 6.0);
+}
+
+/// Asks over a connection that ends with the answer.
+async fn answer(mut client: TlsStream<TcpStream>) -> String {
+    let request = format!("GET /p HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    within("an answer", client.read_to_string(&mut answer)).await.expect("text");
+    answer
+}
+
+#[tokio::test]
+async fn who_has_connected_when_the_end_comes_makes_a_handshake_and_is_answered() {
+    let certificates = Certificates::new();
+    let scenario = certificates.start(Setup::route("")).await;
+    scenario.origin.on("/p", reply(200).body("here"));
+    let (address, config) = (https(&scenario), Arc::new(certificates.client()));
+    let early = TcpStream::connect(address).await.unwrap();
+    // Connections are accepted one after another.
+    assert!(answer(connect(Arc::clone(&config), address).await).await.ends_with("here"));
+    let stopping = tokio::spawn(scenario.running.stop());
+    within("the port is closed", async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(answer(secure(config, early).await).await.ends_with("here"));
+    within("the end", stopping).await.unwrap();
 }
 
 #[tokio::test]

@@ -137,7 +137,11 @@ pub(super) async fn s_client(address: SocketAddr, arguments: &[&str]) -> String 
 
 /// A connection of rustls.
 pub(super) async fn connect(config: Arc<ClientConfig>, address: SocketAddr) -> TlsStream<TcpStream> {
-    let socket = TcpStream::connect(address).await.expect("it listens");
+    secure(config, TcpStream::connect(address).await.expect("it listens")).await
+}
+
+/// The same over a connection that is open.
+pub(super) async fn secure(config: Arc<ClientConfig>, socket: TcpStream) -> TlsStream<TcpStream> {
     let name = ServerName::try_from(HOST).expect("it is a name");
     within("a handshake", TlsConnector::from(config).connect(name, socket)).await.expect("they agree")
 }

@@ -72,7 +72,7 @@ pub(in crate::proxy) async fn secure<H: Handler>(
     let place = endpoint.under_way.begin();
     let shaken = tokio::select! {
         biased;
-        () = server.end.wait() => return None,
+        () = server.end.heard_by_newcomers() => return None,
         () = conversation.end.wait() => Err(Failure::Displaced),
         () = place.displaced() => Err(Failure::Displaced),
         shaken = timeout(server.options.header_read_timeout, shake(endpoint, socket)) => {
