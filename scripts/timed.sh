@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a command and says how long it took; where LARDER_MINUTES names a file, a line is added there: seconds, a tab, what it was.
+# Runs a command and says how long it took; where MINUTES_FILE names a file, a line is added there: seconds, a tab, what it was.
 #
 #   scripts/timed.sh WHAT COMMAND [ARGUMENT…]
 set -uo pipefail
@@ -10,5 +10,5 @@ began=$EPOCHREALTIME
 status=$?
 took=$(awk -v from="$began" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.0f", to - from }')
 echo "took $took s: $what"
-if [ -n "${LARDER_MINUTES:-}" ]; then printf '%s\t%s\n' "$took" "$what" >>"$LARDER_MINUTES"; fi
+if [ -n "${MINUTES_FILE:-}" ]; then printf '%s\t%s\n' "$took" "$what" >>"$MINUTES_FILE"; fi
 exit "$status"
