@@ -14,6 +14,7 @@ mod health;
 mod idempotency;
 mod login;
 mod matching;
+mod newcomers;
 mod problem;
 mod purge;
 mod receipts;

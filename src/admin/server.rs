@@ -4,6 +4,7 @@ use super::answer::{BODY_BYTES_MAX, seal};
 use super::calls::Call;
 use super::guard::Guard;
 use super::handlers::handler;
+use super::newcomers::Listening;
 use super::problem::{self, Problem};
 use super::sessions::without_session;
 use super::{AdminState, status_page};
@@ -28,12 +29,15 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long calls under way may still take once the data port has drained: they have had that time, too.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// How long a caller who has connected before the end may take to send a call.
+const NEWCOMERS_LINGER: Duration = Duration::from_millis(500);
+
 /// The address at which a connection was accepted.
 #[derive(Debug, Clone, Copy)]
 struct AcceptedAt(Option<IpAddr>);
 
-impl Connected<IncomingStream<'_, TcpListener>> for AcceptedAt {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Connected<IncomingStream<'_, Listening>> for AcceptedAt {
+    fn connect_info(stream: IncomingStream<'_, Listening>) -> Self {
         Self(stream.io().local_addr().ok().map(|address| address.ip()))
     }
 }
@@ -51,12 +55,15 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let engine = Arc::clone(&state.engine);
     let service = router(state, &options).into_make_service_with_connect_info::<AcceptedAt>();
+    let listening = Listening::new(listener);
+    let newcomers = listening.newcomers();
     let (asked, asked_to_stop) = tokio::sync::oneshot::channel();
     let stopping = async move {
         shutdown.await;
+        newcomers.close(NEWCOMERS_LINGER).await;
         let _ = asked.send(());
     };
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stopping).into_future();
+    let serving = axum::serve(listening, service).with_graceful_shutdown(stopping).into_future();
     let drained = async {
         // An error means that serving ended by itself, and then the other branch has it.
         if asked_to_stop.await.is_err() {
