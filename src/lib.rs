@@ -37,6 +37,7 @@ mod plan;
 
 mod engine;
 
+mod decisions;
 mod events;
 mod metrics;
 mod proxy;

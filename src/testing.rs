@@ -30,6 +30,11 @@ pub mod config {
     };
 }
 
+/// Of `decisions`.
+pub mod decisions {
+    pub use crate::decisions::Decisions;
+}
+
 /// Of `engine`.
 pub mod engine {
     pub use crate::engine::arrival::Front;

@@ -16,6 +16,7 @@ mod scenarios {
     mod client_directives;
     mod client_limits;
     mod compression;
+    mod decisions;
     mod demo;
     mod ending;
     mod events;

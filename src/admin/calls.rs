@@ -11,6 +11,7 @@ pub(super) enum Call {
     Receipts,
     Receipt,
     Explain,
+    Requests,
     Rules,
     RulesCheck,
     Reload,
@@ -48,7 +49,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::StatusPage,
         Self::LogIn,
         Self::LogOut,
@@ -57,6 +58,7 @@ impl Call {
         Self::Receipts,
         Self::Receipt,
         Self::Explain,
+        Self::Requests,
         Self::Rules,
         Self::RulesCheck,
         Self::Reload,
@@ -79,6 +81,7 @@ impl Call {
             Self::Receipts => "/purges",
             Self::Receipt => "/purges/{id}",
             Self::Explain => "/explain",
+            Self::Requests => "/requests",
             Self::Rules => "/rules",
             Self::RulesCheck => "/rules/check",
             Self::Reload => "/reload",

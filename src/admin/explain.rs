@@ -1,18 +1,20 @@
-//! `GET /explain?method=GET&url=…`: what would happen to a request.
+//! `GET /explain?method=GET&url=…`: what would happen to a request; with `request_id=…` what did.
 //!
 //! The headers of the call are those of the request explained, apart from what belongs to the call itself:
 //! Authorization, Connection and Content-Length are left out, and Host is that of the URL. `X-Explain-NAME: value` says
 //! what the explained request has in field NAME (Authorization, say) and takes the place of the call's own NAME field.
 
 use super::AdminState;
+use super::explain_decided::decided;
 use super::problem::Problem;
+use super::query::Parameters;
 use crate::engine::explain::Explanation;
 use crate::rules::url_scopes::absolute;
 use crate::upstream::ServerOverview;
 use axum::Json;
-use axum::extract::{Query, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -26,9 +28,12 @@ struct Explained {
     upstream_servers: Option<Vec<ServerOverview>>,
 }
 
-struct Asked {
-    method: Method,
-    url: String,
+/// What is to be explained.
+enum Asked {
+    /// What would happen to a request.
+    Would { method: Method, url: String },
+    /// What was decided about the request with this id.
+    Decided(String),
 }
 
 pub(super) async fn explain(
@@ -36,16 +41,19 @@ pub(super) async fn explain(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let asked = asked_of(query.as_deref().unwrap_or_default())?;
+    let (method, url) = match asked_of(query.as_deref())? {
+        Asked::Would { method, url } => (method, url),
+        Asked::Decided(id) => return decided(&state, &id).await,
+    };
     let mut headers = explained_headers(&headers);
-    let url = absolute(&asked.url).map_err(|_| {
+    let url = absolute(&url).map_err(|_| {
         Problem::input("url", "it is no absolute URL")
             .hint("write http://host/path, percent-encoded as one query value")
     })?;
     if let Some(host) = url.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
         headers.insert(HOST, host);
     }
-    let explanation = state.engine.explain(&asked.method, &url, &headers).await;
+    let explanation = state.engine.explain(&method, &url, &headers).await;
     let explanation = explanation.map_err(|error| Problem::input("url", error.to_string()))?;
     let upstream_servers = explanation.upstream.as_ref().and_then(|pool| {
         let pools = state.upstream.overview();
@@ -54,30 +62,20 @@ pub(super) async fn explain(
     Ok(Json(Explained { explanation, upstream_servers }).into_response())
 }
 
-fn asked_of(query: &str) -> Result<Asked, Problem> {
-    let uri = Uri::builder().path_and_query(format!("/?{query}")).build();
-    let pairs = uri.ok().and_then(|uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
-    let Some(Query(pairs)) = pairs else {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "the query is not made of names and values"));
-    };
-    let (mut method, mut url) = (None, None);
-    for (name, value) in pairs {
-        let slot = match name.as_str() {
-            "method" => &mut method,
-            "url" => &mut url,
-            _ => {
-                return Err(Problem::input(name, "there is no such parameter")
-                    .hint("method and url are; percent-encode an & within the url"));
-            }
+fn asked_of(query: Option<&str>) -> Result<Asked, Problem> {
+    let hint = "method and url are, or request_id; percent-encode an & within the url";
+    let parameters = Parameters::read(query, &["method", "url", "request_id"], hint)?;
+    if let Some(id) = parameters.get("request_id") {
+        return match ["method", "url"].into_iter().find(|name| parameters.get(name).is_some()) {
+            Some(name) => Err(Problem::input(name, "it cannot stand beside request_id")),
+            None => Ok(Asked::Decided(id.to_owned())),
         };
-        if slot.replace(value).is_some() {
-            return Err(Problem::input(name, "it is there twice"));
-        }
     }
-    let Some(url) = url else { return Err(Problem::input("url", "it is missing")) };
-    let method = method.as_deref().unwrap_or("GET").parse();
-    let method = method.map_err(|_| Problem::input("method", "it is not a method"))?;
-    Ok(Asked { method, url })
+    let Some(url) = parameters.get("url") else {
+        return Err(Problem::input("url", "it is missing").hint("or say which request by request_id"));
+    };
+    let method = parameters.parse("method", "a method")?.unwrap_or(Method::GET);
+    Ok(Asked::Would { method, url: url.to_owned() })
 }
 
 fn explained_headers(given: &HeaderMap) -> HeaderMap {
@@ -133,8 +131,9 @@ mod tests {
 
     #[test]
     fn the_query_names_one_method_and_one_url() {
-        let field = |query| match asked_of(query) {
-            Ok(asked) => Ok((asked.method.to_string(), asked.url)),
+        let field = |query| match asked_of(Some(query)) {
+            Ok(Asked::Would { method, url }) => Ok((method.to_string(), url)),
+            Ok(Asked::Decided(id)) => Ok(("id".to_owned(), id)),
             Err(problem) => Err(problem.field),
         };
         let shop = "http://shop/x?a=1&b=2".to_owned();
@@ -144,5 +143,7 @@ mod tests {
         assert_eq!(field("url=/&url=/"), Err(Some("url".to_owned())));
         assert_eq!(field("url=http://shop/x?a=1&b=2"), Err(Some("b".to_owned())));
         assert_eq!(field("url=/&method=G%20T"), Err(Some("method".to_owned())));
+        assert_eq!(field("request_id=a"), Ok(("id".to_owned(), "a".to_owned())));
+        assert_eq!(field("request_id=a&url=/"), Err(Some("url".to_owned())));
     }
 }

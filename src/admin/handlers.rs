@@ -1,7 +1,9 @@
 //! Which handler answers which call.
 
 use super::calls::Call;
-use super::{AdminState, events, explain, health, login, purge, receipts, rules, stats, status_page, upstreams};
+use super::{
+    AdminState, events, explain, health, login, purge, receipts, requests, rules, stats, status_page, upstreams,
+};
 use axum::routing::{MethodRouter, get, post};
 
 pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
@@ -14,6 +16,7 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Receipts => get(receipts::list),
         Call::Receipt => get(receipts::show),
         Call::Explain => get(explain::explain),
+        Call::Requests => get(requests::watch),
         Call::Rules => get(rules::show),
         Call::RulesCheck => post(rules::check),
         Call::Reload => post(rules::reload),

@@ -8,6 +8,7 @@ mod answer;
 mod calls;
 mod events;
 mod explain;
+mod explain_decided;
 mod guard;
 mod handlers;
 mod health;
@@ -17,7 +18,9 @@ mod matching;
 mod newcomers;
 mod problem;
 mod purge;
+mod query;
 mod receipts;
+mod requests;
 mod rules;
 mod server;
 mod sessions;
@@ -30,6 +33,7 @@ pub use server::serve;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::reload::RulesReloader;
+use crate::decisions::Decisions;
 use crate::engine::Engine;
 use crate::events::Intake;
 use crate::metrics::Metrics;
@@ -45,6 +49,8 @@ pub struct AdminState {
     pub events: Arc<Intake>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// The feed of decisions.
+    pub decisions: Arc<Decisions>,
     /// Where the rules come from.
     pub rules: Arc<RulesReloader>,
     /// The upstream servers.

@@ -53,13 +53,14 @@ pub async fn serve(
     options: AdminOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let engine = Arc::clone(&state.engine);
+    let (engine, decisions) = (Arc::clone(&state.engine), Arc::clone(&state.decisions));
     let service = router(state, &options).into_make_service_with_connect_info::<AcceptedAt>();
     let listening = Listening::new(listener);
     let newcomers = listening.newcomers();
     let (asked, asked_to_stop) = tokio::sync::oneshot::channel();
     let stopping = async move {
         shutdown.await;
+        decisions.close();
         newcomers.close(NEWCOMERS_LINGER).await;
         let _ = asked.send(());
     };

@@ -18,6 +18,7 @@ use crate::config::handover::Handover;
 use crate::config::reload::RulesReloader;
 use crate::config::watch::{warn, watch};
 use crate::config::{AdminOptions, Config, LoadedRules, Problem};
+use crate::decisions::Decisions;
 use crate::engine::arrival::Front;
 use crate::engine::shared_tier::SharedTier;
 use crate::engine::{Engine, EngineParts};
@@ -77,7 +78,8 @@ pub(super) async fn start_on(
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
     let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
-    let observers: Vec<Arc<dyn Observer>> = [state.metrics.clone() as _].into_iter().chain(access_log).collect();
+    let observers: Vec<Arc<dyn Observer>> =
+        [state.metrics.clone() as _, state.decisions.clone() as _].into_iter().chain(access_log).collect();
 
     let (stop, stopping) = watch::channel(Stage::Open);
     let (engine, readiness, clock) =
@@ -224,7 +226,11 @@ impl Parts {
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
         event_sources.drive(&events, missed, tasks);
         let rules = reloader(config, (&warnings, sources), &clock, &engine, certificates);
-        let counting: [Arc<dyn Measured>; 10] = [
+        let decisions = Decisions::new(Arc::clone(&clock));
+        let feed = Arc::clone(&decisions);
+        tasks.restart("decisions", move || Arc::clone(&feed).run());
+        let counting: [Arc<dyn Measured>; 11] = [
+            decisions.clone(),
             memory,
             Arc::clone(engine.clients()) as _,
             Arc::clone(engine.in_flight()) as _,
@@ -241,6 +247,7 @@ impl Parts {
             engine,
             events,
             metrics,
+            decisions,
             rules: Arc::clone(&rules),
             upstream,
             readiness: Arc::new(Readiness::default()),

@@ -5,7 +5,9 @@ use super::schema::{proxy_schema, rules_schema};
 use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
-use crate::{clients, engine, events, fleet, in_flight, invalidation, metrics, proxy, store, supervisor, upstream};
+use crate::{
+    clients, decisions, engine, events, fleet, in_flight, invalidation, metrics, proxy, store, supervisor, upstream,
+};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -13,6 +15,7 @@ use std::fmt::Write as _;
 pub const METRICS: &[&[&Metric]] = &[
     metrics::requests::METRICS,
     metrics::connections::METRICS,
+    decisions::METRICS,
     proxy::tls::metrics::METRICS,
     store::metrics::METRICS,
     in_flight::metrics::METRICS,

@@ -52,6 +52,7 @@ fn finished() -> Finished {
         exchanged: Some(Exchanged { server: "api-1:80".into(), took: Duration::from_micros(40), tries: 2 }),
         body_bytes: 1024,
         duration: Duration::from_micros(42),
+        ended: tokio::time::Instant::now(),
         ending: Ending::Complete,
     }
 }

@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Is told of each request once it is over, and of each connection. Called on the connection's task: it must not wait.
 pub trait Observer: Send + Sync + 'static {
@@ -65,6 +66,9 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Every ending.
+    pub(crate) const ALL: [Self; 4] = [Self::Complete, Self::ClientGone, Self::Truncated, Self::CutOff];
+
     /// The stable label.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -98,6 +102,8 @@ pub struct PlainHit<'a> {
     pub body_bytes: u64,
     /// From the request's head to the end of the answer.
     pub duration: Duration,
+    /// When that was.
+    pub ended: Instant,
     /// How the answer ended.
     pub ending: Ending,
 }
@@ -125,6 +131,7 @@ impl PlainHit<'_> {
             exchanged: None,
             body_bytes: self.body_bytes,
             duration: self.duration,
+            ended: self.ended,
             ending: self.ending,
         }
     }
@@ -178,6 +185,8 @@ pub struct Finished {
     pub body_bytes: u64,
     /// From the request's head to the end of the answer.
     pub duration: Duration,
+    /// When that was.
+    pub ended: Instant,
     /// How the answer ended.
     pub ending: Ending,
 }
@@ -207,7 +216,7 @@ pub enum WhyClosed {
 }
 
 /// An error and what lies beneath it, on one line.
-pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

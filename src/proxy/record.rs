@@ -51,6 +51,7 @@ impl Record {
             exchanged: None,
             body_bytes: 0,
             duration: Duration::ZERO,
+            ended: started,
             ending: Ending::ClientGone,
         };
         Self { finished, note: ExchangeNote::default(), started, stream: None, conversation }
@@ -60,6 +61,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
+        self.finished.ended = now;
         self.finished.duration = now.saturating_duration_since(self.started);
         self.finished.exchanged = self.note.read();
         self.conversation.request_ended(now);

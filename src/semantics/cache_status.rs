@@ -24,6 +24,10 @@ pub enum Forward {
 }
 
 impl Forward {
+    /// Every one.
+    pub const ALL: [Self; 7] =
+        [Self::UriMiss, Self::VaryMiss, Self::Stale, Self::Partial, Self::Request, Self::Bypass, Self::Method];
+
     /// The token of the `fwd` parameter.
     #[must_use]
     pub const fn token(self) -> &'static str {
@@ -167,17 +171,8 @@ mod tests {
 
     #[test]
     fn rfc_9211_2_every_member_is_a_structured_field_with_token_parameters() {
-        let forwards = [
-            Forward::UriMiss,
-            Forward::VaryMiss,
-            Forward::Stale,
-            Forward::Partial,
-            Forward::Request,
-            Forward::Bypass,
-            Forward::Method,
-        ];
         for detail in Reason::ALL {
-            for forward in forwards {
+            for forward in Forward::ALL {
                 let status = CacheStatus { forward: Some(forward), detail: Some(*detail), ..CacheStatus::HIT };
                 let value = status.to_header_value();
                 assert!(value.len() <= MEMBER_BYTES);

@@ -170,6 +170,7 @@ pub async fn build(plan: Plan) -> House {
         engine: Arc::clone(&engine),
         events: larder::testing::events::Intake::new(Arc::clone(&engine)),
         metrics: Arc::clone(&metrics),
+        decisions: larder::testing::decisions::Decisions::new(clock.clone()),
         rules: Arc::new(rules),
         upstream: upstream(),
         readiness: Arc::clone(&readiness),

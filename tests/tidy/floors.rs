@@ -26,6 +26,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("invalidation", 3),
     ("plan", 3),
     ("engine", 4),
+    ("decisions", 5),
     ("events", 5),
     ("simulation", 5),
     ("upstream", 5),

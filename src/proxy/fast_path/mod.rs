@@ -118,6 +118,7 @@ impl<H: Handler> FastPath<H> {
             age_secs: outgoing.age_secs(),
             body_bytes: outgoing.body_bytes_sent(),
             duration: now.saturating_duration_since(outgoing.started()),
+            ended: now,
             ending,
         };
         for observer in conversation.observers.iter() {

@@ -1,0 +1,139 @@
+//! The feed of decisions: what was decided of each request, for those who watch, ask afterwards, and count.
+//!
+//! A worker writes a decision into a lane of its own ([`lanes`]), a few dozen nanoseconds' work; full lanes become rows
+//! of the last decisions ([`kept`]). Everything else is done away from requests, every quarter of a second: viewers are
+//! shown what is new ([`viewers`]). Where more decisions are made in that time than are kept, the eldest of them are lost to
+//! it, and counted.
+
+mod kept;
+mod lanes;
+mod open;
+mod record;
+
+pub(crate) mod view;
+pub(crate) mod viewers;
+
+use crate::clock::{Clock, Timestamp};
+use crate::metric::{Measured, Metric, Samples};
+use crate::proxy::observer::{Finished, Observer, PlainHit};
+use bytes::Bytes;
+use kept::{Kept, Row};
+use lanes::Lanes;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use view::{Shown, View};
+use viewers::{Filter, Viewers};
+
+/// How often decisions are looked at.
+const TURN: Duration = Duration::from_millis(250);
+
+const VIEWERS: Metric = Metric::gauge("larder_decision_viewers", &[], "Who watches decisions as they come.");
+
+const LOST: Metric = Metric::counter(
+    "larder_decision_events_lost_total",
+    &[],
+    "Decisions that viewers were not shown: they read too slowly, or there were too many.",
+);
+
+/// The metrics of the feed.
+pub(crate) const METRICS: &[&Metric] = &[&VIEWERS, &LOST];
+
+/// The feed of decisions.
+pub struct Decisions {
+    clock: Arc<dyn Clock>,
+    since: Instant,
+    lanes: Lanes,
+    kept: Kept,
+    reader: Mutex<Reader>,
+    viewers: Viewers,
+}
+
+/// How far decisions have been looked at.
+#[derive(Default)]
+struct Reader {
+    next: u64,
+}
+
+impl Decisions {
+    /// A feed without decisions.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        let since = Instant::now();
+        Arc::new(Self {
+            clock,
+            since,
+            lanes: Lanes::new(since),
+            kept: Kept::default(),
+            reader: Mutex::default(),
+            viewers: Viewers::default(),
+        })
+    }
+
+    /// Looks at decisions as they come, until it is dropped.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(TURN).await;
+            self.look();
+        }
+    }
+
+    /// Looks at the decisions made since the last time.
+    pub(crate) fn look(&self) {
+        let mut reader = self.reader();
+        self.lanes.flush(Instant::now(), &self.kept);
+        let (rows, missed, next) = self.kept.since(reader.next);
+        reader.next = next;
+        self.viewers.show(&rows, missed, self.wall());
+    }
+
+    /// Watches decisions from now on: chunks of server-sent events. `None` where too many watch.
+    pub(crate) fn watch(&self, filter: Filter) -> Option<mpsc::Receiver<Bytes>> {
+        // What was decided before is not shown.
+        self.look();
+        self.viewers.watch(filter)
+    }
+
+    /// Ends all watching.
+    pub(crate) fn close(&self) {
+        self.viewers.close();
+    }
+
+    /// The decision about the request with this id, if it is one of the last: what is made of it, and why in a sentence.
+    pub(crate) fn find<T>(&self, id: &str, read: impl FnOnce(Shown<'_>, &'static str) -> T) -> Option<T> {
+        self.lanes.flush(Instant::now(), &self.kept);
+        let (rows, ..) = self.kept.since(0);
+        let of_row = |row: &Arc<Row>| View::all(&row.bytes).any(|view| view.has_id(id));
+        let row = rows.iter().rev().find(|row| of_row(row))?;
+        let view = View::all(&row.bytes).filter(|view| view.has_id(id)).last()?;
+        Some(read(view.shown(self.wall()(view.ended())), view.explanation()))
+    }
+
+    /// Tells what time it was so long after the feed's begin, as the clock goes now.
+    fn wall(&self) -> impl Fn(Duration) -> Timestamp + use<> {
+        let (now, elapsed) = (self.clock.now(), self.since.elapsed());
+        move |ended| now.saturating_sub(elapsed.saturating_sub(ended))
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Decisions {
+    fn finished(&self, finished: &Finished) {
+        let storing = finished.decision.as_ref().and_then(|decision| decision.storing.as_ref());
+        self.lanes.write(&finished.into(), storing, &self.kept);
+    }
+
+    fn plain_hit(&self, hit: &PlainHit<'_>) {
+        self.lanes.write(&hit.into(), None, &self.kept);
+    }
+}
+
+impl Measured for Decisions {
+    fn sample(&self, samples: &mut Samples) {
+        samples.number(&VIEWERS, &[], self.viewers.count());
+        samples.number(&LOST, &[], self.viewers.lost());
+    }
+}
