@@ -15,7 +15,7 @@ use oracle::verdict::{Verdict, by_larder, by_oracle};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-/// How the two verdicts differ; none where they agree.
+/// How the two verdicts differ; `None` if they agree.
 fn effect_of(larder: Verdict, oracle: Verdict) -> Option<Effect> {
     match (larder, oracle) {
         (Verdict::Refused, Verdict::Stored { .. }) => Some(Effect::OnlyOracleStores),

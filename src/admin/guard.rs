@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// How a browser tells from where a request comes, where it sends no `Origin`.
+/// How a browser says where a request comes from, where it sends no `Origin`.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// By what a call was let in.

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// A listener that counts its newcomers, and accepts until it is told to stop.
+/// A listener that counts its newcomers, and accepts until it is asked to stop.
 #[derive(Debug)]
 pub(super) struct Listening {
     listener: TcpListener,

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// One route, as far as it tells which requests it takes.
+/// One route: which requests it takes.
 #[derive(Debug, Serialize)]
 struct ShownRoute<'a> {
     name: &'a str,

@@ -31,7 +31,7 @@ pub(super) struct Stats {
     pub(super) purges_applied: u64,
     pub(super) barriers: usize,
     pub(super) rules_rejected: bool,
-    /// None where it stands alone.
+    /// `None` if it stands alone.
     pub(super) fleet: Option<ShownFleet>,
 }
 

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often the files are read although nobody says that they have changed: some systems tell nothing of folders that
-/// another machine writes to. Expiries that are near are logged as often.
+/// How often the files are read although nobody says that they have changed: some systems report nothing about folders
+/// that another machine writes to. Expiries that are near are logged as often.
 const READ_EVERY: Duration = Duration::from_hours(12);
 
 /// Keeps the certificates of all listeners and of all pools.

@@ -6,7 +6,7 @@ use crate::semantics::trust::Trust;
 use http::uri::Scheme;
 use std::net::SocketAddr;
 
-/// The schemes that requests may have: those of the listeners, or either where proxies tell.
+/// The schemes that requests may have: those of the listeners, or either where proxies say which.
 pub(super) fn schemes(options: &ProxyOptions) -> Schemes {
     let Trust { proxies, scheme, .. } = &options.entrance.trust;
     let of = |listener: &ListenerOptions| match listener.speaks {

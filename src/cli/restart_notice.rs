@@ -62,7 +62,7 @@ impl RestartNotice {
     }
 }
 
-/// `None` if there is no file, or no TOML in it: loading it tells why.
+/// `None` if there is no file, or no TOML in it: loading it says why.
 fn read(file: &ConfigFile) -> Option<Table> {
     std::fs::read_to_string(file.path()).ok()?.parse().ok()
 }

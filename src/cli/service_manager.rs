@@ -4,7 +4,7 @@
 use sd_notify::NotifyState;
 use std::time::Duration;
 
-/// A process that has taken another one's place tells whom to look after from now on.
+/// A process that has taken another one's place says which process to watch from now on.
 pub(super) fn ready() {
     tell(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
 }
@@ -13,7 +13,7 @@ pub(super) fn ready() {
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::debug!(%error, "the service manager is not told of a reload"),
+        Err(error) => tracing::debug!(%error, "the service manager was not notified of a reload"),
     }
 }
 
@@ -35,6 +35,6 @@ pub(super) async fn watchdog() {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager cannot be told how this process is");
+        tracing::warn!(%error, "the service manager cannot be notified");
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct Earlier {
 }
 
 /// Takes the file away from where it lies, and reads where its writer stood in the log. `None` if there is no file, or
-/// none that can be used, which the log tells.
+/// none that can be used, which the log says.
 pub(super) fn take(path: &Path) -> Option<Earlier> {
     let path_shown = path.display();
     match open(path) {

@@ -36,7 +36,7 @@ pub(crate) struct TooMany;
 #[derive(Debug, Default)]
 pub struct Clients {
     connections: Limited,
-    /// Connections beyond the limit, which are told so.
+    /// Connections beyond the limit, which get an answer that says so.
     surplus: Arc<Counts>,
     requests_max: AtomicUsize,
     rates: OnceLock<Rates>,
@@ -52,7 +52,7 @@ struct Limited {
 }
 
 impl Limited {
-    /// A place; none where there is no limit.
+    /// A place; `None` if there is no limit.
     fn take(&self, client: Network) -> Result<Option<Place>, TooMany> {
         match self.max.load(Ordering::Relaxed) {
             0 => Ok(None),
@@ -94,11 +94,11 @@ impl Clients {
         }
     }
 
-    /// A connection of this client; none where it counts nowhere, because there is no limit or it is nobody's in
+    /// A connection of this client; `None` if it counts nowhere, because there is no limit or it is nobody's in
     /// particular.
     ///
     /// # Errors
-    /// Where the client has so many beyond the limit that it is not even told so.
+    /// Where the client has so many beyond the limit that it gets no answer at all.
     pub(crate) fn connect(self: &Arc<Self>, client: Option<Network>) -> Result<Option<ClientConnection>, TooMany> {
         let Some(client) = client else { return Ok(None) };
         let of = |place: Option<Place>, surplus| {
@@ -138,8 +138,8 @@ impl Clients {
         self.refused.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A place among those of a client's requests that wait for the origin; none where there is no limit. Shared by all that
-    /// the request leads to.
+    /// A place among those of a client's requests that wait for the origin; `None` if there is no limit. Shared by all
+    /// that the request leads to.
     ///
     /// # Errors
     /// Where all are taken.

@@ -67,7 +67,7 @@ pub(crate) enum Role<H> {
     Follower(Follower<H>),
 }
 
-/// What a leader tells its followers.
+/// What a leader sends its followers.
 #[derive(Clone)]
 pub(crate) enum Announcement<H> {
     /// The answer may be shared: here it is.

@@ -41,7 +41,7 @@ impl Resolver<'_> {
                 Some(PostgresOptions { connect, channel: channel.to_owned() })
             }
             Err(error) => {
-                // The error tells what is wrong; the URL may hold a password, and the place shows it anyway.
+                // The error says what is wrong; the URL may hold a password, and the place shows it anyway.
                 self.problems.error(&url.place, format!("not a valid PostgreSQL URL: {error}"), Some(FORM));
                 None
             }

@@ -25,7 +25,7 @@ pub(super) enum FieldUse {
     Tagging,
 }
 
-/// Fields besides those of one connection that frame a message or tell the next hop what to do with it.
+/// Fields besides those of one connection that frame a message or instruct the next hop.
 const OF_THE_MESSAGE: [HeaderName; 4] = [CONTENT_LENGTH, EXPECT, MAX_FORWARDS, TRAILER];
 
 /// Fields of a request that Larder writes itself.
@@ -44,7 +44,7 @@ pub(super) fn objection(name: &HeaderName, used: FieldUse) -> Option<&'static st
     let text = name.as_str();
     if text == "host" {
         return Some(match used {
-            FieldUse::Keyed => "host and port are part of every key; use `host` to tell routes apart",
+            FieldUse::Keyed => "host and port are part of every key; use `host` to distinguish routes",
             FieldUse::SetOnRequest | FieldUse::RemovedFromRequest => "say what the origin is sent with `upstream_host`",
             FieldUse::SetOnAnswer | FieldUse::RemovedFromAnswer | FieldUse::Tagging => "it is a field of requests",
         });

@@ -1,4 +1,4 @@
-//! `listen.redirect_https` and `listen.hsts`: who is sent to TLS, and who is told to stay there.
+//! `listen.redirect_https` and `listen.hsts`: who is redirected to TLS, and who is asked to stay there.
 
 use super::raw_listen::{FlagOrPort, OneOrMore, RawListen};
 use super::resolve::Resolver;

@@ -169,8 +169,8 @@ raw_table! {
 }
 
 raw_table! {
-    /// What one client may take at once: an IPv4 address, or the first 64 bits of an IPv6 address, as trusted proxies tell it.
-    /// Trusted proxies themselves are not limited. Over a limit, requests are answered 429.
+    /// What one client may take at once: an IPv4 address, or the first 64 bits of an IPv6 address, as trusted proxies
+    /// report it. Trusted proxies themselves are not limited. Over a limit, requests are answered 429.
     struct RawPerClient {
         /// Open connections of one client that come without a trusted proxy, or by the PROXY protocol. Requests on others are
         /// answered 429, and beyond twice as many, connections are closed. 0: no limit. Default: 0.

@@ -45,7 +45,7 @@ raw_table! {
         default_host: String,
         /// A Unix socket at which `larder serve --takeover` asks this process for its listening sockets, to take its place.
         /// Only processes of the same user are answered. A relative path is relative to this file's folder. Default:
-        /// `takeover.sock` in the folder that systemd names in RUNTIME_DIRECTORY; none where there is no such folder.
+        /// `takeover.sock` in the folder that systemd names in RUNTIME_DIRECTORY; not set if there is no such folder.
         takeover: String,
     }
 }
@@ -69,9 +69,10 @@ raw_table! {
         /// Authorities, a PEM file: clients must show a certificate of one of them. Their sessions are not resumed, and a
         /// request for another host than the connection's is answered 421. Not set: clients need no certificate.
         client_ca: String,
-        /// The request field that tells the upstream whom the client's certificate names (RFC 4514): "X-Client-Subject",
-        /// "X-SSL-Client-S-DN". It counts as credentials, so what is fetched for one client is not shared with others unless
-        /// the rule keys on it. What clients send under this name is removed. Not set: the upstream is not told.
+        /// The request field that carries the subject of the client's certificate to the upstream (RFC 4514):
+        /// "X-Client-Subject", "X-SSL-Client-S-DN". It counts as credentials, so what is fetched for one client is not
+        /// shared with others unless the rule keys on it. What clients send under this name is removed. Not set: the
+        /// upstream does not get it.
         client_subject: String,
     }
 }

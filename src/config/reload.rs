@@ -150,7 +150,7 @@ impl RulesReloader {
     /// Reads the rules and puts them in force, changed or not. The warnings are those of `proxy.toml`, then theirs.
     ///
     /// # Errors
-    /// Where they don't resolve; what was in force stays so, and the status tells of the refusal.
+    /// Where they don't resolve; what was in force stays so, and the status reports the refusal.
     pub fn reload(&self) -> Result<RulesStatus, ConfigErrors> {
         (self.others)();
         let said = self.configuration.get().map(|look| look()).unwrap_or_default();

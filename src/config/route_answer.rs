@@ -62,7 +62,7 @@ fn refuse_contradictions(raw: &RawRoute, rule: &AnswerRule, problems: &mut Probl
     for (name, is_set) in set.map(|name| (name, true)).chain(removed.iter().map(|name| (*name, false))) {
         let Ok(parsed) = name.value.parse::<HeaderName>() else { continue };
         if rule.cache_control.is_some() && [CACHE_CONTROL, EXPIRES, PRAGMA].contains(&parsed) {
-            let hint = "it says what clients are told in place of Cache-Control, Expires and Pragma; keep one of them";
+            let hint = "it is sent to clients in place of Cache-Control, Expires and Pragma; keep one of them";
             problems.error(&name.place, format!("`{}` beside `browser_cache_control`", name.value), Some(hint));
         }
         if is_set && rule.removed.contains(&parsed) {

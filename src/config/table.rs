@@ -48,7 +48,7 @@ impl Overlay for NothingElse {
 
 /// Reads one source, with what stands elsewhere in place of some of its values.
 pub(super) struct Reader<'p> {
-    /// Each with the place of its first byte among all: a value's span tells by itself which one it stands in.
+    /// Each with the place of its first byte among all: a value's span alone identifies its file.
     sources: Vec<(usize, Arc<SourceText>)>,
     problems: &'p mut Problems,
 }

@@ -32,7 +32,7 @@ pub(super) fn read<'t>(text: &'t str, start: usize, schema: &Value) -> Result<Sp
             read => return read,
         }
     }
-    // Where one text or several may stand, a comma tells.
+    // Where one text or several may stand, a comma separates them.
     if kinds.has("array") && (!kinds.has("string") || trimmed.contains(',')) {
         return Ok(list(trimmed, start));
     }

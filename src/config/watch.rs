@@ -166,7 +166,7 @@ impl Watching {
             let _ = self.watcher.unwatch(folder);
         }
         for folder in &next.folders {
-            // One may vanish at this moment; the one above it tells when it is back.
+            // One may vanish at this moment; the one above it shows when it is back.
             let _ = self.watcher.watch(folder, RecursiveMode::NonRecursive);
         }
     }

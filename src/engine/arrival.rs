@@ -31,7 +31,7 @@ pub(crate) const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
 pub enum Schemes {
     /// This one, whatever a URL says.
     Only(Scheme),
-    /// Either: there are proxies in front that tell.
+    /// Either: there are proxies in front that say so.
     Told,
 }
 

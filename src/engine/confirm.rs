@@ -111,7 +111,7 @@ impl Fetch {
         }
         let length = stored.body().identity_bytes();
         match update::freshen_by_head(&stored.headers(), length, response.status(), response.headers()) {
-            // The stamp stays: a HEAD tells too little of the body to lift the entry over a purge.
+            // The stamp stays: a HEAD says too little of the body to lift the entry over a purge.
             HeadFreshening::Update => drop(self.updated(stored, answer, stored.stamp())),
             HeadFreshening::Invalidate => memory.discard(&self.request.key, stored),
             HeadFreshening::Ignore => {}

@@ -132,7 +132,7 @@ pub struct Explanation {
     /// The key's fingerprint.
     pub key: Option<String>,
     /// The fields that the origin would be sent, Larder's own among them; values of credentials are left out, and those
-    /// that only a connection tells are placeholders.
+    /// that only a connection knows are placeholders.
     pub fetch_headers: BTreeMap<String, Vec<String>>,
     /// The request's cache directives.
     pub request_directives: BTreeMap<String, Vec<String>>,

@@ -1,4 +1,4 @@
-//! What is stored under a key, as `explain` tells it: age and lifetime, and the purge that covers it.
+//! What is stored under a key, as `explain` shows it: age and lifetime, and the purge that covers it.
 
 use super::Engine;
 use crate::clock::Timestamp;

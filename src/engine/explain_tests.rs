@@ -1,4 +1,4 @@
-//! What `explain` tells of the shared tier, and that it leaves it as it is.
+//! What `explain` says of the shared tier, and that it leaves it as it is.
 
 use super::*;
 use crate::clock::SystemClock;

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What the connection tells of a request besides its head.
+/// What the connection adds to a request besides its head.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
     /// The scheme that the client used, as far as is known.

@@ -1,9 +1,9 @@
 //! The keys that are asked for most, with what it takes to ask for them again.
 //!
-//! A count-min sketch tells in fixed memory how often a key was hit, and a small table keeps the requests of the keys that
-//! were hit most. Once the sketch has seen [`PERIOD`] hits, all counts are halved, so that what was hot yesterday makes
-//! room. The table's lock is only tried on a request's path: a hit that does not get it goes uncounted. Of many hits only
-//! one in [`SAMPLED_OF`] is looked at: what is hottest among all is hottest among those.
+//! A count-min sketch estimates in fixed memory how often a key was hit, and a small table keeps the requests of the
+//! keys that were hit most. Once the sketch has seen [`PERIOD`] hits, all counts are halved, so that what was hot
+//! yesterday makes room. The table's lock is only tried on a request's path: a hit that does not get it goes uncounted.
+//! Of many hits only one in [`SAMPLED_OF`] is looked at: what is hottest among all is hottest among those.
 
 use crate::entry::Entry;
 use crate::key::PrimaryKey;

@@ -1,4 +1,4 @@
-//! Answers: the response that a client gets, and the decision that Cache-Status, log and metrics tell of.
+//! Answers: the response that a client gets, and the decision that Cache-Status, log and metrics report.
 
 use super::deliver;
 use super::draft::{self, OriginAnswer};

@@ -103,7 +103,7 @@ async fn carry_out(engine: &Arc<Engine>, request: CacheableRequest, context: Req
 }
 
 /// The answer to a request of a client of which too many wait already: what another instance has fetched, or something stale
-/// where it may stand in; else it is told to come back.
+/// where it may be used; else it is asked to come back.
 async fn without_the_origin(engine: &Arc<Engine>, request: &Requester, ask: &Ask) -> Answer {
     let fetched = match engine.find_shared(request, &Wanted::of(request, ask)).await {
         FoundShared::Usable(usable) => Fetched::Stored(usable),

@@ -80,8 +80,8 @@ impl Engine {
         }
     }
 
-    /// Whether a purge covers an entry by the rules in force, or by those that were in force since it was fetched; none where
-    /// that can't be told.
+    /// Whether a purge covers an entry by the rules in force, or by those that were in force since it was fetched;
+    /// `None` if that is not known.
     fn standing_as_refiled(&self, entry: &Entry) -> Option<Standing> {
         let (stamp, membership) = (entry.stamp(), entry.membership());
         let (rules, earlier) = (self.rules(), self.earlier_rules.load());

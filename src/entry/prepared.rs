@@ -1,9 +1,9 @@
 //! Heads as bytes ready to send, and the same bytes as fields.
 //!
-//! The head of an entry is held once, as bytes. A table of two or three bytes a line tells which name it has and how long
-//! its value is, so that a [`HeaderMap`] can be made whose values are views of those bytes. An entry that Larder coded
-//! has lines that differ between what is sent coded, what is sent inflated and what the origin said; each line knows its
-//! views.
+//! The head of an entry is held once, as bytes. A table of two or three bytes a line says which name it has and how
+//! long its value is, so that a [`HeaderMap`] can be made whose values are views of those bytes. An entry that Larder
+//! coded has lines that differ between what is sent coded, what is sent inflated and what the origin said; each line
+//! knows its views.
 
 use super::body::StoredBody;
 use super::field_names::NameCode;
@@ -59,7 +59,7 @@ pub(super) struct PreparedHead {
     pub(super) bytes: Vec<u8>,
     /// How many of the bytes are the head at rest.
     pub(super) at_rest_bytes: usize,
-    /// The table of the lines, in the order of the bytes. Of each: a byte that tells name and views, the length of a
+    /// The table of the lines, in the order of the bytes. Of each: a byte for name and views, the length of a
     /// name that is not common, the length of the value.
     pub(super) table: Vec<u8>,
 }
@@ -233,7 +233,7 @@ struct PlacedLine {
     value: Range<usize>,
 }
 
-/// What the table tells of one line.
+/// What the table says of one line.
 struct Line {
     code: NameCode,
     views: Views,

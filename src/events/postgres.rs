@@ -3,7 +3,7 @@
 //! NOTIFY has no replay: what is sent while nobody listens is lost. So an instance that listens again after a break
 //! purges all that an event could have named, and so does the first of a fleet to listen at all, since the shared tier
 //! may be older than itself; but not where another of the fleet has listened all the while, which its connection's
-//! `application_name` tells. In a fleet every instance listens, and each makes the purge: twice does no harm, and no
+//! `application_name` shows. In a fleet every instance listens, and each makes the purge: twice does no harm, and no
 //! instance's connection is the one that all depend on.
 
 use super::EventSource;

@@ -39,7 +39,7 @@ impl HeldLease {
             outcome = &mut ended => outcome,
             () = renew(&*self.link, &self.name, wait) => ended.await,
         };
-        // A lease that is dropped tells its outcome.
+        // A lease that is dropped reports its outcome.
         outcome.unwrap_or(LeaseOutcome::Nothing)
     }
 

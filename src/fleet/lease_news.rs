@@ -1,4 +1,5 @@
-//! How the holders of leases tell the others what their fetches came to: by a stream, which one task per instance reads.
+//! How the holders of leases report to the others what their fetches came to: by a stream, which one task per instance
+//! reads.
 //!
 //! `waiting` is locked briefly and never across an await.
 
@@ -45,7 +46,7 @@ fn parse(written: Option<&str>) -> LeaseOutcome {
     [LeaseOutcome::Stored, LeaseOutcome::NotShareable].into_iter().find(is).unwrap_or(LeaseOutcome::Nothing)
 }
 
-/// The command that tells what the fetch under the lease of this name came to.
+/// The command that reports what the fetch under the lease of this name came to.
 pub(super) fn tell(stream: &str, name: &str, outcome: LeaseOutcome) -> Cmd {
     let fields = [("fetch", name.to_owned()), ("word", label(outcome).to_owned())];
     streams::append(stream, None::<EntryId>, Some(ENTRIES_MAX), &fields)

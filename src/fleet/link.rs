@@ -31,7 +31,7 @@ pub trait Link: fmt::Debug + Send + Sync + 'static {
 pub struct Keeper {
     /// Which run of it: another run may have lost what was written before.
     pub run: String,
-    /// The time since the Unix epoch that its clock showed; `None` if it does not tell.
+    /// The time since the Unix epoch that its clock showed; `None` if it is not reported.
     pub time: Option<Duration>,
 }
 

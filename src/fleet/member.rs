@@ -24,7 +24,7 @@ impl Member {
         serde_json::to_string(self).expect("two texts are JSON")
     }
 
-    /// Reads what an instance has written; none where it is nothing of the kind.
+    /// Reads what an instance has written; `None` if it is nothing of the kind.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let is_word = |word: &str| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'_');

@@ -1,7 +1,7 @@
 //! One fetch of a key at a time in the whole fleet, agreed on by way of Redis.
 //!
 //! A leader claims a short **lease**, and renews it while it fetches ([`super::held_lease`]): who dies with one holds up
-//! the others no longer than that. Who finds it taken waits until its holder tells what came of it
+//! the others no longer than that. Who finds it taken waits until its holder reports what came of it
 //! ([`super::lease_news`]), and asks for the lease now and then in case that is lost. Everything here may fail without
 //! harm: then each instance fetches on its own.
 
@@ -53,7 +53,7 @@ pub struct LeaseLinks {
     pub requests: Arc<dyn Link>,
     /// For renewals and releases.
     pub background: Arc<dyn Link>,
-    /// For reading what holders tell, alone: it blocks.
+    /// For reading what holders report, alone: it blocks.
     pub listening: Arc<dyn Link>,
 }
 
@@ -81,7 +81,7 @@ impl RedisLeases {
         })
     }
 
-    /// Reads what other instances tell, and releases the leases that have ended. Never ends.
+    /// Reads what other instances report, and releases the leases that have ended. Never ends.
     pub async fn work(self: Arc<Self>) {
         let release = async {
             let mut to_release = self.to_release.lock().await;
@@ -135,7 +135,7 @@ impl RedisLeases {
         }
     }
 
-    /// Sets the lease if it is free, or in any case; tells who held it.
+    /// Sets the lease if it is free, or in any case; returns who held it.
     async fn attempt(&self, name: &str, value: &str, condition: &str) -> Result<Attempt, LinkError> {
         let mut set = cmd("SET");
         set.arg(name).arg(value);

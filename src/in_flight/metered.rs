@@ -72,7 +72,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Metered<B> {
     }
 }
 
-/// Pieces that tell when they are gone.
+/// Pieces that report when they are dropped.
 mod gone {
     use bytes::Bytes;
     use futures_util::task::AtomicWaker;
@@ -104,7 +104,7 @@ mod gone {
         }
     }
 
-    /// The piece, and what tells when its last clone is dropped.
+    /// The piece, and what reports when its last clone is dropped.
     pub(super) fn marked(bytes: Bytes) -> (Arc<Mark>, Bytes) {
         let mark = Arc::new(Mark::default());
         (Arc::clone(&mark), Bytes::from_owner(Marked { bytes, mark }))

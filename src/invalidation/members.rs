@@ -1,7 +1,7 @@
 //! Who is in the fleet, of which version and by which rules, as this instance sees it.
 //!
 //! An upgrade makes a fleet of two versions for a while, and so does a roll-out of rules; one that stays so is a mistake that
-//! nobody sees in answers. Only the reader asks, once a turn; everyone else is told what it found.
+//! nobody sees in answers. Only the reader asks, once a turn; everyone else gets what it found.
 
 use super::Invalidation;
 use crate::fleet::member::Member;
@@ -87,7 +87,7 @@ impl Invalidation {
         }
     }
 
-    /// Who is in the fleet, as far as this instance has seen; none where it stands alone.
+    /// Who is in the fleet, as far as this instance has seen; `None` if it stands alone.
     pub(crate) fn members(&self) -> Option<Members> {
         self.fleet.as_ref().map(|fleet| fleet.muster.all(&self.instance))
     }

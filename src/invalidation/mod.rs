@@ -148,7 +148,7 @@ pub struct Invalidation {
     lags: DurationHistogram,
 }
 
-/// A purge as its receipt tells of it.
+/// A purge as its receipt shows it.
 struct PurgeDescription {
     /// The first of its scopes, or all.
     scopes: Vec<Scope>,

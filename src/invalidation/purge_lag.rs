@@ -1,10 +1,10 @@
 //! How long after a purge was appended to the fleet's log this instance applied it: for operators, and for nothing else.
 //!
-//! An entry's id tells when it was appended, by Redis's clock. What that clock shows at any moment is computed from
+//! An entry's id shows when it was appended, by Redis's clock. What that clock shows at any moment is computed from
 //! what it showed when Redis was last asked, about once a second, and from how much time has passed here since, by the
 //! clock that nobody sets; the instance's own time of day takes no part. It counts as having shown it just before it
 //! was asked, so that a lag is never reported too short, and too long by no more than the question took to get there
-//! (and a millisecond, which is how finely ids tell the time).
+//! (and a millisecond, the resolution of ids).
 //!
 //! Left out is what such an instance knows nothing of: entries from before it was there, and entries that stand ahead of
 //! Redis's clock, because that was set back or another Redis has taken over.

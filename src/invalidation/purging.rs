@@ -1,4 +1,4 @@
-//! Asking for a purge: it is appended, applied here, and its receipt tells who else has applied it.
+//! Asking for a purge: it is appended, applied here, and its receipt lists who else has applied it.
 //!
 //! A purge of many scopes takes as many entries of the log as it needs. The last of them stands for the whole: who has
 //! applied it has applied those before, and its stamp and id are the receipt's.
@@ -193,14 +193,14 @@ impl Invalidation {
         }
     }
 
-    /// Which live instances have applied what stands at `stamp`. While the log can't tell, the others are pending under
-    /// the name `?`.
+    /// Which live instances have applied what stands at `stamp`. While the log can't be asked, the others are pending
+    /// under the name `?`.
     pub async fn progress(&self, stamp: Stamp) -> Progress {
         let own = || vec![self.instance.clone()];
         let Some(fleet) = &self.fleet else { return Progress { applied: own(), pending: Vec::new() } };
         let applied = self.applied();
         fleet.progress(stamp, applied).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "which instances have applied a purge cannot be told now");
+            tracing::warn!(%error, "which instances have applied a purge is not known now");
             let applied = if applied >= stamp { own() } else { Vec::new() };
             Progress { applied, pending: vec!["?".to_owned()] }
         })

@@ -1,5 +1,5 @@
-//! What the log could not take of the invalidations of unsafe requests, until it can: whoever sent the request is told of
-//! nothing and asks for nothing again.
+//! What the log could not take of the invalidations of unsafe requests, until it can: whoever sent the request is
+//! informed of nothing and asks for nothing again.
 //!
 //! Bounded. Over the bound it stands for everything: whatever the fleet has stored must then be validated.
 

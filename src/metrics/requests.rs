@@ -182,7 +182,7 @@ impl Measured for Requests {
     }
 }
 
-/// A cacheable request looks once into the memory tier, and its outcome tells what it found, but for a hit that the
+/// A cacheable request looks once into the memory tier, and its outcome says what it found, but for a hit that the
 /// shared tier answered; that one counts its look-ups itself.
 fn sample_lookups(requests: &[RequestCounts], samples: &mut Samples) {
     let (mut hit, mut stale, mut miss) = (0, 0, 0);

@@ -128,7 +128,7 @@ impl<'a> Value<'a> {
 /// How a request ended and why: what follows its first facts in both formats, by name.
 fn facts(finished: &Finished) -> impl Iterator<Item = (&'static str, Value<'_>)> {
     let (outcome, reason, route) = labels(finished);
-    // The id that the sender gave the request is told where it is not the one that the request has.
+    // The id that the sender gave the request is logged where it differs from the request's.
     let is_other = |said: &&HeaderValue| finished.request_id != RequestId::Given((*said).clone());
     let exchanged = finished.exchanged.as_ref();
     let cause = finished.cause.as_ref().map(|cause| Value::Bytes(causes(cause.as_ref()).into_bytes().into()));

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The answer to a request that comes at `now` where its client may make none; none where it may.
+/// The answer to a request that comes at `now` where its client may make none; `None` if it may.
 pub(super) fn refused<H>(
     server: &Server<H>,
     facts: &ConnectionFacts,

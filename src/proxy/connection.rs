@@ -126,7 +126,8 @@ async fn converse_http2<H: Handler, T: Socket>(
     Ok(drive(connection, &end, |connection| connection.get_mut().graceful_shutdown()).await?)
 }
 
-/// Reads until it is clear what the client speaks, which may have been agreed on already; none where it leaves before that.
+/// Reads until it is clear what the client speaks, which may have been agreed on already; `None` if it leaves before
+/// that.
 async fn sniff<T: Socket>(
     socket: &mut T,
     read: &mut BytesMut,
@@ -156,7 +157,7 @@ struct Ends<'a> {
     /// How long after that it is still read from while it is idle.
     linger: Duration,
     conversation: &'a Conversation,
-    /// None where it sees to that by itself.
+    /// `None` if it sees to that by itself.
     idle: Option<Idle>,
 }
 
@@ -171,7 +172,7 @@ struct Idle {
 /// How far a connection is on its way to its end.
 enum Drive {
     Goes,
-    /// The server ends; the connection is idle, and is told then unless a request comes.
+    /// The server ends; the connection is idle, and is notified then unless a request comes.
     Lingers(Instant),
     Told,
     /// It was idle: it has until then.

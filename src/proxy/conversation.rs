@@ -22,14 +22,14 @@ pub(super) struct Conversation {
     requests_ended: AtomicU64,
     last_event_micros: AtomicU64,
     opened: Instant,
-    /// Are told of the connection and its requests.
+    /// Notified of the connection and its requests.
     pub(super) observers: Observers,
     broken: OnceLock<Refusal>,
     reset_on_close: AtomicBool,
     let_go: AtomicBool,
     /// Its place is wanted for another connection.
     pub(super) end: EndSignal,
-    /// What bodies under way hold; none where nobody keeps an account.
+    /// What bodies under way hold; `None` if nobody keeps an account.
     pub(super) in_flight: Option<Arc<InFlight>>,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,

@@ -1,4 +1,4 @@
-//! Clients that come in clear text are sent to TLS (`listen.redirect_https`), and those that come over TLS are told to
+//! Clients that come in clear text are sent to TLS (`listen.redirect_https`), and those that come over TLS are asked to
 //! stay there (`listen.hsts`, RFC 6797). What counts is how the client came: behind trusted proxies, what they say of it.
 
 use super::listen_address::ListenAddress;
@@ -55,7 +55,7 @@ impl HttpsPolicy {
         self.redirect.is_some() && *scheme != Scheme::HTTPS
     }
 
-    /// The answer to a request that is sent to TLS; none where it is answered here, or names no single host and path.
+    /// The answer to a request that is sent to TLS; `None` if it is answered here, or names no single host and path.
     pub(super) fn redirect<B>(&self, request: &Request<B>, scheme: &Scheme) -> Option<Response<Body>> {
         let Some(RedirectPort::Number(port)) = self.redirect.filter(|_| self.may_redirect(scheme)) else { return None };
         let target = Target::of(request, scheme).ok()?;
@@ -77,7 +77,7 @@ impl HttpsPolicy {
         Some(response)
     }
 
-    /// What clients that came by this scheme are told in Strict-Transport-Security.
+    /// What clients that came by this scheme get in Strict-Transport-Security.
     pub(super) fn hsts(&self, scheme: &Scheme) -> Option<&HeaderValue> {
         self.hsts.as_ref().filter(|_| *scheme == Scheme::HTTPS)
     }

@@ -124,7 +124,7 @@ async fn converse<H: Handler>(
             None => return,
         }
     }
-    // Where they are too many to be told so, they are told nothing.
+    // Where they are too many to be answered, they get nothing.
     match server.clients.connect(server.options.entrance.trust.counted(facts.peer.ip())) {
         Ok(place) => facts.place = place.map(Arc::new),
         Err(TooMany) => return,
@@ -136,7 +136,8 @@ async fn converse<H: Handler>(
     }
 }
 
-/// Where the client's end of a connection is that begins with the PROXY protocol; none where it may not go on, which is logged.
+/// Where the client's end of a connection is that begins with the PROXY protocol; `None` if it may not go on, which is
+/// logged.
 async fn client_end<H: Handler>(
     server: &Server<H>,
     socket: &mut PlainSocket,

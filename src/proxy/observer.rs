@@ -1,4 +1,4 @@
-//! What became of each request, told to whoever logs and counts.
+//! What became of each request, reported to whoever logs and counts.
 
 use super::refusal::Refusal;
 use super::request_id::RequestId;
@@ -14,12 +14,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Is told of each request once it is over, and of each connection. Called on the connection's task: it must not wait.
+/// Notified of each request once it is over, and of each connection. Called on the connection's task: it must not wait.
 pub trait Observer: Send + Sync + 'static {
     /// A request is over.
     fn finished(&self, finished: &Finished);
 
-    /// A request is over that a plain hit answered. By default told as any other.
+    /// A request is over that a plain hit answered. By default reported as any other.
     fn plain_hit(&self, hit: &PlainHit<'_>) {
         self.finished(&hit.finished());
     }
@@ -49,7 +49,7 @@ impl std::fmt::Debug for dyn Observer {
     }
 }
 
-/// Those who are told, shared by all connections.
+/// The observers, shared by all connections.
 pub type Observers = Arc<[Arc<dyn Observer>]>;
 
 /// How the message to the client ended.
@@ -167,9 +167,9 @@ pub struct Finished {
     pub host: Option<HeaderValue>,
     /// The client's version.
     pub version: Version,
-    /// The status of the answer; none where the client left before there was one.
+    /// The status of the answer; `None` if the client left before there was one.
     pub status: Option<StatusCode>,
-    /// How it was decided; none where it was refused or the client left.
+    /// How it was decided; `None` if it was refused or the client left.
     pub decision: Option<Decision>,
     /// Why it was refused, with the start of its first line.
     pub refused: Option<(Refusal, Box<str>)>,
@@ -179,7 +179,7 @@ pub struct Finished {
     pub age_secs: Option<u64>,
     /// The id that the origin's answer gave the request.
     pub upstream_id: Option<HeaderValue>,
-    /// The origin's part; none where nobody was asked for this request.
+    /// The origin's part; `None` if nobody was asked for this request.
     pub exchanged: Option<Exchanged>,
     /// Bytes of the response's body, without its framing.
     pub body_bytes: u64,

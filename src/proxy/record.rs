@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Gathers what is to be told of a request, and tells it when dropped: a request that is given up at any point, by
-/// whomever, is told of too.
+/// Collects what is reported of a request, and reports it when dropped: a request that is given up at any point, by
+/// whomever, is reported too.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) finished: Finished,
@@ -25,7 +25,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// A record of a request that began at `started`. Until told otherwise its client is gone.
+    /// A record of a request that began at `started`. Until something else is recorded, its client is gone.
     pub(super) fn new<B>(
         request: &http::Request<B>,
         sender: Sender<'_>,

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A request's body that tells its stream whether it is the client that is waited for.
+/// A request's body that reports to its stream whether it is waiting for the client.
 struct RequestBody<B> {
     /// None once its stream is over without it.
     inner: Option<B>,

@@ -20,7 +20,7 @@ const STREAM_PIECE_BYTES: usize = 16 * 1024;
 /// what it came to.
 #[derive(Debug)]
 pub(super) struct ResponseBody {
-    /// None: there is no body, and nothing to tell.
+    /// None: there is no body, and nothing to report.
     recorded: Option<RecordedBody>,
 }
 
@@ -33,7 +33,7 @@ enum Handed {
     InPart,
 }
 
-/// A body whose end its record tells of.
+/// A body whose end its record reports.
 #[derive(Debug)]
 struct RecordedBody {
     inner: Body,
@@ -48,7 +48,7 @@ struct RecordedBody {
 /// How the client knows where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Length {
-    /// There is none to send (RFC 9110 section 6.4.1), though an answer to HEAD may tell how long it would be.
+    /// There is none to send (RFC 9110 section 6.4.1), though an answer to HEAD may say how long it would be.
     NoBody(Option<u64>),
     /// So many bytes.
     Known(u64),
@@ -82,7 +82,7 @@ impl ResponseBody {
         }
     }
 
-    /// No body, and nothing to tell.
+    /// No body, and nothing to report.
     pub(super) const fn none() -> Self {
         Self { recorded: None }
     }

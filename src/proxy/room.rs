@@ -15,7 +15,7 @@ pub(super) const LEAVING_MAX: Duration = Duration::from_secs(2);
 const LOOKED_EVERY: Duration = Duration::from_millis(100);
 /// How many of those that have been idle longest are noted when all are looked through.
 const NOTED_MAX: usize = 64;
-/// How often the log tells that there is no room.
+/// How often the log says that there is no room.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// The places of one listener, and who has them.
@@ -52,7 +52,7 @@ impl Room {
     }
 
     /// A place for a new connection. Where all are taken, it gets that of the connection that has been idle longest, which
-    /// is told to end; where none is idle, this waits, and the observers are told.
+    /// is asked to end; if none is idle, this waits, and the observers are notified.
     pub(super) async fn enter(self: &Arc<Self>, conversation: &Arc<Conversation>) -> Place {
         let mut is_told = false;
         loop {

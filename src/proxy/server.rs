@@ -22,13 +22,13 @@ pub(super) struct Server<H> {
     pub(super) handler: Arc<H>,
     /// The options, with the target's limit at most what can be taken.
     pub(super) options: ProxyOptions,
-    /// Are told of requests and connections.
+    /// Notified of requests and connections.
     pub(super) observers: Observers,
     /// HTTP/2 connections.
     pub(super) http2: h2::server::Builder,
     /// Tells when an answer was made that does not say so itself.
     pub(super) clock: SystemClock,
-    /// What bodies under way hold; none where nobody keeps an account.
+    /// What bodies under way hold; `None` if nobody keeps an account.
     pub(super) in_flight: Option<Arc<InFlight>>,
     /// What each client takes.
     pub(super) clients: Arc<Clients>,

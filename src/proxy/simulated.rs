@@ -28,7 +28,7 @@ impl Socket for DuplexStream {}
 pub(super) struct Seen {
     /// Method and target.
     pub(super) asked: String,
-    /// Its body; none where that broke off or was not waited for.
+    /// Its body; `None` if that broke off or was not waited for.
     pub(super) body: Option<Vec<u8>>,
 }
 

@@ -27,18 +27,18 @@ pub(super) struct ConnectionFacts {
     pub(super) scheme: Scheme,
     /// What was agreed on by TLS; none in clear text.
     pub(super) tls: Option<Arc<TlsFacts>>,
-    /// Its place among those of its client; none where these are not counted.
+    /// Its place among those of its client; `None` if these are not counted.
     pub(super) place: Option<Arc<ClientConnection>>,
 }
 
 /// What the client and Larder have agreed on by TLS.
 #[derive(Debug)]
 pub(super) struct TlsFacts {
-    /// What is spoken over it; none where the client does not say (ALPN, RFC 7301).
+    /// What is spoken over it; `None` if the client does not say (ALPN, RFC 7301).
     pub(super) protocol: Option<Protocol>,
     /// The host that the client asked for (SNI, RFC 6066), in lower case.
     pub(super) server_name: Option<Box<str>>,
-    /// Whom the client's certificate names; none where it was asked for none.
+    /// Whom the client's certificate names; `None` if it was asked for none.
     pub(super) subject: Option<HeaderValue>,
 }
 

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct ClientEnd<T> {
     inner: T,
     bytes_written: u64,
-    /// None where the protocol has no frames that are known here.
+    /// `None` if the protocol has no frames that are known here.
     frames: Option<Frames>,
 }
 

@@ -11,7 +11,7 @@ use crate::semantics::target::Target;
 use http::Method;
 use std::sync::Arc;
 
-/// Enough of a digest to tell rules apart.
+/// Enough of a digest to distinguish rules.
 const DIGEST_DIGITS: usize = 16;
 
 /// The rules in force.

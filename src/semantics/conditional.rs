@@ -109,7 +109,7 @@ pub(crate) fn not_modified_headers(selected: &HeaderMap) -> HeaderMap {
 }
 
 /// Whether a 304 has a field of the representation that would be sent (RFC 9110 section 15.4.5): all but the metadata
-/// of a representation that is not sent. Last-Modified stays where there is no `ETag` to tell it by.
+/// of a representation that is not sent. Last-Modified stays where there is no `ETag` to recognize it by.
 pub(crate) fn belongs_in_not_modified(name: &str, has_tag: bool) -> bool {
     match name {
         "content-encoding" | "content-language" | "content-length" | "content-range" | "content-type"

@@ -2,7 +2,7 @@
 //!
 //! RFC 9111 section 3.5 knows Authorization only. An answer made for an API key, a session token or a client certificate
 //! is as much one client's own, so these fields count as Authorization does, unless the rule makes them part of the key.
-//! Names are told apart without regard to `-` and `_`: CGI, WSGI and PHP origins read both as one.
+//! Names are compared without regard to `-` and `_`: CGI, WSGI and PHP origins read both as one.
 
 use http::{HeaderMap, HeaderName};
 

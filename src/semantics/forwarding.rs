@@ -197,7 +197,7 @@ pub(crate) fn named_client(headers: &HeaderMap) -> Option<IpAddr> {
     address(headers.get(X_FORWARDED_FOR)?.to_str().ok()?)
 }
 
-/// What forwarding tells the origin of the request's way.
+/// What forwarding adds for the origin about the request's way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ForwardingContext<'a> {
     /// The client's address; `None` if it is not known.

@@ -17,7 +17,7 @@ const CACHE_GROUP_INVALIDATION: HeaderName = HeaderName::from_static("cache-grou
 /// The fields in which tags are looked for where nothing else is said.
 pub(crate) const TAG_FIELDS: [HeaderName; 4] = [SURROGATE_KEY, XKEY, CACHE_TAG, CACHE_GROUPS];
 
-/// A field of tags that is not what it should be: which tags it means can't be told.
+/// A field of tags that is not what it should be: which tags it means is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Cache-Groups is no list of strings")]
 pub(crate) struct UnreadableTags;
@@ -44,7 +44,7 @@ pub(crate) struct InvalidatedGroups {
 ///
 /// # Errors
 /// Where Cache-Groups is no list of strings. RFC 9651 section 4.2 has such a field ignored; but an answer must not be
-/// stored where nobody can tell by what it is to be purged.
+/// stored if it is not known by what it is to be purged.
 pub(crate) fn origin_tags<'a>(
     headers: &'a HeaderMap,
     fields: &[HeaderName],

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 pub struct Part {
     /// Where it lies.
     pub range: ByteRange,
-    /// The length of the whole, where told.
+    /// The length of the whole, if it is known.
     pub complete_length: Option<u64>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) enum Coverage {
 
 /// What a stored part, whose body has `held_bytes` bytes, holds of a requested range (RFC 9111 section 3.3).
 ///
-/// Some origins send fewer bytes, in a complete message, than their Content-Range says. Nobody can tell then where those
+/// Some origins send fewer bytes, in a complete message, than their Content-Range says. It is not known then where those
 /// bytes lie, so such a part is never combined. It still answers what it would answer if asked again: a position counts
 /// from the part's beginning, a suffix from the end of the bytes held, if the part reaches the end of the whole.
 pub(crate) fn coverage(part: &Part, held_bytes: u64, requested: RangeSpec) -> Coverage {
@@ -143,7 +143,7 @@ pub(crate) fn if_range(stored: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Combines two parts of one representation (see [`combination`]) that touch or overlap. `None` if they do neither,
-/// where a body's length is not its part's, where they tell different lengths of the whole, or where the bytes that both
+/// where a body's length is not its part's, where they give different lengths of the whole, or where the bytes that both
 /// hold differ: then they are not of one representation after all.
 pub(crate) fn combine(one: (&Part, &Bytes), other: (&Part, &Bytes)) -> Option<(Part, Bytes)> {
     let (low, high) = if one.0.range.first <= other.0.range.first { (one, other) } else { (other, one) };

@@ -1,4 +1,4 @@
-//! The Proxy-Status field: RFC 9209. It tells a client which error of Larder's own, or of its way to the origin, an
+//! The Proxy-Status field: RFC 9209. It shows a client which error of Larder's own, or of its way to the origin, an
 //! answer stands for.
 
 use super::reason::Reason;

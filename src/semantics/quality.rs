@@ -34,7 +34,7 @@ impl Quality {
     }
 }
 
-/// One member of a weighted list; the quality is none where it is malformed.
+/// One member of a weighted list; the quality is `None` if it is malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Weighted<'a> {
     /// What is weighed, without white space around it.

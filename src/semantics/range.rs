@@ -145,7 +145,7 @@ pub(crate) enum IfRange {
     Absent,
     /// The client's part is of the same representation: answer the range.
     Holds,
-    /// It is not, or nobody can tell: answer the whole.
+    /// It is not, or that is not known: answer the whole.
     Fails,
 }
 

@@ -141,7 +141,7 @@ impl Trust {
         }
     }
 
-    /// As what a client is counted; none where it is a trusted proxy, which asks for others or for itself.
+    /// As what a client is counted; `None` if it is a trusted proxy, which asks for others or for itself.
     pub(crate) fn counted(&self, client: IpAddr) -> Option<Network> {
         (!self.trusts(client)).then(|| client.into())
     }

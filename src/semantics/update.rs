@@ -71,7 +71,7 @@ pub(crate) enum HeadFreshening {
     Update,
     /// Another representation: the stored response is stale from now on.
     Invalidate,
-    /// Says nothing: it is no 200, or it has no validator to tell representations apart by.
+    /// Says nothing: it is no 200, or it has no validator to distinguish representations.
     Ignore,
 }
 

@@ -82,7 +82,7 @@ impl Nursery {
             shared: Some(SharedTier { tier, writes: behind, leases }),
             invalidation,
             rules: edition.rules(),
-            // Which keys are hot is told by hashes with seeds of their own, which no seed of ours decides.
+            // Which keys are hot is decided by hashes with seeds of their own, which no seed of ours decides.
             refresh: RefreshOptions { hot_keys: 0, ..RefreshOptions::default() },
             front: crate::engine::arrival::Front::default(),
         });

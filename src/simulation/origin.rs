@@ -1,6 +1,6 @@
 //! The shop behind the fleet: products whose version grows with every write, and pages that are each user's own.
 //!
-//! It answers slowly, reads its data somewhere in between, and fails when told to. It notes who asks for what at once.
+//! It answers slowly, reads its data somewhere in between, and fails on request. It notes who asks for what at once.
 
 use super::MINE;
 use super::answer::answer;

@@ -280,13 +280,13 @@ impl MemoryTier {
         }
     }
 
-    /// What the cache's own table holds, in bytes. A shard's row of slots grows by doubling: its length is told, its
-    /// capacity is the next power of two.
+    /// What the cache's own table holds, in bytes. A shard's row of slots grows by doubling: its length is reported,
+    /// its capacity is the next power of two.
     fn table_bytes(&self) -> u64 {
         let used = self.cache.memory_used();
         let shards = self.cache.num_shards() as u64;
         let slots_per_shard = (used.entries as u64 / SLOT_BYTES).div_ceil(shards);
-        // Shards differ a little in length, so one may have doubled before the mean tells of it.
+        // Shards differ a little in length, so one may have doubled before the mean shows it.
         let capacity = (slots_per_shard + slots_per_shard / 16).next_power_of_two();
         capacity * shards * SLOT_BYTES + used.map as u64
     }

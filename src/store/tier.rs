@@ -14,7 +14,7 @@ pub enum Lookup {
     Found(Variants),
     /// Nothing.
     Absent,
-    /// It can't tell now.
+    /// It is not known now.
     Unavailable,
 }
 

@@ -53,7 +53,7 @@ fn known_of(certificate: &CertificateDer<'_>) -> Result<(Validity, Vec<String>),
     Ok((Validity::of(&certificate), dns.collect()))
 }
 
-/// Whether the key is that of the first of these certificates. A key that can't tell its public half is taken.
+/// Whether the key is that of the first of these certificates. A key that doesn't give its public half is accepted.
 fn fits(chain: &[CertificateDer<'static>], key: &Arc<dyn SigningKey>) -> bool {
     let matches = CertifiedKey::new(chain.to_vec(), Arc::clone(key)).keys_match();
     matches!(matches, Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)))

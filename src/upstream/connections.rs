@@ -143,7 +143,7 @@ impl Connections {
         Some(Self::on(self.lines.take(name, opened_after)?, name))
     }
 
-    /// Shares a connection of HTTP/2, with one place on it taken; none where the server allows no request.
+    /// Shares a connection of HTTP/2, with one place on it taken; `None` if the server allows no request.
     pub(super) fn add(&self, line: Line, name: Option<&ServerName<'static>>) -> Option<Connection> {
         Some(Self::on(self.lines.add(line)?, name))
     }

@@ -235,7 +235,7 @@ async fn head(pending: impl Future<Output = Answer>, terms: &Terms) -> Result<An
     }
 }
 
-/// Waits for what an upload has to tell.
+/// Waits for what an upload reports.
 async fn news(upload: Option<&Upload>) {
     match upload {
         Some(upload) => upload.news().await,

@@ -1,4 +1,4 @@
-//! What the pool is told.
+//! The options of a pool.
 
 use super::server_url::ServerUrl;
 use super::status_ranges::StatusRanges;

@@ -85,7 +85,7 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// The request again; none where too much of its body is gone.
+    /// The request again; `None` if too much of its body is gone.
     pub(super) fn into_outgoing(mut self: Box<Self>) -> Option<Outgoing> {
         let body = match &self.exchange.repeat {
             Repeat::Never => return None,

@@ -104,7 +104,7 @@ impl Replay {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same body from its beginning; the sending before it sends nothing more. None where that is not kept.
+    /// The same body from its beginning; the sending before it sends nothing more. `None` if that is not kept.
     pub(super) fn again(&self) -> Option<Self> {
         let mut source = self.source();
         if matches!(source.kept, Kept::NotAll) {

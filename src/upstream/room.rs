@@ -24,7 +24,7 @@ pub(super) struct Room {
     waiting: AtomicUsize,
 }
 
-/// A place taken. It is given back when this is dropped; none where there is no limit.
+/// A place taken. It is given back when this is dropped; `None` if there is no limit.
 pub(super) type Place = Option<OwnedSemaphorePermit>;
 
 /// One that waits, counted until it is dropped.

@@ -29,7 +29,7 @@ pub(super) struct Server {
     pub(super) protocol: Protocol,
     /// The host that it is asked by, if not the client's.
     pub(super) asked_by: Option<HeaderValue>,
-    /// How its connections are secured; none where they are not.
+    /// How its connections are secured; `None` if they are not.
     pub(super) tls: Option<TlsOptions>,
     pub(super) connect_timeout: Duration,
     pub(super) idle_timeout: Duration,
@@ -109,7 +109,7 @@ impl Server {
         }
     }
 
-    /// The addresses of its endpoints; none where they can't be told now.
+    /// The addresses of its endpoints; `None` if they can't be looked up now.
     pub(super) async fn addresses(&self) -> Option<Vec<Addresses>> {
         if let Some(path) = self.url.socket() {
             return Some(vec![Addresses::of_socket(path)]);

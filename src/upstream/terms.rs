@@ -1,4 +1,4 @@
-//! On which terms a request is fetched: how long is waited, and who is told.
+//! On which terms a request is fetched: how long it waits, and who is notified.
 
 use super::upload::Upload;
 use crate::engine::exchange::{Deadline, ExchangeNote, Quiet, Terms as Asked, WhenFull};

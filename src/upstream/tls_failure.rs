@@ -60,7 +60,7 @@ impl TlsFailure {
             }
             CertificateError::NotValidForNameContext { expected, presented } => {
                 let expected = expected.to_str();
-                // webpki tells them as it would in its own code: DnsName("a.example").
+                // webpki prints them as it would in its own code: DnsName("a.example").
                 let what = format!("its certificate is not for `{expected}`, only for {}", presented.join(", "));
                 (what, Some("give a name that it is for as `tls.server_name`".to_owned()))
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Tried {
     /// As it is configured.
     pub server: String,
-    /// Why one of its addresses can't be used, the first of them; none where all can.
+    /// Why one of its addresses can't be used, the first of them; `None` if all can.
     pub failed: Option<String>,
 }
 

@@ -1,4 +1,5 @@
-//! What the two directions of one exchange tell each other: that the request's body moves on, and whether it is wanted.
+//! What the two directions of one exchange report to each other: that the request's body moves on, and whether it is
+//! wanted.
 
 use futures_util::task::AtomicWaker;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};

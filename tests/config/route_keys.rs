@@ -61,7 +61,7 @@ const ORIGIN: &str = "write scheme, host and port as browsers send them: \"https
 const SEGMENTS: &str = "a prefix is made of whole segments: \"/shop\"";
 const ONE: &str = "it concerns one connection only and is not sent on";
 const VALUE: &str = "a value is visible ASCII text without white space around it";
-const TOLD: &str = "it says what clients are told in place of Cache-Control, Expires and Pragma; keep one of them";
+const TOLD: &str = "it is sent to clients in place of Cache-Control, Expires and Pragma; keep one of them";
 const KEYED: &str = "what is part of the key is sent as the client sent it; take it out of one of the two";
 
 /// Keys and all their problems.

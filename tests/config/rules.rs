@@ -220,7 +220,7 @@ const BAD: &[(&str, &[Expected])] = &[
                 3,
                 21,
                 "`host` cannot be keyed",
-                Some("host and port are part of every key; use `host` to tell routes apart"),
+                Some("host and port are part of every key; use `host` to distinguish routes"),
             ),
         ],
     ),

@@ -116,7 +116,7 @@ const FLOODS: [(&str, End, Flood); 19] = [
     }),
 ];
 
-/// The code that the connection ends with; none where all of the flood was read, or the connection ended without a word.
+/// The code that the connection ends with; `None` if all of the flood was read, or the connection ended without a word.
 async fn last_word(reader: &mut OwnedReadHalf) -> Option<u32> {
     let mut code = None;
     let reading = async {

@@ -123,7 +123,7 @@ impl Frames {
         self.stream.into_split()
     }
 
-    /// Waits for the next frame of this kind; none where the connection ends first.
+    /// Waits for the next frame of this kind; `None` if the connection ends first.
     pub async fn next_of(&mut self, kind: u8) -> Option<Frame> {
         let waiting = async {
             loop {

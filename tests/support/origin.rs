@@ -180,7 +180,7 @@ fn record(state: &State, seen: Seen) -> (usize, Reply) {
     (index, answer)
 }
 
-/// Reads the request's body into its record; none where the client cut it short.
+/// Reads the request's body into its record; `None` if the client cut it short.
 async fn receive_body(wire: &mut Wire, index: usize, state: &State) -> Option<Seen> {
     let mut seen = lock(&state.seen)[index].clone();
     let mut framing = match (seen.value("Transfer-Encoding"), seen.value("Content-Length")) {

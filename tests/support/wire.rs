@@ -78,7 +78,7 @@ impl Wire {
         self.stream.set_zero_linger().expect("an open socket takes its options");
     }
 
-    /// Reads a head; none where the connection ends first.
+    /// Reads a head; `None` if the connection ends first.
     pub async fn head(&mut self) -> Option<Head> {
         loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {

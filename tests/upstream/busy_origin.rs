@@ -149,7 +149,7 @@ async fn serve(mut stream: TcpStream, state: Arc<State>, keeps: Keeps) {
     }
 }
 
-/// Reads a request to the end of its body: its head in lower case; none where the connection ends.
+/// Reads a request to the end of its body: its head in lower case; `None` if the connection ends.
 async fn next_request(stream: &mut TcpStream, read: &mut Vec<u8>) -> Option<String> {
     loop {
         if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -38,7 +38,7 @@ pub(super) fn run(file: &ConfigFile, arguments: &InitArguments) -> anyhow::Resul
     for path in [configuration, folder] {
         if path.exists() {
             anyhow::bail!(
-                "`{}` is there already, and nothing is written over it (hint: `larder check` tells whether it is \
+                "`{}` is there already, and nothing is written over it (hint: `larder check` says whether it is \
                  good; `--config FILE` names another place)",
                 path.display()
             );

@@ -79,7 +79,7 @@ impl Predecessor {
                     // What the log of a lone instance takes, it takes at once.
                     drop(invalidation.purge(purge, PurgeOptions::default()).await);
                     if let Err(error) = self.link.send(&FromNew::Applied).await {
-                        tracing::debug!(%error, "the process before this one is not told of a purge");
+                        tracing::debug!(%error, "the process before this one was not notified of a purge");
                     }
                 }
                 Ok(FromRunning::Snapshot) => {

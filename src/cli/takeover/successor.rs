@@ -122,7 +122,7 @@ impl Successor {
         outcome.inspect_err(|_| invalidation.take_back()).map(|()| self)
     }
 
-    /// Passes on what is purged and tells the news, the last of which is [`News::Ended`].
+    /// Passes on what is purged and sends the news, the last of which is [`News::Ended`].
     pub(in crate::cli) async fn tell(mut self, mut news: mpsc::UnboundedReceiver<News>) {
         let mut passed = self.passed.take();
         loop {
@@ -136,7 +136,7 @@ impl Successor {
                     News::Snapshot => self.link.send(&FromRunning::Snapshot).await.map_err(Into::into),
                     News::Ended => {
                         if let Err(error) = self.link.send(&FromRunning::Ended).await {
-                            tracing::debug!(%error, "the process that has taken over is not told of the end");
+                            tracing::debug!(%error, "the process that has taken over was not notified of the end");
                         }
                         return;
                     }

@@ -230,7 +230,7 @@ impl State {
             .collect()
     }
 
-    /// The readers that have taken nothing since this was last asked, though there was something to take; none where
+    /// The readers that have taken nothing since this was last asked, though there was something to take; `None` if
     /// nobody waits for them.
     pub(super) fn stalled(&mut self) -> Vec<usize> {
         let arrived = self.arrived;

@@ -357,7 +357,7 @@ async fn a_body_that_nobody_hands_on_keeps_what_is_yet_to_be_read_or_is_read_whe
         assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), 10_000);
         let held = in_flight.held_bytes();
         shared.is_stored_as(stored.then(|| Bytes::from(complete)).as_ref());
-        let late = shared.reader().expect("whoever was told of it may still read it");
+        let late = shared.reader().expect("whoever was notified of it may still read it");
         assert_eq!(all(late).await.0.len(), 100_000);
         drop(shared);
         let left = in_flight.held_bytes();

@@ -31,7 +31,7 @@ pub(super) struct Plain {
     pub(super) way: Way,
     /// As what the client is counted.
     pub(super) counted: Option<Network>,
-    /// What the client is told in Strict-Transport-Security.
+    /// What the client gets in Strict-Transport-Security.
     pub(super) hsts: Option<HeaderValue>,
 }
 
@@ -55,7 +55,7 @@ impl KnownFields {
         (!self.bytes.is_empty() && lines.starts_with(&self.bytes)).then_some(self.bytes.len())
     }
 
-    /// Remembers the lines of a head; none where they are too long.
+    /// Remembers the lines of a head; `None` if they are too long.
     pub(super) fn learn<H: Handler>(&mut self, lines: &[u8], head: &Head, reader: &Reader<'_, H>) -> Option<()> {
         if lines.len() > BYTES_MAX {
             return None;

@@ -93,7 +93,7 @@ impl<H: Handler> FastPath<H> {
         let plain = self.known.plain()?;
         let started = Instant::now();
         let request = PlainRequest { path_and_query: line.target, headers: &plain.headers };
-        // A panic is for the ordinary way to tell of: it meets the same one and answers 500.
+        // A panic is left to the ordinary way, which meets the same one and answers 500.
         let hit = catch_unwind(AssertUnwindSafe(|| self.server.handler.fast_hit(request))).ok()??;
         // Last, since what is declined is counted when it is looked at again; one too many is refused there.
         self.server.clients.request(plain.counted, started).ok()?;

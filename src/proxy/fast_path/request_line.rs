@@ -33,7 +33,7 @@ impl<'a> RequestLine<'a> {
     }
 }
 
-/// The line at the start of `buffer`; none where there is no whole and valid one of this kind.
+/// The line at the start of `buffer`; `None` if there is no whole and valid one of this kind.
 pub(super) fn read<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Option<RequestLine<'a>> {
     let rest = buffer.strip_prefix(b"GET ")?;
     let target = std::str::from_utf8(rest.get(..memchr::memchr(b' ', rest)?)?).ok()?;

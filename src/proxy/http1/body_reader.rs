@@ -76,7 +76,7 @@ impl BodyReader {
         if let Mark::Length(left) = &self.0 { Some(*left) } else { None }
     }
 
-    /// Takes all that `buffer` begins with of it; none where more bytes are needed.
+    /// Takes all that `buffer` begins with of it; `None` if more bytes are needed.
     ///
     /// # Errors
     /// Where the bytes break the grammar or a limit. The reader is of no use after that.

@@ -108,7 +108,7 @@ impl Head {
     }
 }
 
-/// Reads the head at the start of `bytes`; none where more bytes are needed.
+/// Reads the head at the start of `bytes`; `None` if more bytes are needed.
 ///
 /// # Errors
 /// Where no continuation could make it a head that is taken here.

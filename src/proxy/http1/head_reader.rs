@@ -19,7 +19,7 @@ impl HeadReader {
         self.searched == 0 && !self.has_skipped
     }
 
-    /// The head that `buffer` begins with, and goes on to hold; none where more bytes are needed.
+    /// The head that `buffer` begins with, and goes on to hold; `None` if more bytes are needed.
     ///
     /// # Errors
     /// Where the bytes break the grammar, the framing or a limit. The reader is of no use after that.

@@ -24,7 +24,7 @@ const BODY_READ_BYTES: usize = 64 * 1024;
 pub(super) enum Rest {
     /// Nothing: the next byte is that of another message.
     Nothing,
-    /// Some of it, or what nobody can tell from it.
+    /// Some of it, or what can't be distinguished from it.
     Some,
     /// The client has ended within it.
     Ended,
@@ -186,8 +186,8 @@ impl RequestSide {
         self.rest = if reader.is_over() { Rest::Nothing } else { Rest::Some };
     }
 
-    /// Ready once the client has left. One that has ended its side and waits for the answer can't be told from that; one
-    /// that has sent its next request is not looked at.
+    /// Ready once the client has left. One that has ended its side and waits for the answer can't be distinguished from
+    /// that; one that has sent its next request is not looked at.
     fn poll_watch<T: Socket>(&self, cx: &mut Context<'_>, wire: &mut Wire<T>) -> Poll<io::Error> {
         if self.rest != Rest::Nothing || !wire.buffer.is_empty() {
             return Poll::Pending;

@@ -74,7 +74,7 @@ enum Stage {
 /// How far a connection is on its way to its end.
 #[derive(Debug)]
 enum Closing {
-    /// Its end is being told.
+    /// Its end is being announced.
     Tells(Rest),
     /// What the client still sends is thrown away until then.
     Lingers(Instant),

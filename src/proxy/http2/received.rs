@@ -12,9 +12,9 @@ use std::task::{Context, Poll, ready};
 /// The frames of one request's body. One that its client cuts short ends with an error, whatever code the client gives.
 pub(super) struct Received {
     stream: RecvStream,
-    /// Whoever waits to be told to go on: RFC 9110 section 10.1.1.
+    /// Whoever waits for 100 (Continue): RFC 9110 section 10.1.1.
     expects: Option<Replying>,
-    /// What Content-Length leaves to come, which the library holds the client to; none where nothing was said.
+    /// What Content-Length leaves to come, which the library holds the client to; `None` if nothing was said.
     left: Option<u64>,
     progress: Taken,
 }

@@ -72,7 +72,7 @@ impl Replying {
         }
     }
 
-    /// Begins the final response; none where its client has taken the stream back, or the head can't be sent.
+    /// Begins the final response; `None` if its client has taken the stream back, or the head can't be sent.
     pub(super) fn begin(&self, head: Response<()>, is_whole: bool) -> Option<SendStream<Bytes>> {
         let mut stream = self.open().stream.take()?;
         match stream.send_response(head, is_whole) {
@@ -85,7 +85,7 @@ impl Replying {
         }
     }
 
-    /// Waits for `answered`; none where the client takes the stream back before that.
+    /// Waits for `answered`; `None` if the client takes the stream back before that.
     pub(super) async fn unless_taken_back<T>(&self, answered: impl Future<Output = T>) -> Option<T> {
         let mut answered = pin!(answered);
         std::future::poll_fn(|cx| match answered.as_mut().poll(cx) {

@@ -74,7 +74,7 @@ impl Sending {
         }
     }
 
-    /// The next frame of the body; none where the client has taken the stream back.
+    /// The next frame of the body; `None` if the client has taken the stream back.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Option<Frame<Bytes>>, Broken>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Some(frame.transpose().map_err(|_| Broken))),
@@ -82,8 +82,8 @@ impl Sending {
         }
     }
 
-    /// Sends a piece; none where the client has taken the stream back. The connection's window is asked for only once there
-    /// is something to send.
+    /// Sends a piece; `None` if the client has taken the stream back. The connection's window is asked for only once
+    /// there is something to send.
     async fn send_data(&mut self, mut data: Bytes) -> Option<Sent> {
         while !data.is_empty() {
             self.stream.reserve_capacity(data.len());
@@ -98,7 +98,7 @@ impl Sending {
         Some(Sent::More)
     }
 
-    /// How much the client takes now, more than nothing; none where it has taken the stream back.
+    /// How much the client takes now, more than nothing; `None` if it has taken the stream back.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Option<usize>> {
         let room = poll_room(&mut self.stream, cx);
         if room.is_pending() {
@@ -110,7 +110,8 @@ impl Sending {
     }
 }
 
-/// How much the client takes now of what capacity was reserved for, more than nothing; none where it has taken the stream back.
+/// How much the client takes now of what capacity was reserved for, more than nothing; `None` if it has taken the
+/// stream back.
 pub(super) fn poll_room(stream: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> Poll<Option<usize>> {
     while stream.capacity() == 0 {
         match stream.poll_capacity(cx) {

@@ -1,4 +1,5 @@
-//! A client's socket under the library: it tells when something has come, and reads on where its client is still sending.
+//! A client's socket under the library: it reports when something has come, and reads on where its client is still
+//! sending.
 
 use super::pulse::Heard;
 use crate::proxy::socket::Socket;

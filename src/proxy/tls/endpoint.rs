@@ -39,7 +39,7 @@ impl fmt::Debug for TlsEndpoint {
 struct InForce {
     /// In the order of the options.
     identities: Vec<Identity>,
-    /// Who vouches for clients; none where they need no certificate.
+    /// Who vouches for clients; `None` if they need no certificate.
     authorities: Option<Arc<RootCertStore>>,
     config: Arc<ServerConfig>,
 }

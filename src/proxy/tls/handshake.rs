@@ -19,11 +19,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How long, and for how many bytes, a client that speaks no TLS is read from after it was told so: closing with unread
-/// bytes would be a reset, which may take the answer away.
+/// How long, and for how many bytes, a client that speaks no TLS is read from after it was answered: closing with
+/// unread bytes would be a reset, which may take the answer away.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: u64 = 64 * 1024;
-/// What such a client is told.
+/// The answer to such a client.
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 48\r\n\
     Connection: close\r\n\r\nThis port speaks TLS: use https:// in the URL.\r\n";
 
@@ -61,7 +61,7 @@ enum Failure {
     Io(io::Error),
 }
 
-/// Makes the handshake; none where the client may not go on, which is counted and logged.
+/// Makes the handshake; `None` if the client may not go on, which is counted and logged.
 pub(in crate::proxy) async fn secure<H: Handler>(
     server: &Server<H>,
     endpoint: &TlsEndpoint,

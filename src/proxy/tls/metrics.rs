@@ -1,4 +1,4 @@
-//! What is told of a listener's certificates.
+//! The metrics of a listener's certificates.
 
 use crate::metric::Metric;
 

@@ -9,7 +9,7 @@ pub struct TlsOptions {
     pub identities: Vec<IdentityFiles>,
     /// The oldest version that is spoken.
     pub min_version: MinVersion,
-    /// The authorities, in PEM, one of which must have made a client's certificate; none where clients need none.
+    /// The authorities, in PEM, one of which must have made a client's certificate; `None` if clients need none.
     pub client_ca: Option<PathBuf>,
 }
 

@@ -8,7 +8,7 @@ use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
 use crate::stamp::Stamp;
 use std::sync::Arc;
 
-/// The present of every tier that tells time: later than all that is stored.
+/// The present of every tier that has a clock: later than all that is stored.
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 pub(super) fn key(path: &str) -> PrimaryKey {
@@ -46,7 +46,7 @@ pub(super) fn sized(body_bytes: usize) -> Sample {
     Sample { headers: vec![("content-type", "application/octet-stream")], ..Sample::sized(body_bytes) }
 }
 
-/// Holds all that is told of `found` against `expected`.
+/// Compares all of `found` with `expected`.
 #[track_caller]
 pub(super) fn assert_same(found: &Entry, expected: &Entry) {
     assert_eq!(text(found.head_at_rest()), text(expected.head_at_rest()));

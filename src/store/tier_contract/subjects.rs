@@ -73,7 +73,7 @@ fn options(url: String) -> FleetOptions {
 }
 
 impl World {
-    /// Lets time pass, as the tier tells it.
+    /// Lets time pass, by the tier's clock.
     pub(super) async fn pass(&self, time: Duration) {
         match self {
             Self::Memory => {}

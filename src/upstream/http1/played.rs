@@ -49,7 +49,7 @@ impl Played {
         Self { pieces, then, write_bytes_max: usize::MAX, takes: usize::MAX, written: Arc::default() }
     }
 
-    /// Takes so many bytes at a time; what it has been told.
+    /// Takes so many bytes at a time, and keeps what it was sent.
     #[cfg(test)]
     pub(super) fn writing(self, write_bytes_max: usize) -> (Self, Arc<Mutex<Vec<u8>>>) {
         let written = Arc::clone(&self.written);

@@ -66,7 +66,7 @@ impl Sending {
         !self.is_begun
     }
 
-    /// The body, whole; none where anything has been written.
+    /// The body, whole; `None` if anything has been written.
     pub(super) fn take_back(mut self) -> Option<RequestBody> {
         if self.is_begun {
             return None;

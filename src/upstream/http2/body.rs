@@ -12,7 +12,7 @@ pub(in crate::upstream) struct Http2Body {
     stream: RecvStream,
     /// The request's own body, which is taken back where this one is not read to its end.
     upload: Cancel,
-    /// What Content-Length leaves to come; none where nothing was said.
+    /// What Content-Length leaves to come; `None` if nothing was said.
     left: Option<u64>,
     progress: Progress,
 }

@@ -75,7 +75,7 @@ pub(super) async fn send(
     }
 }
 
-/// The head of the answer; those of interim responses are told on the way.
+/// The head of the answer; interim responses are reported on the way.
 async fn head_of(response: ResponseFuture, hearing: Option<Hearing>) -> Result<Response<h2::RecvStream>, h2::Error> {
     let mut response = pin!(response);
     poll_fn(|context| {

@@ -47,7 +47,7 @@ impl HeadMax {
     }
 }
 
-/// What a connection's driver hears and tells.
+/// What a connection's driver receives and reports.
 #[derive(Debug)]
 pub(super) struct Pulse {
     began: Instant,

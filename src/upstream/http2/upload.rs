@@ -34,7 +34,7 @@ impl Drop for Cancel {
     }
 }
 
-/// Begins to send a body; what is there goes out at once. Should its source fail, `broken` is told why.
+/// Begins to send a body; what is there goes out at once. If its source fails, `broken` gets the cause.
 pub(super) async fn begin(body: RequestBody, stream: SendStream<Bytes>, broken: oneshot::Sender<BodyError>) -> Cancel {
     let mut sending = Box::pin(async move {
         let mut upload = Upload { body, stream };
