@@ -1,7 +1,7 @@
 //! The data port: listeners, connections, limits, timeouts, interim responses, upgrades, shutdown.
 //!
 //! [`serve`] accepts sockets, some of which speak TLS first ([`tls`]). Each is one task ([`connection`]): its first bytes tell
-//! HTTP/1, a session of our own ([`http1`]), from HTTP/2 ([`http2`]), by the h2 library; both over the socket's wrapper ([`wire`]), which
+//! HTTP/1, a session of our own ([`http1`]), from HTTP/2 ([`http2`], [`streams`]), by the h2 library; both over the socket's wrapper ([`wire`]), which
 //! counts and minds clients that take nothing. [`service`] gives each request to the engine's [`crate::engine::Handler`] and
 //! turns its answer into a response, whose body ([`response_body`]) reports to the observers ([`observer`]) how it
 //! ended. What the parts of one connection must know of each other stands in its [`conversation`].
@@ -39,6 +39,7 @@ mod service;
 #[cfg(any(test, fuzzing))]
 mod simulated;
 mod socket;
+mod streams;
 pub(crate) mod tls;
 mod tunnel_end;
 mod upgrade;

@@ -1,9 +1,9 @@
 //! What is gathered of a request until it is over.
 
 use super::conversation::Conversation;
-use super::http2::progress::Progress;
 use super::observer::{Ending, Finished, Sender};
 use super::request_id::RequestId;
+use super::streams::progress::Progress;
 use crate::engine::exchange::ExchangeNote;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! The body of a request over HTTP/2 on its way to the handler.
+//! The body of a request over HTTP/2 or HTTP/3 on its way to the handler.
 
 use super::conversation::Conversation;
-use super::http2::limits::STREAM_WINDOW_BYTES;
-use super::http2::progress::Progress;
+use super::streams::limits::STREAM_WINDOW_BYTES;
+use super::streams::progress::Progress;
 use crate::engine::origin::{Body, BodyError, empty_body};
 use crate::in_flight::Charge;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ struct RequestBody<B> {
     inner: Option<B>,
     /// Of the stream that it is the body of.
     progress: Arc<Progress>,
-    /// For what h2 may hold of it while it is not taken.
+    /// For what the connection may hold of it while it is not taken.
     _charge: Option<Charge>,
 }
 

@@ -1,16 +1,19 @@
 //! One connection: its streams are accepted, and it is asked to end in order.
 
-use super::cancelled::Cancelled;
 use super::pulse::{Heard, Pulse};
+use super::received::Received;
+use super::replying::Replying;
 use super::socket::Http2Socket;
-use super::stream;
 use crate::engine::Handler;
 use crate::proxy::service::ConnectionContext;
 use crate::proxy::socket::Socket;
+use crate::proxy::streams::cancelled::Cancelled;
+use crate::proxy::streams::serving::{Serving, serve};
 use crate::proxy::wire::Wire;
 use bytes::{Bytes, BytesMut};
-use h2::Reason;
-use h2::server::{Connection, Handshake};
+use h2::server::{Connection, Handshake, SendResponse};
+use h2::{Reason, RecvStream};
+use http::Request;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -71,8 +74,7 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
             match ready!(connection.poll_accept(cx)) {
                 Some(accepted) => {
                     let (request, respond) = accepted?;
-                    let (context, cancelled) = (Arc::clone(&this.context), Arc::clone(&this.cancelled));
-                    stream::begin(context, cancelled, request, respond, cx);
+                    begin(&this.context, &this.cancelled, request, respond, cx);
                     if this.cancelled.is_flood(this.context.conversation.requests()) {
                         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                     }
@@ -80,5 +82,21 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
                 None => return Poll::Ready(Ok(())),
             }
         }
+    }
+}
+
+/// Begins to serve a stream. What is answered at once is answered here; anything else goes on in a task of its own.
+fn begin<H: Handler>(
+    context: &Arc<ConnectionContext<H>>,
+    cancelled: &Arc<Cancelled>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    cx: &mut Context<'_>,
+) {
+    let replying = Replying::new(respond, Arc::clone(cancelled));
+    let (request, of_stream) = (Received::of(request), Arc::clone(context));
+    let mut serving = Serving::new(&context.server, |progress| serve(of_stream, replying, request, progress));
+    if serving.poll_first(cx).is_pending() {
+        tokio::spawn(serving.run());
     }
 }

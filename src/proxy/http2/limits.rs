@@ -1,14 +1,9 @@
 //! What one connection of a client may do, and hold.
 
 use crate::proxy::options::ProxyOptions;
+use crate::proxy::streams::limits::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX};
 use h2::server::Builder;
 
-/// Streams at once on one connection.
-const STREAMS_MAX: u32 = 128;
-/// Bytes of one stream's request that may wait for whoever takes them.
-pub(in crate::proxy) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-/// Bytes of the requests of all streams of a connection that may wait for whoever takes them.
-const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
 /// Bytes of one stream's response that wait for the socket.
 const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
 /// What the library holds of short pieces of requests costs more than their bytes: each is counted as 256 bytes, less its own.

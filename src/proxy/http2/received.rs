@@ -1,10 +1,9 @@
 //! The body of a request. What nobody takes is not sent: the client may be a window ahead.
 
-use super::replying::Replying;
 use bytes::Bytes;
 use h2::RecvStream;
-use http::header::{CONTENT_LENGTH, EXPECT};
-use http::{Request, StatusCode};
+use http::Request;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,8 +11,6 @@ use std::task::{Context, Poll, ready};
 /// The frames of one request's body. One that its client cuts short ends with an error, whatever code the client gives.
 pub(super) struct Received {
     stream: RecvStream,
-    /// Whoever waits for 100 (Continue): RFC 9110 section 10.1.1.
-    expects: Option<Replying>,
     /// What Content-Length leaves to come, which the library holds the client to; `None` if nothing was said.
     left: Option<u64>,
     progress: Taken,
@@ -28,12 +25,10 @@ enum Taken {
 
 impl Received {
     /// The body of this request.
-    pub(super) fn of(request: Request<RecvStream>, replying: &Replying) -> Request<Self> {
+    pub(super) fn of(request: Request<RecvStream>) -> Request<Self> {
         let headers = request.headers();
         let left = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let expects = headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        let expects = expects.then(|| replying.clone());
-        request.map(|stream| Self { stream, expects, left, progress: Taken::Data })
+        request.map(|stream| Self { stream, left, progress: Taken::Data })
     }
 }
 
@@ -42,9 +37,6 @@ impl Body for Received {
     type Error = h2::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        if let Some(replying) = self.expects.take() {
-            replying.send_interim(StatusCode::CONTINUE, &http::HeaderMap::new());
-        }
         if self.progress == Taken::Data {
             match ready!(self.stream.poll_data(cx)) {
                 Some(Ok(data)) => {

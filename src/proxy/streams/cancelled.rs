@@ -8,16 +8,16 @@ const CANCELLED_MAX: u64 = 500;
 
 /// Counts those of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Cancelled(AtomicU64);
+pub(in crate::proxy) struct Cancelled(AtomicU64);
 
 impl Cancelled {
     /// One more was taken back.
-    pub(super) fn note(&self) {
+    pub(in crate::proxy) fn note(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether it is a flood: more than so many, and more than half of all `requests`.
-    pub(super) fn is_flood(&self, requests: u64) -> bool {
+    pub(in crate::proxy) fn is_flood(&self, requests: u64) -> bool {
         let cancelled = self.0.load(Ordering::Relaxed);
         cancelled > CANCELLED_MAX && cancelled > requests / 2
     }

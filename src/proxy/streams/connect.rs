@@ -1,10 +1,12 @@
-//! The extended CONNECT of RFC 8441: a WebSocket over one stream. The origin is asked for it as HTTP/1.1 has it (RFC 6455),
+//! The extended CONNECT of RFC 8441 and RFC 9220: a WebSocket over one stream. The origin is asked for it as HTTP/1.1 has it (RFC 6455),
 //! by the same rules as any other client, and both ends are joined once it agrees.
 
+use super::answering::{Answering, Whole};
 use super::exchange::{Exchange, WEBSOCKET};
 use super::tunnel::StreamEnd;
 use crate::engine::Handler;
 use crate::engine::exchange::UpgradeAbility;
+use crate::engine::origin::BodyError;
 use crate::engine::switched::{Duplex, Switched};
 use crate::proxy::problem;
 use crate::proxy::record::Record;
@@ -12,7 +14,7 @@ use crate::proxy::upgrade::Tunnel;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use h2::RecvStream;
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
@@ -22,15 +24,16 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 const ACCEPT_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A WebSocket that a client asks for.
-pub(super) struct Connect {
-    stream: RecvStream,
+pub(super) struct Connect<B> {
+    /// What the client sends.
+    stream: B,
     /// What the origin shows that it has understood.
     accept: HeaderValue,
 }
 
-impl Connect {
+impl<B: http_body::Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Connect<B> {
     /// Makes an extended CONNECT into what HTTP/1.1 asks in its place: RFC 8441 section 5.
-    pub(super) fn of(request: Request<RecvStream>) -> (Self, Request<()>) {
+    pub(super) fn of(request: Request<B>) -> (Self, Request<()>) {
         let (mut head, stream) = request.into_parts();
         head.method = Method::GET;
         let key = STANDARD.encode(rand::random::<[u8; 16]>());
@@ -44,16 +47,16 @@ impl Connect {
     }
 
     /// Asks the origin, and joins both ends where it agrees.
-    pub(super) async fn serve<H: Handler>(
+    pub(super) async fn serve<H: Handler, A: Answering>(
         self,
-        exchange: Exchange<H>,
+        exchange: Exchange<H, A>,
         request: Request<()>,
         way: Way,
         mut record: Record,
     ) {
         let request = request.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync());
         let answered = exchange.answer(request, way, &mut record, UpgradeAbility::Able);
-        let Some(mut response) = exchange.replying.unless_taken_back(answered).await else { return };
+        let Some(mut response) = exchange.unless_taken_back(answered).await else { return };
         let origin = response.extensions_mut().remove::<Switched>().and_then(|end| end.take());
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let is_understood = response.headers().get(SEC_WEBSOCKET_ACCEPT) == Some(&self.accept);
@@ -68,9 +71,9 @@ impl Connect {
         }
     }
 
-    async fn join<H: Handler>(
+    async fn join<H: Handler, A: Answering>(
         self,
-        exchange: Exchange<H>,
+        exchange: Exchange<H, A>,
         mut head: Response<()>,
         origin: Box<dyn Duplex>,
         mut record: Record,
@@ -80,7 +83,7 @@ impl Connect {
         without_switch(head.headers_mut());
         exchange.tell(head.headers_mut());
         head.headers_mut().insert(X_REQUEST_ID, record.finished.request_id.to_header_value());
-        let Some(stream) = exchange.replying.begin(head, false) else { return };
+        let Some(stream) = exchange.answering.begin(head, Whole::WithBody) else { return };
         let client = StreamEnd::new(self.stream, stream, exchange.progress);
         let tunnel = Tunnel::new(HeaderValue::from_static(WEBSOCKET), origin, record);
         tunnel.run(client, exchange.context.server.cut.wait()).await;

@@ -31,7 +31,7 @@ pub(in crate::proxy) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(in crate::proxy) fn new() -> Self {
         Self {
             began: Instant::now(),
             taking_since: AtomicU64::new(0),
@@ -49,13 +49,23 @@ impl Progress {
     }
 
     /// The client is to take more of the response, now or since an earlier call.
-    pub(in crate::proxy) fn awaits_taking(&self) {
+    fn awaits_taking(&self) {
         let _ = self.taking_since.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// The client has taken what there was.
-    pub(in crate::proxy) fn taken(&self) {
+    fn taken(&self) {
         self.taking_since.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes whether it is the client that `polled` waits for.
+    pub(super) fn while_taking<T>(&self, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() {
+            self.awaits_taking();
+        } else {
+            self.taken();
+        }
+        polled
     }
 
     /// A request's body begins.

@@ -1,8 +1,8 @@
 //! One request: to the handler, and its answer back.
 
+use super::answering::Answering;
 use super::progress::Progress;
-use super::replying::Replying;
-use super::sending;
+use super::{interims, sending};
 use crate::clock::Clock as _;
 use crate::engine::Handler;
 use crate::engine::exchange::{Client, UpgradeAbility};
@@ -15,26 +15,29 @@ use crate::semantics::trust::Way;
 use h2::ext::Protocol;
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// The one protocol that is spoken over a stream.
 pub(super) const WEBSOCKET: &str = "websocket";
 
-/// Whether it is the one CONNECT that is offered: RFC 8441.
+/// Whether it is the one CONNECT that is offered: RFC 8441, RFC 9220.
 fn is_websocket<B>(request: &Request<B>) -> bool {
     request.extensions().get::<Protocol>().is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case(WEBSOCKET))
 }
 
 /// What one stream's request is served with.
-pub(super) struct Exchange<H> {
+pub(super) struct Exchange<H, A> {
     pub(super) context: Arc<ConnectionContext<H>>,
-    pub(super) replying: Replying,
+    pub(super) answering: A,
     pub(super) progress: Arc<Progress>,
     pub(super) scheme: Scheme,
 }
 
-impl<H: Handler> Exchange<H> {
-    /// Why the handler may not see a request: what the guard sees to for HTTP/1, as far as HTTP/2 leaves it to do.
+impl<H: Handler, A: Answering> Exchange<H, A> {
+    /// Why the handler may not see a request: what the parser sees to for HTTP/1, as far as the protocol's own
+    /// reading leaves it to do.
     fn refusal<B>(&self, request: &Request<B>) -> Option<Refusal> {
         let options = &self.context.server.options;
         let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -51,7 +54,7 @@ impl<H: Handler> Exchange<H> {
         }
     }
 
-    /// The answer to a request that the handler does not see; none: it is let in.
+    /// The answer to a request that the handler does not see; `None`: it is let in.
     pub(super) fn at_the_door<B>(
         &self,
         request: &mut Request<B>,
@@ -73,8 +76,18 @@ impl<H: Handler> Exchange<H> {
         record: &mut Record,
         upgrade: UpgradeAbility,
     ) -> Response<Body> {
-        let client = Client { interim: Some(self.replying.listener()), upgrade };
+        let client = Client { interim: Some(interims::listener(&self.answering)), upgrade };
         service::handled(&self.context, request, way, client, record).await
+    }
+
+    /// Waits for `answered`; `None` if the client takes the stream back before that.
+    pub(super) async fn unless_taken_back<T>(&self, answered: impl Future<Output = T>) -> Option<T> {
+        let mut answered = pin!(answered);
+        std::future::poll_fn(|cx| match answered.as_mut().poll(cx) {
+            Poll::Ready(answered) => Poll::Ready(Some(answered)),
+            Poll::Pending => self.answering.poll_taken_back(cx).map(|()| None),
+        })
+        .await
     }
 
     /// What every answer says of the way that its client came.
@@ -87,6 +100,6 @@ impl<H: Handler> Exchange<H> {
         self.tell(response.headers_mut());
         let mut response = service::finish(response, record);
         record_receipt(&mut response, self.context.server.clock.now());
-        sending::send(response, &self.replying, self.progress).await;
+        sending::send(response, &self.answering, self.progress).await;
     }
 }

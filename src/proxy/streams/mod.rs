@@ -1,0 +1,18 @@
+//! What HTTP/2 and HTTP/3 have in common: a request and its answer on a stream of their own.
+//!
+//! Each stream is one future ([`serving`]): it asks the handler ([`exchange`]), which may pass interim responses on meanwhile,
+//! and sends the answer as fast as its client takes it ([`sending`]). A watch beside it ends it where the client makes no
+//! progress ([`progress`]). An extended CONNECT (RFC 8441, RFC 9220) becomes a tunnel ([`connect`]). What the two protocols
+//! differ in is a stream's answering side ([`answering`]) and the body of its request.
+
+pub(super) mod answering;
+pub(super) mod cancelled;
+mod connect;
+mod exchange;
+mod expecting;
+pub(super) mod interims;
+pub(super) mod limits;
+pub(super) mod progress;
+mod sending;
+pub(super) mod serving;
+mod tunnel;
