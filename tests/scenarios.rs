@@ -49,6 +49,7 @@ mod scenarios {
     mod reloaded_rules;
     mod stale;
     mod storing;
+    mod switches;
     mod tags;
     mod to_origin;
     mod troubled_servers;

@@ -15,6 +15,8 @@ pub(super) enum Call {
     Rules,
     RulesCheck,
     Reload,
+    Routes,
+    Switch,
     Upstreams,
     Drain,
     Stats,
@@ -49,7 +51,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::StatusPage,
         Self::LogIn,
         Self::LogOut,
@@ -62,6 +64,8 @@ impl Call {
         Self::Rules,
         Self::RulesCheck,
         Self::Reload,
+        Self::Routes,
+        Self::Switch,
         Self::Upstreams,
         Self::Drain,
         Self::Stats,
@@ -85,6 +89,8 @@ impl Call {
             Self::Rules => "/rules",
             Self::RulesCheck => "/rules/check",
             Self::Reload => "/reload",
+            Self::Routes => "/routes",
+            Self::Switch => "/routes/{name}/switch",
             Self::Upstreams => "/upstreams",
             Self::Drain => "/upstreams/{pool}/{server}/drain",
             Self::Stats => "/stats",
@@ -105,7 +111,7 @@ impl Call {
 
     pub(super) const fn effect(self) -> Effect {
         match self {
-            Self::Purge | Self::Events | Self::Reload | Self::Drain => Effect::Changes,
+            Self::Purge | Self::Events | Self::Reload | Self::Switch | Self::Drain => Effect::Changes,
             Self::RulesCheck => Effect::Judges,
             Self::LogIn | Self::LogOut => Effect::LogsIn,
             _ => Effect::Reads,

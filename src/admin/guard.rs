@@ -29,6 +29,17 @@ pub(super) enum Admitted {
     Session,
 }
 
+impl Admitted {
+    /// Who that is, as far as it is known.
+    pub(super) const fn who(self) -> &'static str {
+        match self {
+            Self::Freely => "anyone",
+            Self::Token => "token",
+            Self::Session => "session",
+        }
+    }
+}
+
 /// The checks before each call.
 #[derive(Debug)]
 pub(super) struct Guard {

@@ -2,7 +2,8 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, events, explain, health, login, purge, receipts, requests, rules, stats, status_page, upstreams,
+    AdminState, events, explain, health, login, purge, receipts, requests, rules, stats, status_page, switches,
+    upstreams,
 };
 use axum::routing::{MethodRouter, get, post};
 
@@ -20,6 +21,8 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Rules => get(rules::show),
         Call::RulesCheck => post(rules::check),
         Call::Reload => post(rules::reload),
+        Call::Routes => get(switches::show),
+        Call::Switch => post(switches::switch),
         Call::Upstreams => get(upstreams::show),
         Call::Drain => post(upstreams::drain),
         Call::Stats => get(stats::show),

@@ -26,6 +26,7 @@ mod server;
 mod sessions;
 mod stats;
 mod status_page;
+mod switches;
 mod upstreams;
 
 pub use health::Readiness;

@@ -148,7 +148,7 @@ fn flag(field: &str, value: &Value) -> Result<bool, Problem> {
     }
 }
 
-fn wait_of(value: &Value) -> Result<Option<Duration>, Problem> {
+pub(super) fn wait_of(value: &Value) -> Result<Option<Duration>, Problem> {
     let text = match value {
         Value::Null => return Ok(None),
         Value::String(text) => text,
@@ -157,7 +157,7 @@ fn wait_of(value: &Value) -> Result<Option<Duration>, Problem> {
     let wait = humantime::parse_duration(text)
         .map_err(|error| Problem::input("wait", format!("it is no duration: {error}")).hint("write \"2s\""))?;
     if wait > WAIT_MAX {
-        return Err(Problem::input("wait", format!("a purge waits {} s at most", WAIT_MAX.as_secs())));
+        return Err(Problem::input("wait", format!("a call waits {} s at most", WAIT_MAX.as_secs())));
     }
     Ok(Some(wait))
 }

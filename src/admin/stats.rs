@@ -1,7 +1,8 @@
 //! `GET /stats`: the numbers per route and overall, for people and scripts.
 
-use super::AdminState;
 use super::answer::millis;
+use super::switches::ShownSwitch;
+use super::{AdminState, switches};
 use crate::engine::outcome::Outcome;
 use crate::fleet::member::Member;
 use crate::histogram::DurationCounts;
@@ -31,6 +32,8 @@ pub(super) struct Stats {
     pub(super) purges_applied: u64,
     pub(super) barriers: usize,
     pub(super) rules_rejected: bool,
+    /// The incident switches that are on.
+    switches: Vec<ShownSwitch>,
     /// `None` if it stands alone.
     pub(super) fleet: Option<ShownFleet>,
 }
@@ -189,6 +192,7 @@ pub(super) fn gather(state: &AdminState) -> Stats {
         purges_applied: invalidation.generation(),
         barriers: invalidation.barriers(),
         rules_rejected: state.rules.status().rejected.is_some(),
+        switches: switches::shown(state),
         fleet: invalidation.members().map(ShownFleet::from),
     }
 }

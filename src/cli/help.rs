@@ -44,6 +44,17 @@ Examples:
   larder purge --prefix /api/products --soft           # stale instead of gone
   larder purge --all --wait 2s                         # fails where an instance has not purged within two seconds";
 
+pub(super) const SWITCH: &str = "\
+Examples:
+  larder switch --all bypass --for 1h                  # turn caching off, everywhere, for an hour
+  larder switch search stale-only --for 30m --why 'the search server is ill'
+  larder switch --all freeze --for 2h --wait 2s        # before the upstream goes down for maintenance
+  larder switch search normal                          # end it before its time
+  larder switch                                        # what is on, until when, by whom and why
+
+Each ends by itself after --for, at most a day. A route's own switch goes before that for all; `--all normal` ends every one.
+Purges hold whatever is switched.";
+
 pub(super) const HEALTHCHECK: &str = "\
 Examples:
   larder healthcheck                                   # the admin API that proxy.toml or LARDER_ADMIN_LISTEN names

@@ -25,6 +25,7 @@ pub(crate) mod serve;
 mod service_manager;
 mod snapshot;
 mod sockets;
+mod switch;
 mod takeover;
 
 use crate::config::Overrides;
@@ -64,6 +65,10 @@ enum Command {
     /// Purge by tag, URL, prefix or route, or everything.
     #[command(after_help = help::PURGE)]
     Purge(purge::PurgeArguments),
+    /// Set an incident switch for a route or for all, for a while and for the whole fleet: pass the cache by, serve what is
+    /// stored without asking the upstream, or let nothing run out. Without arguments: list those that are on.
+    #[command(after_help = help::SWITCH)]
+    Switch(switch::SwitchArguments),
     /// Ask a running instance whether it is ready; exits with 1 where it is not. For containers and scripts.
     #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(healthcheck::HealthcheckArguments),
@@ -122,6 +127,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => return check::run(&file, &arguments),
         Command::Explain(arguments) => explain::run(&file, arguments),
         Command::Purge(arguments) => purge::run(&file, arguments),
+        Command::Switch(arguments) => switch::run(&file, &arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Init(arguments) => init::run(&file, &arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&file, &arguments),

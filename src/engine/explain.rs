@@ -217,6 +217,7 @@ impl Engine {
         let target = Target::settle(&explain_elsewhere::under(url, &scheme), headers, &scheme)?;
         let mut explanation = self.explain_target(method, &target, headers).await;
         explanation.notes.extend(self.scheme_notes(method, url, headers));
+        explanation.notes.extend(self.switch_note(explanation.route.as_deref()));
         let is_looked_up = explanation.key.is_some() || explanation.route.is_none();
         let finds_nothing = is_looked_up && explanation.stored.is_empty();
         if finds_nothing && matches!(*method, Method::GET | Method::HEAD) {
@@ -227,13 +228,14 @@ impl Engine {
 
     async fn explain_target(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Explanation {
         let rules = self.rules();
-        let Some((headers, way)) = explain_sent::arriving(&self.front, method, headers, target, &rules) else {
+        let Some((headers, way)) = explain_sent::arriving(&self.front, method, headers, target, &rules, self.now())
+        else {
             return Explanation::of(method, target, headers, Would::of(Outcome::Error, Reason::Loop));
         };
         let explanation = |would| Explanation::of(method, target, &headers, would);
         match way {
-            Way::Cached(route) => {
-                let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
+            Way::Cached(route, hold) => {
+                let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules).held(hold);
                 self.explain_cacheable(&request, target).await
             }
             Way::Pass(Pass { route, why, outcome, .. }) => {

@@ -53,8 +53,8 @@ impl Engine {
     /// How many responses are stored for a request, if any.
     fn stored_for(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Option<usize> {
         let rules = self.rules();
-        let (headers, way) = explain_sent::arriving(&self.front, method, headers, target, &rules)?;
-        let Way::Cached(route) = way else { return None };
+        let (headers, way) = explain_sent::arriving(&self.front, method, headers, target, &rules, self.now())?;
+        let Way::Cached(route, _) = way else { return None };
         let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
         self.memory().peek(&request.key).map(|variants| variants.entries().len())
     }

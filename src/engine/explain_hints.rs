@@ -1,9 +1,23 @@
 //! What an operator may want to know beside an explanation: why an answer that is asked for may not be kept.
 
+use super::Engine;
 use crate::plan::request::CacheableRequest;
 use crate::plan::serving::WhyAsked;
+use crate::rules::switch::Switch;
+use crate::scope::RouteName;
 use crate::semantics::reason::Reason;
 use http::Method;
+
+impl Engine {
+    /// What operators have set for a route for a while, if anything.
+    pub(super) fn switch_note(&self, route: Option<&str>) -> Option<String> {
+        let placed = self.invalidation().switches().of(&RouteName::new(route?), self.now())?;
+        let Switch { scope, mode, until, why, who, .. } = placed.switch;
+        let (mode, until) = (mode.label(), until.to_rfc3339());
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        Some(format!("The incident switch of `{scope}` is set to {mode} until {until}, by {who}{why}."))
+    }
+}
 
 /// Hints for a request that asks the origin, for `why`.
 pub(super) fn hints(request: &CacheableRequest, why: WhyAsked) -> Vec<String> {

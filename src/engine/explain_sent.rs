@@ -2,6 +2,7 @@
 
 use super::RequestContext;
 use super::arrival::{self, Front, Schemes};
+use crate::clock::Timestamp;
 use crate::plan::way::{Asked, Form, Payload, Way};
 use crate::rules::RuleSet;
 use crate::rules::origin_request::OriginRequestRule;
@@ -26,6 +27,7 @@ pub(super) fn arriving(
     headers: &HeaderMap,
     target: &Target,
     rules: &RuleSet,
+    now: Timestamp,
 ) -> Option<(HeaderMap, Way)> {
     let mut arrived = headers.clone();
     let headers = &mut arrived;
@@ -51,7 +53,7 @@ pub(super) fn arriving(
         }
     }
     let form = Form::Any(Version::HTTP_11, payload(headers));
-    let way = Way::of(Asked { method, target, headers, form }, rules);
+    let way = Way::of(Asked { method, target, headers, form }, rules, || now);
     way.ignore_other_upgrades(Version::HTTP_11, headers);
     Some((arrived, way))
 }

@@ -130,8 +130,8 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Fas
     let target = headers.root.beside(path_and_query);
     let rules = engine.rules();
     let asked = Asked { method: &Method::GET, target: &target, headers: &headers.headers, form: Form::Plain };
-    let Way::Cached(route) = Way::of(asked, &rules) else { return None };
-    let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules);
+    let Way::Cached(route, hold) = Way::of(asked, &rules, || engine.now()) else { return None };
+    let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules).held(hold);
     let now = engine.now();
     let usable = match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => usable,

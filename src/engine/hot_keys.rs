@@ -5,11 +5,13 @@
 //! yesterday makes room. The table's lock is only tried on a request's path: a hit that does not get it goes uncounted.
 //! Of many hits only one in [`SAMPLED_OF`] is looked at: what is hottest among all is hottest among those.
 
+use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::key::PrimaryKey;
 use crate::plan::request::{CacheableRequest, Sharing};
 use crate::rules::RuleSet;
 use crate::rules::key_recipe::CookieRule;
+use crate::rules::switch::SwitchMode;
 use http::header::COOKIE;
 use pingora_limits::estimator::Estimator;
 use std::collections::HashMap;
@@ -88,14 +90,16 @@ impl HotKeys {
         table.insert(key, Hot { request: Arc::new(request.in_background()), hits });
     }
 
-    /// Requests for the hottest keys as these rules see them, hottest first.
-    pub(super) fn hottest_first(&self, rules: &Arc<RuleSet>) -> Vec<Arc<CacheableRequest>> {
+    /// Requests for the hottest keys as these rules see them, hottest first, but for those of routes that are switched.
+    pub(super) fn hottest_first(&self, rules: &Arc<RuleSet>, now: Timestamp) -> Vec<Arc<CacheableRequest>> {
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hot: Vec<_> = table.values().map(|hot| (hot.hits, Arc::clone(&hot.request))).collect();
         drop(table);
         hot.sort_by_key(|(hits, _)| std::cmp::Reverse(*hits));
-        let in_force = hot.into_iter().filter_map(|(_, request)| request.under(rules));
-        in_force.filter(|request| may_be_repeated(request)).collect()
+        let in_force = hot.into_iter().filter_map(|(_, request)| request.under(rules, now));
+        let is_left_alone =
+            |request: &CacheableRequest| rules.switched(&request.route.name, || now) == SwitchMode::Normal;
+        in_force.filter(|request| may_be_repeated(request) && is_left_alone(request)).collect()
     }
 }
 

@@ -158,13 +158,14 @@ impl Engine {
     #[must_use]
     pub fn new(parts: EngineParts) -> Arc<Self> {
         let in_flight = Arc::clone(parts.memory.in_flight());
+        let switches = Arc::clone(parts.invalidation.switches());
         Arc::new(Self {
             clock: parts.clock,
             origin: Arc::new(MeteredOrigin { origin: parts.origin, in_flight }),
             memory: parts.memory,
             shared: parts.shared,
             invalidation: parts.invalidation,
-            rules: ArcSwap::from_pointee(parts.rules.numbered(1)),
+            rules: ArcSwap::from_pointee(parts.rules.numbered(1).switched_by(switches)),
             earlier_rules: ArcSwap::default(),
             flights: Flights::new(),
             uncacheable: KeyMemory::new(REMEMBERED_KEYS_MAX, REMEMBERED_FOR),
@@ -195,7 +196,8 @@ impl Engine {
         let earlier = self.earlier_rules.load().and(before, self.invalidation.applied());
         // In this order: what is judged by the new rules is judged by the old ones, too.
         self.earlier_rules.store(Arc::new(earlier));
-        self.rules.store(Arc::new(rules.numbered(number)));
+        let switches = Arc::clone(self.invalidation.switches());
+        self.rules.store(Arc::new(rules.numbered(number).switched_by(switches)));
     }
 
     /// The names that routes have had since the start: what is stored may carry them still.
@@ -262,12 +264,13 @@ impl Handler for Engine {
         let payload = if request.body().is_end_stream() { Payload::None } else { Payload::Body };
         let (method, headers) = (request.method(), request.headers());
         let asked = Asked { method, target: &target, headers, form: Form::Any(version, payload) };
-        let way = Way::of(asked, &rules);
+        let way = Way::of(asked, &rules, || self.now());
         way.ignore_other_upgrades(version, request.headers_mut());
         match way {
-            Way::Cached(route) => {
+            Way::Cached(route, hold) => {
                 let http::request::Parts { method, headers, .. } = request.into_parts().0;
-                serve::serve(self, CacheableRequest::new(method, headers, target, route, rules), context).await
+                let request = CacheableRequest::new(method, headers, target, route, rules).held(hold);
+                serve::serve(self, request, context).await
             }
             Way::Pass(pass) => pass::pass(self, request, target, rules, pass, context).await,
             Way::Refuse(pass) => respond::only_if_cached(pass.route.as_deref(), pass.forward),

@@ -61,7 +61,7 @@ impl Engine {
             let wanted = Wanted::after_purge(entry, self.standing(&request, entry))?;
             Some((request, wanted))
         };
-        self.hot_keys.hottest_first(&self.rules()).into_iter().filter_map(wanted).collect()
+        self.hot_keys.hottest_first(&self.rules(), self.now()).into_iter().filter_map(wanted).collect()
     }
 
     async fn refresh_all(self: &Arc<Self>, taken: Vec<(Arc<CacheableRequest>, Wanted)>) {

@@ -81,6 +81,7 @@ impl Engine {
             Plan::Serve(usable) if usable.how == Serving::Fresh => {
                 FoundShared::Usable(Usable { how: Serving::FromSharedTier, ..usable })
             }
+            Plan::Serve(usable) if matches!(usable.how, Serving::Held(_)) => FoundShared::Usable(usable),
             Plan::Ask(ask) if matches!(wanted, Wanted::Whole) => match ask.stored {
                 Some((entry, on_failure)) if entry.part().is_none() => FoundShared::Stored(entry, on_failure),
                 _ => FoundShared::Nothing,

@@ -124,16 +124,21 @@ impl FleetLog {
 
     /// Appends a purge and waits until it is applied here.
     pub(super) async fn append(&self, purge: &Purge, mark: Mark) -> Result<Appended, LogError> {
+        let by = self.options.instance.clone();
+        let Mark { idempotency, part } = mark;
+        self.append_record(|token| LogRecord::Purge(PurgeRecord { purge: purge.clone(), by, token, idempotency, part }))
+            .await
+    }
+
+    /// Appends the record that `make` makes with the name of this attempt, and waits until it is applied here.
+    pub(super) async fn append_record(&self, make: impl FnOnce(String) -> LogRecord) -> Result<Appended, LogError> {
         let number = self.appends.fetch_add(1, Ordering::Relaxed);
         let token = format!("{}-{:08x}-{number}", self.options.instance, self.run);
         let (reached, reading) = oneshot::channel();
         self.waiting().insert(token.clone(), reached);
         let waits = Waits { log: self, token: &token };
-        let by = self.options.instance.clone();
-        let Mark { idempotency, part } = mark;
-        let record =
-            LogRecord::Purge(PurgeRecord { purge: purge.clone(), by, token: token.clone(), idempotency, part });
-        let command = streams::append(&self.options.names.purges(), None, None, &record.fields());
+        let fields = make(token.clone()).fields();
+        let command = streams::append(&self.options.names.purges(), None, None, &fields);
         let reply = self.links.requests.call(&command, APPEND_DEADLINE).await?;
         let id = streams::appended(reply)?;
         let reached = timeout(OWN_READER_DEADLINE, reading).await;

@@ -2,6 +2,7 @@
 
 use super::Invalidation;
 use crate::metric::{Measured, Metric, Samples};
+use crate::rules::switch::{ALL_ROUTES, PlacedSwitch, Switch, SwitchMode, SwitchScope};
 
 const PURGES: Metric = Metric::counter("larder_purges_total", &["scope", "source"], "Scopes purged.");
 const PURGE_LAG: Metric = Metric::histogram(
@@ -29,9 +30,23 @@ const RULES_MIXED: Metric = Metric::gauge(
     "1 while the live instances of the fleet go by more than one set of rules.",
 );
 
+const SWITCH_ACTIVE: Metric = Metric::gauge(
+    "larder_switch_active",
+    &["route", "mode"],
+    "1 while an incident switch is on. The route `*` stands for all; another is there only while its own switch is on.",
+);
+
 /// The metrics of purges.
-pub(crate) const METRICS: &[&Metric] =
-    &[&PURGES, &PURGE_LAG, &INVALIDATION_POSITION, &BARRIERS, &INSTANCES, &VERSIONS_MIXED, &RULES_MIXED];
+pub(crate) const METRICS: &[&Metric] = &[
+    &PURGES,
+    &PURGE_LAG,
+    &INVALIDATION_POSITION,
+    &BARRIERS,
+    &INSTANCES,
+    &VERSIONS_MIXED,
+    &RULES_MIXED,
+    &SWITCH_ACTIVE,
+];
 
 impl Measured for Invalidation {
     fn sample(&self, samples: &mut Samples) {
@@ -41,6 +56,16 @@ impl Measured for Invalidation {
         samples.durations(&PURGE_LAG, &[], self.purge_lags());
         samples.number(&INVALIDATION_POSITION, &[], self.generation());
         samples.number(&BARRIERS, &[], self.barriers() as u64);
+        let on = self.switches.on(self.clock.now());
+        for mode in SwitchMode::ALL.into_iter().filter(|mode| *mode != SwitchMode::Normal) {
+            let is_on = |placed: &&PlacedSwitch| placed.switch.scope == SwitchScope::All && placed.switch.mode == mode;
+            samples.number(&SWITCH_ACTIVE, &[ALL_ROUTES, mode.label()], on.iter().filter(is_on).count() as u64);
+        }
+        for Switch { scope, mode, .. } in on.iter().map(|placed| &placed.switch) {
+            if *scope != SwitchScope::All {
+                samples.number(&SWITCH_ACTIVE, &[scope.as_str(), mode.label()], 1);
+            }
+        }
         if let Some(members) = self.members() {
             for ((version, rules), count) in members.by_kind() {
                 samples.number(&INSTANCES, &[version, rules], count);

@@ -42,6 +42,7 @@ pub(crate) mod purge;
 mod purge_lag;
 pub(crate) mod receipts;
 mod record;
+mod switch_record;
 mod unsent;
 
 // What covers a response, and the log.
@@ -54,10 +55,12 @@ pub(crate) mod position;
 mod purging;
 mod reader;
 pub(crate) mod succession;
+pub(crate) mod switching;
 
 use crate::clock::{Clock, SystemClock};
 use crate::fleet::options::FleetOptions;
 use crate::histogram::{DurationCounts, DurationHistogram};
+use crate::rules::switch::SwitchBoard;
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
 use arc_swap::ArcSwapOption;
@@ -146,6 +149,7 @@ pub struct Invalidation {
     turns: Turns,
     counts: PurgeCounts,
     lags: DurationHistogram,
+    switches: Arc<SwitchBoard>,
 }
 
 /// A purge as its receipt shows it.
@@ -183,6 +187,7 @@ impl Invalidation {
             turns: Turns::default(),
             counts: PurgeCounts::default(),
             lags: DurationHistogram::default(),
+            switches: Arc::default(),
         }
     }
 
@@ -278,6 +283,7 @@ impl Invalidation {
                     self.write_receipt(asked, stamp, &written.by);
                 }
             }
+            LogRecord::Switch(record) => self.apply_switch(&record.placed_at(stamp), stamp),
             LogRecord::Epoch { .. } => {
                 self.raise_floor(stamp);
                 self.apply(

@@ -6,6 +6,7 @@
 
 use super::Invalidation;
 use super::barriers::WrittenBarriers;
+use super::switch_record::WrittenSwitch;
 use crate::stamp::Stamp;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ pub(crate) struct LogPosition {
     log: LogName,
     applied: Stamp,
     barriers: WrittenBarriers,
+    /// The incident switches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    switches: Vec<WrittenSwitch>,
 }
 
 /// Which log stamps belong to.
@@ -41,7 +45,8 @@ impl Invalidation {
     /// Where this instance stands.
     pub(crate) fn position(&self) -> LogPosition {
         let ledger = self.read_ledger();
-        LogPosition { log: self.log_name(), applied: ledger.applied, barriers: ledger.barriers.written() }
+        let switches = self.switches.remembered().into_iter().map(WrittenSwitch::from).collect();
+        LogPosition { log: self.log_name(), applied: ledger.applied, barriers: ledger.barriers.written(), switches }
     }
 
     /// Goes on from a position, before anything is read of the log or asked of this instance.
@@ -67,6 +72,7 @@ impl Invalidation {
             return Err(OtherLog);
         }
         self.change(|ledger| ledger.barriers.raise_written(&position.barriers));
+        position.switches.iter().filter_map(WrittenSwitch::read).for_each(|placed| self.switches.set(placed));
         Ok(())
     }
 

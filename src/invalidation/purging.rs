@@ -180,13 +180,19 @@ impl Invalidation {
 
     /// The receipt with who has applied it by now, once nobody is pending or `wait` is over.
     pub async fn awaited(&self, receipt: Receipt, wait: Duration) -> Receipt {
+        let Progress { applied, pending } = self.reached(receipt.stamp, wait).await;
+        Receipt { applied, pending, ..receipt }
+    }
+
+    /// Which live instances have applied what stands at `stamp`, once nobody is pending or `wait` is over.
+    pub async fn reached(&self, stamp: Stamp, wait: Duration) -> Progress {
         let deadline = tokio::time::Instant::now() + wait;
         let mut pause = PROGRESS_PAUSE.0;
         loop {
-            let progress = self.progress(receipt.stamp).await;
+            let progress = self.progress(stamp).await;
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             if progress.pending.is_empty() || left.is_zero() {
-                return Receipt { applied: progress.applied, pending: progress.pending, ..receipt };
+                return progress;
             }
             tokio::time::sleep(pause.min(left)).await;
             pause = (pause * 2).min(PROGRESS_PAUSE.1);

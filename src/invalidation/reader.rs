@@ -12,6 +12,7 @@ use super::fleet_log::{FleetLog, Reached, stamp_of};
 use super::purge::{Depth, Purge, PurgeSource};
 use super::purge_lag::LagMeter;
 use super::record::{LogRecord, PurgePart, PurgeRecord};
+use super::switch_record::SwitchRecord;
 use super::unsent::Owed;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
@@ -249,6 +250,11 @@ impl Reader {
         let mut set = redis::cmd("SET");
         set.arg(self.log.options.names.epoch()).arg(&run);
         link.call(&set, DEADLINE).await?;
+        // What was switched holds on, also for those who start later.
+        for placed in self.invalidation.switches.remembered() {
+            let fields = SwitchRecord::again(placed).fields();
+            link.call(&streams::append(stream, None, None, &fields), DEADLINE).await?;
+        }
         tracing::info!(run, "another run of Redis keeps the invalidation log: what is older must be validated");
         let page = streams::range_from(stream, EntryId(self.position.0, self.position.1.saturating_add(1)), PAGE);
         let entries = streams::ranged(link.call(&page, DEADLINE).await?)?;
@@ -271,8 +277,8 @@ impl Reader {
                     self.invalidation.lags.record(lag);
                 }
             }
-            if let LogRecord::Purge(purge) = &record {
-                self.log.reached(&purge.token, Reached { before, stamp });
+            if let Some(token) = record.token() {
+                self.log.reached(token, Reached { before, stamp });
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use super::idempotency::IdempotencyKey;
 use super::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
+use super::switch_record::SwitchRecord;
 use crate::scope::{RouteName, Scope, Tag};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -20,6 +21,8 @@ const EARLIER: &str = "earlier";
 pub(super) enum LogRecord {
     /// A purge.
     Purge(PurgeRecord),
+    /// An incident switch.
+    Switch(SwitchRecord),
     /// This run of Redis keeps the log from here on; what earlier runs held may be lost.
     Epoch {
         /// The run's id.
@@ -72,6 +75,7 @@ impl LogRecord {
         match self {
             Self::Epoch { run } => vec![("kind", "epoch".to_owned()), ("run", run.clone())],
             Self::Unreadable => vec![("kind", "unreadable".to_owned())],
+            Self::Switch(record) => record.fields(),
             Self::Purge(PurgeRecord { purge, by, token, idempotency, part }) => {
                 let scopes: Vec<_> = purge.scopes.iter().map(Written::from).collect();
                 let scopes = serde_json::to_string(&scopes).expect("texts and a list of them are JSON");
@@ -97,11 +101,21 @@ impl LogRecord {
         }
     }
 
+    /// What names the attempt to append it, so that its instance knows it again.
+    pub(super) fn token(&self) -> Option<&str> {
+        match self {
+            Self::Purge(record) => Some(&record.token),
+            Self::Switch(record) => Some(&record.token),
+            Self::Epoch { .. } | Self::Unreadable => None,
+        }
+    }
+
     /// Reads an entry.
     pub(super) fn read(fields: &HashMap<String, String>) -> Self {
         let text = |name: &str| fields.get(name).cloned();
         match fields.get("kind").map(String::as_str) {
             Some("epoch") => text("run").map_or(Self::Unreadable, |run| Self::Epoch { run }),
+            Some("purge") if let Some(record) = SwitchRecord::read(fields) => Self::Switch(record),
             Some("purge") => purge_of(fields).map_or(Self::Unreadable, |purge| {
                 let total = fields.get("total").and_then(|total| total.parse().ok());
                 let last = PurgePart::Last { scopes_total: total.unwrap_or(purge.scopes.len()) };

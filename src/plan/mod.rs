@@ -18,7 +18,7 @@ use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
-use crate::semantics::reuse::{Judgement, MustValidate, OnOriginFailure, Validity, judge};
+use crate::semantics::reuse::{Judgement, MustValidate, OnOriginFailure, Validity, judge, may_be_held};
 use crate::semantics::storable::withheld_by;
 use holding::{Holding, holding};
 use request::{CacheableRequest, CookieStanding};
@@ -85,11 +85,16 @@ impl Plan {
         }
         // A part that holds too little neither validates nor stands in for what is asked.
         let held = holding(entry, &request.method, &request.headers, now);
-        let how = match judge(&policy, &lifetime, validity, &request.directives, now) {
-            Judgement::Fresh { ttl } => Serving::fresh(request, &lifetime, ttl),
-            Judgement::StaleAccepted { .. } => Serving::MaxStale,
-            Judgement::StaleWhileRevalidate { .. } => Serving::StaleWhileRevalidate,
-            Judgement::Revalidate { why, on_failure } => {
+        let how = match (judge(&policy, &lifetime, validity, &request.directives, now), request.hold) {
+            (Judgement::Fresh { .. }, Some(_)) => Serving::Fresh,
+            (Judgement::Fresh { ttl }, None) => Serving::fresh(request, &lifetime, ttl),
+            (Judgement::StaleAccepted { .. }, _) => Serving::MaxStale,
+            (Judgement::StaleWhileRevalidate { .. }, Some(by)) => Serving::Held(by),
+            (Judgement::StaleWhileRevalidate { .. }, None) => Serving::StaleWhileRevalidate,
+            (Judgement::Revalidate { .. }, Some(by)) if may_be_held(&policy, &lifetime, validity, by) => {
+                Serving::Held(by)
+            }
+            (Judgement::Revalidate { why, on_failure }, _) => {
                 let why = if validity == Validity::SoftPurged { MustValidate::SoftPurged } else { why };
                 let stored = (held == Holding::Held).then(|| (Arc::clone(entry), on_failure));
                 return Self::Ask(Ask { why: WhyAsked::MustValidate(why), stored });

@@ -13,7 +13,7 @@ use crate::semantics::credentials::Credentials;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
-use crate::semantics::reuse::MustValidate;
+use crate::semantics::reuse::{Hold, MustValidate};
 use crate::semantics::sharing::{Shareability, shareability, shareability_for_anyone};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
@@ -83,6 +83,8 @@ pub(crate) struct CacheableRequest {
     pub(crate) headers: Arc<HeaderMap>,
     /// The client's cache directives.
     pub(crate) directives: RequestDirectives,
+    /// What an operator does with what is stored, for a while.
+    pub(crate) hold: Option<Hold>,
 }
 
 impl CacheableRequest {
@@ -106,7 +108,15 @@ impl CacheableRequest {
         let target = route.keyed_target(target);
         let key = route.primary_key(&target, &headers);
         let (method, directives) = (Method::GET, RequestDirectives::default());
-        Self { method, target, route, rules, key, headers, directives }
+        Self { method, target, route, rules, key, headers, directives, hold: None }
+    }
+
+    /// The same on a route that is held so: how fresh its client wants the answer counts for nothing then.
+    pub(crate) fn held(self, hold: Option<Hold>) -> Self {
+        if hold.is_none() {
+            return self;
+        }
+        Self { directives: self.directives.without_freshness(), hold, ..self }
     }
 
     /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
@@ -211,13 +221,13 @@ impl CacheableRequest {
     }
 
     /// The same request under these rules; `None` if they don't answer it from the cache.
-    pub(crate) fn under(self: Arc<Self>, rules: &Arc<RuleSet>) -> Option<Arc<Self>> {
+    pub(crate) fn under(self: Arc<Self>, rules: &Arc<RuleSet>, now: Timestamp) -> Option<Arc<Self>> {
         if self.rules.number() == rules.number() {
             return Some(self);
         }
         let (target, headers) = (&self.target, &self.headers);
         let asked = Asked { method: &self.method, target, headers, form: Form::Plain };
-        let Way::Cached(route) = Way::of(asked, rules) else { return None };
+        let Way::Cached(route, _) = Way::of(asked, rules, || now) else { return None };
         let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
         Some(Arc::new(Self::plain(headers, target, route, Arc::clone(rules))))
     }
@@ -319,6 +329,7 @@ impl CacheableRequest {
             key: self.key.clone(),
             headers,
             directives: RequestDirectives::default(),
+            hold: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reason::Reason;
-use crate::semantics::reuse::{MustValidate, OnOriginFailure};
+use crate::semantics::reuse::{Hold, MustValidate, OnOriginFailure};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(crate) enum Serving {
     StaleWhileRevalidate,
     /// It is stale, and the request accepts that: max-stale.
     MaxStale,
+    /// It is past its lifetime, or covered by a soft purge, and an operator lets it be served so for a while.
+    Held(Hold),
     /// It is stale, and served in place of the origin's answer.
     InPlaceOf(Failing),
 }
@@ -125,7 +127,7 @@ impl Serving {
     pub(crate) const fn outcome(self) -> Outcome {
         match self {
             Self::Fresh | Self::RefreshAhead | Self::FromSharedTier => Outcome::Hit,
-            Self::StaleWhileRevalidate | Self::MaxStale | Self::InPlaceOf(_) => Outcome::Stale,
+            Self::StaleWhileRevalidate | Self::MaxStale | Self::Held(_) | Self::InPlaceOf(_) => Outcome::Stale,
         }
     }
 }
@@ -138,6 +140,8 @@ impl From<Serving> for Reason {
             Serving::FromSharedTier => Self::SharedTier,
             Serving::StaleWhileRevalidate => Self::StaleWhileRevalidate,
             Serving::MaxStale => Self::RequestMaxStale,
+            Serving::Held(Hold::StaleOnly) => Self::SwitchStaleOnly,
+            Serving::Held(Hold::Freeze) => Self::SwitchFreeze,
             Serving::InPlaceOf(Failing::Answers) => Self::StaleIfError,
             Serving::InPlaceOf(Failing::Unreachable) => Self::StaleOnDisconnect,
             Serving::InPlaceOf(Failing::Slow) => Self::CoalesceWaitOver,

@@ -50,7 +50,7 @@ impl Wanted {
     pub(crate) fn meanwhile(served: &Usable) -> Option<Self> {
         let is_refreshed = match served.how {
             Serving::RefreshAhead | Serving::StaleWhileRevalidate | Serving::InPlaceOf(_) => true,
-            Serving::Fresh | Serving::FromSharedTier | Serving::MaxStale => false,
+            Serving::Fresh | Serving::FromSharedTier | Serving::MaxStale | Serving::Held(_) => false,
         };
         let is_whole = served.entry.part().is_none();
         (is_refreshed && is_whole).then(|| Self::Validation(Arc::clone(&served.entry), OnOriginFailure::ServeStale))

@@ -1,12 +1,15 @@
 //! Which way a request goes, by the rules and its form: through the cache, or past it and why.
 
 use super::outcome::Outcome;
+use crate::clock::Timestamp;
 use crate::rules::route::{RouteMode, UPGRADE_DEFAULT};
+use crate::rules::switch::SwitchMode;
 use crate::rules::{Route, RouteVerdict, RuleSet};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::forwarding::{keep_upgrade, kept_upgrade};
 use crate::semantics::reason::Reason;
+use crate::semantics::reuse::Hold;
 use crate::semantics::target::Target;
 use http::header::{EXPECT, IF_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, Method, Version};
@@ -47,8 +50,8 @@ pub(crate) enum Payload {
 /// The way of a request, before anything is looked up.
 #[derive(Debug)]
 pub(crate) enum Way {
-    /// It may be answered from the cache, by this route.
-    Cached(Arc<Route>),
+    /// It may be answered from the cache, by this route, which an operator may have put on hold.
+    Cached(Arc<Route>, Option<Hold>),
     /// It is forwarded as it is.
     Pass(Pass),
     /// It would be forwarded, and says only-if-cached to a route that caches: RFC 9111 section 5.2.1.7.
@@ -69,12 +72,15 @@ pub(crate) struct Pass {
 }
 
 impl Way {
-    /// The way that the rules give a request.
-    pub(crate) fn of(asked: Asked<'_>, rules: &RuleSet) -> Self {
+    /// The way that the rules give a request, and the switches that are set `now`.
+    pub(crate) fn of(asked: Asked<'_>, rules: &RuleSet, now: impl FnOnce() -> Timestamp) -> Self {
         let (route, why) = match rules.decide(asked.method, asked.target) {
             RouteVerdict::Cache(route) => match asked.passes_by(&route) {
-                None => return Self::Cached(route),
                 Some(why) => (Some(route), why),
+                None => match rules.switched(&route.name, now) {
+                    SwitchMode::Bypass => (Some(route), Reason::SwitchBypass),
+                    mode => return Self::Cached(route, mode.hold()),
+                },
             },
             RouteVerdict::Pass { route, why } => (route, why),
         };
@@ -91,7 +97,7 @@ impl Way {
     /// Leaves of a request's Upgrade what its route passes on.
     pub(crate) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
         let route = match self {
-            Self::Cached(route) => Some(route),
+            Self::Cached(route, _) => Some(route),
             Self::Pass(pass) | Self::Refuse(pass) => pass.route.as_ref(),
         };
         match route {

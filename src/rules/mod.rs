@@ -25,6 +25,7 @@ pub(crate) mod fetch;
 mod matcher;
 pub(crate) mod route;
 pub(crate) mod rule_set;
+pub(crate) mod switch;
 pub(crate) mod url_scopes;
 
 pub use route::Route;

@@ -5,7 +5,9 @@ use super::event::EventRule;
 use super::matcher::Matcher;
 use super::origin_request::OriginRequestRule;
 use super::route::{Route, RouteMode};
-use crate::scope::{Scope, Tag, TagError};
+use super::switch::{SwitchBoard, SwitchMode};
+use crate::clock::Timestamp;
+use crate::scope::{RouteName, Scope, Tag, TagError};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use http::Method;
@@ -30,6 +32,8 @@ pub struct RuleSet {
     other_methods: Arc<Matcher>,
     /// All routes, whatever their methods.
     all: Arc<Matcher>,
+    /// What operators have set for a while in place of what the routes say.
+    switches: Arc<SwitchBoard>,
 }
 
 /// What the rules say of one request.
@@ -89,6 +93,7 @@ impl RuleSet {
             by_method,
             other_methods,
             all,
+            switches: Arc::default(),
         })
     }
 
@@ -142,6 +147,18 @@ impl RuleSet {
     #[must_use]
     pub fn numbered(self, number: u32) -> Self {
         Self { number, ..self }
+    }
+
+    /// The same, for the instance that these switches are set at.
+    #[must_use]
+    pub(crate) fn switched_by(self, switches: Arc<SwitchBoard>) -> Self {
+        Self { switches, ..self }
+    }
+
+    /// What is set for a route of these. `now` is asked only where something may be.
+    #[must_use]
+    pub(crate) fn switched(&self, route: &RouteName, now: impl FnOnce() -> Timestamp) -> SwitchMode {
+        self.switches.mode(route, now)
     }
 
     /// Tells these rules from those that were in force before; 0 for rules that never were.

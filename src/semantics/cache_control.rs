@@ -151,6 +151,12 @@ impl RequestDirectives {
         Self { no_cache: false, pragma_no_cache: false, max_age, ..self }
     }
 
+    /// The same without what only says how fresh an answer is wanted: a cache may leave that unheeded.
+    #[must_use]
+    pub fn without_freshness(self) -> Self {
+        Self { no_cache: false, pragma_no_cache: false, max_age: None, min_fresh: None, ..self }
+    }
+
     /// Reads Cache-Control and Pragma of a request. A repeated directive counts in its most demanding form, an
     /// invalid number not at all.
     #[must_use]

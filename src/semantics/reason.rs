@@ -51,6 +51,7 @@ labelled! {
         BypassCookie "bypass-cookie" "The request carries a cookie that the route's bypass names.",
         BypassHeader "bypass-header" "The request carries a header that the route's bypass names.",
         BypassQuery "bypass-query" "The request carries a query parameter that the route's bypass names.",
+        SwitchBypass "switch-bypass" "An operator has switched the route to `bypass` for a while: everything passes through.",
         Expectation "expectation" "The request expects an interim answer of its own.",
         OriginCondition "origin-condition" "The request has If-Match or If-Unmodified-Since, which only the origin can evaluate.",
         // Lookup.
@@ -77,6 +78,8 @@ labelled! {
         StaleWhileRevalidate "stale-while-revalidate" "Stale, within stale-while-revalidate: served while a refresh runs.",
         StaleIfError "stale-if-error" "Stale, within stale-if-error: the origin failed.",
         StaleOnDisconnect "stale-on-disconnect" "Stale: the origin could not be reached.",
+        SwitchStaleOnly "switch-stale-only" "An operator has switched the route to `stale-only` for a while: what is stored is served stale rather than validated.",
+        SwitchFreeze "switch-freeze" "An operator has switched the route to `freeze` for a while: lifetimes do not run out.",
         // Storing, RFC 9111 section 3.
         Stored "stored" "The response was stored.",
         MethodNotStorable "method-not-storable" "Answers to this method are not stored.",

@@ -126,6 +126,32 @@ pub enum Validity {
     Unproven,
 }
 
+/// What an operator does with stored responses for a while, so that the origin is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// They are served stale, where nothing forbids that.
+    StaleOnly,
+    /// Their lifetimes do not run out.
+    Freeze,
+}
+
+/// Whether a response that would be validated, or refreshed, may be served as it is while an operator holds it so.
+///
+/// Not what the origin wants to be asked about each time (no-cache, a lifetime of zero), and not where a purge that is not
+/// known here may cover it. What says must-revalidate or proxy-revalidate is never served stale (RFC 9111 section 4.2.4),
+/// but its lifetime may be held.
+#[must_use]
+pub(crate) fn may_be_held(stored: &ResponsePolicy, lifetime: &Lifetime, validity: Validity, hold: Hold) -> bool {
+    if lifetime.fresh_for.is_zero() || stored.directives.no_cache == Qualified::Whole {
+        return false;
+    }
+    match (validity, StaleBy::of(stored)) {
+        (Validity::ByAge | Validity::SoftPurged, StaleBy::Anyone | StaleBy::Operator) => true,
+        (Validity::ByAge, StaleBy::Nobody) => hold == Hold::Freeze,
+        (Validity::Unproven, _) | (Validity::SoftPurged, StaleBy::Nobody) => false,
+    }
+}
+
 /// Judges a stored response against the directives of the presented request. The first clause that applies decides.
 #[must_use]
 pub fn judge(
