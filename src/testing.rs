@@ -48,6 +48,7 @@ pub mod engine {
     pub use crate::engine::shared_tier::SharedTier;
     pub use crate::engine::switched::Switched;
     pub use crate::engine::{Answer, Engine, EngineParts, Failure, Handler, RequestContext};
+    pub use crate::semantics::spelling::Spelling;
 }
 
 /// Of `entry`.

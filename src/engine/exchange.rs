@@ -3,10 +3,11 @@
 
 use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
+use crate::semantics::spelling::Spelling;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -60,6 +61,8 @@ pub struct Client {
     /// Whether the connection can change protocols: a 101 with the origin's end in its extensions
     /// ([`super::switched::Switched`]) then joins both.
     pub upgrade: UpgradeAbility,
+    /// How the names of its fields were spelt.
+    pub spelling: Spelling,
 }
 
 /// Whether the client asks to change protocols (RFC 9110 section 7.8) on a connection that can.
@@ -110,13 +113,23 @@ pub struct Exchanged {
 /// Where the origin's client writes down what an exchange came to, for the one who asks afterwards. Empty where the origin
 /// was not asked.
 #[derive(Debug, Clone, Default)]
-pub struct ExchangeNote(Arc<Mutex<Option<Exchanged>>>);
+pub struct ExchangeNote(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    exchanged: Option<Exchanged>,
+    spelling: Spelling,
+}
 
 impl ExchangeNote {
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds an exchange. One request may need more than one, such as a validation and then the whole answer: the
     /// server is that of the last, times and tries are added up.
     pub fn add(&self, exchanged: Exchanged) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = &mut self.noted().exchanged;
         let (took, tries) = noted.as_ref().map_or((Duration::ZERO, 0), |earlier| (earlier.took, earlier.tries));
         let took = took.saturating_add(exchanged.took);
         *noted = Some(Exchanged { took, tries: tries.saturating_add(exchanged.tries), ..exchanged });
@@ -125,7 +138,16 @@ impl ExchangeNote {
     /// What has been written down so far.
     #[must_use]
     pub fn read(&self) -> Option<Exchanged> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.noted().exchanged.clone()
+    }
+
+    /// How the fields of the last answer were spelt.
+    pub(crate) fn spelt(&self, spelling: Spelling) {
+        self.noted().spelling = spelling;
+    }
+
+    pub(crate) fn spelling(&self) -> Spelling {
+        self.noted().spelling.clone()
     }
 }
 

@@ -31,7 +31,7 @@ use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
-use http::header::{HOST, UPGRADE};
+use http::header::UPGRADE;
 use http::{HeaderMap, Method, Response, StatusCode};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl Passing {
             mapped.map_err(|error| OriginError { kind: OriginErrorKind::InvalidTarget, cause: Some(error.into()) })?;
         *request.uri_mut() = origin_form(&mapped)?;
         rule.change(request.headers_mut());
-        request.headers_mut().insert(HOST, rule.host_value(target));
+        rule.set_host(target, request.headers_mut());
         let mut response = self.engine.origin.fetch(request, terms).await?;
         rule.map_back(target, response.headers_mut());
         Ok(response)

@@ -64,7 +64,7 @@ fn encode(status: StatusCode, mut headers: HeaderMap) -> Option<Vec<u8>> {
     let mut message = Vec::with_capacity(256);
     write_status_line(Version::HTTP_11, status, None, &mut message);
     for (name, value) in &headers {
-        write_line(name, value, &mut message);
+        write_line(name.as_str().as_bytes(), value, &mut message);
     }
     message.extend_from_slice(b"\r\n");
     (message.len() <= BYTES_MAX).then_some(message)

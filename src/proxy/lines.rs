@@ -1,6 +1,6 @@
 //! The lines of a head, as HTTP/1 writes them: RFC 9112 sections 4 and 5.
 
-use http::{HeaderName, HeaderValue, StatusCode, Version};
+use http::{HeaderValue, StatusCode, Version};
 
 /// Writes a status line; without a `reason` the usual one.
 pub(super) fn write_status_line(version: Version, status: StatusCode, reason: Option<&[u8]>, out: &mut Vec<u8>) {
@@ -12,8 +12,8 @@ pub(super) fn write_status_line(version: Version, status: StatusCode, reason: Op
 }
 
 /// Writes a field line.
-pub(super) fn write_line(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
-    for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+pub(super) fn write_line(name: &[u8], value: &HeaderValue, out: &mut Vec<u8>) {
+    for part in [name, b": ", value.as_bytes(), b"\r\n"] {
         out.extend_from_slice(part);
     }
 }

@@ -5,6 +5,7 @@ use super::observer::{Ending, Finished, Sender};
 use super::request_id::RequestId;
 use super::streams::progress::Progress;
 use crate::engine::exchange::ExchangeNote;
+use crate::engine::outcome::Outcome;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -55,6 +56,12 @@ impl Record {
             ending: Ending::ClientGone,
         };
         Self { finished, note: ExchangeNote::default(), started, stream: None, conversation }
+    }
+
+    /// Whether the answer is the origin's and has nothing to do with what is stored.
+    pub(super) fn is_passed(&self) -> bool {
+        let outcome = self.finished.decision.as_ref().map(|decision| decision.outcome);
+        matches!(outcome, Some(Outcome::Pass | Outcome::Bypass))
     }
 }
 

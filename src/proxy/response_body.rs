@@ -5,6 +5,7 @@ use super::record::Record;
 use crate::coalesce::shared_body::Truncated;
 use crate::engine::origin::{Body, BodyError};
 use crate::in_flight::CutOff;
+use crate::semantics::spelling::Spelling;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
@@ -65,6 +66,12 @@ impl ResponseBody {
         let kept = Bytes::new();
         let handed = Handed::On;
         response.map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, handed, kept }) })
+    }
+
+    /// How the fields of what passes through were spelt.
+    pub(super) fn spelling(&self) -> Spelling {
+        let passed = self.recorded.as_ref().map(|body| &body.record).filter(|record| record.is_passed());
+        passed.map(|record| record.note.spelling()).unwrap_or_default()
     }
 
     /// How the client knows where it ends.

@@ -15,6 +15,7 @@ use super::upgrade::{Tunnel, UpgradeRequest};
 use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
+use crate::semantics::spelling::Spelling;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, HOST, VIA};
@@ -49,6 +50,7 @@ pub(super) async fn answer<H: Handler>(
     context: Arc<ConnectionContext<H>>,
     mut request: Request<Body>,
     ability: UpgradeAbility,
+    spelling: Spelling,
 ) -> Response<ResponseBody> {
     let entrance = &context.server.options.entrance;
     let (number, way, mut record) = enter(&context, &request);
@@ -60,7 +62,10 @@ pub(super) async fn answer<H: Handler>(
     let upgrade = UpgradeRequest::of(&request, ability);
     let mut response = match turned_away {
         Some(response) => response,
-        None => handled(&context, request, way, client(&context, number, &record, ability), &mut record).await,
+        None => {
+            let client = Client { interim: interim(&context, number, &record), upgrade: ability, spelling };
+            handled(&context, request, way, client, &mut record).await
+        }
     };
     entrance.https.tell(&scheme, response.headers_mut());
     match upgrade {
@@ -140,17 +145,16 @@ pub(super) async fn handled<H: Handler>(
     }
 }
 
-/// What the handler learns of the client.
-fn client<H>(context: &ConnectionContext<H>, number: u64, record: &Record, upgrade: UpgradeAbility) -> Client {
-    let interim = (record.finished.version == Version::HTTP_11).then(|| {
+/// Who hears of interim responses to a request, where the client can get them.
+fn interim<H>(context: &ConnectionContext<H>, number: u64, record: &Record) -> Option<InterimListener> {
+    (record.finished.version == Version::HTTP_11).then(|| {
         context.conversation.interims.open(number);
         let sender = InterimSender::new(Arc::clone(&context.conversation.interims), number);
         // What becomes of it is the sender's to decide; whoever passes it on need not know.
         InterimListener::new(move |status, headers| {
             sender.send(status, headers);
         })
-    });
-    Client { interim, upgrade }
+    })
 }
 
 /// The response that an answer of the handler comes to, with what a proxy and a cache say of themselves (RFC 9110

@@ -6,7 +6,7 @@
 use crate::semantics::authority::normalised_authority;
 use crate::semantics::forwarding::keep_from_connection;
 use crate::semantics::target::Target;
-use http::header::{CONTENT_LOCATION, LOCATION};
+use http::header::{CONTENT_LOCATION, HOST, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode;
 use std::borrow::Cow;
@@ -96,6 +96,15 @@ impl OriginRequestRule {
     #[must_use]
     pub fn host_value(&self, target: &Target) -> HeaderValue {
         self.host.clone().unwrap_or_else(|| target.host_value())
+    }
+
+    /// Has a request that passes through name the host that is sent for its target. One that does so already stays as it
+    /// came.
+    pub fn set_host(&self, target: &Target, headers: &mut HeaderMap) {
+        let wanted = self.host.as_ref().map_or(target.authority().as_bytes(), HeaderValue::as_bytes);
+        if headers.get(HOST).is_none_or(|host| host.as_bytes() != wanted) {
+            headers.insert(HOST, self.host_value(target));
+        }
     }
 
     /// Puts fields in and takes fields out of a request that passes through.

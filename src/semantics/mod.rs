@@ -26,6 +26,7 @@ pub(crate) mod proxy_status;
 mod quality;
 pub(crate) mod range;
 pub(crate) mod reason;
+pub(crate) mod spelling;
 pub(crate) mod target;
 pub(crate) mod trust;
 

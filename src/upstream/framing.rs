@@ -28,9 +28,18 @@ pub(super) fn settle(headers: &mut HeaderMap, status: StatusCode, method: &Metho
         headers.remove(CONTENT_LENGTH);
     } else if headers.contains_key(CONTENT_LENGTH) {
         let length = length(headers).ok_or(Invalid::ContentLength)?;
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        say_length(headers, length);
     }
     Ok(Framing::Sound)
+}
+
+/// Has the fields say this length once. Where they do, they stay as they came.
+pub(super) fn say_length(headers: &mut HeaderMap, length: u64) {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let value = HeaderValue::from(length);
+    if lines.next() != Some(&value) || lines.next().is_some() {
+        headers.insert(CONTENT_LENGTH, value);
+    }
 }
 
 fn is_empty(status: StatusCode) -> bool {

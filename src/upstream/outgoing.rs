@@ -1,12 +1,14 @@
 //! From the engine's request to what is sent.
 
 use super::client_side::protocols;
+use super::framing::say_length;
 use super::replay::{KEPT_BYTES_MAX, Replay};
 use super::request_body::{Content, RequestBody};
 use super::upload::{Gate, Interims, Upload};
 use crate::engine::exchange::{Client, InterimListener};
 use crate::engine::origin::Body;
 use crate::semantics::forwarding::{allow_upgrade, set_for_next_hop};
+use crate::semantics::spelling::Spelling;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
@@ -80,7 +82,8 @@ pub(super) enum Need {
 
 /// What is left of a request whose body is being sent, or was.
 pub(super) struct Spare {
-    pub(super) head: Request<()>,
+    /// With how the names of its fields were spelt.
+    pub(super) head: Request<Spelling>,
     pub(super) exchange: Exchange,
 }
 
@@ -132,7 +135,7 @@ impl Outgoing {
         // They concern the client's connection.
         head.extensions.clear();
         let protocols = protocols(client.as_ref(), &head.headers);
-        let interim = client.and_then(|client| client.interim);
+        let (interim, spelling) = client.map(|client| (client.interim, client.spelling)).unwrap_or_default();
         let upgrade = if protocols.is_some() { Upgrade::Asked } else { Upgrade::NotAsked };
         let empty = body.is_end_stream();
         let expects = !empty && expects_continue(&head.headers);
@@ -162,7 +165,7 @@ impl Outgoing {
             is_refused: false,
         };
         let body = RequestBody::new(content, upload);
-        Self { spare: Box::new(Spare { head: Request::from_parts(head, ()), exchange }), body }
+        Self { spare: Box::new(Spare { head: Request::from_parts(head, spelling), exchange }), body }
     }
 
     /// Its body, to be sent, and what is left of it.
@@ -259,10 +262,10 @@ fn frame(headers: &mut HeaderMap, body: &Body) {
     if body.is_end_stream() {
         // A length that no body follows would make the server take the next request for it.
         if headers.contains_key(CONTENT_LENGTH) {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+            say_length(headers, 0);
         }
     } else if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        say_length(headers, length);
     } else if !headers.contains_key(CONTENT_LENGTH) {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }

@@ -13,6 +13,7 @@ use super::options::{EjectOptions, HealthOptions};
 use super::outgoing::Speaks;
 use super::request_body::RequestBody;
 use crate::engine::origin::BodyError;
+use crate::semantics::spelling::Spelling;
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request, StatusCode};
 use std::error::Error as _;
@@ -127,7 +128,7 @@ impl Endpoint {
         let apart = Connections::new(Duration::ZERO, 0);
         let opening = self.trial(&apart, self.server.proves(asked_by)?, by);
         let mut connection = opening.connection(Speaks::Any, None).await?;
-        let mut request = Request::new(());
+        let mut request = Request::new(Spelling::default());
         *request.uri_mut() = health.path.clone().into();
         let headers = request.headers_mut();
         headers.insert(HOST, asked_by.unwrap_or(&self.server.host).clone());

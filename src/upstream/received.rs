@@ -1,10 +1,11 @@
 //! Where a response's body comes from.
 
 use super::http2::Http2Body;
+use crate::semantics::spelling::Spelling;
 
 pub(super) enum Received {
-    /// From the session itself.
-    Http1,
+    /// From the session itself; with how the names of the head's fields were spelt.
+    Http1(Spelling),
     Http2(Http2Body),
 }
 
@@ -13,7 +14,7 @@ impl Received {
     pub(super) fn of_length(self, length: Option<u64>) -> Self {
         match self {
             Self::Http2(body) => Self::Http2(body.of_length(length)),
-            framed @ Self::Http1 => framed,
+            framed @ Self::Http1(_) => framed,
         }
     }
 }

@@ -38,6 +38,9 @@ pub(super) fn accept(
         connection.keep_for(kept_for);
         connections.keeping.carried(kept_for);
     }
+    if let (Some(note), Received::Http1(spelling)) = (&terms.note, &body) {
+        note.spelt(spelling.clone());
+    }
     clean(&mut head.headers, switches);
     let body = body.of_length(length(&head, &exchange.method));
     // The client's connection has its own version; an HTTP/1.0 origin must not make a client's connection close.

@@ -103,21 +103,22 @@ impl ResponseBody {
     fn poll_received(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match (&mut self.body, &mut self.loan) {
             (Received::Http2(body), _) => body.poll_frame(context).map_err(Into::into),
-            (Received::Http1, Some(loan)) => match loan.connection.http1() {
+            (Received::Http1(_), Some(loan)) => match loan.connection.http1() {
                 Some(session) => session.poll_frame(context),
                 None => Poll::Ready(None),
             },
-            (Received::Http1, None) => Poll::Ready(None),
+            (Received::Http1(_), None) => Poll::Ready(None),
         }
     }
 
     fn has_ended(&self) -> bool {
         match (&self.body, &self.loan) {
             (Received::Http2(body), _) => body.is_end_stream(),
-            (Received::Http1, Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. })) => {
-                session.is_end_stream()
-            }
-            (Received::Http1, _) => true,
+            (
+                Received::Http1(_),
+                Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. }),
+            ) => session.is_end_stream(),
+            (Received::Http1(_), _) => true,
         }
     }
 
@@ -192,10 +193,11 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match (&self.body, &self.loan) {
             (Received::Http2(body), _) => body.size_hint(),
-            (Received::Http1, Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. })) => {
-                session.size_hint()
-            }
-            (Received::Http1, _) => SizeHint::with_exact(0),
+            (
+                Received::Http1(_),
+                Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. }),
+            ) => session.size_hint(),
+            (Received::Http1(_), _) => SizeHint::with_exact(0),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::outgoing::Hearing;
 use super::received::Received;
 use super::request_body::RequestBody;
 use super::tls_failure::TlsFailure;
+use crate::semantics::spelling::Spelling;
 use http::Request;
 
 /// One session. Dropped, it takes back what is under way on it.
@@ -19,10 +20,15 @@ pub(super) enum Session {
 
 impl Session {
     /// Sends a request, and waits for the head of its answer. Dropped on the way, it leaves a session that is of no use.
-    pub(super) async fn send(&mut self, head: &Request<()>, body: RequestBody, hearing: Option<&Hearing>) -> Answer {
+    pub(super) async fn send(
+        &mut self,
+        head: &Request<Spelling>,
+        body: RequestBody,
+        hearing: Option<&Hearing>,
+    ) -> Answer {
         match self {
             Self::Http1(session) => {
-                session.send(head, body, hearing).await.map(|response| response.map(|()| Received::Http1))
+                session.send(head, body, hearing).await.map(|response| response.map(Received::Http1))
             }
             Self::Http2(slot) => slot.send(head, body, hearing).await,
         }

@@ -99,6 +99,33 @@ async fn invariant_8_the_request_reaches_the_origin_as_it_was_but_for_what_a_pro
 }
 
 #[tokio::test]
+async fn invariant_8_the_names_of_fields_are_spelt_as_they_came_both_ways() {
+    let scenario = Setup::rules("[[route]]\npath = \"/kept\"\nttl = \"1m\"").start().await;
+    for path in ["/p", "/kept"] {
+        let answer = reply(200).header("ETag", "\"a\"").header("x-CamelCase", "1").header("X-Empty", "");
+        scenario.origin.on(path, answer.header("WWW-Authenticate", "Basic").header("x-CamelCase", "2").body("x"));
+    }
+    let request = |method: &str, path: &str| {
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: shop.test\r\nUSER-Agent: a\r\nSOAPAction:\"b\"\r\nx-None:\r\n\
+             connection: keep-alive\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    for (method, path) in [("GET", "/p"), ("POST", "/p"), ("POST", "/kept")] {
+        let response = scenario.send_raw(request(method, path)).await.response().await;
+        let names: Vec<&str> = response.head.lines.iter().map(|(name, _)| name.as_str()).collect();
+        for name in ["ETag", "x-CamelCase", "X-Empty", "WWW-Authenticate", "Content-Length"] {
+            assert!(names.contains(&name), "{method} {path}: {name} in {names:?}");
+        }
+        let seen = scenario.origin.requests(path).pop().unwrap();
+        let names: Vec<&str> = seen.head.lines.iter().map(|(name, _)| name.as_str()).collect();
+        for name in ["Host", "USER-Agent", "SOAPAction", "x-None"] {
+            assert!(names.contains(&name), "{method} {path}: {name} in {names:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn invariant_8_any_method_passes_with_its_body() {
     let scenario = Setup::rules("").start().await;
     for method in ["POST", "PUT", "PATCH", "DELETE", "PROPFIND", "QUERY", "x-custom"] {

@@ -6,6 +6,7 @@ use crate::proxy::lines::{write_line, write_status_line};
 use crate::proxy::response_body::Length;
 use crate::semantics::cache_status::put_decimal;
 use crate::semantics::date::format_http_date;
+use crate::semantics::spelling::Spelling;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
     HOST, MAX_FORWARDS, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
@@ -28,7 +29,7 @@ pub(super) struct Manner {
 }
 
 /// Writes a whole head.
-pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, out: &mut Vec<u8>) {
+pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, spelling: &Spelling, out: &mut Vec<u8>) {
     let status = response.status();
     let reason = response.extensions().get::<hyper::ext::ReasonPhrase>().map(hyper::ext::ReasonPhrase::as_bytes);
     write_status_line(manner.version, status, reason, out);
@@ -40,7 +41,7 @@ pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, out: &mut Ve
             CONTENT_LENGTH => {
                 // Whatever it says, the body that is sent has one length.
                 if let Some(bytes) = length.filter(|_| !has_length) {
-                    write_length(bytes, out);
+                    write_length(spelling.name(name, value), bytes, out);
                     has_length = true;
                 }
             }
@@ -48,12 +49,12 @@ pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, out: &mut Ve
             TRAILER if manner.version == Version::HTTP_10 || !manner.length.is_body() => {}
             _ => {
                 has_date |= *name == DATE;
-                write_line(name, value, out);
+                write_line(spelling.name(name, value), value, out);
             }
         }
     }
     match (length, manner.length) {
-        (Some(bytes), _) if !has_length => write_length(bytes, out),
+        (Some(bytes), _) if !has_length => write_length(CONTENT_LENGTH.as_str().as_bytes(), bytes, out),
         (_, Length::Framed) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         _ => {}
     }
@@ -68,8 +69,9 @@ pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, out: &mut Ve
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_length(bytes: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"content-length: ");
+fn write_length(name: &[u8], bytes: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
     put_decimal(out, bytes);
     out.extend_from_slice(b"\r\n");
 }
@@ -84,7 +86,7 @@ fn write_date(out: &mut Vec<u8>) {
         if *secs != now.as_secs() {
             (*secs, *date) = (now.as_secs(), format_http_date(now));
         }
-        write_line(&DATE, date, out);
+        write_line(DATE.as_str().as_bytes(), date, out);
     });
 }
 
@@ -129,7 +131,7 @@ fn may_stand_in_a_trailer(name: &HeaderName) -> bool {
 pub(super) fn write_trailers(trailers: &HeaderMap, announced: &[HeaderName], out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in trailers.iter().filter(|(name, _)| announced.contains(name)) {
-        write_line(name, value, out);
+        write_line(name.as_str().as_bytes(), value, out);
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -94,6 +94,8 @@ pub(in crate::proxy) struct Head {
     pub(in crate::proxy) expects: Expects,
     /// Whether trailers are taken.
     pub(in crate::proxy) trailers: Trailers,
+    /// Its bytes, of which the fields' values are parts.
+    pub(in crate::proxy) whole: Bytes,
 }
 
 impl Head {
@@ -162,6 +164,7 @@ fn read_into<'a>(
         persistence: facts.persistence(version),
         expects: if version == Version::HTTP_11 { facts.expects } else { Expects::Nothing },
         trailers: facts.trailers,
+        whole: parts.shared,
     }))
 }
 
@@ -175,7 +178,8 @@ impl Parts<'_> {
     /// A part of the head, as one of the copy.
     fn part(&self, part: &[u8]) -> Bytes {
         let start = part.as_ptr().addr().wrapping_sub(self.whole.as_ptr().addr());
-        self.shared.get(start..start + part.len()).map_or_else(Bytes::new, |part| self.shared.slice_ref(part))
+        let end = start.saturating_add(part.len());
+        if end <= self.shared.len() { self.shared.slice(start..end) } else { Bytes::new() }
     }
 
     fn fields(&self, lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Refusal> {

@@ -16,6 +16,7 @@ use crate::proxy::service::{ConnectionContext, answer, refuse};
 use crate::proxy::socket::Socket;
 use crate::proxy::wire::{READ_BYTES, Wire};
 use crate::proxy::written::is_cut_off;
+use crate::semantics::spelling::Spelling;
 use bytes::{Buf, BytesMut};
 use http::Version;
 use std::io;
@@ -201,7 +202,8 @@ impl<T: Socket, H: Handler> Session<T, H> {
             }
         };
         let ability = if head.next == Next::Upgrade { UpgradeAbility::Able } else { UpgradeAbility::Unable };
-        let answering = answer(self.context.clone(), head.into_request(body), ability);
+        let spelling = Spelling::of(head.whole.clone());
+        let answering = answer(self.context.clone(), head.into_request(body), ability, spelling);
         self.stage = Stage::Exchange(Box::new(Exchange::new(Box::pin(answering), side, asked)));
     }
 

@@ -11,6 +11,7 @@ use crate::proxy::record::Record;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::service::{self, ConnectionContext};
 use crate::semantics::date::record_receipt;
+use crate::semantics::spelling::Spelling;
 use crate::semantics::trust::Way;
 use h2::ext::Protocol;
 use http::uri::Scheme;
@@ -76,7 +77,8 @@ impl<H: Handler, A: Answering> Exchange<H, A> {
         record: &mut Record,
         upgrade: UpgradeAbility,
     ) -> Response<Body> {
-        let client = Client { interim: Some(interims::listener(&self.answering)), upgrade };
+        let interim = Some(interims::listener(&self.answering));
+        let client = Client { interim, upgrade, spelling: Spelling::default() };
         service::handled(&self.context, request, way, client, record).await
     }
 

@@ -8,6 +8,7 @@ use super::sending::{SendError, Sending};
 use super::{Http1, scratch};
 use crate::engine::origin::OriginErrorKind;
 use crate::engine::switched::Switched;
+use crate::semantics::spelling::Spelling;
 use crate::upstream::failure::{Failed, Fate, Invalid, Unanswered};
 use crate::upstream::framing;
 use crate::upstream::outgoing::Hearing;
@@ -41,7 +42,7 @@ struct Exchange<'a, S> {
 
 /// A head, and what has come of the body.
 struct Answered {
-    response: Response<()>,
+    response: Response<Spelling>,
     persists: bool,
     reading: Reading,
     /// What follows a change of protocols.
@@ -53,10 +54,10 @@ impl<S: Stream> Http1<S> {
     /// connection out of it.
     pub(in crate::upstream) async fn send(
         &mut self,
-        request: &Request<()>,
+        request: &Request<Spelling>,
         body: RequestBody,
         hearing: Option<&Hearing>,
-    ) -> Result<Response<()>, Unanswered> {
+    ) -> Result<Response<Spelling>, Unanswered> {
         let mut sending = Sending::new(request, body);
         let mut exchange = Exchange {
             io: &mut self.io,
@@ -142,7 +143,7 @@ impl<S: Stream> Exchange<'_, S> {
 
     fn feed(&mut self, bytes: &[u8]) -> Result<Option<Answered>, Failed> {
         let (method, hearing, interims) = (self.method, self.hearing, &mut self.interims);
-        let heard = |interim: &Response<()>| {
+        let heard = |interim: &Response<Spelling>| {
             *interims += 1;
             if let Some(hearing) = hearing {
                 hearing.heard(interim.status(), interim.headers());

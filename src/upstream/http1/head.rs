@@ -1,6 +1,7 @@
 //! The heads of answers, each parsed once and strictly: RFC 9112 section 4 and 5.
 
 use crate::engine::origin::OriginErrorKind;
+use crate::semantics::spelling::Spelling;
 use crate::upstream::failure::Failed;
 use crate::upstream::options::UpstreamOptions;
 use bytes::Bytes;
@@ -54,7 +55,7 @@ pub(super) enum Persistence {
 #[derive(Debug)]
 pub(super) struct Head {
     /// With what the version says, see [`Head::persistence`].
-    pub(super) response: Response<()>,
+    pub(super) response: Response<Spelling>,
     pub(super) bytes: usize,
 }
 
@@ -89,7 +90,7 @@ impl HeadReader {
     pub(super) fn feed<R>(
         &mut self,
         new: &[u8],
-        mut interim: impl FnMut(&Response<()>) -> Result<(), HeadError>,
+        mut interim: impl FnMut(&Response<Spelling>) -> Result<(), HeadError>,
         last: impl FnOnce(Head, &[u8]) -> R,
     ) -> Result<Option<R>, HeadError> {
         let mut kept = std::mem::take(&mut self.partial);
@@ -212,12 +213,12 @@ fn built(head: &Bytes, parsed: &httparse::Response<'_, '_>) -> Result<Head, Head
         let value = if memchr::memchr(b'\n', field.value).is_some() {
             HeaderValue::from_bytes(&unfolded(field.value))
         } else {
-            HeaderValue::from_maybe_shared(head.slice_ref(field.value))
+            HeaderValue::from_maybe_shared(part(head, field.value))
         };
         let value = value.map_err(|_| HeadError::Field)?;
         headers.try_append(name, value).map_err(|_| HeadError::TooLarge)?;
     }
-    let mut response = Response::new(());
+    let mut response = Response::new(Spelling::of(head.clone()));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     *response.version_mut() = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
@@ -228,6 +229,13 @@ fn built(head: &Bytes, parsed: &httparse::Response<'_, '_>) -> Result<Head, Head
         response.extensions_mut().insert(reason);
     }
     Ok(Head { response, bytes: head.len() })
+}
+
+/// A part of the head, with its place where it is empty, too.
+fn part(head: &Bytes, part: &[u8]) -> Bytes {
+    let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+    let end = start.saturating_add(part.len());
+    if end <= head.len() { head.slice(start..end) } else { Bytes::copy_from_slice(part) }
 }
 
 /// RFC 9112 section 5.2: each fold becomes a space.

@@ -5,6 +5,7 @@ use super::head::HeadLimits;
 use super::io::Reuse;
 use crate::engine::origin::OriginErrorKind;
 use crate::engine::switched::Switched;
+use crate::semantics::spelling::Spelling;
 use crate::upstream::failure::Unanswered;
 use crate::upstream::request_body::RequestBody;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -120,8 +121,8 @@ pub(super) struct Answer {
 }
 
 /// A request without a body.
-pub(super) fn request(method: &Method) -> Request<()> {
-    let mut request = Request::new(());
+pub(super) fn request(method: &Method) -> Request<Spelling> {
+    let mut request = Request::new(Spelling::default());
     request.method_mut().clone_from(method);
     request
 }

@@ -1,5 +1,6 @@
 //! A request's head as it is sent, and what it says of the body: RFC 9112 section 3 and 6.
 
+use crate::semantics::spelling::Spelling;
 use http::Request;
 use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 
@@ -12,21 +13,21 @@ pub(super) enum Framing {
 }
 
 /// Writes the head.
-pub(super) fn write(head: &Request<()>, out: &mut Vec<u8>) -> Framing {
+pub(super) fn write(head: &Request<Spelling>, out: &mut Vec<u8>) -> Framing {
     let target = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let fields: usize = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     out.reserve(head.method().as_str().len() + target.len() + fields + 16);
     for part in [head.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
-    write_fields(head.headers(), out);
+    write_fields(head.headers(), head.body(), out);
     framing(head.headers())
 }
 
 /// Writes field lines, and the empty line after them.
-pub(super) fn write_fields(fields: &HeaderMap, out: &mut Vec<u8>) {
+pub(super) fn write_fields(fields: &HeaderMap, spelling: &Spelling, out: &mut Vec<u8>) {
     for (name, value) in fields {
-        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(spelling.name(name, value));
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");

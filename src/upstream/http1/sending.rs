@@ -3,6 +3,7 @@
 use super::chunks::decides_framing;
 use super::request_head::{self, Framing};
 use crate::engine::origin::BodyError;
+use crate::semantics::spelling::Spelling;
 use crate::upstream::request_body::RequestBody;
 use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, Request};
@@ -54,7 +55,7 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(head: &Request<()>, body: RequestBody) -> Self {
+    pub(super) fn new(head: &Request<Spelling>, body: RequestBody) -> Self {
         let mut out = Vec::new();
         let framing = request_head::write(head, &mut out);
         let progress = if body.is_end_stream() { Progress::Read } else { Progress::Unsent };
@@ -167,7 +168,7 @@ impl Sending {
             trailers.remove(name);
         }
         self.out.extend_from_slice(b"0\r\n");
-        request_head::write_fields(&trailers, &mut self.out);
+        request_head::write_fields(&trailers, &Spelling::default(), &mut self.out);
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, io: &mut (impl AsyncWrite + Unpin)) -> Poll<io::Result<()>> {

@@ -7,6 +7,7 @@ use super::played::{Answer, Outcome, Played, Then, outcome};
 use super::*;
 use crate::engine::origin::OriginErrorKind;
 use crate::engine::origin::OriginErrorKind::{Closed, HeadTooLarge, Invalid};
+use crate::semantics::spelling::Spelling;
 use crate::upstream::options::UpstreamOptions;
 use crate::upstream::request_body::{Content, RequestBody};
 use http::{HeaderMap, Method, Request};
@@ -210,7 +211,11 @@ async fn answers_are_read_as_hyper_reads_them_where_it_is_not_more_lenient() {
 }
 
 /// A request with these frames, as it is written in pieces of at most so many bytes.
-fn written(head: &Request<()>, frames: &[Frame<Bytes>], write_bytes_max: usize) -> Result<Vec<u8>, OriginErrorKind> {
+fn written(
+    head: &Request<Spelling>,
+    frames: &[Frame<Bytes>],
+    write_bytes_max: usize,
+) -> Result<Vec<u8>, OriginErrorKind> {
     let frames: Vec<_> = frames
         .iter()
         .map(|frame| match (frame.data_ref(), frame.trailers_ref()) {
@@ -245,7 +250,13 @@ fn a_request_is_written_whole_in_whatever_pieces_it_is_taken() {
         let content = body.concat();
         let frames: Vec<_> = body.iter().map(|piece| Frame::data(Bytes::from((*piece).to_owned()))).collect();
         let head = |name: &str, value: &str| {
-            Request::builder().method("POST").uri("/p?q=1").header("host", "a").header(name, value).body(()).unwrap()
+            Request::builder()
+                .method("POST")
+                .uri("/p?q=1")
+                .header("host", "a")
+                .header(name, value)
+                .body(Spelling::default())
+                .unwrap()
         };
         let length = written(&head("content-length", &content.len().to_string()), &frames, write_bytes_max).unwrap();
         let expected = format!("POST /p?q=1 HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{content}", content.len());
@@ -277,7 +288,8 @@ async fn an_answer_is_read_to_its_end_though_its_server_takes_no_more_of_the_req
     for takes in [1, 60, 5000] {
         let server = Played::new(bytes.as_bytes(), &[head.len(), head.len() + 1, 20_000], Then::End).taking(takes);
         let mut session = Http1::new(server, limits());
-        let request = Request::builder().method("POST").header("transfer-encoding", "chunked").body(()).unwrap();
+        let request =
+            Request::builder().method("POST").header("transfer-encoding", "chunked").body(Spelling::default()).unwrap();
         let pieces = futures_util::stream::iter((0..9).map(|_| Ok(Frame::data(Bytes::from(vec![b'y'; 5000])))));
         let body = RequestBody::new(Content::Once(StreamBody::new(pieces).boxed_unsync()), None);
         session.send(&request, body, None).await.map_err(|unanswered| unanswered.failed.kind).unwrap();
@@ -293,7 +305,8 @@ async fn an_answer_is_read_to_its_end_though_its_server_takes_no_more_of_the_req
 #[test]
 fn a_body_that_is_not_as_long_as_its_head_says_is_its_senders_fault() {
     for (length, pieces) in [("3", &["ab"][..]), ("3", &["ab", "cd"]), ("0", &["a"]), ("1", &[])] {
-        let head = Request::builder().method("POST").header("content-length", length).body(()).unwrap();
+        let head =
+            Request::builder().method("POST").header("content-length", length).body(Spelling::default()).unwrap();
         let frames: Vec<_> = pieces.iter().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes()))).collect();
         assert_eq!(written(&head, &frames, usize::MAX), Err(OriginErrorKind::ClientBody), "{length} {pieces:?}");
     }

@@ -6,6 +6,7 @@ use super::super::request_body::RequestBody;
 use super::super::transport::Refusal;
 use super::exchange;
 use super::line::Line;
+use crate::semantics::spelling::Spelling;
 use http::Request;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -31,7 +32,7 @@ impl Slot {
     /// Sends the request.
     pub(in crate::upstream) fn send(
         &self,
-        head: &Request<()>,
+        head: &Request<Spelling>,
         body: RequestBody,
         hearing: Option<&Hearing>,
     ) -> impl Future<Output = Answer> + use<> {

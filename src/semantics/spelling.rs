@@ -1,0 +1,63 @@
+//! How the names of fields were spelt in the head that they came in.
+//!
+//! Letter case means nothing in HTTP (RFC 9110 section 5.1), but there are readers to whom it does. What passes through is
+//! therefore named as it came. The values of a head's fields are parts of its bytes, so the name of each stands before it.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
+/// The bytes of a head, of which the values of its fields are parts. By default of none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spelling(Bytes);
+
+impl Spelling {
+    /// That of a head.
+    pub(crate) const fn of(head: Bytes) -> Self {
+        Self(head)
+    }
+
+    /// The name of a field as it came, if its value is that of the head; else in lower case.
+    pub(crate) fn name<'a>(&'a self, name: &'a HeaderName, value: &HeaderValue) -> &'a [u8] {
+        let lower = name.as_str().as_bytes();
+        self.before(value.as_bytes(), lower.len()).filter(|came| came.eq_ignore_ascii_case(lower)).unwrap_or(lower)
+    }
+
+    /// So much text before the colon that precedes a part of the head.
+    fn before(&self, value: &[u8], bytes: usize) -> Option<&[u8]> {
+        let at = value.as_ptr().addr().checked_sub(self.0.as_ptr().addr())?;
+        let before = self.0.get(..at)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+        before.get(before.len().checked_sub(bytes)?..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::header::{CONTENT_TYPE, ETAG};
+
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nETag:\"a\"\r\nX-Empty: \r\nCONTENT-Type \t: \ttext/a\r\n\r\n";
+
+    #[test]
+    fn a_field_is_named_as_it_came_and_one_that_was_changed_in_lower_case() {
+        let head = Bytes::from_static(HEAD);
+        let part = |text: &str| {
+            let at = memchr::memmem::find(&head, text.as_bytes()).unwrap();
+            HeaderValue::from_maybe_shared(head.slice(at..at + text.len())).unwrap()
+        };
+        let empty = HeaderValue::from_maybe_shared(head.slice(36..36)).unwrap();
+        let x_empty = HeaderName::from_static("x-empty");
+        let spelling = Spelling::of(head.clone());
+        for (name, value, expected) in [
+            (ETAG, part("\"a\""), "ETag"),
+            (x_empty, empty, "X-Empty"),
+            (CONTENT_TYPE, part("text/a"), "CONTENT-Type"),
+            (ETAG, HeaderValue::from_static("\"a\""), "etag"),
+            // What is not the field's own value lends it no name.
+            (CONTENT_TYPE, part("\"a\""), "content-type"),
+            (ETAG, part("200"), "etag"),
+        ] {
+            assert_eq!(spelling.name(&name, &value), expected.as_bytes(), "{name}: {value:?}");
+        }
+        assert_eq!(Spelling::default().name(&ETAG, &part("\"a\"")), b"etag");
+    }
+}
