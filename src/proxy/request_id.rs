@@ -24,15 +24,27 @@ impl RequestId {
     pub fn to_header_value(&self) -> HeaderValue {
         match self {
             Self::Given(id) => id.clone(),
-            Self::Made(_) => HeaderValue::from_str(&self.to_string()).expect("hexadecimal digits make a field value"),
+            Self::Made(bits) => {
+                let digits = digits(*bits);
+                HeaderValue::from_bytes(&digits).expect("hexadecimal digits make a field value")
+            }
         }
     }
+}
+
+fn digits(bits: u128) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 32];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bits.to_be_bytes()) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
+    }
+    text
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Made(bits) => write!(f, "{bits:032x}"),
+            Self::Made(bits) => f.write_str(std::str::from_utf8(&digits(*bits)).unwrap_or_default()),
             Self::Given(id) => f.write_str(id.to_str().unwrap_or_default()),
         }
     }

@@ -6,6 +6,7 @@
 use crate::clock::Timestamp;
 use http::header::DATE;
 use http::{HeaderValue, Response};
+use std::cell::RefCell;
 use std::time::{Duration, UNIX_EPOCH};
 
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -32,9 +33,19 @@ pub(crate) fn record_receipt<B>(response: &mut Response<B>, received_at: Timesta
 /// Writes `at` as an IMF-fixdate.
 #[must_use]
 pub fn format_http_date(at: Timestamp) -> HeaderValue {
-    let since_epoch = Duration::from_secs(at.as_secs().min(LAST_SECOND));
-    let text = httpdate::fmt_http_date(UNIX_EPOCH + since_epoch);
-    HeaderValue::try_from(text).expect("letters, digits and punctuation make a field value")
+    thread_local! {
+        /// Many are written in one second.
+        static LAST: RefCell<(u64, HeaderValue)> = const { RefCell::new((u64::MAX, HeaderValue::from_static(""))) };
+    }
+    let secs = at.as_secs().min(LAST_SECOND);
+    LAST.with_borrow_mut(|(last, date)| {
+        if *last != secs {
+            let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(secs));
+            *date = HeaderValue::try_from(text).expect("letters, digits and punctuation make a field value");
+            *last = secs;
+        }
+        date.clone()
+    })
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`

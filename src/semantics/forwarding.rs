@@ -1,12 +1,17 @@
 //! What a proxy drops and adds when it forwards a message: RFC 9110 section 7.6, RFC 7239, RFC 8586.
 
+use super::cache_status::put_decimal;
 use super::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, address};
+use bytes::{BufMut, BytesMut};
 use http::header::{
     CONNECTION, Entry, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
     VIA,
 };
 use http::{HeaderMap, HeaderValue, Version};
 use std::net::IpAddr;
+
+/// What the fields of forwarding need besides names of hosts and addresses of proxies.
+const FORWARDING_BYTES: usize = 160;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -47,12 +52,21 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         }
     }
     // To look at the few names that are there costs less than to look up all that might be.
-    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+    let mut has_te = false;
+    let mut others = false;
+    for name in headers.keys() {
+        match name.as_str().len() {
+            2 => has_te |= *name == TE,
+            7 | 10 | 14 | 16..=19 | 25 => others |= HOP_BY_HOP.contains(name),
+            _ => {}
+        }
+    }
+    if others {
         for name in &HOP_BY_HOP {
             headers.remove(name);
         }
     }
-    if headers.contains_key(TE) {
+    if has_te {
         let takes_trailers = has_token(headers, &TE, b"trailers");
         headers.remove(TE);
         if takes_trailers {
@@ -214,22 +228,31 @@ pub(crate) struct ForwardingContext<'a> {
 /// there. They say what is believed and nothing else.
 pub(crate) fn set_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
     let ForwardingContext { client, proxies, scheme, host } = context;
-    let addresses: Vec<(IpAddr, String)> =
-        client.iter().chain(proxies).map(|address| (*address, address.to_string())).collect();
-    let forwarded = forwarded_elements(&addresses, scheme, host);
-    let x_forwarded_for: Vec<&str> = addresses.iter().map(|(_, text)| text.as_str()).collect();
-    let x_forwarded_for = x_forwarded_for.join(", ");
-    for (name, value) in [
-        (FORWARDED, forwarded.as_str()),
-        (X_FORWARDED_FOR, &x_forwarded_for),
-        (X_FORWARDED_PROTO, scheme),
-        (X_FORWARDED_HOST, host),
-    ] {
-        match HeaderValue::from_str(value) {
+    // All four lie in one allocation.
+    let mut text = BytesMut::with_capacity(FORWARDING_BYTES + 2 * host.len() + 96 * proxies.len());
+    for (place, address) in client.iter().chain(proxies).enumerate() {
+        text.put_slice(if place == 0 { b"" } else { b", " });
+        put_address(*address, &mut text);
+    }
+    let x_forwarded_for = text.split();
+    put_elements(context, &mut text);
+    let forwarded = text.split();
+    text.put_slice(host.as_bytes());
+    let x_forwarded_host = text.split();
+    for (name, value) in
+        [(FORWARDED, forwarded), (X_FORWARDED_FOR, x_forwarded_for), (X_FORWARDED_HOST, x_forwarded_host)]
+    {
+        match HeaderValue::from_maybe_shared(value.freeze()) {
             Ok(value) if !value.is_empty() => drop(headers.insert(name, value)),
             _ => drop(headers.remove(name)),
         }
     }
+    let scheme = match scheme {
+        "http" => HeaderValue::from_static("http"),
+        "https" => HeaderValue::from_static("https"),
+        other => HeaderValue::from_str(other).unwrap_or_else(|_| HeaderValue::from_static("")),
+    };
+    headers.insert(X_FORWARDED_PROTO, scheme);
 }
 
 /// Appends this hop to Via, of requests and responses alike: `1.1 larder`.
@@ -246,23 +269,43 @@ pub(crate) fn append_via(headers: &mut HeaderMap, received: Version) {
 
 /// RFC 7239 section 4 and 6: one element for each address, the first of which says what the client asked. An IPv6
 /// address stands in brackets, and what is no token in quotes.
-fn forwarded_elements(addresses: &[(IpAddr, String)], scheme: &str, host: &str) -> String {
+fn put_elements(context: ForwardingContext<'_>, out: &mut BytesMut) {
+    let ForwardingContext { client, proxies, scheme, host } = context;
     let is_token = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
-    let quote = if is_token { "" } else { "\"" };
-    let asked = ["host=", quote, host, quote, ";proto=", scheme].concat();
-    let mut elements = String::with_capacity(asked.len() + 24 * addresses.len());
-    for (place, (address, text)) in addresses.iter().enumerate() {
-        let (before, after) = if address.is_ipv6() { ("\"[", "]\"") } else { ("", "") };
-        let separator = if place == 0 { "" } else { ", " };
-        for part in [separator, "for=", before, text, after] {
-            elements.push_str(part);
-        }
-        if place == 0 {
-            elements.push(';');
-            elements.push_str(&asked);
-        }
+    let quote: &[u8] = if is_token { b"" } else { b"\"" };
+    let asked = [b"host=", quote, host.as_bytes(), quote, b";proto=", scheme.as_bytes()];
+    let mut addresses = client.iter().chain(proxies);
+    if let Some(first) = addresses.next() {
+        put_element(*first, out);
+        out.put_u8(b';');
     }
-    if addresses.is_empty() { asked } else { elements }
+    for part in asked {
+        out.put_slice(part);
+    }
+    for address in addresses {
+        out.put_slice(b", ");
+        put_element(*address, out);
+    }
+}
+
+fn put_element(address: IpAddr, out: &mut BytesMut) {
+    let (before, after): (&[u8], &[u8]) = if address.is_ipv6() { (b"\"[", b"]\"") } else { (b"", b"") };
+    out.put_slice(b"for=");
+    out.put_slice(before);
+    put_address(address, out);
+    out.put_slice(after);
+}
+
+fn put_address(address: IpAddr, out: &mut BytesMut) {
+    match address {
+        IpAddr::V4(address) => {
+            for (place, octet) in address.octets().into_iter().enumerate() {
+                out.put_slice(if place == 0 { b"" } else { b"." });
+                put_decimal(out, octet.into());
+            }
+        }
+        IpAddr::V6(address) => out.put_slice(address.to_string().as_bytes()),
+    }
 }
 
 /// Adds a member to a list field; all its lines become one, as many a server reads but the first or the last.
@@ -283,7 +326,7 @@ fn append_to_list(headers: &mut HeaderMap, name: HeaderName, member: HeaderValue
 
 /// The name of this instance in CDN-Loop (RFC 8586): `larder-` and the instance's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoopToken(String);
+pub struct LoopToken(HeaderValue);
 
 /// Whether a request has been here before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,7 +342,8 @@ impl LoopToken {
     #[must_use]
     pub fn new(instance_id: &str) -> Self {
         let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        Self(format!("larder-{}", instance_id.replace(|c| !is_safe(c), "-")))
+        let token = format!("larder-{}", instance_id.replace(|c| !is_safe(c), "-"));
+        Self(HeaderValue::try_from(token).expect("letters, digits and punctuation make a field value"))
     }
 
     /// Whether a request's CDN-Loop names this instance.
@@ -310,9 +354,7 @@ impl LoopToken {
 
     /// Adds this instance to a request's CDN-Loop.
     pub fn append_to(&self, headers: &mut HeaderMap) {
-        if let Ok(token) = HeaderValue::from_str(&self.0) {
-            append_to_list(headers, CDN_LOOP, token);
-        }
+        append_to_list(headers, CDN_LOOP, self.0.clone());
     }
 }
 

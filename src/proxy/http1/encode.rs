@@ -11,8 +11,7 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
     HOST, MAX_FORWARDS, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
-use std::cell::RefCell;
+use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
 
 /// Ends a chunked body that has no trailers.
 pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -78,16 +77,8 @@ fn write_length(name: &[u8], bytes: u64, out: &mut Vec<u8>) {
 
 /// Writes the present as the Date of an answer that has none: RFC 9110 section 6.6.1.
 fn write_date(out: &mut Vec<u8>) {
-    thread_local! {
-        static LAST: RefCell<(u64, HeaderValue)> = const { RefCell::new((u64::MAX, HeaderValue::from_static(""))) };
-    }
-    let now = SystemClock::default().now();
-    LAST.with_borrow_mut(|(secs, date)| {
-        if *secs != now.as_secs() {
-            (*secs, *date) = (now.as_secs(), format_http_date(now));
-        }
-        write_line(DATE.as_str().as_bytes(), date, out);
-    });
+    let date = format_http_date(SystemClock::default().now());
+    write_line(DATE.as_str().as_bytes(), &date, out);
 }
 
 /// Writes what stands before the data of a chunk.

@@ -1,6 +1,7 @@
 //! Heads, trailers and chunk sizes as they are written.
 
 use super::*;
+use http::HeaderValue;
 use http::header::UPGRADE;
 
 fn written(response: &Response<()>, version: Version, persistence: Persistence, length: Length) -> String {

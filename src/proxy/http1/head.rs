@@ -12,6 +12,9 @@ use std::mem::MaybeUninit;
 /// How many field lines are parsed without an allocation.
 const INLINE_FIELDS: usize = 128;
 
+/// Room for the fields that tell of a request's way.
+const FIELDS_ADDED: usize = 8;
+
 /// What one request's head may measure at most.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::proxy) struct HeadLimits {
@@ -183,7 +186,7 @@ impl Parts<'_> {
     }
 
     fn fields(&self, lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Refusal> {
-        let mut fields = HeaderMap::with_capacity(lines.len());
+        let mut fields = HeaderMap::with_capacity(lines.len() + FIELDS_ADDED);
         for line in lines {
             let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| Refusal::FieldName)?;
             let value = HeaderValue::from_maybe_shared(self.part(line.value)).map_err(|_| Refusal::FieldValue)?;
