@@ -1,13 +1,13 @@
-//! One fetch from the origin, in a task of its own: the client that asked for it may leave without harming those who
-//! share it.
+//! One fetch from the origin. The client that asked for it may leave without harming those who share it ([`Fetching`]).
 //!
-//! The task owns the leader's guard of a shared fetch, if it is shared, until the answer is stored: requests that come
-//! meanwhile join it, and requests that come later find the entry.
+//! A shared fetch owns its leader's guard until the answer is stored: requests that come meanwhile join it, and requests that
+//! come later find the entry.
 
 use super::Engine;
 use super::draft::{self, Draft, NotStored, OriginAnswer};
 use super::exchange::{Terms, WhenFull};
 use super::fetch_outcome::{FetchOutcome, Fetched};
+use super::fetching::Fetching;
 use super::fill::Fill;
 use super::miss_budget::holding;
 use super::origin::{Body, OriginError, empty_body, origin_form};
@@ -49,19 +49,16 @@ pub(super) struct Fetch {
 }
 
 impl Fetch {
-    /// Begins a fetch in a task of its own. The receiver may be dropped. `leader` is there where others share the fetch.
+    /// Begins a fetch. `leader` is there where others share it.
     pub(super) fn begin(
         engine: &Arc<Engine>,
         request: &Arc<Requester>,
         wanted: Wanted,
         leader: Option<Leader<FetchOutcome>>,
-    ) -> oneshot::Receiver<Fetched> {
+    ) -> Fetching {
         let (engine, request) = (Arc::clone(engine), Arc::clone(request));
         let fetch = Self { engine, request, wanted, lease: None, leader, permit: None };
-        let (reply, receiver) = oneshot::channel();
-        // Boxed, since a task moves its future more than once, and this one is large.
-        tokio::spawn(Box::pin(fetch.run(reply)));
-        receiver
+        Fetching::of(|reply| fetch.run(reply))
     }
 
     async fn run(mut self, reply: oneshot::Sender<Fetched>) {

@@ -1,8 +1,8 @@
 //! The steps of a request, as one short match over verdicts made below. Names no hyper, no Redis, no socket.
 //!
 //! An [`Engine`] is shared by all connections. It holds no lock across an await: rules are swapped atomically, the
-//! tiers and the table of flights lock briefly within themselves. A request's steps stand in [`serve`]; a fetch runs in
-//! a task of its own ([`fetch`]), so that a client that leaves harms nobody else.
+//! tiers and the table of flights lock briefly within themselves. A request's steps stand in [`serve`]; a fetch is
+//! driven by who asks for it and goes on without ([`fetching`]), so that a client that leaves harms nobody else.
 //!
 //! A miss passes seven types between the request and the [`Answer`]: a [`Requester`](requester::Requester) has a
 //! [`Fetch`](fetch::Fetch) made for it, which gets an [`OriginAnswer`](draft::OriginAnswer); what is to be stored of
@@ -37,6 +37,7 @@ mod written;
 // What the steps are made of.
 mod admit;
 mod fetch_outcome;
+mod fetching;
 mod fill;
 mod find;
 mod miss_budget;

@@ -76,9 +76,7 @@ impl Engine {
                 let request = Arc::new(Requester::Refresh(request));
                 let fetched = Fetch::begin(self, &request, wanted, Some(leader));
                 under_way.spawn(async move {
-                    if let Ok(fetched) = fetched.await {
-                        read_to_its_end(fetched).await;
-                    }
+                    read_to_its_end(fetched.await).await;
                 });
             }
         }

@@ -6,6 +6,7 @@ use super::RequestContext;
 use super::draft::Draft;
 use super::fetch::Fetch;
 use super::fetch_outcome::{FetchOutcome, Fetched};
+use super::fetching::Fetching;
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::respond;
@@ -28,7 +29,6 @@ use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
 /// How often a request joins a shared fetch before it goes on its own.
@@ -269,19 +269,17 @@ fn take_stream(
 }
 
 /// Waits for a fetch; only so long as a follower would where something stale may stand in. The fetch goes on.
-async fn wait(engine: &Engine, request: &Requester, ask: &Ask, mut fetched: oneshot::Receiver<Fetched>) -> Fetched {
-    // A task that ended without a reply has panicked, and the panic is in the log.
-    let gone = |_| Fetched::Failed(Arc::new(OriginFailure::Gone));
+async fn wait(engine: &Engine, request: &Requester, ask: &Ask, mut fetched: Fetching) -> Fetched {
     let slow = OriginFailure::Slow;
     if !engine.stands_in_at_once(request, ask, &slow) {
-        return fetched.await.unwrap_or_else(gone);
+        return fetched.await;
     }
     if let Ok(fetched) = timeout(request.at_most(request.route.coalesce_wait), &mut fetched).await {
-        return fetched.unwrap_or_else(gone);
+        return fetched;
     }
     // What could have stood in may have been purged meanwhile.
     if !engine.stands_in_at_once(request, ask, &slow) {
-        return fetched.await.unwrap_or_else(gone);
+        return fetched.await;
     }
     let slow = Arc::new(slow);
     engine.has_failed(request, &slow);
@@ -298,6 +296,6 @@ fn refresh(engine: &Arc<Engine>, request: &CacheableRequest, served: &Usable) {
     }
     if let Role::Leader(leader) = join(engine, request, Some(served.entry.variant())) {
         let request = Arc::new(Requester::Refresh(Arc::new(request.in_background())));
-        drop(Fetch::begin(engine, &request, wanted, Some(leader)));
+        Fetch::begin(engine, &request, wanted, Some(leader)).detach();
     }
 }
