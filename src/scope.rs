@@ -200,9 +200,25 @@ impl<'a> Tags<'a> {
     }
 }
 
+/// So many tags are compared with each other; more are looked up.
+const FEW_TAGS: usize = 16;
+
 /// Each tag once, in the order of their first place.
 #[must_use]
 pub(crate) fn distinct(tags: impl IntoIterator<Item = Tag>) -> Vec<Tag> {
-    let mut seen = HashSet::new();
-    tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect()
+    let (mut kept, mut seen) = (Vec::new(), HashSet::new());
+    for tag in tags {
+        let is_new = if kept.len() < FEW_TAGS {
+            !kept.contains(&tag)
+        } else {
+            if seen.is_empty() {
+                seen.extend(kept.iter().cloned());
+            }
+            seen.insert(tag.clone())
+        };
+        if is_new {
+            kept.push(tag);
+        }
+    }
+    kept
 }

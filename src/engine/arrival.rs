@@ -57,6 +57,9 @@ impl Default for Front {
     }
 }
 
+/// How many fields are written into a request: Via, CDN-Loop, Forwarded, and three of X-Forwarded.
+const FIELDS_MARKED: usize = 6;
+
 /// Whether a request with these fields has passed this instance before (RFC 8586); where not, writes into them which way
 /// it came: Via, CDN-Loop, and both families of forwarding fields in place of whatever is there.
 pub(super) fn mark(
@@ -69,6 +72,8 @@ pub(super) fn mark(
     if here.passage(headers) == Passage::Again {
         return Passage::Again;
     }
+    // At once, so that the table grows no more than once.
+    headers.reserve(FIELDS_MARKED);
     here.append_to(headers);
     append_via(headers, version);
     let RequestContext { client, proxies, .. } = context;

@@ -135,7 +135,7 @@ impl Fetch {
             SetCookieRule::Strip => drop(newer.remove(SET_COOKIE)),
         }
         let headers = update::merged(&stored.headers(), &newer);
-        let answer = OriginAnswer::head(self.request.fetch_headers(), (stored.status(), headers), times, stamp);
+        let answer = OriginAnswer::head(self.request.said_to_origin(), (stored.status(), headers), times, stamp);
         match draft::judge(&self.request, &answer) {
             Ok(mut draft) => {
                 // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
@@ -159,7 +159,7 @@ impl Fetch {
         if status == StatusCode::OK {
             return Ok(Some(answer));
         }
-        let answer = OriginAnswer { sent: self.request.fetch_headers(), ..answer };
+        let answer = OriginAnswer { said: self.request.said_to_origin(), ..answer };
         let Ok(mut draft) = draft::judge(&self.request, &answer) else { return Ok(None) };
         let body = answer.response.into_body();
         let Some(rest) = parts::collect(body, self.request.route.max_body_bytes).await else { return Ok(None) };

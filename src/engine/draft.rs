@@ -10,6 +10,7 @@ use crate::plan::request::{CacheableRequest, CookieStanding};
 use crate::rules::Route;
 use crate::rules::route::SetCookieRule;
 use crate::scope::{Membership, Tag, Tags, distinct};
+use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::origin_tags::origin_tags;
 use crate::semantics::partial::{self, Part};
@@ -57,8 +58,8 @@ pub(super) struct Draft {
 pub(super) struct OriginAnswer<B> {
     /// The method sent.
     pub(super) method: Method,
-    /// The headers sent.
-    pub(super) sent: HeaderMap,
+    /// What the request said of caching as it was sent.
+    pub(super) said: RequestDirectives,
     /// The response.
     pub(super) response: http::Response<B>,
     /// When.
@@ -68,9 +69,9 @@ pub(super) struct OriginAnswer<B> {
 }
 
 impl OriginAnswer<()> {
-    /// The head of an answer to a GET with these headers.
+    /// The head of an answer to a GET that said this.
     pub(super) fn head(
-        sent: HeaderMap,
+        said: RequestDirectives,
         (status, headers): (StatusCode, HeaderMap),
         times: ExchangeTimes,
         stamp: Stamp,
@@ -78,7 +79,7 @@ impl OriginAnswer<()> {
         let mut response = http::Response::new(());
         *response.status_mut() = status;
         *response.headers_mut() = headers;
-        Self { method: Method::GET, sent, response, times, stamp }
+        Self { method: Method::GET, said, response, times, stamp }
     }
 }
 
@@ -115,7 +116,7 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
     let lifetime = rule.lifetime(&policy, spread);
     let exchange = Exchange {
         method: &answer.method,
-        request_headers: &answer.sent,
+        request_directives: &answer.said,
         credentials: request.credentials(),
         headers: received,
         policy: &policy,
@@ -180,7 +181,11 @@ fn storable(storability: Storability, left_out: bool) -> Result<(), NotStored> {
 /// The route's tags and the origin's, also from fields that may not be stored; `None` if one can't be taken as it is.
 fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> {
     let mut tags = request.route_tags().ok()?;
-    for text in origin_tags(received, &request.route.tag_fields).ok()? {
+    let named = origin_tags(received, &request.route.tag_fields).ok()?;
+    if named.is_empty() {
+        return Some(tags.into());
+    }
+    for text in named {
         tags.push(Tag::new(&text).ok()?);
     }
     Some(distinct(tags).into())

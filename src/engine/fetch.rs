@@ -22,6 +22,7 @@ use crate::coalesce::flights::{Announcement, Leader};
 use crate::deliberate_fault::{self, Fault};
 use crate::in_flight::Room;
 use crate::plan::wanted::Wanted;
+use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::date::record_receipt;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
@@ -146,8 +147,9 @@ impl Fetch {
         // In this order: what a purge that comes in between covers is stamped below it.
         let stamp = self.engine.invalidation().applied();
         self.wanted.allow(|entry| self.engine.standing(&self.request, entry));
-        let sent = self.wanted.fields(&self.request);
-        let exchanged = self.exchange(sent.clone()).await;
+        let fields = self.wanted.fields(&self.request);
+        let said = RequestDirectives::parse(&fields);
+        let exchanged = self.exchange(fields).await;
         let (response, times) = exchanged.map_err(|error| self.failed(OriginFailure::from(error)))?;
         if !response.status().is_server_error() && !self.request.route.lifetime.is_failure(response.status()) {
             self.engine.has_answered(&self.request);
@@ -155,7 +157,7 @@ impl Fetch {
         #[cfg(test)]
         let stamp =
             if deliberate_fault::is_on(Fault::LateStamp) { self.engine.invalidation().applied() } else { stamp };
-        Ok(OriginAnswer { method: self.wanted.method(), sent, response, times, stamp })
+        Ok(OriginAnswer { method: self.wanted.method(), said, response, times, stamp })
     }
 
     async fn exchange(&self, headers: HeaderMap) -> Result<(http::Response<Body>, ExchangeTimes), OriginError> {

@@ -73,3 +73,7 @@ impl Drop for Fetching {
         self.detach();
     }
 }
+
+#[cfg(test)]
+#[path = "fetching_tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ use super::origin::Body;
 use crate::plan::request::CacheableRequest;
 use crate::plan::way::{Asked, Form, Way};
 use crate::rules::RuleSet;
+use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::forwarding::strip_hop_by_hop;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::sharing::Shareability;
@@ -47,7 +48,7 @@ impl Post<'_> {
             return None;
         }
         let head = (response.status(), response.headers().clone());
-        let answer = OriginAnswer::head(self.headers.clone(), head, times, stamp);
+        let answer = OriginAnswer::head(RequestDirectives::parse(self.headers), head, times, stamp);
         let draft = draft::judge(&request, &OriginAnswer { method: Method::POST, ..answer }).ok()?;
         // A later GET would have to ask all the same.
         (draft.shareability(times.received_at) == Shareability::Shared).then(|| Box::new(draft))

@@ -176,8 +176,8 @@ fn kept_of(engine: &Engine, request: &CacheableRequest, head: &Response<Body>, n
         return Kept::Nowhere;
     }
     let times = ExchangeTimes { requested_at: now, received_at: now };
-    let (sent, stamp) = (request.fetch_headers(), engine.invalidation().applied());
-    let answer = OriginAnswer::head(sent, (head.status(), head.headers().clone()), times, stamp);
+    let (said, stamp) = (request.said_to_origin(), engine.invalidation().applied());
+    let answer = OriginAnswer::head(said, (head.status(), head.headers().clone()), times, stamp);
     if draft::judge(request, &answer).is_ok() { Kept::Here } else { Kept::Nowhere }
 }
 

@@ -280,6 +280,11 @@ impl CacheableRequest {
         headers
     }
 
+    /// What a fetch for this request says of caching.
+    pub(crate) fn said_to_origin(&self) -> RequestDirectives {
+        RequestDirectives::parse(&self.fetch_headers())
+    }
+
     /// The stored entry that this request picks (RFC 9111 section 4.1): one of the same selecting fields or, where there
     /// is none, one in the language that it wants most.
     pub(crate) fn select<'a>(&self, stored: &'a Variants) -> Option<&'a Arc<Entry>> {

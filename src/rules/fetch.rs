@@ -32,6 +32,9 @@ enum FieldRule {
 /// Room for what a fetch's headers get later: Accept-Encoding, Host, a validator or range, and the fields of forwarding.
 const FIELDS_ADDED: usize = 8;
 
+/// Fields that no fetch carries besides conditional ones: what they say is of a body or of one connection.
+static NEVER_SENT: [HeaderName; 3] = [EXPECT, CONTENT_LENGTH, TE];
+
 impl Route {
     /// The target as keyed and sent: the query after the route's recipe.
     #[must_use]
@@ -136,7 +139,7 @@ impl Route {
             FieldRule::Codings
         } else if *name == COOKIE && self.key.cookies != CookieRule::AsReceived {
             FieldRule::ListedCookies
-        } else if [EXPECT, CONTENT_LENGTH, TE].contains(name)
+        } else if NEVER_SENT.contains(name)
             || CONDITIONAL_FIELDS.contains(name)
             // What Larder itself has written into a request's fields is no client's to choose.
             || ((has_two_readings(name) || (is_poison(name) && !is_set_here(name)))

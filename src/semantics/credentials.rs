@@ -84,20 +84,78 @@ impl Credentials {
     }
 }
 
-/// Whether a request field is known to carry credentials.
+/// Whether a request field is known to carry credentials. Asked of every field of every request that is not a plain hit, most of
+/// which neither begin nor end like one.
 pub(crate) fn carries_credentials(name: &HeaderName) -> bool {
-    let is_whole = NAMES.binary_search_by(|known| known.bytes().cmp(letters(name))).is_ok();
+    let name = name.as_str().as_bytes();
+    (may_begin_like_one(name) && begins_like_one(name)) || (may_end_like_one(name) && ends_like_one(name))
+}
+
+/// Whether a name may be in [`NAMES`] or begin as [`BEGINNINGS`] do, by its first two bytes. A test compares.
+fn may_begin_like_one(name: &[u8]) -> bool {
+    match name {
+        [b'a', second, ..] => matches!(second, b'u' | b'-' | b'_'),
+        [b'c', second, ..] => matches!(second, b'f' | b'l' | b'-' | b'_'),
+        [b'd', second, ..] => matches!(second, b'p' | b'-' | b'_'),
+        [b'p', second, ..] => matches!(second, b'r' | b'-' | b'_'),
+        [b'r', second, ..] => matches!(second, b'e' | b'-' | b'_'),
+        [b's', second, ..] => matches!(second, b's' | b'-' | b'_'),
+        [first, ..] => matches!(first, b'x' | b'-' | b'_'),
+        [] => false,
+    }
+}
+
+/// Whether a name may end as [`ENDS`] do, by its last byte. A test compares.
+fn may_end_like_one(name: &[u8]) -> bool {
+    matches!(name.last(), Some(b'd' | b'n' | b't' | b'y' | b'-' | b'_'))
+}
+
+fn begins_like_one(name: &[u8]) -> bool {
+    let mut buffer = [0; LETTERS_MAX];
+    // What is longer than all of them can only begin like one.
+    let (length, rest) = letters_into(name, &mut buffer);
+    let read = buffer.get(..length).unwrap_or_default();
+    let is_whole = rest == Rest::Nothing && NAMES.binary_search_by(|known| known.as_bytes().cmp(read)).is_ok();
     // What begins with one of them sorts after it, and before the next.
-    let after = BEGINNINGS.partition_point(|beginning| beginning.bytes().le(letters(name)));
+    let after = BEGINNINGS.partition_point(|beginning| beginning.as_bytes() <= read);
     let nearest = after.checked_sub(1).and_then(|at| BEGINNINGS.get(at));
-    is_whole
-        || nearest.is_some_and(|beginning| beginning.bytes().eq(letters(name).take(beginning.len())))
-        || ENDS.iter().any(|end| end.bytes().rev().eq(letters(name).rev().take(end.len())))
+    is_whole || nearest.is_some_and(|beginning| read.starts_with(beginning.as_bytes()))
+}
+
+fn ends_like_one(name: &[u8]) -> bool {
+    ENDS.iter()
+        .any(|end| end.bytes().rev().eq(name.iter().copied().rev().filter(|byte| is_letter(*byte)).take(end.len())))
+}
+
+/// More letters than any of [`NAMES`] and [`BEGINNINGS`] has.
+const LETTERS_MAX: usize = 32;
+
+/// What of a name had no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Something,
+}
+
+/// Writes the first letters of a name; how many there are, and whether there were more.
+fn letters_into(name: &[u8], buffer: &mut [u8; LETTERS_MAX]) -> (usize, Rest) {
+    let mut letters = name.iter().copied().filter(|byte| is_letter(*byte));
+    let mut length = 0;
+    for (place, letter) in buffer.iter_mut().zip(&mut letters) {
+        *place = letter;
+        length += 1;
+    }
+    (length, if letters.next().is_some() { Rest::Something } else { Rest::Nothing })
+}
+
+/// Whether a byte is more than what separates the words of a name.
+const fn is_letter(byte: u8) -> bool {
+    !matches!(byte, b'-' | b'_')
 }
 
 /// A field's name without what separates its words.
-fn letters(name: &HeaderName) -> impl DoubleEndedIterator<Item = u8> {
-    name.as_str().bytes().filter(|byte| !matches!(byte, b'-' | b'_'))
+fn letters(name: &HeaderName) -> impl Iterator<Item = u8> {
+    name.as_str().bytes().filter(|byte| is_letter(*byte))
 }
 
 #[cfg(test)]
@@ -163,7 +221,31 @@ mod tests {
     }
 
     #[test]
+    fn each_listed_name_is_known_with_a_separator_anywhere_and_a_name_that_lacks_its_end_or_beginning_is_not() {
+        let known = |name: &str| carries_credentials(&name.parse().expect("a field name"));
+        let names = NAMES.iter().chain(&BEGINNINGS).chain(&ENDS);
+        for (name, at) in names.flat_map(|name| (0..=name.len()).map(move |at| (*name, at))) {
+            for separator in ["-", "_", "--"] {
+                let spelt = [&name[..at], separator, &name[at..]].concat();
+                assert!(known(&spelt), "{spelt}");
+            }
+        }
+        for name in NAMES.iter().filter(|name| !BEGINNINGS.iter().chain(&ENDS).any(|part| name.contains(part))) {
+            assert!(!known(&["y", name].concat()), "{name}");
+            assert!(!known(&[name, "q"].concat()), "{name}");
+        }
+        for name in &BEGINNINGS {
+            assert!(known(&[name, "-", &"q".repeat(LETTERS_MAX)].concat()), "{name}");
+            assert!(!known(&name[..name.len() - 1]), "{name}");
+        }
+        for name in &ENDS {
+            assert!(known(&["q".repeat(LETTERS_MAX).as_str(), "-", name].concat()), "{name}");
+        }
+    }
+
+    #[test]
     fn names_are_listed_as_they_are_searched() {
+        assert!(NAMES.iter().chain(&BEGINNINGS).all(|name| name.len() < LETTERS_MAX));
         assert!(NAMES.is_sorted() && BEGINNINGS.is_sorted());
         assert!(BEGINNINGS.windows(2).all(|pair| !pair[1].starts_with(pair[0])));
     }

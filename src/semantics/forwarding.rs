@@ -203,8 +203,11 @@ pub(crate) fn keeps_alive_plainly(headers: &HeaderMap) -> bool {
 
 /// Whether a field is one that [`set_forwarding`] sets: what stands in it was written here.
 pub(crate) fn is_set_here(name: &HeaderName) -> bool {
-    [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST].contains(name)
+    SET_HERE.contains(name)
 }
+
+/// See [`set_forwarding`].
+static SET_HERE: [HeaderName; 4] = [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST];
 
 /// The client that a request's X-Forwarded-For names, where that is one address.
 pub(crate) fn named_client(headers: &HeaderMap) -> Option<IpAddr> {

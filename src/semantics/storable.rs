@@ -18,8 +18,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 pub struct Exchange<'a> {
     /// The request's method as sent to the origin.
     pub method: &'a Method,
-    /// The request's headers as sent to the origin.
-    pub request_headers: &'a HeaderMap,
+    /// The request's cache directives as sent to the origin.
+    pub request_directives: &'a RequestDirectives,
     /// Whether the client's request carries credentials that its key does not hold.
     pub credentials: Credentials,
     /// The response's headers, hop-by-hop fields already dropped.
@@ -75,7 +75,7 @@ pub(crate) fn fields_not_stored(policy: &ResponsePolicy) -> impl Iterator<Item =
 
 /// The clauses of RFC 9111 section 3 that follow the one on the method, in its order.
 fn response_storability(exchange: &Exchange<'_>) -> Storability {
-    let Exchange { request_headers, credentials, headers, policy, .. } = exchange;
+    let Exchange { request_directives, credentials, headers, policy, .. } = exchange;
     let directives = &policy.directives;
     // "The response status code is final", and nothing forbids to store it.
     if !is_storable_status(policy.status) {
@@ -91,7 +91,7 @@ fn response_storability(exchange: &Exchange<'_>) -> Storability {
         return Storability::Refused(Reason::ResponseNoStore);
     }
     // Section 5.2.1.5: "MUST NOT store any part of either this request or any response to it".
-    if RequestDirectives::parse(request_headers).no_store {
+    if request_directives.no_store {
         return Storability::RefusedByRequest(Reason::RequestNoStore);
     }
     // "If the cache is shared: the private response directive is either not present or allows a shared cache to store a

@@ -55,7 +55,7 @@ fn verdict(
     }
     let exchange = Exchange {
         method,
-        request_headers: &request_headers,
+        request_directives: &RequestDirectives::parse(&request_headers),
         credentials: Credentials::of(&request_headers, &[]),
         headers: &headers,
         policy: &policy,

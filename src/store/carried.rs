@@ -91,7 +91,7 @@ impl Carried {
             folders(url).map(Item::Folder).chain([Item::Url(url)]).chain(before_query)
         });
         let labels = membership.tags.iter().map(Item::Tag).chain([Item::Route(membership.route.as_str())]);
-        for place in urls.chain(labels).flat_map(|item| self.places(&item).collect::<Vec<_>>()) {
+        for place in urls.chain(labels).flat_map(|item| self.places(&item)) {
             // Relaxed: nothing else is read by what is counted here.
             let _ = self.counters[place].fetch_update(Ordering::Relaxed, Ordering::Relaxed, &change);
         }

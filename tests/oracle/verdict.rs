@@ -29,7 +29,7 @@ pub(crate) fn by_larder(case: &Case) -> Verdict {
     let lifetime = policy.lifetime_by_origin();
     let exchange = Exchange {
         method: &method(case),
-        request_headers: &request_headers,
+        request_directives: &RequestDirectives::parse(&request_headers),
         credentials: Credentials::of(&request_headers, &[]),
         headers: &headers,
         policy: &policy,
