@@ -39,10 +39,12 @@ mod engine;
 
 mod decisions;
 mod events;
+mod jobs;
 mod metrics;
 mod proxy;
 mod supervisor;
 mod upstream;
+mod warming;
 
 #[cfg(test)]
 mod simulation;

@@ -17,6 +17,9 @@ impl Stamp {
     /// Before every purge.
     pub const ZERO: Self = Self::new((0, 0), 0);
 
+    /// After every purge.
+    pub(crate) const LAST: Self = Self::new((u64::MAX, u64::MAX), u64::MAX);
+
     /// The stamp of log entry `log`, refined by `local`.
     #[must_use]
     pub const fn new(log: (u64, u64), local: u64) -> Self {

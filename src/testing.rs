@@ -83,6 +83,11 @@ pub mod key {
     pub use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 }
 
+/// Of `jobs`.
+pub mod jobs {
+    pub use crate::jobs::Jobs;
+}
+
 /// Of `metrics`.
 pub mod metrics {
     pub use crate::metrics::Metrics;
@@ -157,4 +162,9 @@ pub mod upstream {
         Balancing, Drain, EjectOptions, HealthOptions, NotDrained, Pools, Protocol, RetryOptions, Tried,
         UpstreamOptions, UpstreamPool, try_servers,
     };
+}
+
+/// Of `warming`.
+pub mod warming {
+    pub use crate::warming::Warming;
 }

@@ -19,3 +19,5 @@ mod purging;
 mod ruling;
 #[path = "admin/seeing.rs"]
 mod seeing;
+#[path = "admin/warming.rs"]
+mod warming;

@@ -60,4 +60,5 @@ mod scenarios {
     mod validation;
     mod variants;
     mod waiting;
+    mod warming;
 }

@@ -10,6 +10,10 @@ pub(super) enum Call {
     Events,
     Receipts,
     Receipt,
+    Warm,
+    Jobs,
+    Job,
+    CancelJob,
     Explain,
     Requests,
     Rules,
@@ -51,7 +55,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::StatusPage,
         Self::LogIn,
         Self::LogOut,
@@ -59,6 +63,10 @@ impl Call {
         Self::Events,
         Self::Receipts,
         Self::Receipt,
+        Self::Warm,
+        Self::Jobs,
+        Self::Job,
+        Self::CancelJob,
         Self::Explain,
         Self::Requests,
         Self::Rules,
@@ -84,6 +92,9 @@ impl Call {
             Self::Events => "/events",
             Self::Receipts => "/purges",
             Self::Receipt => "/purges/{id}",
+            Self::Warm => "/warm",
+            Self::Jobs => "/jobs",
+            Self::Job | Self::CancelJob => "/jobs/{id}",
             Self::Explain => "/explain",
             Self::Requests => "/requests",
             Self::Rules => "/rules",
@@ -111,7 +122,9 @@ impl Call {
 
     pub(super) const fn effect(self) -> Effect {
         match self {
-            Self::Purge | Self::Events | Self::Reload | Self::Switch | Self::Drain => Effect::Changes,
+            Self::Purge | Self::Events | Self::Warm | Self::CancelJob | Self::Reload | Self::Switch | Self::Drain => {
+                Effect::Changes
+            }
             Self::RulesCheck => Effect::Judges,
             Self::LogIn | Self::LogOut => Effect::LogsIn,
             _ => Effect::Reads,

@@ -2,10 +2,10 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, events, explain, health, login, purge, receipts, requests, rules, stats, status_page, switches,
-    upstreams,
+    AdminState, events, explain, health, jobs, login, purge, receipts, requests, rules, stats, status_page, switches,
+    upstreams, warm,
 };
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
     match call {
@@ -16,6 +16,10 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Events => post(events::take),
         Call::Receipts => get(receipts::list),
         Call::Receipt => get(receipts::show),
+        Call::Warm => post(warm::warm),
+        Call::Jobs => get(jobs::list),
+        Call::Job => get(jobs::show),
+        Call::CancelJob => delete(jobs::cancel),
         Call::Explain => get(explain::explain),
         Call::Requests => get(requests::watch),
         Call::Rules => get(rules::show),
@@ -58,7 +62,11 @@ mod tests {
     }
 
     fn method(call: Call) -> &'static str {
-        if call.effect() == Effect::Reads { "get" } else { "post" }
+        match call {
+            Call::CancelJob => "delete",
+            call if call.effect() == Effect::Reads => "get",
+            _ => "post",
+        }
     }
 
     #[test]
@@ -70,7 +78,7 @@ mod tests {
             statuses.extend((call.access() == Access::Token).then_some("401"));
             statuses.extend((call.effect() != Effect::Reads).then_some(["403", "415"]).into_iter().flatten());
             statuses.extend(
-                (call.effect() != Effect::Reads && call != Call::LogOut)
+                (call.effect() != Effect::Reads && !matches!(call, Call::LogOut | Call::CancelJob))
                     .then_some(["400", "413"])
                     .into_iter()
                     .flatten(),

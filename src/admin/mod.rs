@@ -13,11 +13,13 @@ mod guard;
 mod handlers;
 mod health;
 mod idempotency;
+mod jobs;
 mod login;
 mod matching;
 mod newcomers;
 mod problem;
 mod purge;
+mod purge_preview;
 mod query;
 mod receipts;
 mod requests;
@@ -28,6 +30,7 @@ mod stats;
 mod status_page;
 mod switches;
 mod upstreams;
+mod warm;
 
 pub use health::Readiness;
 pub use server::serve;
@@ -37,8 +40,10 @@ use crate::config::reload::RulesReloader;
 use crate::decisions::Decisions;
 use crate::engine::Engine;
 use crate::events::Intake;
+use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::upstream::Pools;
+use crate::warming::Warming;
 use std::sync::Arc;
 
 /// What the calls work with. Cheap to clone.
@@ -56,6 +61,10 @@ pub struct AdminState {
     pub rules: Arc<RulesReloader>,
     /// The upstream servers.
     pub upstream: Arc<Pools>,
+    /// What is done without a client.
+    pub jobs: Arc<Jobs>,
+    /// Fetches before anyone asks.
+    pub warming: Arc<Warming>,
     /// Whether requests are served.
     pub readiness: Arc<Readiness>,
     /// Tells the time.

@@ -1,9 +1,10 @@
-//! `POST /purge`.
+//! `POST /purge`, and `POST /purge?dry_run=true`.
 
 use super::AdminState;
 use super::answer::{ReadBody, body_bytes, json};
 use super::idempotency::{self, key_of};
 use super::problem::Problem;
+use super::purge_preview::{self, Mode};
 use super::receipts::ShownReceipt;
 use crate::invalidation::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
 use crate::invalidation::{PurgeFailure, PurgeOptions};
@@ -11,7 +12,7 @@ use crate::rules::RuleSet;
 use crate::rules::url_scopes::{UrlError, hosts, prefix_scope, url_scopes};
 use crate::scope::{RouteName, Scope, Tag};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -44,18 +45,26 @@ struct Asked {
     soft: Value,
     #[serde(default)]
     wait: Value,
+    /// As in the query. An instance that knows no dry run refuses the field, and does not purge.
+    #[serde(default)]
+    dry_run: Value,
 }
 
 pub(super) async fn purge(
     State(state): State<AdminState>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: ReadBody,
 ) -> Result<Response, Problem> {
+    let mode = purge_preview::mode(query.as_deref())?;
     let body = body_bytes(body)?;
     let idempotency_key = key_of(&headers, "/purge", &body)?;
     let asked: Asked = json(&body)?;
     let wait = wait_of(&asked.wait)?;
     let purge = purge_of(&asked, &state.engine.rules(), &state.engine.earlier_route_names())?;
+    if mode == Mode::DryRun || flag("dry_run", &asked.dry_run)? {
+        return Ok(Json(purge_preview::preview(&state.engine, purge).await?).into_response());
+    }
     let engine = Arc::clone(&state.engine);
     let options = PurgeOptions { wait: None, idempotency_key };
     // A caller that leaves has asked for it; only the waiting is the caller's own.

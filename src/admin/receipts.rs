@@ -28,7 +28,7 @@ pub(super) struct ShownReceipt {
 }
 
 #[derive(Debug, Serialize)]
-struct ShownScope {
+pub(super) struct ShownScope {
     /// As it was applied, which for a URL is as stored responses are filed.
     #[serde(flatten)]
     scope: Scope,
@@ -39,17 +39,22 @@ struct ShownScope {
     hint: Option<String>,
 }
 
+/// Scopes as JSON, each with whether it may match anything here.
+pub(super) fn shown_scopes(scopes: &[Scope], engine: &Engine) -> Vec<ShownScope> {
+    let is_found_url = |scope: &Scope| matches!(scope, Scope::Url(_)) && engine.may_match(scope);
+    // One URL may name several scopes, of which only those are stored that a route keys so.
+    let url_is_found = scopes.iter().any(is_found_url);
+    let shown = |scope: &Scope| {
+        let may_match = engine.may_match(scope);
+        let is_found = may_match || (url_is_found && matches!(scope, Scope::Url(_)));
+        let hint = if is_found { None } else { matching::hint(engine, scope) };
+        ShownScope { scope: scope.clone(), may_match, hint }
+    };
+    scopes.iter().map(shown).collect()
+}
+
 impl ShownReceipt {
     pub(super) fn new(receipt: &Receipt, engine: &Engine) -> Self {
-        let is_found_url = |scope: &Scope| matches!(scope, Scope::Url(_)) && engine.may_match(scope);
-        // One URL may name several scopes, of which only those are stored that a route keys so.
-        let url_is_found = receipt.scopes.iter().any(is_found_url);
-        let shown = |scope: &Scope| {
-            let may_match = engine.may_match(scope);
-            let is_found = may_match || (url_is_found && matches!(scope, Scope::Url(_)));
-            let hint = if is_found { None } else { matching::hint(engine, scope) };
-            ShownScope { scope: scope.clone(), may_match, hint }
-        };
         Self {
             id: receipt.id.clone(),
             stamp: receipt.stamp.to_string(),
@@ -60,7 +65,7 @@ impl ShownReceipt {
             source: receipt.source.label(),
             by: receipt.by.clone(),
             scopes_total: receipt.scopes_total,
-            scopes: receipt.scopes.iter().map(shown).collect(),
+            scopes: shown_scopes(&receipt.scopes, engine),
         }
     }
 }

@@ -42,6 +42,7 @@ Examples:
   larder purge --tag product:42 --tag search
   larder purge --url http://shop.example.com/api/products/42
   larder purge --prefix /api/products --soft           # stale instead of gone
+  larder purge --tag search --dry-run                  # what it would take, and the fetches to expect; purges nothing
   larder purge --all --wait 2s                         # fails where an instance has not purged within two seconds";
 
 pub(super) const SWITCH: &str = "\

@@ -32,6 +32,9 @@ pub(super) struct PurgeArguments {
     /// Wait this long for every live instance, e.g. "2s"; fail if one has not purged by then.
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
+    /// Purge nothing, and show what would be purged of the memory of the instance that is asked.
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -43,6 +46,10 @@ pub(super) struct PurgeArguments {
 pub(super) fn run(file: &ConfigFile, arguments: PurgeArguments) -> anyhow::Result<()> {
     let client = AdminClient::find(&arguments.connection, || file.admin())?;
     let json = arguments.connection.json;
+    if arguments.dry_run {
+        let said = block_on(client.post("/purge?dry_run=true", &body(arguments)))?;
+        return print(&if json { said.body.to_string() } else { render_preview(&said.body) });
+    }
     let said = block_on(client.post("/purge", &body(arguments)))?;
     print(&if json { said.body.to_string() } else { render(&said.body) })?;
     if said.status == StatusCode::ACCEPTED {
@@ -52,10 +59,36 @@ pub(super) fn run(file: &ConfigFile, arguments: PurgeArguments) -> anyhow::Resul
 }
 
 fn body(arguments: PurgeArguments) -> Value {
-    let PurgeArguments { tags, urls, prefixes, routes, all, soft, wait, connection: _ } = arguments;
-    json!({
+    let PurgeArguments { tags, urls, prefixes, routes, all, soft, wait, dry_run, connection: _ } = arguments;
+    let mut body = json!({
         "tags": tags, "urls": urls, "prefixes": prefixes, "routes": routes, "all": all, "soft": soft, "wait": wait,
-    })
+    });
+    if dry_run {
+        // Said in the body, too: an instance of a version that ignores the query refuses this, and does not purge.
+        body["dry_run"] = Value::Bool(true);
+    }
+    body
+}
+
+fn render_preview(preview: &Value) -> String {
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    let text = |value: &Value| printable(value.as_str().unwrap_or("?"));
+    let (hot, fetches) = (number(&preview["fetches"]["hot"]), number(&preview["fetches"]["at_most"]));
+    let size = bytesize::ByteSize::b(number(&preview["bytes"]));
+    let mut lines = vec![
+        "nothing was purged; this is what would be".to_owned(),
+        format!("  {} stored responses, {size}, in the memory of {}", preview["entries"], text(&preview["instance"])),
+        format!("  fetches to expect: {hot} of the keys asked for most, at most {fetches} of all that is fresh"),
+    ];
+    if preview["refreshed"] == json!(true) {
+        lines.push("  Larder would fetch the hot ones again by itself (refresh.after_purge)".to_owned());
+    }
+    for hottest in preview["hottest"].as_array().into_iter().flatten() {
+        lines.push(format!("  hot: {} ({})", text(&hottest["url"]), text(&hottest["route"])));
+    }
+    lines.extend(scope_lines(preview));
+    lines.extend(preview["notes"].as_array().into_iter().flatten().map(|note| format!("note: {}", text(note))));
+    lines.join("\n")
 }
 
 fn render(receipt: &Value) -> String {
@@ -63,7 +96,14 @@ fn render(receipt: &Value) -> String {
     let scopes = receipt["scopes_total"].as_u64().unwrap_or_default();
     let plural = if scopes == 1 { "" } else { "s" };
     let mut lines = vec![format!("purged {scopes} scope{plural}, {}, receipt {}", text("depth"), text("id"))];
-    for scope in receipt["scopes"].as_array().into_iter().flatten() {
+    lines.extend(scope_lines(receipt));
+    lines.push(format!("applied by {}", names(&receipt["applied"])));
+    lines.join("\n")
+}
+
+fn scope_lines(answer: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for scope in answer["scopes"].as_array().into_iter().flatten() {
         let (kind, name) = (scope["kind"].as_str().unwrap_or("?"), scope["name"].as_str().unwrap_or_default());
         lines.push(printable(&format!("  {kind} {name}")).trim_end().to_owned());
         if scope["may_match"] == json!(false) {
@@ -71,12 +111,12 @@ fn render(receipt: &Value) -> String {
         }
         lines.extend(scope["hint"].as_str().map(|hint| printable(&format!("    hint: {hint}"))));
     }
-    let shown = receipt["scopes"].as_array().map_or(0, Vec::len) as u64;
+    let shown = answer["scopes"].as_array().map_or(0, Vec::len) as u64;
+    let scopes = answer["scopes_total"].as_u64().unwrap_or_default();
     if scopes > shown {
         lines.push(format!("  and {} more", scopes - shown));
     }
-    lines.push(format!("applied by {}", names(&receipt["applied"])));
-    lines.join("\n")
+    lines
 }
 
 fn names(instances: &Value) -> String {

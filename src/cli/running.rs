@@ -6,6 +6,7 @@ use crate::admin::Readiness;
 use crate::config::reload::RulesReloader;
 use crate::engine::Engine;
 use crate::invalidation::Invalidation;
+use crate::jobs::Jobs;
 use crate::supervisor::{EssentialTaskEnded, Supervisor};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub struct Running {
     pub(super) rules: Arc<RulesReloader>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) engine: Arc<Engine>,
+    pub(super) jobs: Arc<Jobs>,
     pub(super) stop: watch::Sender<Stage>,
     pub(super) drain_delay: Duration,
     pub(super) data_port: Open,
@@ -87,6 +89,7 @@ impl Running {
 
     async fn wind_down(mut self, successor: Option<Successor>) {
         self.readiness.set(false);
+        self.jobs.close();
         let snapshot = self.snapshot.take();
         let write = |engine: &Arc<Engine>| snapshot.map(|path| Writing::begin(path, Arc::clone(engine)));
         let Some(successor) = successor else {

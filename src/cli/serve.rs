@@ -28,6 +28,7 @@ use crate::fleet::link::Link;
 use crate::fleet::options::FleetOptions;
 use crate::in_flight::InFlight;
 use crate::invalidation::{Invalidation, InvalidationOptions};
+use crate::jobs::Jobs;
 use crate::metric::Measured;
 use crate::metrics::Metrics;
 use crate::proxy;
@@ -37,6 +38,7 @@ use crate::semantics::forwarding::LoopToken;
 use crate::store::memory::MemoryTier;
 use crate::supervisor::Supervisor;
 use crate::upstream::Pools;
+use crate::warming::Warming;
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
 use std::net::SocketAddr;
@@ -78,12 +80,10 @@ pub(super) async fn start_on(
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
     let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
-    let observers: Vec<Arc<dyn Observer>> =
-        [state.metrics.clone() as _, state.decisions.clone() as _].into_iter().chain(access_log).collect();
+    let observers = observers(&state, access_log);
 
     let (stop, stopping) = watch::channel(Stage::Open);
-    let (engine, readiness, clock) =
-        (Arc::clone(&state.engine), Arc::clone(&state.readiness), Arc::clone(&state.clock));
+    let AdminState { engine, readiness, clock, jobs, .. } = state.clone();
     take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
     let successors = offer_place(&config, passed_on, &mut tasks);
     let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
@@ -114,10 +114,16 @@ pub(super) async fn start_on(
         data_port,
         admin_port,
         successors,
+        jobs,
         snapshot: config.handover.snapshot,
         loading,
         _access_log: access_guard,
     })
+}
+
+/// Who is told of each request once it has ended.
+fn observers(state: &AdminState, access_log: Option<Arc<dyn Observer>>) -> Vec<Arc<dyn Observer>> {
+    [state.metrics.clone() as _, state.decisions.clone() as _].into_iter().chain(access_log).collect()
 }
 
 /// What an earlier process has left. One that still runs leaves it when it ends.
@@ -208,7 +214,6 @@ impl Parts {
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
         let Purges { invalidation, shared, stream, metrics: fleet_metrics } =
             Purges::make(config, &clock, earlier, tasks)?;
-        let event_sources = EventSources { stream, postgres: config.postgres.clone() };
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),
             origin: upstream.clone(),
@@ -219,16 +224,14 @@ impl Parts {
             refresh: config.refresh,
             front: front(config),
         });
-        let refreshing = Arc::clone(&engine);
-        tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
+        let (jobs, warming) = ahead_of_clients(config, &engine, &clock, tasks);
         let events = Intake::new(Arc::clone(&engine));
         // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
-        event_sources.drive(&events, missed, tasks);
+        EventSources { stream, postgres: config.postgres.clone() }.drive(&events, missed, tasks);
         let rules = reloader(config, (&warnings, sources), &clock, &engine, certificates);
-        let decisions = Decisions::new(Arc::clone(&clock));
-        let feed = Arc::clone(&decisions);
-        tasks.restart("decisions", move || Arc::clone(&feed).run());
+        let decisions = feed_of_decisions(&clock, tasks);
+        let ahead: [Arc<dyn Measured>; 2] = [jobs.clone(), warming.clone()];
         let counting: [Arc<dyn Measured>; 11] = [
             decisions.clone(),
             memory,
@@ -242,7 +245,7 @@ impl Parts {
             tasks.measured(),
             certificates.clone(),
         ];
-        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet_metrics).collect()));
+        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet_metrics).chain(ahead).collect()));
         let state = AdminState {
             engine,
             events,
@@ -250,12 +253,37 @@ impl Parts {
             decisions,
             rules: Arc::clone(&rules),
             upstream,
+            jobs,
+            warming,
             readiness: Arc::new(Readiness::default()),
             started_at: clock.now(),
             clock,
         };
         Ok(Self { rules, state })
     }
+}
+
+/// Takes decisions as they are made.
+fn feed_of_decisions(clock: &Arc<dyn Clock>, tasks: &mut Supervisor) -> Arc<Decisions> {
+    let decisions = Decisions::new(Arc::clone(clock));
+    let feed = Arc::clone(&decisions);
+    tasks.restart("decisions", move || Arc::clone(&feed).run());
+    decisions
+}
+
+/// What fetches before clients ask.
+fn ahead_of_clients(
+    config: &Config,
+    engine: &Arc<Engine>,
+    clock: &Arc<dyn Clock>,
+    tasks: &mut Supervisor,
+) -> (Arc<Jobs>, Arc<Warming>) {
+    let refreshing = Arc::clone(engine);
+    tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
+    let jobs = Jobs::new(Arc::clone(clock));
+    let default_host = config.proxy.entrance.default_host.as_ref().and_then(|host| host.to_str().ok());
+    let warming = Warming::new(Arc::clone(engine), Arc::clone(&jobs), default_host);
+    (jobs, warming)
 }
 
 /// What reads the rules of an engine anew, and the certificates with them.

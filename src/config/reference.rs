@@ -6,7 +6,8 @@ use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
 use crate::{
-    clients, decisions, engine, events, fleet, in_flight, invalidation, metrics, proxy, store, supervisor, upstream,
+    clients, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store, supervisor,
+    upstream, warming,
 };
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -27,6 +28,8 @@ pub const METRICS: &[&[&Metric]] = &[
     fleet::metrics::METRICS,
     super::reload::METRICS,
     supervisor::METRICS,
+    jobs::METRICS,
+    warming::METRICS,
     metrics::METRICS,
 ];
 

@@ -5,8 +5,8 @@ use super::RequestContext;
 use crate::clients::Clients;
 use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append_via, set_forwarding};
 use crate::semantics::target::Target;
-use http::uri::Scheme;
-use http::{HeaderMap, Version};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, Uri, Version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,4 +82,18 @@ pub(super) fn mark(
         ForwardingContext { client: *client, proxies, scheme: target.scheme(), host: target.authority() },
     );
     Passage::First
+}
+
+/// A URL under another scheme, as a client writes it: without the port where it was the default of its own.
+pub(super) fn under(url: &Uri, scheme: &Scheme) -> Uri {
+    let mut parts = url.clone().into_parts();
+    let default_port = if parts.scheme == Some(Scheme::HTTPS) { 443 } else { 80 };
+    if parts.scheme.replace(scheme.clone()).is_some_and(|own| own != *scheme)
+        && let Some(authority) = &parts.authority
+        && authority.port_u16() == Some(default_port)
+        && let Some(bare) = authority.as_str().rsplit_once(':').and_then(|(host, _)| host.parse::<Authority>().ok())
+    {
+        parts.authority = Some(bare);
+    }
+    Uri::from_parts(parts).unwrap_or_else(|_| url.clone())
 }

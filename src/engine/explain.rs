@@ -3,7 +3,7 @@
 use super::explain_stored::{StoredExplained, shown};
 use super::shared_tier::FoundShared;
 use super::storing::Refusal;
-use super::{Engine, explain_elsewhere, explain_hints, explain_sent};
+use super::{Engine, arrival, explain_hints, explain_sent};
 use crate::clock::Timestamp;
 use crate::entry::variants::Variants;
 use crate::plan::Plan;
@@ -214,7 +214,7 @@ impl Engine {
     /// Where the URL is not one that a request can name.
     pub async fn explain(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Result<Explanation, TargetError> {
         let scheme = self.front.schemes.of_live(url.scheme().unwrap_or(&Scheme::HTTP)).clone();
-        let target = Target::settle(&explain_elsewhere::under(url, &scheme), headers, &scheme)?;
+        let target = Target::settle(&arrival::under(url, &scheme), headers, &scheme)?;
         let mut explanation = self.explain_target(method, &target, headers).await;
         explanation.notes.extend(self.scheme_notes(method, url, headers));
         explanation.notes.extend(self.switch_note(explanation.route.as_deref()));

@@ -1,12 +1,12 @@
 //! Where else what is explained may be stored: under the other scheme, or under other hosts.
 
 use super::arrival::Schemes;
-use super::{Engine, explain_sent};
+use super::{Engine, arrival, explain_sent};
 use crate::plan::request::CacheableRequest;
 use crate::plan::way::Way;
 use crate::semantics::target::Target;
 use crate::store::memory::MemoryTier;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use http::{HeaderMap, Method, Uri};
 use std::sync::Arc;
 
@@ -15,20 +15,6 @@ const KEYS_MAX: usize = 100_000;
 
 /// How many hosts are named.
 const HOSTS_MAX: usize = 10;
-
-/// A URL under another scheme, as a client writes it: without the port where it was the default of its own.
-pub(super) fn under(url: &Uri, scheme: &Scheme) -> Uri {
-    let mut parts = url.clone().into_parts();
-    let default_port = if parts.scheme == Some(Scheme::HTTPS) { 443 } else { 80 };
-    if parts.scheme.replace(scheme.clone()).is_some_and(|own| own != *scheme)
-        && let Some(authority) = &parts.authority
-        && authority.port_u16() == Some(default_port)
-        && let Some(bare) = authority.as_str().rsplit_once(':').and_then(|(host, _)| host.parse::<Authority>().ok())
-    {
-        parts.authority = Some(bare);
-    }
-    Uri::from_parts(parts).unwrap_or_else(|_| url.clone())
-}
 
 impl Engine {
     /// What there is to be said of the scheme, if anything: that no request comes with it, or what is stored under the
@@ -43,7 +29,7 @@ impl Engine {
             Schemes::Only(_) => None,
             Schemes::Told => {
                 let other = if *asked == Scheme::HTTPS { Scheme::HTTP } else { Scheme::HTTPS };
-                let target = Target::settle(&under(url, &other), headers, &other).ok()?;
+                let target = Target::settle(&arrival::under(url, &other), headers, &other).ok()?;
                 let stored = self.stored_for(method, &target, headers)?;
                 Some(format!("{} has a key of its own; stored under it here: {stored}.", target.url()))
             }

@@ -2,7 +2,8 @@
 
 use super::exchange::Terms;
 use super::origin::{Body, Origin, OriginError};
-use crate::in_flight::{Direction, InFlight, Metered};
+use crate::in_flight::{Direction, InFlight, Metered, Room};
+use crate::rules::origin_request::PoolName;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -29,5 +30,9 @@ impl Origin for MeteredOrigin {
     async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError> {
         let response = self.origin.fetch(request.map(|body| self.metered(body, Direction::Up)), terms).await?;
         Ok(response.map(|body| self.metered(body, Direction::Down)))
+    }
+
+    fn spare_room(&self, pool: Option<&PoolName>) -> Room {
+        self.origin.spare_room(pool)
     }
 }

@@ -11,6 +11,7 @@ use super::origin::Body;
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use crate::clients::Place;
+use crate::in_flight::Room;
 use crate::plan::wanted::Wanted;
 use crate::rules::Route;
 use crate::scope::RouteName;
@@ -43,6 +44,14 @@ impl MissBudgets {
             *budget = fresh();
         }
         Some(Arc::clone(&budget.free))
+    }
+}
+
+impl MissBudgets {
+    /// Whether a fetch of a route that no client waits for may begin: it leaves clients half of the limit.
+    pub(super) fn spare_room(&self, route: &Route) -> Room {
+        let Some(free) = self.of(route) else { return Room::Free };
+        Room::beside(free.available_permits(), route.miss_limit.map_or(usize::MAX, NonZeroUsize::get))
     }
 }
 

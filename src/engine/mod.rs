@@ -55,6 +55,7 @@ mod pass;
 mod post;
 pub(crate) mod refresh;
 mod serve;
+pub(crate) mod warm;
 
 // What would be done, and why.
 pub(crate) mod explain;
@@ -62,6 +63,7 @@ mod explain_elsewhere;
 mod explain_hints;
 mod explain_sent;
 mod explain_stored;
+pub(crate) mod purge_preview;
 
 pub use handler::{Answer, Failure, Handler, RequestContext};
 

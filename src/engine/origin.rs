@@ -1,6 +1,8 @@
 //! The origin as the engine sees it.
 
 use super::exchange::Terms;
+use crate::in_flight::Room;
+use crate::rules::origin_request::PoolName;
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use http::Uri;
@@ -32,6 +34,12 @@ pub trait Origin: Send + Sync + 'static {
     /// # Errors
     /// Where no response's head arrived.
     async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError>;
+
+    /// Whether a request that no client waits for may be sent to a pool (`None`: the default one): where clients keep half
+    /// of the requests that may be under way there.
+    fn spare_room(&self, _pool: Option<&PoolName>) -> Room {
+        Room::Free
+    }
 }
 
 /// Why there is no response.

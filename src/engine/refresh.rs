@@ -85,7 +85,7 @@ impl Engine {
 }
 
 /// The fetch is over once its body is.
-async fn read_to_its_end(fetched: Fetched) {
+pub(super) async fn read_to_its_end(fetched: Fetched) {
     if let Fetched::Streaming { mut reader, .. } = fetched {
         while let Some(Ok(_)) = reader.frame().await {}
     }

@@ -24,7 +24,7 @@ pub(super) enum Requester {
         /// Its place among those of its client that wait.
         place: Option<Arc<Place>>,
     },
-    /// Nobody: what is stored is refreshed.
+    /// Nobody: what is stored is refreshed, or fetched before anyone asks.
     Refresh(Arc<CacheableRequest>),
 }
 

@@ -9,8 +9,8 @@ use super::Engine;
 use crate::entry::Entry;
 use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
-use crate::rules::RuleSet;
-use crate::scope::{Membership, Tags};
+use crate::rules::{Route, RuleSet};
+use crate::scope::{Membership, Tag, Tags};
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
 use crate::store::memory::Admission;
@@ -83,6 +83,18 @@ impl Engine {
     /// Whether a purge covers an entry by the rules in force, or by those that were in force since it was fetched;
     /// `None` if that is not known.
     fn standing_as_refiled(&self, entry: &Entry) -> Option<Standing> {
+        let by = |membership: &Membership<'_>| self.invalidation().standing(entry.stamp(), membership);
+        Some(self.by_other_rules(entry, by)?.into_iter().fold(Standing::Clear, Standing::max))
+    }
+
+    /// What purges make of an entry, by what it was stored with and by every set of rules since.
+    pub(super) fn standing_by_all(&self, entry: &Entry) -> Standing {
+        self.standing_as_stored(entry).max(self.standing_as_refiled(entry).unwrap_or(Standing::Unproven))
+    }
+
+    /// What comes of each way in which the rules in force, and those since it was fetched, file an entry that was filed by
+    /// others; none where they are no longer known.
+    pub(super) fn by_other_rules<T>(&self, entry: &Entry, make: impl Fn(&Membership<'_>) -> T) -> Option<Vec<T>> {
         let (stamp, membership) = (entry.stamp(), entry.membership());
         let (rules, earlier) = (self.rules(), self.earlier_rules.load());
         if earlier.has_forgotten_since(stamp) {
@@ -91,14 +103,14 @@ impl Engine {
         let is_other = |rules: &&Arc<RuleSet>| rules.number() != entry.filed_by();
         let others: Vec<_> = earlier.since(stamp).chain([&rules]).filter(is_other).collect();
         if others.is_empty() {
-            return Some(Standing::Clear);
+            return Some(Vec::new());
         }
         let target = Target::parse_absolute(membership.url).ok()?;
-        let standing = others.into_iter().filter_map(|rules| rules.filing(&target)).map(|(route, tags)| {
-            let membership = Membership { route: &route.name, tags: Tags::Listed(&tags), ..membership };
-            self.invalidation().standing(stamp, &membership)
-        });
-        Some(standing.fold(Standing::Clear, Standing::max))
+        let filed = others.into_iter().filter_map(|rules| rules.filing(&target));
+        let by = |(route, tags): (Arc<Route>, Vec<Tag>)| {
+            make(&Membership { route: &route.name, tags: Tags::Listed(&tags), ..membership })
+        };
+        Some(filed.map(by).collect())
     }
 
     /// Takes an entry from the process before this one, unless something newer is there or a hard purge covers it.

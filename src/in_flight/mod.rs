@@ -67,6 +67,14 @@ pub enum Room {
     Taken,
 }
 
+impl Room {
+    /// Whether what no client waits for may take one of so many free places: where clients keep half of all.
+    #[must_use]
+    pub const fn beside(free: usize, all: usize) -> Self {
+        if free > all / 2 { Self::Free } else { Self::Taken }
+    }
+}
+
 /// A reader that keeps something of a body alive which nobody else needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behind {
@@ -171,6 +179,12 @@ impl InFlight {
             self.relieve(bytes);
         }
         if self.lacks(bytes) { Room::Taken } else { Room::Free }
+    }
+
+    /// Whether what no client waits for may begin: only while less than half of the room is taken.
+    #[must_use]
+    pub fn spare_room(&self) -> Room {
+        if self.is_crowded() { Room::Taken } else { Room::Free }
     }
 
     /// Whether what is held is within the bound, after releasing what can be released for that.

@@ -68,6 +68,14 @@ impl Wanted {
         }
     }
 
+    /// The stored response that is to be confirmed or completed, if any.
+    pub(crate) const fn stored(&self) -> Option<&Arc<Entry>> {
+        match self {
+            Self::Validation(stored, _) | Self::Rest(stored) => Some(stored),
+            Self::Whole | Self::ClientRange | Self::Head(_) => None,
+        }
+    }
+
     /// Leaves of it what purges allow by now: what a hard one took is neither confirmed nor completed, but fetched whole.
     pub(crate) fn allow(&mut self, standing: impl Fn(&Entry) -> Standing) {
         if let Self::Validation(stored, _) | Self::Rest(stored) = self

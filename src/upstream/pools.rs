@@ -7,6 +7,7 @@ use super::stats::ServerStats;
 use super::upstream_pool::UpstreamPool;
 use crate::engine::exchange::Terms;
 use crate::engine::origin::{Body, Origin, OriginError, OriginErrorKind};
+use crate::in_flight::Room;
 use crate::rules::origin_request::PoolName;
 use std::sync::Arc;
 
@@ -66,5 +67,9 @@ impl Origin for Pools {
             // Rules that name an unknown pool are refused; nobody else is asked in its place.
             None => Err(OriginError { kind: OriginErrorKind::NoServer, cause: None }),
         }
+    }
+
+    fn spare_room(&self, pool: Option<&PoolName>) -> Room {
+        self.pool(pool).map_or(Room::Free, |pool| pool.spare_room(None))
     }
 }

@@ -4,6 +4,7 @@ use super::failure::Full;
 use super::terms::Terms;
 use crate::engine::exchange::WhenFull;
 use crate::engine::origin::{Body, BodyError};
+use crate::in_flight;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
@@ -21,6 +22,7 @@ use tokio::time::timeout_at;
 pub(super) struct Room {
     /// None: as many as come.
     free: Option<Arc<Semaphore>>,
+    places: usize,
     waiting: AtomicUsize,
 }
 
@@ -38,7 +40,14 @@ impl Drop for Waiting<'_> {
 
 impl Room {
     pub(super) fn new(max: Option<NonZeroUsize>) -> Self {
-        Self { free: max.map(|max| Arc::new(Semaphore::new(max.get()))), waiting: AtomicUsize::new(0) }
+        let places = max.map_or(0, NonZeroUsize::get);
+        Self { free: max.map(|max| Arc::new(Semaphore::new(max.get()))), places, waiting: AtomicUsize::new(0) }
+    }
+
+    /// Whether a request that no client waits for may take a place: where clients keep half of all, and none waits.
+    pub(super) fn spare(&self) -> in_flight::Room {
+        let Some(free) = &self.free else { return in_flight::Room::Free };
+        in_flight::Room::beside(free.available_permits(), self.places)
     }
 
     /// How many wait.

@@ -13,6 +13,7 @@ use super::terms::Terms;
 use super::tries::Tries;
 use crate::engine::exchange::Terms as Asked;
 use crate::engine::origin::{Body, Origin, OriginError};
+use crate::in_flight::Room;
 use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
 use http::header::HOST;
@@ -85,6 +86,10 @@ impl Origin for UpstreamPool {
         let place = self.0.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;
         let answered = Tries::new(&self.0, &terms, key).run(outgoing).await.map_err(Failed::into_error);
         answered.map(|response| until_end_of(response, place))
+    }
+
+    fn spare_room(&self, _: Option<&PoolName>) -> Room {
+        self.0.room.spare()
     }
 }
 

@@ -14,12 +14,14 @@ use larder::testing::config::{AdminOptions, RulesReloader};
 use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, OriginError, RequestContext, empty_body};
 use larder::testing::fleet::{FleetOptions, Link};
 use larder::testing::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
+use larder::testing::jobs::Jobs;
 use larder::testing::metrics::Metrics;
 use larder::testing::rules::PoolName;
 use larder::testing::rules::{HostPattern, PathPattern, QueryRule, Route, RuleSet, TagTemplate};
 use larder::testing::scope::RouteName;
 use larder::testing::store::{MemoryOptions, MemoryTier};
 use larder::testing::upstream::{Pools, UpstreamOptions};
+use larder::testing::warming::Warming;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -165,6 +167,7 @@ pub async fn build(plan: Plan) -> House {
     let readiness = Arc::new(Readiness::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let jobs = Jobs::new(clock.clone());
     let (rules, rules_folder) = reloader(plan.rules, clock.clone());
     let state = AdminState {
         engine: Arc::clone(&engine),
@@ -173,6 +176,8 @@ pub async fn build(plan: Plan) -> House {
         decisions: larder::testing::decisions::Decisions::new(clock.clone()),
         rules: Arc::new(rules),
         upstream: upstream(),
+        warming: Warming::new(Arc::clone(&engine), Arc::clone(&jobs), None),
+        jobs,
         readiness: Arc::clone(&readiness),
         started_at: clock.now(),
         clock,

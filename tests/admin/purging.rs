@@ -223,3 +223,79 @@ async fn what_rules_since_give_what_is_stored_may_match() {
         assert_eq!(matches(&house, body).await[0].0, expected, "{body}");
     }
 }
+
+/// What a dry run of `body` says it would take: entries, those fresh among them, and those among the hot keys.
+async fn preview(house: &House, body: Value) -> (u64, u64, u64) {
+    let said = house.post("/purge?dry_run=true", body.to_string()).await;
+    assert_eq!(said.status, StatusCode::OK, "{body}: {}", said.text);
+    let said = said.json();
+    assert_eq!(said["dry_run"], true);
+    let number = |value: &Value| value.as_u64().expect("it is a number");
+    assert_eq!(number(&said["entries"]) > 0, number(&said["bytes"]) > 0, "{said}");
+    (number(&said["entries"]), number(&said["fetches"]["at_most"]), number(&said["fetches"]["hot"]))
+}
+
+#[tokio::test]
+async fn a_dry_run_foretells_what_a_purge_takes_and_takes_nothing() {
+    let house = build(Plan::default()).await;
+    let urls = [PRODUCT, "http://shop/api/products/43", "http://shop/api/search?q=tea", "http://other/else"];
+    for url in urls {
+        house.store(url).await;
+    }
+    for _ in 0..8 {
+        assert_eq!(house.browse(PRODUCT).await, "hit");
+    }
+    for (body, entries) in [
+        (json!({"all": true}), 4),
+        (json!({"tags": ["catalog"]}), 2),
+        (json!({"tags": ["product:42"]}), 1),
+        (json!({"tags": ["product:42", "catalog"], "urls": [PRODUCT]}), 2),
+        (json!({"tags": ["product:4"]}), 0),
+        (json!({"routes": ["search"]}), 1),
+        (json!({"prefixes": ["http://shop/"]}), 3),
+        (json!({"urls": ["/api/search?q=tea&utm=1"]}), 1),
+    ] {
+        let mut soft = body.clone();
+        soft["soft"] = json!(true);
+        for body in [body.clone(), soft] {
+            let (foretold, fetches, _) = preview(&house, body.clone()).await;
+            assert_eq!((foretold, fetches), (entries, entries), "{body}");
+        }
+    }
+    let said = house.post("/purge?dry_run=true", r#"{"tags": ["catalog"]}"#).await.json();
+    assert_eq!(said["hottest"][0], json!({"url": PRODUCT, "route": "product"}));
+    // In the body it is as good.
+    let said = house.post("/purge", r#"{"tags": ["catalog"], "dry_run": true}"#).await.json();
+    assert_eq!(said["dry_run"], true);
+    assert!(house.engine.invalidation().receipts().is_empty(), "a dry run has left a receipt");
+    for url in urls {
+        assert_eq!(house.browse(url).await, "hit", "{url} after dry runs");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_does_not_count_what_a_purge_has_taken_already() {
+    let house = build(Plan::default()).await;
+    house.store(PRODUCT).await;
+    house.store("http://shop/api/products/43").await;
+    purge(&house, json!({"tags": ["product:42"], "soft": true})).await;
+    // A soft one would change nothing more of it, a hard one would; it is stale, and costs no fetch that it does not cost now.
+    assert_eq!(preview(&house, json!({"tags": ["catalog"], "soft": true})).await.0, 1);
+    let (entries, fetches, _) = preview(&house, json!({"tags": ["catalog"]})).await;
+    assert_eq!((entries, fetches), (2, 1));
+    purge(&house, json!({"tags": ["product:42"]})).await;
+    assert_eq!(preview(&house, json!({"tags": ["catalog"]})).await.0, 1);
+}
+
+#[tokio::test]
+async fn a_purge_with_an_unknown_query_purges_nothing() {
+    let house = build(Plan::default()).await;
+    house.store(PRODUCT).await;
+    for query in ["dryrun=true", "dry_run=yes", "dry_run", "dry_run=true&dry_run=true", "soft=true", "%"] {
+        let said = house.post(&format!("/purge?{query}"), r#"{"all": true}"#).await;
+        assert_eq!(said.status, StatusCode::BAD_REQUEST, "{query}: {}", said.text);
+        assert_eq!(said.header("content-type"), "application/problem+json", "{query}");
+    }
+    assert!(house.engine.invalidation().receipts().is_empty());
+    assert_eq!(house.browse(PRODUCT).await, "hit");
+}

@@ -30,6 +30,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("events", 5),
     ("simulation", 5),
     ("upstream", 5),
+    ("jobs", 5),
+    ("warming", 5),
     ("proxy", 5),
     ("metrics", 5),
     ("supervisor", 5),
