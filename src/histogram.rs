@@ -73,6 +73,15 @@ impl DurationCounts {
         None
     }
 
+    /// What was counted since it stood like `earlier`.
+    #[must_use]
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            buckets: std::array::from_fn(|n| self.buckets[n].saturating_sub(earlier.buckets[n])),
+            sum_nanos: self.sum_nanos.saturating_sub(earlier.sum_nanos),
+        }
+    }
+
     /// These and others together.
     #[must_use]
     pub fn merged(&self, other: &Self) -> Self {
@@ -121,7 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn merging_adds() {
+    fn merging_adds_and_since_takes_away() {
         assert_eq!(counts(&[40]).merged(&counts(&[90, 900])), counts(&[40, 90, 900]));
+        assert_eq!(counts(&[40, 90, 900]).since(&counts(&[90])), counts(&[40, 900]));
     }
 }

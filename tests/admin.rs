@@ -21,3 +21,5 @@ mod ruling;
 mod seeing;
 #[path = "admin/warming.rs"]
 mod warming;
+#[path = "admin/watching.rs"]
+mod watching;

@@ -5,6 +5,8 @@
 
 #[path = "real_upstream/admin_contract.rs"]
 mod admin_contract;
+#[path = "real_upstream/dashboard.rs"]
+mod dashboard;
 #[path = "real_upstream/django.rs"]
 mod django;
 #[path = "real_upstream/grpc.rs"]

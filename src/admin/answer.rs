@@ -1,12 +1,14 @@
 //! JSON in and out.
 
 use super::problem::Problem;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use axum::response::Response;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::{Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// The most bytes of a call's body.
@@ -41,6 +43,12 @@ pub(super) fn seal(mut response: Response) -> Response {
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Server-sent events as they come. A proxy in front would otherwise keep events back until it has many of them.
+pub(super) fn events(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let fields = [(CONTENT_TYPE.as_str(), "text/event-stream"), ("x-accel-buffering", "no")];
+    (fields, Body::from_stream(chunks.map(Ok::<_, Infallible>))).into_response()
 }
 
 /// A duration in milliseconds, for people and dashboards.

@@ -3,7 +3,9 @@
 /// One call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
-    StatusPage,
+    Dashboard,
+    Asset,
+    Live,
     LogIn,
     LogOut,
     Purge,
@@ -35,7 +37,7 @@ pub(super) enum Call {
 pub(super) enum Access {
     /// Anyone, by any name: a load balancer has no token.
     Open,
-    /// Anyone who calls this listener by a name of its own: who logs in has no session yet.
+    /// Anyone who calls this listener by a name of its own: who logs in has no session yet, and sees the page for it.
     LogIn,
     /// Who has the token or has logged in with it, where one is set.
     Token,
@@ -55,8 +57,10 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 25] = [
-        Self::StatusPage,
+    pub(super) const ALL: [Self; 27] = [
+        Self::Dashboard,
+        Self::Asset,
+        Self::Live,
         Self::LogIn,
         Self::LogOut,
         Self::Purge,
@@ -85,7 +89,9 @@ impl Call {
 
     pub(super) const fn path(self) -> &'static str {
         match self {
-            Self::StatusPage => "/",
+            Self::Dashboard => "/",
+            Self::Asset => "/assets/{file}",
+            Self::Live => "/live",
             Self::LogIn => "/login",
             Self::LogOut => "/logout",
             Self::Purge => "/purge",
@@ -115,7 +121,7 @@ impl Call {
     pub(super) const fn access(self) -> Access {
         match self {
             Self::Healthz | Self::Readyz => Access::Open,
-            Self::LogIn | Self::LogOut => Access::LogIn,
+            Self::Asset | Self::LogIn | Self::LogOut => Access::LogIn,
             _ => Access::Token,
         }
     }

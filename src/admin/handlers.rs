@@ -2,14 +2,16 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, events, explain, health, jobs, login, purge, receipts, requests, rules, stats, status_page, switches,
-    upstreams, warm,
+    AdminState, dashboard, events, explain, health, jobs, live, login, purge, receipts, requests, rules, stats,
+    switches, upstreams, warm,
 };
 use axum::routing::{MethodRouter, delete, get, post};
 
 pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
     match call {
-        Call::StatusPage => get(status_page::show),
+        Call::Dashboard => get(dashboard::show),
+        Call::Asset => get(dashboard::asset),
+        Call::Live => get(live::show),
         Call::LogIn => post(login::log_in),
         Call::LogOut => post(login::log_out),
         Call::Purge => post(purge::purge),

@@ -1,10 +1,10 @@
-//! `POST /login`, `POST /logout`: the forms of the status page.
+//! `POST /login`, `POST /logout`: the forms of the pages.
 
 use super::AdminState;
 use super::answer::{ReadBody, body_bytes};
+use super::dashboard;
 use super::guard::Guard;
 use super::problem::Problem;
-use super::status_page;
 use axum::extract::{Extension, Query, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -28,14 +28,14 @@ pub(super) async fn log_in(
         return Err(Problem::input("token", "the form lacks it, or holds it twice"));
     };
     Ok(match guard.log_in(token.as_bytes(), state.clock.monotonic()) {
-        Some(cookie) => to_status_page(cookie),
-        None => status_page::log_in(Some("This is not a token that is set here.")),
+        Some(cookie) => to_dashboard(cookie),
+        None => dashboard::log_in(Some("This is not a token that is set here.")),
     })
 }
 
 /// Ends the session, if there is one.
 pub(super) async fn log_out(Extension(guard): Extension<Arc<Guard>>, headers: HeaderMap) -> Response {
-    to_status_page(guard.log_out(&headers))
+    to_dashboard(guard.log_out(&headers))
 }
 
 fn form(body: &[u8]) -> Option<Form> {
@@ -43,6 +43,6 @@ fn form(body: &[u8]) -> Option<Form> {
     Query::try_from_uri(&uri).ok().map(|Query(form)| form)
 }
 
-fn to_status_page(cookie: HeaderValue) -> Response {
+fn to_dashboard(cookie: HeaderValue) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, HeaderValue::from_static("/")), (SET_COOKIE, cookie)]).into_response()
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod calls;
+mod dashboard;
 mod events;
 mod explain;
 mod explain_decided;
@@ -14,6 +15,7 @@ mod handlers;
 mod health;
 mod idempotency;
 mod jobs;
+mod live;
 mod login;
 mod matching;
 mod newcomers;
@@ -27,7 +29,6 @@ mod rules;
 mod server;
 mod sessions;
 mod stats;
-mod status_page;
 mod switches;
 mod upstreams;
 mod warm;

@@ -1,17 +1,15 @@
 //! `GET /requests?route=…&outcome=…&min_ms=…&sample=…`: decisions as they are made, as server-sent events.
 
 use super::AdminState;
+use super::answer::events;
 use super::problem::Problem;
 use super::query::Parameters;
 use crate::decisions::viewers::{Filter, VIEWERS_MAX};
 use crate::engine::outcome::Outcome;
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::stream;
-use std::convert::Infallible;
 use std::time::Duration;
 
 pub(super) async fn watch(State(state): State<AdminState>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
@@ -20,13 +18,10 @@ pub(super) async fn watch(State(state): State<AdminState>, RawQuery(query): RawQ
         let detail = format!("{VIEWERS_MAX} viewers watch already, which is as many as may");
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    let chunks = stream::unfold(chunks, async |mut chunks| {
+    Ok(events(stream::unfold(chunks, async |mut chunks| {
         let chunk = chunks.recv().await?;
-        Some((Ok::<_, Infallible>(chunk), chunks))
-    });
-    // A proxy in front would otherwise keep events back until it has many of them.
-    let fields = [(CONTENT_TYPE.as_str(), "text/event-stream"), ("x-accel-buffering", "no")];
-    Ok((fields, Body::from_stream(chunks)).into_response())
+        Some((chunk, chunks))
+    })))
 }
 
 fn filter_of(query: Option<&str>) -> Result<Filter, Problem> {

@@ -4,13 +4,13 @@ use super::answer::{BODY_BYTES_MAX, seal};
 use super::calls::Call;
 use super::guard::Guard;
 use super::handlers::handler;
+use super::live::Live;
 use super::newcomers::Listening;
 use super::problem::{self, Problem};
 use super::sessions::without_session;
-use super::{AdminState, status_page};
+use super::{AdminState, dashboard};
 use crate::clock::Clock;
 use crate::config::AdminOptions;
-use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::header::ACCEPT;
@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
+use axum::{Extension, Router};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let (engine, decisions) = (Arc::clone(&state.engine), Arc::clone(&state.decisions));
-    let service = router(state, &options).into_make_service_with_connect_info::<AcceptedAt>();
+    let live = Arc::<Live>::default();
+    let (watched, watched_state) = (Arc::clone(&live), state.clone());
+    let service = router(state, &options, Arc::clone(&live)).into_make_service_with_connect_info::<AcceptedAt>();
     let listening = Listening::new(listener);
     let newcomers = listening.newcomers();
     let (asked, asked_to_stop) = tokio::sync::oneshot::channel();
@@ -62,6 +65,7 @@ pub async fn serve(
         shutdown.await;
         decisions.close();
         newcomers.close(NEWCOMERS_LINGER).await;
+        live.end();
         let _ = asked.send(());
     };
     let serving = axum::serve(listening, service).with_graceful_shutdown(stopping).into_future();
@@ -81,10 +85,11 @@ pub async fn serve(
     tokio::select! {
         served = served => served,
         () = drained => Ok(()),
+        never = watched.run(watched_state) => match never {},
     }
 }
 
-fn router(state: AdminState, options: &AdminOptions) -> Router {
+fn router(state: AdminState, options: &AdminOptions, live: Arc<Live>) -> Router {
     let guard = Arc::new(Guard::new(options));
     let clock = Arc::clone(&state.clock);
     let door = |call| {
@@ -98,6 +103,7 @@ fn router(state: AdminState, options: &AdminOptions) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .fallback_service(Router::new().fallback(problem::not_found).layer(door(None)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(Extension(live))
         .with_state(state)
 }
 
@@ -128,10 +134,10 @@ async fn admit(
         }
         Err(problem)
             if problem.status == StatusCode::UNAUTHORIZED
-                && call == Some(Call::StatusPage)
+                && call == Some(Call::Dashboard)
                 && takes_html(request.headers()) =>
         {
-            status_page::log_in(None)
+            dashboard::log_in(None)
         }
         Err(problem) => problem.into_response(),
     };

@@ -76,6 +76,7 @@ pub(super) struct Traffic {
     pub(super) mean_ms: f64,
     /// Upper bounds; none beyond the last bucket.
     pub(super) p50_ms: Option<f64>,
+    pub(super) p95_ms: Option<f64>,
     pub(super) p99_ms: Option<f64>,
 }
 
@@ -99,12 +100,6 @@ pub(super) struct ShownServer {
     standing: ServerOverview,
 }
 
-impl ShownServer {
-    pub(super) fn name(&self) -> &str {
-        &self.standing.server
-    }
-}
-
 impl Traffic {
     /// The share as a number of two digits is all that anyone reads, so rounding harms nobody.
     #[allow(clippy::cast_precision_loss)]
@@ -126,6 +121,7 @@ impl Traffic {
             hit_ratio: (requests > 0).then(|| from_cache as f64 / requests as f64),
             mean_ms: millis(durations.mean()),
             p50_ms: durations.percentile(50).map(millis),
+            p95_ms: durations.percentile(95).map(millis),
             p99_ms: durations.percentile(99).map(millis),
         }
     }
@@ -172,11 +168,10 @@ fn numbers(samples: &[Sample], metric: &Metric, labels: &[String]) -> impl Itera
     numbers_of(samples, metric).filter(begin_so).map(|(all, number)| (all[all.len() - 1].clone(), number))
 }
 
-/// Gathers the numbers as they stand.
-pub(super) fn gather(state: &AdminState) -> Stats {
-    let (counts, samples) = (state.metrics.requests(), state.metrics.samples());
+/// The numbers as they were read.
+pub(super) fn gather(state: &AdminState, counts: &[RequestCounts], samples: &[Sample]) -> Stats {
     let mut by_route: BTreeMap<String, Vec<&RequestCounts>> = BTreeMap::new();
-    for count in &counts {
+    for count in counts {
         by_route.entry(count.route.clone()).or_default().push(count);
     }
     let invalidation = state.engine.invalidation();
@@ -187,8 +182,8 @@ pub(super) fn gather(state: &AdminState) -> Stats {
         uptime_secs: state.clock.now().since(state.started_at).as_secs(),
         overall: Traffic::of(counts.iter()),
         routes: by_route.into_iter().map(|(route, counts)| (route, Traffic::of(counts.into_iter()))).collect(),
-        tiers: tiers(&samples),
-        servers: servers(&samples, &state.upstream.overview()),
+        tiers: tiers(samples),
+        servers: servers(samples, &state.upstream.overview()),
         purges_applied: invalidation.generation(),
         barriers: invalidation.barriers(),
         rules_rejected: state.rules.status().rejected.is_some(),
@@ -198,7 +193,7 @@ pub(super) fn gather(state: &AdminState) -> Stats {
 }
 
 pub(super) async fn show(State(state): State<AdminState>) -> Response {
-    Json(gather(&state)).into_response()
+    Json(gather(&state, &state.metrics.requests(), &state.metrics.samples())).into_response()
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use super::guarded_link::GuardedLink;
 use super::redis_leases::RedisLeases;
 use crate::metric::{Measured, Metric, Samples};
 
-const REDIS_BREAKER: Metric =
+pub(crate) const REDIS_BREAKER: Metric =
     Metric::gauge("larder_redis_breaker_open", &[], "1 while Redis counts as away, so that requests do without it.");
-const REDIS_FAILURES: Metric =
+pub(crate) const REDIS_FAILURES: Metric =
     Metric::counter("larder_redis_failures_total", &["failure"], "Commands to Redis without a usable reply.");
 const FLEET_CLAIMS: Metric = Metric::counter(
     "larder_fleet_claims_total",

@@ -3,7 +3,7 @@
 use super::InFlight;
 use crate::metric::{Measured, Metric, Samples};
 
-const IN_FLIGHT: Metric = Metric::gauge(
+pub(crate) const IN_FLIGHT: Metric = Metric::gauge(
     "larder_in_flight_bytes",
     &[],
     "Bytes that bodies under way hold and that their readers have not taken; what the tiers hold is not among them.",

@@ -5,6 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -233,6 +234,12 @@ impl House {
     /// GET with the token.
     pub async fn get(&self, path: &str) -> Said {
         self.send(self.ask(Method::GET, path)).await
+    }
+
+    /// Sends a request whose answer may have no end: its head, and its body as it comes.
+    pub async fn open(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
+        let answer = tokio::time::timeout(Duration::from_secs(10), self.client.request(request));
+        answer.await.expect("the admin API answers within the deadline").unwrap()
     }
 
     /// POST of a JSON text with the token.

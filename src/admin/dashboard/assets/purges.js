@@ -1,0 +1,72 @@
+// Purging, and the receipts of recent purges.
+import { send } from "./calls.js";
+import { byId, confirmed, fill, make, setText, Table } from "./page.js";
+import { clockTime } from "./units.js";
+
+const COLUMNS = [
+  { title: "Id", kind: "name", cell: (row) => row.id },
+  { title: "At", kind: "text", cell: (row) => clockTime(row.requested_at) },
+  { title: "What", kind: "name", cell: (row) => scopes(row) },
+  { title: "Depth", kind: "text", cell: (row) => row.depth },
+  { title: "Source", kind: "text", cell: (row) => row.source },
+  { title: "Asked of", kind: "text", cell: (row) => row.by },
+  { title: "Applied by", kind: "name", cell: (row) => row.applied.join(", ") },
+  { title: "Pending", kind: "name", cell: (row) => row.pending.join(", ") || "complete", tone: (row) => (row.pending.length ? "warn" : "good") },
+];
+
+const scopeText = (scope) => (scope.kind === "all" ? "everything" : `${scope.kind} ${scope.name}`);
+
+function scopes(purge) {
+  const shown = purge.scopes.map(scopeText);
+  const more = purge.scopes_total - purge.scopes.length;
+  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
+}
+
+let table;
+
+export function showPurges({ purges }) {
+  table ??= new Table(byId("purges"), "Recent purges", COLUMNS, "Nothing was purged yet.");
+  table.show(purges, (row) => row.id);
+}
+
+/** What the form asks for, as the body of POST /purge. */
+function asked(form) {
+  const kind = form.elements.kind.value;
+  const names = form.elements.names.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const what = kind === "all" ? { all: true } : { [kind]: names };
+  return { kind, names, body: { ...what, soft: form.elements.soft.checked } };
+}
+
+export function bindPurge() {
+  const form = byId("purge-form");
+  const answer = byId("purge-answer");
+  const names = form.elements.names;
+  form.elements.kind.addEventListener("change", () => { names.disabled = form.elements.kind.value === "all"; });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const { kind, names: named, body } = asked(form);
+    if (kind !== "all" && named.length === 0) {
+      setText(answer, "Name something, one a line.");
+      return;
+    }
+    const text = [
+      make("p", {}, body.soft ? "What is stored of this becomes stale:" : "What is stored of this can no longer be used:"),
+      make("ul", {}, kind === "all" ? make("li", {}, "everything") : named.map((name) => make("li", {}, `${kind}: ${name}`))),
+    ];
+    if (!(await confirmed(body.soft ? "Purge softly?" : "Purge?", text, "Purge"))) return;
+    try {
+      showReceipt(answer, await send("/purge", body));
+    } catch (refused) {
+      setText(answer, refused.message);
+    }
+  });
+}
+
+function showReceipt(answer, receipt) {
+  const hints = receipt.scopes.filter((scope) => scope.hint).map((scope) => `${scopeText(scope)}: ${scope.hint}`);
+  const found = receipt.scopes.filter((scope) => scope.may_match).length;
+  const said = `Receipt ${receipt.id}: applied by ${receipt.applied.join(", ") || "none yet"}`
+    + `${receipt.pending.length ? `, pending at ${receipt.pending.join(", ")}` : ", complete"}.`
+    + ` ${found} of ${receipt.scopes.length} scopes may have matched something in this instance's memory.`;
+  fill(answer, said, hints.map((hint) => make("span", { class: "warn" }, ` ${hint}.`)));
+}
