@@ -12,6 +12,11 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
+    /// One that has never been asked.
+    pub(crate) const fn new() -> Self {
+        Self { sleep: None }
+    }
+
     /// Ready once `deadline` has passed; otherwise the task is woken no later than then, and must ask again.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));

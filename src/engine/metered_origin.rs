@@ -23,16 +23,19 @@ impl MeteredOrigin {
         }
         Metered::new(body, Arc::clone(&self.in_flight), direction).boxed_unsync()
     }
-}
 
-#[async_trait::async_trait]
-impl Origin for MeteredOrigin {
-    async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError> {
+    /// As [`Origin::fetch`].
+    pub(super) async fn fetch(
+        &self,
+        request: http::Request<Body>,
+        terms: Terms,
+    ) -> Result<http::Response<Body>, OriginError> {
         let response = self.origin.fetch(request.map(|body| self.metered(body, Direction::Up)), terms).await?;
         Ok(response.map(|body| self.metered(body, Direction::Down)))
     }
 
-    fn spare_room(&self, pool: Option<&PoolName>) -> Room {
+    /// As [`Origin::spare_room`].
+    pub(super) fn spare_room(&self, pool: Option<&PoolName>) -> Room {
         self.origin.spare_room(pool)
     }
 }

@@ -135,7 +135,7 @@ pub struct EngineParts {
 /// The engine: one per instance.
 pub struct Engine {
     clock: Arc<dyn Clock>,
-    origin: Arc<dyn Origin>,
+    origin: MeteredOrigin,
     memory: Arc<MemoryTier>,
     shared: Option<SharedTier>,
     invalidation: Arc<Invalidation>,
@@ -164,7 +164,7 @@ impl Engine {
         let switches = Arc::clone(parts.invalidation.switches());
         Arc::new(Self {
             clock: parts.clock,
-            origin: Arc::new(MeteredOrigin { origin: parts.origin, in_flight }),
+            origin: MeteredOrigin { origin: parts.origin, in_flight },
             memory: parts.memory,
             shared: parts.shared,
             invalidation: parts.invalidation,

@@ -19,6 +19,7 @@ use crate::clients::{Place, TooMany};
 use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::plan::way::Pass;
 use crate::rules::answer::Kept;
+use crate::rules::origin_request::OriginRequestRule;
 use crate::rules::{RouteVerdict, RuleSet};
 use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::CacheStatus;
@@ -71,7 +72,7 @@ pub(super) async fn pass(
         Err(TooMany) => return passing.failed(&OriginFailure::ClientBusy),
     }
     if is_safe(&passing.method) {
-        return match Box::pin(passing.forward(request)).await {
+        return match passing.forward(request).await {
             Ok(response) => {
                 passing.terms.quiet.allow();
                 passing.answered(response)
@@ -89,13 +90,16 @@ pub(super) async fn pass(
 }
 
 impl Passing {
-    async fn forward(&self, request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
-        let mut response = self.exchange(request).await?;
+    async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
+        let (terms, rule) = self.make_ready(&mut request)?;
+        let mut response = self.engine.origin.fetch(request, terms).await?;
+        rule.map_back(&self.target, response.headers_mut());
         record_receipt(&mut response, self.engine.now());
         Ok(response)
     }
 
-    async fn exchange(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
+    /// Makes of the client's request what the origin is asked, by this rule.
+    fn make_ready(&self, request: &mut http::Request<Body>) -> Result<(Terms, &OriginRequestRule), OriginError> {
         let target = &self.target;
         // Another protocol has no head of an answer that would be worth waiting for.
         let deadline = (!request.headers().contains_key(UPGRADE))
@@ -112,9 +116,7 @@ impl Passing {
         *request.uri_mut() = origin_form(&mapped)?;
         rule.change(request.headers_mut());
         rule.set_host(target, request.headers_mut());
-        let mut response = self.engine.origin.fetch(request, terms).await?;
-        rule.map_back(target, response.headers_mut());
-        Ok(response)
+        Ok((terms, rule))
     }
 
     /// An unsafe request, from its first byte to the head of its answer, with what that invalidates.

@@ -25,7 +25,12 @@ impl Spelling {
     /// So much text before the colon that precedes a part of the head.
     fn before(&self, value: &[u8], bytes: usize) -> Option<&[u8]> {
         let at = value.as_ptr().addr().checked_sub(self.0.as_ptr().addr())?;
-        let before = self.0.get(..at)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+        let before = self.0.get(..at)?;
+        let before = match before.strip_suffix(b": ") {
+            Some(name) => name,
+            None => before.trim_ascii_end().strip_suffix(b":")?,
+        };
+        let before = if before.ends_with(b" ") || before.ends_with(b"\t") { before.trim_ascii_end() } else { before };
         before.get(before.len().checked_sub(bytes)?..)
     }
 }

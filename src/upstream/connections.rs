@@ -6,6 +6,7 @@ use super::keeping::{Keeping, Trust};
 use super::open::Open;
 use super::outgoing::Need;
 use super::session::Session;
+use crate::alarm::Alarm;
 use rustls::pki_types::ServerName;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,8 @@ pub(super) struct Connection {
     proved: Option<ServerName<'static>>,
     /// How long it may wait, where the server has said so.
     kept_for: Option<Duration>,
+    /// Rings where the server is silent for too long, whatever the request.
+    pub(super) alarm: Alarm,
     /// One of HTTP/1.1 that carries requests counts as open.
     _open: Option<Open>,
 }
@@ -37,7 +40,7 @@ pub(super) enum Usage {
 
 impl Connection {
     pub(super) const fn new(session: Session, usage: Usage, proved: Option<ServerName<'static>>) -> Self {
-        Self { session, usage, proved, kept_for: None, _open: None }
+        Self { session, usage, proved, kept_for: None, alarm: Alarm::new(), _open: None }
     }
 
     /// Lets it count as open.
@@ -165,8 +168,7 @@ impl Connections {
     }
 
     /// One that fits what a request needs, to a server that has proved this name.
-    pub(super) fn take(&self, need: Need, name: Option<&ServerName<'static>>) -> Option<Connection> {
-        let now = Instant::now();
+    pub(super) fn take(&self, need: Need, name: Option<&ServerName<'static>>, now: Instant) -> Option<Connection> {
         let mut closed = Vec::new();
         let mut unused = self.unused();
         let found = loop {

@@ -11,13 +11,16 @@ use super::session::Session;
 use super::terms::Terms;
 use super::tls::Offer;
 use super::under_way::UnderWay;
-use super::upload::{INTERIMS_MAX, Interims, Upload};
+use super::upload::{INTERIMS_MAX, Interims};
+use crate::alarm::Alarm;
 use crate::engine::origin::OriginErrorKind;
 use rustls::pki_types::ServerName;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::time::{Instant, sleep_until};
+use std::task::{Poll, ready};
+use tokio::time::Instant;
 
 /// Which connections a try may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,7 @@ struct Wanted {
     allowed: Allowed,
     /// Of those that are shared, such as were opened after this.
     opened_after: Option<Instant>,
+    now: Instant,
 }
 
 /// What a try is to leave behind for another.
@@ -73,14 +77,15 @@ impl Endpoint {
         spares: Spares,
         terms: &Terms,
         under_way: UnderWay,
+        now: Instant,
     ) -> Attempted {
         let name = match self.server.proves(terms.host.as_ref()) {
             Ok(name) => name,
             Err(error) => return Attempted::Failed(error.into(), Again::OtherServer(Box::new(outgoing))),
         };
-        let before = outgoing.try_now();
+        let before = outgoing.tried(now);
         let opened_after = before.filter(|_| allowed == Allowed::NewOnly && !outgoing.is_refused());
-        let wanted = Wanted { need: outgoing.need(), speaks: outgoing.speaks(), allowed, opened_after };
+        let wanted = Wanted { need: outgoing.need(), speaks: outgoing.speaks(), allowed, opened_after, now };
         let mut connection = match self.connection(wanted, name, terms).await {
             Ok(connection) => connection,
             Err(_) if !terms.may_go_on() => return Attempted::Failed(Silence::Deadline.into(), Again::Never),
@@ -95,8 +100,9 @@ impl Endpoint {
         };
         outgoing.set_missing_host(&self.server.host);
         let (spare, body) = outgoing.split();
-        let pending = connection.session.send(&spare.head, body, spare.exchange.hearing.as_ref());
-        let answer = head(pending, terms).await;
+        let Connection { session, alarm, .. } = &mut connection;
+        let pending = session.send(&spare.head, body, spare.exchange.hearing.as_ref());
+        let answer = head(pending, terms, alarm, Instant::now()).await;
         let (usage, is_http1) = (connection.usage, matches!(connection.session, Session::Http1(_)));
         match answer {
             Err(silence) => silent(silence, &connection.session, Some(spare).filter(|_| keeps)),
@@ -132,15 +138,18 @@ impl Endpoint {
         name: Option<ServerName<'static>>,
         terms: &Terms,
     ) -> Result<Connection, ConnectError> {
-        let Wanted { need, speaks, allowed, opened_after } = wanted;
+        let Wanted { need, speaks, allowed, opened_after, now } = wanted;
         let place = || self.connections.place(name.as_ref(), opened_after);
         let shared = if speaks == Speaks::Any { place() } else { None };
-        let unused = || if allowed == Allowed::UnusedFirst { self.connections.take(need, name.as_ref()) } else { None };
+        let unused = || {
+            let is_allowed = allowed == Allowed::UnusedFirst;
+            is_allowed.then(|| self.connections.take(need, name.as_ref(), now)).flatten()
+        };
         if let Some(connection) = shared.or_else(unused) {
             self.server.counters.reused.fetch_add(1, Ordering::Relaxed);
             return Ok(connection);
         }
-        let by = Instant::now() + self.server.connect_timeout;
+        let by = now + self.server.connect_timeout;
         let by = terms.deadline().map_or(by, |deadline| by.min(deadline));
         self.opening(name, by).connection(speaks, opened_after).await
     }
@@ -201,46 +210,34 @@ fn of_unsent(outgoing: Box<Outgoing>, usage: Usage) -> Again {
 }
 
 /// Waits for a response's head as long as something moves: the request's body, or interim responses.
-async fn head(pending: impl Future<Output = Answer>, terms: &Terms) -> Result<Answer, Silence> {
+async fn head(
+    pending: impl Future<Output = Answer>,
+    terms: &Terms,
+    alarm: &mut Alarm,
+    began: Instant,
+) -> Result<Answer, Silence> {
     let (read_timeout, upload) = (terms.read_timeout, terms.upload.as_deref());
-    let began = Instant::now();
     let mut pending = pin!(pending);
-    let mut alarm = pin!(sleep_until(began));
-    loop {
-        let quiet_since = upload.map_or(began, |upload| upload.progressed_at().max(began));
-        let silent_at = quiet_since + read_timeout;
-        let deadline = terms.deadline();
-        alarm.as_mut().reset(deadline.map_or(silent_at, |deadline| deadline.min(silent_at)));
-        tokio::select! {
-            biased;
-            answer = &mut pending => return Ok(answer),
-            () = news(upload) => {
-                if upload.is_some_and(|upload| upload.interims() == Interims::TooMany) {
-                    return Err(Silence::Interims(INTERIMS_MAX));
-                }
-                continue;
+    poll_fn(|context| {
+        if let Poll::Ready(answer) = pending.as_mut().poll(context) {
+            return Poll::Ready(Ok(answer));
+        }
+        if let Some(upload) = upload {
+            upload.wait_for_news(context.waker());
+            if upload.interims() == Interims::TooMany {
+                return Poll::Ready(Err(Silence::Interims(INTERIMS_MAX)));
             }
-            () = &mut alarm => {}
         }
-        let now = Instant::now();
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(Silence::Deadline);
-        }
-        let moved = upload.is_some_and(|upload| upload.progressed_at() > quiet_since);
-        match upload {
-            _ if moved => {}
-            Some(upload) if upload.waits_for_client() => return Err(Silence::Client(read_timeout)),
-            _ => return Err(Silence::Server(read_timeout)),
-        }
-    }
-}
-
-/// Waits for what an upload reports.
-async fn news(upload: Option<&Upload>) {
-    match upload {
-        Some(upload) => upload.news().await,
-        None => std::future::pending().await,
-    }
+        let silent_at = upload.map_or(began, |upload| upload.progressed_at().max(began)) + read_timeout;
+        let deadline = terms.deadline().filter(|deadline| *deadline <= silent_at);
+        ready!(alarm.poll(context, deadline.unwrap_or(silent_at)));
+        Poll::Ready(Err(match upload {
+            _ if deadline.is_some() => Silence::Deadline,
+            Some(upload) if upload.waits_for_client() => Silence::Client(read_timeout),
+            _ => Silence::Server(read_timeout),
+        }))
+    })
+    .await
 }
 
 /// No head came in time.

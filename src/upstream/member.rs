@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The least share that one takes which has just come back: a tenth of its weight.
 const SHARE_MIN: f64 = 0.1;
@@ -254,7 +255,12 @@ impl Roster {
 
     /// The time since the pool began.
     pub(super) fn now(&self) -> Duration {
-        self.began.elapsed()
+        self.at(Instant::now())
+    }
+
+    /// The time from when the pool began to then.
+    pub(super) fn at(&self, then: Instant) -> Duration {
+        then.saturating_duration_since(self.began)
     }
 
     /// A member that is in.

@@ -197,9 +197,9 @@ impl Outgoing {
         self.spare.exchange.is_refused
     }
 
-    /// It is given to a connection; when it was before.
-    pub(super) fn try_now(&mut self) -> Option<Instant> {
-        self.spare.exchange.tried_at.replace(Instant::now())
+    /// It is given to a connection now; when it was before.
+    pub(super) fn tried(&mut self, now: Instant) -> Option<Instant> {
+        self.spare.exchange.tried_at.replace(now)
     }
 
     /// Which connections it may use. What is too long to be kept may turn out not to be repeatable.

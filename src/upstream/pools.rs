@@ -9,6 +9,8 @@ use crate::engine::exchange::Terms;
 use crate::engine::origin::{Body, Origin, OriginError, OriginErrorKind};
 use crate::in_flight::Room;
 use crate::rules::origin_request::PoolName;
+use futures_util::future::BoxFuture;
+use std::future::ready;
 use std::sync::Arc;
 
 /// Asks the pool that the terms of a request name.
@@ -59,13 +61,21 @@ impl Pools {
     }
 }
 
-#[async_trait::async_trait]
 impl Origin for Pools {
-    async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError> {
+    // As the macro of the trait would have it, but for a second box around that of the pool.
+    fn fetch<'a, 'b>(
+        &'a self,
+        request: http::Request<Body>,
+        terms: Terms,
+    ) -> BoxFuture<'b, Result<http::Response<Body>, OriginError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
         match self.pool(terms.pool.as_ref()) {
-            Some(pool) => pool.fetch(request, terms).await,
+            Some(pool) => pool.fetch(request, terms),
             // Rules that name an unknown pool are refused; nobody else is asked in its place.
-            None => Err(OriginError { kind: OriginErrorKind::NoServer, cause: None }),
+            None => Box::pin(ready(Err(OriginError { kind: OriginErrorKind::NoServer, cause: None }))),
         }
     }
 

@@ -37,6 +37,11 @@ impl Terms {
         }
     }
 
+    /// When it was asked for.
+    pub(super) const fn began(&self) -> Instant {
+        self.began
+    }
+
     pub(super) fn took(&self) -> Duration {
         self.began.elapsed()
     }

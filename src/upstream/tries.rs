@@ -50,7 +50,7 @@ enum Next {
 
 impl<'a> Tries<'a> {
     pub(super) fn new(pool: &'a Pool, terms: &'a Terms, key: Box<[u8]>) -> Self {
-        pool.budget.request(pool.roster.now());
+        pool.budget.request(pool.roster.at(terms.began()));
         let left = pool.options.retries.attempts;
         Self { pool, terms, key, asked: Vec::new(), count: 0, left, unwilling: None }
     }
@@ -65,9 +65,10 @@ impl<'a> Tries<'a> {
         let spares = if self.pool.balance.len() > 1 { Spares::Always } else { Spares::OfUsedConnections };
         loop {
             let Chosen { endpoint, under_way } = chosen;
-            let (began, began_at) = (self.pool.roster.now(), Instant::now());
+            let began_at = Instant::now();
+            let began = self.pool.roster.at(began_at);
             self.count += 1;
-            let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms, under_way).await;
+            let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms, under_way, began_at).await;
             allowed = Allowed::UnusedFirst;
             let again = match self.judge(attempted, &endpoint, began, began_at) {
                 Next::Done(result) => {

@@ -5,7 +5,6 @@ use futures_util::task::AtomicWaker;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// How many interim responses one request may get.
@@ -42,8 +41,8 @@ pub(super) struct Upload {
     /// When the request's body had been read to its end; the largest number before that.
     ended_ms: AtomicU64,
     interims: AtomicU32,
-    /// Told when the body has been read, and when there are too many interim responses.
-    news: Notify,
+    /// Woken when the body has been read, and when there are too many interim responses.
+    news: AtomicWaker,
     gate: AtomicU8,
     held: AtomicWaker,
 }
@@ -56,7 +55,7 @@ impl Upload {
             waits_for_client: AtomicBool::new(false),
             ended_ms: AtomicU64::new(u64::MAX),
             interims: AtomicU32::new(0),
-            news: Notify::new(),
+            news: AtomicWaker::new(),
             gate: AtomicU8::new(gate as u8),
             held: AtomicWaker::new(),
         }
@@ -80,7 +79,7 @@ impl Upload {
     pub(super) fn ended(&self) {
         let ended = self.ended_ms.compare_exchange(u64::MAX, self.millis(), Ordering::Relaxed, Ordering::Relaxed);
         if ended.is_ok() {
-            self.news.notify_one();
+            self.news.wake();
         }
     }
 
@@ -93,7 +92,7 @@ impl Upload {
     /// An interim response has come: a sign of life, unless there are too many of them.
     pub(super) fn interim(&self) -> Interims {
         if self.interims.fetch_add(1, Ordering::Relaxed) >= INTERIMS_MAX {
-            self.news.notify_one();
+            self.news.wake();
             return Interims::TooMany;
         }
         self.progressed();
@@ -105,9 +104,10 @@ impl Upload {
         if self.interims.load(Ordering::Relaxed) > INTERIMS_MAX { Interims::TooMany } else { Interims::Welcome }
     }
 
-    /// Waits until the request's body has been read, or there are too many interim responses.
-    pub(super) async fn news(&self) {
-        self.news.notified().await;
+    /// Keeps the waker until the request's body has been read, or there are too many interim responses. Look again after
+    /// this.
+    pub(super) fn wait_for_news(&self, waker: &Waker) {
+        self.news.register(waker);
     }
 
     pub(super) fn wait_for_client(&self) {
