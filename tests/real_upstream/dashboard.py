@@ -83,6 +83,7 @@ class Operator:
         page.get_by_role("button", name="Purge…").click()
         dialog = page.get_by_role("dialog")
         expect(dialog).to_contain_text("tags: product:1")
+        expect(dialog).to_contain_text(re.compile(r"that is \d responses"))
         self.accessible("the question before a purge")
         dialog.get_by_role("button", name="Cancel").click()
         expect(page.locator("#purges tbody")).to_contain_text("Nothing was purged yet")
@@ -108,7 +109,6 @@ class Operator:
         page.get_by_label("What").select_option("urls")
         page.get_by_label("Names, one a line").fill("no url")
         page.get_by_role("button", name="Purge…").click()
-        dialog.get_by_role("button", name="Purge", exact=True).click()
         expect(page.locator("#purge-answer")).to_contain_text("urls[0]")
 
     def explains(self):
@@ -148,6 +148,15 @@ class Operator:
         page.get_by_role("button", name="End the switch of route search").click()
         dialog.get_by_role("button", name="End", exact=True).click()
         expect(page.locator("#switches tbody")).to_contain_text("None is on")
+
+    def warms(self):
+        page = self.page
+        page.get_by_label("URLs to warm").fill("http://shop.example.com/api/products/1\nhttp://shop.example.com/api/products/2")
+        page.get_by_role("button", name="Warm…").click()
+        page.get_by_role("dialog").get_by_role("button", name="Warm", exact=True).click()
+        expect(page.locator("#warm-answer")).to_contain_text("has begun")
+        expect(page.locator("#jobs tbody tr")).to_contain_text("2 of 2")
+        expect(page.locator("#jobs tbody tr")).to_contain_text("done")
 
     def breaks_the_rules(self):
         page, rules = self.page, pathlib.Path(self.options.rules)
@@ -249,7 +258,7 @@ def main():
         page.add_init_script("window.hacked = () => { window.hacked_ran = true; }")
         operator = Operator(page, options)
         steps = ("log_in", "sees_values_move", "purges", "purges_softly_what_is_hostile", "explains", "drains",
-                 "switches", "breaks_the_rules", "keeps_a_theme", "takes_pictures", "complains_of_nothing", "logs_out")
+                 "switches", "warms", "breaks_the_rules", "keeps_a_theme", "takes_pictures", "complains_of_nothing", "logs_out")
         for step in steps:
             began = time.monotonic()
             getattr(operator, step)()

@@ -3,6 +3,7 @@
 use super::recent::{Counts, History, Point, Recent};
 use crate::admin::AdminState;
 use crate::admin::answer::millis;
+use crate::admin::jobs::ShownJob;
 use crate::admin::stats::{Stats, gather};
 use crate::config::problem::ProblemReport;
 use crate::fleet::metrics::{REDIS_BREAKER, REDIS_FAILURES};
@@ -21,6 +22,9 @@ const PURGES_MAX: usize = 12;
 
 /// So many scopes of each.
 const SCOPES_MAX: usize = 3;
+
+/// So many jobs: those that run, and the last that have ended.
+const JOBS_MAX: usize = 10;
 
 /// So many problems of rejected rules.
 const DIAGNOSTICS_MAX: usize = 20;
@@ -45,6 +49,7 @@ pub(super) struct Snapshot {
     purge_lag: Option<ShownLag>,
     pools: Vec<PoolOverview>,
     purges: Vec<ShownPurge>,
+    jobs: Vec<ShownJob>,
     rules: ShownRules,
 }
 
@@ -142,6 +147,7 @@ impl Snapshots {
             }),
             pools: state.upstream.overview(),
             purges: self.purges(state, log_is_away).await,
+            jobs: state.jobs.list().iter().take(JOBS_MAX).map(|job| ShownJob::from(&**job)).collect(),
             rules: rules(state),
         }
     }

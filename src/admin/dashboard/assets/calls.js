@@ -26,6 +26,10 @@ async function call(path, options) {
 /** Asks for something that changes nothing. */
 export const ask = (path) => call(path, {});
 
+const JSON_TYPE = { "Content-Type": "application/json" };
+
 /** Makes a changing call. */
-export const send = (path, body) =>
-  call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export const send = (path, body) => call(path, { method: "POST", headers: JSON_TYPE, body: JSON.stringify(body) });
+
+/** Cancels what the path names. */
+export const cancel = (path) => call(path, { method: "DELETE", headers: JSON_TYPE });

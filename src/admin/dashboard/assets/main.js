@@ -1,6 +1,7 @@
 // The dashboard: reads GET /live and hands each snapshot to the parts of the page.
 import { Charts } from "./charts.js";
 import { bindExplain } from "./explain.js";
+import { bindWarm, showJobs } from "./jobs.js";
 import { showNumbers } from "./numbers.js";
 import { byId, setText } from "./page.js";
 import { bindPurge, showPurges } from "./purges.js";
@@ -19,6 +20,7 @@ function show(snapshot) {
   showUpstreams(snapshot);
   showSwitches(snapshot);
   showPurges(snapshot);
+  showJobs(snapshot);
   showRules(snapshot);
 }
 
@@ -70,6 +72,7 @@ function bindTheme() {
 
 bindTheme();
 bindPurge();
+bindWarm();
 bindSwitches();
 bindExplain();
 watch();

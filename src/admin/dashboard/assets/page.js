@@ -88,7 +88,7 @@ export function facts(pairs) {
 export function confirmed(title, text, yes) {
   const dialog = byId("confirm");
   setText(byId("confirm-title"), title);
-  fill(byId("confirm-text"), text);
+  fill(byId("confirm-text"), text.flat());
   setText(byId("confirm-yes"), yes);
   dialog.returnValue = "no";
   dialog.showModal();

@@ -1,7 +1,7 @@
 // Purging, and the receipts of recent purges.
 import { send } from "./calls.js";
 import { byId, confirmed, fill, make, setText, Table } from "./page.js";
-import { clockTime } from "./units.js";
+import { bytes, clockTime, count } from "./units.js";
 
 const COLUMNS = [
   { title: "Id", kind: "name", cell: (row) => row.id },
@@ -37,6 +37,20 @@ function asked(form) {
   return { kind, names, body: { ...what, soft: form.elements.soft.checked } };
 }
 
+/** What a purge would take, by a dry run of it. */
+function foretold(preview) {
+  const { fetches, hottest } = preview;
+  return [
+    make("p", {}, `In the memory of instance ${preview.instance} that is ${count(preview.entries)} responses, ${bytes(preview.bytes)}.`
+      + ` ${count(fetches.at_most)} fetches follow at most, ${count(fetches.hot)} of them soon.`),
+    hottest.length > 0 ? [make("p", {}, "Hottest of these:"), make("ul", {}, hottest.map(({ url }) => make("li", {}, url)))] : [],
+    hints(preview.scopes).map((hint) => make("p", { class: "warn" }, hint)),
+    preview.notes.map((note) => make("p", { class: "muted" }, note)),
+  ].flat();
+}
+
+const hints = (named) => named.filter((scope) => scope.hint).map((scope) => `${scopeText(scope)}: ${scope.hint}`);
+
 export function bindPurge() {
   const form = byId("purge-form");
   const answer = byId("purge-answer");
@@ -49,12 +63,13 @@ export function bindPurge() {
       setText(answer, "Name something, one a line.");
       return;
     }
-    const text = [
-      make("p", {}, body.soft ? "What is stored of this becomes stale:" : "What is stored of this can no longer be used:"),
-      make("ul", {}, kind === "all" ? make("li", {}, "everything") : named.map((name) => make("li", {}, `${kind}: ${name}`))),
-    ];
-    if (!(await confirmed(body.soft ? "Purge softly?" : "Purge?", text, "Purge"))) return;
     try {
+      const text = [
+        make("p", {}, body.soft ? "What is stored of this becomes stale:" : "What is stored of this can no longer be used:"),
+        make("ul", {}, kind === "all" ? make("li", {}, "everything") : named.map((name) => make("li", {}, `${kind}: ${name}`))),
+        foretold(await send("/purge?dry_run=true", body)),
+      ];
+      if (!(await confirmed(body.soft ? "Purge softly?" : "Purge?", text, "Purge"))) return;
       showReceipt(answer, await send("/purge", body));
     } catch (refused) {
       setText(answer, refused.message);
@@ -63,10 +78,9 @@ export function bindPurge() {
 }
 
 function showReceipt(answer, receipt) {
-  const hints = receipt.scopes.filter((scope) => scope.hint).map((scope) => `${scopeText(scope)}: ${scope.hint}`);
   const found = receipt.scopes.filter((scope) => scope.may_match).length;
   const said = `Receipt ${receipt.id}: applied by ${receipt.applied.join(", ") || "none yet"}`
     + `${receipt.pending.length ? `, pending at ${receipt.pending.join(", ")}` : ", complete"}.`
     + ` ${found} of ${receipt.scopes.length} scopes may have matched something in this instance's memory.`;
-  fill(answer, said, hints.map((hint) => make("span", { class: "warn" }, ` ${hint}.`)));
+  fill(answer, said, hints(receipt.scopes).map((hint) => make("span", { class: "warn" }, ` ${hint}.`)));
 }
