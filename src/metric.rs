@@ -1,6 +1,7 @@
 //! A metric as its owner describes and counts it. What counts is [`Measured`]; [`crate::metrics`] asks and renders.
 
 use crate::histogram::DurationCounts;
+use std::time::Duration;
 
 /// What a metric's samples are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,8 @@ impl Metric {
 pub enum Value {
     /// Of a counter or a gauge.
     Number(u64),
+    /// Of a counter or a gauge whose unit is the second.
+    Time(Duration),
     /// Of a histogram.
     Durations(Box<DurationCounts>),
 }
@@ -86,6 +89,11 @@ impl Samples {
         for (last, number) in numbers {
             self.number(metric, &[labels, &[last]].concat(), number);
         }
+    }
+
+    /// A sample of a counter or a gauge of seconds.
+    pub fn time(&mut self, metric: &'static Metric, labels: &[&str], time: Duration) {
+        self.push(metric, labels, Value::Time(time));
     }
 
     /// A sample of a histogram.

@@ -168,7 +168,7 @@ mod tests {
         let restarts = samples.into_vec().into_iter().filter(|sample| !sample.labels.is_empty());
         let counted = restarts.map(|sample| match sample.value {
             Value::Number(count) => (sample.labels.concat(), count),
-            Value::Durations(_) => panic!("restarts are a counter"),
+            Value::Time(_) | Value::Durations(_) => panic!("restarts are a counter"),
         });
         counted.collect()
     }

@@ -51,7 +51,9 @@ mod scenarios {
     mod storing;
     mod switches;
     mod tags;
+    mod terminal;
     mod to_origin;
+    mod top;
     mod troubled_servers;
     mod undecided_cookies;
     mod unsafe_methods;

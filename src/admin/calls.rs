@@ -18,6 +18,8 @@ pub(super) enum Call {
     CancelJob,
     Explain,
     Requests,
+    Top,
+    Searches,
     Rules,
     RulesCheck,
     Reload,
@@ -57,7 +59,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 27] = [
+    pub(super) const ALL: [Self; 29] = [
         Self::Dashboard,
         Self::Asset,
         Self::Live,
@@ -73,6 +75,8 @@ impl Call {
         Self::CancelJob,
         Self::Explain,
         Self::Requests,
+        Self::Top,
+        Self::Searches,
         Self::Rules,
         Self::RulesCheck,
         Self::Reload,
@@ -103,6 +107,8 @@ impl Call {
             Self::Job | Self::CancelJob => "/jobs/{id}",
             Self::Explain => "/explain",
             Self::Requests => "/requests",
+            Self::Top => "/top",
+            Self::Searches => "/searches",
             Self::Rules => "/rules",
             Self::RulesCheck => "/rules/check",
             Self::Reload => "/reload",

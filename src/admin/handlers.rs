@@ -3,7 +3,7 @@
 use super::calls::Call;
 use super::{
     AdminState, dashboard, events, explain, health, jobs, live, login, purge, receipts, requests, rules, stats,
-    switches, upstreams, warm,
+    switches, top, upstreams, warm,
 };
 use axum::routing::{MethodRouter, delete, get, post};
 
@@ -24,6 +24,8 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::CancelJob => delete(jobs::cancel),
         Call::Explain => get(explain::explain),
         Call::Requests => get(requests::watch),
+        Call::Top => get(top::keys),
+        Call::Searches => get(top::searches),
         Call::Rules => get(rules::show),
         Call::RulesCheck => post(rules::check),
         Call::Reload => post(rules::reload),

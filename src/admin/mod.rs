@@ -30,6 +30,7 @@ mod server;
 mod sessions;
 mod stats;
 mod switches;
+mod top;
 mod upstreams;
 mod warm;
 

@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Everything that `GET /stats` says.
 #[derive(Debug, Serialize)]
@@ -78,6 +79,10 @@ pub(super) struct Traffic {
     pub(super) p50_ms: Option<f64>,
     pub(super) p95_ms: Option<f64>,
     pub(super) p99_ms: Option<f64>,
+    /// How many had each reason, by outcome.
+    pub(super) reasons: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// An estimate of the time that the origin would have taken for what it was not asked.
+    pub(super) origin_seconds_saved: f64,
 }
 
 /// A tier.
@@ -103,14 +108,18 @@ pub(super) struct ShownServer {
 impl Traffic {
     /// The share as a number of two digits is all that anyone reads, so rounding harms nobody.
     #[allow(clippy::cast_precision_loss)]
-    fn of<'a>(counts: impl Iterator<Item = &'a RequestCounts>) -> Self {
+    fn of<'a>(counts: impl Iterator<Item = &'a RequestCounts>, saved: Duration) -> Self {
         let mut outcomes = BTreeMap::new();
+        let mut reasons: BTreeMap<_, BTreeMap<_, u64>> = BTreeMap::new();
         let mut durations = DurationCounts::default();
         let (mut requests, mut from_cache) = (0, 0);
         for count in counts {
             requests += count.total();
             *outcomes.entry(count.outcome.label()).or_default() += count.total();
             durations = durations.merged(&count.durations);
+            for (reason, times) in &count.reasons {
+                *reasons.entry(count.outcome.label()).or_default().entry(*reason).or_default() += times;
+            }
             if matches!(count.outcome, Outcome::Hit | Outcome::Stale) {
                 from_cache += count.total();
             }
@@ -123,6 +132,8 @@ impl Traffic {
             p50_ms: durations.percentile(50).map(millis),
             p95_ms: durations.percentile(95).map(millis),
             p99_ms: durations.percentile(99).map(millis),
+            reasons,
+            origin_seconds_saved: saved.as_secs_f64(),
         }
     }
 }
@@ -158,7 +169,7 @@ fn servers(samples: &[Sample], pools: &[PoolOverview]) -> Vec<ShownServer> {
 fn numbers_of<'a>(samples: &'a [Sample], metric: &Metric) -> impl Iterator<Item = (&'a [String], u64)> {
     samples.iter().filter(|sample| *sample.metric == *metric).filter_map(|sample| match sample.value {
         Value::Number(number) => Some((&sample.labels[..], number)),
-        Value::Durations(_) => None,
+        Value::Time(_) | Value::Durations(_) => None,
     })
 }
 
@@ -170,6 +181,8 @@ fn numbers(samples: &[Sample], metric: &Metric, labels: &[String]) -> impl Itera
 
 /// The numbers as they were read.
 pub(super) fn gather(state: &AdminState, counts: &[RequestCounts], samples: &[Sample]) -> Stats {
+    let saved = state.decisions.saved();
+    let saved_by = |route: &str| saved.get(route).copied().unwrap_or_default();
     let mut by_route: BTreeMap<String, Vec<&RequestCounts>> = BTreeMap::new();
     for count in counts {
         by_route.entry(count.route.clone()).or_default().push(count);
@@ -180,8 +193,14 @@ pub(super) fn gather(state: &AdminState, counts: &[RequestCounts], samples: &[Sa
         instance: invalidation.instance().to_owned(),
         started_at: state.started_at.to_rfc3339(),
         uptime_secs: state.clock.now().since(state.started_at).as_secs(),
-        overall: Traffic::of(counts.iter()),
-        routes: by_route.into_iter().map(|(route, counts)| (route, Traffic::of(counts.into_iter()))).collect(),
+        overall: Traffic::of(counts.iter(), saved.values().sum()),
+        routes: by_route
+            .into_iter()
+            .map(|(route, counts)| {
+                let saved = saved_by(&route);
+                (route, Traffic::of(counts.into_iter(), saved))
+            })
+            .collect(),
         tiers: tiers(samples),
         servers: servers(samples, &state.upstream.overview()),
         purges_applied: invalidation.generation(),
@@ -200,7 +219,6 @@ pub(super) async fn show(State(state): State<AdminState>) -> Response {
 mod tests {
     use super::*;
     use crate::histogram::DurationHistogram;
-    use std::time::Duration;
 
     fn counts(outcome: Outcome, requests: u64, micros: u64) -> RequestCounts {
         let durations = DurationHistogram::default();
@@ -218,7 +236,7 @@ mod tests {
     #[test]
     fn traffic_adds_up_outcomes_and_durations() {
         let all = [counts(Outcome::Hit, 6, 40), counts(Outcome::Stale, 1, 40), counts(Outcome::Miss, 3, 9_000)];
-        let traffic = Traffic::of(all.iter());
+        let traffic = Traffic::of(all.iter(), Duration::ZERO);
         assert_eq!(traffic.requests, 10);
         assert_eq!(traffic.outcomes, BTreeMap::from([("hit", 6), ("stale", 1), ("miss", 3)]));
         assert_eq!(traffic.hit_ratio, Some(0.7));
@@ -228,7 +246,7 @@ mod tests {
 
     #[test]
     fn no_traffic_has_no_ratio() {
-        let traffic = Traffic::of([].iter());
+        let traffic = Traffic::of([].iter(), Duration::ZERO);
         assert_eq!((traffic.requests, traffic.hit_ratio, traffic.p50_ms), (0, None, None));
     }
 }

@@ -135,7 +135,7 @@ impl AdminClient {
         self.send(request.body(Full::from(body.to_string()))?).await
     }
 
-    fn request(&self, method: Method, path: &str) -> http::request::Builder {
+    pub(super) fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         match &self.token {
             Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
@@ -152,15 +152,20 @@ impl AdminClient {
         };
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await;
         let (status, body) = answered.map_err(|_| ClientError::Timeout { base: self.base.clone() })??;
+        self.judged(status, &body)
+    }
+
+    /// What an answer with this body says.
+    pub(super) fn judged(&self, status: StatusCode, body: &[u8]) -> Result<Said, ClientError> {
         let foreign = || ClientError::Foreign { base: self.base.clone(), status };
-        let body: Value = serde_json::from_slice(&body).map_err(|_| foreign())?;
+        let body: Value = serde_json::from_slice(body).map_err(|_| foreign())?;
         if status.is_success() {
             return Ok(Said { status, body });
         }
         Err(body["detail"].as_str().map_or_else(foreign, |detail| ClientError::Refused(refusal(detail, &body))))
     }
 
-    fn unreachable(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
+    pub(super) fn unreachable(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
         ClientError::Unreachable { base: self.base.clone(), cause: cause.into() }
     }
 }

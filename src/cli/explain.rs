@@ -5,15 +5,18 @@ use super::config_file::ConfigFile;
 use crate::rules::literal::NOT_UNRESERVED;
 use clap::Args;
 use http::{HeaderName, HeaderValue};
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use percent_encoding::{AsciiSet, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
 
 /// What `larder explain` takes.
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
     /// The absolute URL of the request.
-    #[arg(value_name = "URL")]
-    url: String,
+    #[arg(value_name = "URL", required_unless_present = "request_id")]
+    url: Option<String>,
+    /// Show what was decided about the request that had this X-Request-Id, one of the last 10,000, instead.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["url", "method", "headers"])]
+    request_id: Option<String>,
     /// The method of the request.
     #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
     method: String,
@@ -29,15 +32,56 @@ pub(super) struct ExplainArguments {
 /// # Errors
 /// Where the request can't be explained, or nobody can be asked.
 pub(super) fn run(file: &ConfigFile, arguments: ExplainArguments) -> anyhow::Result<()> {
-    let ExplainArguments { url, method, headers, connection } = arguments;
+    let ExplainArguments { url, request_id, method, headers, connection } = arguments;
     let client = AdminClient::find(&connection, || file.admin())?;
-    let said = block_on(client.get(&path(&method, &url), &headers))?;
+    let path = match request_id {
+        Some(id) => format!("/explain?request_id={}", encoded(&id)),
+        None => path(&method, &url.unwrap_or_default()),
+    };
+    let said = block_on(client.get(&path, &headers))?;
+    let render = if said.body["decision"].is_object() { render_decided } else { render };
     print(&if connection.json { said.body.to_string() } else { render(&said.body) })
 }
 
-fn path(method: &str, url: &str) -> String {
+/// As one value of a query.
+pub(super) fn encoded(text: &str) -> PercentEncode<'_> {
     const ENCODED: &AsciiSet = &NOT_UNRESERVED.remove(b'/').remove(b':');
-    let encoded = |text| utf8_percent_encode(text, ENCODED);
+    utf8_percent_encode(text, ENCODED)
+}
+
+/// What was decided, for people.
+fn render_decided(said: &Value) -> String {
+    let decision = &said["decision"];
+    let of = |name: &str| shown(&decision[name]);
+    let outcome = shown(&said["outcome_explanation"]);
+    let mut lines = vec![
+        format!("{} {}{} at {}", of("method"), of("host"), of("target"), of("time")),
+        format!("  was        {}: {outcome} {} ({})", of("outcome"), shown(&said["reason_explanation"]), of("reason")),
+    ];
+    let known = [
+        ("status", "status"),
+        ("route", "route"),
+        ("said", "cache_status"),
+        ("stored", "admission"),
+        ("age", "age"),
+        ("server", "upstream"),
+        ("server us", "upstream_us"),
+        ("tries", "upstream_tries"),
+        ("took us", "duration_us"),
+        ("bytes", "body_bytes"),
+        ("ending", "ending"),
+        ("client", "client"),
+        ("cause", "cause"),
+        ("first line", "first_line"),
+        ("request id", "request_id"),
+    ];
+    for (label, name) in known.into_iter().filter(|(_, name)| !decision[name].is_null()) {
+        lines.push(format!("  {label:<10} {}", of(name)));
+    }
+    lines.join("\n")
+}
+
+fn path(method: &str, url: &str) -> String {
     format!("/explain?method={}&url={}", encoded(method), encoded(url))
 }
 
@@ -173,7 +217,7 @@ fn sentence(because: &Value) -> String {
 }
 
 /// A value for people: text as it is, a list joined by commas.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => printable(text),

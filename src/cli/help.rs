@@ -35,7 +35,33 @@ pub(super) const EXPLAIN: &str = "\
 Examples:
   larder explain http://shop.example.com/api/products/42
   larder explain -H 'Accept-Language: de' -H 'Cookie: currency=EUR' http://shop.example.com/api/search?q=shoes
+  larder explain --request-id 5fc7d96b33ecde8b88f3d84aa2708037   # what was decided about one that is over
   larder explain --admin-url http://10.0.0.7:9180 --json http://shop.example.com/api/products/42";
+
+pub(super) const LOG: &str = "\
+Examples:
+  larder log
+  larder log --route search --outcome miss,stale --min-ms 200
+  larder log --sample 1% --json | jq .target
+  larder log --count 100
+
+Shown is what is decided from now on. What comes faster than it can be shown is left out, and how much that is, is said.
+
+Exit codes: 0 with --count, once they have been shown; 1 where the instance ends or cannot be asked.";
+
+pub(super) const STATS: &str = "\
+Examples:
+  larder stats
+  larder stats --json | jq .overall.hit_ratio";
+
+pub(super) const TOP: &str = "\
+Examples:
+  larder top
+  larder top --by origin_seconds_saved --window 1h --route search
+  larder top --json | jq '.searches.terms[].term'
+
+Keys: q ends, s sorts by the next measure, w takes the next window, 1 to 9 one route, a all routes. In a pipe, what stands out
+now is printed once. ~ marks estimates; --json says how far each may be off.";
 
 pub(super) const PURGE: &str = "\
 Examples:

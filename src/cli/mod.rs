@@ -11,10 +11,12 @@ pub(crate) mod demo;
 mod event_sources;
 mod explain;
 mod fleet;
+mod follow;
 mod foreground;
 mod healthcheck;
 mod help;
 mod init;
+mod log;
 mod logging;
 mod manual;
 mod open_files;
@@ -25,8 +27,10 @@ pub(crate) mod serve;
 mod service_manager;
 mod snapshot;
 mod sockets;
+mod stats;
 mod switch;
 mod takeover;
+mod top;
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +66,15 @@ enum Command {
     /// Show what would happen to a request and why, without sending it.
     #[command(after_help = help::EXPLAIN)]
     Explain(explain::ExplainArguments),
+    /// Show requests and how they were decided, as they end.
+    #[command(after_help = help::LOG)]
+    Log(log::LogArguments),
+    /// Show the numbers of a running instance on one screen.
+    #[command(after_help = help::STATS)]
+    Stats(stats::StatsArguments),
+    /// Show the busiest keys, the popular search terms and the routes of a running instance, live.
+    #[command(after_help = help::TOP)]
+    Top(top::TopArguments),
     /// Purge by tag, URL, prefix or route, or everything.
     #[command(after_help = help::PURGE)]
     Purge(purge::PurgeArguments),
@@ -126,6 +139,9 @@ pub fn run() -> ExitCode {
         }
         Command::Check(arguments) => return check::run(&file, &arguments),
         Command::Explain(arguments) => explain::run(&file, arguments),
+        Command::Log(arguments) => log::run(&file, &arguments),
+        Command::Stats(arguments) => stats::run(&file, &arguments),
+        Command::Top(arguments) => top::run(&file, arguments),
         Command::Purge(arguments) => purge::run(&file, arguments),
         Command::Switch(arguments) => switch::run(&file, &arguments),
         Command::Demo(arguments) => demo::run(arguments),

@@ -230,7 +230,7 @@ impl Parts {
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
         EventSources { stream, postgres: config.postgres.clone() }.drive(&events, missed, tasks);
         let rules = reloader(config, (&warnings, sources), &clock, &engine, certificates);
-        let decisions = feed_of_decisions(&clock, tasks);
+        let decisions = feed_of_decisions(&clock, &engine, tasks);
         let ahead: [Arc<dyn Measured>; 2] = [jobs.clone(), warming.clone()];
         let counting: [Arc<dyn Measured>; 11] = [
             decisions.clone(),
@@ -264,8 +264,8 @@ impl Parts {
 }
 
 /// Takes decisions as they are made.
-fn feed_of_decisions(clock: &Arc<dyn Clock>, tasks: &mut Supervisor) -> Arc<Decisions> {
-    let decisions = Decisions::new(Arc::clone(clock));
+fn feed_of_decisions(clock: &Arc<dyn Clock>, engine: &Arc<Engine>, tasks: &mut Supervisor) -> Arc<Decisions> {
+    let decisions = Decisions::new(Arc::clone(clock), Arc::clone(engine));
     let feed = Arc::clone(&decisions);
     tasks.restart("decisions", move || Arc::clone(&feed).run());
     decisions

@@ -126,6 +126,9 @@ raw_table! {
         tag_prefix: String,
         /// Tags that a successful POST, PUT, PATCH or DELETE through this path purges, in addition to its own URL.
         purge_on_write: Texts,
+        /// The query parameter that holds what was searched for: "q". Its values are counted, in lower case and with one
+        /// space between words, for `GET /searches`.
+        search_term: String,
         /// How long a request waits for another request's fetch of the same resource before it asks the origin itself.
         /// Default: "5s".
         coalesce_wait: DurationText,

@@ -54,6 +54,7 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     route.purge_on_write =
         raw.purge_on_write.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
     route.body_tags = body_tags(raw, problems);
+    route.search_term = raw.search_term.as_ref().and_then(|written| search_term(written, problems));
     if let Some(set_cookie) = &raw.set_cookie {
         route.set_cookie = set_cookie.value.0;
     }
@@ -112,6 +113,15 @@ fn upgrade(written: &Texts, problems: &mut Problems) -> Vec<String> {
         }
     }
     protocols
+}
+
+fn search_term(written: &Placed<String>, problems: &mut Problems) -> Option<String> {
+    if written.value.is_empty() || written.value.contains(['&', '=', '?', '#']) {
+        let hint = "write the name of the query parameter, decoded: search_term = \"q\"";
+        problems.error(&written.place, format!("`{}` is not the name of a query parameter", written.value), Some(hint));
+        return None;
+    }
+    Some(written.value.clone())
 }
 
 fn body_tags(raw: &RawRoute, problems: &mut Problems) -> Option<BodyTags> {

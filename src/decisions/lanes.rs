@@ -2,8 +2,8 @@
 
 use super::kept::Kept;
 use super::open::Open;
-use super::record::{RECORD_BYTES_MAX, Told};
-use crate::engine::storing::Storing;
+use super::record::{RECORD_BYTES_MAX, write, write_hit};
+use crate::proxy::observer::{Finished, PlainHit};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,20 +51,25 @@ impl Lanes {
         Self { since, lanes: (0..count).map(|_| OnOwnLines::default()).collect() }
     }
 
-    /// Writes a decision into the lane of the thread, which is handed over where that fills it.
-    pub(super) fn write(&self, told: &Told<'_>, storing: Option<&Storing>, kept: &Kept) {
+    /// Writes a plain hit into the lane of the thread.
+    pub(super) fn write_hit(&self, hit: &PlainHit<'_>, kept: &Kept) {
         let mut lane = self.own();
+        write_hit(hit, self.since, &mut lane.bytes);
+        lane.written(kept);
+    }
+
+    /// Writes a decision into the lane of the thread. One whose storing is not known yet waits for that.
+    pub(super) fn write(&self, finished: &Finished, kept: &Kept) {
+        let mut lane = self.own();
+        let storing = finished.decision.as_ref().and_then(|decision| decision.storing.as_ref());
         if let Some(storing) = storing.filter(|storing| storing.known().is_none() && lane.open.has_room()) {
             let mut record = Vec::new();
-            told.write(self.since, &mut record);
-            lane.open.wait(record, storing.clone(), told.ended);
+            write(finished, self.since, &mut record);
+            lane.open.wait(record, storing.clone(), finished.ended.into_std());
             return;
         }
-        told.write(self.since, &mut lane.bytes);
-        lane.decisions += 1;
-        if lane.bytes.len() >= HAND_OVER_BYTES {
-            lane.hand_over(kept);
-        }
+        write(finished, self.since, &mut lane.bytes);
+        lane.written(kept);
     }
 
     /// Hands over what all lanes hold, but for records that lack their end.
@@ -73,10 +78,7 @@ impl Lanes {
             let mut lane = locked(&lane.0);
             for record in lane.open.take_ended(now) {
                 lane.bytes.extend_from_slice(&record);
-                lane.decisions += 1;
-                if lane.bytes.len() >= HAND_OVER_BYTES {
-                    lane.hand_over(kept);
-                }
+                lane.written(kept);
             }
             if lane.decisions > 0 {
                 // Few bytes, which are copied so that the memory of the lane stays where it is.
@@ -95,6 +97,15 @@ impl Lanes {
 }
 
 impl Lane {
+    /// One more decision is in it, which is handed over where that has filled it.
+    fn written(&mut self, kept: &Kept) {
+        self.decisions += 1;
+        if self.bytes.len() >= HAND_OVER_BYTES {
+            self.hand_over(kept);
+        }
+    }
+
+    #[cold]
     fn hand_over(&mut self, kept: &Kept) {
         let full = std::mem::take(&mut self.bytes);
         let spare = kept.push(full, std::mem::take(&mut self.decisions));

@@ -2,7 +2,7 @@
 //!
 //! A worker writes a decision into a lane of its own ([`lanes`]), a few dozen nanoseconds' work; full lanes become rows
 //! of the last decisions ([`kept`]). Everything else is done away from requests, every quarter of a second: viewers are
-//! shown what is new ([`viewers`]). Where more decisions are made in that time than are kept, the eldest of them are lost to
+//! shown what is new ([`viewers`]), and it is counted ([`tally`]). Where more decisions are made in that time than are kept, the eldest of them are lost to
 //! it, and counted.
 
 mod kept;
@@ -13,17 +13,35 @@ mod record;
 pub(crate) mod view;
 pub(crate) mod viewers;
 
+pub(crate) mod windows;
+
+pub(crate) mod standing;
+
+pub(crate) mod by_route;
+
+mod names;
+mod savings;
+
+mod tally;
+
+pub(crate) mod top;
+
 use crate::clock::{Clock, Timestamp};
+use crate::engine::Engine;
 use crate::metric::{Measured, Metric, Samples};
 use crate::proxy::observer::{Finished, Observer, PlainHit};
 use bytes::Bytes;
 use kept::{Kept, Row};
 use lanes::Lanes;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tally::Tally;
 use tokio::sync::mpsc;
+use top::{Top, Wanted};
 use view::{Shown, View};
 use viewers::{Filter, Viewers};
+use windows::Window;
 
 /// How often decisions are looked at.
 const TURN: Duration = Duration::from_millis(250);
@@ -37,12 +55,15 @@ const LOST: Metric = Metric::counter(
 );
 
 /// The metrics of the feed.
-pub(crate) const METRICS: &[&Metric] = &[&VIEWERS, &LOST];
+pub(crate) const METRICS: &[&Metric] = &[&VIEWERS, &LOST, &savings::SAVED];
 
 /// The feed of decisions.
 pub struct Decisions {
     clock: Arc<dyn Clock>,
+    /// Whose decisions they are.
+    engine: Arc<Engine>,
     since: Instant,
+    started_at: Timestamp,
     lanes: Lanes,
     kept: Kept,
     reader: Mutex<Reader>,
@@ -53,16 +74,19 @@ pub struct Decisions {
 #[derive(Default)]
 struct Reader {
     next: u64,
+    tally: Tally,
 }
 
 impl Decisions {
     /// A feed without decisions.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        let since = Instant::now();
+    pub fn new(clock: Arc<dyn Clock>, engine: Arc<Engine>) -> Arc<Self> {
+        let (since, started_at) = (Instant::now(), clock.now());
         Arc::new(Self {
             clock,
+            engine,
             since,
+            started_at,
             lanes: Lanes::new(since),
             kept: Kept::default(),
             reader: Mutex::default(),
@@ -80,11 +104,31 @@ impl Decisions {
 
     /// Looks at the decisions made since the last time.
     pub(crate) fn look(&self) {
-        let mut reader = self.reader();
+        self.look_as(&mut self.reader());
+    }
+
+    fn look_as(&self, reader: &mut Reader) {
         self.lanes.flush(Instant::now(), &self.kept);
         let (rows, missed, next) = self.kept.since(reader.next);
         reader.next = next;
         self.viewers.show(&rows, missed, self.wall());
+        reader.tally.count(&rows, missed, &self.engine.rules(), self.clock.now());
+    }
+
+    /// What stands out in a window.
+    pub(crate) fn top(&self, window: Window, wanted: &Wanted) -> Top {
+        let now = self.clock.now();
+        let mut reader = self.reader();
+        self.look_as(&mut reader);
+        let (counts, from) = reader.tally.read(window, now);
+        Top::of(&counts, wanted, now.since(from.max(self.started_at)))
+    }
+
+    /// How much time of the origin has been saved since the start, by route.
+    pub(crate) fn saved(&self) -> BTreeMap<String, Duration> {
+        let mut reader = self.reader();
+        self.look_as(&mut reader);
+        reader.tally.savings.by_route()
     }
 
     /// Watches decisions from now on: chunks of server-sent events. `None` where too many watch.
@@ -122,12 +166,11 @@ impl Decisions {
 
 impl Observer for Decisions {
     fn finished(&self, finished: &Finished) {
-        let storing = finished.decision.as_ref().and_then(|decision| decision.storing.as_ref());
-        self.lanes.write(&finished.into(), storing, &self.kept);
+        self.lanes.write(finished, &self.kept);
     }
 
     fn plain_hit(&self, hit: &PlainHit<'_>) {
-        self.lanes.write(&hit.into(), None, &self.kept);
+        self.lanes.write_hit(hit, &self.kept);
     }
 }
 
@@ -135,5 +178,12 @@ impl Measured for Decisions {
     fn sample(&self, samples: &mut Samples) {
         samples.number(&VIEWERS, &[], self.viewers.count());
         samples.number(&LOST, &[], self.viewers.lost());
+        let mut reader = self.reader();
+        self.look_as(&mut reader);
+        reader.tally.savings.sample(samples);
     }
 }
+
+#[cfg(test)]
+#[path = "decisions_tests.rs"]
+mod tests;

@@ -218,6 +218,11 @@ impl<'a> View<'a> {
         String::from_utf8(text).ok()
     }
 
+    /// Whether the origin's answer was refused to be stored.
+    pub(crate) fn was_refused(self) -> bool {
+        self.byte(at::ADMISSION) == Admission::Refused as u8
+    }
+
     fn admission(self) -> Option<&'static str> {
         match self.byte(at::ADMISSION) {
             said if said == Admission::Pending as u8 => Some("pending"),

@@ -36,6 +36,18 @@ fn family(metric: &Metric) -> MetricFamily {
     family
 }
 
+fn set_number(metric: &mut proto::Metric, kind: Kind, number: f64) {
+    if kind == Kind::Counter {
+        let mut counter = Counter::default();
+        counter.set_value(number);
+        metric.set_counter(counter);
+    } else {
+        let mut gauge = Gauge::default();
+        gauge.set_value(number);
+        metric.set_gauge(gauge);
+    }
+}
+
 /// The format knows only floating point; counts beyond 2^53 lose their last digits there and nowhere else.
 #[expect(clippy::cast_precision_loss, reason = "the format has nothing better")]
 fn rendered(sample: &Sample) -> proto::Metric {
@@ -48,16 +60,8 @@ fn rendered(sample: &Sample) -> proto::Metric {
     let mut metric = proto::Metric::from_label(labels.collect());
     match (&sample.value, sample.metric.kind) {
         (Value::Durations(durations), _) => metric.set_histogram(histogram(durations)),
-        (Value::Number(number), Kind::Counter) => {
-            let mut counter = Counter::default();
-            counter.set_value(*number as f64);
-            metric.set_counter(counter);
-        }
-        (Value::Number(number), _) => {
-            let mut gauge = Gauge::default();
-            gauge.set_value(*number as f64);
-            metric.set_gauge(gauge);
-        }
+        (Value::Number(number), kind) => set_number(&mut metric, kind, *number as f64),
+        (Value::Time(time), kind) => set_number(&mut metric, kind, time.as_secs_f64()),
     }
     metric
 }

@@ -116,6 +116,8 @@ pub struct Route {
     pub miss_limit: Option<NonZeroUsize>,
     /// Where in a JSON body further tags stand.
     pub body_tags: Option<BodyTags>,
+    /// The query parameter whose value is counted as a search term; none: none is.
+    pub search_term: Option<String>,
     /// What a successful unsafe request through this path purges, besides RFC 9111 section 4.4.
     pub purge_on_write: Vec<TagTemplate>,
 }
@@ -160,6 +162,7 @@ impl Route {
             read_timeout: None,
             miss_limit: None,
             body_tags: None,
+            search_term: None,
             purge_on_write: Vec::new(),
         }
     }

@@ -174,7 +174,7 @@ pub async fn build(plan: Plan) -> House {
         engine: Arc::clone(&engine),
         events: larder::testing::events::Intake::new(Arc::clone(&engine)),
         metrics: Arc::clone(&metrics),
-        decisions: larder::testing::decisions::Decisions::new(clock.clone()),
+        decisions: larder::testing::decisions::Decisions::new(clock.clone(), Arc::clone(&engine)),
         rules: Arc::new(rules),
         upstream: upstream(),
         warming: Warming::new(Arc::clone(&engine), Arc::clone(&jobs), None),

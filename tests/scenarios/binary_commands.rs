@@ -96,7 +96,20 @@ async fn healthcheck_does_not_wait_for_what_never_answers() {
 #[tokio::test]
 async fn every_command_shows_how_it_is_used_has_a_page_and_is_completed() {
     let folder = TempDir::new().expect("a temporary folder");
-    let commands = ["serve", "init", "check", "explain", "purge", "healthcheck", "demo", "man", "completions"];
+    let commands = [
+        "serve",
+        "init",
+        "check",
+        "explain",
+        "log",
+        "stats",
+        "top",
+        "purge",
+        "healthcheck",
+        "demo",
+        "man",
+        "completions",
+    ];
     for command in commands {
         let help = run(folder.path(), &[command, "--help"]).await;
         assert!(text(&help.stdout).contains("Examples:\n  larder "), "{command}: {help:?}");

@@ -210,7 +210,7 @@ fn number(samples: &[Sample], metric: &Metric) -> Option<u64> {
     let own = samples.iter().filter(|sample| *sample.metric == *metric);
     let numbers = own.filter_map(|sample| match sample.value {
         Value::Number(number) => Some(number),
-        Value::Durations(_) => None,
+        Value::Time(_) | Value::Durations(_) => None,
     });
     numbers.reduce(u64::saturating_add)
 }
