@@ -35,6 +35,7 @@ test: ## Pass every test but the slow ones: unit, scenario, fleet, real upstream
 	@scripts/install-prerequisites.sh build test
 	@scripts/install-datasette.sh
 	@scripts/install-django.sh
+	@scripts/install-aioquic.sh
 	$(TIMED) 'building the tests' cargo nextest run --locked --lib --bins --tests --no-run
 	$(TIMED) 'tests' cargo nextest run --locked --lib --bins --tests --no-fail-fast
 	$(TIMED) 'examples in the documentation' cargo test --locked --doc --quiet
@@ -59,6 +60,7 @@ lint: licenses ## Check formatting, lints, the house rules, and what dependencie
 	@scripts/install-prerequisites.sh build
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
+	cargo clippy --locked --quiet -- -D warnings
 	cargo test --locked --quiet --test tidy
 	cargo fmt --manifest-path bench/tools/Cargo.toml --check
 	cargo clippy --locked --manifest-path bench/tools/Cargo.toml --target-dir $(TARGET) --quiet -- -D warnings

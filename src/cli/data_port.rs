@@ -1,7 +1,7 @@
 //! What is said of the data port's listeners: where they are, and which schemes their requests have.
 
 use crate::engine::arrival::Schemes;
-use crate::proxy::{ListenAddress, ListenerOptions, Listening, ProxyOptions, Speaks};
+use crate::proxy::{ListenAddress, ListenerOptions, Listening, ProxyOptions, Speaks, Transport};
 use crate::semantics::trust::Trust;
 use http::uri::Scheme;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ pub(super) fn schemes(options: &ProxyOptions) -> Schemes {
     let Trust { proxies, scheme, .. } = &options.entrance.trust;
     let of = |listener: &ListenerOptions| match listener.speaks {
         Speaks::Http => scheme.clone(),
-        Speaks::Https(_) => Scheme::HTTPS,
+        Speaks::Https(_) | Speaks::Http3(_) => Scheme::HTTPS,
     };
     let mut all = options.listeners.iter().map(of);
     match all.next() {
@@ -21,7 +21,7 @@ pub(super) fn schemes(options: &ProxyOptions) -> Schemes {
 }
 
 /// Where the first listener over TCP is, unspecified where there are Unix sockets only; and each listener as the start of a
-/// URL: `https://127.0.0.1:8443`, `unix:/run/larder.sock`.
+/// URL: `https://127.0.0.1:8443`, `https://127.0.0.1:8443 (HTTP/3)`, `unix:/run/larder.sock`.
 pub(super) fn addresses(listeners: &[Listening]) -> (SocketAddr, Vec<String>) {
     let over_tcp = listeners.iter().find_map(|listening| match listening.address {
         ListenAddress::Tcp(address) => Some(address),
@@ -33,7 +33,10 @@ pub(super) fn addresses(listeners: &[Listening]) -> (SocketAddr, Vec<String>) {
 
 fn url_of(listening: &Listening) -> String {
     match &listening.address {
-        ListenAddress::Tcp(address) => format!("{}://{address}", listening.scheme()),
+        ListenAddress::Tcp(address) => match listening.transport() {
+            Transport::Tcp | Transport::Unix => format!("{}://{address}", listening.scheme()),
+            Transport::Quic => format!("https://{address} (HTTP/3)"),
+        },
         unix @ ListenAddress::Unix(_) => unix.to_string(),
     }
 }

@@ -2,7 +2,7 @@
 //! process whose place it takes.
 
 use crate::config::Config;
-use crate::proxy::{self, ListenAddress, Listening, Speaks};
+use crate::proxy::{self, ListenAddress, Listening, Opening, Speaks};
 use anyhow::Context as _;
 use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
@@ -102,12 +102,19 @@ impl Sockets {
     /// Where an address can't be listened on.
     pub(super) fn open(mut self, config: &Config) -> anyhow::Result<Listeners> {
         let mut data = Vec::new();
+        let comes_after_another = self.0.iter().any(|given| given.by == Giver::Predecessor);
         for options in &config.proxy.listeners {
-            let port = match options.speaks {
-                Speaks::Http => Port::Http,
-                Speaks::Https(_) => Port::Https,
+            let given = match options.speaks {
+                Speaks::Http => self.take(Port::Http, &options.address),
+                Speaks::Https(_) => self.take(Port::Https, &options.address),
+                Speaks::Http3(_) => None,
             };
-            data.push(Listening::open_on(options, self.take(port, &options.address))?);
+            let opening = match given {
+                Some(socket) => Opening::Given(socket),
+                None if comes_after_another => Opening::AfterAnother,
+                None => Opening::Own,
+            };
+            data.push(Listening::open_on(options, opening)?);
         }
         let address = config.admin.listen;
         let opened = match self.take(Port::Admin, &ListenAddress::Tcp(address)) {
@@ -142,7 +149,7 @@ impl Listeners {
         let mut sockets = vec![(Port::Admin, self.admin.as_fd().try_clone_to_owned()?)];
         for listening in &self.data {
             let port = if listening.tls.is_some() { Port::Https } else { Port::Http };
-            sockets.push((port, listening.socket()?));
+            sockets.extend(listening.socket()?.map(|socket| (port, socket)));
         }
         Ok(sockets)
     }

@@ -1,7 +1,7 @@
 //! Addresses that can't go together: two listeners with one, and an upstream that is Larder itself.
 
 use super::problem::{Place, Problems};
-use crate::proxy::{ListenAddress, ListenerOptions};
+use crate::proxy::{ListenAddress, ListenerOptions, Speaks};
 use crate::upstream::{ServerOptions, ServerUrl};
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,6 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 pub(super) struct Listeners {
     /// `listen.http` and `listen.https`
     data: Vec<SocketAddr>,
+    /// `listen.http3`, over UDP: a port of TCP with the same number is another one.
+    http3: Vec<SocketAddr>,
     /// `admin.listen`
     admin: SocketAddr,
 }
@@ -16,11 +18,15 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Those of the data port, and the admin API's.
     pub(super) fn of(data: &[ListenerOptions], admin: SocketAddr) -> Self {
-        let over_tcp = data.iter().filter_map(|listener| match listener.address {
-            ListenAddress::Tcp(address) => Some(address),
-            ListenAddress::Unix(_) => None,
-        });
-        Self { data: over_tcp.collect(), admin }
+        let (mut over_tcp, mut over_udp) = (Vec::new(), Vec::new());
+        for listener in data {
+            match (&listener.address, &listener.speaks) {
+                (ListenAddress::Tcp(address), Speaks::Http | Speaks::Https(_)) => over_tcp.push(*address),
+                (ListenAddress::Tcp(address), Speaks::Http3(_)) => over_udp.push(*address),
+                (ListenAddress::Unix(_), _) => {}
+            }
+        }
+        Self { data: over_tcp, http3: over_udp, admin }
     }
 
     /// Two listeners can't have one address.
@@ -30,9 +36,7 @@ impl Listeners {
             let hint = "give the admin API a port of its own: listen = \"127.0.0.1:9180\"";
             problems.error(place, message, Some(hint));
         }
-        let twice =
-            self.data.iter().enumerate().find(|(at, one)| self.data.iter().take(*at).any(|other| meet(**one, *other)));
-        if let Some((_, twice)) = twice {
+        if let Some(twice) = twice(&self.data).or_else(|| twice(&self.http3)) {
             let hint = "give each listener of `[listen]` an address of its own";
             problems.error(place, format!("two listeners have the address {twice}"), Some(hint));
         }
@@ -57,6 +61,12 @@ impl Listeners {
         let is_here = ip.is_loopback() || self.data.iter().any(|data| data.ip() == ip);
         is_here && own().any(|own| meet(*own, SocketAddr::new(ip, server.port())))
     }
+}
+
+/// An address that two of a list have.
+fn twice(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    let is_before = |(at, one): &(usize, &SocketAddr)| addresses.iter().take(*at).any(|other| meet(**one, *other));
+    addresses.iter().enumerate().find(is_before).map(|(_, twice)| *twice)
 }
 
 fn meet(one: SocketAddr, other: SocketAddr) -> bool {

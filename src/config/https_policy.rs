@@ -18,7 +18,7 @@ impl Resolver<'_> {
             let hint = "set `https`, or where TLS ends in front: trusted_proxies, or scheme = \"https\"";
             self.problems.error(&written.place, "no answer goes over https, so none would say this", Some(hint));
         }
-        HttpsPolicy { redirect, hsts }
+        HttpsPolicy { redirect, hsts, alt_svc: self.alt_svc(raw) }
     }
 
     fn redirect_port(&mut self, written: &Placed<FlagOrPort>, raw: &RawListen) -> Option<RedirectPort> {

@@ -44,10 +44,17 @@ impl Resolver<'_> {
         if let Some(https) = &raw.https {
             listeners.extend(self.https(https));
         }
+        if let Some(http3) = &raw.http3 {
+            let secure = listeners.iter().find_map(|listener| match &listener.speaks {
+                Speaks::Https(tls) => Some(tls.clone()),
+                Speaks::Http | Speaks::Http3(_) => None,
+            });
+            listeners.extend(self.http3(http3, secure, raw));
+        }
         (listeners, place)
     }
 
-    fn all_of(&mut self, addresses: &Placed<OneOrMore>, speaks: &Speaks) -> Vec<ListenerOptions> {
+    pub(super) fn all_of(&mut self, addresses: &Placed<OneOrMore>, speaks: &Speaks) -> Vec<ListenerOptions> {
         if addresses.value.0.is_empty() {
             let hint = "write an address, or leave the key out";
             self.problems.error(&addresses.place, "there is no address in the list", Some(hint));

@@ -14,6 +14,7 @@ mod event_sources;
 mod field_names;
 mod fleet;
 pub(crate) mod handover;
+mod http3;
 mod https_policy;
 mod listen;
 mod listeners;

@@ -19,6 +19,14 @@ raw_table! {
         http: OneOrMore,
         /// Where they are spoken over TLS.
         https: RawHttps,
+        /// Where HTTP/3 is spoken: a UDP address and port, or a list of them, with the certificates and the client_ca of
+        /// `https`, which must be set. Answers over `https` announce it (Alt-Svc). Only in a build with the feature `http3`.
+        /// Default: none.
+        http3: OneOrMore,
+        /// The value of Alt-Svc in answers over `https` and `http3`, in place of the upstream's: "h3=\":443\"; ma=86400" where
+        /// clients reach another port than the listener's. Default with `http3`: its port, for a day; else the upstream's is
+        /// passed on.
+        alt_svc: String,
         /// The balancers and proxies in front, as addresses and networks: "10.0.0.0/8", "2001:db8::/32", "10.1.2.3".
         /// They are trusted for a request's scheme, its client's address and its id; those fields from anyone else are
         /// removed and replaced. Default: none.

@@ -1,6 +1,8 @@
 //! The door: listening sockets, and each connection as a byte stream with what is known of it before its first byte.
 //! Everything below takes any [`Socket`](super::socket::Socket).
 
+#[cfg(feature = "http3")]
+use super::http3::QuicListener;
 use super::listen_address::ListenAddress;
 use super::plain_socket::PlainSocket;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -29,6 +31,9 @@ pub(super) enum Listener {
     Tcp(TcpListener),
     /// A Unix socket.
     Unix(UnixListener),
+    /// HTTP/3, whose connections are accepted elsewhere.
+    #[cfg(feature = "http3")]
+    Quic(QuicListener),
 }
 
 /// Binds a listener. Port 0 finds a free one. A Unix socket that a process has left behind is replaced.
@@ -110,6 +115,8 @@ pub(super) async fn accept(listener: &Listener) -> (PlainSocket, SocketAddr) {
     loop {
         let accepted = match listener {
             Listener::Tcp(listener) => listener.accept().await.map(|(socket, peer)| (PlainSocket::Tcp(socket), peer)),
+            #[cfg(feature = "http3")]
+            Listener::Quic(_) => std::future::pending().await,
             Listener::Unix(listener) => {
                 listener.accept().await.map(|(socket, _)| (PlainSocket::Unix(socket), UNIX_PEER))
             }

@@ -37,12 +37,21 @@ pub(super) async fn serve<H: Handler, T: Socket>(
     facts: ConnectionFacts,
     conversation: Arc<Conversation>,
 ) {
-    let client = facts.peer;
+    let (client, of_all) = (facts.peer, Arc::clone(&conversation));
+    reported(client, &of_all, converse(&server, socket, facts, conversation)).await;
+}
+
+/// Has a connection of this client served, and reports it.
+pub(super) async fn reported(
+    client: SocketAddr,
+    conversation: &Arc<Conversation>,
+    conversing: impl Future<Output = Result<(), BodyError>>,
+) {
     for observer in conversation.observers.iter() {
         observer.opened(client);
     }
-    let _closing = Closing { client, conversation: conversation.clone() };
-    if let Err(error) = converse(&server, socket, facts, conversation).await {
+    let _closing = Closing { client, conversation: Arc::clone(conversation) };
+    if let Err(error) = conversing.await {
         // Ordinary: clients leave, and a truncated answer ends its connection with an error.
         tracing::debug!(%client, error = %error, "a connection ended with an error");
     }
@@ -151,22 +160,22 @@ async fn sniff<T: Socket>(
 }
 
 /// What ends a connection from outside.
-struct Ends<'a> {
+pub(super) struct Ends<'a> {
     /// The server's end.
-    of_all: &'a EndSignal,
+    pub(super) of_all: &'a EndSignal,
     /// How long after that it is still read from while it is idle.
-    linger: Duration,
-    conversation: &'a Conversation,
+    pub(super) linger: Duration,
+    pub(super) conversation: &'a Conversation,
     /// `None` if it sees to that by itself.
-    idle: Option<Idle>,
+    pub(super) idle: Option<Idle>,
 }
 
 /// When a connection counts as idle.
-struct Idle {
+pub(super) struct Idle {
     /// After the last request.
-    timeout: Duration,
+    pub(super) timeout: Duration,
     /// How long it may take to end once asked to: what its client does not take would keep it for ever.
-    patience: Duration,
+    pub(super) patience: Duration,
 }
 
 /// How far a connection is on its way to its end.
@@ -181,7 +190,7 @@ enum Drive {
 
 /// Polls a connection to its end, and asks it to end once the server does, once its place is wanted, or once it was idle
 /// for too long (which HTTP/1 sees to by itself).
-async fn drive<C: Future<Output = Result<(), E>>, E>(
+pub(super) async fn drive<C: Future<Output = Result<(), E>>, E>(
     mut connection: Pin<&mut C>,
     ends: &Ends<'_>,
     end: impl Fn(Pin<&mut C>),

@@ -1,12 +1,13 @@
 //! What a request is made into at the door, before the handler sees it: what nobody believes is removed, what trusted
 //! proxies tell takes its place, and what only one version of HTTP writes in its own way is written as all others do.
 
-use super::https_policy::HttpsPolicy;
+use super::https_policy::{HttpsPolicy, OwnFields, Path};
 use super::proxy_protocol::ProxyProtocol;
 use super::request_id::RequestId;
 use super::socket::ConnectionFacts;
 use crate::semantics::trust::{Trust, Way, X_REQUEST_ID};
 use http::header::{COOKIE, HOST};
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version};
 
 /// Who is believed, and whom a request is for that does not say.
@@ -20,14 +21,14 @@ pub struct Entrance {
     pub proxy_protocol: ProxyProtocol,
     /// `listen.https.client_subject`: the field that tells the origin whom the client's certificate names.
     pub client_subject: Option<HeaderName>,
-    /// `listen.redirect_https` and `hsts`.
+    /// `listen.redirect_https`, `hsts` and `alt_svc`.
     pub https: HttpsPolicy,
 }
 
 impl Entrance {
     /// Lets a request in that came this way, under this id.
     pub(super) fn let_in<B>(&self, request: &mut Request<B>, way: &Way, facts: &ConnectionFacts, id: &RequestId) {
-        if request.version() == Version::HTTP_2 {
+        if matches!(request.version(), Version::HTTP_2 | Version::HTTP_3) {
             join_cookies(request.headers_mut());
         }
         if request.version() == Version::HTTP_10
@@ -42,6 +43,12 @@ impl Entrance {
             *request.uri_mut() = without_authority(request.uri());
         }
         request.headers_mut().insert(X_REQUEST_ID, id.to_header_value());
+    }
+
+    /// The fields that answers carry over a connection of which this is known, to a client that came by this scheme.
+    pub(super) fn own_fields(&self, scheme: &Scheme, facts: &ConnectionFacts) -> OwnFields {
+        let is_own = facts.tls.is_some() && !self.trust.trusts(facts.peer.ip());
+        self.https.own_fields(scheme, if is_own { Path::OwnTls } else { Path::Other })
     }
 
     /// Replaces what the fields of a request say of its way, and of who sent it, by what is believed.
@@ -70,8 +77,8 @@ fn name_client(headers: &mut HeaderMap, field: &HeaderName, subject: Option<&Hea
     }
 }
 
-/// Over HTTP/2 a client may split its cookies over several lines, which mean nothing to anyone else: RFC 9113 section
-/// 8.2.3.
+/// Over HTTP/2 and HTTP/3 a client may split its cookies over several lines, which mean nothing to anyone else: RFC 9113
+/// section 8.2.3, RFC 9114 section 4.2.1.
 fn join_cookies(headers: &mut HeaderMap) {
     let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if lines.len() > 1

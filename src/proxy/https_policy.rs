@@ -2,22 +2,52 @@
 //! stay there (`listen.hsts`, RFC 6797). What counts is how the client came: behind trusted proxies, what they say of it.
 
 use super::listen_address::ListenAddress;
-use super::listening::Listening;
+use super::listening::{Listening, Transport};
 use crate::engine::origin::{Body, empty_body};
 use crate::engine::outcome::{Decision, Outcome};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
-use http::header::{LOCATION, STRICT_TRANSPORT_SECURITY};
+use http::header::{ALT_SVC, LOCATION, STRICT_TRANSPORT_SECURITY};
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
-/// `listen.redirect_https` and `listen.hsts`.
+/// `listen.redirect_https`, `listen.hsts` and what announces HTTP/3.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpsPolicy {
     /// `listen.redirect_https`: the port that clients in clear text are sent to; none: they are answered.
     pub redirect: Option<RedirectPort>,
     /// `listen.hsts`: the value of Strict-Transport-Security, in place of the origin's; none: the origin's is passed on.
     pub hsts: Option<HeaderValue>,
+    /// `listen.alt_svc`: the value of Alt-Svc (RFC 7838), in place of the origin's; `None`: that of the HTTP/3 listener, if
+    /// there is one, else the origin's is passed on.
+    pub alt_svc: Option<HeaderValue>,
+}
+
+/// The fields that Larder itself adds to each answer of a connection, in place of those of the same name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OwnFields {
+    hsts: Option<HeaderValue>,
+    alt_svc: Option<HeaderValue>,
+}
+
+impl OwnFields {
+    /// Each with its name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        let fields = [(STRICT_TRANSPORT_SECURITY, &self.hsts), (ALT_SVC, &self.alt_svc)];
+        fields.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)))
+    }
+
+    /// Whether there is none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.hsts.is_none() && self.alt_svc.is_none()
+    }
+
+    /// Adds them to an answer. A client reads the first of such fields only, so the origin's own make way.
+    pub(super) fn add_to(&self, headers: &mut HeaderMap) {
+        for (name, value) in self.iter() {
+            headers.insert(name, value.clone());
+        }
+    }
 }
 
 /// The port that clients in clear text are sent to.
@@ -32,20 +62,37 @@ pub enum RedirectPort {
 /// What an authority that proves by HTTP whose a name is asks for, in clear text (RFC 8555 section 8.3).
 const ACME_CHALLENGE: &str = "/.well-known/acme-challenge/";
 
+/// How long clients may remember that HTTP/3 is offered, in seconds.
+const ANNOUNCED_SECS: u32 = 86_400;
+
+/// Where the TLS of a client ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Path {
+    /// Here: the client speaks to this listener.
+    OwnTls,
+    /// In front, or it speaks none.
+    Other,
+}
+
 /// The port of https without one in the URL.
 const HTTPS_PORT: u16 = 443;
 
 impl HttpsPolicy {
-    /// The same, with the port that the listener has found.
+    /// The same, with the ports that the listeners have found.
     pub(super) fn beside(mut self, listeners: &[Listening]) -> Self {
+        let port_over = |transport| {
+            let mut secure = listeners.iter().filter(|listening| listening.tls.is_some());
+            secure.find_map(|listening| match &listening.address {
+                ListenAddress::Tcp(address) if listening.transport() == transport => Some(address.port()),
+                _ => None,
+            })
+        };
         if self.redirect == Some(RedirectPort::OfListener) {
-            let port = listeners.iter().filter(|listening| listening.tls.is_some()).find_map(|listening| {
-                match &listening.address {
-                    ListenAddress::Tcp(address) => Some(address.port()),
-                    ListenAddress::Unix(_) => None,
-                }
-            });
-            self.redirect = port.map(RedirectPort::Number);
+            self.redirect = port_over(Transport::Tcp).map(RedirectPort::Number);
+        }
+        if self.alt_svc.is_none() {
+            let announced = port_over(Transport::Quic).map(|port| format!("h3=\":{port}\"; ma={ANNOUNCED_SECS}"));
+            self.alt_svc = announced.and_then(|announced| HeaderValue::try_from(announced).ok());
         }
         self
     }
@@ -77,15 +124,12 @@ impl HttpsPolicy {
         Some(response)
     }
 
-    /// What clients that came by this scheme get in Strict-Transport-Security.
-    pub(super) fn hsts(&self, scheme: &Scheme) -> Option<&HeaderValue> {
-        self.hsts.as_ref().filter(|_| *scheme == Scheme::HTTPS)
-    }
-
-    /// Tells it in an answer. A browser reads the first such field only, so the origin's own makes way.
-    pub(super) fn tell(&self, scheme: &Scheme, headers: &mut HeaderMap) {
-        if let Some(hsts) = self.hsts(scheme) {
-            headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    /// What clients that came by this scheme get, over a connection of their own to this listener or by way of others.
+    pub(super) fn own_fields(&self, scheme: &Scheme, path: Path) -> OwnFields {
+        OwnFields {
+            hsts: self.hsts.clone().filter(|_| *scheme == Scheme::HTTPS),
+            // The ports of a proxy in front are not known.
+            alt_svc: self.alt_svc.clone().filter(|_| path == Path::OwnTls),
         }
     }
 }
@@ -111,7 +155,7 @@ mod tests {
 
     #[test]
     fn requests_in_clear_text_are_sent_to_the_same_url_over_tls() {
-        let policy = |port| HttpsPolicy { redirect: Some(RedirectPort::Number(port)), hsts: None };
+        let policy = |port| HttpsPolicy { redirect: Some(RedirectPort::Number(port)), ..HttpsPolicy::default() };
         for (method, uri, host, port, expected) in [
             (Method::GET, "/a?b=c", "shop.example", 443, Some("https://shop.example/a?b=c")),
             (Method::POST, "/a", "shop.example:8080", 8443, Some("https://shop.example:8443/a")),
@@ -156,7 +200,7 @@ mod tests {
     #[test]
     fn rfc_6797_7_2_only_answers_over_tls_carry_the_policy_and_only_one_of_it() {
         let hsts = HeaderValue::from_static("max-age=63072000");
-        let policy = HttpsPolicy { redirect: None, hsts: Some(hsts) };
+        let policy = HttpsPolicy { hsts: Some(hsts), ..HttpsPolicy::default() };
         for (scheme, expected) in
             [(Scheme::HTTP, vec!["max-age=1", "max-age=2"]), (Scheme::HTTPS, vec!["max-age=63072000"])]
         {
@@ -164,9 +208,21 @@ mod tests {
             for origins in ["max-age=1", "max-age=2"] {
                 headers.append(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(origins));
             }
-            policy.tell(&scheme, &mut headers);
+            policy.own_fields(&scheme, Path::Other).add_to(&mut headers);
             let told: Vec<_> = headers.get_all(STRICT_TRANSPORT_SECURITY).iter().collect();
             assert_eq!(told, expected, "{scheme}");
+        }
+    }
+
+    #[test]
+    fn rfc_7838_only_clients_of_this_listener_learn_of_its_other_port() {
+        let announced = HeaderValue::from_static("h3=\":8443\"; ma=86400");
+        let policy = HttpsPolicy { alt_svc: Some(announced.clone()), ..HttpsPolicy::default() };
+        for (path, expected) in [(Path::OwnTls, &announced), (Path::Other, &HeaderValue::from_static("h3=\":1\""))] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ALT_SVC, HeaderValue::from_static("h3=\":1\""));
+            policy.own_fields(&Scheme::HTTPS, path).add_to(&mut headers);
+            assert_eq!(headers.get_all(ALT_SVC).iter().collect::<Vec<_>>(), [expected], "{path:?}");
         }
     }
 }

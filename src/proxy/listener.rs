@@ -1,8 +1,12 @@
 //! Accepts connections, as far as there is room, until asked to stop; then waits for what is under way.
 
+#[cfg(feature = "http3")]
+use super::acceptor::Listener;
 use super::acceptor::accept;
 use super::connection;
 use super::conversation::Conversation;
+#[cfg(feature = "http3")]
+use super::http3;
 use super::listening::Listening;
 use super::observer::Observers;
 use super::options::ProxyOptions;
@@ -57,6 +61,8 @@ pub async fn serve<H: Handler>(
             }
         }
     }
+    #[cfg(feature = "http3")]
+    listeners.iter().for_each(Listening::close);
     drop(listeners);
     server.end.give();
     let mut connections = connections.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -82,6 +88,10 @@ pub async fn serve<H: Handler>(
 
 /// Accepts from one listener, each connection in a task of its own.
 async fn accept_all<H: Handler>(listening: &Listening, server: &Arc<Server<H>>, connections: &Mutex<JoinSet<()>>) {
+    #[cfg(feature = "http3")]
+    if let (Listener::Quic(quic), Some(tls)) = (&listening.listener, &listening.tls) {
+        return http3::accept_all(quic, tls, server, connections).await;
+    }
     loop {
         accept_one(listening, server, connections).await;
     }

@@ -1,8 +1,12 @@
 //! Where the data port listens, and what is spoken there.
 
 use super::acceptor::{Listener, adopt, bind};
+#[cfg(feature = "http3")]
+use super::http3::{Holder, QuicListener};
 use super::listen_address::ListenAddress;
-use super::tls::{TlsEndpoint, TlsOptions};
+#[cfg(feature = "http3")]
+use super::tls::OVER_QUIC;
+use super::tls::{OVER_TCP, TlsEndpoint, TlsOptions};
 use crate::tls::FileFailure;
 use http::uri::Scheme;
 use std::io;
@@ -25,6 +29,30 @@ pub enum Speaks {
     Http,
     /// HTTP over TLS: `listen.https`.
     Https(TlsOptions),
+    /// HTTP/3: `listen.http3`, with the certificates of `listen.https`.
+    Http3(TlsOptions),
+}
+
+/// What a listener is opened on.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// A socket of its own.
+    Own,
+    /// One that another process has opened.
+    Given(OwnedFd),
+    /// A socket of its own, at a place that another process may have until it ends.
+    AfterAnother,
+}
+
+/// Over what the connections of a listener come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// TCP.
+    Tcp,
+    /// A Unix socket.
+    Unix,
+    /// QUIC, over UDP.
+    Quic,
 }
 
 /// A listener that is open.
@@ -53,6 +81,10 @@ pub enum OpenError {
     /// A certificate, a key or an authority can't be used.
     #[error("{0}")]
     File(String),
+    /// This build can't speak it.
+    #[cfg(not(feature = "http3"))]
+    #[error("cannot listen on {0} (listen.http3): Larder was built without the feature `http3`")]
+    NotBuilt(ListenAddress),
     /// They can't be used together.
     #[error("`listen.https` cannot be used: {0}")]
     Tls(#[from] rustls::Error),
@@ -70,36 +102,85 @@ impl Listening {
     /// # Errors
     /// Where the address can't be listened on, or a file of certificates can't be used.
     pub fn open(options: &ListenerOptions) -> Result<Self, OpenError> {
-        Self::open_on(options, None)
+        Self::open_on(options, Opening::Own)
     }
 
-    /// As [`Self::open`], on a socket that another process has opened.
+    /// As [`Self::open`], on this socket. Ports of UDP are not taken over: whoever reads from one may get what was sent
+    /// to another process.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub(crate) fn open_on(options: &ListenerOptions, given: Option<OwnedFd>) -> Result<Self, OpenError> {
+    pub(crate) fn open_on(options: &ListenerOptions, opening: Opening) -> Result<Self, OpenError> {
         let (key, tls) = match &options.speaks {
             Speaks::Http => ("listen.http", None),
-            Speaks::Https(tls) => ("listen.https", Some(Arc::new(TlsEndpoint::open(tls.clone())?))),
+            Speaks::Https(tls) => ("listen.https", Some(Arc::new(TlsEndpoint::open(tls.clone(), OVER_TCP)?))),
+            Speaks::Http3(tls) => return Self::open_http3(options, tls, &opening),
         };
         let failed = |cause| OpenError::Bind { address: options.address.clone(), key, cause };
-        let opened = given.map_or_else(|| bind(&options.address), |socket| adopt(socket, &options.address));
+        let opened = match opening {
+            Opening::Given(socket) => adopt(socket, &options.address),
+            Opening::Own | Opening::AfterAnother => bind(&options.address),
+        };
         let listener = opened.map_err(failed)?;
         let address = match &listener {
             Listener::Tcp(listener) => ListenAddress::Tcp(listener.local_addr().map_err(failed)?),
             Listener::Unix(_) => options.address.clone(),
+            #[cfg(feature = "http3")]
+            Listener::Quic(listener) => ListenAddress::Tcp(listener.address()),
         };
         Ok(Self { listener, address, tls })
     }
 
-    /// Its socket once more, to be passed on.
+    #[cfg(feature = "http3")]
+    fn open_http3(options: &ListenerOptions, tls: &TlsOptions, opening: &Opening) -> Result<Self, OpenError> {
+        let failed = |cause| OpenError::Bind { address: options.address.clone(), key: "listen.http3", cause };
+        let tls = Arc::new(TlsEndpoint::open(tls.clone(), OVER_QUIC)?);
+        let ListenAddress::Tcp(address) = &options.address else {
+            return Err(failed(io::ErrorKind::AddrNotAvailable.into()));
+        };
+        let holder = match opening {
+            Opening::AfterAnother => Holder::Another,
+            Opening::Own | Opening::Given(_) => Holder::None,
+        };
+        let listener = QuicListener::bind(*address, holder).map_err(failed)?;
+        let address = ListenAddress::Tcp(listener.address());
+        Ok(Self { listener: Listener::Quic(listener), address, tls: Some(tls) })
+    }
+
+    #[cfg(not(feature = "http3"))]
+    fn open_http3(options: &ListenerOptions, _: &TlsOptions, _: &Opening) -> Result<Self, OpenError> {
+        Err(OpenError::NotBuilt(options.address.clone()))
+    }
+
+    /// Over what its connections come.
+    #[must_use]
+    pub(crate) const fn transport(&self) -> Transport {
+        match &self.listener {
+            Listener::Tcp(_) => Transport::Tcp,
+            Listener::Unix(_) => Transport::Unix,
+            #[cfg(feature = "http3")]
+            Listener::Quic(_) => Transport::Quic,
+        }
+    }
+
+    /// Takes no more connections, where it is not the system that refuses them.
+    #[cfg(feature = "http3")]
+    pub(super) fn close(&self) {
+        if let Listener::Quic(listener) = &self.listener {
+            listener.close();
+        }
+    }
+
+    /// Its socket once more, to be passed on; `None` if it can't be.
     ///
     /// # Errors
     /// Where the process has no more descriptors.
-    pub(crate) fn socket(&self) -> io::Result<OwnedFd> {
+    pub(crate) fn socket(&self) -> io::Result<Option<OwnedFd>> {
         match &self.listener {
-            Listener::Tcp(listener) => listener.as_fd().try_clone_to_owned(),
-            Listener::Unix(listener) => listener.as_fd().try_clone_to_owned(),
+            Listener::Tcp(listener) => listener.as_fd().try_clone_to_owned().map(Some),
+            Listener::Unix(listener) => listener.as_fd().try_clone_to_owned().map(Some),
+            #[cfg(feature = "http3")]
+            Listener::Quic(_) => Ok(None),
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) mod entrance;
 mod fast_path;
 mod http1;
 mod http2;
+#[cfg(feature = "http3")]
+mod http3;
 pub(crate) mod https_policy;
 mod interim;
 mod lines;
@@ -54,5 +56,6 @@ pub(crate) use http1::fuzzing;
 pub use listen_address::ListenAddress;
 pub use listener::serve;
 pub use listening::{ListenerOptions, Listening, Speaks};
+pub(crate) use listening::{Opening, Transport};
 pub use options::ProxyOptions;
 pub(crate) use proxy_protocol::ProxyProtocol;

@@ -26,7 +26,7 @@ refusals! {
     Tls BAD_REQUEST "tls" "TLS was spoken to a port that speaks HTTP in clear text.",
     RequestLine BAD_REQUEST "request-line" "The request line is not a method, a target and a version with one space between.",
     Method BAD_REQUEST "method" "The method is not a token.",
-    Connect NOT_IMPLEMENTED "connect" "CONNECT is not offered here, but for WebSockets over HTTP/2.",
+    Connect NOT_IMPLEMENTED "connect" "CONNECT is not offered here, but for WebSockets over HTTP/2 and HTTP/3.",
     Target BAD_REQUEST "target" "The request target is in no form that a server takes, or holds a character that no target may hold.",
     TargetTooLong URI_TOO_LONG "target-too-long" "The request target is longer than the limit.",
     Version HTTP_VERSION_NOT_SUPPORTED "version" "The version of HTTP is not one that is spoken here.",

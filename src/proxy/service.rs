@@ -67,7 +67,7 @@ pub(super) async fn answer<H: Handler>(
             handled(&context, request, way, client, &mut record).await
         }
     };
-    entrance.https.tell(&scheme, response.headers_mut());
+    entrance.own_fields(&scheme, &context.facts).add_to(response.headers_mut());
     match upgrade {
         Some(upgrade) => match upgrade.settle(response, record, &context.tunnel) {
             (response, Some(record)) => finish(response, record),
@@ -85,7 +85,7 @@ pub(super) fn refuse<H: Handler>(
 ) -> Response<ResponseBody> {
     let (_, way, mut record) = enter(context, &Request::new(()));
     let mut response = problem_of(refusal, first_line, &mut record);
-    context.server.options.entrance.https.tell(&way.scheme, response.headers_mut());
+    context.server.options.entrance.own_fields(&way.scheme, &context.facts).add_to(response.headers_mut());
     finish(response, record)
 }
 
@@ -206,7 +206,7 @@ pub(super) fn without_switch(response: Response<Body>, record: &Record) -> Respo
 
 pub(super) fn finish(mut response: Response<Body>, mut record: Record) -> Response<ResponseBody> {
     // The version is the client's connection's, not that of the connection to the origin.
-    if record.finished.version != Version::HTTP_2 {
+    if !matches!(record.finished.version, Version::HTTP_2 | Version::HTTP_3) {
         *response.version_mut() = Version::HTTP_11;
     }
     // An origin that answers with an id of its own means the same request.

@@ -1,8 +1,10 @@
 //! A connection as everything above the acceptor sees it: a byte stream, and what is known of it before its first byte.
 
 use crate::clients::ClientConnection;
+use crate::tls::subject;
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
+use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -40,6 +42,20 @@ pub(super) struct TlsFacts {
     pub(super) server_name: Option<Box<str>>,
     /// Whom the client's certificate names; `None` if it was asked for none.
     pub(super) subject: Option<HeaderValue>,
+}
+
+impl TlsFacts {
+    /// What was agreed on, with the certificate that the client has shown.
+    pub(super) fn new(
+        protocol: Option<Protocol>,
+        server_name: Option<&str>,
+        certificate: Option<&CertificateDer<'_>>,
+    ) -> Self {
+        let server_name = server_name.map(|name| name.to_ascii_lowercase().into());
+        // What is written there is ASCII.
+        let subject = certificate.and_then(|it| HeaderValue::try_from(subject(it).unwrap_or_default()).ok());
+        Self { protocol, server_name, subject }
+    }
 }
 
 impl ConnectionFacts {

@@ -35,19 +35,24 @@ pub enum TargetError {
     Mismatch,
 }
 
+/// Whether a request of this version came on a stream of its own, with pseudo-header fields.
+fn is_by_stream(version: Version) -> bool {
+    matches!(version, Version::HTTP_2 | Version::HTTP_3)
+}
+
 /// The length of the longest scheme and its `://`.
 const SCHEME_BYTES_MAX: usize = "https://".len();
 
 impl Target {
     /// Settles the target of a request, with what its method and version add to [`Self::settle`]: `*` is the target
-    /// of OPTIONS alone (RFC 9112 section 3.2.4), and over HTTP/2 a Host that differs from `:authority` is refused
-    /// (RFC 9113 section 8.3.1).
+    /// of OPTIONS alone (RFC 9112 section 3.2.4), and over HTTP/2 and HTTP/3 a Host that differs from `:authority` is
+    /// refused (RFC 9113 section 8.3.1, RFC 9114 section 4.3.1).
     ///
     /// # Errors
     /// Where the request names no single authority or no path.
     pub fn of<B>(request: &Request<B>, scheme: &Scheme) -> Result<Self, TargetError> {
         let (uri, headers) = (request.uri(), request.headers());
-        if request.version() == Version::HTTP_2 && uri.authority().is_some() && headers.contains_key(header::HOST) {
+        if is_by_stream(request.version()) && uri.authority().is_some() && headers.contains_key(header::HOST) {
             let host = host_field(headers)?;
             let authority = uri.authority().ok_or(TargetError::Host)?;
             if !is_same_authority(host, authority.as_str(), scheme.as_str()) {

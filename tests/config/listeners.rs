@@ -26,6 +26,9 @@ fn loaded(listen: &str) -> (String, Result<Config, ConfigErrors>) {
     (text, result)
 }
 
+/// A listener of TLS.
+const HTTPS: &str = "https = { address = \"127.0.0.1:0\", certificate = \"cert.pem\", key = \"key.pem\" }";
+
 #[test]
 fn what_cannot_be_listened_with_is_an_error_with_a_hint() {
     for (listen, expected) in [
@@ -40,6 +43,17 @@ fn what_cannot_be_listened_with_is_an_error_with_a_hint() {
         ("redirect_https = true", "there is no port of `https` to send clients to"),
         ("redirect_https = 0", "`0` is not a port"),
         ("redirect_https = \"443\"", "expected true, false or a port"),
+        ("http3 = \"127.0.0.1:0\"", "HTTP/3 needs certificates, and there is no `listen.https`"),
+        (&format!("http3 = \"unix:/run/larder.sock\"\n{HTTPS}"), "HTTP/3 is not spoken on Unix sockets"),
+        (&format!("{HTTPS}\nhttp3 = [\"127.0.0.1:1\", \"0.0.0.0:1\"]"), "two listeners have the address 0.0.0.0:1"),
+        (
+            &format!(
+                "proxy_protocol = \"require\"\ntrusted_proxies = [\"10.0.0.0/8\"]\nhttp3 = \"127.0.0.1:0\"\n{HTTPS}"
+            ),
+            "HTTP/3 has no PROXY protocol",
+        ),
+        ("alt_svc = 'h3=\":443\"'", "there is no `listen.http3` that this could announce"),
+        (&format!("alt_svc = \"h3\"\nhttp3 = \"127.0.0.1:0\"\n{HTTPS}"), "`h3` is no value of Alt-Svc"),
         ("hsts = \"max-age=1\"", "no answer goes over https"),
         ("hsts = \"includeSubDomains\"\nscheme = \"https\"", "is no value of Strict-Transport-Security"),
         (
@@ -67,6 +81,19 @@ fn an_expired_certificate_is_warned_of_and_used() {
     let warnings = result.unwrap().warnings;
     let message = warnings[0].report().message;
     assert_eq!(message, "the certificate `expired.pem` has expired at 2021-01-01T00:00:00.000Z");
+}
+
+#[test]
+fn http3_has_the_certificates_of_https_and_may_have_its_port() {
+    let (_, result) = loaded(&format!("http3 = [\"127.0.0.1:0\", \"[::1]:0\"]\n{HTTPS}"));
+    let listeners = result.unwrap().proxy.listeners;
+    let [https, http3 @ ..] = &listeners[..] else { panic!("{listeners:?}") };
+    let Speaks::Https(tls) = &https.speaks else { panic!("{https:?}") };
+    assert_eq!(http3.len(), 2);
+    assert!(http3.iter().all(|listener| listener.speaks == Speaks::Http3(tls.clone())), "{http3:?}");
+    let same_port = HTTPS.replace(":0", ":8443");
+    let (_, result) = loaded(&format!("http3 = \"127.0.0.1:8443\"\n{same_port}"));
+    assert_eq!(result.unwrap().proxy.listeners.len(), 2, "a port of UDP is not one of TCP");
 }
 
 #[test]

@@ -2,23 +2,22 @@
 
 use crate::engine::deliver::AtRest;
 use crate::engine::fast_path::FastHit;
+use crate::proxy::https_policy::OwnFields;
 use crate::rules::answer::Kept;
 use crate::semantics::cache_status::put_decimal;
 use bytes::BufMut;
-use http::HeaderValue;
-use http::header::STRICT_TRANSPORT_SECURITY;
 
-/// Writes status line and fields of a hit, as HTTP/1.1 has them, without the empty line that ends a head; where this is to
-/// be its Strict-Transport-Security, without any other.
-pub(super) fn write_fields(hit: &FastHit, hsts: Option<&HeaderValue>, out: &mut Vec<u8>) {
+/// Writes status line and fields of a hit, as HTTP/1.1 has them, without the empty line that ends a head; these fields
+/// take the place of others of their names.
+pub(super) fn write_fields(hit: &FastHit, own: &OwnFields, out: &mut Vec<u8>) {
     match (&hit.changes, hit.form) {
-        (None, AtRest::Whole) if hsts.is_none() || !names_hsts(hit.entry.head_at_rest()) => {
+        (None, AtRest::Whole) if !names_any(own, hit.entry.head_at_rest()) => {
             out.put_slice(hit.entry.head_at_rest());
         }
-        (None, AtRest::NotModified) if hsts.is_none() => hit.entry.write_not_modified(|_| false, out),
+        (None, AtRest::NotModified) if own.is_empty() => hit.entry.write_not_modified(|_| false, out),
         (changes, form) => {
             let status = hit.status();
-            let makes_way = |name: &str| hsts.is_some() && name == STRICT_TRANSPORT_SECURITY.as_str();
+            let makes_way = |name: &str| own.iter().any(|(of_own, _)| of_own.as_str() == name);
             let rule = changes.as_ref().map(|(rule, _)| rule);
             let drops = |name: &str| makes_way(name) || rule.is_some_and(|rule| rule.drops(name, status, Kept::Here));
             match form {
@@ -33,8 +32,8 @@ pub(super) fn write_fields(hit: &FastHit, hsts: Option<&HeaderValue>, out: &mut 
             }
         }
     }
-    if let Some(hsts) = hsts {
-        for part in [STRICT_TRANSPORT_SECURITY.as_str().as_bytes(), b": ", hsts.as_bytes(), b"\r\n"] {
+    for (name, value) in own.iter() {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             out.put_slice(part);
         }
     }
@@ -48,7 +47,7 @@ pub(super) fn write_fields(hit: &FastHit, hsts: Option<&HeaderValue>, out: &mut 
     }
 }
 
-/// Whether a head may have the field; what merely looks like it costs the longer way.
-fn names_hsts(head: &[u8]) -> bool {
-    memchr::memmem::find(head, STRICT_TRANSPORT_SECURITY.as_str().as_bytes()).is_some()
+/// Whether a head may have one of these fields; what merely looks like it costs the longer way.
+fn names_any(own: &OwnFields, head: &[u8]) -> bool {
+    own.iter().any(|(name, _)| memchr::memmem::find(head, name.as_str().as_bytes()).is_some())
 }

@@ -7,11 +7,12 @@ use crate::engine::fast_path::PlainHeaders;
 use crate::engine::{Handler, RequestContext};
 use crate::proxy::entrance::Entrance;
 use crate::proxy::http1::head::{Framing, Head, Next, Persistence};
+use crate::proxy::https_policy::OwnFields;
 use crate::proxy::socket::ConnectionFacts;
 use crate::semantics::network::Network;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Version};
+use http::{HeaderMap, Version};
 
 /// Longer ones are never plain: what a connection remembers stays small.
 const BYTES_MAX: usize = 4096;
@@ -31,8 +32,8 @@ pub(super) struct Plain {
     pub(super) way: Way,
     /// As what the client is counted.
     pub(super) counted: Option<Network>,
-    /// What the client gets in Strict-Transport-Security.
-    pub(super) hsts: Option<HeaderValue>,
+    /// What the client gets besides.
+    pub(super) own_fields: OwnFields,
 }
 
 /// Who reads the lines.
@@ -89,8 +90,8 @@ impl<H: Handler> Reader<'_, H> {
             proxies: way.proxies.clone(),
             ..RequestContext::direct(way.scheme.clone(), Some(way.client))
         };
-        let hsts = self.entrance.https.hsts(&way.scheme).cloned();
+        let own_fields = self.entrance.own_fields(&way.scheme, self.facts);
         let counted = self.entrance.trust.counted(way.client);
-        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way, counted, hsts })
+        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way, counted, own_fields })
     }
 }

@@ -99,8 +99,7 @@ impl<H: Handler> FastPath<H> {
         self.server.clients.request(plain.counted, started).ok()?;
         conversation.answered_below();
         let given = plain.way.request_id();
-        let hsts = plain.hsts.as_ref();
-        Some(Outgoing::new(hit, place, started, hsts, |head| self.ids.write_next(given, head)))
+        Some(Outgoing::new(hit, place, started, &plain.own_fields, |head| self.ids.write_next(given, head)))
     }
 
     /// Tells of an answer that is over. `buffer` still begins with its request.

@@ -3,10 +3,11 @@
 use super::head::write_fields;
 use crate::engine::fast_path::FastHit;
 use crate::engine::outcome::Decision;
+use crate::proxy::https_policy::OwnFields;
 use crate::proxy::out_buffer::{self, COPIED_BYTES_MAX, PIECE_BYTES};
 use crate::proxy::request_id::RequestId;
 use bytes::{Buf, Bytes};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::task::{Poll, ready};
@@ -47,17 +48,17 @@ pub(in crate::proxy) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The answer to a request, whose head was complete at `started`, with this Strict-Transport-Security; `write_id` ends
-    /// the head with its id.
+    /// The answer to a request, whose head was complete at `started`, with these fields besides; `write_id` ends the
+    /// head with its id.
     pub(super) fn new(
         hit: FastHit,
         request: RequestPlace,
         started: Instant,
-        hsts: Option<&HeaderValue>,
+        own_fields: &OwnFields,
         write_id: impl FnOnce(&mut Vec<u8>) -> RequestId,
     ) -> Self {
         let mut head = out_buffer::take();
-        write_fields(&hit, hsts, &mut head);
+        write_fields(&hit, own_fields, &mut head);
         let request_id = write_id(&mut head);
         let head_bytes = head.len();
         let mut body = Bytes::new();

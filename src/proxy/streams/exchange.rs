@@ -94,7 +94,7 @@ impl<H: Handler, A: Answering> Exchange<H, A> {
 
     /// What every answer says of the way that its client came.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        self.context.server.options.entrance.https.tell(&self.scheme, headers);
+        self.context.server.options.entrance.own_fields(&self.scheme, &self.context.facts).add_to(headers);
     }
 
     /// Sends an answer.

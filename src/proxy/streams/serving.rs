@@ -21,7 +21,7 @@ use std::task::{Context, Poll};
 
 /// A stream under way. Dropped before its end, it resets the stream.
 pub(in crate::proxy) struct Serving<F> {
-    serving: Pin<Box<F>>,
+    future: Pin<Box<F>>,
     watch: Watch,
     progress: Arc<Progress>,
 }
@@ -31,17 +31,17 @@ impl<F: Future<Output = ()>> Serving<F> {
     pub(in crate::proxy) fn new<H: Handler>(server: &Server<H>, serve: impl FnOnce(Arc<Progress>) -> F) -> Self {
         let progress = Arc::new(Progress::new());
         let watch = Watch::new(&progress, server.options.stall_timeout, server.in_flight.clone());
-        Self { serving: Box::pin(serve(Arc::clone(&progress))), watch, progress }
+        Self { future: Box::pin(serve(Arc::clone(&progress))), watch, progress }
     }
 
     /// Goes on with it once, whatever its client owes.
     pub(in crate::proxy) fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.serving.as_mut().poll(cx)
+        self.future.as_mut().poll(cx)
     }
 
     /// Goes on to its end, or until its client has made no progress for too long.
     pub(in crate::proxy) async fn run(mut self) {
-        poll_fn(|cx| match self.serving.as_mut().poll(cx) {
+        poll_fn(|cx| match self.future.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(()),
             Poll::Pending => self.watch.poll_over(cx).map(|()| self.progress.end()),
         })
@@ -79,4 +79,14 @@ pub(in crate::proxy) async fn serve<H, A, B>(
         exchange.progress.allow_silence();
     }
     exchange.send(service::without_switch(response, &record), record).await;
+}
+
+/// Sends an answer to what is no request.
+#[cfg(feature = "http3")]
+pub(in crate::proxy) async fn answer_with<A: Answering>(
+    response: http::Response<crate::proxy::response_body::ResponseBody>,
+    answering: A,
+    progress: Arc<Progress>,
+) {
+    super::sending::send(response, &answering, progress).await;
 }

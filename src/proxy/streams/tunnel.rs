@@ -29,14 +29,19 @@ impl<B, S> StreamEnd<B, S> {
 impl<B, S> AsyncRead for StreamEnd<B, S>
 where
     B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-    S: Unpin,
+    S: Sink,
 {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         while self.read.is_empty() {
-            match ready!(Pin::new(&mut self.from).poll_frame(cx)) {
-                Some(Ok(frame)) => self.read = frame.into_data().unwrap_or_default(),
-                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
-                None => return Poll::Ready(Ok(())),
+            match Pin::new(&mut self.from).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => self.read = frame.into_data().unwrap_or_default(),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                // The head of the answer, too, waits for someone to send it.
+                Poll::Pending => match self.as_mut().poll_flush(cx) {
+                    Poll::Ready(Err(gone)) => return Poll::Ready(Err(gone)),
+                    Poll::Ready(Ok(())) | Poll::Pending => return Poll::Pending,
+                },
             }
         }
         let bytes = self.read.len().min(into.remaining());

@@ -2,6 +2,8 @@
 
 use super::chooser::Chooser;
 use super::options::{IdentityFiles, MinVersion, TlsOptions};
+#[cfg(feature = "http3")]
+use super::under_way::Handshake;
 use super::under_way::UnderWay;
 use crate::proxy::listening::OpenError;
 use crate::tls::{FileFailure, Identity, authorities, provider};
@@ -16,12 +18,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Handshakes under way on one listener.
 const HANDSHAKES_MAX: usize = 1024;
 
-/// What is spoken over TLS, what is liked best first.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// What is spoken over TLS (ALPN, RFC 7301), what is liked best first.
+pub(in crate::proxy) type Protocols = &'static [&'static [u8]];
+
+/// Over TCP.
+pub(in crate::proxy) const OVER_TCP: Protocols = &[b"h2", b"http/1.1"];
+/// Over QUIC.
+#[cfg(feature = "http3")]
+pub(in crate::proxy) const OVER_QUIC: Protocols = &[b"h3"];
 
 /// A listener's TLS.
 pub(crate) struct TlsEndpoint {
     options: TlsOptions,
+    protocols: Protocols,
     /// Shared by all configurations, so that sessions outlive a change of certificates.
     ticketer: Arc<dyn ProducesTickets>,
     in_force: ArcSwap<InForce>,
@@ -58,14 +67,15 @@ impl TlsEndpoint {
     ///
     /// # Errors
     /// Where a file can't be used.
-    pub(crate) fn open(options: TlsOptions) -> Result<Self, OpenError> {
+    pub(in crate::proxy) fn open(options: TlsOptions, protocols: Protocols) -> Result<Self, OpenError> {
         let load = |files: &IdentityFiles| Identity::load(&files.certificate, &files.key);
         let identities = options.identities.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let ticketer = rustls::crypto::ring::Ticketer::new()?;
         let authorities = options.client_ca.as_deref().map(authorities).transpose()?.map(Arc::new);
-        let config = server_config(&options, &identities, authorities.as_ref(), &ticketer)?;
+        let config = server_config((&options, protocols), &identities, authorities.as_ref(), &ticketer)?;
         Ok(Self {
             options,
+            protocols,
             ticketer,
             in_force: ArcSwap::from_pointee(InForce { identities, authorities, config }),
             reloading: Mutex::default(),
@@ -74,8 +84,20 @@ impl TlsEndpoint {
     }
 
     /// What a new connection is set up with.
-    pub(super) fn config(&self) -> Arc<ServerConfig> {
+    pub(in crate::proxy) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.in_force.load().config)
+    }
+
+    /// One more handshake begins.
+    #[cfg(feature = "http3")]
+    pub(in crate::proxy) fn begin_handshake(&self) -> Handshake<'_> {
+        self.under_way.begin()
+    }
+
+    /// How many handshakes are under way.
+    #[cfg(feature = "http3")]
+    pub(in crate::proxy) fn handshakes(&self) -> usize {
+        self.under_way.count()
     }
 
     /// Reads the files again and puts what has changed in force for new connections. What can't be used changes nothing.
@@ -107,7 +129,7 @@ impl TlsEndpoint {
         if reload.replaced.is_empty() {
             return reload;
         }
-        match server_config(&self.options, &identities, vouching.as_ref(), &self.ticketer) {
+        match server_config((&self.options, self.protocols), &identities, vouching.as_ref(), &self.ticketer) {
             Ok(config) => self.in_force.store(Arc::new(InForce { identities, authorities: vouching, config })),
             // The versions and algorithms are those of the start, which were good.
             Err(error) => tracing::error!(%error, "the new certificates could not be put in force"),
@@ -129,7 +151,7 @@ impl TlsEndpoint {
 }
 
 fn server_config(
-    options: &TlsOptions,
+    (options, protocols): (&TlsOptions, Protocols),
     identities: &[Identity],
     authorities: Option<&Arc<RootCertStore>>,
     ticketer: &Arc<dyn ProducesTickets>,
@@ -148,7 +170,7 @@ fn server_config(
             builder.with_client_cert_verifier(verifier).with_cert_resolver(chooser)
         }
     };
-    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     if authorities.is_some() {
         // A session that is resumed would not be asked for its certificate again, which may have ended or lost its issuer.
         config.session_storage = Arc::new(NoServerSessionStorage {});

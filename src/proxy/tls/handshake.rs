@@ -8,8 +8,6 @@ use crate::proxy::plain_socket::PlainSocket;
 use crate::proxy::server::Server;
 use crate::proxy::socket::{ConnectionFacts, Protocol, Socket, TlsFacts};
 use crate::semantics::reason::labelled;
-use crate::tls::subject;
-use http::HeaderValue;
 use rustls::{HandshakeKind, ServerConnection};
 use std::io;
 use std::sync::Arc;
@@ -43,7 +41,7 @@ impl Socket for SecureSocket {
 labelled! {
     /// What a handshake came to.
     HandshakeResult {
-        Full "full" "The handshake is complete.",
+        Full "full" "The handshake is complete; over QUIC whether it resumes a session or not.",
         Resumed "resumed" "The client has resumed an earlier session.",
         Failed "failed" "The two sides could not agree, or one did not believe the other.",
         PlainHttp "plain-http" "The client spoke HTTP in clear text.",
@@ -127,11 +125,7 @@ fn facts_of(connection: &ServerConnection) -> TlsFacts {
         b"h2" => Protocol::Http2,
         _ => Protocol::Http1,
     });
-    let server_name = connection.server_name().map(|name| name.to_ascii_lowercase().into());
-    let certificate = connection.peer_certificates().and_then(<[_]>::first);
-    // What is written there is ASCII.
-    let subject = certificate.map(|it| HeaderValue::try_from(subject(it).unwrap_or_default()));
-    TlsFacts { protocol, server_name, subject: subject.and_then(Result::ok) }
+    TlsFacts::new(protocol, connection.server_name(), connection.peer_certificates().and_then(<[_]>::first))
 }
 
 impl Failure {

@@ -12,6 +12,9 @@ pub(crate) mod metrics;
 mod options;
 mod under_way;
 
+#[cfg(feature = "http3")]
+pub(super) use endpoint::OVER_QUIC;
+pub(super) use endpoint::OVER_TCP;
 pub(crate) use endpoint::TlsEndpoint;
 pub(crate) use handshake::HandshakeResult;
 pub(super) use handshake::secure;

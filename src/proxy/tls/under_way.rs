@@ -20,7 +20,7 @@ struct Begun {
 
 /// One of them, until dropped.
 #[derive(Debug)]
-pub(super) struct Handshake<'a> {
+pub(in crate::proxy) struct Handshake<'a> {
     all: &'a UnderWay,
     number: u64,
     displaced: Arc<Notify>,
@@ -47,6 +47,12 @@ impl UnderWay {
         Handshake { all: self, number, displaced }
     }
 
+    /// How many there are.
+    #[cfg(feature = "http3")]
+    pub(super) fn count(&self) -> usize {
+        self.begun().by_age.len()
+    }
+
     fn begun(&self) -> MutexGuard<'_, Begun> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,7 +60,7 @@ impl UnderWay {
 
 impl Handshake<'_> {
     /// Ends once another one needs its place.
-    pub(super) async fn displaced(&self) {
+    pub(in crate::proxy) async fn displaced(&self) {
         self.displaced.notified().await;
     }
 }

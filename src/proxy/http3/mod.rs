@@ -1,0 +1,21 @@
+//! HTTP/3 from clients: RFC 9114, over the QUIC of the `quinn` library.
+//!
+//! [`listener`] accepts connections at a UDP port, each a task, and makes the handshake. [`connection`] accepts the streams of
+//! one, which are served as those of HTTP/2 are ([`streams`](super::streams)): here are a request's head and body as they
+//! come ([`received`]) and the answering side ([`replying`], [`outgoing`]). What lies between is small enough to be bounded
+//! at every point: frames ([`frames`]), field sections ([`qpack`]), heads ([`head`]), and the streams that go one way
+//! ([`control`]).
+
+mod code;
+mod connection;
+mod control;
+mod frames;
+mod head;
+mod limits;
+mod listener;
+mod outgoing;
+mod qpack;
+mod received;
+mod replying;
+
+pub(super) use listener::{Holder, QuicListener, accept_all};
