@@ -23,6 +23,7 @@ mod clients;
 mod entry;
 mod in_flight;
 mod key;
+mod recorded;
 mod rules;
 mod scope;
 mod stamp;

@@ -26,6 +26,8 @@ mod rules;
 mod schema;
 #[path = "config/upstream_tls.rs"]
 mod upstream_tls;
+#[path = "config/warm.rs"]
+mod warm;
 
 use larder::testing::config::{Config, ConfigErrors, Environment, Overrides, ProblemReport, load};
 

@@ -62,5 +62,7 @@ mod scenarios {
     mod validation;
     mod variants;
     mod waiting;
+    mod warm_blocks;
+    mod warm_command;
     mod warming;
 }

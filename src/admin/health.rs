@@ -18,18 +18,24 @@ pub(super) const OPENAPI: &str = include_str!("openapi.json");
 /// Whether this instance wants requests: from when its listeners accept until it drains. No store and no upstream is
 /// a condition.
 #[derive(Debug, Default)]
-pub struct Readiness(AtomicBool);
+pub struct Readiness {
+    ready: AtomicBool,
+    ended: AtomicBool,
+}
 
 impl Readiness {
-    /// Says whether requests are wanted from now on.
+    /// Says whether requests are wanted from now on. Once they are no longer, they never are again.
     pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+        if !ready {
+            self.ended.store(true, Ordering::SeqCst);
+        }
+        self.ready.store(ready, Ordering::SeqCst);
     }
 
     /// Whether requests are wanted.
     #[must_use]
     pub fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.ready.load(Ordering::SeqCst) && !self.ended.load(Ordering::SeqCst)
     }
 }
 

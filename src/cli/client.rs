@@ -135,6 +135,15 @@ impl AdminClient {
         self.send(request.body(Full::from(body.to_string()))?).await
     }
 
+    /// Asks with DELETE.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the answer is no.
+    pub(super) async fn delete(&self, path: &str) -> Result<Said, ClientError> {
+        let request = self.request(Method::DELETE, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Full::default())?).await
+    }
+
     pub(super) fn request(&self, method: Method, path: &str) -> http::request::Builder {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         match &self.token {

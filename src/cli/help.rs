@@ -71,6 +71,18 @@ Examples:
   larder purge --tag search --dry-run                  # what it would take, and the fetches to expect; purges nothing
   larder purge --all --wait 2s                         # fails where an instance has not purged within two seconds";
 
+pub(super) const WARM: &str = "\
+Examples:
+  larder warm http://shop.example.com/api/products http://shop.example.com/api/categories
+  larder warm http://shop.example.com/sitemap.xml --rate 50/s
+  larder warm /var/log/larder/access.jsonl.gz --top 500
+  zcat access.log.*.gz | larder warm - --host shop.example.com --top 1000 --concurrent 8
+
+Only what is not fresh is fetched, by the rules in force, and clients go first. Damaged lines of a log are counted, and the first are
+named on standard error.
+
+Exit codes: 0 done; 1 something could not be fetched, or it did not come to its end; 2 wrong usage.";
+
 pub(super) const SWITCH: &str = "\
 Examples:
   larder switch --all bypass --for 1h                  # turn caching off, everywhere, for an hour

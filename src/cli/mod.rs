@@ -15,6 +15,7 @@ mod follow;
 mod foreground;
 mod healthcheck;
 mod help;
+mod hot_file;
 mod init;
 mod log;
 mod logging;
@@ -31,6 +32,7 @@ mod stats;
 mod switch;
 mod takeover;
 mod top;
+mod warm;
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};
@@ -82,6 +84,9 @@ enum Command {
     /// stored without asking the upstream, or let nothing run out. Without arguments: list those that are on.
     #[command(after_help = help::SWITCH)]
     Switch(switch::SwitchArguments),
+    /// Fetch URLs, what a sitemap names, or what an access log names most, before clients ask for it.
+    #[command(after_help = help::WARM)]
+    Warm(warm::WarmArguments),
     /// Ask a running instance whether it is ready; exits with 1 where it is not. For containers and scripts.
     #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(healthcheck::HealthcheckArguments),
@@ -144,6 +149,7 @@ pub fn run() -> ExitCode {
         Command::Top(arguments) => top::run(&file, arguments),
         Command::Purge(arguments) => purge::run(&file, arguments),
         Command::Switch(arguments) => switch::run(&file, &arguments),
+        Command::Warm(arguments) => warm::run(&file, &arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Init(arguments) => init::run(&file, &arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&file, &arguments),

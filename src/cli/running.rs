@@ -1,13 +1,14 @@
 //! A running instance, and its end in order.
 
+use super::hot_file;
 use super::snapshot::{Finished, Loading, Writing};
 use super::takeover::successor::{News, Successor};
 use crate::admin::Readiness;
 use crate::config::reload::RulesReloader;
 use crate::engine::Engine;
 use crate::invalidation::Invalidation;
-use crate::jobs::Jobs;
 use crate::supervisor::{EssentialTaskEnded, Supervisor};
+use crate::warming::Warming;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ pub struct Running {
     pub(super) rules: Arc<RulesReloader>,
     pub(super) readiness: Arc<Readiness>,
     pub(super) engine: Arc<Engine>,
-    pub(super) jobs: Arc<Jobs>,
+    pub(super) warming: Arc<Warming>,
     pub(super) stop: watch::Sender<Stage>,
     pub(super) drain_delay: Duration,
     pub(super) data_port: Open,
@@ -89,8 +90,11 @@ impl Running {
 
     async fn wind_down(mut self, successor: Option<Successor>) {
         self.readiness.set(false);
-        self.jobs.close();
+        self.warming.close();
         let snapshot = self.snapshot.take();
+        if let Some(path) = &snapshot {
+            hot_file::write(path, &self.warming);
+        }
         let write = |engine: &Arc<Engine>| snapshot.map(|path| Writing::begin(path, Arc::clone(engine)));
         let Some(successor) = successor else {
             tokio::select! {

@@ -4,6 +4,7 @@ use super::certificates::CertificateKeeper;
 use super::data_port;
 use super::event_sources::EventSources;
 use super::fleet::Fleet;
+use super::hot_file;
 use super::logging;
 pub use super::running::Running;
 use super::running::{Open, Stage, reached};
@@ -83,7 +84,7 @@ pub(super) async fn start_on(
     let observers = observers(&state, access_log);
 
     let (stop, stopping) = watch::channel(Stage::Open);
-    let AdminState { engine, readiness, clock, jobs, .. } = state.clone();
+    let AdminState { engine, readiness, clock, warming, .. } = state.clone();
     take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
     let successors = offer_place(&config, passed_on, &mut tasks);
     let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
@@ -100,7 +101,7 @@ pub(super) async fn start_on(
     let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers.into(), draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &certificates, &mut tasks);
-    readiness.set(true);
+    keep_warming(&config.handover, &warming, &readiness, &mut tasks);
     Ok(Running {
         data_address,
         listening,
@@ -114,7 +115,7 @@ pub(super) async fn start_on(
         data_port,
         admin_port,
         successors,
-        jobs,
+        warming,
         snapshot: config.handover.snapshot,
         loading,
         _access_log: access_guard,
@@ -282,8 +283,26 @@ fn ahead_of_clients(
     tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
     let jobs = Jobs::new(Arc::clone(clock));
     let default_host = config.proxy.entrance.default_host.as_ref().and_then(|host| host.to_str().ok());
-    let warming = Warming::new(Arc::clone(engine), Arc::clone(&jobs), default_host);
+    let remembered = hot_file::read(config.handover.snapshot.as_deref());
+    let warming = Warming::remembering(remembered, Arc::clone(engine), Arc::clone(&jobs), default_host);
     (jobs, warming)
+}
+
+/// Warms what the rules say: at the start, before the instance is ready, and again and again.
+fn keep_warming(handover: &Handover, warming: &Arc<Warming>, readiness: &Arc<Readiness>, tasks: &mut Supervisor) {
+    hot_file::keep_writing(handover.snapshot.clone(), warming, tasks);
+    if !warming.warms_at_start() {
+        readiness.set(true);
+    }
+    let (warming, readiness) = (Arc::clone(warming), Arc::clone(readiness));
+    tasks.restart("warming", move || {
+        let (warming, readiness) = (Arc::clone(&warming), Arc::clone(&readiness));
+        async move {
+            warming.warm_at_start().await;
+            readiness.set(true);
+            warming.keep_schedule().await;
+        }
+    });
 }
 
 /// What reads the rules of an engine anew, and the certificates with them.

@@ -27,6 +27,7 @@ mod proxy_file;
 mod raw_listen;
 mod raw_rules;
 mod raw_upstream;
+mod raw_warm;
 pub(crate) mod reference;
 pub(crate) mod reload;
 mod render;
@@ -48,6 +49,7 @@ mod upstream_tls;
 mod values;
 mod variable_names;
 mod variable_values;
+mod warm;
 pub(crate) mod watch;
 
 pub use admin::AdminOptions;
@@ -139,7 +141,9 @@ impl Config {
     /// The pools that rules may name.
     fn pools(&self) -> rules_file::Pools {
         let named = self.upstreams.iter().map(|(name, pool)| (name.clone(), pool.host.clone())).collect();
-        rules_file::Pools::Known { default: self.upstream.host.clone(), named }
+        let names_host = self.proxy.entrance.default_host.is_some();
+        let default_host = if names_host { warm::DefaultHost::Named } else { warm::DefaultHost::None };
+        rules_file::Pools::Known { default: self.upstream.host.clone(), named, default_host }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The rules, raw. The documentation of each key is its description in the JSON Schema.
 
+use super::raw_warm::RawWarm;
 use super::table::{FromToml, Placed, Reader, raw_table};
 use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, word, words};
 use crate::rules::lifetime::{IgnoredDirective, OriginPrecedence};
@@ -17,6 +18,8 @@ raw_table! {
         route: Vec<Placed<RawRoute>>,
         /// What to purge when another system says that something has changed.
         event: Vec<Placed<RawEvent>>,
+        /// What is fetched before anyone asks: at the start, or again and again.
+        warm: Vec<Placed<RawWarm>>,
     }
 }
 

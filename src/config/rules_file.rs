@@ -5,6 +5,7 @@ use super::problem::{ConfigErrors, Problem, Problems, SourceText};
 use super::raw_rules::RawRulesFile;
 use super::route::{WrittenRoute, resolve_route};
 use super::table::{Reader, nearest};
+use super::warm::{DefaultHost, resolve_warm};
 use super::{rules_lint, tag_lint};
 use crate::rules::RuleSet;
 use crate::rules::origin_request::{OriginRequestRule, PoolName};
@@ -30,13 +31,20 @@ pub(super) enum Pools {
     /// Whatever a route says: proxy.toml is not known.
     Any,
     /// The default one, and these, each with its `upstream_host`.
-    Known { default: Option<HeaderValue>, named: Vec<(PoolName, Option<HeaderValue>)> },
+    Known { default: Option<HeaderValue>, named: Vec<(PoolName, Option<HeaderValue>)>, default_host: DefaultHost },
 }
 
 impl Pools {
+    const fn default_host(&self) -> DefaultHost {
+        match self {
+            Self::Any => DefaultHost::Unknown,
+            Self::Known { default_host, .. } => *default_host,
+        }
+    }
+
     /// The host that a pool's servers want, if not the client's.
     fn host(&self, pool: Option<&PoolName>) -> Option<HeaderValue> {
-        let Self::Known { default, named } = self else { return None };
+        let Self::Known { default, named, .. } = self else { return None };
         match pool.filter(|pool| pool.as_str() != PoolName::DEFAULT) {
             None => default.clone(),
             Some(pool) => named.iter().find(|(name, _)| name == pool).and_then(|(_, host)| host.clone()),
@@ -116,10 +124,14 @@ pub(super) fn resolve_rules(
 ) -> Result<LoadedRules, ConfigErrors> {
     let mut problems = Problems::default();
     let mut written: Vec<WrittenRoute> = Vec::new();
-    let mut events = Vec::new();
+    let (mut events, mut warm) = (Vec::new(), Vec::new());
     for (file, text) in &sources {
         let source = Arc::new(SourceText { name: file.display().to_string(), text: text.clone() });
         let Some(raw) = Reader::new(&source, &mut problems).document::<RawRulesFile>() else { continue };
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let blocks = raw.value.warm.map(|blocks| blocks.value).unwrap_or_default();
+        let blocks = blocks.iter().filter_map(|raw| resolve_warm(raw, folder, pools.default_host(), &mut problems));
+        warm.extend(blocks);
         events.extend(raw.value.event.map(|events| events.value).unwrap_or_default());
         let routes = raw.value.route.map(|routes| routes.value).unwrap_or_default();
         for raw in routes {
@@ -139,7 +151,10 @@ pub(super) fn resolve_rules(
         return Err(problems.finish().err().unwrap_or_else(|| unresolvable("no error is known")));
     }
     let routes = written.iter().map(|written| written.route.clone()).collect();
-    let rule_set = RuleSet::new(routes).map_err(|error| unresolvable(&error.to_string()))?.with_events(event_rules);
+    let rule_set = RuleSet::new(routes)
+        .map_err(|error| unresolvable(&error.to_string()))?
+        .with_events(event_rules)
+        .with_warm(warm);
     let rule_set = rule_set.with_unrouted(OriginRequestRule { host: pools.host(None), ..Default::default() });
     let rule_set = rule_set.read_from(sources.iter().map(|(_, text)| text.as_str()));
     rules_lint::lint(&written, &rule_set, path, &mut problems);

@@ -51,6 +51,7 @@ mod confirm;
 pub(crate) mod fast_path;
 mod fetch;
 mod handler;
+pub(crate) mod hot_requests;
 mod pass;
 mod post;
 pub(crate) mod refresh;

@@ -11,6 +11,7 @@ use super::refresh::read_to_its_end;
 use super::requester::Requester;
 use super::serve::join;
 use super::storing::StoreOutcome;
+use super::uncacheable::Uncacheable;
 use super::{Engine, arrival};
 use crate::coalesce::flights::Role;
 use crate::in_flight::Room;
@@ -21,6 +22,7 @@ use crate::plan::wanted::Wanted;
 use crate::plan::way::{Asked, Form, Payload, Way};
 use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
+use crate::semantics::reuse::MustValidate;
 use crate::semantics::target::{Target, TargetError};
 use http::header::HOST;
 use http::uri::Scheme;
@@ -139,8 +141,9 @@ impl Engine {
         let request = CacheableRequest::new(method, headers, target, route, rules);
         Ok(match (request.sharing(), self.recall_uncacheable(&request)) {
             (Sharing::Alone(why), _) => Err(why.into()),
+            // What came past its lifetime is not shared, but no less worth fetching than what grew old here.
+            (_, None | Some(Uncacheable::MustValidate(MustValidate::Expired))) => Ok(request.in_background()),
             (_, Some(why)) => Err(why.into()),
-            (Sharing::Shared | Sharing::Gathered, None) => Ok(request.in_background()),
         })
     }
 

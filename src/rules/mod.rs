@@ -28,6 +28,8 @@ pub(crate) mod route;
 pub(crate) mod rule_set;
 pub(crate) mod switch;
 pub(crate) mod url_scopes;
+pub(crate) mod warm;
+pub(crate) mod warm_url;
 
 pub use route::Route;
 pub use rule_set::{RouteVerdict, RuleSet};

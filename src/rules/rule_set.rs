@@ -6,6 +6,7 @@ use super::matcher::Matcher;
 use super::origin_request::OriginRequestRule;
 use super::route::{Route, RouteMode};
 use super::switch::{SwitchBoard, SwitchMode};
+use super::warm::WarmBlock;
 use crate::clock::Timestamp;
 use crate::scope::{RouteName, Scope, Tag, TagError};
 use crate::semantics::reason::Reason;
@@ -24,6 +25,7 @@ pub struct RuleSet {
     digest: Box<str>,
     routes: Vec<Arc<Route>>,
     events: Vec<EventRule>,
+    warm: Vec<WarmBlock>,
     /// For requests that no route matches.
     unrouted: OriginRequestRule,
     /// For each method that a route names.
@@ -89,6 +91,7 @@ impl RuleSet {
             digest: "none".into(),
             routes,
             events: Vec::new(),
+            warm: Vec::new(),
             unrouted: OriginRequestRule::default(),
             by_method,
             other_methods,
@@ -129,6 +132,18 @@ impl RuleSet {
     #[must_use]
     pub fn with_events(self, events: Vec<EventRule>) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same with these `[[warm]]` blocks.
+    #[must_use]
+    pub(crate) fn with_warm(self, warm: Vec<WarmBlock>) -> Self {
+        Self { warm, ..self }
+    }
+
+    /// The `[[warm]]` blocks in order.
+    #[must_use]
+    pub(crate) fn warm(&self) -> &[WarmBlock] {
+        &self.warm
     }
 
     /// The same, with what the origin is asked where no route matches.

@@ -4,23 +4,26 @@
 //! `[[warm]]` block. Each URL goes to [`Engine::warm`](crate::engine::Engine::warm), which fetches only what is not
 //! fresh and gives way to clients; [`pace`] says how many and how fast. None of it counts as a client's request.
 
-pub(crate) mod pace;
-pub(crate) mod urls;
+mod pace;
 
+pub(crate) mod gathered;
 pub(crate) mod sitemap;
 
 mod documents;
 mod run;
+mod schedule;
 
 use crate::engine::Engine;
+use crate::engine::hot_requests::HotRequest;
 use crate::engine::warm::Warmed;
 use crate::jobs::{Job, JobKind, Jobs, NotBegun};
 use crate::metric::{Measured, Metric, Samples};
+use crate::rules::warm::Pace;
+use crate::rules::warm_url::Base;
 use http::{HeaderMap, Uri};
-use pace::Pace;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use urls::Base;
 
 /// How many URLs one job may have.
 pub(crate) const URLS_MAX: usize = 200_000;
@@ -41,6 +44,10 @@ pub(crate) enum WarmSource {
     Urls(Vec<Uri>),
     /// What this sitemap names, and those that it names.
     Sitemap(Uri),
+    /// What this access log names most often, so many at most; paths without a host belong there.
+    Log(PathBuf, usize, Option<Base>),
+    /// What is asked for most, each with its own fields besides.
+    Hot(Vec<HotRequest>),
 }
 
 /// A list to warm, and how.
@@ -61,6 +68,8 @@ pub struct Warming {
     engine: Arc<Engine>,
     jobs: Arc<Jobs>,
     default_base: Option<Base>,
+    /// What was asked for most before the start.
+    remembered: Vec<HotRequest>,
     counts: Arc<Counts>,
 }
 
@@ -78,8 +87,30 @@ impl Warming {
     /// For an engine, with its jobs. `default_host` is where paths without a host belong.
     #[must_use]
     pub fn new(engine: Arc<Engine>, jobs: Arc<Jobs>, default_host: Option<&str>) -> Arc<Self> {
+        Self::remembering(Vec::new(), engine, jobs, default_host)
+    }
+
+    /// The same, knowing what was asked for most before the start.
+    pub(crate) fn remembering(
+        remembered: Vec<HotRequest>,
+        engine: Arc<Engine>,
+        jobs: Arc<Jobs>,
+        default_host: Option<&str>,
+    ) -> Arc<Self> {
         let default_base = default_host.and_then(|host| Base::parse(host).ok());
-        Arc::new(Self { engine, jobs, default_base, counts: Arc::default() })
+        Arc::new(Self { engine, jobs, default_base, remembered, counts: Arc::default() })
+    }
+
+    /// What is asked for most, and then what was before the start, so many at most.
+    pub(crate) fn hottest(&self, top: usize) -> Vec<HotRequest> {
+        let mut seen = HashSet::new();
+        let all = self.engine.hot_requests().into_iter().chain(self.remembered.iter().cloned());
+        all.filter(|hot| seen.insert(hot.clone())).take(top).collect()
+    }
+
+    /// Calls off what is being warmed, and begins nothing more.
+    pub(crate) fn close(&self) {
+        self.jobs.close();
     }
 
     /// Where paths belong for which nobody names a host.

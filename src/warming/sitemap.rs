@@ -2,7 +2,7 @@
 //!
 //! What is read comes from elsewhere: its length is bounded, also once it is inflated, and so are the URLs that it names.
 
-use super::urls::URL_BYTES_MAX;
+use crate::rules::warm_url::URL_BYTES_MAX;
 use flate2::read::MultiGzDecoder;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;

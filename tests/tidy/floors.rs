@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("semantics", 0),
     ("version", 0),
     ("clients", 1),
+    ("recorded", 1),
     ("rules", 1),
     ("key", 1),
     ("entry", 1),

@@ -1,6 +1,6 @@
 //! The URLs of a list: absolute, or paths under a host that is named beside.
 
-use crate::rules::url_scopes::absolute;
+use super::url_scopes::absolute;
 use http::Uri;
 
 /// The longest URL that is warmed, in bytes.
