@@ -119,7 +119,9 @@ mod tests {
             }
         }
         let mut sum = ByRoute::default();
-        pieces.iter().for_each(|piece| sum.merge(piece));
+        for piece in &pieces {
+            sum.merge(piece);
+        }
         let worth = sum.0[&None].if_cached().unwrap();
         assert_eq!(worth.gets, 4_000);
         assert!(worth.repeats.at_least <= 3_000 && 3_000 <= worth.repeats.at_most, "{worth:?}");

@@ -197,7 +197,7 @@ fn where_only_a_share_is_looked_at_the_numbers_hold_within_their_error() {
     }
     let (counts, _) = tally.read(Window::Minute, now);
     let wanted = Wanted { what: What::Keys, by: Measure::Requests, route: None, limit: 10 };
-    let top = Top::of(&counts, &wanted, Duration::from_secs(60));
+    let top = Top::of(&counts, &wanted, Duration::from_mins(1));
     assert_eq!(top.decisions, 200_000);
     assert!(top.looked_at < 25_000, "{}", top.looked_at);
     for (target, requests) in [("/p/1", 150_000), ("/p/2", 50_000)] {

@@ -32,13 +32,13 @@ struct Shelf {
 impl Kept {
     /// Adds a row, and gives back the memory of one that is kept no longer, if any.
     pub(super) fn push(&self, bytes: Vec<u8>, decisions: u32) -> Option<Vec<u8>> {
-        let mut shelf = self.locked();
-        let row = Row { first: shelf.next, decisions, bytes };
-        shelf.next += u64::from(decisions);
-        shelf.bytes += row.bytes.capacity();
-        shelf.rows.push_back(Arc::new(row));
+        let mut held = self.locked();
+        let row = Row { first: held.next, decisions, bytes };
+        held.next += u64::from(decisions);
+        held.bytes += row.bytes.capacity();
+        held.rows.push_back(Arc::new(row));
         let mut spare = None;
-        while let Some(oldest) = shelf.pop_spent() {
+        while let Some(oldest) = held.pop_spent() {
             spare = Arc::into_inner(oldest).map(|row| row.bytes).or(spare);
         }
         spare
@@ -47,11 +47,11 @@ impl Kept {
     /// The rows from decision number `next` on, how many were dropped before they could be read, and the number
     /// to go on from.
     pub(super) fn since(&self, next: u64) -> (Vec<Arc<Row>>, u64, u64) {
-        let shelf = self.locked();
-        let from = shelf.rows.partition_point(|row| row.first < next);
-        let rows: Vec<_> = shelf.rows.range(from..).map(Arc::clone).collect();
+        let held = self.locked();
+        let from = held.rows.partition_point(|row| row.first < next);
+        let rows: Vec<_> = held.rows.range(from..).map(Arc::clone).collect();
         let missed = rows.first().map_or(0, |row| row.first.saturating_sub(next));
-        (rows, missed, shelf.next)
+        (rows, missed, held.next)
     }
 
     fn locked(&self) -> MutexGuard<'_, Shelf> {
@@ -111,8 +111,8 @@ mod tests {
         assert!(kept.push(Vec::with_capacity(64), 10_000).is_none());
         let spare = kept.push(Vec::with_capacity(8), 10_000).unwrap();
         assert_eq!(spare.capacity(), 64);
-        let held = kept.since(0).0;
+        let read = kept.since(0).0;
         assert!(kept.push(Vec::new(), 10_000).is_none(), "a reader still has it");
-        drop(held);
+        drop(read);
     }
 }

@@ -98,7 +98,13 @@ impl Decisions {
     pub async fn run(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TURN).await;
-            self.look();
+            let feed = Arc::clone(&self);
+            // A turn may take a millisecond or two, for which no request should wait.
+            let turn = tokio::task::spawn_blocking(move || feed.look()).await;
+            // One that panics ends this task, which is counted and begun again.
+            if let Some(panic) = turn.err().and_then(|error| error.try_into_panic().ok()) {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 

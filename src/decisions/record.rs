@@ -188,11 +188,11 @@ pub(super) fn write_hit(hit: &PlainHit<'_>, since: Instant, out: &mut Vec<u8>) {
     match hit.request_id {
         RequestId::Made(id) => {
             numbers.request_id = *id;
-            numbers.write(texts, |_, _| {}, out);
+            numbers.write(&texts, |_, _| {}, out);
         }
         RequestId::Given(id) => {
             numbers.flags |= Flags::GIVEN_ID;
-            numbers.write(texts, |flags, out| write_text(Text::GivenId, id.as_bytes(), flags, out), out);
+            numbers.write(&texts, |flags, out| write_text(Text::GivenId, id.as_bytes(), flags, out), out);
         }
     }
 }
@@ -236,7 +236,7 @@ pub(super) fn write(finished: &Finished, since: Instant, out: &mut Vec<u8>) {
         host: host.unwrap_or_else(authority),
         target: finished.target.path_and_query().map_or(b"", |target| target.as_str().as_bytes()),
     };
-    numbers.write(texts, |flags, out| write_texts(finished, flags, out), out);
+    numbers.write(&texts, |flags, out| write_texts(finished, flags, out), out);
 }
 
 fn route_of(decision: Option<&Decision>) -> &[u8] {
@@ -278,7 +278,7 @@ impl Numbers {
     }
 
     /// Appends the numbers, the texts and what `more` adds.
-    fn write(mut self, texts: Texts<'_>, more: impl FnOnce(&mut u8, &mut Vec<u8>), out: &mut Vec<u8>) {
+    fn write(mut self, texts: &Texts<'_>, more: impl FnOnce(&mut u8, &mut Vec<u8>), out: &mut Vec<u8>) {
         let start = out.len();
         let route = kept(texts.route, &mut self.flags);
         let host = kept(texts.host, &mut self.flags);
@@ -302,7 +302,6 @@ impl Numbers {
         let word = |bytes: [u8; 8]| u64::from_le_bytes(bytes);
         let ([status_low, status_high], [forward_low, forward_high]) =
             (self.status.to_le_bytes(), self.forward_status.to_le_bytes());
-        let halves = |bits: u128| [(bits & u128::from(u64::MAX)) as u64, (bits >> 64) as u64];
         let [id_low, id_high] = halves(self.request_id);
         let [client_low, client_high] = halves(self.client);
         let words = [
@@ -336,6 +335,12 @@ impl Numbers {
         }
         bytes
     }
+}
+
+/// The low and the high half.
+#[expect(clippy::cast_possible_truncation, reason = "each half is the half that it takes")]
+const fn halves(bits: u128) -> [u64; 2] {
+    [bits as u64, (bits >> 64) as u64]
 }
 
 /// The texts that only some records have.

@@ -180,7 +180,9 @@ mod tests {
                 pieces[place % parts].count(&item(number), &[amount, 0, 0, 0, 0, 0]);
             }
             let mut sum = Standing::default();
-            pieces.iter().for_each(|piece| sum.merge(piece));
+            for piece in &pieces {
+                sum.merge(piece);
+            }
             let ranked = sum.ranked(Measure::Requests, usize::MAX, |_| true);
             let total: u64 = exact.values().sum();
             let error = sum.0[0].maximum_error();

@@ -58,7 +58,9 @@ impl Top {
         };
         let is_wanted = |key: &Key| wanted.admits(key.route.as_deref());
         let mut ranked = standing.ranked(wanted.by, wanted.limit, is_wanted);
-        ranked.iter_mut().for_each(|ranked| widen(ranked, counts.weight_max));
+        for ranked in &mut ranked {
+            widen(ranked, counts.weight_max);
+        }
         let routes = counts.routes.0.iter().filter(|(route, _)| wanted.admits(route.as_deref()));
         let mut routes: Vec<_> = routes
             .map(|(route, counts)| RouteTop {

@@ -123,7 +123,7 @@ impl Viewers {
         }
         for (viewer, given) in watching.iter_mut().zip(given) {
             viewer.lost += missed;
-            self.lost.fetch_add(viewer.give(given), Ordering::Relaxed);
+            self.lost.fetch_add(viewer.give(&given), Ordering::Relaxed);
         }
     }
 
@@ -144,7 +144,7 @@ impl Viewers {
 
 impl Viewer {
     /// Hands over what it is given. How many events it has lost for good by now, and is told of.
-    fn give(&mut self, given: Given) -> u64 {
+    fn give(&mut self, given: &Given) -> u64 {
         let lost = if self.lost > 0 { lost_event(self.lost) } else { String::new() };
         let text = lost + &given.text;
         self.quiet_turns = if text.is_empty() { self.quiet_turns + 1 } else { 0 };
@@ -156,13 +156,11 @@ impl Viewer {
             }
             _ => return 0,
         };
-        match self.chunks.try_send(chunk) {
-            Ok(()) => std::mem::take(&mut self.lost),
-            Err(_) => {
-                self.lost += given.events as u64;
-                0
-            }
+        if self.chunks.try_send(chunk).is_ok() {
+            return std::mem::take(&mut self.lost);
         }
+        self.lost += given.events as u64;
+        0
     }
 }
 
