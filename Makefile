@@ -100,7 +100,7 @@ bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server an
 	@scripts/install-prerequisites.sh build peers plots
 	bench/peers/run.py --seconds $(PEERS_SECONDS) --rounds $(PEERS_ROUNDS)
 
-bench-shop: ## Load a sample shop: directly, through Larder, through Larder with Redis
+bench-shop: ## Load a sample shop: directly, through Larder, with Redis, warmed from a log
 	@scripts/install-prerequisites.sh build shop plots
 	python3 -B bench/shop/run.py --seconds $(SHOP_SECONDS) --users $(SHOP_USERS) $(SHOP_OPTIONS)
 

@@ -41,6 +41,7 @@ def of_larder(admin: str, connections_opened: int) -> dict:
         "events": scrape.by_label(found, "larder_events_total", "result"),
         "redis_lookups": scrape.by_label(found, "larder_cache_lookups_total", "result", tier="redis"),
         "redis_failures": scrape.total(found, "larder_redis_failures_total"),
+        "refreshes": scrape.total(found, "larder_refreshes_total"),
         "stats": scrape.json_of(f"{admin}/stats"),
     }
 

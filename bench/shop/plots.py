@@ -7,8 +7,9 @@ from bench.harness.process import BenchError
 
 ENDPOINTS = ("search", "list", "analytics", "categories", "popular", "product", "inventory", "suggest", "health")
 CLASSES = ("product", "inventory", "aggregation", "search", "list")
-COLOURS = {"direct": "#b0413e", "memory": "#2f6f8f", "redis": "#9a6b00"}
-TITLES = {"direct": "directly", "memory": "through Larder", "redis": "through Larder with Redis"}
+COLOURS = {"direct": "#b0413e", "memory": "#2f6f8f", "redis": "#9a6b00", "warmed": "#3f7f4f", "refreshed": "#6f4f8f"}
+TITLES = {"direct": "directly", "memory": "through Larder", "redis": "through Larder with Redis",
+          "warmed": "warmed from a log", "refreshed": "warmed, and refreshed after purges"}
 STYLE = """set terminal svg size 760,340 font 'sans-serif,11' background '#ffffff'
 set style data histogram
 set style histogram clustered gap 1

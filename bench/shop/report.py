@@ -11,7 +11,8 @@ from bench.shop import plots, stack
 from bench.shop.verdicts import GOALS, judge, millis, percent
 
 BLOCK = "shop"
-TITLES = {"direct": "directly", "memory": "Larder, memory alone", "redis": "Larder with Redis"}
+TITLES = {"direct": "directly", "memory": "Larder, memory alone", "redis": "Larder with Redis",
+          "warmed": "warmed from a log", "refreshed": "warmed, and refreshed after purges"}
 ENDPOINTS = {"health": "health", "search": "product search", "list": "product list", "categories": "categories",
              "popular": "popular products", "analytics": "analytics", "metrics": "metrics", "product": "product",
              "inventory": "inventory", "suggest": "suggest", "set_price": "write: price", "set_stock": "write: stock"}
@@ -98,7 +99,8 @@ def _setting(whole: dict) -> str:
             f"{high / 1000:g} s between two requests; of a hundred, one watches and one changes a product every "
             f"{load['writer_pause_ms'] / 1000:g} s and announces it. Products are asked for by "
             f"Zipf's law with exponent {load['product_exponent']:g}, {load['terms']} search terms, 60 categories and 40 brands "
-            f"with {load['word_exponent']:g}. Each run begins with an empty cache. Tables show the time in which all users were "
+            f"with {load['word_exponent']:g}. Each run begins with an empty cache, but for those that are warmed: by `larder warm`, from the access log "
+            "of another run of the same load, before the first user comes. Tables show the time in which all users were "
             "there; errors and stale reads count from the first user on.")
 
 
@@ -155,6 +157,8 @@ def _overall(level: dict[str, dict]) -> str:
         "evictions for want of room": lambda run: larder(run, lambda it: f"{it['evictions'].get('capacity', 0):,.0f}"),
         "resident memory of Larder, before / peak": lambda run: larder(run, lambda it: (
             f"{run['servers']['larder']['rest_mib']:.0f} / {it['peak_mib']:.0f} MiB")),
+        "fetched by warming before the first user / after purges": lambda run: larder(run, lambda it: (
+            f"{(it.get('warmed') or {}).get('fetched', 0):,} / {it.get('refreshes', 0):,.0f}")),
         "connections opened to the API / requests to it": lambda run: larder(run, lambda it: (
             f"{run['connections_opened']:,} / {it['upstream_requests']:,.0f}")),
         "connection reuse": lambda run: larder(run, lambda it: f"{it['connection_reuse'] * 100:.2f} %"),

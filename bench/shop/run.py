@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The shop under load: directly, through Larder with memory alone, and through Larder with a Redis.
+"""The shop under load: directly, through Larder with memory alone, with a Redis, and warmed from the log of another run.
 
     python3 bench/shop/run.py [--users 1000 1500] [--seconds 90] [--runs direct memory redis] [--out DIRECTORY]
     python3 bench/shop/run.py --smoke
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.harness.ending import end_in_order  # noqa: E402
 from bench.harness.machine import machine  # noqa: E402
-from bench.harness.process import BenchError, Server  # noqa: E402
+from bench.harness.process import BenchError, Server, free_port  # noqa: E402
 from bench.shop import report, smoke, stack  # noqa: E402
 from bench.shop.database import Database  # noqa: E402
 from bench.shop.figures import of_api, of_larder  # noqa: E402
@@ -30,6 +30,9 @@ from bench.shop.sampling import Sampling, peak_bytes  # noqa: E402
 # Beyond ramp and stay: users finish what they have begun.
 END_DEADLINE_S = 120
 FILES_MAX = 65_536
+# What fits into the cache of the runs, and how long it may take to fetch it.
+WARMED_MAX = 20_000
+WARM_DEADLINE_S = 600
 
 
 def arguments() -> argparse.Namespace:
@@ -56,7 +59,11 @@ def arguments() -> argparse.Namespace:
 def one_run(kind: str, programs: stack.Programs, database: Database, load: dict[str, float], directory: Path) -> dict:
     """Runs the load once; everything that was measured."""
     output = directory / "load.json"
-    with stack.running(kind, programs, database.url, directory) as servers:
+    # The host is part of the cache's key: the log of the run before must name that of this one.
+    port = free_port() if kind in stack.WARMED else 0
+    log = yesterday(port, programs, database, load, directory / "yesterday") if port else None
+    with stack.running(kind, programs, database.url, directory, port) as servers:
+        warmed = warm(programs, servers, log) if log else None
         command = [str(programs.load), "--target", servers.target, "--output", str(output)]
         command += [part for name, value in load.items() for part in (f"--{name}", str(value))]
         if servers.admin:
@@ -70,8 +77,32 @@ def one_run(kind: str, programs: stack.Programs, database: Database, load: dict[
         if servers.larder:
             measured["larder"] = of_larder(servers.admin, sampling.opened())
             measured["larder"]["peak_mib"] = peak_bytes(servers.larder.process.pid) / 2 ** 20
+            measured["larder"]["warmed"] = warmed
             measured["larder"]["complaints"] = servers.larder.err.read_text(errors="replace").splitlines()[:20]
         return measured
+
+
+def yesterday(port: int, programs: stack.Programs, database: Database, load: dict[str, float], directory: Path) -> Path:
+    """Runs the load once to have its log: the same users and wishes, other choices."""
+    print("    yesterday:", flush=True)
+    with stack.running("memory", programs, database.url, directory, port, log=True) as servers:
+        command = [str(programs.load), "--target", servers.target, "--output", str(directory / "load.json"), "--admin", servers.admin]
+        command += [part for name, value in load.items() for part in (f"--{name}", str(value))]
+        with Server("load", command, directory) as client:
+            await_end(client, load["users"] / load["ramp"] + load.get("settle", 0) + load["seconds"] + END_DEADLINE_S)
+    return directory / "larder.out"
+
+
+def warm(programs: stack.Programs, servers: stack.Stack, log: Path) -> dict:
+    """Has Larder fetch what the log names most, before the first user comes; what came of it."""
+    command = [str(programs.larder), "warm", str(log), "--top", str(WARMED_MAX), "--concurrent", "4", "--json",
+               "--admin-url", servers.admin]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WARM_DEADLINE_S)
+    if not done.stdout:
+        raise BenchError(f"nothing was warmed\n{done.stderr}")
+    results = json.loads(done.stdout)["results"]
+    print(f"    warmed: {results}", flush=True)
+    return results
 
 
 def await_end(client: Server, deadline_s: float) -> None:

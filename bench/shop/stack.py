@@ -11,7 +11,10 @@ from bench.harness.process import BenchError, Server, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = ROOT / "bench" / "shop"
-KINDS = ("direct", "memory", "redis")
+KINDS = ("direct", "memory", "redis", "warmed", "refreshed")
+WARMED = ("warmed", "refreshed")
+"""Begin with what a log of another run of the same load names most; `refreshed` also fetches again what purges take."""
+SETTINGS = {"refreshed": {"LARDER_REFRESH_AFTER_PURGE": "0", "LARDER_REFRESH_HOT_KEYS": "4096"}}
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ def prepare(programs: Programs, database_url: str, products: int) -> None:
 
 
 @contextlib.contextmanager
-def running(kind: str, programs: Programs, database_url: str, directory: Path) -> Iterator[Stack]:
-    """Starts what a run of this kind needs; ends all of it."""
+def running(kind: str, programs: Programs, database_url: str, directory: Path, port: int = 0, log: bool = False) -> Iterator[Stack]:
+    """Starts what a run of this kind needs; ends all of it. With `log`, Larder writes each request to its standard output."""
     with contextlib.ExitStack() as ending:
         api = ending.enter_context(Server("api", [str(programs.api), "--database", database_url], directory))
         api_url = api.announced()[0]
@@ -78,10 +81,11 @@ def running(kind: str, programs: Programs, database_url: str, directory: Path) -
                 "--maxmemory", "256mb", "--maxmemory-policy", "volatile-lru"], directory))
             stack.redis.accepts(port)
             options = ["--redis", f"redis://127.0.0.1:{port}"]
+        settings = SETTINGS.get(kind, {}) | ({"LARDER_LOG_ACCESS": "true", "LARDER_LOG_FORMAT": "json"} if log else {})
         if kind != "direct":
             stack.larder = ending.enter_context(Server("larder", [
                 str(programs.larder), "serve", "--config", str(SHOP / "larder" / "proxy.toml"), "--upstream", api_url,
-                "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *options], directory))
+                "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0", *options], directory, environment=settings))
             stack.larder.announced(r"^listening on (\S+) \(admin\)")
             stack.target, stack.admin = stack.larder.announced()
         yield stack
