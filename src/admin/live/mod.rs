@@ -22,7 +22,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// How long from one snapshot to the next.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -33,8 +33,8 @@ const POINTS_MAX: usize = 300;
 /// So many may watch at once.
 const VIEWERS_MAX: usize = 200;
 
-/// After so many snapshots a stream ends. The browser asks again at once, and then shows whether it is still let in.
-const SNAPSHOTS_MAX: u32 = 60;
+/// How long a stream lasts. The browser asks again at once, and then shows whether it is still let in.
+const STREAM_LASTS: Duration = Duration::from_mins(1);
 
 /// What all viewers see.
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ impl Live {
             viewer.mark_changed();
         }
         let points = event("points", &*self.lock());
-        Some(once(async { points }).chain(snapshots(viewer)))
+        Some(once(async { points }).chain(snapshots(viewer, Instant::now() + STREAM_LASTS)))
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Point>> {
@@ -131,19 +131,20 @@ pub(super) async fn show(Extension(live): Extension<Arc<Live>>) -> Result<Respon
     Ok(events(viewer))
 }
 
-fn snapshots(viewer: watch::Receiver<Shown>) -> impl Stream<Item = Bytes> {
-    unfold((viewer, 0), |(mut viewer, sent)| async move {
-        if sent == SNAPSHOTS_MAX {
-            return None;
-        }
+/// The snapshots from now on that the viewer takes in time, until this moment.
+fn snapshots(viewer: watch::Receiver<Shown>, until: Instant) -> impl Stream<Item = Bytes> {
+    unfold(viewer, move |mut viewer| async move {
         loop {
             viewer.changed().await.ok()?;
+            if Instant::now() >= until {
+                return None;
+            }
             let event = match &*viewer.borrow_and_update() {
                 Shown::Nothing => continue,
                 Shown::Snapshot(event) => event.clone(),
                 Shown::End => return None,
             };
-            return Some((event, (viewer, sent + 1)));
+            return Some((event, viewer));
         }
     })
 }
@@ -159,7 +160,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_viewer_gets_the_newest_snapshot_and_none_between() {
         let live = Live::default();
-        let mut viewer = Box::pin(snapshots(live.shown.subscribe()));
+        let mut viewer = Box::pin(snapshots(live.shown.subscribe(), Instant::now() + STREAM_LASTS));
         (0..1_000).for_each(|number| live.show(shown(number)));
         assert_eq!(viewer.next().await, Some(Bytes::from("999")));
         live.show(shown(1_000));
@@ -172,16 +173,20 @@ mod tests {
         assert_eq!(late.next().await, None);
     }
 
-    #[tokio::test]
-    async fn a_stream_ends_after_some_time_so_that_its_viewer_is_let_in_anew() {
-        let live = Live::default();
-        let mut viewer = Box::pin(snapshots(live.shown.subscribe()));
-        for number in 0..SNAPSHOTS_MAX {
-            live.show(shown(0));
-            assert!(viewer.next().await.is_some(), "{number}");
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_after_a_minute_however_few_snapshots_its_viewer_took() {
+        for taken in [1, 59] {
+            let live = Live::default();
+            let mut viewer = Box::pin(snapshots(live.shown.subscribe(), Instant::now() + STREAM_LASTS));
+            for number in 0..taken {
+                tokio::time::advance(PERIOD).await;
+                live.show(shown(number));
+                assert!(viewer.next().await.is_some(), "{number}");
+            }
+            tokio::time::advance(STREAM_LASTS).await;
+            live.show(shown(taken));
+            assert_eq!(viewer.next().await, None);
         }
-        live.show(shown(0));
-        assert_eq!(viewer.next().await, None);
     }
 
     #[test]
