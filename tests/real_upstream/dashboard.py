@@ -26,7 +26,9 @@ class Load(threading.Thread):
         while not self.stopped.wait(0.004):
             n = self.requests
             target = f"/api/products/{n * n % self.products + 1}"
-            if n % 11 == 0:
+            if n % 33 == 0:
+                target = "/api/search?q=%3Cb%3Ehacked()%3C/b%3E"
+            elif n % 11 == 0:
                 target = f"/api/search?q=word{n // 110}"
             elif n % 17 == 0:
                 target = "/api/basket"
@@ -158,6 +160,14 @@ class Operator:
         expect(page.locator("#jobs tbody tr")).to_contain_text("2 of 2")
         expect(page.locator("#jobs tbody tr")).to_contain_text("done")
 
+    def sees_what_is_hot(self):
+        page = self.page
+        form = page.locator("#hot-form")
+        form.get_by_label("Within").select_option("1m")
+        expect(page.locator("#hot tbody tr").first).to_contain_text("shop.example.com/api/products/")
+        expect(page.locator("#searches tbody")).to_contain_text("word")
+        expect(page.locator("#searches tbody")).to_contain_text("<b>hacked()</b>")
+
     def breaks_the_rules(self):
         page, rules = self.page, pathlib.Path(self.options.rules)
         good = rules.read_text()
@@ -258,7 +268,7 @@ def main():
         page.add_init_script("window.hacked = () => { window.hacked_ran = true; }")
         operator = Operator(page, options)
         steps = ("log_in", "sees_values_move", "purges", "purges_softly_what_is_hostile", "explains", "drains",
-                 "switches", "warms", "breaks_the_rules", "keeps_a_theme", "takes_pictures", "complains_of_nothing", "logs_out")
+                 "switches", "warms", "sees_what_is_hot", "breaks_the_rules", "keeps_a_theme", "takes_pictures", "complains_of_nothing", "logs_out")
         for step in steps:
             began = time.monotonic()
             getattr(operator, step)()

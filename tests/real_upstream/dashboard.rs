@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 const RULES: &str = "[[route]]\nname = \"product\"\npath = \"/api/products/{id}\"\nttl = \"1h\"\ntags = [\"product:{id}\"]\n\
-                     [[route]]\nname = \"search\"\npath = \"/api/search\"\nttl = \"1s\"\nquery = { allow = [\"q\"] }\n\
+                     [[route]]\nname = \"search\"\npath = \"/api/search\"\nttl = \"1s\"\nquery = { allow = [\"q\"] }\nsearch_term = \"q\"\n\
                      [[route]]\nname = \"odd\"\npath = \"/api/odd\"\nttl = \"1h\"\n\
                      [[route]]\nname = \"basket\"\npath = \"/api/basket\"\ncache = false\n";
 

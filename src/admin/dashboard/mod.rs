@@ -40,7 +40,7 @@ macro_rules! assets {
 }
 
 /// The files of the pages. They are the same for everybody and hold no data of this instance.
-const ASSETS: [(&str, &str, &str); 20] = assets! {
+const ASSETS: [(&str, &str, &str); 21] = assets! {
     "style.css": CSS,
     "parts.css": CSS,
     "icon.svg": SVG,
@@ -59,6 +59,7 @@ const ASSETS: [(&str, &str, &str); 20] = assets! {
     "purges.js": JS,
     "explain.js": JS,
     "rules.js": JS,
+    "hot.js": JS,
     "jobs.js": JS,
     "switches.js": JS,
 };

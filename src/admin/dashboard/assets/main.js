@@ -1,6 +1,7 @@
 // The dashboard: reads GET /live and hands each snapshot to the parts of the page.
 import { Charts } from "./charts.js";
 import { bindExplain } from "./explain.js";
+import { bindHot } from "./hot.js";
 import { bindWarm, showJobs } from "./jobs.js";
 import { showNumbers } from "./numbers.js";
 import { byId, setText } from "./page.js";
@@ -72,6 +73,7 @@ function bindTheme() {
 
 bindTheme();
 bindPurge();
+bindHot();
 bindWarm();
 bindSwitches();
 bindExplain();
