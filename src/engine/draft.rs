@@ -180,7 +180,7 @@ fn storable(storability: Storability, left_out: bool) -> Result<(), NotStored> {
 
 /// The route's tags and the origin's, also from fields that may not be stored; `None` if one can't be taken as it is.
 fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> {
-    let mut tags = request.route_tags().ok()?;
+    let mut tags = request.route_tags().ok()?.to_vec();
     let named = origin_tags(received, &request.route.tag_fields).ok()?;
     if named.is_empty() {
         return Some(tags.into());

@@ -19,8 +19,9 @@ use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, COOKIE, HOST, PRAGMA, RANGE};
 use http::{HeaderMap, HeaderName, Method};
+use std::borrow::Cow;
 use std::iter;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Whether a request may share a fetch with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,15 @@ pub(crate) struct CacheableRequest {
     pub(crate) directives: RequestDirectives,
     /// What an operator does with what is stored, for a while.
     pub(crate) hold: Option<Hold>,
+    /// What plain hits do without.
+    worked_out: WorkedOut,
+}
+
+/// What several steps of a fetch ask of its request, once one does.
+#[derive(Debug, Default)]
+struct WorkedOut {
+    credentials: OnceLock<Credentials>,
+    tags: OnceLock<Result<Box<[Tag]>, TagError>>,
 }
 
 impl CacheableRequest {
@@ -108,7 +118,8 @@ impl CacheableRequest {
         let target = route.keyed_target(target);
         let key = route.primary_key(&target, &headers);
         let (method, directives) = (Method::GET, RequestDirectives::default());
-        Self { method, target, route, rules, key, headers, directives, hold: None }
+        let worked_out = WorkedOut::default();
+        Self { method, target, route, rules, key, headers, directives, hold: None, worked_out }
     }
 
     /// The same on a route that is held so: how fresh its client wants the answer counts for nothing then.
@@ -139,6 +150,10 @@ impl CacheableRequest {
 
     /// Whether it carries credentials that its key does not hold and the origin is sent.
     pub(crate) fn credentials(&self) -> Credentials {
+        *self.worked_out.credentials.get_or_init(|| self.look_for_credentials())
+    }
+
+    fn look_for_credentials(&self) -> Credentials {
         let (keyed, rule) = (&self.route.key.headers, &self.route.to_origin);
         if rule.set.is_empty() && rule.removed.is_empty() {
             return Credentials::of(&self.headers, keyed);
@@ -210,14 +225,18 @@ impl CacheableRequest {
     ///
     /// # Errors
     /// Where it makes no tag of the path. What a fetch brings is not stored then, nor shared.
-    pub(crate) fn route_tags(&self) -> Result<Vec<Tag>, TagError> {
-        self.rules.tags(&self.route, &self.target)
+    pub(crate) fn route_tags(&self) -> Result<&[Tag], TagError> {
+        let tags = self.worked_out.tags.get_or_init(|| self.rules.tags(&self.route, &self.target).map(Into::into));
+        tags.as_deref().map_err(|error| *error)
     }
 
     /// The route's tags as far as they are tags: what is stored for the request is judged by them, whatever it was stored
     /// with.
-    pub(crate) fn known_tags(&self) -> Vec<Tag> {
-        self.route.tags_known_for(self.target.path())
+    pub(crate) fn known_tags(&self) -> Cow<'_, [Tag]> {
+        match self.route_tags() {
+            Ok(tags) => Cow::Borrowed(tags),
+            Err(_) => Cow::Owned(self.route.tags_known_for(self.target.path())),
+        }
     }
 
     /// The same request under these rules; `None` if they don't answer it from the cache.
@@ -335,6 +354,7 @@ impl CacheableRequest {
             headers,
             directives: RequestDirectives::default(),
             hold: None,
+            worked_out: WorkedOut::default(),
         }
     }
 }

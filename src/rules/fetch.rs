@@ -142,7 +142,7 @@ impl Route {
         } else if NEVER_SENT.contains(name)
             || CONDITIONAL_FIELDS.contains(name)
             // What Larder itself has written into a request's fields is no client's to choose.
-            || ((has_two_readings(name) || (is_poison(name) && !is_set_here(name)))
+            || ((has_two_readings(name) || (!is_set_here(name) && is_poison(name)))
                 && !self.key.headers.contains(name))
         {
             FieldRule::Dropped

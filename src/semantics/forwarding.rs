@@ -36,7 +36,12 @@ static HOP_BY_HOP: [HeaderName; 9] = [
 /// Whether a field concerns one connection whatever Connection says. Of TE a part may be sent on, see
 /// [`strip_hop_by_hop`].
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    *name == TE || HOP_BY_HOP.contains(name)
+    *name == TE || is_listed(name)
+}
+
+/// Whether a name is one of [`HOP_BY_HOP`]: most are not as long as any of these.
+fn is_listed(name: &HeaderName) -> bool {
+    matches!(name.as_str().len(), 7 | 10 | 14 | 16..=19 | 25) && HOP_BY_HOP.contains(name)
 }
 
 /// Removes hop-by-hop fields and those that Connection names (RFC 9110 section 7.6.1).
@@ -55,11 +60,8 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let mut has_te = false;
     let mut others = false;
     for name in headers.keys() {
-        match name.as_str().len() {
-            2 => has_te |= *name == TE,
-            7 | 10 | 14 | 16..=19 | 25 => others |= HOP_BY_HOP.contains(name),
-            _ => {}
-        }
+        has_te |= *name == TE;
+        others |= is_listed(name);
     }
     if others {
         for name in &HOP_BY_HOP {
