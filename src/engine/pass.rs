@@ -33,7 +33,8 @@ use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
 use http::header::UPGRADE;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -109,11 +110,11 @@ impl Passing {
         let rule = self.rules.to_origin(route.map(AsRef::as_ref));
         let (pool, host) = (rule.pool.clone(), rule.host.clone());
         let terms = Terms { pool, host, deadline, read_timeout, ..self.terms.clone() };
-        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let mapped = rule.path_and_query_passed(path, target);
+        let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let mapped = rule.path_and_query_passed(path.as_str(), target);
         let mapped =
             mapped.map_err(|error| OriginError { kind: OriginErrorKind::InvalidTarget, cause: Some(error.into()) })?;
-        *request.uri_mut() = origin_form(&mapped)?;
+        *request.uri_mut() = if mapped == path.as_str() { Uri::from(path) } else { origin_form(&mapped)? };
         rule.change(request.headers_mut());
         rule.set_host(target, request.headers_mut());
         Ok((terms, rule))

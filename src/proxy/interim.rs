@@ -4,8 +4,9 @@
 //! is its own: it sends that once the body of a request that expects it is wanted. HTTP/1.0 clients know no interim
 //! responses; those to HTTP/2 clients go by [`super::http2`].
 
-use super::lines::{write_line, write_status_line};
+use super::lines::write_status_line;
 use crate::semantics::forwarding::strip_hop_by_hop;
+use crate::semantics::spelling::Spelling;
 use futures_util::task::AtomicWaker;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode, Version};
@@ -64,7 +65,7 @@ fn encode(status: StatusCode, mut headers: HeaderMap) -> Option<Vec<u8>> {
     let mut message = Vec::with_capacity(256);
     write_status_line(Version::HTTP_11, status, None, &mut message);
     for (name, value) in &headers {
-        write_line(name.as_str().as_bytes(), value, &mut message);
+        Spelling::default().put_line(name, value, &mut message);
     }
     message.extend_from_slice(b"\r\n");
     (message.len() <= BYTES_MAX).then_some(message)

@@ -1,8 +1,7 @@
 //! What a proxy drops and adds when it forwards a message: RFC 9110 section 7.6, RFC 7239, RFC 8586.
 
-use super::cache_status::put_decimal;
 use super::forwarded::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, address};
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes};
 use http::header::{
     CONNECTION, Entry, FORWARDED, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
     VIA,
@@ -234,20 +233,22 @@ pub(crate) struct ForwardingContext<'a> {
 pub(crate) fn set_forwarding(headers: &mut HeaderMap, context: ForwardingContext<'_>) {
     let ForwardingContext { client, proxies, scheme, host } = context;
     // All four lie in one allocation.
-    let mut text = BytesMut::with_capacity(FORWARDING_BYTES + 2 * host.len() + 96 * proxies.len());
+    let mut text = Vec::with_capacity(FORWARDING_BYTES + 2 * host.len() + 96 * proxies.len());
     for (place, address) in client.iter().chain(proxies).enumerate() {
         text.put_slice(if place == 0 { b"" } else { b", " });
         put_address(*address, &mut text);
     }
-    let x_forwarded_for = text.split();
+    let addresses_end = text.len();
     put_elements(context, &mut text);
-    let forwarded = text.split();
+    let elements_end = text.len();
     text.put_slice(host.as_bytes());
-    let x_forwarded_host = text.split();
-    for (name, value) in
-        [(FORWARDED, forwarded), (X_FORWARDED_FOR, x_forwarded_for), (X_FORWARDED_HOST, x_forwarded_host)]
-    {
-        match HeaderValue::from_maybe_shared(value.freeze()) {
+    let text = Bytes::from(text);
+    for (name, place) in [
+        (FORWARDED, addresses_end..elements_end),
+        (X_FORWARDED_FOR, 0..addresses_end),
+        (X_FORWARDED_HOST, elements_end..text.len()),
+    ] {
+        match HeaderValue::from_maybe_shared(text.slice(place)) {
             Ok(value) if !value.is_empty() => drop(headers.insert(name, value)),
             _ => drop(headers.remove(name)),
         }
@@ -274,7 +275,7 @@ pub(crate) fn append_via(headers: &mut HeaderMap, received: Version) {
 
 /// RFC 7239 section 4 and 6: one element for each address, the first of which says what the client asked. An IPv6
 /// address stands in brackets, and what is no token in quotes.
-fn put_elements(context: ForwardingContext<'_>, out: &mut BytesMut) {
+fn put_elements(context: ForwardingContext<'_>, out: &mut Vec<u8>) {
     let ForwardingContext { client, proxies, scheme, host } = context;
     let is_token = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
     let quote: &[u8] = if is_token { b"" } else { b"\"" };
@@ -293,7 +294,7 @@ fn put_elements(context: ForwardingContext<'_>, out: &mut BytesMut) {
     }
 }
 
-fn put_element(address: IpAddr, out: &mut BytesMut) {
+fn put_element(address: IpAddr, out: &mut Vec<u8>) {
     let (before, after): (&[u8], &[u8]) = if address.is_ipv6() { (b"\"[", b"]\"") } else { (b"", b"") };
     out.put_slice(b"for=");
     out.put_slice(before);
@@ -301,12 +302,18 @@ fn put_element(address: IpAddr, out: &mut BytesMut) {
     out.put_slice(after);
 }
 
-fn put_address(address: IpAddr, out: &mut BytesMut) {
+fn put_address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => {
             for (place, octet) in address.octets().into_iter().enumerate() {
                 out.put_slice(if place == 0 { b"" } else { b"." });
-                put_decimal(out, octet.into());
+                if octet >= 100 {
+                    out.push(b'0' + octet / 100);
+                }
+                if octet >= 10 {
+                    out.push(b'0' + octet / 10 % 10);
+                }
+                out.push(b'0' + octet % 10);
             }
         }
         IpAddr::V6(address) => out.put_slice(address.to_string().as_bytes()),

@@ -22,6 +22,26 @@ impl Spelling {
         self.before(value.as_bytes(), lower.len()).filter(|came| came.eq_ignore_ascii_case(lower)).unwrap_or(lower)
     }
 
+    /// Writes the line of a field, with its name as in [`Self::name`].
+    pub(crate) fn put_line(&self, name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
+        if let Some(line) = self.line(name.as_str().as_bytes(), value.as_bytes()) {
+            out.extend_from_slice(line);
+            return;
+        }
+        for part in [self.name(name, value), b": ", value.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+
+    /// The whole line of a value, where it came as lines are written here: most do, and are one copy then.
+    fn line(&self, name: &[u8], value: &[u8]) -> Option<&[u8]> {
+        let at = value.as_ptr().addr().checked_sub(self.0.as_ptr().addr())?;
+        let line = self.0.get(at.checked_sub(name.len() + 2)?..at.checked_add(value.len() + 2)?)?;
+        let (came, rest) = line.split_at_checked(name.len())?;
+        let is_plain = rest.starts_with(b": ") && rest.ends_with(b"\r\n") && came.eq_ignore_ascii_case(name);
+        is_plain.then_some(line)
+    }
+
     /// So much text before the colon that precedes a part of the head.
     fn before(&self, value: &[u8], bytes: usize) -> Option<&[u8]> {
         let at = value.as_ptr().addr().checked_sub(self.0.as_ptr().addr())?;
@@ -38,9 +58,10 @@ impl Spelling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::{CONTENT_TYPE, ETAG};
+    use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 
-    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nETag:\"a\"\r\nX-Empty: \r\nCONTENT-Type \t: \ttext/a\r\n\r\n";
+    const HEAD: &[u8] =
+        b"HTTP/1.1 200 OK\r\nETag:\"a\"\r\nX-Empty: \r\nCONTENT-Type \t: \ttext/a\r\nLOCATION: /there\r\n\r\n";
 
     #[test]
     fn a_field_is_named_as_it_came_and_one_that_was_changed_in_lower_case() {
@@ -56,12 +77,16 @@ mod tests {
             (ETAG, part("\"a\""), "ETag"),
             (x_empty, empty, "X-Empty"),
             (CONTENT_TYPE, part("text/a"), "CONTENT-Type"),
+            (LOCATION, part("/there"), "LOCATION"),
             (ETAG, HeaderValue::from_static("\"a\""), "etag"),
             // What is not the field's own value lends it no name.
             (CONTENT_TYPE, part("\"a\""), "content-type"),
             (ETAG, part("200"), "etag"),
         ] {
             assert_eq!(spelling.name(&name, &value), expected.as_bytes(), "{name}: {value:?}");
+            let mut line = Vec::new();
+            spelling.put_line(&name, &value, &mut line);
+            assert_eq!(line, [expected.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
         assert_eq!(Spelling::default().name(&ETAG, &part("\"a\"")), b"etag");
     }

@@ -70,6 +70,10 @@ impl Balance {
     /// Chooses among the endpoints that `accept` takes. The key counts where keys are spread.
     pub(super) fn choose(&self, key: &[u8], accept: impl Fn(&Arc<Endpoint>) -> bool) -> Option<Chosen> {
         let endpoints = self.balancer.backends().get_backend();
+        if endpoints.len() == 1 {
+            let only = endpoints.iter().find_map(endpoint).filter(|endpoint| accept(endpoint))?;
+            return Some(Chosen { endpoint: Arc::clone(only), under_way: UnderWay::at(&only.member) });
+        }
         let _choosing = self.choosing.lock().unwrap_or_else(PoisonError::into_inner);
         let accepted: Vec<_> = endpoints.iter().filter_map(endpoint).filter(|endpoint| accept(endpoint)).collect();
         let candidates: Vec<_> = accepted.iter().map(|endpoint| Candidate::of(&endpoint.member)).collect();

@@ -36,9 +36,9 @@ pub(super) fn settle(headers: &mut HeaderMap, status: StatusCode, method: &Metho
 /// Has the fields say this length once. Where they do, they stay as they came.
 pub(super) fn say_length(headers: &mut HeaderMap, length: u64) {
     let mut lines = headers.get_all(CONTENT_LENGTH).iter();
-    let value = HeaderValue::from(length);
-    if lines.next() != Some(&value) || lines.next().is_some() {
-        headers.insert(CONTENT_LENGTH, value);
+    let says = |line: &HeaderValue| number(line.as_bytes()) == Some(length) && is_shortest(line.as_bytes());
+    if !lines.next().is_some_and(says) || lines.next().is_some() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
 
@@ -64,6 +64,11 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     let mut members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     let first = number(members.next()?)?;
     members.all(|member| number(member) == Some(first)).then_some(first)
+}
+
+/// Whether a number has neither space around it nor zeros before it.
+fn is_shortest(number: &[u8]) -> bool {
+    number.iter().all(u8::is_ascii_digit) && (number.len() == 1 || !number.starts_with(b"0"))
 }
 
 fn number(member: &[u8]) -> Option<u64> {

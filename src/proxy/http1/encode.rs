@@ -2,7 +2,7 @@
 
 use super::head::{Persistence, Trailers};
 use crate::clock::{Clock as _, SystemClock};
-use crate::proxy::lines::{write_line, write_status_line};
+use crate::proxy::lines::write_status_line;
 use crate::proxy::response_body::Length;
 use crate::semantics::cache_status::put_decimal;
 use crate::semantics::date::format_http_date;
@@ -48,7 +48,7 @@ pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, spelling: &S
             TRAILER if manner.version == Version::HTTP_10 || !manner.length.is_body() => {}
             _ => {
                 has_date |= *name == DATE;
-                write_line(spelling.name(name, value), value, out);
+                spelling.put_line(name, value, out);
             }
         }
     }
@@ -78,7 +78,7 @@ fn write_length(name: &[u8], bytes: u64, out: &mut Vec<u8>) {
 /// Writes the present as the Date of an answer that has none: RFC 9110 section 6.6.1.
 fn write_date(out: &mut Vec<u8>) {
     let date = format_http_date(SystemClock::default().now());
-    write_line(DATE.as_str().as_bytes(), &date, out);
+    Spelling::default().put_line(&DATE, &date, out);
 }
 
 /// Writes what stands before the data of a chunk.
@@ -122,7 +122,7 @@ fn may_stand_in_a_trailer(name: &HeaderName) -> bool {
 pub(super) fn write_trailers(trailers: &HeaderMap, announced: &[HeaderName], out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in trailers.iter().filter(|(name, _)| announced.contains(name)) {
-        write_line(name.as_str().as_bytes(), value, out);
+        Spelling::default().put_line(name, value, out);
     }
     out.extend_from_slice(b"\r\n");
 }

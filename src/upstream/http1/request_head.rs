@@ -27,10 +27,7 @@ pub(super) fn write(head: &Request<Spelling>, out: &mut Vec<u8>) -> Framing {
 /// Writes field lines, and the empty line after them.
 pub(super) fn write_fields(fields: &HeaderMap, spelling: &Spelling, out: &mut Vec<u8>) {
     for (name, value) in fields {
-        out.extend_from_slice(spelling.name(name, value));
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
-        out.extend_from_slice(b"\r\n");
+        spelling.put_line(name, value, out);
     }
     out.extend_from_slice(b"\r\n");
 }
