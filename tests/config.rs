@@ -2,6 +2,8 @@
 
 #[path = "config/addresses.rs"]
 mod addresses;
+#[path = "config/admin.rs"]
+mod admin;
 #[path = "config/environment.rs"]
 mod environment;
 #[path = "config/events.rs"]

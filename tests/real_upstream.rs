@@ -11,6 +11,8 @@ mod dashboard;
 mod django;
 #[path = "real_upstream/grpc.rs"]
 mod grpc;
+#[path = "real_upstream/purge_clients.rs"]
+mod purge_clients;
 mod support;
 
 use std::net::SocketAddr;

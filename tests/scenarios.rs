@@ -5,6 +5,7 @@
 mod support;
 
 mod scenarios {
+    mod admin_callers;
     mod after_purge;
     mod answer_headers;
     mod authorities;

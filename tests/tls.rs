@@ -3,6 +3,7 @@
 mod support;
 
 mod tls {
+    mod admin;
     mod behind_proxies;
     mod client_certificates;
     mod day_load;

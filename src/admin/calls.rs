@@ -1,5 +1,7 @@
 //! Every call of the admin API, in one list that router, guard and the `OpenAPI` document share.
 
+use crate::config::May;
+
 /// One call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
@@ -25,6 +27,7 @@ pub(super) enum Call {
     Reload,
     Routes,
     Switch,
+    Audit,
     Upstreams,
     Drain,
     Stats,
@@ -59,7 +62,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 29] = [
+    pub(super) const ALL: [Self; 30] = [
         Self::Dashboard,
         Self::Asset,
         Self::Live,
@@ -82,6 +85,7 @@ impl Call {
         Self::Reload,
         Self::Routes,
         Self::Switch,
+        Self::Audit,
         Self::Upstreams,
         Self::Drain,
         Self::Stats,
@@ -114,6 +118,7 @@ impl Call {
             Self::Reload => "/reload",
             Self::Routes => "/routes",
             Self::Switch => "/routes/{name}/switch",
+            Self::Audit => "/audit",
             Self::Upstreams => "/upstreams",
             Self::Drain => "/upstreams/{pool}/{server}/drain",
             Self::Stats => "/stats",
@@ -129,6 +134,22 @@ impl Call {
             Self::Healthz | Self::Readyz => Access::Open,
             Self::Asset | Self::LogIn | Self::LogOut => Access::LogIn,
             _ => Access::Token,
+        }
+    }
+
+    /// The scope that a token needs for it.
+    pub(super) const fn kind(self) -> May {
+        match self {
+            Self::Purge => May::Purge,
+            Self::Events => May::Events,
+            Self::Warm | Self::CancelJob => May::Warm,
+            Self::Reload => May::Rules,
+            Self::Switch => May::Switch,
+            Self::Drain => May::Upstreams,
+            _ => match self.effect() {
+                Effect::Changes => May::All,
+                Effect::Reads | Effect::Judges | Effect::LogsIn => May::Read,
+            },
         }
     }
 

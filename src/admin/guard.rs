@@ -5,57 +5,71 @@
 //! names made to resolve to this listener. What a browser sends of itself, its cookie and forms, must come from a page of
 //! this listener where it changes something.
 
+use super::callers::{Caller, Callers};
 use super::calls::{Access, Call, Effect};
+use super::newcomers::Ends;
 use super::problem::Problem;
 use super::sessions::Sessions;
 use crate::config::AdminOptions;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use ipnet::IpNet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use subtle::ConstantTimeEq;
 
 /// How a browser says where a request comes from, where it sends no `Origin`.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Who was let in, and by what.
+#[derive(Debug, Clone)]
+pub(super) struct Admitted {
+    /// Who.
+    pub(super) caller: Arc<Caller>,
+    /// By what.
+    pub(super) by: By,
+}
+
 /// By what a call was let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admitted {
+pub(super) enum By {
     /// Nothing is wanted: an open call, or no token is set.
-    Freely,
-    /// By the token.
+    Nothing,
+    /// A token.
     Token,
-    /// By the cookie of a session.
+    /// The cookie of a session.
     Session,
+    /// The address that it comes from.
+    Address,
 }
 
 impl Admitted {
-    /// Who that is, as far as it is known.
-    pub(super) const fn who(self) -> &'static str {
-        match self {
-            Self::Freely => "anyone",
-            Self::Token => "token",
-            Self::Session => "session",
-        }
+    /// The name of who was let in.
+    pub(super) fn who(&self) -> &str {
+        self.caller.name()
     }
 }
+
+/// Where Fastly's clients put their token.
+const FASTLY_KEY: HeaderName = HeaderName::from_static("fastly-key");
 
 /// The checks before each call.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// Hashed, so that comparing takes the same time for texts of any length.
-    token: Option<blake3::Hash>,
+    callers: Callers,
     hosts: Vec<String>,
     listen: IpAddr,
+    purge_from: Vec<IpNet>,
     sessions: Sessions,
 }
 
 impl Guard {
     pub(super) fn new(options: &AdminOptions) -> Self {
         Self {
-            token: options.token.as_deref().map(|token| blake3::hash(token.as_bytes())),
+            callers: Callers::new(options),
             hosts: options.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             listen: options.listen.ip(),
+            purge_from: options.purge_from.clone(),
             sessions: Sessions::default(),
         }
     }
@@ -71,26 +85,54 @@ impl Guard {
     ) -> Result<Admitted, Problem> {
         let effect = call.map_or(Effect::Reads, Call::effect);
         let admitted = match call.map_or(Access::Token, Call::access) {
-            Access::Open => return Ok(Admitted::Freely),
-            Access::LogIn => Admitted::Freely,
+            Access::Open => return Ok(self.freely()),
+            Access::LogIn => self.freely(),
             Access::Token => self.check_credentials(headers, now)?,
         };
         self.check_host(headers, local)?;
-        if effect == Effect::LogsIn || (effect != Effect::Reads && admitted == Admitted::Session) {
+        if effect == Effect::LogsIn || (effect != Effect::Reads && admitted.by == By::Session) {
             check_origin(headers)?;
         }
         check_content_type(effect, headers)?;
         Ok(admitted)
     }
 
-    /// Whether a token is set.
-    pub(super) const fn wants_token(&self) -> bool {
-        self.token.is_some()
+    /// Judges a call that another cache's client makes: it comes with the shop's Host. From a page that a browser shows nobody
+    /// makes such a call.
+    pub(super) fn check_foreign(&self, headers: &HeaderMap, ends: &Ends, now: Duration) -> Result<Admitted, Problem> {
+        if headers.contains_key(ORIGIN) || headers.contains_key(FETCH_SITE) {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "this call is not one for pages of a browser"));
+        }
+        let given = single(headers, &FASTLY_KEY).or_else(|| single(headers, &AUTHORIZATION).and_then(bearer));
+        if let Some(caller) = given.and_then(|token| self.callers.caller(token, now)) {
+            return Ok(Admitted { caller, by: By::Token });
+        }
+        let client = ends.client.to_canonical();
+        if self.purge_from.iter().any(|network| network.contains(&client)) {
+            return Ok(Admitted { caller: self.callers.of_address(), by: By::Address });
+        }
+        if self.callers.want_token() {
+            let hint =
+                "send `Fastly-Key: TOKEN` or `Authorization: Bearer TOKEN`, or name the address in [admin] purge_from";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "this call wants a token that is set").hint(hint));
+        }
+        self.check_host(headers, ends.local)?;
+        Ok(self.freely())
     }
 
-    /// Opens a session for who has the token: the `Set-Cookie` of it.
+    /// The names that this listener is called by besides its address.
+    pub(super) fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
+    /// Whether a token is set.
+    pub(super) const fn wants_token(&self) -> bool {
+        self.callers.want_token()
+    }
+
+    /// Opens a session for who has a token: the `Set-Cookie` of it.
     pub(super) fn log_in(&self, token: &[u8], now: Duration) -> Option<HeaderValue> {
-        self.is_token(token).then(|| self.sessions.open(now))
+        self.callers.caller(token, now).map(|_| self.sessions.open(token, now))
     }
 
     /// Ends the session of a request: the `Set-Cookie` that makes the browser forget it.
@@ -98,29 +140,28 @@ impl Guard {
         self.sessions.end(headers)
     }
 
+    fn freely(&self) -> Admitted {
+        Admitted { caller: self.callers.anyone(), by: By::Nothing }
+    }
+
     fn check_credentials(&self, headers: &HeaderMap, now: Duration) -> Result<Admitted, Problem> {
-        if self.token.is_none() {
-            return Ok(Admitted::Freely);
+        if !self.callers.want_token() {
+            return Ok(self.freely());
         }
-        if !headers.contains_key(AUTHORIZATION) && self.sessions.admits(headers, now) {
-            return Ok(Admitted::Session);
+        // A session ends with the token that it was opened by.
+        let of_session = || self.sessions.token_of(headers, now).and_then(|token| self.callers.caller_of(token, now));
+        if !headers.contains_key(AUTHORIZATION)
+            && let Some(caller) = of_session()
+        {
+            return Ok(Admitted { caller, by: By::Session });
         }
         let refuse = |detail| Problem::new(StatusCode::UNAUTHORIZED, detail);
         let Some(given) = single(headers, &AUTHORIZATION).and_then(bearer) else {
             let hint = "send `Authorization: Bearer TOKEN` with the token of [admin] token_file, or log in at /";
             return Err(refuse("this call wants a bearer token").hint(hint));
         };
-        if self.is_token(given) {
-            Ok(Admitted::Token)
-        } else {
-            Err(refuse("the bearer token is not the one that is set"))
-        }
-    }
-
-    /// Both sides are hashes of 32 bytes, so neither length nor content shows in the time taken.
-    fn is_token(&self, given: &[u8]) -> bool {
-        let is_expected = |expected: &blake3::Hash| blake3::hash(given).as_bytes().ct_eq(expected.as_bytes()).into();
-        self.token.as_ref().is_some_and(is_expected)
+        let caller = self.callers.caller(given, now).ok_or_else(|| refuse("the bearer token is none that is set"))?;
+        Ok(Admitted { caller, by: By::Token })
     }
 
     fn check_host(&self, headers: &HeaderMap, local: Option<IpAddr>) -> Result<(), Problem> {

@@ -10,11 +10,9 @@ const NOW: Duration = Duration::from_secs(1);
 const LOCAL: (&str, &str) = ("host", "localhost:9180");
 
 fn guard(token: Option<&str>) -> Guard {
-    Guard::new(&AdminOptions {
-        listen: "192.0.2.1:9180".parse().unwrap(),
-        token: token.map(str::to_owned),
-        hosts: vec!["Larder.internal".to_owned()],
-    })
+    let options = AdminOptions::on("192.0.2.1:9180".parse().unwrap());
+    let (token, hosts) = (token.map(str::to_owned), vec!["Larder.internal".to_owned()]);
+    Guard::new(&AdminOptions { token, hosts, ..options })
 }
 
 fn check(token: Option<&str>, call: Option<Call>, fields: &[(&str, &str)], expected: Result<(), u16>) {

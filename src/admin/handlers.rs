@@ -2,7 +2,7 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, dashboard, events, explain, health, jobs, live, login, purge, receipts, requests, rules, stats,
+    AdminState, audit, dashboard, events, explain, health, jobs, live, login, purge, receipts, requests, rules, stats,
     switches, top, upstreams, warm,
 };
 use axum::routing::{MethodRouter, delete, get, post};
@@ -31,6 +31,7 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Reload => post(rules::reload),
         Call::Routes => get(switches::show),
         Call::Switch => post(switches::switch),
+        Call::Audit => get(audit::show),
         Call::Upstreams => get(upstreams::show),
         Call::Drain => post(upstreams::drain),
         Call::Stats => get(stats::show),

@@ -5,11 +5,14 @@
 //! `application/problem+json` and name the field. Query strings never change anything.
 
 mod answer;
+mod audit;
+mod callers;
 mod calls;
 mod dashboard;
 mod events;
 mod explain;
 mod explain_decided;
+mod foreign;
 mod guard;
 mod handlers;
 mod health;
@@ -26,6 +29,7 @@ mod query;
 mod receipts;
 mod requests;
 mod rules;
+mod secure;
 mod server;
 mod sessions;
 mod stats;
@@ -36,6 +40,7 @@ mod warm;
 
 pub use health::Readiness;
 pub use server::serve;
+pub(crate) use server::{Port, serve_at};
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::reload::RulesReloader;

@@ -3,15 +3,18 @@
 //! At a graceful shutdown hyper closes such a connection at once. Its client may have sent a request that is still on its
 //! way; at a take-over it cannot know that the process which accepted it is the one that ends.
 
-use axum::serve::Listener;
+use super::secure::Stream;
+use crate::proxy::tls::TlsEndpoint;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -19,6 +22,7 @@ use tokio::time::timeout;
 #[derive(Debug)]
 pub(super) struct Listening {
     listener: TcpListener,
+    tls: Option<Arc<TlsEndpoint>>,
     newcomers: Arc<Newcomers>,
 }
 
@@ -33,8 +37,9 @@ struct State {
 }
 
 impl Listening {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        Self { listener, newcomers: Arc::default() }
+    /// Over TLS, where there is an endpoint.
+    pub(super) fn new(listener: TcpListener, tls: Option<Arc<TlsEndpoint>>) -> Self {
+        Self { listener, tls, newcomers: Arc::default() }
     }
 
     pub(super) fn newcomers(&self) -> Arc<Newcomers> {
@@ -67,7 +72,9 @@ impl Listener for Listening {
             () = self.newcomers.closed() => std::future::pending().await,
             (stream, address) = Listener::accept(&mut self.listener) => {
                 let newcomer = Some(Newcomer::enter(&self.newcomers));
-                (Connection { stream, newcomer }, address)
+                let local = stream.local_addr().ok();
+                let stream = Stream::of(stream, address, self.tls.as_ref());
+                (Connection { stream, local, newcomer }, address)
             }
         }
     }
@@ -97,15 +104,31 @@ impl Drop for Newcomer {
 /// An accepted connection.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
+    /// Where it was accepted.
+    local: Option<SocketAddr>,
     /// Until something came.
     newcomer: Option<Newcomer>,
 }
 
 impl Connection {
     /// Where it was accepted.
-    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+    pub(super) const fn local_addr(&self) -> Option<SocketAddr> {
+        self.local
+    }
+}
+
+/// The address at which a connection was accepted, and that from which it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) local: Option<IpAddr>,
+    pub(super) client: IpAddr,
+}
+
+impl Connected<IncomingStream<'_, Listening>> for Ends {
+    fn connect_info(stream: IncomingStream<'_, Listening>) -> Self {
+        let local = stream.io().local_addr().map(|address| address.ip());
+        Self { local, client: stream.remote_addr().ip() }
     }
 }
 
@@ -149,6 +172,7 @@ mod tests {
     use axum::Router;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
     use tokio::sync::oneshot;
 
     async fn answer(stream: &mut TcpStream) -> String {
@@ -163,7 +187,7 @@ mod tests {
     async fn who_has_connected_before_the_end_is_answered_after_it_and_nobody_else_is_accepted() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it listens");
-        let listening = Listening::new(listener);
+        let listening = Listening::new(listener, None);
         let (newcomers, (stop, stopped)) = (listening.newcomers(), oneshot::channel::<()>());
         let ending = async move {
             let _ = stopped.await;

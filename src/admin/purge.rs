@@ -2,17 +2,21 @@
 
 use super::AdminState;
 use super::answer::{ReadBody, body_bytes, json};
+use super::audit::Subject;
+use super::callers::Caller;
+use super::guard::Admitted;
 use super::idempotency::{self, key_of};
 use super::problem::Problem;
 use super::purge_preview::{self, Mode};
 use super::receipts::ShownReceipt;
 use crate::invalidation::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
+use crate::invalidation::receipts::Receipt;
 use crate::invalidation::{PurgeFailure, PurgeOptions};
 use crate::rules::RuleSet;
 use crate::rules::url_scopes::{UrlError, hosts, prefix_scope, url_scopes};
 use crate::scope::{RouteName, Scope, Tag};
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -53,6 +57,7 @@ struct Asked {
 pub(super) async fn purge(
     State(state): State<AdminState>,
     RawQuery(query): RawQuery,
+    Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
     body: ReadBody,
 ) -> Result<Response, Problem> {
@@ -61,16 +66,27 @@ pub(super) async fn purge(
     let idempotency_key = key_of(&headers, "/purge", &body)?;
     let asked: Asked = json(&body)?;
     let wait = wait_of(&asked.wait)?;
+    check_may_purge(&asked, &admitted.caller)?;
     let purge = purge_of(&asked, &state.engine.rules(), &state.engine.earlier_route_names())?;
     if mode == Mode::DryRun || flag("dry_run", &asked.dry_run)? {
-        return Ok(Json(purge_preview::preview(&state.engine, purge).await?).into_response());
+        let subject = Subject("a dry run: nothing is purged".to_owned());
+        let preview = purge_preview::preview(&state.engine, purge).await?;
+        return Ok((Extension(subject), Json(preview)).into_response());
     }
+    let receipt = make(&state, purge, PurgeOptions { wait: None, idempotency_key }).await?;
+    let receipt = state.engine.invalidation().awaited(receipt, wait.unwrap_or_default()).await;
+    let status = if wait.is_some() && !receipt.pending.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let subject = subject_of(&receipt);
+    Ok((status, Extension(subject), Json(ShownReceipt::new(&receipt, &state.engine))).into_response())
+}
+
+/// Makes a purge, also where its caller leaves.
+pub(super) async fn make(state: &AdminState, purge: Purge, options: PurgeOptions) -> Result<Receipt, Problem> {
     let engine = Arc::clone(&state.engine);
-    let options = PurgeOptions { wait: None, idempotency_key };
     // A caller that leaves has asked for it; only the waiting is the caller's own.
     let purging =
         state.engine.unattended().finish(|_| async move { engine.invalidation().purge(purge, options).await });
-    let receipt = purging.await.map_err(|error| match error {
+    purging.await.map_err(|error| match error {
         PurgeFailure::KeyReused => idempotency::reused(&error),
         PurgeFailure::Log(error) => {
             tracing::error!(
@@ -80,10 +96,33 @@ pub(super) async fn purge(
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
                 .hint("this instance has purged; ask again for the others, repeating a purge does no harm")
         }
-    })?;
-    let receipt = state.engine.invalidation().awaited(receipt, wait.unwrap_or_default()).await;
-    let status = if wait.is_some() && !receipt.pending.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(ShownReceipt::new(&receipt, &state.engine))).into_response())
+    })
+}
+
+/// Whether the caller may purge all that is asked for.
+fn check_may_purge(asked: &Asked, caller: &Caller) -> Result<(), Problem> {
+    for (field, tag) in texts("tags", &asked.tags)? {
+        caller.check_purge(&field, Some(tag))?;
+    }
+    for (field, value) in [("urls", &asked.urls), ("prefixes", &asked.prefixes), ("routes", &asked.routes)] {
+        texts(field, value)?.first().map_or(Ok(()), |_| caller.check_purge(field, None))?;
+    }
+    if flag("all", &asked.all)? { caller.check_purge("all", None) } else { Ok(()) }
+}
+
+/// What was purged, for the audit log.
+pub(super) fn subject_of(receipt: &Receipt) -> Subject {
+    let shown = |scope: &Scope| match scope {
+        Scope::All => "all".to_owned(),
+        Scope::Route(name) => format!("route {name}"),
+        Scope::Tag(tag) => format!("tag {}", tag.as_str()),
+        Scope::Url(url) => format!("url {url}"),
+        Scope::Prefix(prefix) => format!("prefix {prefix}"),
+    };
+    let scopes: Vec<_> = receipt.scopes.iter().take(5).map(shown).collect();
+    let more = receipt.scopes_total.saturating_sub(scopes.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    Subject(format!("{} purge {}: {}{more}", receipt.depth.label(), receipt.id, scopes.join(", ")))
 }
 
 fn purge_of(asked: &Asked, rules: &RuleSet, earlier: &BTreeSet<RouteName>) -> Result<Purge, Problem> {

@@ -27,14 +27,16 @@ pub(super) struct Sessions {
 #[derive(Debug, Clone, Copy)]
 struct Session {
     id: blake3::Hash,
+    /// That of the token that opened it.
+    token: blake3::Hash,
     ends: Duration,
 }
 
 impl Sessions {
-    /// Opens a session. Returns the `Set-Cookie` that hands it to the browser.
-    pub(super) fn open(&self, now: Duration) -> HeaderValue {
+    /// Opens a session for who has shown this token. Returns the `Set-Cookie` that hands it to the browser.
+    pub(super) fn open(&self, token: &[u8], now: Duration) -> HeaderValue {
         let id = blake3::Hash::from_bytes(rand::random()).to_hex();
-        let session = Session { id: blake3::hash(id.as_bytes()), ends: now + LIFETIME };
+        let session = Session { id: blake3::hash(id.as_bytes()), token: blake3::hash(token), ends: now + LIFETIME };
         self.change(|open| {
             open.retain(|session| now < session.ends);
             open.truncate(SESSIONS_MAX - 1);
@@ -43,11 +45,11 @@ impl Sessions {
         set_cookie(&id, LIFETIME)
     }
 
-    /// Whether a request belongs to an open session.
-    pub(super) fn admits(&self, headers: &HeaderMap, now: Duration) -> bool {
+    /// The hash of the token that opened the session of a request, if it has one.
+    pub(super) fn token_of(&self, headers: &HeaderMap, now: Duration) -> Option<blake3::Hash> {
         let ids: Vec<_> = ids(headers).map(|id| blake3::hash(id.as_bytes())).collect();
-        !ids.is_empty()
-            && self.change(|open| open.iter().any(|session| ids.contains(&session.id) && now < session.ends))
+        let is_open = |session: &&Session| ids.contains(&session.id) && now < session.ends;
+        self.change(|open| open.iter().find(is_open).map(|session| session.token))
     }
 
     /// Ends the session of a request. Returns the `Set-Cookie` that makes the browser forget it.
@@ -107,22 +109,22 @@ mod tests {
     #[test]
     fn a_session_lasts_until_its_end_or_its_log_out() {
         let sessions = Sessions::default();
-        let (one, other) = (sent_back(&sessions.open(START)), sent_back(&sessions.open(START)));
-        assert!(sessions.admits(&one, START) && sessions.admits(&other, START));
+        let (one, other) = (sent_back(&sessions.open(b"t", START)), sent_back(&sessions.open(b"t", START)));
+        assert!(sessions.token_of(&one, START).is_some() && sessions.token_of(&other, START).is_some());
         sessions.end(&one);
-        assert!(!sessions.admits(&one, START) && sessions.admits(&other, START));
-        assert!(sessions.admits(&other, (START + LIFETIME).saturating_sub(Duration::from_secs(1))));
-        assert!(!sessions.admits(&other, START + LIFETIME));
-        assert!(!sessions.admits(&HeaderMap::new(), START));
+        assert!(!sessions.token_of(&one, START).is_some() && sessions.token_of(&other, START).is_some());
+        assert!(sessions.token_of(&other, (START + LIFETIME).saturating_sub(Duration::from_secs(1))).is_some());
+        assert!(!sessions.token_of(&other, START + LIFETIME).is_some());
+        assert!(!sessions.token_of(&HeaderMap::new(), START).is_some());
     }
 
     #[test]
     fn the_oldest_session_makes_room() {
         let sessions = Sessions::default();
-        let first = sent_back(&sessions.open(START));
-        let others: Vec<_> = (0..SESSIONS_MAX).map(|_| sent_back(&sessions.open(START))).collect();
-        assert!(!sessions.admits(&first, START));
-        assert!(others.iter().all(|headers| sessions.admits(headers, START)));
+        let first = sent_back(&sessions.open(b"t", START));
+        let others: Vec<_> = (0..SESSIONS_MAX).map(|_| sent_back(&sessions.open(b"t", START))).collect();
+        assert!(!sessions.token_of(&first, START).is_some());
+        assert!(others.iter().all(|headers| sessions.token_of(headers, START).is_some()));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 use crate::clock::Clock;
 use crate::config::watch::{warn, watch};
 use crate::metric::{Measured, Samples};
-use crate::proxy::Listening;
 use crate::proxy::tls::TlsEndpoint;
 use crate::proxy::tls::metrics::{CERTIFICATE_EXPIRY, CERTIFICATE_RELOADS};
 use crate::supervisor::Supervisor;
@@ -38,8 +37,7 @@ impl fmt::Debug for CertificateKeeper {
 
 impl CertificateKeeper {
     /// Of these listeners, and of pools that reach their servers so.
-    pub(super) fn new(listeners: &[Listening], pools: Vec<TlsOptions>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        let endpoints = listeners.iter().filter_map(|listening| listening.tls.clone()).collect();
+    pub(super) fn new(endpoints: Vec<Arc<TlsEndpoint>>, pools: Vec<TlsOptions>, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { endpoints, pools, clock, replaced: AtomicU64::new(0), refused: AtomicU64::new(0) })
     }
 

@@ -1,13 +1,12 @@
 //! Talks to the admin API of a running instance.
 
+use super::admin_connection::{TlsArguments, Trust, connect};
 use crate::config::AdminOptions;
 use clap::Args;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::body::Incoming;
 use serde_json::Value;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -26,6 +25,8 @@ pub(super) struct Connection {
     /// `LARDER_ADMIN_TOKEN` alone.
     #[arg(long, value_name = "ADDR", visible_alias = "admin-url")]
     admin: Option<String>,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// Print the answer as it came, in JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -36,6 +37,8 @@ pub(super) struct Connection {
 pub(super) struct AdminClient {
     base: String,
     token: Option<String>,
+    /// Whom it is believed by, where it speaks TLS.
+    trust: Option<Trust>,
 }
 
 /// An answer.
@@ -93,7 +96,8 @@ impl AdminClient {
         if let Some(admin) = &connection.admin {
             let base = if admin.contains("://") { admin.clone() } else { format!("http://{admin}") };
             let token = std::env::var("LARDER_ADMIN_TOKEN").ok().filter(|token| !token.is_empty());
-            return Ok(Self { base: base.trim_end_matches('/').to_owned(), token });
+            let trust = if is_secure(&base) { Some(Trust::of(&connection.tls)?) } else { None };
+            return Ok(Self { base: base.trim_end_matches('/').to_owned(), token, trust });
         }
         let options = configured()?;
         if options.listen.port() == 0 {
@@ -105,13 +109,15 @@ impl AdminClient {
             IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             address => address,
         };
-        let base = format!("http://{}", std::net::SocketAddr::new(address, options.listen.port()));
-        Ok(Self { base, token: options.token })
+        let trust = Trust::of_configured(&options, &connection.tls)?;
+        let scheme = if trust.is_some() { "https" } else { "http" };
+        let base = format!("{scheme}://{}", std::net::SocketAddr::new(address, options.listen.port()));
+        Ok(Self { base, token: options.token, trust })
     }
 
     /// The API that listens here and wants no token.
     pub(super) fn at(address: std::net::SocketAddr) -> Self {
-        Self { base: format!("http://{address}"), token: None }
+        Self { base: format!("http://{address}"), token: None, trust: None }
     }
 
     /// Asks with GET. `fields` are sent besides the token.
@@ -145,7 +151,9 @@ impl AdminClient {
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        // As it is on the wire: the path, and the authority in Host.
+        let authority = self.base.split_once("://").map_or(self.base.as_str(), |(_, authority)| authority);
+        let request = Request::builder().method(method).uri(path).header(HOST, authority);
         match &self.token {
             Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
             None => request,
@@ -153,15 +161,27 @@ impl AdminClient {
     }
 
     async fn send(&self, request: Request<Full<bytes::Bytes>>) -> Result<Said, ClientError> {
-        let client: Client<HttpConnector, _> = Client::builder(TokioExecutor::new()).build_http();
         let exchange = async {
-            let (head, body) = client.request(request).await.map_err(|cause| self.unreachable(cause))?.into_parts();
+            let (head, body) = self.answer_to(request).await?.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|cause| self.unreachable(cause))?;
             Ok::<_, ClientError>((head.status, body.to_bytes()))
         };
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, exchange).await;
         let (status, body) = answered.map_err(|_| ClientError::Timeout { base: self.base.clone() })??;
         self.judged(status, &body)
+    }
+
+    /// The answer to a request, its body yet to come.
+    ///
+    /// # Errors
+    /// Where nobody answers.
+    pub(super) async fn answer_to(
+        &self,
+        request: Request<Full<bytes::Bytes>>,
+    ) -> Result<http::Response<Incoming>, ClientError> {
+        let base = self.base.parse::<Uri>().map_err(|cause| self.unreachable(cause))?;
+        let mut api = connect(&base, self.trust.as_ref()).await.map_err(|cause| self.unreachable(cause))?;
+        api.send_request(request).await.map_err(|cause| self.unreachable(cause))
     }
 
     /// What an answer with this body says.
@@ -177,6 +197,10 @@ impl AdminClient {
     pub(super) fn unreachable(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ClientError {
         ClientError::Unreachable { base: self.base.clone(), cause: cause.into() }
     }
+}
+
+fn is_secure(base: &str) -> bool {
+    base.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }
 
 /// A problem in one line: place, what is wrong, hint.
@@ -215,14 +239,16 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
+    const CONNECTION: Connection = Connection { admin: None, tls: TlsArguments::NONE, json: false };
+
     fn options(listen: &str) -> AdminOptions {
-        AdminOptions { listen: listen.parse().unwrap(), token: Some("s3cret".to_owned()), hosts: Vec::new() }
+        AdminOptions { token: Some("s3cret".to_owned()), ..AdminOptions::on(listen.parse().unwrap()) }
     }
 
     #[test]
     fn an_instance_that_listens_everywhere_is_asked_at_home() {
         let base = |listen: &str| {
-            let connection = Connection { admin: None, json: false };
+            let connection = Connection { admin: None, ..CONNECTION };
             AdminClient::find(&connection, || Ok(options(listen))).map(|client| client.base)
         };
         assert_eq!(base("0.0.0.0:9180").unwrap(), "http://127.0.0.1:9180");
@@ -234,7 +260,7 @@ mod tests {
     #[test]
     fn an_address_given_spares_the_configuration() {
         let base = |admin: &str| {
-            let connection = Connection { admin: Some(admin.to_owned()), json: false };
+            let connection = Connection { admin: Some(admin.to_owned()), ..CONNECTION };
             AdminClient::find(&connection, || panic!("the configuration was read")).unwrap().base
         };
         assert_eq!(base("larder:9180"), "http://larder:9180");
@@ -246,7 +272,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let client = AdminClient { base: format!("http://{address}"), token: None };
+        let client = AdminClient::at(address);
         let error = block_on(client.get("/stats", &[])).unwrap_err();
         assert!(error.to_string().contains("is `larder serve` running?"), "{error}");
     }

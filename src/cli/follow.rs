@@ -3,9 +3,6 @@
 use super::client::{AdminClient, ClientError};
 use http::Method;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use std::ops::ControlFlow;
 
 /// The most bytes of one line, and of a refusal.
@@ -39,9 +36,7 @@ pub(super) async fn follow(
     mut each: impl FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<Over, ClientError> {
     let request = client.request(Method::GET, path).body(Full::<bytes::Bytes>::default())?;
-    let http: Client<HttpConnector, _> = Client::builder(TokioExecutor::new()).build_http();
-    let response = http.request(request).await.map_err(|cause| client.unreachable(cause))?;
-    let (head, mut body) = response.into_parts();
+    let (head, mut body) = client.answer_to(request).await?.into_parts();
     if !head.status.is_success() {
         let body = Limited::new(body, BYTES_MAX).collect().await.map_err(|cause| client.unreachable(cause))?;
         return client.judged(head.status, &body.to_bytes()).map(|_| Over::Ended);

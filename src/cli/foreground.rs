@@ -11,7 +11,6 @@ use crate::config::reload::RulesReloader;
 use crate::config::{Config, Overrides};
 use anyhow::Context as _;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -120,12 +119,12 @@ fn runtime() -> std::io::Result<Runtime> {
 }
 
 /// One line per listener, and before those of requests.
-fn announce(listeners: &[String], admin: SocketAddr) -> anyhow::Result<()> {
+fn announce(listeners: &[String], admin: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for listener in listeners {
         writeln!(out, "listening on {listener}")?;
     }
-    writeln!(out, "listening on http://{admin} (admin)")?;
+    writeln!(out, "listening on {admin} (admin)")?;
     out.flush().context("cannot write to standard output")
 }
 

@@ -12,6 +12,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_serde::fields::{AsMap as _, SerializeFieldMap};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -20,7 +21,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
 /// The filter of what the process says, once it is set up.
-static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+
+/// The target of lines that are written at every level: who changed what by the admin API.
+const AUDIT: &str = "audit";
 
 /// Sends what the process says of itself to standard error. Called once, before anything is said.
 pub(super) fn init(options: LogOptions) {
@@ -47,14 +51,15 @@ pub(super) fn set_level(level: LogLevel) {
     }
 }
 
-fn filter(level: LogLevel) -> LevelFilter {
-    match level {
+fn filter(level: LogLevel) -> Targets {
+    let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    }
+    };
+    Targets::new().with_default(level).with_target(AUDIT, level.max(LevelFilter::INFO))
 }
 
 /// Events as JSON, one object a line that begins as those of the access log do.

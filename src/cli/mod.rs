@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage.
 
+mod admin_connection;
 mod certificates;
 mod check;
 mod client;

@@ -42,11 +42,9 @@ use crate::upstream::Pools;
 use crate::warming::Warming;
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -59,25 +57,26 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 }
 
 /// As [`start`], on these sockets where they fit, and in the place of another process. `announce` is given the data port's
-/// listeners, each as the start of a URL (`https://127.0.0.1:8443`, `unix:/run/larder.sock`), and the admin API's address
+/// listeners and the admin API's, each as the start of a URL (`https://127.0.0.1:8443`, `unix:/run/larder.sock`),
 /// before the first request is answered.
 pub(super) async fn start_on(
     config: Config,
     sockets: Sockets,
     mut predecessor: Option<Predecessor>,
-    announce: impl FnOnce(&[String], SocketAddr) -> anyhow::Result<()>,
+    announce: impl FnOnce(&[String], &str) -> anyhow::Result<()>,
 ) -> anyhow::Result<Running> {
     let listeners = sockets.open(&config)?;
-    let admin_address = listeners.admin.local_addr()?;
+    let (admin_address, admin_url) = listeners.admin_at()?;
     let (data_address, listening) = data_port::addresses(&listeners.data);
     let passed_on = listeners.cloned()?;
-
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
     config.warnings.iter().for_each(|warning| warning.report().log());
     let mut earlier = left_by_earlier(&config.handover, predecessor.as_ref())?;
-    let (mut tasks, certificates) =
-        (Supervisor::default(), CertificateKeeper::new(&listeners.data, config.upstream_tls(), Arc::clone(&clock)));
+    let (mut tasks, certificates) = (
+        Supervisor::default(),
+        CertificateKeeper::new(listeners.endpoints(), config.upstream_tls(), Arc::clone(&clock)),
+    );
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
     let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
@@ -95,7 +94,7 @@ pub(super) async fn start_on(
         }
         None => drop(tokio::join!(join_fleet(config.fleet.as_ref(), &engine), snapshot::wait_for_small(&mut loading))),
     }
-    announce(&listening, admin_address)?;
+    announce(&listening, &admin_url)?;
     let drain_delay = config.proxy.drain_delay;
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers.into(), draining, hurried);
@@ -160,13 +159,13 @@ async fn take_over(
 
 fn serve_admin(
     tasks: &mut Supervisor,
-    listener: TcpListener,
+    port: admin::Port,
     state: AdminState,
     options: AdminOptions,
     stopping: watch::Receiver<Stage>,
 ) -> Open {
     serve_port(tasks, "admin-port", async move {
-        if let Err(error) = admin::serve(listener, state, options, reached(stopping, Stage::Ended)).await {
+        if let Err(error) = admin::serve_at(port, state, options, reached(stopping, Stage::Ended)).await {
             tracing::error!(%error, "the admin API failed");
         }
     })

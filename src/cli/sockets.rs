@@ -1,16 +1,18 @@
 //! Listening sockets that a process did not open itself: the service manager's (systemd's socket activation), or those of the
 //! process whose place it takes.
 
+use crate::admin;
 use crate::config::Config;
+use crate::proxy::tls::TlsEndpoint;
 use crate::proxy::{self, ListenAddress, Listening, Opening, Speaks};
 use anyhow::Context as _;
 use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 use std::collections::VecDeque;
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::os::fd::{AsFd as _, OwnedFd};
-use tokio::net::TcpListener;
+use std::sync::Arc;
 
 /// The names that a service manager gives its sockets, with colons between them.
 const NAMES_VARIABLE: &str = "LISTEN_FDNAMES";
@@ -64,7 +66,7 @@ enum Giver {
 /// The listeners of an instance.
 pub(super) struct Listeners {
     pub(super) data: Vec<Listening>,
-    pub(super) admin: TcpListener,
+    pub(super) admin: admin::Port,
 }
 
 impl Sockets {
@@ -122,7 +124,8 @@ impl Sockets {
             None => StdListener::bind(address).and_then(proxy::adopt_tcp),
         };
         let admin = opened.with_context(|| format!("cannot listen on {address} (admin.listen)"))?;
-        Ok(Listeners { data, admin })
+        let tls = config.admin.tls.clone().map(TlsEndpoint::open).transpose().context("cannot use [admin] tls")?;
+        Ok(Listeners { data, admin: admin::Port { listener: admin, tls: tls.map(Arc::new) } })
     }
 
     /// The one for this port. That of a predecessor only where it listens at this address, or anywhere if its port is 0.
@@ -144,9 +147,21 @@ fn listens_at(socket: &OwnedFd, address: &ListenAddress) -> bool {
 }
 
 impl Listeners {
+    /// Where the admin API listens: the address, and how its URL begins.
+    pub(super) fn admin_at(&self) -> std::io::Result<(SocketAddr, String)> {
+        let address = self.admin.listener.local_addr()?;
+        let scheme = if self.admin.tls.is_some() { "https" } else { "http" };
+        Ok((address, format!("{scheme}://{address}")))
+    }
+
+    /// What speaks TLS of them.
+    pub(super) fn endpoints(&self) -> Vec<Arc<TlsEndpoint>> {
+        self.data.iter().filter_map(|listening| listening.tls.clone()).chain(self.admin.tls.clone()).collect()
+    }
+
     /// The same sockets once more, to be passed on.
     pub(super) fn cloned(&self) -> std::io::Result<Vec<(Port, OwnedFd)>> {
-        let mut sockets = vec![(Port::Admin, self.admin.as_fd().try_clone_to_owned()?)];
+        let mut sockets = vec![(Port::Admin, self.admin.listener.as_fd().try_clone_to_owned()?)];
         for listening in &self.data {
             let port = if listening.tls.is_some() { Port::Https } else { Port::Http };
             sockets.extend(listening.socket()?.map(|socket| (port, socket)));

@@ -72,7 +72,7 @@ impl Resolver<'_> {
         name
     }
 
-    fn networks(&mut self, written: &Texts) -> Vec<IpNet> {
+    pub(super) fn networks(&mut self, written: &Texts) -> Vec<IpNet> {
         let mut networks = Vec::new();
         for text in written {
             match network(&text.value) {

@@ -124,7 +124,7 @@ impl Resolver<'_> {
     }
 
     /// A certificate and its key, which are read to see whether they can be used.
-    fn identity(&mut self, certificate: &Placed<String>, key: Option<&Placed<String>>) -> IdentityFiles {
+    pub(super) fn identity(&mut self, certificate: &Placed<String>, key: Option<&Placed<String>>) -> IdentityFiles {
         let key_or_both = key.unwrap_or(certificate);
         let [certificate_file, key_file] = [certificate, key_or_both].map(|file| self.folder.join(&file.value));
         match Identity::load(&certificate_file, &key_file) {

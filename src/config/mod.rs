@@ -8,6 +8,7 @@
 
 mod addresses;
 mod admin;
+mod admin_scope;
 mod environment;
 mod event;
 mod event_sources;
@@ -24,6 +25,7 @@ mod pool_health;
 mod privacy_lint;
 pub(crate) mod problem;
 mod proxy_file;
+mod raw_admin;
 mod raw_listen;
 mod raw_rules;
 mod raw_upstream;
@@ -53,6 +55,8 @@ mod warm;
 pub(crate) mod watch;
 
 pub use admin::AdminOptions;
+pub(crate) use admin::{NAME_OF_ADDRESSES, NAME_OF_ANYONE, NAME_OF_THE_TOKEN, token_in};
+pub(crate) use admin_scope::May;
 pub use environment::Environment;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use rules_file::LoadedRules;

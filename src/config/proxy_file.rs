@@ -1,5 +1,6 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
+use super::raw_admin::{RawAdminTls, RawAdminToken};
 use super::raw_listen::RawListen;
 use super::raw_upstream::{NamedPools, RawUpstream};
 use super::table::{Placed, raw_table};
@@ -123,11 +124,18 @@ raw_table! {
         /// Its address and port, never the one that clients use. Anything but loopback needs a token.
         /// Default: "127.0.0.1:9180".
         listen: String,
-        /// A file with the token that callers must present. The environment variable LARDER_ADMIN_TOKEN takes
-        /// precedence.
+        /// A file with the token that callers must present, which may do all; read again when it changes. The environment
+        /// variable LARDER_ADMIN_TOKEN takes precedence.
         token_file: String,
         /// Names, without port, under which callers may reach it besides its address, "localhost" and loopback.
         hosts: Texts,
+        /// Tokens with names, each for some calls only.
+        tokens: Vec<Placed<RawAdminToken>>,
+        /// Serve it over TLS. Not set: in clear text.
+        tls: RawAdminTls,
+        /// The addresses and networks from which PURGE, BAN and the purges of Fastly's and Cloudflare's APIs are taken without
+        /// a token and under any host: "10.0.0.0/8", "10.1.2.3". Default: none.
+        purge_from: Texts,
     }
 }
 

@@ -3,14 +3,11 @@
 use super::addresses;
 use super::machine_memory;
 use super::problem::{ConfigErrors, Place, Problem, Problems, SourceText};
-use super::proxy_file::{RawAdmin, RawLimits, RawLog, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
+use super::proxy_file::{RawLimits, RawLog, RawMemory, RawProxyFile, RawRefresh, RawTimeouts, table};
 use super::raw_upstream::ServerItem;
 use super::table::{Placed, Reader};
-use super::values::{DurationText, ShareOrSize, SizeText, Texts};
-use super::{
-    ADMIN_TOKEN_VARIABLE, AccessLog, AdminOptions, Config, Environment, LogFormat, LogLevel, LogOptions, Overrides,
-    RulesPresence,
-};
+use super::values::{DurationText, ShareOrSize, SizeText};
+use super::{AccessLog, AdminOptions, Config, Environment, LogFormat, LogLevel, LogOptions, Overrides, RulesPresence};
 use crate::engine::arrival::REQUEST_TIMEOUT_DEFAULT;
 use crate::engine::refresh::RefreshOptions;
 use crate::proxy::entrance::Entrance;
@@ -209,66 +206,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn admin(&mut self, raw: RawAdmin, token: Option<String>) -> AdminOptions {
-        let place = raw.listen.as_ref().map(|listen| listen.place.clone());
-        let errors_before = self.problems.len();
-        let token = match (token, raw.token_file) {
-            (Some(token), _) => {
-                let place = Place::argument(ADMIN_TOKEN_VARIABLE, "");
-                self.token(token.trim(), &place)
-            }
-            (None, Some(file)) => self.token_of_file(&file),
-            (None, None) => None,
-        };
-        let listen = self.address(raw.listen, ([127, 0, 0, 1], 9180));
-        // A token that was given but can't be used is a problem of its own.
-        if let (Some(place), None, false) = (place, &token, listen.ip().is_loopback())
-            && self.problems.len() == errors_before
-        {
-            let message = format!("the admin API would be open to everyone who reaches `{listen}`");
-            let hint = format!("set {ADMIN_TOKEN_VARIABLE} or `admin.token_file`, or listen on 127.0.0.1");
-            self.problems.error(&place, message, Some(hint));
-        }
-        let hosts = raw.hosts.map(|hosts| self.admin_hosts(hosts.value)).unwrap_or_default();
-        AdminOptions { listen, token, hosts }
-    }
-
-    fn admin_hosts(&mut self, hosts: Texts) -> Vec<String> {
-        let is_name = |name: &str| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-        };
-        let mut names = Vec::new();
-        for host in hosts {
-            if is_name(&host.value) {
-                names.push(host.value);
-            } else {
-                let message = format!("`{}` is not a host name", host.value);
-                self.problems.error(&host.place, message, Some("write the name alone, without scheme and port"));
-            }
-        }
-        names
-    }
-
-    fn token_of_file(&mut self, file: &Placed<String>) -> Option<String> {
-        match std::fs::read_to_string(self.folder.join(&file.value)) {
-            Ok(text) => self.token(text.trim(), &file.place),
-            Err(error) => {
-                self.problems.error(&file.place, format!("cannot read the token: {error}"), None::<String>);
-                None
-            }
-        }
-    }
-
-    fn token(&mut self, token: &str, place: &Place) -> Option<String> {
-        let is_fit = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_fit {
-            let hint = "a token is a line of visible ASCII characters, e.g. from `openssl rand -hex 32`";
-            self.problems.error(place, "the admin token is empty or cannot stand in a header", Some(hint));
-        }
-        is_fit.then(|| token.to_owned())
-    }
-
-    fn address(&mut self, written: Option<Placed<String>>, default: ([u8; 4], u16)) -> SocketAddr {
+    pub(super) fn address(&mut self, written: Option<Placed<String>>, default: ([u8; 4], u16)) -> SocketAddr {
         let default = SocketAddr::from(default);
         written.map_or(default, |written| self.socket_address(&written).unwrap_or(default))
     }

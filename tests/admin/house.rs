@@ -183,7 +183,8 @@ pub async fn build(plan: Plan) -> House {
         started_at: clock.now(),
         clock,
     };
-    let options = AdminOptions { listen: address, token: plan.token.map(str::to_owned), hosts: Vec::new() };
+    let mut options = AdminOptions::on(address);
+    options.token = plan.token.map(str::to_owned);
     tokio::spawn(serve(listener, state, options, std::future::pending()));
     let client = Client::builder(TokioExecutor::new()).build_http();
     House { engine, metrics, readiness, address, client, _rules_folder: rules_folder }

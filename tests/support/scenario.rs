@@ -18,6 +18,7 @@ pub struct Setup {
     memory_keys: String,
     upstream: String,
     listen: String,
+    admin: String,
     sections: String,
     before: Option<String>,
 }
@@ -26,8 +27,8 @@ impl Setup {
     /// These rules, everything else as it comes.
     #[must_use]
     pub fn rules(rules: &str) -> Self {
-        let (upstream, listen, sections, memory_keys) = (String::new(), String::new(), String::new(), String::new());
-        Self { rules: rules.to_owned(), memory: "64MiB", memory_keys, upstream, listen, sections, before: None }
+        let [upstream, listen, admin, sections, memory_keys] = [const { String::new() }; 5];
+        Self { rules: rules.to_owned(), memory: "64MiB", memory_keys, upstream, listen, admin, sections, before: None }
     }
 
     /// One route over everything, with these further keys.
@@ -61,6 +62,13 @@ impl Setup {
     #[must_use]
     pub fn listen(mut self, keys: &str) -> Self {
         keys.clone_into(&mut self.listen);
+        self
+    }
+
+    /// Further keys of `[admin]`.
+    #[must_use]
+    pub fn admin(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.admin);
         self
     }
 
@@ -119,10 +127,10 @@ impl Setup {
     }
 
     fn to_toml(&self, servers: &str) -> String {
-        let Self { memory, memory_keys, upstream, listen, sections, .. } = self;
+        let Self { memory, memory_keys, upstream, listen, admin, sections, .. } = self;
         format!(
             "rules = \"rules.toml\"\n\n[listen]\nhttp = \"127.0.0.1:0\"\n{listen}\n\n[upstream]\nservers = {servers}\n\
-             {upstream}\n\n[memory]\nsize = \"{memory}\"\n{memory_keys}\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n{sections}"
+             {upstream}\n\n[memory]\nsize = \"{memory}\"\n{memory_keys}\n\n[admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n\n{sections}"
         )
     }
 }

@@ -67,6 +67,7 @@ impl Served {
             let address = |scheme| url.strip_prefix(scheme)?.split(' ').next()?.parse::<SocketAddr>().ok();
             match (address("http://"), address("https://")) {
                 (Some(admin), _) if url.ends_with(" (admin)") => break admin,
+                (_, Some(admin)) if url.ends_with(" (admin)") => break admin,
                 (Some(data), _) => data_address = data,
                 (_, Some(http3)) if url.ends_with(" (HTTP/3)") => http3_address = http3,
                 (_, Some(https)) => https_address = https,

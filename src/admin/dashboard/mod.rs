@@ -3,7 +3,7 @@
 //! The pages hold no data: the dashboard's scripts read `GET /live` and make the other calls, and put what they are told
 //! into the page as text, never as markup. The policy lets nothing run that is not a file of [`ASSETS`].
 
-use super::guard::Admitted;
+use super::guard::{Admitted, By};
 use super::problem::{Problem, WANTS_TOKEN, not_found};
 use axum::extract::{Extension, Path};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, WWW_AUTHENTICATE};
@@ -65,9 +65,9 @@ const ASSETS: [(&str, &str, &str); 21] = assets! {
 };
 
 pub(super) async fn show(Extension(admitted): Extension<Admitted>) -> Response {
-    let log_out = match admitted {
-        Admitted::Session => LOG_OUT,
-        Admitted::Freely | Admitted::Token => "",
+    let log_out = match admitted.by {
+        By::Session => LOG_OUT,
+        By::Nothing | By::Token | By::Address => "",
     };
     (FIELDS, PAGE.replace(LOG_OUT_PLACE, log_out)).into_response()
 }

@@ -84,7 +84,7 @@ impl TlsEndpoint {
     }
 
     /// What a new connection is set up with.
-    pub(in crate::proxy) fn config(&self) -> Arc<ServerConfig> {
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.in_force.load().config)
     }
 

@@ -1,0 +1,164 @@
+//! A connection to an admin API: in clear text, or over TLS where its URL says https.
+
+use crate::config::AdminOptions;
+use crate::tls::{Identity, authorities, provider};
+use crate::upstream::{server_name, system_roots};
+use anyhow::Context as _;
+use bytes::Bytes;
+use clap::Args;
+use http::Uri;
+use http::uri::Scheme;
+use http_body_util::Full;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use rustls::client::WantsClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How an admin API at an https URL is believed.
+#[derive(Debug, Args)]
+pub(super) struct TlsArguments {
+    /// The authorities, a PEM file, that an admin API at an https URL is believed by [default: the system's].
+    #[arg(long, value_name = "FILE")]
+    admin_ca: Option<PathBuf>,
+    /// A certificate, a PEM file, to show where the admin API asks for one.
+    #[arg(long, value_name = "FILE")]
+    admin_certificate: Option<PathBuf>,
+    /// Its key, a PEM file [default: the file of the certificate].
+    #[arg(long, value_name = "FILE", requires = "admin_certificate")]
+    admin_key: Option<PathBuf>,
+}
+
+#[cfg(test)]
+impl TlsArguments {
+    /// Where nothing is said of it.
+    pub(super) const NONE: Self = Self { admin_ca: None, admin_certificate: None, admin_key: None };
+}
+
+/// Whom the caller believes, and what it shows of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Trust(Arc<ClientConfig>);
+
+impl Trust {
+    /// As the command line says: `--admin-ca`, or the system's authorities; `--admin-certificate` and `--admin-key`.
+    ///
+    /// # Errors
+    /// Where a file can't be used.
+    pub(super) fn of(arguments: &TlsArguments) -> anyhow::Result<Self> {
+        let roots = match &arguments.admin_ca {
+            Some(file) => authorities(file)?,
+            None => system_roots(),
+        };
+        let builder = builder()?.with_root_certificates(roots);
+        Ok(Self(Arc::new(showing(identity(arguments)?, builder))))
+    }
+
+    /// The instance of a configuration on this machine, which shows the very certificate that the configuration names.
+    ///
+    /// # Errors
+    /// Where a file can't be used.
+    pub(super) fn of_configured(options: &AdminOptions, arguments: &TlsArguments) -> anyhow::Result<Option<Self>> {
+        let Some(files) = options.tls.as_ref().and_then(|tls| tls.identities.first()) else { return Ok(None) };
+        let shown = Identity::load(&files.certificate, &files.key)?;
+        let certificate = shown.certified.cert.first().cloned().context("the certificate of [admin] tls is empty")?;
+        let builder = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(TheVery(certificate)));
+        Ok(Some(Self(Arc::new(showing(identity(arguments)?, builder)))))
+    }
+}
+
+fn builder() -> anyhow::Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
+    Ok(ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?)
+}
+
+fn showing(identity: Option<Identity>, builder: rustls::ConfigBuilder<ClientConfig, WantsClientCert>) -> ClientConfig {
+    match identity {
+        Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(identity.certified))),
+        None => builder.with_no_client_auth(),
+    }
+}
+
+fn identity(arguments: &TlsArguments) -> anyhow::Result<Option<Identity>> {
+    let Some(certificate) = &arguments.admin_certificate else { return Ok(None) };
+    let key: &Path = arguments.admin_key.as_deref().unwrap_or(certificate);
+    Ok(Some(Identity::load(certificate, key)?))
+}
+
+/// Connects to where a URL leads, and speaks HTTP/1.1 there.
+///
+/// # Errors
+/// Where nobody answers, or not as it should.
+pub(super) async fn connect(base: &Uri, trust: Option<&Trust>) -> Result<SendRequest<Full<Bytes>>, AnyError> {
+    let host = base.host().ok_or("the URL names no host")?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_secure = base.scheme() == Some(&Scheme::HTTPS);
+    let port = base.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+    let stream = TcpStream::connect((bare, port)).await?;
+    if !is_secure {
+        return Ok(speak(TokioIo::new(stream)).await?);
+    }
+    let trust = trust.ok_or("nobody is believed over TLS")?;
+    let name = server_name(bare).ok_or("the URL names no host that a certificate could be for")?;
+    let stream = TlsConnector::from(Arc::clone(&trust.0)).connect(name, stream).await?;
+    Ok(speak(TokioIo::new(stream)).await?)
+}
+
+async fn speak<T>(io: T) -> hyper::Result<SendRequest<Full<Bytes>>>
+where
+    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(io).await?;
+    // Its end reaches who waits for an answer.
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// Believes one certificate, whatever it says.
+#[derive(Debug)]
+struct TheVery(CertificateDer<'static>);
+
+impl ServerCertVerifier for TheVery {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.0 == *shown {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(Error::General("the certificate shown is not the one of [admin] tls".to_owned()))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
