@@ -25,6 +25,7 @@ mod scenarios {
     mod explaining_shown;
     mod failing_servers;
     mod fetch_safety;
+    mod foreign_purges;
     mod framework;
     mod hard_after_soft;
     mod http2;
