@@ -98,15 +98,15 @@ fn identity(arguments: &TlsArguments) -> anyhow::Result<Option<Identity>> {
 /// Where nobody answers, or not as it should.
 pub(super) async fn connect(base: &Uri, trust: Option<&Trust>) -> Result<SendRequest<Full<Bytes>>, AnyError> {
     let host = base.host().ok_or("the URL names no host")?;
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let called = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let is_secure = base.scheme() == Some(&Scheme::HTTPS);
     let port = base.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
-    let stream = TcpStream::connect((bare, port)).await?;
+    let stream = TcpStream::connect((called, port)).await?;
     if !is_secure {
         return Ok(speak(TokioIo::new(stream)).await?);
     }
     let trust = trust.ok_or("nobody is believed over TLS")?;
-    let name = server_name(bare).ok_or("the URL names no host that a certificate could be for")?;
+    let name = server_name(called).ok_or("the URL names no host that a certificate could be for")?;
     let stream = TlsConnector::from(Arc::clone(&trust.0)).connect(name, stream).await?;
     Ok(speak(TokioIo::new(stream)).await?)
 }
