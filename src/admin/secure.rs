@@ -19,9 +19,6 @@ use tokio_rustls::server::TlsStream;
 /// How long a handshake may take.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
-/// What is spoken over TLS.
-const PROTOCOL: &[u8] = b"http/1.1";
-
 type Handshake = Pin<Box<dyn Future<Output = io::Result<TlsStream<TcpStream>>> + Send>>;
 
 /// A connection in clear text or over TLS.
@@ -45,10 +42,9 @@ impl Stream {
     /// A connection from `client` that was accepted; over TLS, where there is an endpoint.
     pub(super) fn of(stream: TcpStream, client: SocketAddr, endpoint: Option<&Arc<TlsEndpoint>>) -> Self {
         let Some(endpoint) = endpoint else { return Self::Plain(stream) };
-        let mut config = (*endpoint.config()).clone();
-        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        let config = endpoint.config();
         Self::Securing(Box::pin(async move {
-            let accepting = TlsAcceptor::from(Arc::new(config)).accept(stream);
+            let accepting = TlsAcceptor::from(config).accept(stream);
             let secured =
                 timeout(HANDSHAKE_MAX, accepting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             secured

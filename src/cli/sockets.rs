@@ -124,7 +124,7 @@ impl Sockets {
             None => StdListener::bind(address).and_then(proxy::adopt_tcp),
         };
         let admin = opened.with_context(|| format!("cannot listen on {address} (admin.listen)"))?;
-        let tls = config.admin.tls.clone().map(TlsEndpoint::open).transpose().context("cannot use [admin] tls")?;
+        let tls = config.admin.tls.clone().map(TlsEndpoint::of_admin).transpose().context("cannot use [admin] tls")?;
         Ok(Listeners { data, admin: admin::Port { listener: admin, tls: tls.map(Arc::new) } })
     }
 

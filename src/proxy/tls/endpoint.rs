@@ -83,6 +83,14 @@ impl TlsEndpoint {
         })
     }
 
+    /// As [`Self::open`], for the admin API, which speaks HTTP/1.1.
+    ///
+    /// # Errors
+    /// Where a file can't be used.
+    pub(crate) fn of_admin(options: TlsOptions) -> Result<Self, OpenError> {
+        Self::open(options, &[b"http/1.1"])
+    }
+
     /// What a new connection is set up with.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.in_force.load().config)
