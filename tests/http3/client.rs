@@ -72,6 +72,14 @@ pub(super) fn fields(method: &str, path: &str) -> Vec<(String, String)> {
     fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
+/// A step with further keys.
+fn with_keys(mut step: Value, keys: Value) -> Value {
+    if let (Some(step), Value::Object(keys)) = (step.as_object_mut(), keys) {
+        step.extend(keys);
+    }
+    step
+}
+
 /// A client with one connection.
 pub(super) struct Client {
     process: Child,
@@ -112,19 +120,13 @@ impl Client {
 
     /// Begins a request with these keys of the step besides; the number of its stream.
     pub(super) async fn send(&mut self, fields: &[(String, String)], keys: Value) -> u64 {
-        let mut step = json!({ "do": "send", "fields": fields });
-        for (key, value) in keys.as_object().into_iter().flatten() {
-            step[key] = value.clone();
-        }
+        let step = with_keys(json!({ "do": "send", "fields": fields }), keys);
         self.step(step).await["stream"].as_u64().expect("a stream")
     }
 
     /// Sends bytes as they are on a new stream; its number.
     pub(super) async fn raw(&mut self, hex: &str, keys: Value) -> u64 {
-        let mut step = json!({ "do": "raw", "hex": hex });
-        for (key, value) in keys.as_object().into_iter().flatten() {
-            step[key] = value.clone();
-        }
+        let step = with_keys(json!({ "do": "raw", "hex": hex }), keys);
         self.step(step).await["stream"].as_u64().expect("a stream")
     }
 

@@ -3,8 +3,7 @@
 
 use super::code::Code;
 use super::frames::{
-    Broken, CANCEL_PUSH, DATA, FrameHead, Frames, GOAWAY, HEADERS, MAX_PUSH_ID, SETTINGS, frame, put_integer,
-    take_integer,
+    Broken, CANCEL_PUSH, DATA, FrameHead, Frames, GOAWAY, HEADERS, SETTINGS, frame, put_integer, take_integer,
 };
 use super::outgoing::Outgoing;
 use bytes::{Bytes, BytesMut};
@@ -112,7 +111,6 @@ async fn control(frames: &mut Frames) -> Result<(), Broken> {
     read_settings(frames, first).await?;
     while let Some(frame) = frames.next().await? {
         match frame.kind {
-            GOAWAY | MAX_PUSH_ID => {}
             // Nothing was pushed.
             CANCEL_PUSH => return Err(Broken::Connection(Code::IdError)),
             DATA | HEADERS | SETTINGS => return Err(Broken::Connection(Code::FrameUnexpected)),

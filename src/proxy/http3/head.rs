@@ -105,7 +105,7 @@ fn headers(fields: impl Iterator<Item = (Text, Text)>) -> Result<HeaderMap, Malf
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
         let name = HeaderName::from_lowercase(&name).map_err(|_| Malformed)?;
-        let is_padded = value.first().is_some_and(is_space) || value.last().is_some_and(is_space);
+        let is_padded = [value.first(), value.last()].into_iter().flatten().any(|byte| is_space(*byte));
         let is_of_connection = OF_CONNECTION.contains(&name) || name == TE && value.as_ref() != b"trailers";
         if is_padded || is_of_connection {
             return Err(Malformed);
@@ -118,7 +118,7 @@ fn headers(fields: impl Iterator<Item = (Text, Text)>) -> Result<HeaderMap, Malf
     Ok(headers)
 }
 
-const fn is_space(byte: &u8) -> bool {
+const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 

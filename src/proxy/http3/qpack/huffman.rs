@@ -18,7 +18,7 @@ const LENGTHS: [u8; 256] = [
 /// The longest code.
 const LENGTH_MAX: usize = 30;
 /// What may fill the last byte is shorter than this.
-const PADDING_BITS: u32 = 8;
+const PADDING_BITS: usize = 8;
 
 /// The code, by the length of its words.
 struct Code {
@@ -70,7 +70,7 @@ pub(super) fn decode(coded: &[u8]) -> Option<Vec<u8>> {
         }
     }
     // What fills the last byte is the beginning of the longest word: ones (RFC 7541 section 5.2).
-    let is_padding = (length as u32) < PADDING_BITS && word == (1 << length) - 1;
+    let is_padding = length < PADDING_BITS && word == (1 << length) - 1;
     is_padding.then_some(decoded)
 }
 

@@ -47,7 +47,7 @@ pub(super) fn put(flags: u8, prefix_bits: u32, value: u64, out: &mut Vec<u8>) {
         out.push((rest & 0x7f) as u8 | 0x80);
         rest >>= 7;
     }
-    out.push(rest as u8);
+    out.push(rest.to_le_bytes()[0]);
 }
 
 #[cfg(test)]
