@@ -112,10 +112,10 @@ mod tests {
         let (one, other) = (sent_back(&sessions.open(b"t", START)), sent_back(&sessions.open(b"t", START)));
         assert!(sessions.token_of(&one, START).is_some() && sessions.token_of(&other, START).is_some());
         sessions.end(&one);
-        assert!(!sessions.token_of(&one, START).is_some() && sessions.token_of(&other, START).is_some());
+        assert!(sessions.token_of(&one, START).is_none() && sessions.token_of(&other, START).is_some());
         assert!(sessions.token_of(&other, (START + LIFETIME).saturating_sub(Duration::from_secs(1))).is_some());
-        assert!(!sessions.token_of(&other, START + LIFETIME).is_some());
-        assert!(!sessions.token_of(&HeaderMap::new(), START).is_some());
+        assert!(sessions.token_of(&other, START + LIFETIME).is_none());
+        assert!(sessions.token_of(&HeaderMap::new(), START).is_none());
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
         let sessions = Sessions::default();
         let first = sent_back(&sessions.open(b"t", START));
         let others: Vec<_> = (0..SESSIONS_MAX).map(|_| sent_back(&sessions.open(b"t", START))).collect();
-        assert!(!sessions.token_of(&first, START).is_some());
+        assert!(sessions.token_of(&first, START).is_none());
         assert!(others.iter().all(|headers| sessions.token_of(headers, START).is_some()));
     }
 

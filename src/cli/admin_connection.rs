@@ -28,20 +28,20 @@ type AnyError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, Args)]
 pub(super) struct TlsArguments {
     /// The authorities, a PEM file, that an admin API at an https URL is believed by [default: the system's].
-    #[arg(long, value_name = "FILE")]
-    admin_ca: Option<PathBuf>,
+    #[arg(long = "admin-ca", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// A certificate, a PEM file, to show where the admin API asks for one.
-    #[arg(long, value_name = "FILE")]
-    admin_certificate: Option<PathBuf>,
+    #[arg(long = "admin-certificate", value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// Its key, a PEM file [default: the file of the certificate].
-    #[arg(long, value_name = "FILE", requires = "admin_certificate")]
-    admin_key: Option<PathBuf>,
+    #[arg(long = "admin-key", value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
 }
 
 #[cfg(test)]
 impl TlsArguments {
     /// Where nothing is said of it.
-    pub(super) const NONE: Self = Self { admin_ca: None, admin_certificate: None, admin_key: None };
+    pub(super) const NONE: Self = Self { ca: None, certificate: None, key: None };
 }
 
 /// Whom the caller believes, and what it shows of itself.
@@ -54,7 +54,7 @@ impl Trust {
     /// # Errors
     /// Where a file can't be used.
     pub(super) fn of(arguments: &TlsArguments) -> anyhow::Result<Self> {
-        let roots = match &arguments.admin_ca {
+        let roots = match &arguments.ca {
             Some(file) => authorities(file)?,
             None => system_roots(),
         };
@@ -87,8 +87,8 @@ fn showing(identity: Option<Identity>, builder: rustls::ConfigBuilder<ClientConf
 }
 
 fn identity(arguments: &TlsArguments) -> anyhow::Result<Option<Identity>> {
-    let Some(certificate) = &arguments.admin_certificate else { return Ok(None) };
-    let key: &Path = arguments.admin_key.as_deref().unwrap_or(certificate);
+    let Some(certificate) = &arguments.certificate else { return Ok(None) };
+    let key: &Path = arguments.key.as_deref().unwrap_or(certificate);
     Ok(Some(Identity::load(certificate, key)?))
 }
 

@@ -60,12 +60,11 @@ pub(super) async fn answer<H: Handler>(
     entrance.let_in(&mut request, &way, &context.facts, &record.finished.request_id);
     let turned_away = refused.or_else(|| turned_away(&context, &request, &way, &mut record));
     let upgrade = UpgradeRequest::of(&request, ability);
-    let mut response = match turned_away {
-        Some(response) => response,
-        None => {
-            let client = Client { interim: interim(&context, number, &record), upgrade: ability, spelling };
-            handled(&context, request, way, client, &mut record).await
-        }
+    let mut response = if let Some(response) = turned_away {
+        response
+    } else {
+        let client = Client { interim: interim(&context, number, &record), upgrade: ability, spelling };
+        handled(&context, request, way, client, &mut record).await
     };
     entrance.own_fields(&scheme, &context.facts).add_to(response.headers_mut());
     match upgrade {

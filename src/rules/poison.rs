@@ -147,21 +147,13 @@ fn is_known(name: &str) -> bool {
 /// Whether a name may be known, by how it begins: most fields of a request are not. A test compares.
 fn may_be_known(name: &[u8]) -> bool {
     match name {
-        [b'b', b'a', ..]
-        | [b'c', b'f' | b'l', ..]
-        | [b'f', b'a' | b'o' | b'r', ..]
-        | [b'h', b't', ..]
-        | [b'h', b'o', b's', b't', _, ..]
-        | [b'm', b'a', ..]
-        | [b'o', b'r', b'i', b'g', b'i', b'n', _, ..]
-        | [b'p', b'r', ..]
-        | [b'r', b'e', b'a' | b'm' | b'q', ..]
-        | [b's', b'c' | b'u', ..]
-        | [b't', b'r', ..]
-        | [b'u', b'r', ..]
-        | [b'w', b'a' | b'l', ..]
-        | [b'x', _, ..] => true,
-        _ => false,
+        [b'b' | b'm', b'a', ..] | [b'p' | b't' | b'u', b'r', ..] | [b'h', b't', ..] | [b'x', _, ..] => true,
+        [b'c', second, ..] => matches!(second, b'f' | b'l'),
+        [b'f', second, ..] => matches!(second, b'a' | b'o' | b'r'),
+        [b's', second, ..] => matches!(second, b'c' | b'u'),
+        [b'w', second, ..] => matches!(second, b'a' | b'l'),
+        [b'r', b'e', third, ..] => matches!(third, b'a' | b'm' | b'q'),
+        _ => name.len() > 4 && name.starts_with(b"host") || name.len() > 6 && name.starts_with(b"origin"),
     }
 }
 

@@ -67,7 +67,7 @@ async fn what_is_for_one_client_alone_is_not_warmed() {
     let job = warm(&house, json!({"urls": [url, "http://shop/a%2Fb"], "headers": headers})).await;
     assert_eq!((&job["state"], &job["results"]), (&json!("done"), &json!({"not-cached": 2})));
     let mut reasons: Vec<_> = job["problems"].as_array().unwrap().iter().map(|problem| &problem["reason"]).collect();
-    reasons.sort_by_key(|reason| reason.to_string());
+    reasons.sort_by_key(ToString::to_string);
     assert_eq!(reasons, [&json!("ambiguous-path"), &json!("authorization")]);
     assert_eq!(house.browse(url).await, "miss");
 }

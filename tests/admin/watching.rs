@@ -49,7 +49,7 @@ impl Watching {
         let (event, rest) = self.read.split_once("\n\n").unwrap();
         let (name, data) = event.split_once("event: ").and_then(|(_, event)| event.split_once("\ndata: ")).unwrap();
         let event = (name.to_owned(), serde_json::from_str(data).unwrap());
-        self.read = rest.to_owned();
+        rest.clone_into(&mut self.read);
         event
     }
 }

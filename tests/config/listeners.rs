@@ -87,10 +87,10 @@ fn an_expired_certificate_is_warned_of_and_used() {
 fn http3_has_the_certificates_of_https_and_may_have_its_port() {
     let (_, result) = loaded(&format!("http3 = [\"127.0.0.1:0\", \"[::1]:0\"]\n{HTTPS}"));
     let listeners = result.unwrap().proxy.listeners;
-    let [https, http3 @ ..] = &listeners[..] else { panic!("{listeners:?}") };
-    let Speaks::Https(tls) = &https.speaks else { panic!("{https:?}") };
-    assert_eq!(http3.len(), 2);
-    assert!(http3.iter().all(|listener| listener.speaks == Speaks::Http3(tls.clone())), "{http3:?}");
+    let [over_tls, quic @ ..] = &listeners[..] else { panic!("{listeners:?}") };
+    let Speaks::Https(tls) = &over_tls.speaks else { panic!("{over_tls:?}") };
+    assert_eq!(quic.len(), 2);
+    assert!(quic.iter().all(|listener| listener.speaks == Speaks::Http3(tls.clone())), "{quic:?}");
     let same_port = HTTPS.replace(":0", ":8443");
     let (_, result) = loaded(&format!("http3 = \"127.0.0.1:8443\"\n{same_port}"));
     assert_eq!(result.unwrap().proxy.listeners.len(), 2, "a port of UDP is not one of TCP");

@@ -3,13 +3,17 @@
 use super::client::{Certificates, HOST, fields, https};
 use crate::support::{Setup, reply};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::process::Stdio;
 use tokio::process::Command;
 
 /// What `sha256` of so many letters `x` is, as `sha256sum` has it.
 fn sha256_of(bytes: usize) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, &vec![b'x'; bytes]);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("a string takes text");
+        hex
+    })
 }
 
 #[tokio::test]

@@ -21,18 +21,19 @@ impl House {
     async fn build() -> Self {
         let tokens = TempDir::new().expect("a temporary folder");
         let file = |name: &str| tokens.path().join(name).display().to_string();
-        let mut listed = String::new();
+        let mut listed = Vec::new();
         for name in SCOPES.into_iter().chain(["root", "shop"]) {
             std::fs::write(tokens.path().join(name), format!("{name}-secret\n")).expect("the folder is ours");
         }
         for name in SCOPES {
-            listed += &format!("{{ name = \"{name}\", file = \"{}\", may = [\"{name}\"] }},\n", file(name));
+            let entry = format!("{{ name = \"{name}\", file = \"{}\", may = [\"{name}\"] }},", file(name));
+            listed.push(entry);
         }
         let shop = file("shop");
-        listed += &format!(
+        listed.push(format!(
             "{{ name = \"shop\", file = \"{shop}\", may = [\"read\", \"purge\"], tags = [\"product:*\", \"home\"] }}"
-        );
-        let keys = format!("token_file = \"{}\"\ntokens = [\n{listed}\n]", file("root"));
+        ));
+        let keys = format!("token_file = \"{}\"\ntokens = [\n{}\n]", file("root"), listed.join("\n"));
         let scenario = Setup::rules(RULES).admin(&keys).start().await;
         Self { scenario, tokens }
     }

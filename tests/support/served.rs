@@ -60,7 +60,7 @@ impl Served {
         let mut process =
             serve.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().expect("the binary starts");
         let mut printed = BufReader::new(process.stdout.take().expect("piped above")).lines();
-        let [mut data_address, mut https_address, mut http3_address] = [SocketAddr::from(([0, 0, 0, 0], 0)); 3];
+        let [mut data_address, mut https_address, mut quic_address] = [SocketAddr::from(([0, 0, 0, 0], 0)); 3];
         let admin_address = loop {
             let line = within("a listener's line", printed.next_line()).await.expect("text").expect("a line");
             let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("no listener: {line:?}"));
@@ -69,12 +69,12 @@ impl Served {
                 (Some(admin), _) if url.ends_with(" (admin)") => break admin,
                 (_, Some(admin)) if url.ends_with(" (admin)") => break admin,
                 (Some(data), _) => data_address = data,
-                (_, Some(http3)) if url.ends_with(" (HTTP/3)") => http3_address = http3,
+                (_, Some(quic)) if url.ends_with(" (HTTP/3)") => quic_address = quic,
                 (_, Some(https)) => https_address = https,
                 _ => assert!(url.starts_with("unix:"), "no address: {line:?}"),
             }
         };
-        Self { data_address, https_address, http3_address, admin_address, process, folder, printed }
+        Self { data_address, https_address, http3_address: quic_address, admin_address, process, folder, printed }
     }
 
     /// The next line that it prints after those of its listeners: one for each request.

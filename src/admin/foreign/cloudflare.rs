@@ -1,6 +1,6 @@
 //! Cloudflare's API: `POST /client/v4/zones/{id}/purge_cache`, or without `/client/v4`.
 
-use super::{Asked, Refused, Rules, tag};
+use super::{Asked, Refused, Rules, prefix_scopes, tag};
 use crate::admin::problem::Problem;
 use crate::invalidation::purge::Depth;
 use crate::invalidation::receipts::Receipt;
@@ -74,14 +74,14 @@ pub(super) fn read(body: &[u8], rules: &Rules) -> Result<Asked, Refused> {
         if prefix.starts_with('/') {
             return Err(Refused::new(place, "it names no host"));
         }
-        scopes.extend(rules.prefix(&place, prefix)?);
+        scopes.extend(prefix_scopes(&place, prefix)?);
     }
     for (n, host) in hosts.iter().enumerate() {
         let place = format!("hosts[{n}]");
         if host.contains(['/', '?', '#', '@', '*']) {
             return Err(Refused::new(place, "it is no host"));
         }
-        scopes.extend(rules.prefix(&place, &format!("{host}/"))?);
+        scopes.extend(prefix_scopes(&place, &format!("{host}/"))?);
     }
     if scopes.is_empty() {
         return Err(Refused::new(

@@ -48,14 +48,12 @@ pub(super) fn read(parts: &Parts, body: &[u8], rules: &Rules) -> Result<Asked, R
 
 /// The keys of a body or of a field, one of which must name some.
 fn several(parts: &Parts, body: &[u8]) -> Result<(Vec<Scope>, Vec<String>), Refused> {
-    let keys: Vec<String> = match single(&parts.headers, "surrogate-key")? {
-        Some(keys) => keys.split_ascii_whitespace().map(str::to_owned).collect(),
-        None => {
-            let wrong =
-                |error| Refused::new("surrogate_keys", format!("neither a field Surrogate-Key nor JSON: {error}"));
-            let Body { surrogate_keys } = serde_json::from_slice(body).map_err(wrong)?;
-            surrogate_keys
-        }
+    let keys: Vec<String> = if let Some(keys) = single(&parts.headers, "surrogate-key")? {
+        keys.split_ascii_whitespace().map(str::to_owned).collect()
+    } else {
+        let wrong = |error| Refused::new("surrogate_keys", format!("neither a field Surrogate-Key nor JSON: {error}"));
+        let Body { surrogate_keys } = serde_json::from_slice(body).map_err(wrong)?;
+        surrogate_keys
     };
     if keys.is_empty() || keys.len() > KEYS_MAX {
         return Err(Refused::new("surrogate_keys", format!("a call names between 1 and {KEYS_MAX} keys")));

@@ -170,7 +170,7 @@ async fn purge(
 
 /// The rules that URLs are keyed by.
 struct Rules {
-    rules: Arc<RuleSet>,
+    set: Arc<RuleSet>,
     hosts: Vec<String>,
     /// What the admin listener is called by.
     own: Vec<String>,
@@ -178,43 +178,37 @@ struct Rules {
 
 impl Rules {
     fn of(rules: &Arc<RuleSet>, own: &[String]) -> Self {
-        Self { rules: Arc::clone(rules), hosts: hosts(rules), own: own.to_vec() }
+        Self { set: Arc::clone(rules), hosts: hosts(rules), own: own.to_vec() }
     }
 
     /// The scopes of a URL without its scheme, `shop.example.com/p?q=1`: other caches know no scheme, or another than the one
     /// that Larder is asked by.
     fn url(&self, field: &str, url: &str) -> Result<Vec<Scope>, Refused> {
-        self.both(field, url, |url| url_scopes(&self.rules, &self.hosts, url).map_err(|error| error.to_string()))
+        both(field, url, |url| url_scopes(&self.set, &self.hosts, url).map_err(|error| error.to_string()))
     }
+}
 
-    /// The scopes of all that begins so.
-    fn prefix(&self, field: &str, prefix: &str) -> Result<Vec<Scope>, Refused> {
-        self.both(field, prefix, |prefix| {
-            prefix_scope(prefix).map(|scope| vec![scope]).map_err(|error| error.to_string())
-        })
-    }
+/// The scopes of all that begins so.
+fn prefix_scopes(field: &str, prefix: &str) -> Result<Vec<Scope>, Refused> {
+    both(field, prefix, |prefix| prefix_scope(prefix).map(|scope| vec![scope]).map_err(|error| error.to_string()))
+}
 
-    fn both(
-        &self,
-        field: &str,
-        text: &str,
-        scopes: impl Fn(&str) -> Result<Vec<Scope>, String>,
-    ) -> Result<Vec<Scope>, Refused> {
-        let refused =
-            |error: String| Refused::new(field, format!("`{}`: {error}", text.chars().take(100).collect::<String>()));
-        if text.starts_with('/') {
-            return scopes(text).map_err(refused);
-        }
-        let bare = ["http://", "https://"].iter().find_map(|scheme| {
-            text.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)).map(|_| &text[scheme.len()..])
-        });
-        let bare = bare.unwrap_or(text);
-        let mut all = Vec::new();
-        for scheme in ["http", "https"] {
-            all.extend(scopes(&format!("{scheme}://{bare}")).map_err(refused)?);
-        }
-        Ok(all)
+/// The scopes of a URL or of the beginning of one; of both schemes where it names a host.
+fn both(field: &str, text: &str, scopes: impl Fn(&str) -> Result<Vec<Scope>, String>) -> Result<Vec<Scope>, Refused> {
+    let refused =
+        |error: String| Refused::new(field, format!("`{}`: {error}", text.chars().take(100).collect::<String>()));
+    if text.starts_with('/') {
+        return scopes(text).map_err(refused);
     }
+    let bare = ["http://", "https://"].iter().find_map(|scheme| {
+        text.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)).map(|_| &text[scheme.len()..])
+    });
+    let bare = bare.unwrap_or(text);
+    let mut all = Vec::new();
+    for scheme in ["http", "https"] {
+        all.extend(scopes(&format!("{scheme}://{bare}")).map_err(refused)?);
+    }
+    Ok(all)
 }
 
 /// The tags that a field lists. Caches differ in what parts two of them: it may be a comma, which a tag may hold as well, so

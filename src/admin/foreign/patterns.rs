@@ -1,6 +1,6 @@
 //! The patterns of a ban, where they say no more and no less than the scopes of a purge can.
 
-use super::{Refused, Rules, tag};
+use super::{Refused, Rules, prefix_scopes, tag};
 use crate::scope::Scope;
 
 /// What a ban matches, as far as it is said: what is not said matches anything.
@@ -46,11 +46,12 @@ impl Matched {
 
     /// A pattern of the field that lists tags: `(^|[ ,])a($|[ ,])`, `(^|,)(a|b)(,|$)`.
     pub(super) fn tags_like(&mut self, field: &str, pattern: &str) -> Result<(), Refused> {
+        const BEGINS: [&str; 6] = ["(^|[ ,])", "(^|[, ])", "(^|,)", "(^| )", "(?:^|,)", "(?:^| )"];
+        const ENDS: [&str; 5] = ["($|[ ,])", "([ ,]|$)", "([, ]|$)", "(,|$)", "( |$)"];
+
         if is_anything(pattern) {
             return Ok(());
         }
-        const BEGINS: [&str; 6] = ["(^|[ ,])", "(^|[, ])", "(^|,)", "(^| )", "(?:^|,)", "(?:^| )"];
-        const ENDS: [&str; 5] = ["($|[ ,])", "([ ,]|$)", "([, ]|$)", "(,|$)", "( |$)"];
         let inner = BEGINS.iter().find_map(|begin| pattern.strip_prefix(begin));
         let inner = inner.and_then(|inner| ENDS.iter().find_map(|end| inner.strip_suffix(end)));
         let tags = inner.and_then(alternatives).ok_or_else(|| inexact(field, pattern))?;
@@ -59,7 +60,7 @@ impl Matched {
     }
 
     /// What Larder files nothing by may be anything only.
-    pub(super) fn anything(&mut self, field: &str, pattern: &str) -> Result<(), Refused> {
+    pub(super) fn anything(field: &str, pattern: &str) -> Result<(), Refused> {
         if is_anything(pattern) { Ok(()) } else { Err(inexact(field, pattern)) }
     }
 
@@ -95,7 +96,7 @@ impl UrlMatched {
     fn scopes(&self, field: &str, host: &str, rules: &Rules) -> Result<Vec<Scope>, Refused> {
         match self {
             Self::Exactly(url) => rules.url(field, &format!("{host}{url}")),
-            Self::From(prefix) => rules.prefix(field, &format!("{host}{prefix}")),
+            Self::From(prefix) => prefix_scopes(field, &format!("{host}{prefix}")),
         }
     }
 }

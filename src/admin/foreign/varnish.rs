@@ -5,7 +5,7 @@
 //! clients of shops send.
 
 use super::patterns::{self, Matched};
-use super::{Asked, Refused, Rules, depth, is_soft, single, tag, tags};
+use super::{Asked, Refused, Rules, depth, is_soft, prefix_scopes, single, tag, tags};
 use crate::scope::Scope;
 use axum::http::header::HOST;
 use axum::http::request::Parts;
@@ -62,7 +62,7 @@ pub(super) fn read(parts: &Parts, rules: &Rules) -> Result<Asked, Refused> {
             // The plugin writes `.*` behind a path; all else is what a path may hold.
             let url = url(parts, rules)?;
             match url.strip_suffix(".*") {
-                Some(prefix) => rules.prefix("url", prefix).map(asked),
+                Some(prefix) => prefix_scopes("url", prefix).map(asked),
                 None => rules.url("url", &url).map(asked),
             }
         }
@@ -137,7 +137,7 @@ fn ban(parts: &Parts, rules: &Rules) -> Result<Vec<Scope>, Refused> {
         ("x-host", Matched::host_like as fn(&mut Matched, &str, &str) -> Result<(), Refused>),
         ("x-url", Matched::url_like),
         ("x-cache-tags", Matched::tags_like),
-        ("x-content-type", Matched::anything),
+        ("x-content-type", |_, field, pattern| Matched::anything(field, pattern)),
     ] {
         if let Some(pattern) = single(&parts.headers, name)? {
             is_said = true;
