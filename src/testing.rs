@@ -100,7 +100,7 @@ pub mod proxy {
     #[cfg(fuzzing)]
     pub use crate::proxy::fuzzing::{connections_end_and_say_what_was_said, cuts_make_no_difference};
     pub use crate::proxy::observer::{Closed, Ending, Finished, Observer, Observers, WhyClosed};
-    pub use crate::proxy::{ListenAddress, ListenerOptions, Listening, ProxyOptions, Speaks, serve};
+    pub use crate::proxy::{ListenAddress, ListenerOptions, Listening, OptionsInForce, ProxyOptions, Speaks, serve};
 }
 
 /// Of `rules`.

@@ -48,6 +48,8 @@ mod scenarios {
     mod pools;
     mod quiet_streams;
     mod ranges;
+    mod reconfigured;
+    mod reconfigured_pools;
     mod reloaded_rules;
     mod stale;
     mod storing;

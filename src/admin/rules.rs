@@ -4,6 +4,7 @@ use super::AdminState;
 use super::answer::{ReadBody, body_bytes, json};
 use super::problem::Problem;
 use crate::config::Problem as Found;
+use crate::config::reload::RejectedRules;
 use crate::rules::Route;
 use crate::rules::host_pattern::HostPattern;
 use crate::rules::route::RouteMode;
@@ -44,15 +45,18 @@ pub(super) async fn show(State(state): State<AdminState>) -> Response {
     let rules = state.engine.rules();
     let status = state.rules.status();
     let file = |(path, text): &(PathBuf, String)| object!({ "path": path.display().to_string(), "text": text });
-    let rejected = status
-        .rejected
-        .map(|rejected| object!({ "at": rejected.at.to_rfc3339(), "diagnostics": rejected.errors.reports() }));
+    let shown =
+        |rejected: RejectedRules| object!({ "at": rejected.at.to_rfc3339(), "diagnostics": rejected.errors.reports() });
     Json(object!({
         "digest": rules.digest(),
         "loaded_at": status.loaded_at.to_rfc3339(),
         "routes": rules.routes().iter().map(|route| ShownRoute::from(&**route)).collect::<Vec<_>>(),
         "files": status.sources.iter().map(file).collect::<Vec<_>>(),
-        "rejected": rejected,
+        "rejected": status.rejected.map(shown),
+        "configuration": {
+            "rejected": status.configuration_rejected.map(shown),
+            "waits_for_restart": status.waiting,
+        },
     }))
     .into_response()
 }
@@ -83,10 +87,15 @@ pub(super) async fn reload(State(state): State<AdminState>, body: ReadBody) -> R
     match spawn_blocking(move || rules.reload()).await {
         Ok(Ok(status)) => {
             let routes = state.engine.rules().routes().len();
-            Ok(Json(object!({ "routes": routes, "warnings": status.warnings })).into_response())
+            let waiting = status.waiting;
+            Ok(Json(object!({ "routes": routes, "warnings": status.warnings, "waits_for_restart": waiting }))
+                .into_response())
         }
         Ok(Err(errors)) => {
-            let detail = "the new rules have errors; the rules in force stay";
+            let detail = match state.rules.status().configuration_rejected {
+                Some(_) => "the new configuration has errors and is not used; the rules were not read",
+                None => "the new rules have errors; the rules in force stay, and so does the configuration",
+            };
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).diagnostics(errors.reports()))
         }
         Err(error) => {

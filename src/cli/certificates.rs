@@ -12,9 +12,10 @@ use crate::upstream::TlsOptions;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How often the files are read although nobody says that they have changed: some systems report nothing about folders
 /// that another machine writes to. Expiries that are near are logged as often.
@@ -23,7 +24,9 @@ const READ_EVERY: Duration = Duration::from_hours(12);
 /// Keeps the certificates of all listeners and of all pools.
 pub(super) struct CertificateKeeper {
     endpoints: Vec<Arc<TlsEndpoint>>,
-    pools: Vec<TlsOptions>,
+    pools: Mutex<Vec<TlsOptions>>,
+    /// Tells that there are other pools.
+    changed: Notify,
     clock: Arc<dyn Clock>,
     replaced: AtomicU64,
     refused: AtomicU64,
@@ -38,7 +41,18 @@ impl fmt::Debug for CertificateKeeper {
 impl CertificateKeeper {
     /// Of these listeners, and of pools that reach their servers so.
     pub(super) fn new(endpoints: Vec<Arc<TlsEndpoint>>, pools: Vec<TlsOptions>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { endpoints, pools, clock, replaced: AtomicU64::new(0), refused: AtomicU64::new(0) })
+        let (pools, changed) = (Mutex::new(pools), Notify::new());
+        Arc::new(Self { endpoints, pools, changed, clock, replaced: AtomicU64::new(0), refused: AtomicU64::new(0) })
+    }
+
+    /// From now on keeps those of these pools.
+    pub(super) fn keep(&self, pools: Vec<TlsOptions>) {
+        *self.pools.lock().unwrap_or_else(PoisonError::into_inner) = pools;
+        self.changed.notify_one();
+    }
+
+    fn pools(&self) -> Vec<TlsOptions> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the files again and puts what has changed in force for new connections. What can't be used changes nothing.
@@ -48,7 +62,7 @@ impl CertificateKeeper {
             let reload = endpoint.reload();
             self.tell(&reload.replaced, &reload.failures);
         }
-        for pool in &self.pools {
+        for pool in &self.pools() {
             match pool.reload() {
                 Ok(replaced) => self.tell(&replaced, &[]),
                 Err(failure) => self.tell(&[], &[failure]),
@@ -72,7 +86,7 @@ impl CertificateKeeper {
     fn shown(&self) -> Vec<(PathBuf, Validity)> {
         let of_listeners = self.endpoints.iter().flat_map(|endpoint| endpoint.identities());
         let of_listeners = of_listeners.map(|(files, identity)| (files.certificate, identity.validity));
-        of_listeners.chain(self.pools.iter().filter_map(TlsOptions::shown)).collect()
+        of_listeners.chain(self.pools().iter().filter_map(TlsOptions::shown)).collect()
     }
 
     /// Logs which certificates have expired or soon will.
@@ -87,16 +101,8 @@ impl CertificateKeeper {
 
     /// Reads them again whenever their files change, and now and then.
     pub(super) fn keep_watching(self: &Arc<Self>, tasks: &mut Supervisor) {
-        let of_listeners = self.endpoints.iter().flat_map(|endpoint| endpoint.files());
-        let files: Vec<PathBuf> = of_listeners.chain(self.pools.iter().flat_map(TlsOptions::files)).collect();
-        if files.is_empty() {
-            return;
-        }
         let keeper = Arc::clone(self);
-        tasks.restart("certificates-watch", move || {
-            let (files, keeper) = (files.clone(), Arc::clone(&keeper));
-            async move { watch(&files, move || keeper.reload(), warn("the certificates")).await }
-        });
+        tasks.restart("certificates-watch", move || Arc::clone(&keeper).watch());
         let keeper = Arc::clone(self);
         tasks.restart("certificates-check", move || {
             let keeper = Arc::clone(&keeper);
@@ -112,6 +118,30 @@ impl CertificateKeeper {
                 }
             }
         });
+    }
+}
+
+impl CertificateKeeper {
+    fn files(&self) -> Vec<PathBuf> {
+        let of_listeners = self.endpoints.iter().flat_map(|endpoint| endpoint.files());
+        of_listeners.chain(self.pools().iter().flat_map(TlsOptions::files)).collect()
+    }
+
+    /// Watches the files of the pools that there are.
+    async fn watch(self: Arc<Self>) {
+        loop {
+            let (files, keeper) = (self.files(), Arc::clone(&self));
+            let watching = async {
+                if files.is_empty() {
+                    return std::future::pending().await;
+                }
+                watch(&files, move || keeper.reload(), warn("the certificates")).await;
+            };
+            tokio::select! {
+                () = watching => return,
+                () = self.changed.notified() => {}
+            }
+        }
     }
 }
 

@@ -1,13 +1,19 @@
 //! What is said of the data port's listeners: where they are, and which schemes their requests have.
 
-use crate::engine::arrival::Schemes;
+use crate::config::Config;
+use crate::engine::arrival::{Reception, Schemes};
 use crate::proxy::{ListenAddress, ListenerOptions, Listening, ProxyOptions, Speaks, Transport};
 use crate::semantics::trust::Trust;
 use http::uri::Scheme;
 use std::net::SocketAddr;
 
+/// How requests are received.
+pub(super) fn reception(config: &Config) -> Reception {
+    Reception { schemes: schemes(&config.proxy), request_timeout: config.request_timeout }
+}
+
 /// The schemes that requests may have: those of the listeners, or either where proxies say which.
-pub(super) fn schemes(options: &ProxyOptions) -> Schemes {
+fn schemes(options: &ProxyOptions) -> Schemes {
     let Trust { proxies, scheme, .. } = &options.entrance.trust;
     let of = |listener: &ListenerOptions| match listener.speaks {
         Speaks::Http => scheme.clone(),

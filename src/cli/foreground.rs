@@ -1,7 +1,7 @@
 //! An instance in the foreground: started, announced, reloaded and stopped by signals.
 
 use super::config_file::ConfigFile;
-use super::restart_notice::RestartNotice;
+use super::reconfiguring::Source;
 use super::running::{Running, WhyStop};
 use super::serve::start_on;
 use super::sockets::Sockets;
@@ -25,14 +25,14 @@ const GLOBAL_QUEUE_INTERVAL: u32 = 1;
 pub(super) fn run(file: &ConfigFile, overrides: &Overrides, start: Start) -> anyhow::Result<()> {
     // Before there are threads.
     let sockets = Sockets::of_service_manager()?;
-    let notice = RestartNotice::new(file, overrides);
+    let source = Source::new(file, overrides);
     let config = file.load(overrides)?;
     logging::init(config.log);
     open_files::make_room(config.proxy.connections_max);
     let runtime = runtime().context("cannot start the runtime")?;
     let result = runtime.block_on(async {
         tokio::select! {
-            result = serve(config, sockets, start, notice) => result,
+            result = serve(config, sockets, start, source) => result,
             () = service_manager::watchdog() => Ok(()),
         }
     });
@@ -48,17 +48,15 @@ pub(super) enum Start {
     TakeOver,
 }
 
-async fn serve(mut config: Config, mut sockets: Sockets, start: Start, notice: RestartNotice) -> anyhow::Result<()> {
+async fn serve(mut config: Config, mut sockets: Sockets, start: Start, source: Source) -> anyhow::Result<()> {
     // Before the listeners are announced: a signal may come right after that.
     let signals = Signals::listen()?;
     let predecessor = match start {
         Start::Anew => None,
         Start::TakeOver => find_predecessor(&mut config, &mut sockets).await?,
     };
-    let running = start_on(config, sockets, predecessor, announce).await?;
+    let running = start_on(config, sockets, predecessor, Some(source), announce).await?;
     service_manager::ready();
-    let engine = Arc::clone(&running.engine);
-    running.rules.tell_of(move || notice.log(|config| engine.clients().limit(config.per_client)));
     attend(running, signals).await
 }
 
@@ -190,7 +188,7 @@ mod tests {
         let result = runtime.block_on(async {
             let config = ConfigFile::Named(config.into()).load(&Overrides::default())?;
             let signals = Signals::listen()?;
-            let mut running = start_on(config, Sockets::default(), None, |_, _| Ok(())).await?;
+            let mut running = start_on(config, Sockets::default(), None, None, |_, _| Ok(())).await?;
             running.tasks.require("needed", async { panic!("no more") });
             attend(running, signals).await
         });

@@ -23,6 +23,7 @@ mod logging;
 mod manual;
 mod open_files;
 mod purge;
+mod reconfiguring;
 mod restart_notice;
 mod running;
 pub(crate) mod serve;

@@ -1,18 +1,43 @@
-//! `proxy.toml` when a reload is asked for. `log.level` and `limits.per_client` are in force at once; for another key that was edited, the log
-//! says that it waits for a restart, or that something goes before the file.
+//! Which keys of `proxy.toml` a running instance does not go by: those that wait for a restart, and those before which something
+//! else goes.
 
 use super::config_file::ConfigFile;
-use super::logging;
-use crate::config::{Config, Environment, Overrides};
+use crate::config::problem::ProblemReport;
+use crate::config::{Environment, Overrides, Problem};
 use std::collections::BTreeSet;
 use toml::{Table, Value};
 
-/// The keys that take no restart, with all below them.
-const AT_ONCE: [&str; 2] = ["log.level", "limits.per_client"];
+/// The keys that are in force after a restart, with all below them. All others are at a reload.
+const AT_RESTART: [&str; 17] = [
+    "admin",
+    "events",
+    "limits.in_flight_bytes",
+    "listen.http",
+    "listen.https.address",
+    "listen.https.certificate",
+    "listen.https.certificates",
+    "listen.https.client_ca",
+    "listen.https.key",
+    "listen.https.min_version",
+    "listen.takeover",
+    "log.access",
+    "log.format",
+    "memory",
+    "redis",
+    "refresh",
+    "rules",
+];
+/// Goes by the listener over TLS, so it waits where that does.
+const REDIRECT: &str = "listen.redirect_https";
+const LISTENER: &str = "listen.https.address";
 
-fn is_at_once(key: &str) -> bool {
-    let is_within = |rest: &str| rest.is_empty() || rest.starts_with('.');
-    AT_ONCE.iter().any(|known| key.strip_prefix(known).is_some_and(is_within))
+fn is_within(key: &str, known: &str) -> bool {
+    key.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn waits(key: &str, changed: &[String]) -> bool {
+    let is_known = AT_RESTART.iter().any(|known| is_within(key, known));
+    is_known || key == REDIRECT && changed.iter().any(|other| other == LISTENER)
 }
 
 /// The configuration file as this instance was started with it.
@@ -29,37 +54,41 @@ impl RestartNotice {
         Self { file: file.clone(), overrides: overrides.clone(), started_with }
     }
 
-    /// Puts in force what can be, `apply` what the instance takes, and logs what the file says now and the running instance does not do. Blocks on the file
-    /// system. Returns what it has logged.
-    pub(super) fn log(&self, apply: impl FnOnce(&Config)) -> Vec<String> {
-        let config = match self.file.load(&self.overrides) {
-            Ok(config) => config,
-            Err(errors) => {
-                tracing::error!(
-                    "the new configuration has errors and is not used; the instance keeps the one that it has:\n{errors}"
-                );
-                return vec![format!("the new configuration has errors and is not used: {errors}")];
-            }
-        };
-        logging::set_level(config.log.level);
-        apply(&config);
-        let path = self.file.path().display();
+    /// The keys that have changed since the start and wait for a restart; and what is to be said of those that have changed and are
+    /// not in force. Blocks on the file system.
+    pub(super) fn told(&self) -> (Vec<String>, Vec<ProblemReport>) {
         let changed = changed_keys(&self.started_with, &read(&self.file).unwrap_or_default());
-        let from_elsewhere = Environment::of_process().keys();
-        let told = |key: &String| {
-            let hidden = from_elsewhere.iter().any(|set| set == key || key.starts_with(&format!("{set}.")));
-            if hidden {
-                format!("`{key}` has changed in the file, but an environment variable goes before it")
-            } else {
-                format!("`{key}` has changed; it is in force after a restart")
+        let of_environment = Environment::of_process().keys();
+        let of_arguments = given(&self.overrides);
+        let (mut waiting, mut told) = (Vec::new(), Vec::new());
+        for key in &changed {
+            let hides = |set: &str| set == key || key.starts_with(&format!("{set}."));
+            if of_arguments.iter().any(|set| hides(set)) {
+                told.push(format!("`{key}` has changed in the file, but an argument of the command goes before it"));
+            } else if of_environment.iter().any(|set| hides(set)) {
+                told.push(format!("`{key}` has changed in the file, but an environment variable goes before it"));
+            } else if waits(key, &changed) {
+                told.push(format!("`{key}` has changed; it is in force after a restart"));
+                waiting.push(key.clone());
             }
-        };
-        let said: Vec<String> = changed.iter().filter(|key| !is_at_once(key)).map(told).collect();
-        for line in &said {
-            tracing::warn!(%path, "{line}");
         }
-        said
+        let path = self.file.path().display().to_string();
+        let told = told.into_iter().map(|message| Problem::of_file(&path, message)).collect();
+        (waiting, told)
     }
+}
+
+/// The keys that arguments of the command say.
+fn given(overrides: &Overrides) -> Vec<&'static str> {
+    let Overrides { listen, upstream, admin, redis, rules } = overrides;
+    let given = [
+        (listen.is_some(), "listen.http"),
+        (upstream.is_some(), "upstream.servers"),
+        (admin.is_some(), "admin.listen"),
+        (redis.is_some(), "redis.url"),
+        (rules.is_some(), "rules"),
+    ];
+    given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, key)| key).collect()
 }
 
 /// `None` if there is no file, or no TOML in it: loading it says why.
@@ -108,6 +137,25 @@ mod tests {
         ] {
             let table = |text: &str| text.parse::<Table>().unwrap();
             assert_eq!(changed_keys(&table(before), &table(after)), expected, "{after}");
+        }
+    }
+
+    #[test]
+    fn the_redirect_waits_for_the_listener_that_it_leads_to() {
+        let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+        for (key, changed, expected) in [
+            (REDIRECT, &[REDIRECT][..], false),
+            (REDIRECT, &[REDIRECT, LISTENER], true),
+            ("listen.hsts", &[LISTENER], false),
+            ("listen.https.certificate", &[], true),
+            ("listen.https.certificates", &[], true),
+            ("memory.size", &[], true),
+            ("rules", &[], true),
+            ("upstream.servers", &[], false),
+            ("limits.in_flight_bytes", &[], true),
+            ("limits.connections", &[], false),
+        ] {
+            assert_eq!(waits(key, &keys(changed)), expected, "{key} with {changed:?}");
         }
     }
 }

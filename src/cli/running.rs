@@ -7,6 +7,7 @@ use crate::admin::Readiness;
 use crate::config::reload::RulesReloader;
 use crate::engine::Engine;
 use crate::invalidation::Invalidation;
+use crate::proxy::OptionsInForce;
 use crate::supervisor::{EssentialTaskEnded, Supervisor};
 use crate::warming::Warming;
 use std::convert::Infallible;
@@ -31,7 +32,8 @@ pub struct Running {
     pub(super) engine: Arc<Engine>,
     pub(super) warming: Arc<Warming>,
     pub(super) stop: watch::Sender<Stage>,
-    pub(super) drain_delay: Duration,
+    /// Of the data port.
+    pub(super) options: Arc<OptionsInForce>,
     pub(super) data_port: Open,
     pub(super) admin_port: Open,
     /// Ended with the instance, whatever they do at the moment.
@@ -98,7 +100,7 @@ impl Running {
         let write = |engine: &Arc<Engine>| snapshot.map(|path| Writing::begin(path, Arc::clone(engine)));
         let Some(successor) = successor else {
             tokio::select! {
-                () = tokio::time::sleep(self.drain_delay) => {}
+                () = tokio::time::sleep(self.options.options().drain_delay) => {}
                 () = reached(self.stop.subscribe(), Stage::Hurried) => {}
             }
             self.give_up_loading().await;

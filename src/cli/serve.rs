@@ -6,6 +6,7 @@ use super::event_sources::EventSources;
 use super::fleet::Fleet;
 use super::hot_file;
 use super::logging;
+use super::reconfiguring::Source;
 pub use super::running::Running;
 use super::running::{Open, Stage, reached};
 use super::snapshot::{self, Earlier};
@@ -32,8 +33,8 @@ use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::jobs::Jobs;
 use crate::metric::Measured;
 use crate::metrics::Metrics;
-use crate::proxy;
 use crate::proxy::observer::Observer;
+use crate::proxy::{self, OptionsInForce};
 use crate::rules::RuleSet;
 use crate::semantics::forwarding::LoopToken;
 use crate::store::memory::MemoryTier;
@@ -41,6 +42,7 @@ use crate::supervisor::Supervisor;
 use crate::upstream::Pools;
 use crate::warming::Warming;
 use anyhow::Context as _;
+use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -53,16 +55,18 @@ use tokio::time::timeout;
 /// # Errors
 /// Where the rules hold errors, an address can't be listened on, or a part can't be made.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    start_on(config, Sockets::default(), None, |_, _| Ok(())).await
+    start_on(config, Sockets::default(), None, None, |_, _| Ok(())).await
 }
 
-/// As [`start`], on these sockets where they fit, and in the place of another process. `announce` is given the data port's
-/// listeners and the admin API's, each as the start of a URL (`https://127.0.0.1:8443`, `unix:/run/larder.sock`),
+/// As [`start`], on these sockets where they fit, in the place of another process, and with a configuration that is read
+/// again from `source` at a reload. `announce` is given the data port's listeners and the admin API's, each as the start of a
+/// URL (`https://127.0.0.1:8443`, `unix:/run/larder.sock`),
 /// before the first request is answered.
 pub(super) async fn start_on(
     config: Config,
     sockets: Sockets,
     mut predecessor: Option<Predecessor>,
+    source: Option<Source>,
     announce: impl FnOnce(&[String], &str) -> anyhow::Result<()>,
 ) -> anyhow::Result<Running> {
     let listeners = sockets.open(&config)?;
@@ -84,19 +88,19 @@ pub(super) async fn start_on(
     let (stop, stopping) = watch::channel(Stage::Open);
     let AdminState { engine, readiness, clock, warming, .. } = state.clone();
     take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
+    let options = OptionsInForce::new(config.proxy.clone());
+    // Before anyone can ask for a reload.
+    source.into_iter().for_each(|source| source.reload_at(&state, &options, &certificates));
     let successors = offer_place(&config, passed_on, &mut tasks);
     let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
     match predecessor {
-        Some(predecessor) => {
-            let following = predecessor.follow(Arc::clone(&engine), clock, config.handover.snapshot.clone());
-            tasks.require("predecessor", following.then(|()| std::future::pending()));
-        }
+        Some(predecessor) => follow(predecessor, &engine, clock, &config.handover, &mut tasks),
         None => drop(tokio::join!(join_fleet(config.fleet.as_ref(), &engine), snapshot::wait_for_small(&mut loading))),
     }
     announce(&listening, &admin_url)?;
-    let drain_delay = config.proxy.drain_delay;
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
-    let serving = proxy::serve(listeners.data, Arc::clone(&engine), config.proxy, observers.into(), draining, hurried);
+    let serving =
+        proxy::serve(listeners.data, Arc::clone(&engine), Arc::clone(&options), observers.into(), draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &certificates, &mut tasks);
     keep_warming(&config.handover, &warming, &readiness, &mut tasks);
@@ -109,7 +113,7 @@ pub(super) async fn start_on(
         engine,
         tasks,
         stop,
-        drain_delay,
+        options,
         data_port,
         admin_port,
         successors,
@@ -154,6 +158,18 @@ async fn take_over(
     let Some(predecessor) = predecessor else { return Ok(()) };
     join_fleet(fleet, engine).await;
     predecessor.take_over(engine.invalidation()).await.context("cannot take the running process's place")
+}
+
+/// Hears in the background what the process has to say in whose place this one is.
+fn follow(
+    predecessor: Predecessor,
+    engine: &Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    handover: &Handover,
+    tasks: &mut Supervisor,
+) {
+    let following = predecessor.follow(Arc::clone(engine), clock, handover.snapshot.clone());
+    tasks.require("predecessor", following.then(|()| std::future::pending()));
 }
 
 fn serve_admin(
@@ -361,8 +377,7 @@ fn front(config: &Config) -> Front {
     let name = config.fleet.as_ref().map_or("", |fleet| &fleet.instance);
     Front {
         here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())),
-        schemes: data_port::schemes(&config.proxy),
-        request_timeout: config.request_timeout,
+        reception: Arc::new(ArcSwap::from_pointee(data_port::reception(config))),
         clients: Arc::new(Clients::new(config.per_client)),
     }
 }
@@ -371,10 +386,8 @@ fn front(config: &Config) -> Front {
 fn upstream(config: &Config, tasks: &mut Supervisor) -> anyhow::Result<Arc<Pools>> {
     let pools =
         Pools::new(config.upstream.clone(), config.upstreams.clone()).context("cannot use the upstream servers")?;
-    for pool in pools.all() {
-        let pool = Arc::clone(pool);
-        tasks.restart("upstream-maintenance", move || Arc::clone(&pool).maintain());
-    }
+    let maintained = Arc::clone(&pools);
+    tasks.restart("upstream-maintenance", move || Arc::clone(&maintained).maintain());
     Ok(pools)
 }
 

@@ -143,7 +143,7 @@ impl Config {
     }
 
     /// The pools that rules may name.
-    fn pools(&self) -> rules_file::Pools {
+    pub(crate) fn pools(&self) -> rules_file::Pools {
         let named = self.upstreams.iter().map(|(name, pool)| (name.clone(), pool.host.clone())).collect();
         let names_host = self.proxy.entrance.default_host.is_some();
         let default_host = if names_host { warm::DefaultHost::Named } else { warm::DefaultHost::None };

@@ -100,7 +100,8 @@ impl ProblemReport {
     /// Logs it as a warning: what `larder check` would print.
     pub(crate) fn log(&self) {
         let Self { file, line, message, hint, .. } = self;
-        let place = file.as_ref().map(|file| format!("{file}:{}", line.unwrap_or_default()));
+        let at = |file: &String| line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
+        let place = file.as_ref().map(at);
         let (place, hint) =
             (place.as_deref().map(tracing::field::display), hint.as_deref().map(tracing::field::display));
         tracing::warn!(place, hint, "{message}");
@@ -126,6 +127,12 @@ impl Problem {
 
     pub(super) fn without_place(message: &str, hint: Option<&str>) -> Self {
         Self { severity: Severity::Error, place: None, message: message.to_owned(), hint: hint.map(ToOwned::to_owned) }
+    }
+
+    /// A warning of a file as a whole, for machines.
+    pub(crate) fn of_file(file: &str, message: String) -> ProblemReport {
+        let (file, severity) = (Some(file.to_owned()), Severity::Warning);
+        ProblemReport { severity, file, line: None, column: None, value: None, message, hint: None }
     }
 
     /// The problem for machines.

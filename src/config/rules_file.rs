@@ -27,7 +27,7 @@ pub struct LoadedRules {
 
 /// The pools that routes may name.
 #[derive(Debug, Clone)]
-pub(super) enum Pools {
+pub(crate) enum Pools {
     /// Whatever a route says: proxy.toml is not known.
     Any,
     /// The default one, and these, each with its `upstream_host`.

@@ -5,6 +5,7 @@ use super::RequestContext;
 use crate::clients::Clients;
 use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append_via, set_forwarding};
 use crate::semantics::target::Target;
+use arc_swap::ArcSwap;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Uri, Version};
 use std::sync::Arc;
@@ -15,12 +16,19 @@ use std::time::Duration;
 pub struct Front {
     /// Its name in CDN-Loop.
     pub here: LoopToken,
-    /// Which schemes its requests have.
+    /// How they are received.
+    pub reception: Arc<ArcSwap<Reception>>,
+    /// What each client takes.
+    pub clients: Arc<Clients>,
+}
+
+/// How requests are received, which may change while the instance runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reception {
+    /// Which schemes they have.
     pub schemes: Schemes,
     /// `upstream.request_timeout`: how long one may wait for the head of its answer.
     pub request_timeout: Duration,
-    /// What each client takes.
-    pub clients: Arc<Clients>,
 }
 
 /// `upstream.request_timeout` where the operator does not say.
@@ -50,8 +58,10 @@ impl Default for Front {
     fn default() -> Self {
         Self {
             here: LoopToken::new("unnamed"),
-            schemes: Schemes::Told,
-            request_timeout: REQUEST_TIMEOUT_DEFAULT,
+            reception: Arc::new(ArcSwap::from_pointee(Reception {
+                schemes: Schemes::Told,
+                request_timeout: REQUEST_TIMEOUT_DEFAULT,
+            })),
             clients: Arc::default(),
         }
     }

@@ -213,7 +213,8 @@ impl Engine {
     /// # Errors
     /// Where the URL is not one that a request can name.
     pub async fn explain(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Result<Explanation, TargetError> {
-        let scheme = self.front.schemes.of_live(url.scheme().unwrap_or(&Scheme::HTTP)).clone();
+        let reception = self.front.reception.load_full();
+        let scheme = reception.schemes.of_live(url.scheme().unwrap_or(&Scheme::HTTP)).clone();
         let target = Target::settle(&arrival::under(url, &scheme), headers, &scheme)?;
         let mut explanation = self.explain_target(method, &target, headers).await;
         explanation.notes.extend(self.scheme_notes(method, url, headers));

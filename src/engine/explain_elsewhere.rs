@@ -21,7 +21,7 @@ impl Engine {
     /// other one.
     pub(super) fn scheme_notes(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Option<String> {
         let asked = url.scheme().unwrap_or(&Scheme::HTTP);
-        match &self.front.schemes {
+        match &self.front.reception.load().schemes {
             Schemes::Only(live) if live != asked => Some(format!(
                 "No request comes here with `{asked}`: without `listen.trusted_proxies`, all have the scheme that \
                  `listen.scheme` says, which is `{live}`. This is explained for `{live}`."

@@ -33,7 +33,7 @@ pub(super) fn arriving(
     let headers = &mut arrived;
     // The explained request is one of the client that the call names, if it names one.
     let client = named_client(headers);
-    if matches!(front.schemes, Schemes::Only(_)) {
+    if matches!(front.reception.load().schemes, Schemes::Only(_)) {
         Trust::default().remove_the_unbelieved(headers, Peer::Client);
     }
     if !headers.contains_key(X_REQUEST_ID) {

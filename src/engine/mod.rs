@@ -83,7 +83,7 @@ use crate::semantics::target::Target;
 use crate::store::key_memory::{KeyMemory, REMEMBERED_FOR};
 use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
-use arrival::Front;
+use arrival::{Front, Reception};
 use earlier_rules::EarlierRules;
 use fast_path::{FastHit, PlainHeaders, PlainRequest};
 use fetch_outcome::FetchOutcome;
@@ -229,6 +229,11 @@ impl Engine {
     #[must_use]
     pub fn invalidation(&self) -> &Arc<Invalidation> {
         &self.invalidation
+    }
+
+    /// Receives requests so from now on.
+    pub(crate) fn receive(&self, reception: Reception) {
+        self.front.reception.store(Arc::new(reception));
     }
 
     /// What each client takes.

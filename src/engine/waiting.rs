@@ -15,7 +15,7 @@ use std::time::Duration;
 impl Engine {
     /// `upstream.request_timeout`, or the route's own `read_timeout` where that is longer: it is meant for long polls.
     pub(super) fn patience(&self, route: Option<&Route>) -> Duration {
-        let usual = self.front.request_timeout;
+        let usual = self.front.reception.load().request_timeout;
         route.and_then(|route| route.read_timeout).map_or(usual, |own| own.max(usual))
     }
 

@@ -85,7 +85,7 @@ impl Warmed {
 impl Engine {
     /// The scheme of a live request for a URL of this one.
     pub(crate) fn scheme_of(&self, url: &Scheme) -> Scheme {
-        self.front.schemes.of_live(url).clone()
+        self.front.reception.load().schemes.of_live(url).clone()
     }
 
     /// Has the answer to a GET for an absolute URL with these headers in memory, unless it is there and fresh. Waits while

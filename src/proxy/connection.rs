@@ -38,7 +38,7 @@ pub(super) async fn serve<H: Handler, T: Socket>(
     conversation: Arc<Conversation>,
 ) {
     let (client, of_all) = (facts.peer, Arc::clone(&conversation));
-    reported(client, &of_all, converse(&server, socket, facts, conversation)).await;
+    reported(client, &of_all, converse(server, socket, facts, conversation)).await;
 }
 
 /// Has a connection of this client served, and reports it.
@@ -76,7 +76,7 @@ impl Drop for Closing {
 }
 
 async fn converse<H: Handler, T: Socket>(
-    server: &Arc<Server<H>>,
+    server: Arc<Server<H>>,
     mut socket: T,
     facts: ConnectionFacts,
     conversation: Arc<Conversation>,
@@ -96,7 +96,7 @@ async fn converse<H: Handler, T: Socket>(
     };
     // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
     // after another looks at lies together.
-    let context = ConnectionContext { server: server.clone(), facts, conversation, tunnel: Mutex::default() };
+    let context = ConnectionContext { server, facts, conversation, tunnel: Mutex::default() };
     let context = Arc::new(context);
     match protocol {
         Protocol::Http1 => Box::pin(converse_http1(context, socket, read)).await,
@@ -110,13 +110,13 @@ async fn converse_http1<H: Handler, T: Socket>(
     socket: T,
     read: BytesMut,
 ) -> Result<(), BodyError> {
-    let mut session = Session::new(context.clone(), socket, read);
-    let conversation = &context.conversation;
-    let end = Ends { of_all: &context.server.end, linger: LINGER, conversation, idle: None };
+    let (of_all, cut) = (Arc::clone(&context.server.end), Arc::clone(&context.server.cut));
+    let conversation = Arc::clone(&context.conversation);
+    let mut session = Session::new(context, socket, read);
+    let end = Ends { of_all: &of_all, linger: LINGER, conversation: &conversation, idle: None };
     drive(Pin::new(&mut session), &end, |session| session.get_mut().end()).await?;
-    let tunnel = context.tunnel().take();
-    if let Some(tunnel) = tunnel {
-        Box::pin(tunnel.run(session.wire(), context.server.cut.wait())).await;
+    if let Some(tunnel) = session.tunnel() {
+        Box::pin(tunnel.run(session.wire(), cut.wait())).await;
     }
     Ok(())
 }
@@ -127,11 +127,11 @@ async fn converse_http2<H: Handler, T: Socket>(
     socket: T,
     read: BytesMut,
 ) -> Result<(), BodyError> {
-    let (server, conversation) = (context.server.clone(), context.conversation.clone());
-    let connection = pin!(Http2Connection::new(context, socket, read));
-    let options = &server.options;
+    let (of_all, conversation) = (Arc::clone(&context.server.end), Arc::clone(&context.conversation));
+    let options = &context.server.options;
     let idle = Idle { timeout: options.idle_timeout, patience: options.stall_timeout };
-    let end = Ends { of_all: &server.end, linger: Duration::ZERO, conversation: &conversation, idle: Some(idle) };
+    let connection = pin!(Http2Connection::new(context, socket, read));
+    let end = Ends { of_all: &of_all, linger: Duration::ZERO, conversation: &conversation, idle: Some(idle) };
     Ok(drive(connection, &end, |connection| connection.get_mut().graceful_shutdown()).await?)
 }
 

@@ -1,8 +1,7 @@
 //! Clients that come in clear text are sent to TLS (`listen.redirect_https`), and those that come over TLS are asked to
 //! stay there (`listen.hsts`, RFC 6797). What counts is how the client came: behind trusted proxies, what they say of it.
 
-use super::listen_address::ListenAddress;
-use super::listening::{Listening, Transport};
+use super::listening::SecurePorts;
 use crate::engine::origin::{Body, empty_body};
 use crate::engine::outcome::{Decision, Outcome};
 use crate::semantics::reason::Reason;
@@ -79,19 +78,12 @@ const HTTPS_PORT: u16 = 443;
 
 impl HttpsPolicy {
     /// The same, with the ports that the listeners have found.
-    pub(super) fn beside(mut self, listeners: &[Listening]) -> Self {
-        let port_over = |transport| {
-            let mut secure = listeners.iter().filter(|listening| listening.tls.is_some());
-            secure.find_map(|listening| match &listening.address {
-                ListenAddress::Tcp(address) if listening.transport() == transport => Some(address.port()),
-                _ => None,
-            })
-        };
+    pub(super) fn beside(mut self, ports: SecurePorts) -> Self {
         if self.redirect == Some(RedirectPort::OfListener) {
-            self.redirect = port_over(Transport::Tcp).map(RedirectPort::Number);
+            self.redirect = ports.tcp.map(RedirectPort::Number);
         }
         if self.alt_svc.is_none() {
-            let announced = port_over(Transport::Quic).map(|port| format!("h3=\":{port}\"; ma={ANNOUNCED_SECS}"));
+            let announced = ports.quic.map(|port| format!("h3=\":{port}\"; ma={ANNOUNCED_SECS}"));
             self.alt_svc = announced.and_then(|announced| HeaderValue::try_from(announced).ok());
         }
         self

@@ -9,10 +9,10 @@ use super::conversation::Conversation;
 use super::http3;
 use super::listening::Listening;
 use super::observer::Observers;
-use super::options::ProxyOptions;
+use super::options::OptionsInForce;
 use super::plain_socket::PlainSocket;
 use super::proxy_protocol::{ProxyProtocol, take_header};
-use super::server::Server;
+use super::server::{Port, Server};
 use super::socket::ConnectionFacts;
 use super::tls::{TlsEndpoint, secure};
 use crate::clients::TooMany;
@@ -38,16 +38,14 @@ const FAREWELL_MAX: Duration = Duration::from_millis(200);
 pub async fn serve<H: Handler>(
     listeners: Vec<Listening>,
     handler: Arc<H>,
-    mut options: ProxyOptions,
+    options: Arc<OptionsInForce>,
     observers: Observers,
     shutdown: impl Future<Output = ()>,
     hurry: impl Future<Output = ()>,
 ) {
-    options.entrance.https = std::mem::take(&mut options.entrance.https).beside(&listeners);
-    let drain_timeout = options.drain_timeout;
-    let server = Arc::new(Server::new(handler, options, observers));
+    let port = Port::new(handler, &options, observers, &listeners);
     let connections = Mutex::new(JoinSet::new());
-    let accepting = listeners.iter().map(|listening| Box::pin(accept_all(listening, &server, &connections)));
+    let accepting = listeners.iter().map(|listening| Box::pin(accept_all(listening, &port, &connections)));
     tokio::select! {
         biased;
         () = pin!(shutdown) => {}
@@ -56,7 +54,7 @@ pub async fn serve<H: Handler>(
     // Whoever is in a kernel's queue would be reset once it is closed. What there is no room for now, is.
     for listening in &listeners {
         for _ in 0..QUEUE_MAX {
-            if accept_one(listening, &server, &connections).now_or_never().is_none() {
+            if accept_one(listening, &port, &connections).now_or_never().is_none() {
                 break;
             }
         }
@@ -64,6 +62,7 @@ pub async fn serve<H: Handler>(
     #[cfg(feature = "http3")]
     listeners.iter().for_each(Listening::close);
     drop(listeners);
+    let server = port.server();
     server.end.give();
     let mut connections = connections.into_inner().unwrap_or_else(PoisonError::into_inner);
     let drained = async {
@@ -72,7 +71,7 @@ pub async fn serve<H: Handler>(
     };
     let is_drained = tokio::select! {
         () = drained => true,
-        () = tokio::time::sleep(drain_timeout) => false,
+        () = tokio::time::sleep(server.options.drain_timeout) => false,
         () = hurry => false,
     };
     if !is_drained {
@@ -87,27 +86,28 @@ pub async fn serve<H: Handler>(
 }
 
 /// Accepts from one listener, each connection in a task of its own.
-async fn accept_all<H: Handler>(listening: &Listening, server: &Arc<Server<H>>, connections: &Mutex<JoinSet<()>>) {
+async fn accept_all<H: Handler>(listening: &Listening, port: &Arc<Port<H>>, connections: &Mutex<JoinSet<()>>) {
     #[cfg(feature = "http3")]
     if let (Listener::Quic(quic), Some(tls)) = (&listening.listener, &listening.tls) {
-        return http3::accept_all(quic, tls, server, connections).await;
+        return http3::accept_all(quic, tls, port, connections).await;
     }
     loop {
-        accept_one(listening, server, connections).await;
+        accept_one(listening, port, connections).await;
     }
 }
 
 /// Accepts a connection once there is room for it.
-async fn accept_one<H: Handler>(listening: &Listening, server: &Arc<Server<H>>, connections: &Mutex<JoinSet<()>>) {
+async fn accept_one<H: Handler>(listening: &Listening, port: &Arc<Port<H>>, connections: &Mutex<JoinSet<()>>) {
+    let (socket, peer) = accept(&listening.listener).await;
+    let server = port.server();
     let scheme = match listening.tls {
         Some(_) => Scheme::HTTPS,
         None => server.options.entrance.trust.scheme.clone(),
     };
-    let (socket, peer) = accept(&listening.listener).await;
     let conversation = server.conversation();
     let place = server.room.enter(&conversation).await;
     let facts = ConnectionFacts { peer, scheme, tls: None, place: None };
-    let (server, tls) = (Arc::clone(server), listening.tls.clone());
+    let tls = listening.tls.clone();
     let mut connections = lock(connections);
     connections.spawn(async move {
         converse(server, socket, tls, facts, conversation).await;

@@ -190,3 +190,25 @@ impl Listening {
         if self.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP }
     }
 }
+
+/// The ports of the first listeners that speak TLS.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SecurePorts {
+    /// Over TCP.
+    pub(super) tcp: Option<u16>,
+    /// HTTP/3.
+    pub(super) quic: Option<u16>,
+}
+
+impl SecurePorts {
+    pub(super) fn of(listeners: &[Listening]) -> Self {
+        let over = |transport| {
+            let mut secure = listeners.iter().filter(|listening| listening.tls.is_some());
+            secure.find_map(|listening| match &listening.address {
+                ListenAddress::Tcp(address) if listening.transport() == transport => Some(address.port()),
+                _ => None,
+            })
+        };
+        Self { tcp: over(Transport::Tcp), quic: over(Transport::Quic) }
+    }
+}

@@ -57,5 +57,5 @@ pub use listen_address::ListenAddress;
 pub use listener::serve;
 pub use listening::{ListenerOptions, Listening, Speaks};
 pub(crate) use listening::{Opening, Transport};
-pub use options::ProxyOptions;
+pub use options::{OptionsInForce, ProxyOptions};
 pub(crate) use proxy_protocol::ProxyProtocol;

@@ -2,6 +2,7 @@
 
 use super::conversation::Conversation;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -21,7 +22,7 @@ const TOLD_EVERY: Duration = Duration::from_mins(1);
 /// The places of one listener, and who has them.
 #[derive(Debug)]
 pub(super) struct Room {
-    connections_max: usize,
+    connections_max: AtomicUsize,
     taken: Mutex<Taken>,
     freed: Notify,
 }
@@ -48,7 +49,13 @@ pub(super) struct Place {
 impl Room {
     /// Room for so many.
     pub(super) fn new(connections_max: usize) -> Self {
-        Self { connections_max: connections_max.max(1), taken: Mutex::default(), freed: Notify::new() }
+        let connections_max = AtomicUsize::new(connections_max.max(1));
+        Self { connections_max, taken: Mutex::default(), freed: Notify::new() }
+    }
+
+    /// Room for so many from now on. Where there are more, idle ones end as new ones come.
+    pub(super) fn resize(&self, connections_max: usize) {
+        self.connections_max.store(connections_max.max(1), Ordering::Relaxed);
     }
 
     /// A place for a new connection. Where all are taken, it gets that of the connection that has been idle longest, which
@@ -57,7 +64,7 @@ impl Room {
         let mut is_told = false;
         loop {
             let freed = self.freed.notified();
-            if let Some(id) = self.taken().take(conversation, self.connections_max) {
+            if let Some(id) = self.taken().take(conversation, self.connections_max.load(Ordering::Relaxed)) {
                 return Place { room: Arc::clone(self), id };
             }
             if !is_told {
@@ -76,12 +83,22 @@ impl Room {
 
 impl Taken {
     fn take(&mut self, conversation: &Arc<Conversation>, connections_max: usize) -> Option<u64> {
-        if self.connections.len() - self.leaving >= connections_max {
+        // Where there is room for fewer than there was, each new connection takes the places of two.
+        let mut wanted = (self.connections.len() - self.leaving + 1).saturating_sub(connections_max).min(2);
+        let mut displaced = 0;
+        while wanted > 0 {
             // Those that leave have their sockets still, so there may not be many of them.
-            let idle = (self.leaving <= connections_max / 8).then(|| self.idle_longest(Instant::now()))??;
+            let may_leave = self.leaving <= connections_max / 8;
+            let Some(idle) = may_leave.then(|| self.idle_longest(Instant::now())).flatten() else { break };
             idle.end.give();
             self.leaving += 1;
+            displaced += 1;
+            wanted -= 1;
+        }
+        if displaced > 0 {
             self.tell("the connections that have been idle longest make room for new ones");
+        } else if wanted > 0 {
+            return None;
         }
         self.next_id += 1;
         self.connections.insert(self.next_id, Arc::clone(conversation));

@@ -37,6 +37,19 @@ pub(super) struct ConnectionContext<H> {
     pub(super) tunnel: Mutex<Option<Tunnel>>,
 }
 
+impl<H: Handler> ConnectionContext<H> {
+    /// The same connection by the options in force; `None` if they are these.
+    pub(super) fn renewed(&self) -> Option<Arc<Self>> {
+        let server = self.server.latest()?;
+        let mut facts = self.facts.clone();
+        if facts.tls.is_none() {
+            facts.scheme = server.options.entrance.trust.scheme.clone();
+        }
+        let conversation = Arc::clone(&self.conversation);
+        Some(Arc::new(Self { server, facts, conversation, tunnel: Mutex::default() }))
+    }
+}
+
 impl<H> ConnectionContext<H> {
     /// What takes the connection over.
     pub(super) fn tunnel(&self) -> MutexGuard<'_, Option<Tunnel>> {

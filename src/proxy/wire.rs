@@ -36,6 +36,11 @@ impl<T: Socket> Wire<T> {
         Self { socket, bytes_read: buffer.len() as u64, buffer, is_grown: false, written, conversation }
     }
 
+    /// From now on a client may let a write wait for so long.
+    pub(super) const fn stall_after(&mut self, stall_timeout: Duration) {
+        self.written.stall_after(stall_timeout);
+    }
+
     /// Reads more into the buffer, at most about `wanted` bytes; how many, 0 at the end.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
         if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 2 {

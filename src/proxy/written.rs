@@ -29,6 +29,11 @@ impl Written {
         Self { bytes: 0, stall_timeout, alarm: Alarm::default(), deadline: None, in_flight, stall: None, sent: 0 }
     }
 
+    /// From now on a write may wait for so long.
+    pub(super) const fn stall_after(&mut self, stall_timeout: Duration) {
+        self.stall_timeout = stall_timeout;
+    }
+
     /// How many bytes were written.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes

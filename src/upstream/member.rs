@@ -8,7 +8,7 @@ use super::shared::Shared;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -57,12 +57,13 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn new(roster: &Arc<Roster>, shared: &Arc<Shared>, address: SocketAddr, arrival: Arrival) -> Self {
+        let options = roster.options();
         let member = Self {
             roster: Arc::clone(roster),
             shared: Arc::clone(shared),
             address,
-            health: Health::new(roster.options.eject),
-            checks: Checks::new(roster.options.thresholds),
+            health: Health::new(options.eject),
+            checks: Checks::new(options.thresholds),
             why: Mutex::default(),
             under_way: AtomicU32::new(0),
             credit: AtomicU64::new(0.0_f64.to_bits()),
@@ -147,7 +148,7 @@ impl Member {
 
     /// Its weight, of which it takes a growing part once it has come or come back: `slow_start`.
     pub(super) fn weight(&self) -> f64 {
-        f64::from(self.shared.weight) * self.share()
+        f64::from(self.shared.weight()) * self.share()
     }
 
     /// The part of its weight that it takes, above 0, up to 1.
@@ -157,16 +158,17 @@ impl Member {
             return 1.0;
         }
         let grown = self.roster.now().saturating_sub(Duration::from_millis(since));
-        let share = grown.as_secs_f64() / self.roster.options.slow_start.as_secs_f64();
-        if share >= 1.0 {
+        let share = grown.as_secs_f64() / self.roster.options().slow_start.as_secs_f64();
+        // It is no number where there is no slow start any more.
+        if share >= 1.0 || share.is_nan() {
             self.grows_from_ms.store(u64::MAX, Ordering::Relaxed);
         }
-        share.clamp(SHARE_MIN, 1.0)
+        if share.is_nan() { 1.0 } else { share.clamp(SHARE_MIN, 1.0) }
     }
 
     /// It has come, or come back: its share grows from now on.
     pub(super) fn grow(&self) {
-        if !self.roster.options.slow_start.is_zero() {
+        if !self.roster.options().slow_start.is_zero() {
             let now = u64::try_from(self.roster.now().as_millis()).unwrap_or(u64::MAX - 1);
             self.grows_from_ms.store(now, Ordering::Relaxed);
         }
@@ -222,7 +224,7 @@ impl Member {
         let taken_out = self.roster.unless_last(self, || self.health.take_out(now));
         if taken_out.is_some() {
             self.shared.ejections.fetch_add(1, Ordering::Relaxed);
-            let (server, address, pause) = (&self.shared.name, self.address, self.roster.options.eject.pause);
+            let (server, address, pause) = (&self.shared.name, self.address, self.roster.options().eject.pause);
             tracing::warn!(%server, %address, why, ?pause, "an upstream server keeps failing and is taken out");
         }
     }
@@ -232,25 +234,50 @@ impl Member {
 #[derive(Debug)]
 pub(super) struct Roster {
     began: Instant,
-    pub(super) options: RosterOptions,
+    options: RwLock<RosterOptions>,
     /// Locked while one is taken out, so that no two take each other for the one that stays.
     members: Mutex<Vec<Weak<Member>>>,
 }
 
 /// By what its members are judged.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RosterOptions {
     pub(super) eject: EjectOptions,
     pub(super) thresholds: Thresholds,
     pub(super) slow_start: Duration,
 }
 
-impl Roster {
-    pub(super) fn new(options: &UpstreamOptions) -> Arc<Self> {
+impl RosterOptions {
+    fn of(options: &UpstreamOptions) -> Self {
         let (rise, fall) = options.health.as_ref().map_or((2, 3), |health| (health.rise, health.fall));
         let thresholds = Thresholds { rise, fall };
-        let options = RosterOptions { eject: options.eject, thresholds, slow_start: options.slow_start };
+        Self { eject: options.eject, thresholds, slow_start: options.slow_start }
+    }
+}
+
+impl Roster {
+    pub(super) fn new(options: &UpstreamOptions) -> Arc<Self> {
+        let options = RwLock::new(RosterOptions::of(options));
         Arc::new(Self { began: Instant::now(), options, members: Mutex::default() })
+    }
+
+    /// By what its members are judged now.
+    fn options(&self) -> RosterOptions {
+        *self.options.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on its members are judged by these options. Who is out stays out for as long as was said then.
+    pub(super) fn judge_by(&self, options: &UpstreamOptions) {
+        let options = RosterOptions::of(options);
+        // Whoever joins meanwhile waits for it.
+        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *self.options.write().unwrap_or_else(PoisonError::into_inner), options);
+        for member in members.iter().filter_map(Weak::upgrade) {
+            if before.eject != options.eject {
+                member.health.judge_by(options.eject);
+            }
+            member.checks.judge_by(options.thresholds);
+        }
     }
 
     /// The time since the pool began.
@@ -265,8 +292,8 @@ impl Roster {
 
     /// A member that is in.
     pub(super) fn join(self: &Arc<Self>, shared: &Arc<Shared>, address: SocketAddr, arrival: Arrival) -> Arc<Member> {
-        let member = Arc::new(Member::new(self, shared, address, arrival));
         let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let member = Arc::new(Member::new(self, shared, address, arrival));
         members.retain(|member| member.strong_count() > 0);
         members.push(Arc::downgrade(&member));
         member

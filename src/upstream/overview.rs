@@ -131,7 +131,7 @@ fn overview(server: &Arc<Server>, endpoints: &[Arc<Endpoint>], members: &[Arc<Me
     let is_up = addresses.iter().any(|address| address.state == ShownState::Up);
     ServerOverview {
         server: server.name().to_string(),
-        weight: server.shared.weight,
+        weight: server.shared.weight(),
         state: match server.shared.is_draining() {
             true => ShownState::Draining,
             false if is_up => ShownState::Up,

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
@@ -22,8 +23,24 @@ use tokio::time::timeout_at;
 pub(super) struct Room {
     /// None: as many as come.
     free: Option<Arc<Semaphore>>,
-    places: usize,
-    waiting: AtomicUsize,
+    /// How many places there are, taken and free.
+    max: usize,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// So many places are as good as no limit.
+const PLACES_MAX: usize = 1 << 30;
+
+/// Lets so many places go once they are given back.
+fn give_up_later(free: &Arc<Semaphore>, count: u32) {
+    let given_back = Arc::clone(free).acquire_many_owned(count);
+    if let (1.., Ok(runtime)) = (count, Handle::try_current()) {
+        runtime.spawn(async move {
+            if let Ok(places) = given_back.await {
+                places.forget();
+            }
+        });
+    }
 }
 
 /// A place taken. It is given back when this is dropped; `None` if there is no limit.
@@ -40,14 +57,28 @@ impl Drop for Waiting<'_> {
 
 impl Room {
     pub(super) fn new(max: Option<NonZeroUsize>) -> Self {
-        let places = max.map_or(0, NonZeroUsize::get);
-        Self { free: max.map(|max| Arc::new(Semaphore::new(max.get()))), places, waiting: AtomicUsize::new(0) }
+        let free = max.map(|max| Arc::new(Semaphore::new(max.get())));
+        Self { free, max: max.map_or(PLACES_MAX, NonZeroUsize::get), waiting: Arc::default() }
+    }
+
+    /// The same room with another limit, which counts what is under way where there was a limit before.
+    pub(super) fn after(before: &Self, max: Option<NonZeroUsize>) -> Self {
+        let Some(free) = before.free.clone() else { return Self::new(max) };
+        let (now, earlier) = (max.map_or(PLACES_MAX, NonZeroUsize::get), before.max);
+        if now > earlier {
+            free.add_permits(now - earlier);
+        } else {
+            let taken = earlier - now - free.forget_permits(earlier - now);
+            give_up_later(&free, u32::try_from(taken).unwrap_or(u32::MAX));
+        }
+        let waiting = Arc::clone(&before.waiting);
+        Self { free: max.map(|_| free), max: now, waiting }
     }
 
     /// Whether a request that no client waits for may take a place: where clients keep half of all, and none waits.
     pub(super) fn spare(&self) -> in_flight::Room {
         let Some(free) = &self.free else { return in_flight::Room::Free };
-        in_flight::Room::beside(free.available_permits(), self.places)
+        in_flight::Room::beside(free.available_permits(), self.max)
     }
 
     /// How many wait.

@@ -23,7 +23,7 @@ pub(super) struct Server {
     url: ServerUrl,
     /// Host, for requests that name none.
     pub(super) host: HeaderValue,
-    pub(super) counters: Counters,
+    pub(super) counters: Arc<Counters>,
     pub(super) head_limits: HeadLimits,
     pub(super) http2: Http2Options,
     pub(super) protocol: Protocol,
@@ -56,7 +56,7 @@ impl Server {
             shared: Shared::new(url.authority(), own.weight),
             url,
             host,
-            counters: Counters::default(),
+            counters: Arc::default(),
             head_limits: HeadLimits::new(options),
             http2: Http2Options::new(options),
             protocol: options.protocol,
@@ -70,6 +70,37 @@ impl Server {
             is_lost: AtomicBool::new(false),
             is_insecure: AtomicBool::new(false),
         }
+    }
+
+    /// The same server by other options: what was counted of it goes on, and whether it is being drained.
+    pub(super) fn after(before: &Self, own: &ServerOptions, options: &UpstreamOptions) -> Self {
+        before.shared.weigh(own.weight);
+        let (counters, shared) = (Arc::clone(&before.counters), Arc::clone(&before.shared));
+        Self { counters, shared, ..Self::new(own, options) }
+    }
+
+    /// Whether its URL is this.
+    pub(super) fn is_at(&self, url: &ServerUrl) -> bool {
+        self.url == *url
+    }
+
+    /// Whether this is the same server as another, perhaps by other options.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+
+    /// Whether connections that were opened by the options of `other` are such as these ask for.
+    pub(super) fn connects_as(&self, other: &Self) -> bool {
+        let of = |server: &Self| {
+            let Self { protocol, head_limits, idle_timeout, idle_connections_max, .. } = *server;
+            (protocol, head_limits, idle_timeout, idle_connections_max)
+        };
+        let is_tls_alike = match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(own), Some(other)) => own.is(other),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        self.is(other) && is_tls_alike && of(self) == of(other)
     }
 
     /// `host:port`
@@ -109,13 +140,16 @@ impl Server {
         }
     }
 
+    /// The addresses of its endpoints, if they need not be looked up.
+    pub(super) fn fixed_addresses(&self) -> Option<Vec<Addresses>> {
+        let socket = self.url.socket().map(Addresses::of_socket);
+        Some(vec![socket.or_else(|| self.url.address().map(Addresses::of))?])
+    }
+
     /// The addresses of its endpoints; `None` if they can't be looked up now.
     pub(super) async fn addresses(&self) -> Option<Vec<Addresses>> {
-        if let Some(path) = self.url.socket() {
-            return Some(vec![Addresses::of_socket(path)]);
-        }
-        if let Some(address) = self.url.address() {
-            return Some(vec![Addresses::of(address)]);
+        if let Some(addresses) = self.fixed_addresses() {
+            return Some(addresses);
         }
         #[cfg(test)]
         if let Some(told) = self.told.lock().unwrap().clone() {

@@ -34,7 +34,7 @@ pub struct TlsOptions {
 }
 
 /// The files that they are read from.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TlsFiles {
     /// `ca_file`; none: the system's roots.
     pub(crate) authorities: Option<PathBuf>,
@@ -93,6 +93,18 @@ impl TlsOptions {
     pub fn system() -> Self {
         static SYSTEM: OnceLock<TlsOptions> = OnceLock::new();
         SYSTEM.get_or_init(|| Self::new(system_roots(), None, TlsFiles::default(), None)).clone()
+    }
+
+    /// Whether this is the same, or a clone of it.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.in_force, &other.in_force)
+    }
+
+    /// `before` where that is read from the same files and asks for the same name, so that it goes on and what is read anew
+    /// reaches both; else this one.
+    pub(super) fn or_before(self, before: Option<&Self>) -> Self {
+        let is_alike = |before: &&Self| before.files == self.files && before.name == self.name;
+        before.filter(is_alike).cloned().unwrap_or(self)
     }
 
     /// Reads the files again and puts what has changed in force for new connections; returns which have. Blocks on the file

@@ -18,6 +18,7 @@ use super::under_way::UnderWay;
 use crate::engine::exchange::Exchanged;
 use crate::engine::origin::{Body, OriginErrorKind};
 use crate::semantics::reason::Reason;
+use arc_swap::ArcSwap;
 use http::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,9 @@ use tokio::time::{Instant, timeout_at};
 
 /// The tries of one request.
 pub(super) struct Tries<'a> {
-    pool: &'a Pool,
+    /// By the options in force when it was last looked at.
+    pool: Arc<Pool>,
+    latest: &'a ArcSwap<Pool>,
     terms: &'a Terms,
     /// What the request is known by, where keys are spread.
     key: Box<[u8]>,
@@ -39,6 +42,13 @@ pub(super) struct Tries<'a> {
     unwilling: Option<Response<Body>>,
 }
 
+/// Whether the pool goes by other options than it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    None,
+    Others,
+}
+
 /// What comes after a try.
 enum Next {
     Done(Result<Response<Body>, Failed>),
@@ -49,10 +59,20 @@ enum Next {
 }
 
 impl<'a> Tries<'a> {
-    pub(super) fn new(pool: &'a Pool, terms: &'a Terms, key: Box<[u8]>) -> Self {
+    pub(super) fn new(pool: Arc<Pool>, latest: &'a ArcSwap<Pool>, terms: &'a Terms, key: Box<[u8]>) -> Self {
         pool.budget.request(pool.roster.at(terms.began()));
         let left = pool.options.retries.attempts;
-        Self { pool, terms, key, asked: Vec::new(), count: 0, left, unwilling: None }
+        Self { pool, latest, terms, key, asked: Vec::new(), count: 0, left, unwilling: None }
+    }
+
+    /// Goes by the options that are in force now.
+    fn look_again(&mut self) -> Change {
+        let latest = self.latest.load();
+        if Arc::ptr_eq(&latest, &self.pool) {
+            return Change::None;
+        }
+        self.pool = Arc::clone(&latest);
+        Change::Others
     }
 
     /// Tries until there is an answer, or no further try is allowed.
@@ -70,6 +90,8 @@ impl<'a> Tries<'a> {
             self.count += 1;
             let attempted = endpoint.attempt(outgoing, allowed, spares, self.terms, under_way, began_at).await;
             allowed = Allowed::UnusedFirst;
+            // What is tried again is, at the servers that there are by now.
+            self.look_again();
             let again = match self.judge(attempted, &endpoint, began, began_at) {
                 Next::Done(result) => {
                     self.note(&endpoint.server);
@@ -100,8 +122,14 @@ impl<'a> Tries<'a> {
     }
 
     async fn first(&mut self) -> Result<Chosen, Failed> {
-        if let Some(chosen) = self.pool.choose(&self.key, &[]) {
-            return Ok(chosen);
+        loop {
+            if let Some(chosen) = self.pool.choose(&self.key, &[]) {
+                return Ok(chosen);
+            }
+            // Servers that have gone are not asked, and others may have come.
+            if self.look_again() == Change::None {
+                break;
+            }
         }
         if self.pool.balance.len() > 0 {
             return Err(NobodyLeft.into());
@@ -213,11 +241,15 @@ impl<'a> Tries<'a> {
 
     /// Whether another server may be sent what this one may have received. Where that is so, it counts.
     fn may_try_again(&mut self) -> bool {
-        if self.left == 0 || !self.terms.may_go_on() || self.pool.budget.take(self.pool.roster.now()) == Turn::Spent {
+        if self.left == 0 || !self.terms.may_go_on() || self.is_spent() {
             return false;
         }
         self.left -= 1;
         true
+    }
+
+    fn is_spent(&self) -> bool {
+        self.pool.budget.take(self.pool.roster.now(), self.pool.options.retries) == Turn::Spent
     }
 }
 

@@ -1,4 +1,4 @@
-//! One pool of upstream servers, as the engine's origin.
+//! One pool of upstream servers, as the engine's origin. Its options may be replaced while it is used.
 
 use super::draining::{Drain, NotDrained};
 use super::failure::Failed;
@@ -10,18 +10,25 @@ use super::pool::Pool;
 use super::room::until_end_of;
 use super::stats::ServerStats;
 use super::terms::Terms;
+use super::tls::TlsOptions;
 use super::tries::Tries;
 use crate::engine::exchange::Terms as Asked;
 use crate::engine::origin::{Body, Origin, OriginError};
 use crate::in_flight::Room;
 use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
+use arc_swap::ArcSwap;
 use http::header::HOST;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A pool of upstream servers.
-pub struct UpstreamPool(Arc<Pool>);
+pub struct UpstreamPool {
+    /// By the options in force.
+    pool: ArcSwap<Pool>,
+    /// Locked while its options are replaced, or a server is drained or taken in.
+    changing: Mutex<()>,
+}
 
 impl UpstreamPool {
     /// A pool of these servers, without connections so far. [`Self::maintain`] must run, too.
@@ -33,17 +40,42 @@ impl UpstreamPool {
     }
 
     pub(super) fn named(name: PoolName, options: UpstreamOptions) -> Result<Arc<Self>, NoServer> {
-        Ok(Arc::new(Self(Arc::new(Pool::new(name, options)?))))
+        let pool = ArcSwap::from_pointee(Pool::new(name, options)?);
+        Ok(Arc::new(Self { pool, changing: Mutex::default() }))
+    }
+
+    /// Goes by these options from now on. Servers that stay keep their connections, as far as the options would have them
+    /// opened alike, their health, and whether they are being drained. What is under way at a server that has gone ends there;
+    /// what has to be tried again is tried at those that there are now.
+    ///
+    /// # Errors
+    /// Where there is no server; then nothing changes.
+    pub fn replace(&self, options: UpstreamOptions) -> Result<(), NoServer> {
+        let _changing = self.changing();
+        let before = self.pool.load_full();
+        let now = Arc::new(Pool::after(&before, options)?);
+        self.pool.store(Arc::clone(&now));
+        now.let_go_of(&before);
+        Ok(())
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does what is to be done without a request. Never ends; must run for as long as the pool is used.
     pub async fn maintain(self: Arc<Self>) {
-        maintenance::maintain(&self.0).await;
+        maintenance::maintain(&self.pool).await;
     }
 
     /// What it is like.
     pub(super) fn overview(&self) -> PoolOverview {
-        self.0.overview()
+        self.pool.load().overview()
+    }
+
+    /// How its servers are reached over TLS; `None` if nothing is said of it.
+    pub(super) fn tls(&self) -> Option<TlsOptions> {
+        self.pool.load().options.tls.clone()
     }
 
     /// Drains a server, by its name as it is configured, or takes it in again.
@@ -51,45 +83,47 @@ impl UpstreamPool {
     /// # Errors
     /// Where there is none of that name, or nobody would be left.
     pub fn drain(&self, server: &str, drain: Drain) -> Result<(), NotDrained> {
-        self.0.drain(server, drain)
+        let _changing = self.changing();
+        self.pool.load().drain(server, drain)
     }
 
     /// How many requests wait for their turn: `max_requests`.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.0.room.waiting()
+        self.pool.load().room.waiting()
     }
 
     /// The counters of each server, in the order of the options.
     #[must_use]
     pub fn stats(&self) -> Vec<ServerStats> {
-        self.0.stats()
+        self.pool.load().stats()
     }
 }
 
 impl fmt::Debug for UpstreamPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpstreamPool").field("servers", &self.0.options.servers).finish_non_exhaustive()
+        f.debug_struct("UpstreamPool").field("servers", &self.pool.load().options.servers).finish_non_exhaustive()
     }
 }
 
 #[async_trait::async_trait]
 impl Origin for UpstreamPool {
     async fn fetch(&self, request: http::Request<Body>, asked: Asked) -> Result<http::Response<Body>, OriginError> {
-        let key = match self.0.options.balancing {
+        let pool = self.pool.load_full();
+        let key = match pool.options.balancing {
             Balancing::Consistent => key_of(&request, asked.key.as_ref()),
             Balancing::RoundRobin | Balancing::LeastRequests => Box::default(),
         };
-        let outgoing = Outgoing::new(request, asked.client.clone(), self.0.keeps());
-        let mut terms = Terms::of(asked, self.0.options.read_timeout);
+        let outgoing = Outgoing::new(request, asked.client.clone(), pool.keeps());
+        let mut terms = Terms::of(asked, pool.options.read_timeout);
         terms.upload = outgoing.upload();
-        let place = self.0.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;
-        let answered = Tries::new(&self.0, &terms, key).run(outgoing).await.map_err(Failed::into_error);
+        let place = pool.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;
+        let answered = Tries::new(pool, &self.pool, &terms, key).run(outgoing).await.map_err(Failed::into_error);
         answered.map(|response| until_end_of(response, place))
     }
 
     fn spare_room(&self, _: Option<&PoolName>) -> Room {
-        self.0.room.spare()
+        self.pool.load().room.spare()
     }
 }
 

@@ -168,10 +168,11 @@ async fn sighup_says_which_keys_of_proxy_toml_wait_for_a_restart_and_refuses_a_b
         })
         .await;
     };
-    let other = text.replace("size = \"64MiB\"", "size = \"65MiB\"") + "\n[limits]\nconnections = 5\n";
+    let other = text.replace("size = \"64MiB\"", "size = \"65MiB\"")
+        + "\n[refresh]\nhot_keys = 5\n[limits]\nconnections = 500\n";
     std::fs::write(&file, &other).expect("it is ours");
     served.signal(rustix::process::Signal::HUP);
-    logged("`limits.connections` has changed; it is in force after a restart").await;
+    logged("`refresh.hot_keys` has changed; it is in force after a restart").await;
     logged("`memory.size` has changed; it is in force after a restart").await;
     std::fs::write(&file, format!("{other}conections = 5\n")).expect("it is ours");
     served.signal(rustix::process::Signal::HUP);
@@ -183,5 +184,7 @@ async fn sighup_says_which_keys_of_proxy_toml_wait_for_a_restart_and_refuses_a_b
     std::fs::write(&file, other + "per_client = { requests_per_second = 1 }\n").expect("it is ours");
     served.signal(rustix::process::Signal::HUP);
     within("the limit is in force", async { while served.get("/p").await.status != 429 {} }).await;
-    assert!(!served.log().contains("per_client"), "{}", served.log());
+    for key in ["per_client", "`limits.connections`"] {
+        assert!(!served.log().contains(key), "{key}: {}", served.log());
+    }
 }

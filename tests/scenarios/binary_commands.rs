@@ -201,7 +201,7 @@ async fn a_reload_puts_the_level_of_the_log_in_force_and_names_each_key_that_wai
     let served = Setup::rules(RULES).before(origin.address).serve().await;
     let path = served.folder().join("proxy.toml");
     let written = std::fs::read_to_string(&path).expect("it is there");
-    let changed = format!("{written}\n[timeouts]\nidle = \"7s\"\n[refresh]\nhot_keys = 5\n");
+    let changed = format!("{written}\n[timeouts]\nidle = \"7s\"\n[refresh]\nhot_keys = 5\nconcurrent = 2\n");
     std::fs::write(&path, &changed).expect("the folder is ours");
     served.signal(rustix::process::Signal::HUP);
     // What the rules warn of comes last, at the start and at the reload.
@@ -211,7 +211,12 @@ async fn a_reload_puts_the_level_of_the_log_in_force_and_names_each_key_that_wai
         }
     })
     .await;
-    assert!(served.log().contains("`timeouts.idle` has changed; it is in force after a restart"), "{}", served.log());
+    assert!(
+        served.log().contains("`refresh.concurrent` has changed; it is in force after a restart"),
+        "{}",
+        served.log()
+    );
+    assert!(!served.log().contains("`timeouts.idle`"), "{}", served.log());
     // Who asks over the admin API is told the same.
     let mut client = Client::connect(served.admin_address).await;
     let host = served.admin_address.to_string();

@@ -7,8 +7,8 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use larder::testing::engine::{Answer, Body, Decision, Failure, Handler, Outcome, RequestContext};
 use larder::testing::proxy::{
-    Closed, Ending, Finished, ListenAddress, ListenerOptions, Listening, Observer, Observers, ProxyOptions, Speaks,
-    serve,
+    Closed, Ending, Finished, ListenAddress, ListenerOptions, Listening, Observer, Observers, OptionsInForce,
+    ProxyOptions, Speaks, serve,
 };
 use larder::testing::semantics::Reason;
 use std::net::SocketAddr;
@@ -183,7 +183,8 @@ impl TestServer {
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(vec![listening], handler, options, observers, shutdown, std::future::pending()));
+        let (options, hurry) = (OptionsInForce::new(options), std::future::pending());
+        let task = tokio::spawn(serve(vec![listening], handler, options, observers, shutdown, hurry));
         Self { address, memory, seen: Arc::default(), stop: Some(stop), task }
     }
 

@@ -14,6 +14,7 @@ use crate::proxy::options::ProxyOptions;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::service::{ConnectionContext, answer, refuse};
 use crate::proxy::socket::Socket;
+use crate::proxy::upgrade::Tunnel;
 use crate::proxy::wire::{READ_BYTES, Wire};
 use crate::proxy::written::is_cut_off;
 use crate::semantics::spelling::Spelling;
@@ -129,6 +130,22 @@ impl<T: Socket, H: Handler> Session<T, H> {
         self.then = Then::Closes;
     }
 
+    /// Goes by the options that are in force now.
+    #[cold]
+    fn renew(&mut self) {
+        if let Some(context) = self.context.renewed() {
+            self.limits = SessionLimits::from(&context.server.options);
+            self.wire.stall_after(self.limits.stall_timeout);
+            self.fast_path = FastPath::new(context.server.clone(), context.facts.clone());
+            self.context = context;
+        }
+    }
+
+    /// What takes the connection over, once HTTP is over on it.
+    pub(in crate::proxy) fn tunnel(&self) -> Option<Tunnel> {
+        self.context.tunnel().take()
+    }
+
     /// The client's end, once HTTP is over on it.
     pub(in crate::proxy) const fn wire(&mut self) -> &mut Wire<T> {
         &mut self.wire
@@ -159,8 +176,12 @@ impl<T: Socket, H: Handler> Session<T, H> {
 
     /// Begins what the buffer begins with, if it is whole.
     fn begin(&mut self) {
+        let is_between = self.heads.is_between_messages();
+        if is_between && !self.context.server.is_latest() {
+            self.renew();
+        }
         let conversation = &self.context.conversation;
-        let begun = if self.heads.is_between_messages() {
+        let begun = if is_between {
             self.fast_path.begin(&self.wire.buffer, &self.limits.head, conversation)
         } else {
             Err(Declined::New)

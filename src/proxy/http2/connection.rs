@@ -74,6 +74,9 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
             match ready!(connection.poll_accept(cx)) {
                 Some(accepted) => {
                     let (request, respond) = accepted?;
+                    if let Some(context) = this.context.renewed() {
+                        this.context = context;
+                    }
                     begin(&this.context, &this.cancelled, request, respond, cx);
                     if this.cancelled.is_flood(this.context.conversation.requests()) {
                         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);

@@ -154,6 +154,7 @@ async fn stream<H: Handler>(
     send: SendStream,
     recv: RecvStream,
 ) {
+    let context = context.renewed().unwrap_or(context);
     let arrived = send.stopped();
     let mut outgoing = Outgoing::new(send);
     let options = &context.server.options;

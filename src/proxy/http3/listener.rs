@@ -4,7 +4,7 @@ use super::{connection, limits};
 use crate::clients::TooMany;
 use crate::engine::Handler;
 use crate::proxy::conversation::Conversation;
-use crate::proxy::server::Server;
+use crate::proxy::server::{Port, Server};
 use crate::proxy::socket::{ConnectionFacts, TlsFacts};
 use crate::proxy::tls::{HandshakeResult, TlsEndpoint};
 use futures_util::FutureExt as _;
@@ -93,7 +93,7 @@ impl QuicListener {
 pub(in crate::proxy) async fn accept_all<H: Handler>(
     listener: &QuicListener,
     tls: &Arc<TlsEndpoint>,
-    server: &Arc<Server<H>>,
+    port: &Arc<Port<H>>,
     connections: &Mutex<JoinSet<()>>,
 ) {
     let transport = Arc::new(limits::transport());
@@ -115,9 +115,10 @@ pub(in crate::proxy) async fn accept_all<H: Handler>(
             continue;
         }
         let Ok(settings) = settings(tls, &transport) else { continue };
+        let server = port.server();
         let conversation = server.conversation();
         let place = server.room.enter(&conversation).await;
-        let (server, tls) = (Arc::clone(server), Arc::clone(tls));
+        let tls = Arc::clone(tls);
         let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.spawn(async move {
             begin(server, &tls, settings, incoming, conversation).await;

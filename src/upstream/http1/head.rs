@@ -17,7 +17,7 @@ const FIELDS_ON_STACK: usize = 100;
 const LOOKED_AT_BYTES: usize = 1024;
 
 /// How large a head may be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::upstream) struct HeadLimits {
     fields: usize,
     bytes: usize,
