@@ -37,7 +37,7 @@ impl Source {
         Self { file: file.clone(), overrides: overrides.clone(), notice }
     }
 
-    /// Has it read at each reload from now on.
+    /// Has it read at each reload from now on. Called before anyone can ask for one.
     pub(super) fn reload_at(
         self,
         state: &AdminState,
