@@ -28,7 +28,8 @@ async fn a_reload_says_whether_the_new_rules_are_in_force() {
     let house = build(Plan::default()).await;
     for body in ["", "{}"] {
         let said = house.post("/reload", body).await;
-        assert_eq!((said.status, said.json()), (StatusCode::OK, json!({"routes": 4, "warnings": []})), "{body}");
+        let expected = json!({"routes": 4, "warnings": [], "waits_for_restart": []});
+        assert_eq!((said.status, said.json()), (StatusCode::OK, expected), "{body}");
     }
     assert_eq!(house.post("/reload", r#"{"force":true}"#).await.status, StatusCode::BAD_REQUEST);
 

@@ -57,13 +57,14 @@ fn count(names: &[String], name: &str) -> usize {
 async fn servers_come_and_go_and_change_their_weight_and_those_that_stay_keep_their_connections() {
     let (a, b, c) = (named("a").await, named("b").await, named("c").await);
     let served = Setup::rules(RULES).before(a.address).serve().await;
-    put(&served, &[(&a, 1), (&b, 1)], "").await;
+    let kept = "idle_timeout = \"1h\"";
+    put(&served, &[(&a, 1), (&b, 1)], kept).await;
     let names = answering(&served, 8).await;
     assert_eq!((count(&names, "a"), count(&names, "b")), (4, 4));
-    put(&served, &[(&a, 3), (&b, 1)], "").await;
+    put(&served, &[(&a, 3), (&b, 1)], kept).await;
     let names = answering(&served, 8).await;
     assert_eq!((count(&names, "a"), count(&names, "b")), (6, 2));
-    put(&served, &[(&c, 1), (&a, 1)], "retries = { attempts = 0 }\nslow_start = \"0s\"").await;
+    put(&served, &[(&c, 1), (&a, 1)], &format!("{kept}\nretries = {{ attempts = 0 }}")).await;
     let names = answering(&served, 8).await;
     assert_eq!((count(&names, "a"), count(&names, "b"), count(&names, "c")), (4, 0, 4));
     let connections: BTreeSet<_> = a.requests("/who").iter().map(|seen| seen.connection).collect();
@@ -186,7 +187,7 @@ async fn no_request_fails_while_reloads_storm() {
         (&[(&b, 2), (&c, 1)], "balance = \"least-requests\""),
         (&[(&c, 1)], "max_requests = 4\nidle_connections = 1"),
         (&[(&a, 1), (&b, 1), (&c, 1)], "balance = \"consistent\"\nmax_requests = 2"),
-        (&[(&b, 1)], "health = { path = \"/who\", interval = \"100ms\" }\neject = { failures = 1 }"),
+        (&[(&b, 1)], "health = { path = \"/who\", interval = \"100ms\", timeout = \"20s\" }\neject = { failures = 1 }"),
         (&[(&a, 5), (&c, 1)], "read_timeout = \"20s\"\nretries = { attempts = 0 }"),
     ];
     let storm = async {
