@@ -23,7 +23,7 @@ const EVERY_MIN: Duration = Duration::from_secs(1);
 
 /// Whether `proxy.toml` says where paths without a host belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DefaultHost {
+pub(crate) enum DefaultHost {
     Named,
     None,
     /// `proxy.toml` is not known.
