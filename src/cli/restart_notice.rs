@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 /// The keys that are in force after a restart, with all below them. All others are at a reload.
-const AT_RESTART: [&str; 17] = [
+const AT_RESTART: [&str; 18] = [
     "admin",
     "events",
     "limits.in_flight_bytes",
     "listen.http",
+    "listen.http3",
     "listen.https.address",
     "listen.https.certificate",
     "listen.https.certificates",
@@ -149,6 +150,8 @@ mod tests {
             ("listen.hsts", &[LISTENER], false),
             ("listen.https.certificate", &[], true),
             ("listen.https.certificates", &[], true),
+            ("listen.http3", &[], true),
+            ("listen.alt_svc", &[], false),
             ("memory.size", &[], true),
             ("rules", &[], true),
             ("upstream.servers", &[], false),
