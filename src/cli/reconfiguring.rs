@@ -37,20 +37,21 @@ impl Source {
         Self { file: file.clone(), overrides: overrides.clone(), notice }
     }
 
-    /// Has it read at each reload from now on. Called before anyone can ask for one.
+    /// Has the source, if there is one, read at each reload from now on. Called before anyone can ask for one.
     pub(super) fn reload_at(
-        self,
+        source: Option<Self>,
         state: &AdminState,
         options: &Arc<OptionsInForce>,
         certificates: &Arc<CertificateKeeper>,
     ) {
+        let Some(source) = source else { return };
         let parts = Parts {
             engine: Arc::clone(&state.engine),
             options: Arc::clone(options),
             upstream: Arc::clone(&state.upstream),
             certificates: Arc::clone(certificates),
         };
-        state.rules.and_of(move || self.read(&parts));
+        state.rules.and_of(move || source.read(&parts));
     }
 
     /// Reads it again and judges it. Blocks on the file system.

@@ -89,7 +89,7 @@ pub(super) async fn start_on(
     let AdminState { engine, readiness, clock, warming, .. } = state.clone();
     take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
     let options = OptionsInForce::new(config.proxy.clone());
-    source.into_iter().for_each(|source| source.reload_at(&state, &options, &certificates));
+    Source::reload_at(source, &state, &options, &certificates);
     let successors = offer_place(&config, passed_on, &mut tasks);
     let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
     match predecessor {

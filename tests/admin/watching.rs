@@ -48,8 +48,8 @@ impl Watching {
         tokio::time::timeout(Duration::from_secs(20), reading).await.expect("a snapshot within the deadline");
         let (event, rest) = self.read.split_once("\n\n").unwrap();
         let (name, data) = event.split_once("event: ").and_then(|(_, event)| event.split_once("\ndata: ")).unwrap();
-        let event = (name.to_owned(), serde_json::from_str(data).unwrap());
-        rest.clone_into(&mut self.read);
+        let (event, length) = ((name.to_owned(), serde_json::from_str(data).unwrap()), self.read.len() - rest.len());
+        self.read.drain(..length);
         event
     }
 }

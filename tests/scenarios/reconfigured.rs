@@ -134,7 +134,7 @@ async fn what_waits_for_a_restart_is_named_alike_by_the_answer_the_log_the_metri
     let said = reload(&served).await;
     let expected = ["limits.in_flight_bytes", "listen.takeover", "log.access", "refresh.hot_keys"];
     let keys: Vec<_> = said["waits_for_restart"].as_array().expect("it is a list").iter().collect();
-    assert_eq!(keys, expected.map(|key| Value::from(key)).iter().collect::<Vec<_>>(), "{said}");
+    assert_eq!(keys, expected.map(Value::from).iter().collect::<Vec<_>>(), "{said}");
     assert_eq!(waited_before, 0);
     for key in expected {
         let line = format!("`{key}` has changed; it is in force after a restart");
