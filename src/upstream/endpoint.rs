@@ -121,8 +121,7 @@ impl Endpoint {
         outgoing.set_missing_host(&self.server.host);
         let (spare, body) = outgoing.split();
         let Connection { session, alarm, .. } = &mut connection;
-        let pending = session.send(&spare.head, body, spare.exchange.hearing.as_ref());
-        let answer = head(pending, terms, alarm, Instant::now()).await;
+        let answer = head(session.send(&spare.head, body, spare.exchange.hearing.as_ref()), terms, alarm).await;
         let (usage, is_http1) = (connection.usage, matches!(connection.session, Session::Http1(_)));
         match answer {
             Err(silence) => silent(silence, &connection.session, Some(spare).filter(|_| keeps)),
@@ -230,12 +229,8 @@ fn of_unsent(outgoing: Box<Outgoing>, usage: Usage) -> Again {
 }
 
 /// Waits for a response's head as long as something moves: the request's body, or interim responses.
-async fn head(
-    pending: impl Future<Output = Answer>,
-    terms: &Terms,
-    alarm: &mut Alarm,
-    began: Instant,
-) -> Result<Answer, Silence> {
+async fn head(pending: impl Future<Output = Answer>, terms: &Terms, alarm: &mut Alarm) -> Result<Answer, Silence> {
+    let began = Instant::now();
     let (read_timeout, upload) = (terms.read_timeout, terms.upload.as_deref());
     let mut pending = pin!(pending);
     poll_fn(|context| {

@@ -1,8 +1,9 @@
 //! How long an answer's body is: RFC 9112 section 6.3, so strictly that nobody after us can read it in another way.
 
+use super::content_length::{number, say_length};
 use super::failure::Invalid;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 /// Whether the connection can be trusted to be where the next answer begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +34,6 @@ pub(super) fn settle(headers: &mut HeaderMap, status: StatusCode, method: &Metho
     Ok(Framing::Sound)
 }
 
-/// Has the fields say this length once. Where they do, they stay as they came.
-pub(super) fn say_length(headers: &mut HeaderMap, length: u64) {
-    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
-    let says = |line: &HeaderValue| number(line.as_bytes()) == Some(length) && is_shortest(line.as_bytes());
-    if !lines.next().is_some_and(says) || lines.next().is_some() {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-}
-
 fn is_empty(status: StatusCode) -> bool {
     status.is_informational() || status == StatusCode::NO_CONTENT
 }
@@ -64,17 +56,6 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     let mut members = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     let first = number(members.next()?)?;
     members.all(|member| number(member) == Some(first)).then_some(first)
-}
-
-/// Whether a number has neither space around it nor zeros before it.
-fn is_shortest(number: &[u8]) -> bool {
-    number.iter().all(u8::is_ascii_digit) && (number.len() == 1 || !number.starts_with(b"0"))
-}
-
-fn number(member: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(member.trim_ascii()).ok()?;
-    // The crate's parser takes a sign, too.
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]

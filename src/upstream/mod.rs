@@ -14,6 +14,7 @@ mod choosing;
 mod client_side;
 mod connecting;
 mod connections;
+mod content_length;
 mod discovery;
 mod draining;
 mod endpoint;

@@ -1,7 +1,7 @@
 //! From the engine's request to what is sent.
 
 use super::client_side::protocols;
-use super::framing::say_length;
+use super::content_length::say_length;
 use super::replay::{KEPT_BYTES_MAX, Replay};
 use super::request_body::{Content, RequestBody};
 use super::upload::{Gate, Interims, Upload};
