@@ -17,12 +17,14 @@ pub(super) struct StreamEnd<B, S> {
     read: Bytes,
     to: S,
     progress: Arc<Progress>,
+    /// Whether a piece waits for the client to take what is before it.
+    waits_for_room: bool,
 }
 
 impl<B, S> StreamEnd<B, S> {
     /// Of these two directions.
     pub(super) fn new(from: B, to: S, progress: Arc<Progress>) -> Self {
-        Self { from, read: Bytes::new(), to, progress }
+        Self { from, read: Bytes::new(), to, progress, waits_for_room: false }
     }
 }
 
@@ -55,6 +57,7 @@ impl<B: Unpin, S: Sink> AsyncWrite for StreamEnd<B, S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let room = this.progress.while_taking(this.to.poll_room(bytes.len(), cx));
+        this.waits_for_room = room.is_pending();
         let room = ready!(room).map_err(|_| io::ErrorKind::BrokenPipe)?;
         let piece = Bytes::copy_from_slice(&bytes[..room.min(bytes.len())]);
         let written = piece.len();
@@ -64,7 +67,11 @@ impl<B: Unpin, S: Sink> AsyncWrite for StreamEnd<B, S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let flushed = this.progress.while_taking(this.to.poll_flush(cx));
+        let mut flushed = this.to.poll_flush(cx);
+        // That nothing is left to flush says nothing of a piece that has found no room.
+        if !this.waits_for_room {
+            flushed = this.progress.while_taking(flushed);
+        }
         flushed.map(|flushed| flushed.map_err(|_| io::ErrorKind::BrokenPipe.into()))
     }
 
