@@ -4,39 +4,47 @@
 //! input into types, asks the engine, the purges, the rules or the metrics, and answers in JSON. Errors are
 //! `application/problem+json` and name the field. Query strings never change anything.
 
-mod answer;
 mod audit;
-mod callers;
 mod calls;
-mod dashboard;
-mod events;
-mod explain;
+mod matching;
+mod problem;
+mod secure;
+mod sessions;
+
+mod answer;
+mod callers;
 mod explain_decided;
-mod foreign;
-mod guard;
-mod handlers;
-mod health;
 mod idempotency;
 mod jobs;
-mod live;
-mod login;
-mod matching;
 mod newcomers;
-mod problem;
-mod purge;
-mod purge_preview;
 mod query;
 mod receipts;
+
+mod events;
+mod explain;
+mod guard;
+mod purge_preview;
 mod requests;
 mod rules;
-mod secure;
-mod server;
-mod sessions;
-mod stats;
-mod switches;
 mod top;
 mod upstreams;
 mod warm;
+
+mod dashboard;
+mod health;
+mod purge;
+
+mod foreign;
+mod login;
+mod switches;
+
+mod stats;
+
+mod live;
+
+mod handlers;
+
+mod server;
 
 pub use health::Readiness;
 pub use server::serve;

@@ -4,37 +4,41 @@
 
 mod admin_connection;
 mod certificates;
-mod check;
-mod client;
 mod config_file;
 mod data_port;
-pub(crate) mod demo;
 mod event_sources;
-mod explain;
 mod fleet;
-mod follow;
-mod foreground;
-mod healthcheck;
 mod help;
-mod hot_file;
-mod init;
-mod log;
 mod logging;
 mod manual;
 mod open_files;
-mod purge;
-mod reconfiguring;
-mod restart_notice;
-mod running;
-pub(crate) mod serve;
 mod service_manager;
 mod snapshot;
 mod sockets;
-mod stats;
-mod switch;
+
+mod check;
+mod client;
+mod hot_file;
+mod restart_notice;
 mod takeover;
-mod top;
+
+mod explain;
+mod follow;
+mod healthcheck;
+mod init;
+mod purge;
+mod reconfiguring;
+mod running;
+mod switch;
 mod warm;
+
+mod log;
+pub(crate) mod serve;
+mod stats;
+mod top;
+
+pub(crate) mod demo;
+mod foreground;
 
 use crate::config::Overrides;
 use clap::{Args, Parser, Subcommand};

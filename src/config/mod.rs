@@ -6,53 +6,63 @@
 //! ([`problem`]). The rules are read anew while running ([`reload`], [`watch`]): what does not resolve never replaces
 //! what does.
 
-mod addresses;
-mod admin;
 mod admin_scope;
-mod environment;
-mod event;
-mod event_sources;
+mod machine_memory;
+pub(crate) mod problem;
+pub(crate) mod watch;
+
+mod addresses;
+mod render;
+mod table;
+
+mod values;
+mod variable_names;
+
 mod field_names;
+mod raw_admin;
+mod raw_listen;
+mod raw_upstream;
+mod raw_warm;
+mod variable_values;
+
+mod proxy_file;
+mod raw_rules;
+mod warm;
+
+mod event;
+mod resolve;
+mod route_answer;
+mod route_key;
+mod route_lifetime;
+mod route_origin;
+pub(crate) mod schema;
+
+mod admin;
+mod environment;
+mod event_sources;
 mod fleet;
 pub(crate) mod handover;
 mod http3;
 mod https_policy;
 mod listen;
 mod listeners;
-mod machine_memory;
 mod per_client;
 mod pool_health;
-mod privacy_lint;
-pub(crate) mod problem;
-mod proxy_file;
-mod raw_admin;
-mod raw_listen;
-mod raw_rules;
-mod raw_upstream;
-mod raw_warm;
 pub(crate) mod reference;
-pub(crate) mod reload;
-mod render;
-mod resolve;
 mod route;
-mod route_answer;
-mod route_key;
-mod route_lifetime;
-mod route_origin;
-mod rules_file;
-mod rules_lint;
-pub(crate) mod schema;
 mod servers;
-mod shape_lint;
-mod table;
-mod tag_lint;
 mod upstream;
 mod upstream_tls;
-mod values;
-mod variable_names;
-mod variable_values;
-mod warm;
-pub(crate) mod watch;
+
+mod privacy_lint;
+mod shape_lint;
+mod tag_lint;
+
+mod rules_lint;
+
+mod rules_file;
+
+pub(crate) mod reload;
 
 pub use admin::AdminOptions;
 pub(crate) use admin::{NAME_OF_ADDRESSES, NAME_OF_ANYONE, NAME_OF_THE_TOKEN, token_in};

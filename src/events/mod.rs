@@ -6,6 +6,7 @@
 
 pub(crate) mod driver;
 mod intake;
+
 pub(crate) mod postgres;
 pub(crate) mod stream;
 

@@ -5,13 +5,13 @@
 //! fresh and gives way to clients; [`pace`] says how many and how fast. None of it counts as a client's request.
 
 mod pace;
-
-pub(crate) mod gathered;
+mod schedule;
 pub(crate) mod sitemap;
 
 mod documents;
+pub(crate) mod gathered;
+
 mod run;
-mod schedule;
 
 use crate::engine::Engine;
 use crate::engine::hot_requests::HotRequest;

@@ -7,9 +7,10 @@
 
 mod head;
 mod known_fields;
-mod outgoing;
 mod request_ids;
 mod request_line;
+
+mod outgoing;
 
 use super::conversation::Conversation;
 use super::http1::head::{Head, HeadLimits};

@@ -5,21 +5,28 @@
 //! ways are how requests are smuggled (RFC 9112 section 11.2), so whatever has more than one reading is refused. The body
 //! goes to whoever reads it by way of [`upload`]; the answer is written by [`reply`], its head by [`encode`].
 
-mod body_reader;
-mod chunked;
 mod diagnose;
-mod encode;
-mod exchange;
-#[cfg(fuzzing)]
-pub(crate) mod fuzzing;
+pub(super) mod target;
+
 pub(super) mod head;
+
+mod chunked;
+mod encode;
 mod head_reader;
+
+mod body_reader;
+mod reply;
+
 #[cfg(any(test, fuzzing))]
 pub(super) mod messages;
-mod reply;
-mod request_side;
-mod session;
-pub(super) mod target;
 mod upload;
+
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
+mod request_side;
+
+mod exchange;
+
+mod session;
 
 pub(super) use session::Session;

@@ -4,12 +4,14 @@
 //! ([`streams`](super::streams)): here are the body of a request ([`received`]) and the answering side ([`replying`],
 //! [`sink`]).
 
-mod connection;
 pub(super) mod limits;
 mod pulse;
 mod received;
-mod replying;
 mod sink;
+
+mod replying;
 mod socket;
+
+mod connection;
 
 pub(super) use connection::Http2Connection;

@@ -7,15 +7,20 @@
 //! ([`control`]).
 
 mod code;
-mod connection;
-mod control;
+mod limits;
+mod qpack;
+
 mod frames;
 mod head;
-mod limits;
-mod listener;
+
 mod outgoing;
-mod qpack;
 mod received;
+
+mod control;
 mod replying;
+
+mod connection;
+
+mod listener;
 
 pub(super) use listener::{Holder, QuicListener, accept_all};

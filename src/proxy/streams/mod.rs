@@ -7,12 +7,16 @@
 
 pub(super) mod answering;
 pub(super) mod cancelled;
-mod connect;
-mod exchange;
-mod expecting;
-pub(super) mod interims;
 pub(super) mod limits;
 pub(super) mod progress;
+
+mod expecting;
+pub(super) mod interims;
 mod sending;
-pub(super) mod serving;
 mod tunnel;
+
+mod exchange;
+
+mod connect;
+
+pub(super) mod serving;

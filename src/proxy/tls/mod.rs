@@ -6,11 +6,13 @@
 
 mod chooser;
 mod counted;
-mod endpoint;
-mod handshake;
 pub(crate) mod metrics;
 mod options;
 mod under_way;
+
+mod endpoint;
+
+mod handshake;
 
 #[cfg(feature = "http3")]
 pub(super) use endpoint::OVER_QUIC;

@@ -3,13 +3,17 @@
 //! A [`line::Line`] is one connection and counts the requests under way on it; [`lines::Lines`] are those of an
 //! endpoint. [`exchange`] sends one request, [`upload`] its body, [`body::Http2Body`] is what comes back.
 
-mod body;
-mod exchange;
 mod line;
-mod lines;
-mod opening;
-mod slot;
 mod upload;
+
+mod body;
+mod opening;
+
+mod exchange;
+
+mod slot;
+
+mod lines;
 
 pub(super) use body::Http2Body;
 pub(super) use line::Line;
