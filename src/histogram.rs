@@ -58,7 +58,7 @@ impl DurationCounts {
         Duration::from_nanos(self.sum_nanos.checked_div(self.count()).unwrap_or_default())
     }
 
-    /// The upper bound of the bucket that holds the given share of the durations (`99` of a hundred, say). None where
+    /// The upper bound of the bucket that holds the given share of the durations (`99` of a hundred, say). `None` if
     /// there is no duration, or where it lies beyond the last bound.
     #[must_use]
     pub fn percentile(&self, percent: u64) -> Option<Duration> {

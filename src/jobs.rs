@@ -17,7 +17,7 @@ const RUNNING_MAX: usize = 16;
 /// How many that have ended are remembered.
 const ENDED_KEPT: usize = 100;
 
-/// How many problems of a job are told.
+/// How many problems of a job are kept.
 const PROBLEMS_KEPT: usize = 20;
 
 const JOBS: Metric = Metric::gauge(

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// So many are remembered.
 const REMEMBERED: usize = 1_000;
 
-/// As much is told of what a call was about, in bytes.
+/// How much is kept of what a call was about, in bytes.
 const SUBJECT_BYTES_MAX: usize = 500;
 
 /// The field that names a call.

@@ -142,7 +142,7 @@ impl Known {
         match token {
             Some(token) if self.token != Some(token) => tracing::info!("the token `{name}` in `{file}` was replaced"),
             None if self.token.is_some() => {
-                tracing::warn!("there is no token in `{file}` any more: nobody is let in as `{name}`");
+                tracing::warn!("there is no token in `{file}` any more: calls as `{name}` are refused");
             }
             _ => {}
         }

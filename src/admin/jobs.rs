@@ -74,7 +74,7 @@ pub(super) async fn show(State(state): State<AdminState>, Path(id): Path<String>
     Ok(Json(ShownJob::from(&*job)).into_response())
 }
 
-/// Calls a job off, and tells how it ended. One that has ended stays as it was.
+/// Cancels a job, and says how it ended. One that has ended stays as it was.
 pub(super) async fn cancel(State(state): State<AdminState>, Path(id): Path<String>) -> Result<Response, Problem> {
     let job = state.jobs.find(&id).ok_or_else(unknown)?;
     job.cancel();

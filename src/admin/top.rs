@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// How many are listed where nobody says, and at most.
+/// How many are listed by default, and at most.
 const LIMITS: (usize, usize) = (20, 100);
 
 /// The measures by which one may ask for them.
@@ -120,7 +120,7 @@ fn wanted(query: Option<&str>, what: What) -> Result<(Wanted, &'static str, Wind
         place.ok_or_else(|| Problem::input(name, "there is no such value").hint(format!("one of {}", known.join(", "))))
     };
     let (by, measure) = BY[one_of("by", &BY.map(|(label, _)| label))?];
-    // The middle one, where nobody says.
+    // The middle one by default.
     let windows = [Window::TenMinutes, Window::Minute, Window::Hour];
     let window = windows[one_of("window", &windows.map(Window::label))?];
     let limit = parameters.parse("limit", "a whole number")?.unwrap_or(LIMITS.0);

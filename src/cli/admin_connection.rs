@@ -70,7 +70,7 @@ impl Trust {
         let Some(files) = options.tls.as_ref().and_then(|tls| tls.identities.first()) else { return Ok(None) };
         let shown = Identity::load(&files.certificate, &files.key)?;
         let certificate = shown.certified.cert.first().cloned().context("the certificate of [admin] tls is empty")?;
-        let builder = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(TheVery(certificate)));
+        let builder = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(PinnedCertificate(certificate)));
         Ok(Some(Self(Arc::new(showing(identity(arguments)?, builder)))))
     }
 }
@@ -95,7 +95,7 @@ fn identity(arguments: &TlsArguments) -> anyhow::Result<Option<Identity>> {
 /// Connects to where a URL leads, and speaks HTTP/1.1 there.
 ///
 /// # Errors
-/// Where nobody answers, or not as it should.
+/// If there is no answer, or not the expected one.
 pub(super) async fn connect(base: &Uri, trust: Option<&Trust>) -> Result<SendRequest<Full<Bytes>>, AnyError> {
     let host = base.host().ok_or("the URL names no host")?;
     let called = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -105,7 +105,7 @@ pub(super) async fn connect(base: &Uri, trust: Option<&Trust>) -> Result<SendReq
     if !is_secure {
         return Ok(speak(TokioIo::new(stream)).await?);
     }
-    let trust = trust.ok_or("nobody is believed over TLS")?;
+    let trust = trust.ok_or("there is no authority to trust over TLS")?;
     let name = server_name(called).ok_or("the URL names no host that a certificate could be for")?;
     let stream = TlsConnector::from(Arc::clone(&trust.0)).connect(name, stream).await?;
     Ok(speak(TokioIo::new(stream)).await?)
@@ -123,9 +123,9 @@ where
 
 /// Believes one certificate, whatever it says.
 #[derive(Debug)]
-struct TheVery(CertificateDer<'static>);
+struct PinnedCertificate(CertificateDer<'static>);
 
-impl ServerCertVerifier for TheVery {
+impl ServerCertVerifier for PinnedCertificate {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,

@@ -174,7 +174,7 @@ impl AdminClient {
     /// The answer to a request, its body yet to come.
     ///
     /// # Errors
-    /// Where nobody answers.
+    /// If there is no answer.
     pub(super) async fn answer_to(
         &self,
         request: Request<Full<bytes::Bytes>>,

@@ -56,7 +56,7 @@ impl LogArguments {
 /// Prints requests until there are enough of them, nobody reads any more, or the instance ends.
 ///
 /// # Errors
-/// Where nobody can be asked, or the instance ends.
+/// If the instance can't be asked, or the instance ends.
 pub(super) fn run(file: &ConfigFile, arguments: &LogArguments) -> anyhow::Result<()> {
     let client = AdminClient::find(&arguments.connection, || file.admin())?;
     let mut left = arguments.count;

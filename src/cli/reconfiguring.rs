@@ -51,7 +51,7 @@ impl Source {
             upstream: Arc::clone(&state.upstream),
             certificates: Arc::clone(certificates),
         };
-        state.rules.and_of(move || source.read(&parts));
+        state.rules.read_with_rules(move || source.read(&parts));
     }
 
     /// Reads it again and judges it. Blocks on the file system.
@@ -65,8 +65,8 @@ impl Source {
         let apply = move || {
             let mut said: Vec<ProblemReport> = config.warnings.iter().map(Problem::report).collect();
             parts.take(config);
-            let (waiting, told) = notice.told();
-            said.extend(told);
+            let (waiting, reports) = notice.reports();
+            said.extend(reports);
             said.iter().for_each(ProblemReport::log);
             Reconfigured { waiting, said }
         };

@@ -57,25 +57,26 @@ impl RestartNotice {
 
     /// The keys that have changed since the start and wait for a restart; and what is to be said of those that have changed and are
     /// not in force. Blocks on the file system.
-    pub(super) fn told(&self) -> (Vec<String>, Vec<ProblemReport>) {
+    pub(super) fn reports(&self) -> (Vec<String>, Vec<ProblemReport>) {
         let changed = changed_keys(&self.started_with, &read(&self.file).unwrap_or_default());
         let of_environment = Environment::of_process().keys();
         let of_arguments = given(&self.overrides);
-        let (mut waiting, mut told) = (Vec::new(), Vec::new());
+        let (mut waiting, mut messages) = (Vec::new(), Vec::new());
         for key in &changed {
             let hides = |set: &str| set == key || key.starts_with(&format!("{set}."));
             if of_arguments.iter().any(|set| hides(set)) {
-                told.push(format!("`{key}` has changed in the file, but an argument of the command goes before it"));
+                messages
+                    .push(format!("`{key}` has changed in the file, but an argument of the command goes before it"));
             } else if of_environment.iter().any(|set| hides(set)) {
-                told.push(format!("`{key}` has changed in the file, but an environment variable goes before it"));
+                messages.push(format!("`{key}` has changed in the file, but an environment variable goes before it"));
             } else if waits(key, &changed) {
-                told.push(format!("`{key}` has changed; it is in force after a restart"));
+                messages.push(format!("`{key}` has changed; it is in force after a restart"));
                 waiting.push(key.clone());
             }
         }
         let path = self.file.path().display().to_string();
-        let told = told.into_iter().map(|message| Problem::of_file(&path, message)).collect();
-        (waiting, told)
+        let reports = messages.into_iter().map(|message| Problem::of_file(&path, message)).collect();
+        (waiting, reports)
     }
 }
 

@@ -123,7 +123,7 @@ pub(super) async fn start_on(
     })
 }
 
-/// Who is told of each request once it has ended.
+/// Who is notified of each request once it has ended.
 fn observers(state: &AdminState, access_log: Option<Arc<dyn Observer>>) -> Vec<Arc<dyn Observer>> {
     [state.metrics.clone() as _, state.decisions.clone() as _].into_iter().chain(access_log).collect()
 }

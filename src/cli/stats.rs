@@ -21,7 +21,7 @@ const REASONS_MAX: usize = 5;
 /// Prints what the instance has counted since its start.
 ///
 /// # Errors
-/// Where nobody can be asked.
+/// If the instance can't be asked.
 pub(super) fn run(file: &ConfigFile, arguments: &StatsArguments) -> anyhow::Result<()> {
     let client = AdminClient::find(&arguments.connection, || file.admin())?;
     let said = block_on(client.get("/stats", &[]))?;

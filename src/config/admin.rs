@@ -67,7 +67,7 @@ pub(crate) struct NamedToken {
     pub(crate) token: String,
     /// `may`
     pub(crate) may: Vec<May>,
-    /// `tags`; none where it may purge whatever there is.
+    /// `tags`; `None` if it may purge whatever there is.
     pub(crate) tags: Option<GlobSet>,
 }
 
@@ -227,7 +227,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The token that is in a file now; none where there is none that can stand in a header.
+/// The token that is in a file now; `None` if there is none that can stand in a header.
 pub(crate) fn token_in(file: &Path) -> Option<String> {
     let text = read_token(file).ok()?;
     Some(text.trim().to_owned()).filter(|token| is_token(token))

@@ -1,4 +1,4 @@
-//! The kinds of calls of the admin API, by which tokens are told apart.
+//! The kinds of calls of the admin API, by which tokens are distinguished.
 
 /// A kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,7 +32,7 @@ impl Resolver<'_> {
             let hint = "leave `http3` out: what stands in front passes TCP on";
             self.problems.error(
                 &required.place,
-                "HTTP/3 has no PROXY protocol, so nobody could come by it",
+                "HTTP/3 carries no PROXY protocol, so no client could connect",
                 Some(hint),
             );
         }

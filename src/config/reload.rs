@@ -180,7 +180,7 @@ impl RulesReloader {
     }
 
     /// From now on a reload that is asked for is one of `proxy.toml`, too, which `read` reads.
-    pub(crate) fn and_of(&self, read: impl Fn() -> Result<Pending, ConfigErrors> + Send + Sync + 'static) {
+    pub(crate) fn read_with_rules(&self, read: impl Fn() -> Result<Pending, ConfigErrors> + Send + Sync + 'static) {
         let _ = self.configuration.set(Box::new(read));
     }
 

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-/// How many URLs of a log are warmed where nobody says.
+/// How many URLs of a log are warmed by default.
 const LOG_TOP_DEFAULT: usize = 1_000;
 
 /// The most URLs of a block.

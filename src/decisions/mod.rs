@@ -2,8 +2,8 @@
 //!
 //! A worker writes a decision into a lane of its own ([`lanes`]), a few dozen nanoseconds' work; full lanes become rows
 //! of the last decisions ([`kept`]). Everything else is done away from requests, every quarter of a second: viewers are
-//! shown what is new ([`viewers`]), and it is counted ([`tally`]). Where more decisions are made in that time than are kept, the eldest of them are lost to
-//! it, and counted.
+//! shown what is new ([`viewers`]), and it is counted ([`tally`]). If more decisions are made in that time than are kept,
+//! the oldest are not looked at, and how many those are is counted.
 
 mod kept;
 mod lanes;

@@ -156,7 +156,7 @@ fn length(text: &[u8]) -> u16 {
     u16::try_from(text.len()).unwrap_or(u16::MAX)
 }
 
-/// More than five hundred years are told as those.
+/// More than five hundred years are counted as those.
 const fn nanos(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
 }

@@ -1,4 +1,4 @@
-//! What is told of what stands out: keys or search terms, and the routes, over one window.
+//! The report of what stands out: keys or search terms, and the routes, over one window.
 
 use super::by_route::IfCached;
 use super::standing::{Amounts, Bounds, Key, Measure, Ranked};

@@ -96,7 +96,7 @@ impl<'a> View<'a> {
         Duration::from_nanos(self.number(&at::DURATION))
     }
 
-    /// How long the origin was waited for; none where it was not asked.
+    /// How long the origin was waited for; `None` if it was not asked.
     pub(crate) fn upstream(self) -> Option<Duration> {
         let tries: [u8; 4] = array(self.0, &at::UPSTREAM_TRIES)?;
         (u32::from_le_bytes(tries) > 0).then(|| Duration::from_micros(self.number(&at::UPSTREAM_MICROS)))
@@ -107,7 +107,7 @@ impl<'a> View<'a> {
         self.number(&at::BODY_BYTES)
     }
 
-    /// The status of the answer, none where there was none.
+    /// The status of the answer, `None` if there was none.
     pub(crate) fn status(self) -> Option<u16> {
         Some(self.short(&at::STATUS)).filter(|status| *status != 0)
     }
@@ -117,7 +117,7 @@ impl<'a> View<'a> {
         Duration::from_nanos(self.number(&at::ENDED))
     }
 
-    /// The name of the route, none where none matched.
+    /// The name of the route, `None` if none matched.
     pub(crate) fn route(self) -> Option<&'a [u8]> {
         let route = self.0.get(FIXED..FIXED + usize::from(self.short(&at::ROUTE_LENGTH)))?;
         self.has(Flags::ROUTE).then_some(route)

@@ -70,7 +70,7 @@ struct Given {
 }
 
 impl Viewers {
-    /// A new one: its chunks of events; none where there are too many.
+    /// A new one: its chunks of events; `None` if there are too many.
     pub(super) fn watch(&self, filter: Filter) -> Option<mpsc::Receiver<Bytes>> {
         let mut watching = self.locked();
         watching.retain(|viewer| !viewer.chunks.is_closed());

@@ -38,7 +38,7 @@ const LEVELS: [(u64, u64); 3] = [(5, 12), (60, 10), (300, 12)];
 /// The pieces.
 pub(super) struct Windows<P>([Level<P>; LEVELS.len()]);
 
-/// The pieces of one length, eldest first.
+/// The pieces of one length, oldest first.
 struct Level<P> {
     /// Each with the number of its time since the epoch.
     pieces: VecDeque<(u64, P)>,

@@ -10,7 +10,7 @@ use crate::scope::Membership;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
 
-/// The barriers of one purge alone are never merged: what it would take is told exactly.
+/// The barriers of one purge alone are never merged: what it would take is known exactly.
 const BARRIER_BYTES_MAX: usize = usize::MAX;
 
 /// What a purge would take of this instance's memory.

@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// What comes of each way in which the rules in force, and those since it was fetched, file an entry that was filed by
-    /// others; none where they are no longer known.
+    /// others; `None` if they are no longer known.
     pub(super) fn by_other_rules<T>(&self, entry: &Entry, make: impl Fn(&Membership<'_>) -> T) -> Option<Vec<T>> {
         let (stamp, membership) = (entry.stamp(), entry.membership());
         let (rules, earlier) = (self.rules(), self.earlier_rules.load());

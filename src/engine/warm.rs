@@ -73,7 +73,7 @@ impl Warmed {
         }
     }
 
-    /// Why not, where that is to be told.
+    /// Why not, where that is reported.
     pub(crate) const fn why(self) -> Option<Reason> {
         match self {
             Self::NotStored(why) | Self::NotCached(why) | Self::Failed(why) => Some(why),
@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// Has the answer to a GET for an absolute URL with these headers in memory, unless it is there and fresh. Waits while
-    /// clients need what there is to fetch with; `gives_way` is told when it does.
+    /// clients need what there is to fetch with; `gives_way` is called when it does.
     ///
     /// # Errors
     /// Where the URL is not one that a request can name.

@@ -196,9 +196,9 @@ impl Length {
 
 impl Length {
     /// What Content-Length says.
-    pub(super) const fn told(self) -> Option<u64> {
+    pub(super) const fn known(self) -> Option<u64> {
         match self {
-            Self::NoBody(told) => told,
+            Self::NoBody(length) => length,
             Self::Known(bytes) => Some(bytes),
             Self::Framed | Self::UntilClose => None,
         }

@@ -69,14 +69,14 @@ enum Missed {
 
 impl Missed {
     /// With what lies beneath.
-    fn told(&self) -> String {
-        let mut told = self.to_string();
+    fn with_cause(&self) -> String {
+        let mut text = self.to_string();
         let mut beneath = self.source();
         while let Some(cause) = beneath {
-            let _ = write!(told, ": {cause}");
+            let _ = write!(text, ": {cause}");
             beneath = cause.source();
         }
-        told
+        text
     }
 }
 
@@ -87,8 +87,8 @@ impl Endpoint {
     /// Why it can't be used.
     pub(super) async fn try_once(&self, health: Option<&HealthOptions>) -> Result<(), String> {
         match health {
-            Some(health) => self.missed(health).await.map_or(Ok(()), |missed| Err(missed.told())),
-            None => self.try_to_speak().await.map_err(|error| Missed::from(error).told()),
+            Some(health) => self.missed(health).await.map_or(Ok(()), |missed| Err(missed.with_cause())),
+            None => self.try_to_speak().await.map_err(|error| Missed::from(error).with_cause()),
         }
     }
 
@@ -119,7 +119,7 @@ impl Endpoint {
             return self.member.checked(Checked::Well, String::new);
         };
         let came_to = if matches!(missed, Missed::Status { .. }) { Checked::Unwell } else { Checked::Unreached };
-        self.member.checked(came_to, || missed.told());
+        self.member.checked(came_to, || missed.with_cause());
     }
 
     /// Asks over a connection of its own, which is closed after the head of the answer.

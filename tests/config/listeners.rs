@@ -50,7 +50,7 @@ fn what_cannot_be_listened_with_is_an_error_with_a_hint() {
             &format!(
                 "proxy_protocol = \"require\"\ntrusted_proxies = [\"10.0.0.0/8\"]\nhttp3 = \"127.0.0.1:0\"\n{HTTPS}"
             ),
-            "HTTP/3 has no PROXY protocol",
+            "HTTP/3 carries no PROXY protocol",
         ),
         ("alt_svc = 'h3=\":443\"'", "there is no `listen.http3` that this could announce"),
         (&format!("alt_svc = \"h3\"\nhttp3 = \"127.0.0.1:0\"\n{HTTPS}"), "`h3` is no value of Alt-Svc"),

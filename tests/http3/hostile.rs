@@ -61,7 +61,7 @@ async fn what_nobody_knows_is_ignored() {
     assert_eq!(client.get("/p").await.body(), "here");
 }
 
-/// Turns of one flood, and the code that the connection ends with; none where it may go on.
+/// Turns of one flood, and the code that the connection ends with; `None` if it may go on.
 type Flood = (&'static str, Vec<Value>, Option<u64>);
 
 fn floods() -> Vec<Flood> {

@@ -46,10 +46,17 @@ def chat(requests, _context):
 
 def wait(_request, context):
     ended = threading.Event()
-    context.add_callback(ended.set)
-    yield b"waiting"
-    if ended.wait(PATIENCE):
+
+    def end():
+        ended.set()
         cancelled.release()
+
+    # Noted by the library, since it does not come back to a generator whose call was cancelled while a message was sent.
+    if not context.add_callback(end):
+        end()
+    yield b"waiting"
+    # Longer than anyone waits to hear of it: at the end of this, `end` is called, too.
+    ended.wait(2 * PATIENCE)
 
 
 def was_cancelled(_request, _context):

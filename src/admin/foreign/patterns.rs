@@ -138,7 +138,7 @@ fn is_anything(pattern: &str) -> bool {
     matches!(pattern, ".*" | "^.*" | "^.*$" | ".*$" | ".")
 }
 
-/// One text, or those of `(a|b)`; none where they are more than texts.
+/// One text, or those of `(a|b)`; `None` if they are more than texts.
 fn alternatives(pattern: &str) -> Option<Vec<String>> {
     let inner = pattern.strip_prefix("(?:").or_else(|| pattern.strip_prefix('('));
     match inner {

@@ -85,7 +85,7 @@ fn url(parts: &Parts, rules: &Rules) -> Result<String, Refused> {
     })
 }
 
-/// The shop that is meant; none where the call names the cache itself: by its address, as localhost, or by one of `admin.hosts`.
+/// The shop that is meant; `None` if the call names the cache itself: by its address, as localhost, or by one of `admin.hosts`.
 fn host(parts: &Parts, rules: &Rules) -> Result<Option<String>, Refused> {
     let wrong = |_| Refused::new("host", "it is no host");
     let authority: Authority = match (parts.uri.authority(), single(&parts.headers, HOST.as_str())?) {

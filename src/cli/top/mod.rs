@@ -44,10 +44,10 @@ struct Seen {
     failure: Option<String>,
 }
 
-/// Shows what is busy until the user has seen enough; once, where nobody could press a key.
+/// Shows what is busy until the user has seen enough; once, where no key can be pressed.
 ///
 /// # Errors
-/// Where nobody can be asked, or the terminal fails.
+/// If the instance can't be asked, or the terminal fails.
 pub(super) fn run(file: &ConfigFile, arguments: TopArguments) -> anyhow::Result<()> {
     let client = AdminClient::find(&arguments.connection, || file.admin())?;
     let view = View::new(&arguments.by, &arguments.window, arguments.route);

@@ -31,7 +31,7 @@ pub(super) struct WarmArguments {
     /// Where paths without a host belong: shop.example.com, or <https://shop.example.com>. Default: `listen.default_host`.
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
-    /// The scheme of requests in logs that name a host: it is part of the cache key where proxies tell it.
+    /// The scheme of requests in logs that name a host: it is part of the cache key where proxies report it.
     #[arg(long, value_name = "SCHEME", default_value = "http", value_parser = ["http", "https"])]
     scheme: String,
     /// A field of each request, such as "Accept-Language: de". May be given several times.
@@ -81,7 +81,7 @@ pub(super) fn run(file: &ConfigFile, arguments: &WarmArguments) -> anyhow::Resul
         }
     }
     sitemaps.append(&mut gathered.sitemaps);
-    progress::tell_of_damage(&gathered);
+    progress::report_damage(&gathered);
     let urls = gathered.by_count(arguments.top);
     if urls.is_empty() && sitemaps.is_empty() {
         anyhow::bail!("nothing was found to warm");

@@ -53,7 +53,7 @@ impl Progress {
 
 /// Says which lines could not be read, and what of a log is not warmed.
 #[expect(clippy::print_stderr, reason = "the command line's own voice")]
-pub(super) fn tell_of_damage(gathered: &Gathered) {
+pub(super) fn report_damage(gathered: &Gathered) {
     if gathered.damaged > 0 {
         let named = gathered.damaged_named.join(", ");
         eprintln!("warning: {} lines could not be read: {named}{}", gathered.damaged, more(gathered));

@@ -32,7 +32,7 @@ pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, spelling: &S
     let status = response.status();
     let reason = response.extensions().get::<hyper::ext::ReasonPhrase>().map(hyper::ext::ReasonPhrase::as_bytes);
     write_status_line(manner.version, status, reason, out);
-    let length = manner.length.told();
+    let length = manner.length.known();
     let (mut has_length, mut has_date) = (false, false);
     for (name, value) in response.headers() {
         match *name {

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 /// How many field lines are parsed without an allocation.
 const INLINE_FIELDS: usize = 128;
 
-/// Room for the fields that tell of a request's way.
+/// Room for the fields that describe a request's way.
 const FIELDS_ADDED: usize = 8;
 
 /// What one request's head may measure at most.

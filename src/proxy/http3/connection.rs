@@ -42,7 +42,7 @@ const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// The client was told to open no more streams; those that it opens meanwhile are served.
+    /// The client was asked to open no more streams; those that it opens meanwhile are served.
     Lingers,
     /// Those are refused.
     Ends,
@@ -127,7 +127,7 @@ async fn converse<H: Handler>(
     Ok(())
 }
 
-/// How long streams are still served once the client was told to open none.
+/// How long streams are still served once the client was asked to open none.
 fn linger(connection: &Connection) -> Sleep {
     sleep((connection.rtt() * ROUND_TRIPS).max(LINGER_MIN))
 }

@@ -19,7 +19,7 @@ const PUSH: u64 = 0x1;
 const ENCODER: u64 = 0x2;
 const DECODER: u64 = 0x3;
 
-/// The settings that are told: RFC 9114 section 7.2.4.1, RFC 9220 section 3.
+/// The settings that are sent: RFC 9114 section 7.2.4.1, RFC 9220 section 3.
 const MAX_FIELD_SECTION_SIZE: u64 = 0x6;
 const ENABLE_CONNECT_PROTOCOL: u64 = 0x8;
 /// Those of HTTP/2 that may not come: RFC 9114 section 7.2.4.1.

@@ -170,7 +170,7 @@ impl Frames {
         self.is_over && self.read.is_empty()
     }
 
-    /// Reads no more, and tells the client why.
+    /// Reads no more, and sends the client the reason.
     pub(super) fn stop(&mut self, code: Code) {
         // It fails only where the stream is over.
         let _ = self.stream.stop(code.number());

@@ -56,7 +56,7 @@ impl<H: Handler, A: Answering> Exchange<H, A> {
     }
 
     /// The answer to a request that the handler does not see; `None`: it is let in.
-    pub(super) fn at_the_door<B>(
+    pub(super) fn answer_unhandled<B>(
         &self,
         request: &mut Request<B>,
         way: &Way,

@@ -19,7 +19,7 @@ pub(super) async fn send<A: Answering>(response: Response<ResponseBody>, answeri
     let length = body.length();
     let whole = if !length.is_body() || body.is_end_stream() { Whole::Head } else { Whole::WithBody };
     let mut head = Response::from_parts(head, ());
-    if let Some(length) = length.told().filter(|bytes| *bytes > 0) {
+    if let Some(length) = length.known().filter(|bytes| *bytes > 0) {
         head.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
     let Some(sink) = answering.begin(head, whole) else { return };

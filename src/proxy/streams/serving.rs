@@ -63,7 +63,7 @@ pub(in crate::proxy) async fn serve<H, A, B>(
     let (_, way, mut record) = service::enter(&context, &request);
     record.stream = Some(Arc::clone(&progress));
     let exchange = Exchange { context, answering, progress, scheme: way.scheme.clone() };
-    if let Some(response) = exchange.at_the_door(&mut request, &way, &mut record) {
+    if let Some(response) = exchange.answer_unhandled(&mut request, &way, &mut record) {
         return exchange.send(response, record).await;
     }
     if *request.method() == Method::CONNECT {
