@@ -148,7 +148,7 @@ impl Signals {
         stop_asked(&mut self.terminate, &mut self.interrupt).await;
     }
 
-    /// Ends with the first SIGTERM or SIGINT; reloads the rules at each SIGHUP.
+    /// Ends with the first SIGTERM or SIGINT; reloads the configuration and the rules at each SIGHUP.
     async fn until_stopped(&mut self, rules: &Arc<RulesReloader>) {
         loop {
             tokio::select! {

@@ -15,7 +15,7 @@ Examples:
 Each key of proxy.toml can be set by an environment variable, which goes before the file:
   LARDER_UPSTREAM_SERVERS=http://10.0.0.1:8000,http://10.0.0.2:8000 LARDER_LISTEN_HTTP=0.0.0.0:8080 larder serve
 
-Signals: SIGTERM and SIGINT drain and end, SIGHUP reloads the rules.";
+Signals: SIGTERM and SIGINT drain and end, SIGHUP reloads proxy.toml and the rules.";
 
 pub(super) const INIT: &str = "\
 Examples:

@@ -61,8 +61,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the proxy: drains on SIGTERM, reloads the rules on SIGHUP and when they change on disk. Needs no file where
-    /// --upstream is given: everything passes through until there are rules.
+    /// Run the proxy: drains on SIGTERM, reloads proxy.toml and the rules on SIGHUP, and the rules when they change on disk.
+    /// Needs no file where --upstream is given: everything passes through until there are rules.
     #[command(after_help = help::SERVE)]
     Serve(ServeArguments),
     /// Write a first proxy.toml with every key explained, and a first rules file. Never over existing files.

@@ -81,16 +81,18 @@ fn traffic(name: &str, counts: &Value) -> String {
     )
 }
 
-/// Why requests of a route were no hits, most first.
+/// What requests of a route were that were no hits, and why: most first.
 fn why_not(counts: &Value) -> Option<String> {
     let outcomes = counts["reasons"].as_object()?.iter().filter(|(outcome, _)| *outcome != "hit");
-    let mut reasons: Vec<(u64, &String)> = outcomes
-        .flat_map(|(_, reasons)| reasons.as_object().into_iter().flatten())
-        .map(|(reason, times)| (times.as_u64().unwrap_or_default(), reason))
+    let mut reasons: Vec<(u64, &String, &String)> = outcomes
+        .flat_map(|(outcome, reasons)| reasons.as_object().into_iter().flatten().map(move |counted| (outcome, counted)))
+        .map(|(outcome, (reason, times))| (times.as_u64().unwrap_or_default(), outcome, reason))
         .collect();
     reasons.sort_unstable_by(|one, other| other.cmp(one));
-    let listed: Vec<_> =
-        reasons.iter().take(REASONS_MAX).map(|(times, reason)| format!("{} {times}", printable(reason))).collect();
+    let named = |(times, outcome, reason): &(u64, &String, &String)| {
+        format!("{} ({}) {times}", printable(outcome), printable(reason))
+    };
+    let listed: Vec<_> = reasons.iter().take(REASONS_MAX).map(named).collect();
     (!listed.is_empty()).then(|| listed.join(", "))
 }
 
@@ -132,7 +134,7 @@ mod tests {
     fn one_screen_tells_how_it_goes() {
         let traffic = json!({
             "requests": 10, "hit_ratio": 0.7, "p50_ms": 0.05, "p95_ms": 10.0, "p99_ms": null,
-            "origin_seconds_saved": 1.25, "reasons": {"hit": {"fresh": 7}, "miss": {"no-entry": 1, "expired": 2}},
+            "origin_seconds_saved": 1.25, "reasons": {"hit": {"fresh": 7}, "miss": {"no-entry": 1}, "revalidated": {"expired": 2}},
         });
         let stats = json!({
             "version": "1.0", "instance": "a", "uptime_secs": 61, "overall": traffic, "routes": {"product": traffic},
@@ -145,7 +147,7 @@ mod tests {
             route                    requests    hits     p50 ms     p95 ms     p99 ms      saved s\n\
             all                            10  70.0 %       0.05      10.00          -          1.2\n\
             product                        10  70.0 %       0.05      10.00          -          1.2\n\n\
-            no hits of product: expired 2, no-entry 1\n\
+            no hits of product: revalidated (expired) 2, miss (no-entry) 1\n\
             memory holds 1.0 KiB of 2.0 KiB in 2 entries; evicted: size 3\n\
             upstream default api:80 is up, mean 1.5 ms\n\
             purges applied 4, barriers 5";

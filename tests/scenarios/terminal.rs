@@ -79,7 +79,7 @@ async fn stats_and_top_fit_into_a_pipe() {
     }
     let (code, text, _) = said(&served, "stats", &[]).await;
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("no hits of search: no-entry 1") && text.contains("memory holds "), "{text}");
+    assert!(text.contains("no hits of search: miss (no-entry) 1") && text.contains("memory holds "), "{text}");
     let (_, json, _) = said(&served, "stats", &["--json"]).await;
     let stats: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(stats["routes"]["search"]["requests"], 3);
