@@ -91,6 +91,7 @@ pub(super) fn options() -> ProxyOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
     /// It waits until the server ends the connection.
+    #[cfg_attr(fuzzing, expect(dead_code, reason = "only tests wait"))]
     Waits,
     /// It ends its own side, and reads on.
     EndsItsSide,
@@ -102,6 +103,7 @@ pub(super) enum Then {
 #[derive(Debug)]
 pub(super) struct Conversed {
     /// All that the client has read.
+    #[cfg_attr(fuzzing, expect(dead_code, reason = "only tests look at it"))]
     pub(super) answered: Vec<u8>,
     /// The requests that the handler got.
     pub(super) seen: Vec<Seen>,
