@@ -160,9 +160,27 @@ class Instance:
         total = last[1] - first[1]
         return (100 * (last[0] - first[0]) / total if total else None), total
 
+    def counts_of_new(self, old_total):
+        """Those of the process that has taken over. Until the old one has ended, either may answer; the new one's are fewer."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            hits, total = self.counts()
+            if total < old_total:
+                return hits, total
+            time.sleep(0.005)
+        sys.exit(f"{self.name}: the process that has taken over does not answer for its metrics")
+
+    def ratio_of_new(self, old_total, seconds=1.0):
+        """As `ratio`, of the process that has taken over from one that had counted `old_total`."""
+        first = self.counts_of_new(old_total)
+        time.sleep(seconds)
+        last = self.counts_of_new(old_total)
+        total = last[1] - first[1]
+        return (100 * (last[0] - first[0]) / total if total else None), total
+
     def replace(self, by_takeover):
         before, _ = self.ratio()
-        old = self.process
+        old, old_total = self.process, self.counts()[1]
         if by_takeover:
             self.start("--takeover")
         else:
@@ -170,7 +188,7 @@ class Instance:
             if old.wait(timeout=15) != 0:
                 sys.exit(f"{self.name} did not end well")
             self.start()
-        after, requests = self.ratio()
+        after, requests = self.ratio_of_new(old_total) if by_takeover else self.ratio()
         if by_takeover and old.wait(timeout=15) != 0:
             sys.exit(f"{self.name} did not end well")
         return {
