@@ -210,6 +210,12 @@ fn refusal(detail: &str, problem: &Value) -> String {
     printable(&format!("{place}{detail}{hint}"))
 }
 
+/// The instances that an answer lists.
+pub(super) fn names(instances: &Value) -> String {
+    let names: Vec<&str> = instances.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(", ")) }
+}
+
 /// A text from elsewhere without what a terminal would obey.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

@@ -1,6 +1,6 @@
 //! `larder purge`.
 
-use super::client::{AdminClient, Connection, block_on, print, printable};
+use super::client::{AdminClient, Connection, block_on, names, print, printable};
 use super::config_file::ConfigFile;
 use clap::Args;
 use http::StatusCode;
@@ -117,11 +117,6 @@ fn scope_lines(answer: &Value) -> Vec<String> {
         lines.push(format!("  and {} more", scopes - shown));
     }
     lines
-}
-
-fn names(instances: &Value) -> String {
-    let names: Vec<&str> = instances.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(", ")) }
 }
 
 #[cfg(test)]

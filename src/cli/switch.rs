@@ -1,6 +1,6 @@
 //! `larder switch`.
 
-use super::client::{AdminClient, Connection, block_on, print, printable};
+use super::client::{AdminClient, Connection, block_on, names, print, printable};
 use super::config_file::ConfigFile;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _};
@@ -96,11 +96,6 @@ fn render(said: &Value) -> String {
         lines.push(printable(&line));
     }
     lines.join("\n")
-}
-
-fn names(instances: &Value) -> String {
-    let names: Vec<&str> = instances.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(", ")) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Records that lack their end: whether the answer was stored, which is mostly known in a moment.
 
-use super::record::{Admission, at};
-use crate::engine::storing::{StoreOutcome, Storing};
+use super::record::{admission, at};
+use crate::engine::storing::Storing;
 use std::time::{Duration, Instant};
 
 /// How long a record waits for its end.
@@ -48,15 +48,5 @@ impl Open {
             record
         });
         ended.collect()
-    }
-}
-
-/// What came of storing, as a record says it.
-pub(super) fn admission(storing: Option<&Storing>) -> (Admission, u8) {
-    match storing.map(Storing::known) {
-        None => (Admission::None, 0),
-        Some(None) => (Admission::Pending, 0),
-        Some(Some(StoreOutcome::Stored)) => (Admission::Stored, 0),
-        Some(Some(StoreOutcome::Refused(why))) => (Admission::Refused, why as u8),
     }
 }

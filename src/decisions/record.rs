@@ -1,6 +1,7 @@
 //! One decision as it is kept: some numbers and texts in a row of bytes, written without an allocation.
 
 use crate::engine::outcome::{Decision, Outcome};
+use crate::engine::storing::{StoreOutcome, Storing};
 use crate::proxy::observer::{Finished, PlainHit, causes};
 use crate::proxy::request_id::RequestId;
 use crate::semantics::cache_status::CacheStatus;
@@ -87,6 +88,16 @@ pub(super) enum Admission {
     Stored,
     /// It was not, for the reason in [`at::ADMISSION_REASON`].
     Refused,
+}
+
+/// What came of storing, as a record says it.
+pub(super) fn admission(storing: Option<&Storing>) -> (Admission, u8) {
+    match storing.map(Storing::known) {
+        None => (Admission::None, 0),
+        Some(None) => (Admission::Pending, 0),
+        Some(Some(StoreOutcome::Stored)) => (Admission::Stored, 0),
+        Some(Some(StoreOutcome::Refused(why))) => (Admission::Refused, why as u8),
+    }
 }
 
 /// The texts that only some records have, each behind its kind and length.
@@ -255,7 +266,7 @@ impl Numbers {
             self.say(status);
         }
         if decision.storing.is_some() {
-            let (admission, why) = super::open::admission(decision.storing.as_ref());
+            let (admission, why) = admission(decision.storing.as_ref());
             (self.admission, self.admission_reason) = (admission as u8, why);
         }
     }
