@@ -1,30 +1,18 @@
 //! What is to be warmed, gathered from files: lists of URLs, sitemaps, access logs; plain or gzipped.
 
 use super::sitemap::{self, SITEMAP_BYTES_MAX, Sitemap, SitemapError};
-use crate::recorded::{LINE_BYTES_MAX, Line, read};
-use flate2::read::MultiGzDecoder;
+use crate::recorded::{Line, LineRead, Lines, LogError, Logs, open, read};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead as _, Read};
 
 /// How many different URLs are counted.
 const URLS_MAX: usize = 5_000_000;
 
-/// How many damaged lines are named.
-const DAMAGED_NAMED: usize = 5;
-
-/// What standard input is called.
-const STANDARD_INPUT: &str = "-";
-
 /// Why what is in a file can't be warmed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GatherError {
-    #[error("{name} cannot be read")]
-    Io {
-        name: String,
-        #[source]
-        cause: io::Error,
-    },
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error("{name} is no sitemap")]
     Sitemap {
         name: String,
@@ -44,9 +32,7 @@ pub(crate) struct Gathered {
     pub(crate) sitemaps: Vec<String>,
     /// Requests of a log that are not warmed: other methods, and answers that were no success.
     pub(crate) passed_over: u64,
-    pub(crate) damaged: u64,
-    /// The first of them, by file and line.
-    pub(crate) damaged_named: Vec<String>,
+    pub(crate) logs: Logs,
 }
 
 impl Gathered {
@@ -75,60 +61,32 @@ impl Gathered {
     /// # Errors
     /// Where it can't be read, or is a sitemap that can't.
     pub(crate) fn file(&mut self, name: &str, scheme: &str) -> Result<(), GatherError> {
-        let shown = if name == STANDARD_INPUT { "standard input" } else { name };
-        let input: Box<dyn Read> = match name {
-            STANDARD_INPUT => Box::new(io::stdin().lock()),
-            path => Box::new(File::open(path).map_err(|cause| failed(shown, cause))?),
-        };
-        self.read(input, shown, scheme)
+        self.read(open(name)?, scheme)
     }
 
-    fn read(&mut self, input: Box<dyn Read + '_>, name: &str, scheme: &str) -> Result<(), GatherError> {
-        let mut input = BufReader::new(input);
-        let is_gzipped = input.fill_buf().map_err(|cause| failed(name, cause))?.starts_with(&[0x1f, 0x8b]);
-        let inflated: Box<dyn Read + '_> =
-            if is_gzipped { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) };
-        let mut input = BufReader::new(inflated);
-        let begins = input.fill_buf().map_err(|cause| failed(name, cause))?.trim_ascii_start();
+    fn read(&mut self, mut lines: Lines<'_>, scheme: &str) -> Result<(), GatherError> {
+        let begins = lines.input.fill_buf().map_err(|cause| LogError::new(&lines.name, cause))?.trim_ascii_start();
         let begins = begins.strip_prefix(b"\xef\xbb\xbf").unwrap_or(begins);
-        if begins.starts_with(b"<") { self.sitemap(input, name) } else { self.lines(input, name, scheme) }
+        if begins.starts_with(b"<") {
+            return self.sitemap(lines);
+        }
+        let mut logs = std::mem::take(&mut self.logs);
+        let read = logs.lines(lines, |line| self.line(line, scheme));
+        self.logs = logs;
+        read
     }
 
-    fn sitemap(&mut self, input: impl Read, name: &str) -> Result<(), GatherError> {
+    fn sitemap(&mut self, lines: Lines<'_>) -> Result<(), GatherError> {
+        let Lines { name, input } = lines;
         let mut bytes = Vec::new();
-        input.take(SITEMAP_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|cause| failed(name, cause))?;
-        match sitemap::read(&bytes).map_err(|cause| GatherError::Sitemap { name: name.to_owned(), cause })? {
+        input.take(SITEMAP_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|cause| LogError::new(&name, cause))?;
+        match sitemap::read(&bytes).map_err(|cause| GatherError::Sitemap { name, cause })? {
             Sitemap::Urls(urls) => urls.into_iter().try_for_each(|url| self.add(url)),
             Sitemap::Index(sitemaps) => {
                 self.sitemaps.extend(sitemaps);
                 Ok(())
             }
         }
-    }
-
-    fn lines(&mut self, mut input: impl BufRead, name: &str, scheme: &str) -> Result<(), GatherError> {
-        let mut line = Vec::new();
-        for number in 1.. {
-            line.clear();
-            (&mut input)
-                .take(LINE_BYTES_MAX as u64)
-                .read_until(b'\n', &mut line)
-                .map_err(|cause| failed(name, cause))?;
-            if line.is_empty() {
-                break;
-            }
-            let is_whole = line.ends_with(b"\n") || line.len() < LINE_BYTES_MAX;
-            if !is_whole {
-                input.skip_until(b'\n').map_err(|cause| failed(name, cause))?;
-            }
-            if !is_whole || self.line(&line, scheme)? == LineRead::Damaged {
-                self.damaged += 1;
-                if self.damaged_named.len() < DAMAGED_NAMED {
-                    self.damaged_named.push(format!("{name}:{number}"));
-                }
-            }
-        }
-        Ok(())
     }
 
     fn line(&mut self, line: &[u8], scheme: &str) -> Result<LineRead, GatherError> {
@@ -155,16 +113,6 @@ impl Gathered {
     }
 }
 
-fn failed(name: &str, cause: io::Error) -> GatherError {
-    GatherError::Io { name: name.to_owned(), cause }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum LineRead {
-    Whole,
-    Damaged,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,7 +122,7 @@ mod tests {
 
     fn gathered(text: &[u8]) -> Gathered {
         let mut gathered = Gathered::default();
-        gathered.read(Box::new(text), "log", "https").unwrap();
+        gathered.read(Lines::new("log", text).unwrap(), "https").unwrap();
         gathered
     }
 
@@ -192,8 +140,8 @@ this is no line
         let found = gathered(log);
         assert_eq!(found.by_count(None), ["/often", "/once", "https://shop/json"]);
         assert_eq!(found.by_count(Some(1)), ["/often"]);
-        assert_eq!((found.passed_over, found.damaged), (2, 1));
-        assert_eq!(found.damaged_named, ["log:5"]);
+        assert_eq!((found.passed_over, found.logs.damaged), (2, 1));
+        assert_eq!(found.logs.damaged_named, ["log:5"]);
     }
 
     #[test]
@@ -210,8 +158,8 @@ this is no line
 
     #[test]
     fn a_line_that_is_too_long_is_damaged_and_the_next_is_read() {
-        let text = [b"/".repeat(3 * LINE_BYTES_MAX).as_slice(), b"\n/a\n"].concat();
+        let text = [b"/".repeat(200_000).as_slice(), b"\n/a\n"].concat();
         let found = gathered(&text);
-        assert_eq!((found.by_count(None), found.damaged), (vec!["/a".to_owned()], 1));
+        assert_eq!((found.by_count(None), found.logs.damaged), (vec!["/a".to_owned()], 1));
     }
 }

@@ -67,7 +67,7 @@ fn named_by(log: &Path, top: usize, base: Option<&Base>, job: &Job) -> Result<Ve
     let mut gathered = Gathered::default();
     gathered.file(&log.to_string_lossy(), "http").map_err(|error| shown(&error))?;
     let note = |item: &str, reason: String| job.note(JobProblem { item: item.to_owned(), reason });
-    gathered.damaged_named.iter().for_each(|place| note(place, "damaged-line".to_owned()));
+    gathered.logs.damaged_named.iter().for_each(|place| note(place, "damaged-line".to_owned()));
     let mut urls = Vec::new();
     for text in gathered.by_count(Some(top)) {
         match url(&text, base) {

@@ -214,8 +214,8 @@ fn summary_json(outcome: &Outcome, gathered: &Gathered) -> Value {
         "unfinished": outcome.unfinished,
         "jobs": outcome.jobs,
         "passed_over": gathered.passed_over,
-        "damaged_lines": gathered.damaged,
-        "damaged": gathered.damaged_named,
+        "damaged_lines": gathered.logs.damaged,
+        "damaged": gathered.logs.damaged_named,
     })
 }
 

@@ -54,9 +54,9 @@ impl Progress {
 /// Says which lines could not be read, and what of a log is not warmed.
 #[expect(clippy::print_stderr, reason = "the command line's own voice")]
 pub(super) fn report_damage(gathered: &Gathered) {
-    if gathered.damaged > 0 {
-        let named = gathered.damaged_named.join(", ");
-        eprintln!("warning: {} lines could not be read: {named}{}", gathered.damaged, more(gathered));
+    if gathered.logs.damaged > 0 {
+        let named = gathered.logs.damaged_named.join(", ");
+        eprintln!("warning: {} lines could not be read: {named}{}", gathered.logs.damaged, more(gathered));
     }
     if gathered.passed_over > 0 {
         eprintln!("{} requests were passed over: other methods than GET and HEAD, or no success", gathered.passed_over);
@@ -64,5 +64,5 @@ pub(super) fn report_damage(gathered: &Gathered) {
 }
 
 fn more(gathered: &Gathered) -> &'static str {
-    if gathered.damaged > gathered.damaged_named.len() as u64 { " and more" } else { "" }
+    if gathered.logs.damaged > gathered.logs.damaged_named.len() as u64 { " and more" } else { "" }
 }
