@@ -7,6 +7,8 @@ mod support;
 mod http2;
 #[path = "to_upstreams/https.rs"]
 mod https;
+#[path = "to_upstreams/reloading.rs"]
+mod reloading;
 #[path = "to_upstreams/reuse.rs"]
 mod reuse;
 #[path = "to_upstreams/sockets.rs"]

@@ -34,7 +34,7 @@ use crate::jobs::Jobs;
 use crate::metric::Measured;
 use crate::metrics::Metrics;
 use crate::proxy::observer::Observer;
-use crate::proxy::{self, OptionsInForce};
+use crate::proxy::{self, OptionsInForce, UdpPort};
 use crate::rules::RuleSet;
 use crate::semantics::forwarding::LoopToken;
 use crate::store::memory::MemoryTier;
@@ -72,7 +72,7 @@ pub(super) async fn start_on(
     let listeners = sockets.open(&config)?;
     let (admin_address, admin_url) = listeners.admin_at()?;
     let (data_address, listening) = data_port::addresses(&listeners.data);
-    let passed_on = listeners.cloned()?;
+    let passed_on = (listeners.cloned()?, listeners.udp_ports()?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
     config.warnings.iter().for_each(|warning| warning.report().log());
@@ -136,11 +136,15 @@ fn left_by_earlier(handover: &Handover, predecessor: Option<&Predecessor>) -> an
 }
 
 /// Lets other processes take the place of this one, where it is said how they ask for it.
-fn offer_place(config: &Config, sockets: Vec<(Port, OwnedFd)>, tasks: &mut Supervisor) -> mpsc::Receiver<Successor> {
+fn offer_place(
+    config: &Config,
+    (sockets, udp_ports): (Vec<(Port, OwnedFd)>, Vec<UdpPort>),
+    tasks: &mut Supervisor,
+) -> mpsc::Receiver<Successor> {
     let (ready, successors) = mpsc::channel(1);
     if let Some(path) = config.handover.takeover.clone() {
         let instance = config.fleet.as_ref().map(|fleet| fleet.instance.clone()).unwrap_or_default();
-        let offer = Arc::new(Offer { path, instance, sockets });
+        let offer = Arc::new(Offer { path, instance, sockets, udp_ports });
         tasks.restart("takeover", move || {
             let (offer, ready) = (Arc::clone(&offer), ready.clone());
             async move { successor::listen(&offer, &ready).await }

@@ -4,7 +4,7 @@
 use crate::admin;
 use crate::config::Config;
 use crate::proxy::tls::TlsEndpoint;
-use crate::proxy::{self, ListenAddress, Listening, Opening, Speaks};
+use crate::proxy::{self, ListenAddress, Listening, Opening, Speaks, UdpPort};
 use anyhow::Context as _;
 use listenfd::ListenFd;
 use serde::{Deserialize, Serialize};
@@ -25,20 +25,26 @@ pub(super) enum Port {
     Http,
     /// `listen.https`
     Https,
+    /// `listen.http3`
+    Http3,
     /// `admin.listen`
     Admin,
+    /// Where packets go that are for connections which the process that has passed on the UDP port before it still has.
+    Elder,
 }
 
 impl Port {
     /// All, in the order of sockets that have no name of their own.
-    const ALL: [Self; 3] = [Self::Http, Self::Admin, Self::Https];
+    const ALL: [Self; 4] = [Self::Http, Self::Admin, Self::Https, Self::Http3];
 
     /// The name of its socket.
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+            Self::Http3 => "http3",
             Self::Admin => "admin",
+            Self::Elder => "elder",
         }
     }
 }
@@ -51,7 +57,7 @@ pub(super) struct Sockets(Vec<Given>);
 struct Given {
     by: Giver,
     port: Port,
-    socket: OwnedFd,
+    socket: proxy::Given,
 }
 
 /// Who has opened a socket.
@@ -73,7 +79,7 @@ impl Sockets {
     /// Those of the service manager. To be called before there are threads: it takes them out of the environment.
     ///
     /// # Errors
-    /// Where one is no TCP listener, or has a name that none of the listeners has.
+    /// Where one is no TCP listener, or for HTTP/3 no UDP port, or has a name that none of the listeners has.
     pub(super) fn of_service_manager() -> anyhow::Result<Self> {
         let names = std::env::var(NAMES_VARIABLE).unwrap_or_default();
         let mut given = ListenFd::from_env();
@@ -82,19 +88,30 @@ impl Sockets {
         for (nth, port) in ports.into_iter().enumerate() {
             let port = port.map_err(|name| {
                 anyhow::anyhow!(
-                    "the service manager's socket `{name}` is for no listener: name it `http`, `https` or `admin`"
+                    "the service manager's socket `{name}` is for no listener: name it `http`, `https`, `http3` or `admin`"
                 )
             })?;
             let by = Giver::ServiceManager;
-            sockets.extend(given.take_tcp_listener(nth)?.map(|socket| Given { by, port, socket: socket.into() }));
+            let socket = match port {
+                Port::Http3 => given.take_udp_socket(nth)?.map(OwnedFd::from),
+                _ => given.take_tcp_listener(nth)?.map(OwnedFd::from),
+            };
+            sockets.extend(socket.map(|socket| Given { by, port, socket: proxy::Given { socket, elder: None } }));
         }
         Ok(Self(sockets))
     }
 
     /// Adds those of the process whose place is taken.
     pub(super) fn and_of_predecessor(mut self, sockets: impl IntoIterator<Item = (Port, OwnedFd)>) -> Self {
-        let given = |(port, socket)| Given { by: Giver::Predecessor, port, socket };
-        self.0.extend(sockets.into_iter().map(given));
+        for (port, socket) in sockets {
+            match (port, self.0.last_mut()) {
+                (Port::Elder, Some(before)) => before.socket.elder = Some(socket),
+                _ => {
+                    let socket = proxy::Given { socket, elder: None };
+                    self.0.push(Given { by: Giver::Predecessor, port, socket });
+                }
+            }
+        }
         self
     }
 
@@ -109,7 +126,7 @@ impl Sockets {
             let given = match options.speaks {
                 Speaks::Http => self.take(Port::Http, &options.address),
                 Speaks::Https(_) => self.take(Port::Https, &options.address),
-                Speaks::Http3(_) => None,
+                Speaks::Http3(_) => self.take(Port::Http3, &options.address),
             };
             let opening = match given {
                 Some(socket) => Opening::Given(socket),
@@ -120,7 +137,7 @@ impl Sockets {
         }
         let address = config.admin.listen;
         let opened = match self.take(Port::Admin, &ListenAddress::Tcp(address)) {
-            Some(socket) => proxy::adopt_tcp(socket.into()),
+            Some(given) => proxy::adopt_tcp(given.socket.into()),
             None => StdListener::bind(address).and_then(proxy::adopt_tcp),
         };
         let admin = opened.with_context(|| format!("cannot listen on {address} (admin.listen)"))?;
@@ -129,15 +146,15 @@ impl Sockets {
     }
 
     /// The one for this port. That of a predecessor only where it listens at this address, or anywhere if its port is 0.
-    fn take(&mut self, port: Port, address: &ListenAddress) -> Option<OwnedFd> {
+    fn take(&mut self, port: Port, address: &ListenAddress) -> Option<proxy::Given> {
         let place = self.0.iter().position(|given| {
-            given.port == port && (given.by == Giver::ServiceManager || listens_at(&given.socket, address))
+            given.port == port && (given.by == Giver::ServiceManager || listens_at(&given.socket.socket, address))
         })?;
         Some(self.0.swap_remove(place).socket)
     }
 }
 
-/// Whether a socket listens there, or anywhere over TCP if the port is 0.
+/// Whether a socket is bound there, or anywhere over TCP or UDP if the port is 0.
 fn listens_at(socket: &OwnedFd, address: &ListenAddress) -> bool {
     let Ok(found) = SockRef::from(socket).local_addr() else { return false };
     match address {
@@ -159,7 +176,12 @@ impl Listeners {
         self.data.iter().filter_map(|listening| listening.tls.clone()).chain(self.admin.tls.clone()).collect()
     }
 
-    /// The same sockets once more, to be passed on.
+    /// The UDP ports, to be passed on.
+    pub(super) fn udp_ports(&self) -> std::io::Result<Vec<UdpPort>> {
+        self.data.iter().filter_map(|listening| listening.udp_port().transpose()).collect()
+    }
+
+    /// The same sockets once more, to be passed on; not the UDP ports.
     pub(super) fn cloned(&self) -> std::io::Result<Vec<(Port, OwnedFd)>> {
         let mut sockets = vec![(Port::Admin, self.admin.listener.as_fd().try_clone_to_owned()?)];
         for listening in &self.data {
@@ -197,7 +219,12 @@ mod tests {
             ("admin", 1, vec![admin.clone()]),
             ("admin:other", 2, vec![admin, Err("other".to_owned())]),
             ("https:http", 2, vec![Ok(Port::Https), http.clone()]),
-            ("larder.socket", 4, vec![http, Ok(Port::Admin), Ok(Port::Https), Err("number 4".to_owned())]),
+            ("http3", 1, vec![Ok(Port::Http3)]),
+            (
+                "larder.socket",
+                5,
+                vec![http, Ok(Port::Admin), Ok(Port::Https), Ok(Port::Http3), Err("number 5".to_owned())],
+            ),
         ] {
             assert_eq!(ports(names, count), expected, "{names} {count}");
         }

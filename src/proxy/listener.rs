@@ -87,10 +87,6 @@ pub async fn serve<H: Handler>(
 
 /// Accepts from one listener, each connection in a task of its own.
 async fn accept_all<H: Handler>(listening: &Listening, port: &Arc<Port<H>>, connections: &Mutex<JoinSet<()>>) {
-    #[cfg(feature = "http3")]
-    if let (Listener::Quic(quic), Some(tls)) = (&listening.listener, &listening.tls) {
-        return http3::accept_all(quic, tls, port, connections).await;
-    }
     loop {
         accept_one(listening, port, connections).await;
     }
@@ -98,6 +94,10 @@ async fn accept_all<H: Handler>(listening: &Listening, port: &Arc<Port<H>>, conn
 
 /// Accepts a connection once there is room for it.
 async fn accept_one<H: Handler>(listening: &Listening, port: &Arc<Port<H>>, connections: &Mutex<JoinSet<()>>) {
+    #[cfg(feature = "http3")]
+    if let (Listener::Quic(quic), Some(tls)) = (&listening.listener, &listening.tls) {
+        return http3::accept_one(quic, tls, port, connections).await;
+    }
     let (socket, peer) = accept(&listening.listener).await;
     let server = port.server();
     let scheme = match listening.tls {

@@ -2,7 +2,7 @@
 
 use super::acceptor::{Listener, adopt, bind};
 #[cfg(feature = "http3")]
-use super::http3::{Holder, QuicListener};
+use super::http3::{Holder, QuicListener, UdpPort};
 use super::listen_address::ListenAddress;
 #[cfg(feature = "http3")]
 use super::tls::OVER_QUIC;
@@ -39,9 +39,38 @@ pub(crate) enum Opening {
     /// A socket of its own.
     Own,
     /// One that another process has opened.
-    Given(OwnedFd),
+    Given(Given),
     /// A socket of its own, at a place that another process may have until it ends.
     AfterAnother,
+}
+
+/// A socket that another process has opened.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// The socket.
+    pub(crate) socket: OwnedFd,
+    /// Where packets go that are for connections of that process, of a UDP port that it still has connections at.
+    pub(crate) elder: Option<OwnedFd>,
+}
+
+/// What a build without HTTP/3 passes on of UDP ports.
+#[cfg(not(feature = "http3"))]
+#[derive(Debug, Clone)]
+pub(crate) enum UdpPort {}
+
+#[cfg(not(feature = "http3"))]
+impl UdpPort {
+    pub(crate) fn offer(&self) -> io::Result<[OwnedFd; 2]> {
+        match *self {}
+    }
+
+    pub(crate) fn hand_over(&self) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn take_back(&self) {
+        match *self {}
+    }
 }
 
 /// Over what the connections of a listener come.
@@ -105,8 +134,7 @@ impl Listening {
         Self::open_on(options, Opening::Own)
     }
 
-    /// As [`Self::open`], on this socket. Ports of UDP are not taken over: whoever reads from one may get what was sent
-    /// to another process.
+    /// As [`Self::open`], on this socket.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -114,11 +142,11 @@ impl Listening {
         let (key, tls) = match &options.speaks {
             Speaks::Http => ("listen.http", None),
             Speaks::Https(tls) => ("listen.https", Some(Arc::new(TlsEndpoint::open(tls.clone(), OVER_TCP)?))),
-            Speaks::Http3(tls) => return Self::open_http3(options, tls, &opening),
+            Speaks::Http3(tls) => return Self::open_http3(options, tls, opening),
         };
         let failed = |cause| OpenError::Bind { address: options.address.clone(), key, cause };
         let opened = match opening {
-            Opening::Given(socket) => adopt(socket, &options.address),
+            Opening::Given(Given { socket, .. }) => adopt(socket, &options.address),
             Opening::Own | Opening::AfterAnother => bind(&options.address),
         };
         let listener = opened.map_err(failed)?;
@@ -132,23 +160,24 @@ impl Listening {
     }
 
     #[cfg(feature = "http3")]
-    fn open_http3(options: &ListenerOptions, tls: &TlsOptions, opening: &Opening) -> Result<Self, OpenError> {
+    fn open_http3(options: &ListenerOptions, tls: &TlsOptions, opening: Opening) -> Result<Self, OpenError> {
         let failed = |cause| OpenError::Bind { address: options.address.clone(), key: "listen.http3", cause };
         let tls = Arc::new(TlsEndpoint::open(tls.clone(), OVER_QUIC)?);
         let ListenAddress::Tcp(address) = &options.address else {
             return Err(failed(io::ErrorKind::AddrNotAvailable.into()));
         };
-        let holder = match opening {
-            Opening::AfterAnother => Holder::Another,
-            Opening::Own | Opening::Given(_) => Holder::None,
+        let opened = match opening {
+            Opening::Given(Given { socket, elder }) => QuicListener::adopt(socket, elder),
+            Opening::AfterAnother => QuicListener::bind(*address, Holder::Another),
+            Opening::Own => QuicListener::bind(*address, Holder::None),
         };
-        let listener = QuicListener::bind(*address, holder).map_err(failed)?;
+        let listener = opened.map_err(failed)?;
         let address = ListenAddress::Tcp(listener.address());
         Ok(Self { listener: Listener::Quic(listener), address, tls: Some(tls) })
     }
 
     #[cfg(not(feature = "http3"))]
-    fn open_http3(options: &ListenerOptions, _: &TlsOptions, _: &Opening) -> Result<Self, OpenError> {
+    fn open_http3(options: &ListenerOptions, _: &TlsOptions, _: Opening) -> Result<Self, OpenError> {
         Err(OpenError::NotBuilt(options.address.clone()))
     }
 
@@ -171,7 +200,7 @@ impl Listening {
         }
     }
 
-    /// Its socket once more, to be passed on; `None` if it can't be.
+    /// Its socket once more, to be passed on; `None` if it is a UDP port.
     ///
     /// # Errors
     /// Where the process has no more descriptors.
@@ -181,6 +210,18 @@ impl Listening {
             Listener::Unix(listener) => listener.as_fd().try_clone_to_owned().map(Some),
             #[cfg(feature = "http3")]
             Listener::Quic(_) => Ok(None),
+        }
+    }
+
+    /// Its UDP port, to be passed on; `None` if it is another socket, or another process has it still.
+    ///
+    /// # Errors
+    /// Where the process has no more descriptors.
+    pub(crate) fn udp_port(&self) -> io::Result<Option<UdpPort>> {
+        match &self.listener {
+            Listener::Tcp(_) | Listener::Unix(_) => Ok(None),
+            #[cfg(feature = "http3")]
+            Listener::Quic(listener) => listener.port(),
         }
     }
 

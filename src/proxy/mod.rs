@@ -53,9 +53,13 @@ pub(crate) use acceptor::adopt_tcp;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub(crate) use http1::fuzzing;
+#[cfg(feature = "http3")]
+pub(crate) use http3::UdpPort;
 pub use listen_address::ListenAddress;
 pub use listener::serve;
+#[cfg(not(feature = "http3"))]
+pub(crate) use listening::UdpPort;
+pub(crate) use listening::{Given, Opening, Transport};
 pub use listening::{ListenerOptions, Listening, Speaks};
-pub(crate) use listening::{Opening, Transport};
 pub use options::{OptionsInForce, ProxyOptions};
 pub(crate) use proxy_protocol::ProxyProtocol;

@@ -96,14 +96,14 @@ const FLOODS: [(&str, End, Flood); 19] = [
     ("empty DATA", CALM, |turn| on_one(turn, frame(kind::DATA, 0, 1, &[]))),
     ("DATA of padding alone", CALM, |turn| on_one(turn, frame(kind::DATA, flag::PADDED, 1, &[3, 0, 0, 0]))),
     ("DATA of one byte", End::Any, |turn| on_one(turn, frame(kind::DATA, 0, 1, b"x"))),
-    ("PRIORITY", End::Any, |turn| vec![frame(kind::PRIORITY, 0, number(turn), &[0, 0, 0, 0, 1])]),
-    ("WINDOW_UPDATE", End::Any, |turn| on_one(turn, window(turn % 2, 1))),
-    ("SETTINGS", End::Any, |turn| {
+    ("PRIORITY", CALM, |turn| vec![frame(kind::PRIORITY, 0, number(turn), &[0, 0, 0, 0, 1])]),
+    ("WINDOW_UPDATE", CALM, |turn| on_one(turn, window(turn % 2, 1))),
+    ("SETTINGS", CALM, |turn| {
         let bytes = if turn % 2 == 0 { 0 } else { 65_535_u32 };
         vec![frame(kind::SETTINGS, 0, 0, &[&[0, 1][..], &bytes.to_be_bytes(), &[0, 4], &bytes.to_be_bytes()].concat())]
     }),
-    ("PING", End::Any, |_| vec![frame(kind::PING, 0, 0, b"a flood!")]),
-    ("frames that nobody knows", End::Any, |turn| vec![frame(0xee, 0xff, turn, &[0xff; 200])]),
+    ("PING", CALM, |_| vec![frame(kind::PING, 0, 0, b"a flood!")]),
+    ("frames that nobody knows", CALM, |turn| vec![frame(0xee, 0xff, turn, &[0xff; 200])]),
     ("a table's entry that is named again and again", End::Any, |turn| {
         let entry = [&[0x40, 1, b'x', 0x7f, 0xb9, 0x1e][..], &[b'v'; 4_024]].concat();
         let head = [&request("GET", "/p")[..], &if turn == 0 { entry } else { vec![0xbe; 1_000] }].concat();

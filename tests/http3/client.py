@@ -1,9 +1,9 @@
 """A client of HTTP/3, by aioquic: does what a line of JSON on standard input says and answers with a line on standard output.
 
-    client.py ADDRESS PORT CA HOST [WINDOW]
+    client.py ADDRESS PORT CA HOST [WINDOW [CERTIFICATE KEY]]
 
-Each line is a step on one connection, which is opened by the first. With WINDOW, the client takes so many bytes of a stream
-and then no more.
+Each line is a step on one connection, which is opened at the start. With a WINDOW but 0, the client takes so many bytes of a
+stream and then no more. Where there is no connection, each step is answered with {"refused": why}.
 
     {"do": "send", "fields": [[name, value], …], "body": "…" | bytes, "trailers": […], "open": true}
         begins a request, whose stream stays open with "open"; answered with its number
@@ -14,6 +14,7 @@ and then no more.
     {"do": "answer", "stream": number}       waits for the end of the answer, or of the connection
     {"do": "goaway"}                         waits to be told of the end
     {"do": "closed"}                         waits for the end of the connection
+    {"do": "end"}                            ends the connection
     {"do": "leave"}                          goes without a word
 """
 
@@ -179,6 +180,11 @@ class Client(QuicConnectionProtocol):
             case "closed":
                 await self.until(lambda: False)
                 said = {"goaways": goaways_in(self.control), "closed": self.closed}
+            case "end":
+                quic.close()
+                self.transmit()
+                await self.wait_closed()
+                said = {"closed": 0}
             case "leave":
                 os._exit(0)
         self.transmit()
@@ -197,8 +203,18 @@ async def main():
     window = int(sys.argv[5]) if len(sys.argv) > 5 else 0
     if window:
         configuration.max_stream_data = window
+    if len(sys.argv) > 6:
+        configuration.load_cert_chain(*sys.argv[6:8])
     lines = asyncio.StreamReader(limit=1 << 24)
     await asyncio.get_event_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    try:
+        await converse(address, port, configuration, window, lines)
+    except ConnectionError as refused:
+        while await lines.readline():
+            print(json.dumps({"refused": str(refused)}), flush=True)
+
+
+async def converse(address, port, configuration, window, lines):
     async with connect(address, int(port), configuration=configuration, create_protocol=Client) as client:
         if client.http is None:
             client.begin()

@@ -18,6 +18,8 @@ pub(super) const HOST: &str = "shop.example";
 /// The certificates that Larder shows.
 pub(super) struct Certificates {
     folder: TempDir,
+    /// Who vouches for them.
+    pub(super) authority: Authority,
 }
 
 impl Certificates {
@@ -25,7 +27,7 @@ impl Certificates {
     pub(super) fn new() -> Self {
         let (authority, folder) = (Authority::new("the shop's own"), TempDir::new().expect("a temporary folder"));
         drop(authority.write_for(folder.path(), &[HOST], Validity::Valid));
-        Self { folder }
+        Self { folder, authority }
     }
 
     /// One of its files.
@@ -33,11 +35,26 @@ impl Certificates {
         self.folder.path().join(name)
     }
 
+    /// The files of another one, for a client of this name: its certificate and its key.
+    pub(super) fn of_client(&self, authority: &Authority, name: &str) -> [PathBuf; 2] {
+        let [certificate, key] = authority.vouch_for(&[name]);
+        [("pem", certificate), ("key", key)].map(|(end, text)| {
+            let path = self.path(&format!("{name}.{end}"));
+            std::fs::write(&path, text).expect("the folder is ours");
+            path
+        })
+    }
+
     /// A setup that speaks HTTP/3 with them.
     pub(super) fn offered(&self, setup: Setup, keys: &str) -> Setup {
+        self.offered_with(setup, "", keys)
+    }
+
+    /// As [`Self::offered`], with further keys of `https`.
+    pub(super) fn offered_with(&self, setup: Setup, https: &str, keys: &str) -> Setup {
         let [certificate, key] = ["cert.pem", "key.pem"].map(|name| self.path(name).display().to_string());
         setup.listen(&format!(
-            "https = {{ address = \"127.0.0.1:0\", certificate = {certificate:?}, key = {key:?} }}\n\
+            "https = {{ address = \"127.0.0.1:0\", certificate = {certificate:?}, key = {key:?}{https} }}\n\
              http3 = \"127.0.0.1:0\"\n{keys}"
         ))
     }
@@ -90,6 +107,15 @@ pub(super) struct Client {
 impl Client {
     /// Connects, and believes this authority. With `window`, it takes so many bytes of each answer and no more.
     pub(super) async fn connect(address: SocketAddr, ca: &Path, window: Option<u32>) -> Self {
+        Self::start(address, ca, window, None).await
+    }
+
+    /// As [`Self::connect`], with this certificate and key to show.
+    pub(super) async fn showing(address: SocketAddr, ca: &Path, shown: &[PathBuf; 2]) -> Self {
+        Self::start(address, ca, None, Some(shown)).await
+    }
+
+    async fn start(address: SocketAddr, ca: &Path, window: Option<u32>, shown: Option<&[PathBuf; 2]>) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let installing = Command::new(root.join("scripts/install-aioquic.sh")).stdout(Stdio::null()).status();
         // Of a package index, the first time.
@@ -99,7 +125,7 @@ impl Client {
         let mut command = Command::new(target.join("tools/aioquic/bin/python"));
         command.arg("-B").arg(root.join("tests/http3/client.py"));
         command.args([address.ip().to_string(), address.port().to_string()]).arg(ca).arg(HOST);
-        command.args(window.map(|bytes| bytes.to_string()));
+        command.arg(window.unwrap_or(0).to_string()).args(shown.into_iter().flatten());
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the client starts");
         let steps = process.stdin.take().expect("piped above");
@@ -149,6 +175,16 @@ impl Client {
     /// The code that the connection ends with.
     pub(super) async fn closed(&mut self) -> u64 {
         self.step(json!({ "do": "closed" })).await["closed"].as_u64().expect("the connection ends")
+    }
+
+    /// Whether there is no connection.
+    pub(super) async fn is_refused(&mut self) -> bool {
+        self.step(json!({ "do": "" })).await["refused"].is_string()
+    }
+
+    /// Ends the connection, and waits until that is done.
+    pub(super) async fn end(mut self) {
+        self.step(json!({ "do": "end" })).await;
     }
 
     /// Goes without a word.

@@ -49,6 +49,18 @@ async fn what_breaks_the_protocol_ends_the_connection_with_the_code_for_it() {
 }
 
 #[tokio::test]
+async fn rfc_9218_7_2_a_connection_with_many_requests_may_change_their_priorities_as_often() {
+    let certificates = Certificates::new();
+    let scenario = certificates.start(Setup::route("ttl = \"1m\"")).await;
+    scenario.origin.on("/p", reply(200).body("here"));
+    let mut client = certificates.client(&scenario).await;
+    for _ in 0..300 {
+        client.raw("800f07000400753d31", json!({ "stream": CONTROL, "times": 4 })).await;
+        assert_eq!(client.get("/p").await.body(), "here");
+    }
+}
+
+#[tokio::test]
 async fn what_nobody_knows_is_ignored() {
     let certificates = Certificates::new();
     let scenario = certificates.start(Setup::rules("")).await;

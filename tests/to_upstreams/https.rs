@@ -12,12 +12,12 @@ use tokio::net::TcpListener;
 /// Tells what the server was asked by: the name in SNI, Host, the connection's number, the client's certificate.
 const TELLS: &str = "location / { return 200 \"$ssl_server_name $host $connection $ssl_client_s_dn\"; }";
 
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     tempfile::tempdir().expect("the system has room for a folder")
 }
 
 /// An nginx over TLS, with further directives.
-async fn nginx(files: &Files, directives: &str) -> Peer {
+pub(super) async fn nginx(files: &Files, directives: &str) -> Peer {
     let (certificate, key) = (files.certificate.display(), files.key.display());
     Peer::nginx(&format!(
         "server {{ listen 127.0.0.1:{{port}} ssl; listen [::1]:{{port}} ssl; ssl_certificate {certificate}; \
@@ -27,7 +27,7 @@ async fn nginx(files: &Files, directives: &str) -> Peer {
 }
 
 /// The key of `[upstream]` that trusts this authority, with further keys of `tls`.
-fn trusting(ca: &Path, more: &str) -> String {
+pub(super) fn trusting(ca: &Path, more: &str) -> String {
     format!("tls = {{ ca_file = \"{}\"{more} }}\n", ca.display())
 }
 

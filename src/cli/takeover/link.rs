@@ -20,6 +20,9 @@ use tokio::net::UnixStream;
 /// What both must speak. Grows with every change of what follows.
 pub(super) const VERSION: u32 = 1;
 
+/// What a process says that takes UDP ports, each with the socket for packets of the running process's connections.
+pub(super) const TAKES_UDP: &str = "udp";
+
 /// The longest message that is read, in bytes: barriers have a bound far below.
 const MESSAGE_BYTES_MAX: u32 = 1 << 30;
 
@@ -32,6 +35,9 @@ const SOCKETS_MAX: usize = 16;
 pub(super) enum FromNew {
     Hello {
         version: u32,
+        /// What it can take besides listening sockets. Earlier versions say nothing.
+        #[serde(default)]
+        takes: Vec<String>,
     },
     /// It would accept now.
     Ready,

@@ -1,6 +1,6 @@
 //! The new process's side.
 
-use super::link::{FromNew, FromRunning, Link, VERSION};
+use super::link::{FromNew, FromRunning, Link, TAKES_UDP, VERSION};
 use crate::cli::snapshot;
 use crate::cli::sockets::Port;
 use crate::clock::Clock;
@@ -35,7 +35,8 @@ pub(in crate::cli) async fn find(path: &Path) -> anyhow::Result<Option<(Predeces
         Err(error) => return Err(error.into()),
     };
     let asked = async {
-        link.send(&FromNew::Hello { version: VERSION }).await?;
+        let takes = if cfg!(feature = "http3") { vec![TAKES_UDP.to_owned()] } else { Vec::new() };
+        link.send(&FromNew::Hello { version: VERSION, takes }).await?;
         let FromRunning::Sockets { version, ports, instance } = link.receive().await? else {
             bail!("it answers with something else");
         };

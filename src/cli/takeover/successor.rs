@@ -1,10 +1,11 @@
 //! The running process's side.
 
-use super::link::{FromNew, FromRunning, Link, VERSION};
+use super::link::{FromNew, FromRunning, Link, TAKES_UDP, VERSION};
 use crate::cli::sockets::Port;
 use crate::invalidation::Invalidation;
 use crate::invalidation::purge::Purge;
 use crate::invalidation::succession::{self, Passed};
+use crate::proxy::UdpPort;
 use anyhow::{Context as _, bail, ensure};
 use std::fs::{self, Permissions};
 use std::io;
@@ -39,12 +40,16 @@ pub(in crate::cli) struct Offer {
     pub(in crate::cli) instance: String,
     /// The listening sockets.
     pub(in crate::cli) sockets: Vec<(Port, OwnedFd)>,
+    /// The ports at which both have connections for a while.
+    pub(in crate::cli) udp_ports: Vec<UdpPort>,
 }
 
 /// A process that would accept now.
 pub(in crate::cli) struct Successor {
     link: Link,
     passed: Option<mpsc::UnboundedReceiver<Passed>>,
+    /// What it has taken of them.
+    udp_ports: Vec<UdpPort>,
 }
 
 /// Waits for processes that want to take this one's place, one after another. Never ends.
@@ -92,25 +97,43 @@ fn bind(path: &Path) -> anyhow::Result<UnixListener> {
 
 async fn ask(offer: &Offer, stream: UnixStream) -> anyhow::Result<Successor> {
     let mut link = Link::of(stream)?;
-    let FromNew::Hello { version } = timeout(ANSWER_MAX, link.receive()).await.context("it is silent")?? else {
+    let FromNew::Hello { version, takes } = timeout(ANSWER_MAX, link.receive()).await.context("it is silent")?? else {
         bail!("it says something else first");
     };
-    let ports = offer.sockets.iter().map(|(port, _)| *port).collect();
+    let udp_ports = if takes.iter().any(|taken| taken == TAKES_UDP) { &offer.udp_ports[..] } else { &[] };
+    let (ports, sockets) = passed_on(&offer.sockets, udp_ports)?;
     link.send(&FromRunning::Sockets { version: VERSION, ports, instance: offer.instance.clone() }).await?;
     ensure!(version == VERSION, "it is of a version that takes over in another way");
-    let sockets = offer.sockets.iter().map(|(_, socket)| socket.try_clone()).collect::<io::Result<Vec<_>>>()?;
     link.send_sockets(&sockets).await?;
     tracing::info!("a new process takes this one's place once it is ready");
     let FromNew::Ready = timeout(READY_MAX, link.receive()).await.context("it does not get ready")?? else {
         bail!("it says something else than that it is ready");
     };
-    Ok(Successor { link, passed: None })
+    Ok(Successor { link, passed: None, udp_ports: udp_ports.to_vec() })
+}
+
+/// The sockets that a process is given, and what each is for.
+fn passed_on(sockets: &[(Port, OwnedFd)], udp_ports: &[UdpPort]) -> io::Result<(Vec<Port>, Vec<OwnedFd>)> {
+    let mut passed = Vec::new();
+    for (port, socket) in sockets {
+        passed.push((*port, socket.try_clone()?));
+    }
+    for port in udp_ports {
+        let [socket, elder] = port.offer()?;
+        passed.extend([(Port::Http3, socket), (Port::Elder, elder)]);
+    }
+    Ok(passed.into_iter().unzip())
 }
 
 impl Successor {
     /// Hands the log over. Where the new process does not serve then, this one goes on in its log.
     pub(in crate::cli) async fn hand_over(mut self, invalidation: &Invalidation) -> anyhow::Result<Self> {
         let (purges, passed) = mpsc::unbounded_channel();
+        for port in &self.udp_ports {
+            if let Err(error) = port.hand_over() {
+                tracing::warn!(%error, "connections of HTTP/3 that this process has may end");
+            }
+        }
         let position = invalidation.hand_over(purges);
         self.passed = position.is_some().then_some(passed);
         let serves = async {
@@ -119,7 +142,12 @@ impl Successor {
             Ok(())
         };
         let outcome = timeout(ANSWER_MAX, serves).await.context("it does not answer").flatten();
-        outcome.inspect_err(|_| invalidation.take_back()).map(|()| self)
+        if let Err(error) = outcome {
+            invalidation.take_back();
+            self.udp_ports.iter().for_each(UdpPort::take_back);
+            return Err(error);
+        }
+        Ok(self)
     }
 
     /// Passes on what is purged and sends the news, the last of which is [`News::Ended`].

@@ -5,6 +5,7 @@
 //! [`sink`]).
 
 pub(super) mod limits;
+mod overhead;
 mod pulse;
 mod received;
 mod sink;

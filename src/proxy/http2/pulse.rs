@@ -1,4 +1,4 @@
-//! Whether a client that says nothing is still there.
+//! Whether a client that says nothing is still there, and whether one that says too much may go on.
 
 use crate::alarm::Alarm;
 use h2::{Ping, PingPong, Reason};
@@ -11,18 +11,33 @@ use tokio::time::Instant;
 /// How long a client may be silent before it is asked, and how long the answer may take.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 
-/// That something has come from the client. Told by the socket.
+/// What has come from the client. Told by the socket.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Heard(Arc<AtomicBool>);
+pub(super) struct Heard(Arc<Signs>);
+
+#[derive(Debug, Default)]
+struct Signs {
+    life: AtomicBool,
+    flood: AtomicBool,
+}
 
 impl Heard {
     /// Something has come.
     pub(super) fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.life.store(true, Ordering::Relaxed);
+    }
+
+    /// It is a flood.
+    pub(super) fn note_flood(&self) {
+        self.0.flood.store(true, Ordering::Relaxed);
     }
 
     fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        self.0.life.swap(false, Ordering::Relaxed)
+    }
+
+    fn is_flood(&self) -> bool {
+        self.0.flood.load(Ordering::Relaxed)
     }
 }
 
@@ -41,8 +56,11 @@ impl Pulse {
         Self { pings, heard, alarm: Alarm::default(), due: Instant::now() + SILENCE_MAX, is_asked: false }
     }
 
-    /// Ready where the client is gone, with the code that the connection ends with.
+    /// Ready where the client is gone or has to go, with the code that the connection ends with.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
+        if self.heard.is_flood() {
+            return Poll::Ready(Reason::ENHANCE_YOUR_CALM);
+        }
         let Some(pings) = &mut self.pings else { return Poll::Pending };
         if self.is_asked && pings.poll_pong(cx).is_ready() {
             self.is_asked = false;

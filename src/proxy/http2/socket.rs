@@ -1,6 +1,7 @@
-//! A client's socket under the library: it reports when something has come, and reads on where its client is still
-//! sending.
+//! A client's socket under the library: it reports when something has come and when too much of it is overhead, and reads on
+//! where its client is still sending.
 
+use super::overhead::{Overhead, OverheadMeter};
 use super::pulse::Heard;
 use crate::proxy::socket::Socket;
 use crate::proxy::wire::{READ_BYTES, Wire};
@@ -9,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 /// How long, and for how many bytes, a closing connection reads on where its client is still sending: closing with unread
 /// bytes would be a reset, which may take away what was said last.
@@ -19,6 +21,7 @@ const LINGER_BYTES_MAX: usize = 1024 * 1024;
 pub(super) struct Http2Socket<T: Socket> {
     wire: Wire<T>,
     heard: Heard,
+    overhead: OverheadMeter,
     lingers: Option<Linger>,
 }
 
@@ -30,8 +33,16 @@ struct Linger {
 
 impl<T: Socket> Http2Socket<T> {
     /// Over this wire.
-    pub(super) const fn new(wire: Wire<T>, heard: Heard) -> Self {
-        Self { wire, heard, lingers: None }
+    pub(super) fn new(wire: Wire<T>, heard: Heard) -> Self {
+        Self { wire, heard, overhead: OverheadMeter::new(Instant::now()), lingers: None }
+    }
+
+    /// Counts what a write came to.
+    fn counted(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.overhead.wrote(*bytes);
+        }
+        written
     }
 
     /// Reads on where something has come that nobody will read.
@@ -60,15 +71,22 @@ impl<T: Socket> Http2Socket<T> {
 impl<T: Socket> AsyncRead for Http2Socket<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let earlier = into.filled().len();
         ready!(Pin::new(&mut this.wire).poll_read(cx, into))?;
         this.heard.note();
+        let read = into.filled().get(earlier..).unwrap_or_default();
+        if this.overhead.read(read, Instant::now) == Overhead::Flood {
+            this.heard.note_flood();
+        }
         Poll::Ready(Ok(()))
     }
 }
 
 impl<T: Socket> AsyncWrite for Http2Socket<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.wire).poll_write(cx, bytes);
+        this.counted(written)
     }
 
     fn poll_write_vectored(
@@ -76,7 +94,9 @@ impl<T: Socket> AsyncWrite for Http2Socket<T> {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write_vectored(cx, parts)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.wire).poll_write_vectored(cx, parts);
+        this.counted(written)
     }
 
     fn is_write_vectored(&self) -> bool {

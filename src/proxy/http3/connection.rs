@@ -87,7 +87,7 @@ async fn converse<H: Handler>(
     let cancelled = Arc::new(Cancelled::default());
     let (mut stage, mut next_stream) = (Stage::Open, 0);
     let mut streams = JoinSet::new();
-    let mut minded = pin!(control::mind(&connection));
+    let mut minded = pin!(control::mind(&connection, &context.conversation));
     let mut lingering = pin!(sleep(Duration::MAX));
     while stage != Stage::Ends || !streams.is_empty() || out.waits() {
         tokio::select! {

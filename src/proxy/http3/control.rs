@@ -6,12 +6,13 @@ use super::frames::{
     Broken, CANCEL_PUSH, DATA, FrameHead, Frames, GOAWAY, HEADERS, SETTINGS, frame, put_integer, take_integer,
 };
 use super::outgoing::Outgoing;
+use crate::proxy::conversation::Conversation;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use quinn::{Connection, RecvStream};
+use quinn::Connection;
 use std::collections::HashSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// The kinds of streams.
 const CONTROL: u64 = 0x0;
@@ -53,14 +54,14 @@ pub(super) fn goaway(stream: u64) -> Bytes {
 }
 
 /// Minds a client's streams that go one way; how they break the protocol, or that the connection is over.
-pub(super) async fn mind(connection: &Connection) -> Broken {
+pub(super) async fn mind(connection: &Connection, conversation: &Arc<Conversation>) -> Broken {
     let kinds = Mutex::default();
     let mut minded = FuturesUnordered::new();
     let mut ignored = 0;
     loop {
         tokio::select! {
             accepted = connection.accept_uni() => match accepted {
-                Ok(stream) => minded.push(one(stream, &kinds)),
+                Ok(stream) => minded.push(one(Frames::new(stream).speaking_of(conversation), &kinds)),
                 Err(error) => return Broken::Read(error.into()),
             },
             Some(ended) = minded.next(), if !minded.is_empty() => match ended {
@@ -77,8 +78,7 @@ pub(super) async fn mind(connection: &Connection) -> Broken {
 }
 
 /// Minds one of them; ends well where it has no meaning.
-async fn one(stream: RecvStream, kinds: &Mutex<HashSet<u64>>) -> Result<(), Broken> {
-    let mut frames = Frames::new(stream);
+async fn one(mut frames: Frames, kinds: &Mutex<HashSet<u64>>) -> Result<(), Broken> {
     // One that ends before it says its kind is tolerated.
     let Ok(Some(kind)) = frames.integer().await else { return Ok(()) };
     if kind == PUSH {

@@ -1,10 +1,12 @@
 //! The frames of one stream as they come: RFC 9114 section 7. No more of them is held than the transport gave at once.
 
 use super::code::Code;
+use crate::proxy::conversation::Conversation;
 use bytes::{Buf, Bytes, BytesMut};
 use quinn::{ReadError, RecvStream};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// DATA.
@@ -25,7 +27,9 @@ pub(super) const MAX_PUSH_ID: u64 = 0xd;
 const OF_HTTP_2: [u64; 4] = [0x2, 0x6, 0x8, 0x9];
 
 /// Frames that bring no data and that a client may send on one stream; more serve no purpose.
-const IDLE_MAX: u32 = 1000;
+const IDLE_MAX: u64 = 1000;
+/// Those of the control stream that may belong to each request, such as PRIORITY_UPDATE: RFC 9218 section 7.2.
+const FOR_EACH_REQUEST: u64 = 4;
 /// The longest variable-length integer: RFC 9000 section 16.
 const INTEGER_BYTES_MAX: usize = 8;
 
@@ -60,13 +64,27 @@ pub(super) struct Frames {
     head: Vec<u8>,
     /// What is left of the frame under way.
     left: u64,
-    idle: u32,
+    idle: u64,
+    /// The connection, of whose requests the stream speaks; `None` if it is a request itself.
+    conversation: Option<Arc<Conversation>>,
 }
 
 impl Frames {
     /// Of this stream.
     pub(super) const fn new(stream: RecvStream) -> Self {
-        Self { stream, read: Bytes::new(), is_over: false, head: Vec::new(), left: 0, idle: 0 }
+        Self { stream, read: Bytes::new(), is_over: false, head: Vec::new(), left: 0, idle: 0, conversation: None }
+    }
+
+    /// They may speak of the requests of this connection.
+    pub(super) fn speaking_of(mut self, conversation: &Arc<Conversation>) -> Self {
+        self.conversation = Some(Arc::clone(conversation));
+        self
+    }
+
+    /// Whether more of them bring no data than serve a purpose.
+    fn is_flood(&self) -> bool {
+        let requests = self.conversation.as_ref().map_or(0, |conversation| conversation.requests());
+        self.idle > IDLE_MAX + FOR_EACH_REQUEST * requests
     }
 
     /// Reads more where nothing is left; whether there is something now.
@@ -119,7 +137,7 @@ impl Frames {
             }
             if kind != DATA || bytes == 0 {
                 self.idle += 1;
-                if self.idle > IDLE_MAX {
+                if self.is_flood() {
                     return Poll::Ready(Err(Broken::Connection(Code::ExcessiveLoad)));
                 }
             }

@@ -1,5 +1,7 @@
 //! A UDP port at which connections are accepted, as far as there is room, each in a task of its own.
 
+use super::ids::Ids;
+use super::port::{PortSocket, Sharing, UdpPort};
 use super::{connection, limits};
 use crate::clients::TooMany;
 use crate::engine::Handler;
@@ -14,6 +16,7 @@ use quinn::{ConnectionError, Endpoint, EndpointConfig, Incoming, ServerConfig, T
 use rustls::pki_types::CertificateDer;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -33,6 +36,8 @@ pub(in crate::proxy) struct QuicListener {
     /// `None` if another process has the port still, and once it is used.
     socket: Mutex<Option<UdpSocket>>,
     endpoint: OnceLock<Endpoint>,
+    sharing: Arc<Sharing>,
+    transport: Arc<TransportConfig>,
 }
 
 /// Whether another process may have the port for a while.
@@ -56,7 +61,47 @@ impl QuicListener {
             Err(error) => return Err(error),
         };
         let address = socket.as_ref().map_or(Ok(address), UdpSocket::local_addr)?;
-        Ok(Self { address, socket: Mutex::new(socket), endpoint: OnceLock::new() })
+        Self::of(socket, address, None)
+    }
+
+    /// A port that another process has opened, and where packets go that are for its connections.
+    ///
+    /// # Errors
+    /// Where the socket is no such port.
+    pub(in crate::proxy) fn adopt(socket: OwnedFd, elder: Option<OwnedFd>) -> io::Result<Self> {
+        let socket = UdpSocket::from(socket);
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Self::of(Some(socket), address, elder)
+    }
+
+    fn of(socket: Option<UdpSocket>, address: SocketAddr, elder: Option<OwnedFd>) -> io::Result<Self> {
+        let sharing = Arc::new(Sharing::new(elder)?);
+        let transport = Arc::new(limits::transport());
+        Ok(Self { address, socket: Mutex::new(socket), endpoint: OnceLock::new(), sharing, transport })
+    }
+
+    /// The port, to be passed on; `None` if this process has not got it yet, or no longer.
+    ///
+    /// # Errors
+    /// Where the process has no more descriptors.
+    pub(in crate::proxy) fn port(&self) -> io::Result<Option<UdpPort>> {
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        socket.as_ref().map(|socket| UdpPort::new(socket, Arc::clone(&self.sharing))).transpose()
+    }
+
+    /// Where connections arrive, which begins with the first call.
+    async fn endpoint(&self, settings: ServerConfig) -> io::Result<&Endpoint> {
+        if let Some(endpoint) = self.endpoint.get() {
+            return Ok(endpoint);
+        }
+        let socket = PortSocket::new(self.socket().await, Arc::clone(&self.sharing))?;
+        let process = self.sharing.process();
+        let mut config = EndpointConfig::default();
+        config.cid_generator(move || Box::new(Ids(process)));
+        let endpoint =
+            Endpoint::new_with_abstract_socket(config, Some(settings), Arc::new(socket), Arc::new(TokioRuntime))?;
+        Ok(self.endpoint.get_or_init(|| endpoint))
     }
 
     /// Where it is.
@@ -89,43 +134,39 @@ impl QuicListener {
     }
 }
 
-/// Accepts connections.
-pub(in crate::proxy) async fn accept_all<H: Handler>(
+/// Accepts the next connection that may begin, once there is room for it.
+pub(in crate::proxy) async fn accept_one<H: Handler>(
     listener: &QuicListener,
     tls: &Arc<TlsEndpoint>,
     port: &Arc<Port<H>>,
     connections: &Mutex<JoinSet<()>>,
 ) {
-    let transport = Arc::new(limits::transport());
-    let opened = listener.socket().await;
-    let opened = settings(tls, &transport)
-        .and_then(|settings| Endpoint::new(EndpointConfig::default(), Some(settings), opened, Arc::new(TokioRuntime)));
-    let endpoint = match opened {
-        Ok(endpoint) => listener.endpoint.get_or_init(|| endpoint),
+    let opened = async { listener.endpoint(settings(tls, &listener.transport)?).await };
+    let accepted = match opened.await {
+        Ok(endpoint) => endpoint.accept().await,
         Err(error) => {
             tracing::error!(%error, address = %listener.address, "HTTP/3 can't be offered");
-            return;
+            None
         }
     };
-    while let Some(incoming) = endpoint.accept().await {
-        let is_proven = incoming.remote_address_validated();
-        if tls.handshakes() >= UNPROVEN_MAX && !is_proven && incoming.may_retry() {
-            // It fails only where it may not, and then the connection is refused.
-            let _ = incoming.retry();
-            continue;
-        }
-        let Ok(settings) = settings(tls, &transport) else { continue };
-        let server = port.server();
-        let conversation = server.conversation();
-        let place = server.room.enter(&conversation).await;
-        let tls = Arc::clone(tls);
-        let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.spawn(async move {
-            begin(server, &tls, settings, incoming, conversation).await;
-            drop(place);
-        });
-        while connections.try_join_next().is_some() {}
+    let Some(incoming) = accepted else { return std::future::pending().await };
+    let is_proven = incoming.remote_address_validated();
+    if tls.handshakes() >= UNPROVEN_MAX && !is_proven && incoming.may_retry() {
+        // It fails only where it may not, and then the connection is refused.
+        let _ = incoming.retry();
+        return;
     }
+    let Ok(settings) = settings(tls, &listener.transport) else { return };
+    let server = port.server();
+    let conversation = server.conversation();
+    let place = server.room.enter(&conversation).await;
+    let tls = Arc::clone(tls);
+    let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+    connections.spawn(async move {
+        begin(server, &tls, settings, incoming, conversation).await;
+        drop(place);
+    });
+    while connections.try_join_next().is_some() {}
 }
 
 /// What a new connection is set up with: the certificates in force.

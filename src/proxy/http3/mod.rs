@@ -4,11 +4,16 @@
 //! one, which are served as those of HTTP/2 are ([`streams`](super::streams)): here are a request's head and body as they
 //! come ([`received`]) and the answering side ([`replying`], [`outgoing`]). What lies between is small enough to be bounded
 //! at every point: frames ([`frames`]), field sections ([`qpack`]), heads ([`head`]), and the streams that go one way
-//! ([`control`]).
+//! ([`control`]). While one process takes another one's place both have connections at the port ([`port`], [`relay`]), and
+//! connection identifiers say whose a packet is ([`ids`]).
 
 mod code;
+mod ids;
 mod limits;
 mod qpack;
+mod relay;
+
+mod port;
 
 mod frames;
 mod head;
@@ -23,4 +28,5 @@ mod connection;
 
 mod listener;
 
-pub(super) use listener::{Holder, QuicListener, accept_all};
+pub(super) use listener::{Holder, QuicListener, accept_one};
+pub(crate) use port::UdpPort;
