@@ -40,7 +40,7 @@ raw_table! {
         /// How long an unused connection is kept. Keep it below the upstream's own keep-alive time, or requests run
         /// into connections that are just being closed. Default: "4s".
         idle_timeout: DurationText,
-        /// Unused connections kept for each server. Default: 128.
+        /// Unused connections kept for each server, for as long as `idle_timeout` says. Default: 1024.
         idle_connections: u64,
         /// How servers are checked. Absent: by opening a connection while a server is left out.
         health: RawHealth,

@@ -29,7 +29,7 @@ pub struct UpstreamOptions {
     pub read_timeout: Duration,
     /// `idle_timeout`: how long an unused connection is kept.
     pub idle_timeout: Duration,
-    /// `connections_max`: idle connections kept per server.
+    /// `idle_connections`: unused connections kept for each endpoint.
     pub idle_connections_max: usize,
     /// `eject`
     pub eject: EjectOptions,
@@ -137,7 +137,7 @@ impl UpstreamOptions {
             connect_timeout: Duration::from_secs(1),
             read_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(4),
-            idle_connections_max: 128,
+            idle_connections_max: 1024,
             eject: EjectOptions { failures: 5, within: Duration::from_secs(10), pause: Duration::from_secs(10) },
             health: None,
             max_requests: None,

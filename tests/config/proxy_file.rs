@@ -45,7 +45,7 @@ fn with_the_least_every_default_is_filled_in() {
     assert_eq!(config.upstream.read_timeout, Duration::from_secs(30));
     assert_eq!(config.request_timeout, Duration::from_mins(1));
     assert_eq!(config.upstream.idle_timeout, Duration::from_secs(4));
-    assert_eq!(config.upstream.idle_connections_max, 128);
+    assert_eq!(config.upstream.idle_connections_max, 1024);
     let (seconds, eject) = (Duration::from_secs(10), config.upstream.eject);
     assert_eq!((eject.failures, eject.within, eject.pause), (5, seconds, seconds));
     assert_eq!((config.upstream.retries.attempts, config.upstream.retries.budget), (2, 0.2));

@@ -2,7 +2,9 @@
 
 use crate::busy_origin::{BusyOrigin, Does, Keeps, OK};
 use crate::raw_origin::*;
+use futures_util::future::join_all;
 use http::Method;
+use larder::testing::upstream::UpstreamOptions;
 use std::time::Duration;
 
 #[tokio::test]
@@ -42,6 +44,23 @@ async fn requests_at_once_to_an_origin_that_closes_all_get_their_answers() {
     });
     for client in clients.collect::<Vec<_>>() {
         client.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_crowd_that_comes_again_finds_the_connections_that_it_opened() {
+    const CROWD: usize = 400;
+    let origin = BusyOrigin::start(OK, Keeps::Open).await;
+    let usual = UpstreamOptions::of(Vec::new()).idle_connections_max;
+    let pool = running(UpstreamOptions { idle_connections_max: usual, ..options(&[origin.url()]) });
+    for came in 1..=2 {
+        // Nobody takes the body, and so gives the connection back, before everyone has a head.
+        let answers = join_all((0..CROWD).map(|_| fetch(&pool, get()))).await;
+        let bodies = join_all(answers.into_iter().map(|answer| body(answer.unwrap()))).await;
+        assert!(bodies.into_iter().all(|body| body.unwrap() == "ok"));
+        let stats = stats(&pool);
+        let counted = (stats.connections_opened, stats.connections_reused, stats.connections_idle);
+        assert_eq!(counted, (CROWD as u64, (came - 1) * CROWD as u64, CROWD));
     }
 }
 
