@@ -5,6 +5,7 @@
 //! [`Handler::handle`](super::Handler::handle).
 
 use super::deliver::{self, AtRest, Conditions};
+use super::origin::{Body, empty_body};
 use super::outcome::{Decision, Outcome};
 use super::respond::ttl_secs;
 use super::{Engine, RequestContext, arrival};
@@ -90,6 +91,16 @@ pub struct PlainRequest<'a> {
     pub path_and_query: &'a str,
     /// The client's headers.
     pub headers: &'a PlainHeaders,
+}
+
+impl PlainRequest<'_> {
+    /// The same as a request for [`Handler::handle`](super::Handler::handle), and its target: its way is written into its fields.
+    pub(crate) fn to_request(self) -> Option<(http::Request<Body>, Target)> {
+        let mut request = http::Request::new(empty_body());
+        *request.uri_mut() = Uri::try_from(self.path_and_query).ok()?;
+        *request.headers_mut() = HeaderMap::clone(&self.headers.headers);
+        Some((request, self.headers.root.beside(self.path_and_query)))
+    }
 }
 
 /// A fresh stored response that answers a plain request as it is kept.

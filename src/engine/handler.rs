@@ -9,6 +9,7 @@ use crate::clients::Clients;
 use crate::in_flight::InFlight;
 use crate::semantics::network::Network;
 use crate::semantics::reason::Reason;
+use crate::semantics::target::Target;
 use http::uri::Scheme;
 use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
@@ -27,13 +28,15 @@ pub struct RequestContext {
     pub proxies: Vec<IpAddr>,
     /// What the origin is asked with on its behalf.
     pub terms: Terms,
+    /// The settled target of a request that has its way written into its fields already.
+    pub marked: Option<Target>,
 }
 
 impl RequestContext {
     /// Of a request that came without a proxy in between.
     #[must_use]
     pub fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
-        Self { scheme, client, counted: None, proxies: Vec::new(), terms: Terms::default() }
+        Self { scheme, client, counted: None, proxies: Vec::new(), terms: Terms::default(), marked: None }
     }
 }
 

@@ -260,15 +260,22 @@ impl Engine {
 }
 
 impl Handler for Engine {
-    async fn handle(self: &Arc<Self>, mut request: http::Request<Body>, context: RequestContext) -> Answer {
-        let target = match Target::of(&request, &context.scheme) {
-            Ok(target) => target,
-            Err(error) => return Answer::refused(StatusCode::BAD_REQUEST, Reason::InvalidTarget, Some(error.into())),
-        };
+    async fn handle(self: &Arc<Self>, mut request: http::Request<Body>, mut context: RequestContext) -> Answer {
         let version = request.version();
-        if arrival::mark(request.headers_mut(), version, &target, &context, &self.front.here) == Passage::Again {
-            return Answer::refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
-        }
+        let target = if let Some(target) = context.marked.take() {
+            target
+        } else {
+            let target = match Target::of(&request, &context.scheme) {
+                Ok(target) => target,
+                Err(error) => {
+                    return Answer::refused(StatusCode::BAD_REQUEST, Reason::InvalidTarget, Some(error.into()));
+                }
+            };
+            if arrival::mark(request.headers_mut(), version, &target, &context, &self.front.here) == Passage::Again {
+                return Answer::refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
+            }
+            target
+        };
         let rules = self.rules();
         let payload = if request.body().is_end_stream() { Payload::None } else { Payload::Body };
         let (method, headers) = (request.method(), request.headers());

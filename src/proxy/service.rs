@@ -16,6 +16,7 @@ use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::spelling::Spelling;
+use crate::semantics::target::Target;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, HOST, VIA};
@@ -57,27 +58,53 @@ impl<H> ConnectionContext<H> {
     }
 }
 
-/// Answers one request of HTTP/1, on a connection that can or can't change protocols as it asks. Never fails: whatever goes wrong
-/// before the answer's head is an answer too.
+/// A request of HTTP/1 as its session hands it on.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) request: Request<Body>,
+    /// Whether the connection can change protocols as it asks.
+    pub(super) ability: UpgradeAbility,
+    /// How the names of its fields were spelt.
+    pub(super) spelling: Spelling,
+    /// Where it is behind the door already.
+    pub(super) known: Option<Known>,
+}
+
+/// What a request is known by that has the fields of the one before it on its connection.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Which way it came; that is written into its fields.
+    pub(super) way: Way,
+    pub(super) target: Target,
+}
+
+/// Answers one request of HTTP/1. Never fails: whatever goes wrong before the answer's head is an answer too.
 pub(super) async fn answer<H: Handler>(
     context: Arc<ConnectionContext<H>>,
-    mut request: Request<Body>,
-    ability: UpgradeAbility,
-    spelling: Spelling,
+    received: Received,
 ) -> Response<ResponseBody> {
+    let Received { mut request, ability, spelling, known } = received;
     let entrance = &context.server.options.entrance;
-    let (number, way, mut record) = enter(&context, &request);
+    let (way, marked) = match known {
+        Some(Known { way, target }) => (way, Some(target)),
+        None => (way_of(&context, &request), None),
+    };
+    let (number, mut record) = begin(&context, &request, &way);
     let scheme = way.scheme.clone();
-    let is_misdirected = context.facts.is_misdirected(host(&request));
+    let is_misdirected = marked.is_none() && context.facts.is_misdirected(host(&request));
     let refused = is_misdirected.then(|| problem_of(Refusal::Misdirected, Box::default(), &mut record));
-    entrance.let_in(&mut request, &way, &context.facts, &record.finished.request_id);
+    if marked.is_some() {
+        request.headers_mut().insert(X_REQUEST_ID, record.finished.request_id.to_header_value());
+    } else {
+        entrance.let_in(&mut request, &way, &context.facts, &record.finished.request_id);
+    }
     let turned_away = refused.or_else(|| turned_away(&context, &request, &way, &mut record));
     let upgrade = UpgradeRequest::of(&request, ability);
     let mut response = if let Some(response) = turned_away {
         response
     } else {
         let client = Client { interim: interim(&context, number, &record), upgrade: ability, spelling };
-        handled(&context, request, way, client, &mut record).await
+        handled(&context, request, (way, marked), client, &mut record).await
     };
     entrance.own_fields(&scheme, &context.facts).add_to(response.headers_mut());
     match upgrade {
@@ -103,13 +130,22 @@ pub(super) fn refuse<H: Handler>(
 
 /// Begins a request: which of its connection it is, counted from 1, which way it came, and the record of it.
 pub(super) fn enter<H, B>(context: &ConnectionContext<H>, request: &Request<B>) -> (u64, Way, Record) {
+    let way = way_of(context, request);
+    let (number, record) = begin(context, request, &way);
+    (number, way, record)
+}
+
+/// Which way a request came.
+fn way_of<H, B>(context: &ConnectionContext<H>, request: &Request<B>) -> Way {
+    let trust = &context.server.options.entrance.trust;
+    trust.way(context.facts.peer.ip(), &context.facts.scheme, request.headers())
+}
+
+fn begin<H, B>(context: &ConnectionContext<H>, request: &Request<B>, way: &Way) -> (u64, Record) {
     let started = Instant::now();
     let number = context.conversation.request_begun(started);
-    let trust = &context.server.options.entrance.trust;
-    let way = trust.way(context.facts.peer.ip(), &context.facts.scheme, request.headers());
-    let sender = Sender { peer: context.facts.peer, way: &way };
-    let record = Record::new(request, sender, started, context.conversation.clone());
-    (number, way, record)
+    let sender = Sender { peer: context.facts.peer, way };
+    (number, Record::new(request, sender, started, context.conversation.clone()))
 }
 
 /// The answer at the door to a request that is no more than well formed.
@@ -128,11 +164,11 @@ pub(super) fn turned_away<H, B>(
     Some(response)
 }
 
-/// What the handler answers.
+/// What the handler answers. With the way goes the target of a request into whose fields it is written.
 pub(super) async fn handled<H: Handler>(
     context: &ConnectionContext<H>,
     request: Request<Body>,
-    way: Way,
+    (way, marked): (Way, Option<Target>),
     client: Client,
     record: &mut Record,
 ) -> Response<Body> {
@@ -140,7 +176,8 @@ pub(super) async fn handled<H: Handler>(
     // The handler runs in the task of the client's request, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
     let counted = context.server.options.entrance.trust.counted(way.client);
-    let way = RequestContext { scheme: way.scheme, client: Some(way.client), counted, proxies: way.proxies, terms };
+    let Way { scheme, client, proxies, .. } = way;
+    let way = RequestContext { scheme, client: Some(client), counted, proxies, terms, marked };
     match AssertUnwindSafe(context.server.handler.handle(request, way)).catch_unwind().await {
         Ok(answer) => {
             let failed = answer.reply.as_ref().err().map(|failure| failure.reason);

@@ -10,9 +10,10 @@ use crate::proxy::http1::head::{Framing, Head, Next, Persistence};
 use crate::proxy::https_policy::OwnFields;
 use crate::proxy::socket::ConnectionFacts;
 use crate::semantics::network::Network;
+use crate::semantics::spelling::Spelling;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
+use http::Version;
 use http::header::HOST;
-use http::{HeaderMap, Version};
 
 /// Longer ones are never plain: what a connection remembers stays small.
 const BYTES_MAX: usize = 4096;
@@ -29,6 +30,8 @@ pub(super) struct KnownFields {
 #[derive(Debug)]
 pub(super) struct Plain {
     pub(super) headers: PlainHeaders,
+    /// How their names were spelt.
+    pub(super) spelling: Spelling,
     pub(super) way: Way,
     /// As what the client is counted.
     pub(super) counted: Option<Network>,
@@ -61,7 +64,7 @@ impl KnownFields {
         if lines.len() > BYTES_MAX {
             return None;
         }
-        self.plain = if is_simple(head) { reader.plain(head.fields.clone()) } else { None };
+        self.plain = if is_simple(head) { reader.plain(head) } else { None };
         self.bytes = lines.into();
         Some(())
     }
@@ -77,7 +80,8 @@ fn is_simple(head: &Head) -> bool {
 
 impl<H: Handler> Reader<'_, H> {
     /// What these fields come to behind the door, as [`Entrance::let_in`] has it, where they are plain.
-    fn plain(&self, mut headers: HeaderMap) -> Option<Plain> {
+    fn plain(&self, head: &Head) -> Option<Plain> {
+        let mut headers = head.fields.clone();
         let way = self.entrance.trust.way(self.facts.peer.ip(), &self.facts.scheme, &headers);
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         if self.facts.is_misdirected(host) || self.entrance.https.may_redirect(&way.scheme) {
@@ -92,6 +96,7 @@ impl<H: Handler> Reader<'_, H> {
         };
         let own_fields = self.entrance.own_fields(&way.scheme, self.facts);
         let counted = self.entrance.trust.counted(way.client);
-        Some(Plain { headers: self.handler.plain_headers(headers, &context)?, way, counted, own_fields })
+        let headers = self.handler.plain_headers(headers, &context)?;
+        Some(Plain { headers, spelling: Spelling::of(head.whole.clone()), way, counted, own_fields })
     }
 }

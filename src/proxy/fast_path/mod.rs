@@ -3,7 +3,8 @@
 //! One value per connection, owned by its session, which asks it while nothing is under way. It compares fields with those
 //! of the request before, reads request lines more narrowly than the parser does, asks the handler for a
 //! [`FastHit`](crate::engine::fast_path::FastHit), and has its bytes written; every other request goes the ordinary way, which
-//! asks the same engine. So the two can't answer differently, and a request that is declined here has changed nothing.
+//! asks the same engine, with its fields as they are known where they are. So the two can't answer differently, and a request
+//! that is no hit has changed nothing here.
 
 mod head;
 mod known_fields;
@@ -16,8 +17,10 @@ use super::conversation::Conversation;
 use super::http1::head::{Head, HeadLimits};
 use super::observer::{Ending, PlainHit, Sender};
 use super::server::Server;
+use super::service::{Known, Received};
 use super::socket::ConnectionFacts;
 use crate::engine::Handler;
+use crate::engine::exchange::UpgradeAbility;
 use crate::engine::fast_path::PlainRequest;
 use known_fields::{KnownFields, Reader};
 use outgoing::RequestPlace;
@@ -28,9 +31,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Why a look at a request came to no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Declined {
+/// What a look at a request came to.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// A hit.
+    Hit(Outgoing),
+    /// No hit, but it need not be read: see [`FastPath::known`].
+    Known(RequestPlace),
     /// It goes the ordinary way.
     Ordinary,
     /// The same, but it may be a hit: its fields are new.
@@ -53,27 +60,33 @@ impl<H: Handler> FastPath<H> {
     }
 
     /// Looks at the request that `buffer` begins with.
-    ///
-    /// # Errors
-    /// Where it is none that is answered here.
-    pub(super) fn begin(
-        &mut self,
-        buffer: &[u8],
-        limits: &HeadLimits,
-        conversation: &Conversation,
-    ) -> Result<Outgoing, Declined> {
+    pub(super) fn begin(&mut self, buffer: &[u8], limits: &HeadLimits, conversation: &Conversation) -> Look {
         // What is answered from now on says that the connection ends.
         if self.server.end.is_given() {
-            return Err(Declined::Ordinary);
+            return Look::Ordinary;
         }
-        let line = request_line::read(buffer, limits).ok_or(Declined::Ordinary)?;
+        let Some(line) = request_line::read(buffer, limits) else { return Look::Ordinary };
         let fields = buffer.get(line.bytes..).unwrap_or_default();
-        let fields_bytes = self.known.length_in(fields).ok_or(Declined::New)?;
+        let Some(fields_bytes) = self.known.length_in(fields) else { return Look::New };
         let place = RequestPlace { bytes: line.bytes + fields_bytes, target: line.target_range() };
         if place.bytes > limits.head_bytes {
-            return Err(Declined::Ordinary);
+            return Look::Ordinary;
         }
-        self.hit(&line, place, conversation).ok_or(Declined::Ordinary)
+        match self.hit(&line, place.clone(), conversation) {
+            Some(outgoing) => Look::Hit(outgoing),
+            None => Look::Known(place),
+        }
+    }
+
+    /// The request that `buffer` begins with, which is there and is no hit, as it is behind the door; `None` where it is to be
+    /// read after all.
+    pub(super) fn known(&self, buffer: &[u8], place: &RequestPlace) -> Option<Received> {
+        // What is logged of one is the host that it names itself.
+        let plain = self.known.plain().filter(|plain| plain.way.host.is_none())?;
+        let path_and_query = std::str::from_utf8(buffer.get(place.target.clone())?).ok()?;
+        let (request, target) = PlainRequest { path_and_query, headers: &plain.headers }.to_request()?;
+        let known = Some(Known { way: plain.way.clone(), target });
+        Some(Received { request, ability: UpgradeAbility::Unable, spelling: plain.spelling.clone(), known })
     }
 
     /// The answer to the request that `buffer` begins with, whose head has been read because its fields were new.

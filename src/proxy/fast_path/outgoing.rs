@@ -23,10 +23,10 @@ pub(in crate::proxy) enum Parts<'a> {
 }
 
 /// Where a request lies that a buffer begins with.
-#[derive(Debug)]
-pub(super) struct RequestPlace {
+#[derive(Debug, Clone)]
+pub(in crate::proxy) struct RequestPlace {
     /// Its length.
-    pub(super) bytes: usize,
+    pub(in crate::proxy) bytes: usize,
     /// Path and query.
     pub(super) target: Range<usize>,
 }

@@ -51,6 +51,11 @@ pub(super) struct RequestSide {
 }
 
 impl RequestSide {
+    /// Of a request without a body.
+    pub(super) fn none() -> Self {
+        Self::over(Rest::Nothing)
+    }
+
     /// Of what is no request.
     pub(super) fn refused() -> Self {
         Self::over(Rest::Some)
@@ -72,7 +77,7 @@ impl RequestSide {
         stall_timeout: Duration,
     ) -> Result<(Self, Body), Refusal> {
         if framing == Framing::None {
-            return Ok((Self::over(Rest::Nothing), empty_body()));
+            return Ok((Self::none(), empty_body()));
         }
         let mut reader = BodyReader::new(framing, limits);
         let length = reader.length();

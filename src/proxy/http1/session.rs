@@ -8,11 +8,11 @@ use crate::alarm::Alarm;
 use crate::engine::Handler;
 use crate::engine::exchange::UpgradeAbility;
 use crate::engine::origin::BodyError;
-use crate::proxy::fast_path::{Declined, FastPath, Outgoing, Parts};
+use crate::proxy::fast_path::{FastPath, Look, Outgoing, Parts};
 use crate::proxy::observer::Ending;
 use crate::proxy::options::ProxyOptions;
 use crate::proxy::refusal::Refusal;
-use crate::proxy::service::{ConnectionContext, answer, refuse};
+use crate::proxy::service::{ConnectionContext, Received, answer, refuse};
 use crate::proxy::socket::Socket;
 use crate::proxy::upgrade::Tunnel;
 use crate::proxy::wire::{READ_BYTES, Wire};
@@ -181,23 +181,30 @@ impl<T: Socket, H: Handler> Session<T, H> {
             self.renew();
         }
         let conversation = &self.context.conversation;
-        let begun = if is_between {
+        let look = if is_between {
             self.fast_path.begin(&self.wire.buffer, &self.limits.head, conversation)
         } else {
-            Err(Declined::New)
+            Look::New
         };
-        let declined = match begun {
-            Ok(outgoing) => {
+        let are_new = match look {
+            Look::Hit(outgoing) => {
                 self.outgoing = Some(outgoing);
                 return;
             }
-            Err(declined) => declined,
+            Look::Known(place) => {
+                if let Some(received) = self.fast_path.known(&self.wire.buffer, &place) {
+                    return self.exchange_known(received, place.bytes);
+                }
+                false
+            }
+            Look::Ordinary => false,
+            Look::New => true,
         };
         match self.heads.read(&mut self.wire.buffer, &self.limits.head) {
             Ok(None) => {}
             Ok(Some(head)) => {
                 self.deadline = None;
-                if declined == Declined::New {
+                if are_new {
                     self.outgoing = self.fast_path.begin_new(&self.wire.buffer, &head, conversation);
                 }
                 if self.outgoing.is_none() {
@@ -224,8 +231,22 @@ impl<T: Socket, H: Handler> Session<T, H> {
         };
         let ability = if head.next == Next::Upgrade { UpgradeAbility::Able } else { UpgradeAbility::Unable };
         let spelling = Spelling::of(head.whole.clone());
-        let answering = answer(self.context.clone(), head.into_request(body), ability, spelling);
-        self.stage = Stage::Exchange(Box::new(Exchange::new(Box::pin(answering), side, asked)));
+        let received = Received { request: head.into_request(body), ability, spelling, known: None };
+        self.answer(received, side, asked);
+    }
+
+    /// Begins an exchange whose request is like the one before but for its target.
+    fn exchange_known(&mut self, received: Received, bytes: usize) {
+        self.deadline = None;
+        self.wire.buffer.advance(bytes);
+        let asked =
+            Asked { version: Version::HTTP_11, persistence: Persistence::Persists, trailers: Trailers::Unwanted };
+        self.answer(received, RequestSide::none(), asked);
+    }
+
+    fn answer(&mut self, received: Received, side: RequestSide, asked: Asked) {
+        let answering = Box::pin(answer(self.context.clone(), received));
+        self.stage = Stage::Exchange(Box::new(Exchange::new(answering, side, asked)));
     }
 
     /// Answers what the buffer begins with, which is no request.

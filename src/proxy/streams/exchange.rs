@@ -79,7 +79,7 @@ impl<H: Handler, A: Answering> Exchange<H, A> {
     ) -> Response<Body> {
         let interim = Some(interims::listener(&self.answering));
         let client = Client { interim, upgrade, spelling: Spelling::default() };
-        service::handled(&self.context, request, way, client, record).await
+        service::handled(&self.context, request, (way, None), client, record).await
     }
 
     /// Waits for `answered`; `None` if the client takes the stream back before that.
