@@ -1,5 +1,6 @@
 //! Invariant 8: what passes through is what the origin said.
 
+use crate::support::wire::Head;
 use crate::support::{Barrier, Setup, get, head, post, reply, request};
 
 #[tokio::test]
@@ -47,6 +48,47 @@ async fn every_answer_that_the_origin_was_asked_for_says_how_it_came_past_the_ca
     }
     // Nobody was asked for this one.
     scenario.send_raw("GET / HTTP/1.1\r\n\r\n").await.response().await.status(400).without("Cache-Status");
+}
+
+#[tokio::test]
+async fn like_requests_on_one_connection_reach_the_origin_alike() {
+    let rules = "[[route]]\npath = \"/private/**\"\ncache = false\n[[route]]\npath = \"/p/**\"\nttl = \"1m\"";
+    let scenario = Setup::rules(rules).start().await;
+    for (number, target) in ["/private/a?b=c", "/private//a", "/p/a", "/p/a%2fb", "/other"].into_iter().enumerate() {
+        let path = target.split('?').next().unwrap();
+        scenario.origin.on(path, reply(200).header("Cache-Control", "no-store").header("X-Answer", "1").body("x"));
+        let asked = get(target)
+            .header("X-Shop", &number.to_string())
+            .header("USER-Agent", "a")
+            .header("Cookie", "sid=1")
+            .header("Connection", "keep-alive")
+            .header("Via", "1.0 before")
+            .header("If-None-Match", "\"a\"")
+            .header("X-Forwarded-For", "192.0.2.1")
+            .header("Upgrade", "h2c")
+            .header("HTTP2-Settings", "AAMAAABkAAQAAP__")
+            .header("X-Request-Id", "of-the-client");
+        let mut client = scenario.connect().await;
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            client.send(&asked).await;
+            let answer = client.response().await;
+            answers.push((answer.status, lines(&answer.head)));
+        }
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{path}: {answers:?}");
+        let seen: Vec<_> = scenario.origin.requests(path).iter().map(|seen| lines(&seen.head)).collect();
+        assert_eq!(seen.len(), 3, "{path}");
+        assert!(seen.iter().all(|lines| *lines == seen[0]), "{path}: {seen:?}");
+    }
+}
+
+/// The field lines of a head, but for what is one message's own, in an order that does not depend on where one was added.
+fn lines(head: &Head) -> Vec<String> {
+    let own = |name: &str| ["x-request-id", "date"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    let lines = head.lines.iter().filter(|(name, _)| !own(name)).map(|(name, value)| format!("{name}: {value}"));
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort();
+    lines
 }
 
 #[tokio::test]
