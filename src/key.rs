@@ -26,6 +26,10 @@ pub enum KeyPart {
     Cookie = 6,
     /// One value of the header or cookie before it.
     Value = 7,
+    /// The method, where it is not GET.
+    Method = 8,
+    /// The digest of what counts of the body.
+    Body = 9,
 }
 
 /// Identifies what is asked for, apart from what `Vary` picks. Cheap to clone.
@@ -86,6 +90,14 @@ impl Default for KeyBuilder {
 }
 
 impl KeyBuilder {
+    /// Begins with the parts of another key.
+    #[must_use]
+    pub(crate) fn beginning_with(key: &PrimaryKey) -> Self {
+        let mut builder = Self::default();
+        builder.bytes.extend_from_slice(&key.0);
+        builder
+    }
+
     /// Appends one part.
     pub fn part(&mut self, kind: KeyPart, bytes: &[u8]) -> &mut Self {
         self.bytes.push(kind as u8);

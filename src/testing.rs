@@ -137,6 +137,13 @@ pub mod semantics {
     pub use crate::semantics::target::Target;
     pub use crate::semantics::targeted::targeted_directives;
     pub use crate::semantics::vary::{VariantKey, normalise, parse_vary};
+
+    /// The canonical form of a JSON text; `None` where it has none.
+    #[cfg(fuzzing)]
+    #[must_use]
+    pub fn canonical_json(text: &[u8]) -> Option<Vec<u8>> {
+        crate::semantics::canonical_json::canonical_json(text).ok()
+    }
 }
 
 /// Of `stamp`.

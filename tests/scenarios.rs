@@ -40,6 +40,7 @@ mod scenarios {
     mod invariant_7_rules;
     mod invariant_8_pass_through;
     mod invariant_9_hostile;
+    mod keyed_bodies;
     mod leaving_clients;
     mod lifetimes_by_rule;
     mod logs;

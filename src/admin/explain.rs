@@ -2,7 +2,8 @@
 //!
 //! The headers of the call are those of the request explained, apart from what belongs to the call itself:
 //! Authorization, Connection and Content-Length are left out, and Host is that of the URL. `X-Explain-NAME: value` says
-//! what the explained request has in field NAME (Authorization, say) and takes the place of the call's own NAME field.
+//! what the explained request has in field NAME (Authorization, say) and takes the place of the call's own NAME field. The
+//! body of the call is that of the request explained.
 
 use super::AdminState;
 use super::explain_decided::decided;
@@ -12,6 +13,7 @@ use crate::engine::explain::Explanation;
 use crate::rules::url_scopes::absolute;
 use crate::upstream::ServerOverview;
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -40,6 +42,7 @@ pub(super) async fn explain(
     State(state): State<AdminState>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Result<Response, Problem> {
     let (method, url) = match asked_of(query.as_deref())? {
         Asked::Would { method, url } => (method, url),
@@ -53,7 +56,7 @@ pub(super) async fn explain(
     if let Some(host) = url.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()) {
         headers.insert(HOST, host);
     }
-    let explanation = state.engine.explain(&method, &url, &headers).await;
+    let explanation = state.engine.explain(&method, &url, &headers, body).await;
     let explanation = explanation.map_err(|error| Problem::input("url", error.to_string()))?;
     let upstream_servers = explanation.upstream.as_ref().and_then(|pool| {
         let pools = state.upstream.overview();

@@ -125,7 +125,20 @@ impl AdminClient {
     /// # Errors
     /// Where there is no answer, or the answer is no.
     pub(super) async fn get(&self, path: &str, fields: &[(HeaderName, HeaderValue)]) -> Result<Said, ClientError> {
-        let mut request = self.request(Method::GET, path).body(Full::default())?;
+        self.get_about(path, fields, Vec::new()).await
+    }
+
+    /// Asks with GET about something that this is the body of.
+    ///
+    /// # Errors
+    /// Where there is no answer, or the answer is no.
+    pub(super) async fn get_about(
+        &self,
+        path: &str,
+        fields: &[(HeaderName, HeaderValue)],
+        body: Vec<u8>,
+    ) -> Result<Said, ClientError> {
+        let mut request = self.request(Method::GET, path).body(Full::from(body))?;
         for (name, value) in fields {
             request.headers_mut().append(name, value.clone());
         }

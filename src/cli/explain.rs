@@ -3,10 +3,12 @@
 use super::client::{AdminClient, Connection, block_on, print, printable};
 use super::config_file::ConfigFile;
 use crate::rules::literal::NOT_UNRESERVED;
+use anyhow::Context as _;
 use clap::Args;
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
+use std::io::Read as _;
 
 /// What `larder explain` takes.
 #[derive(Debug, Args)]
@@ -23,6 +25,9 @@ pub(super) struct ExplainArguments {
     /// A header of the request, e.g. "Accept-Language: de". May be given several times.
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body of the request, where the route keys bodies; @FILE reads it from a file, @- from standard input.
+    #[arg(short = 'd', long, value_name = "TEXT|@FILE", default_value = "", conflicts_with = "request_id")]
+    data: String,
     #[command(flatten)]
     connection: Connection,
 }
@@ -32,15 +37,29 @@ pub(super) struct ExplainArguments {
 /// # Errors
 /// Where the request can't be explained, or nobody can be asked.
 pub(super) fn run(file: &ConfigFile, arguments: ExplainArguments) -> anyhow::Result<()> {
-    let ExplainArguments { url, request_id, method, headers, connection } = arguments;
+    let ExplainArguments { url, request_id, method, headers, data, connection } = arguments;
+    let body = body(&data)?;
     let client = AdminClient::find(&connection, || file.admin())?;
     let path = match request_id {
         Some(id) => format!("/explain?request_id={}", encoded(&id)),
         None => path(&method, &url.unwrap_or_default()),
     };
-    let said = block_on(client.get(&path, &headers))?;
+    let said = block_on(client.get_about(&path, &headers, body))?;
     let render = if said.body["decision"].is_object() { render_decided } else { render };
     print(&if connection.json { said.body.to_string() } else { render(&said.body) })
+}
+
+/// The body that an argument says.
+fn body(data: &str) -> anyhow::Result<Vec<u8>> {
+    match data.strip_prefix('@') {
+        None => Ok(data.as_bytes().to_vec()),
+        Some("-") => {
+            let mut read = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut read).context("standard input cannot be read")?;
+            Ok(read)
+        }
+        Some(file) => std::fs::read(file).with_context(|| format!("{file} cannot be read")),
+    }
 }
 
 /// As one value of a query.

@@ -35,6 +35,7 @@ pub(super) const EXPLAIN: &str = "\
 Examples:
   larder explain http://shop.example.com/api/products/42
   larder explain -H 'Accept-Language: de' -H 'Cookie: currency=EUR' http://shop.example.com/api/search?q=shoes
+  larder explain -X POST -d @search.json http://shop.example.com/api/search      # where the route has `body_key`
   larder explain --request-id 5fc7d96b33ecde8b88f3d84aa2708037   # what was decided about one that is over
   larder explain --admin-url http://10.0.0.7:9180 --json http://shop.example.com/api/products/42";
 

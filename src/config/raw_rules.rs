@@ -3,6 +3,7 @@
 use super::raw_warm::RawWarm;
 use super::table::{FromToml, Placed, Reader, raw_table};
 use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, word, words};
+use crate::rules::body_key::KeyedForm;
 use crate::rules::lifetime::{IgnoredDirective, OriginPrecedence};
 use crate::rules::route::{ClientDirectives, SetCookieRule};
 use crate::semantics::lifetime_fields::LifetimeField;
@@ -75,6 +76,12 @@ raw_table! {
         /// Cookies that are part of the key; others are not sent to the origin. [] sends none. Not set: all are sent,
         /// and count only if Vary names them.
         cookies: Texts,
+        /// What of a body is part of the key of POST and QUERY: "json": what it says, whatever the order of names and the
+        /// spacing (RFC 8785); "bytes": every byte. Declares that such requests change nothing at the origin. Not set:
+        /// requests with a body pass the cache by.
+        body_key: BodyKeyWord,
+        /// The longest such body; a longer one passes through. Default: "64KiB".
+        body_key_max: SizeText,
         /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
         bypass: RawBypass,
         /// The protocols that clients may upgrade to: ["websocket"]. An upgrade to any other is ignored, and the
@@ -202,6 +209,14 @@ words! {
     enum OriginWord => OriginPrecedence {
         respect = OriginPrecedence::Respect,
         override = OriginPrecedence::Override,
+    }
+}
+
+words! {
+    /// `body_key`
+    enum BodyKeyWord => KeyedForm {
+        json = KeyedForm::Json,
+        bytes = KeyedForm::Bytes,
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     });
     route.lifetime = route_lifetime::resolve(raw, problems);
     route.key = route_key::resolve(raw, problems);
+    route.body_key = route_key::body_key(raw, &mut route.methods, problems);
     route.to_origin = route_origin::resolve(raw, &route, problems);
     route_answer::resolve(raw, &mut route, problems);
     route.bypass = raw.bypass.as_ref().and_then(|bypass| route_key::bypass(bypass, problems));

@@ -6,11 +6,12 @@ use super::problem::Problems;
 use super::raw_rules::{RawBypass, RawQuery, RawRoute};
 use super::table::Placed;
 use super::values::Texts;
+use crate::rules::body_key::{BODY_KEY_BYTES_DEFAULT, BODY_KEY_BYTES_MAX, BodyKeyRule, query_method};
 use crate::rules::bypass::BypassRule;
 use crate::rules::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use crate::semantics::authority::normalised_authority;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 
 pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> KeyRecipe {
     KeyRecipe {
@@ -23,6 +24,37 @@ pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> KeyRecipe {
         cookies: raw.cookies.as_ref().map_or(CookieRule::AsReceived, |cookies| self::cookies(cookies, problems)),
         origins: raw.vary_origin.as_ref().map(|origins| self::origins(origins, problems)),
     }
+}
+
+/// What of a body is part of the key. Where the route does not name its methods, those that it is about are added.
+pub(super) fn body_key(raw: &RawRoute, methods: &mut Vec<Method>, problems: &mut Problems) -> Option<BodyKeyRule> {
+    let Some(form) = &raw.body_key else {
+        if let Some(max) = &raw.body_key_max {
+            problems.error(
+                &max.place,
+                "no body is part of a key here",
+                Some("add body_key = \"json\", or leave it out"),
+            );
+        }
+        return None;
+    };
+    if raw.methods.is_none() && raw.cache.as_ref().is_none_or(|cache| cache.value) {
+        methods.extend([Method::POST, query_method()]);
+    }
+    let is_about = methods.is_empty() || methods.iter().any(BodyKeyRule::is_about);
+    if !is_about {
+        let hint = "name one of both in `methods`, or leave `methods` out";
+        problems.error(&form.place, "the route names neither POST nor QUERY", Some(hint));
+    }
+    let mut bytes_max = BODY_KEY_BYTES_DEFAULT;
+    if let Some(max) = &raw.body_key_max {
+        bytes_max = usize::try_from(max.value.0).unwrap_or(usize::MAX);
+        if !(1..=BODY_KEY_BYTES_MAX).contains(&bytes_max) {
+            let hint = "a body is held in memory while it is answered: at most 1 MiB";
+            problems.error(&max.place, "no useful size of a key's body", Some(hint));
+        }
+    }
+    Some(BodyKeyRule { form: form.value.0, bytes_max })
 }
 
 /// Which requests pass the cache by; `None` if the block names nothing, which is noted.

@@ -72,6 +72,7 @@ fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
         place("cookies", raw.cookies.as_ref()),
         place("vary_origin", raw.vary_origin.as_ref()),
         place("browser_cache_control", raw.browser_cache_control.as_ref()),
+        place("body_key", raw.body_key.as_ref()),
         place("bypass", raw.bypass.as_ref()),
         place("tags", raw.tags.as_ref()),
         place("set_cookie", raw.set_cookie.as_ref()),
@@ -90,6 +91,7 @@ fn lint_caching(written: &WrittenRoute, problems: &mut Problems) {
     let WrittenRoute { route, raw, .. } = written;
     if let Some(methods) = &raw.methods
         && !route.names_method(&Method::GET)
+        && route.body_key.is_none()
     {
         let hint =
             "answers to GET can be stored, and HEAD is answered from them; for an exception, write `cache = false`";

@@ -11,12 +11,13 @@ use crate::plan::outcome::Outcome;
 use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::Serving;
 use crate::plan::wanted::Wanted;
-use crate::plan::way::{Pass, Way};
+use crate::plan::way::{NotCached, Pass, Way};
 use crate::rules::Route;
 use crate::rules::origin_request::PoolName;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
 use crate::store::tier::Lookup;
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Method, Uri};
@@ -212,11 +213,17 @@ impl Engine {
     ///
     /// # Errors
     /// Where the URL is not one that a request can name.
-    pub async fn explain(&self, method: &Method, url: &Uri, headers: &HeaderMap) -> Result<Explanation, TargetError> {
+    pub async fn explain(
+        &self,
+        method: &Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Explanation, TargetError> {
         let reception = self.front.reception.load_full();
         let scheme = reception.schemes.of_live(url.scheme().unwrap_or(&Scheme::HTTP)).clone();
         let target = Target::settle(&arrival::under(url, &scheme), headers, &scheme)?;
-        let mut explanation = self.explain_target(method, &target, headers).await;
+        let mut explanation = self.explain_target(method, &target, headers, body).await;
         explanation.notes.extend(self.scheme_notes(method, url, headers));
         explanation.notes.extend(self.switch_note(explanation.route.as_deref()));
         let is_looked_up = explanation.key.is_some() || explanation.route.is_none();
@@ -227,25 +234,40 @@ impl Engine {
         Ok(explanation)
     }
 
-    async fn explain_target(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Explanation {
+    async fn explain_target(&self, method: &Method, target: &Target, headers: &HeaderMap, body: Bytes) -> Explanation {
         let rules = self.rules();
         let Some((headers, way)) = explain_sent::arriving(&self.front, method, headers, target, &rules, self.now())
         else {
             return Explanation::of(method, target, headers, Would::of(Outcome::Error, Reason::Loop));
         };
-        let explanation = |would| Explanation::of(method, target, &headers, would);
-        match way {
+        let not_cached = match way {
             Way::Cached(route, hold) => {
                 let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules).held(hold);
-                self.explain_cacheable(&request, target).await
+                return self.explain_cacheable(&request, target).await;
             }
-            Way::Pass(Pass { route, why, outcome, .. }) => {
+            Way::ByBody(way) => match way.rule.keyed(method, &headers, body) {
+                Ok(body) => {
+                    let (target, hold) = (target.clone(), way.hold);
+                    let request =
+                        CacheableRequest::with_body(body, headers, target.clone(), way.route, rules).held(hold);
+                    return self.explain_cacheable(&request, &target).await;
+                }
+                Err(why) => way.past(method, &headers, why),
+            },
+            Way::Pass(pass) => NotCached::Forward(pass),
+            Way::Refuse(pass) => NotCached::Refuse(pass),
+        };
+        let explanation = |would| Explanation::of(method, target, &headers, would);
+        match not_cached {
+            NotCached::Forward(Pass { route, why, outcome, .. }) => {
                 let (origin_target, sent) = explain_sent::passed(rules.to_origin(route.as_deref()), target, &headers);
                 let explanation = explanation(Would::of(outcome, why)).by(route.as_deref());
                 let upstream = origin_target.as_ref().map(|_| pool_of(route.as_deref()));
                 Explanation { origin_target, upstream, ..explanation.sending(method, sent) }
             }
-            Way::Refuse(pass) => explanation(Would::of(Outcome::Error, Reason::OnlyIfCached)).by(pass.route.as_deref()),
+            NotCached::Refuse(pass) => {
+                explanation(Would::of(Outcome::Error, Reason::OnlyIfCached)).by(pass.route.as_deref())
+            }
         }
     }
 
@@ -271,7 +293,8 @@ impl Engine {
         };
         let known_uncacheable = self.recall_uncacheable(request).filter(|_| asks).map(|why| Reason::from(why).into());
         let would = Would { alone, known_uncacheable, ..Would::of(outcome, why) };
-        let explanation = Explanation::of(&request.method, target, &request.headers, would).by(Some(&request.route));
+        let explanation =
+            Explanation::of(&request.asked_method(), target, &request.headers, would).by(Some(&request.route));
         Explanation {
             keyed_url: Some(request.target.url().to_owned()),
             origin_target: Some(request.route.to_origin.path_and_query(request.target.path_and_query()).into_owned()),
@@ -282,7 +305,7 @@ impl Engine {
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),
             last_refusal: self.last_refusal(&request.key).map(RefusalExplained::from),
             hints: why_asked.filter(|_| asks).map_or_else(Vec::new, |why| explain_hints::hints(request, why)),
-            ..explanation.sending(&request.method, wanted.fields(request))
+            ..explanation.sending(&request.asked_method(), wanted.fields(request))
         }
     }
 

@@ -121,7 +121,7 @@ impl Instance {
 
     async fn explain(&self, headers: &[(HeaderName, &'static str)]) -> Explanation {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        self.engine.explain(&Method::GET, &URL.parse().unwrap(), &headers).await.unwrap()
+        self.engine.explain(&Method::GET, &URL.parse().unwrap(), &headers, bytes::Bytes::new()).await.unwrap()
     }
 
     /// Look-ups counted by the tier, and fetches claimed by this instance.

@@ -10,7 +10,7 @@ use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fetching::Fetching;
 use super::fill::Fill;
 use super::miss_budget::holding;
-use super::origin::{Body, OriginError, empty_body, origin_form};
+use super::origin::{Body, OriginError, empty_body, origin_form, whole_body};
 use super::origin_failure::OriginFailure;
 use super::requester::Requester;
 use super::shared_tier::FoundShared;
@@ -27,7 +27,7 @@ use crate::semantics::date::record_receipt;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::sharing::Shareability;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -157,13 +157,16 @@ impl Fetch {
         #[cfg(test)]
         let stamp =
             if deliberate_fault::is_on(Fault::LateStamp) { self.engine.invalidation().applied() } else { stamp };
-        Ok(OriginAnswer { method: self.wanted.method(), said, response, times, stamp })
+        // A request that is keyed by its body is answered as a GET is.
+        let method = if matches!(self.wanted, Wanted::Head(_)) { Method::HEAD } else { Method::GET };
+        Ok(OriginAnswer { method, said, response, times, stamp })
     }
 
     async fn exchange(&self, headers: HeaderMap) -> Result<(http::Response<Body>, ExchangeTimes), OriginError> {
         let (request, route) = (&self.request, &self.request.route);
-        let mut fetch = http::Request::new(empty_body());
-        *fetch.method_mut() = self.wanted.method();
+        let body = request.body.as_ref().map_or_else(empty_body, |body| whole_body(body.bytes.clone()));
+        let mut fetch = http::Request::new(body);
+        *fetch.method_mut() = self.wanted.method(request);
         *fetch.uri_mut() = origin_form(&route.to_origin.path_and_query(request.target.path_and_query()))?;
         *fetch.headers_mut() = headers;
         let stands_in = self.wanted.may_be_served_stale(|entry| self.engine.standing_now(request, entry));

@@ -86,7 +86,7 @@ impl Engine {
             make(&Membership { route, tags: Tags::Listed(tags), ..request.membership(&[]) })
         };
         let earlier = self.earlier_rules.load();
-        let others = earlier.since(stamp).filter_map(|rules| rules.filing(&request.target));
+        let others = earlier.since(stamp).flat_map(|rules| rules.filings(&request.target));
         let others = others.map(|(route, tags)| by(&route.name, &tags));
         std::iter::once(by(&request.route.name, &request.known_tags())).chain(others).collect()
     }

@@ -30,8 +30,8 @@ const SAMPLED_OF: u32 = 16;
 /// The sketch: rows and counters in each. 64 KiB in all.
 const SKETCH: (usize, usize) = (4, 2048);
 
-/// A request with more in its headers is not kept.
-const HEADER_BYTES_MAX: usize = 4096;
+/// A request with more in its headers and its body is not kept.
+const BYTES_MAX: usize = 4096;
 
 /// The hottest keys.
 pub(super) struct HotKeys {
@@ -107,5 +107,6 @@ impl HotKeys {
 fn may_be_repeated(request: &CacheableRequest) -> bool {
     let brings_cookies = request.headers.contains_key(COOKIE) && request.route.key.cookies == CookieRule::AsReceived;
     let header_bytes: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    matches!(request.sharing(), Sharing::Shared) && !brings_cookies && header_bytes <= HEADER_BYTES_MAX
+    let bytes = header_bytes + request.body.as_ref().map_or(0, |body| body.bytes.len());
+    matches!(request.sharing(), Sharing::Shared) && !brings_cookies && bytes <= BYTES_MAX
 }

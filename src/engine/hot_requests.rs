@@ -30,10 +30,10 @@ impl HotRequest {
 }
 
 impl Engine {
-    /// What is asked for most, hottest first.
+    /// What is asked for most, hottest first, but for what is asked by a body.
     pub(crate) fn hot_requests(&self) -> Vec<HotRequest> {
         let hot = self.hot_keys.hottest_first(&self.rules(), self.now());
-        hot.iter().filter_map(|request| self.written_down(request)).collect()
+        hot.iter().filter(|request| request.body.is_none()).filter_map(|request| self.written_down(request)).collect()
     }
 
     /// `None` if a field that chooses the answer is no text.

@@ -47,6 +47,7 @@ pub(crate) mod shared_tier;
 mod waiting;
 
 // The steps.
+mod by_body;
 mod confirm;
 pub(crate) mod fast_path;
 mod fetch;
@@ -288,6 +289,7 @@ impl Handler for Engine {
                 let request = CacheableRequest::new(method, headers, target, route, rules).held(hold);
                 serve::serve(self, request, context).await
             }
+            Way::ByBody(way) => by_body::serve(self, request, target, way, rules, context).await,
             Way::Pass(pass) => pass::pass(self, request, target, rules, pass, context).await,
             Way::Refuse(pass) => respond::only_if_cached(pass.route.as_deref(), pass.forward),
         }

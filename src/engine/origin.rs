@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::Uri;
 use http::uri::PathAndQuery;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Full};
 
 /// Why a body failed.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,6 +20,12 @@ pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 #[must_use]
 pub fn empty_body() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body of these bytes.
+#[must_use]
+pub(super) fn whole_body(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Where responses come from: the upstream pool, or a simulated one.

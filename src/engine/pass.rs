@@ -18,9 +18,9 @@ use super::{Answer, Engine, Failure, RequestContext};
 use crate::clients::{Place, TooMany};
 use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::plan::way::Pass;
+use crate::rules::RuleSet;
 use crate::rules::answer::Kept;
 use crate::rules::origin_request::OriginRequestRule;
-use crate::rules::{RouteVerdict, RuleSet};
 use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::date::record_receipt;
@@ -72,7 +72,7 @@ pub(super) async fn pass(
         Ok(place) => passing.place = place,
         Err(TooMany) => return passing.failed(&OriginFailure::ClientBusy),
     }
-    if is_safe(&passing.method) {
+    if passing.is_safe() {
         return match passing.forward(request).await {
             Ok(response) => {
                 passing.terms.quiet.allow();
@@ -91,6 +91,13 @@ pub(super) async fn pass(
 }
 
 impl Passing {
+    /// Whether it changes nothing at the origin: by its method, or because the operator says so of all that the route keys
+    /// by their bodies.
+    fn is_safe(&self) -> bool {
+        let declared = self.pass.route.as_ref().and_then(|route| route.keys_body(&self.method));
+        is_safe(&self.method) || declared.is_some()
+    }
+
     async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
         let (terms, rule) = self.make_ready(&mut request)?;
         let mut response = self.engine.origin.fetch(request, terms).await?;
@@ -193,10 +200,10 @@ impl Passing {
         if targets.is_empty() {
             return Vec::new();
         }
-        // What a GET can't have stored needs no barrier, and a client must not have it raise one.
-        let keyed = targets.into_iter().filter_map(|target| match self.rules.decide(&Method::GET, &target) {
-            RouteVerdict::Cache(route) => Some(route.keyed_target(target)),
-            RouteVerdict::Pass { .. } => None,
+        // What nothing can have stored needs no barrier, and a client must not have it raise one.
+        let keyed = targets.into_iter().flat_map(|target| {
+            let routes = self.rules.caching_routes(&target);
+            routes.into_iter().map(move |route| route.keyed_target(target.clone()))
         });
         let keyed = keyed.flat_map(|target| self.named(&target));
         let route = self.rules.route_through(&self.target);

@@ -104,7 +104,13 @@ impl Engine {
     /// Whether a stored response is fresh under the rules in force, and no purge covers it.
     fn is_fresh(&self, entry: &Entry) -> bool {
         let filed = Target::parse_absolute(entry.membership().url).ok();
-        let Some((route, _)) = filed.and_then(|target| self.rules().filing(&target)) else { return false };
+        // By the route that stored it, if that still stores what is there; else by what does now.
+        let mut routes = filed.map_or_else(Vec::new, |target| self.rules().caching_routes(&target));
+        let stored_by = routes.iter().position(|route| route.name == *entry.membership().route).unwrap_or(0);
+        if routes.is_empty() {
+            return false;
+        }
+        let route = routes.swap_remove(stored_by);
         let lifetime = route.lifetime.lifetime(&entry.policy(), entry.stored_at().as_millis());
         entry.spent(&lifetime, self.now()) < lifetime.fresh_for && self.standing_by_all(entry) == Standing::Clear
     }

@@ -106,7 +106,7 @@ impl Engine {
             return Some(Vec::new());
         }
         let target = Target::parse_absolute(membership.url).ok()?;
-        let filed = others.into_iter().filter_map(|rules| rules.filing(&target));
+        let filed = others.into_iter().flat_map(|rules| rules.filings(&target));
         let by = |(route, tags): (Arc<Route>, Vec<Tag>)| {
             make(&Membership { route: &route.name, tags: Tags::Listed(&tags), ..membership })
         };

@@ -136,6 +136,8 @@ impl Engine {
         let route = match Way::of(asked, &rules, || self.now()) {
             Way::Cached(route, None) => route,
             Way::Cached(_, Some(hold)) => return Ok(Err(Serving::Held(hold).into())),
+            // A GET is not keyed by a body.
+            Way::ByBody(_) => return Ok(Err(Reason::MethodNotStorable)),
             Way::Pass(pass) | Way::Refuse(pass) => return Ok(Err(pass.why)),
         };
         let request = CacheableRequest::new(method, headers, target, route, rules);

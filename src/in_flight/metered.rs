@@ -32,6 +32,11 @@ impl<B> Metered<B> {
         Self { body, in_flight, direction, last: None }
     }
 
+    /// The body, of which nothing more is charged here.
+    pub(crate) fn into_inner(self) -> B {
+        self.body
+    }
+
     /// Ready where the next piece may be taken.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(last) = &self.last else { return Poll::Ready(()) };

@@ -1,10 +1,11 @@
 //! One request on a cacheable route, with everything that later steps ask of it.
 
-use super::way::{Asked, Form, Way};
+use super::way::{Asked, ByBody, Form, Way};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
+use crate::rules::body_key::KeyedBody;
 use crate::rules::route::ClientDirectives;
 use crate::rules::{Route, RuleSet};
 use crate::scope::{Membership, Tag, TagError, Tags};
@@ -17,7 +18,9 @@ use crate::semantics::reuse::{Hold, MustValidate};
 use crate::semantics::sharing::{Shareability, shareability, shareability_for_anyone};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, COOKIE, HOST, PRAGMA, RANGE};
+use http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, IF_RANGE, PRAGMA, RANGE,
+};
 use http::{HeaderMap, HeaderName, Method};
 use std::borrow::Cow;
 use std::iter;
@@ -67,7 +70,7 @@ pub(crate) enum CookieStanding {
     Undecided,
 }
 
-/// A GET or HEAD that may be answered from the cache.
+/// A GET or HEAD that may be answered from the cache, or a request that is answered as a GET by its body, too.
 #[derive(Debug)]
 pub(crate) struct CacheableRequest {
     /// GET or HEAD.
@@ -86,6 +89,8 @@ pub(crate) struct CacheableRequest {
     pub(crate) directives: RequestDirectives,
     /// What an operator does with what is stored, for a while.
     pub(crate) hold: Option<Hold>,
+    /// The body that is part of its key; it is answered as a GET then, and has no Range.
+    pub(crate) body: Option<KeyedBody>,
     /// What plain hits do without.
     worked_out: WorkedOut,
 }
@@ -119,7 +124,43 @@ impl CacheableRequest {
         let key = route.primary_key(&target, &headers);
         let (method, directives) = (Method::GET, RequestDirectives::default());
         let worked_out = WorkedOut::default();
-        Self { method, target, route, rules, key, headers, directives, hold: None, worked_out }
+        Self { method, target, route, rules, key, headers, directives, hold: None, body: None, worked_out }
+    }
+
+    /// As [`Self::new`] for a request that is answered by its body, too.
+    pub(crate) fn with_body(
+        body: KeyedBody,
+        mut headers: HeaderMap,
+        target: Target,
+        route: Arc<Route>,
+        rules: Arc<RuleSet>,
+    ) -> Self {
+        // A Range counts for GET alone (RFC 9110 section 14.2).
+        for name in [RANGE, IF_RANGE] {
+            headers.remove(name);
+        }
+        Self::new(Method::GET, headers, target, route, rules).by(body)
+    }
+
+    /// The same, with this body.
+    fn by(self, body: KeyedBody) -> Self {
+        let mut key = KeyBuilder::beginning_with(&self.key);
+        for name in [CONTENT_TYPE, CONTENT_ENCODING] {
+            key.part(KeyPart::Header, name.as_str().as_bytes());
+            key.part(KeyPart::Value, &self.route.fetch_value(&self.headers, &name));
+        }
+        body.add_to(&mut key);
+        Self { key: key.finish(), body: Some(body), ..self }
+    }
+
+    /// The method by which the origin is asked for what is not stored.
+    pub(crate) fn fetch_method(&self) -> Method {
+        self.body.as_ref().map_or(Method::GET, |body| body.method.clone())
+    }
+
+    /// The method that the client asked by.
+    pub(crate) fn asked_method(&self) -> Method {
+        self.body.as_ref().map_or_else(|| self.method.clone(), |body| body.method.clone())
     }
 
     /// The same on a route that is held so: how fresh its client wants the answer counts for nothing then.
@@ -244,11 +285,22 @@ impl CacheableRequest {
         if self.rules.number() == rules.number() {
             return Some(self);
         }
-        let (target, headers) = (&self.target, &self.headers);
-        let asked = Asked { method: &self.method, target, headers, form: Form::Plain };
-        let Way::Cached(route, _) = Way::of(asked, rules, || now) else { return None };
+        let method = self.body.as_ref().map_or(&self.method, |body| &body.method);
+        let asked = Asked { method, target: &self.target, headers: &self.headers, form: Form::Plain };
+        let (route, body) = match (Way::of(asked, rules, || now), &self.body) {
+            (Way::Cached(route, _), None) => (route, None),
+            (Way::ByBody(ByBody { route, rule, .. }), Some(body)) => {
+                let keyed = rule.keyed(&body.method, &self.headers, body.bytes.clone());
+                (route, Some(keyed.ok()?))
+            }
+            _ => return None,
+        };
         let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
-        Some(Arc::new(Self::plain(headers, target, route, Arc::clone(rules))))
+        let request = Self::plain(headers, target, route, Arc::clone(rules));
+        Some(Arc::new(match body {
+            Some(body) => request.by(body),
+            None => request,
+        }))
     }
 
     /// What the answer will be filed under, as far as `tags` are known.
@@ -354,6 +406,7 @@ impl CacheableRequest {
             headers,
             directives: RequestDirectives::default(),
             hold: None,
+            body: self.body.clone(),
             worked_out: WorkedOut::default(),
         }
     }

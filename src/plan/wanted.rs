@@ -28,8 +28,8 @@ pub(crate) enum Wanted {
 
 impl Wanted {
     /// The method by which it is asked for.
-    pub(crate) const fn method(&self) -> Method {
-        if matches!(self, Self::Head(_)) { Method::HEAD } else { Method::GET }
+    pub(crate) fn method(&self, request: &CacheableRequest) -> Method {
+        if matches!(self, Self::Head(_)) { Method::HEAD } else { request.fetch_method() }
     }
 
     /// By a client whose request the origin is asked for.
@@ -99,6 +99,8 @@ impl Wanted {
         let mut headers = request.fetch_headers();
         match self {
             Self::Whole | Self::Head(_) => {}
+            // What an origin says of a condition on it is an error, not a confirmation.
+            Self::Validation(..) if request.body.as_ref().is_some_and(|body| !body.may_be_validated()) => {}
             Self::Validation(stored, _) => headers.extend(validation_fields(&stored.headers())),
             Self::ClientRange => {
                 for name in [RANGE, IF_RANGE] {

@@ -2,6 +2,7 @@
 
 use super::outcome::Outcome;
 use crate::clock::Timestamp;
+use crate::rules::body_key::BodyKeyRule;
 use crate::rules::route::{RouteMode, UPGRADE_DEFAULT};
 use crate::rules::switch::SwitchMode;
 use crate::rules::{Route, RouteVerdict, RuleSet};
@@ -52,10 +53,23 @@ pub(crate) enum Payload {
 pub(crate) enum Way {
     /// It may be answered from the cache, by this route, which an operator may have put on hold.
     Cached(Arc<Route>, Option<Hold>),
+    /// So may it, if its body can be part of the key.
+    ByBody(ByBody),
     /// It is forwarded as it is.
     Pass(Pass),
     /// It would be forwarded, and says only-if-cached to a route that caches: RFC 9111 section 5.2.1.7.
     Refuse(Pass),
+}
+
+/// A request whose way is known once its body is.
+#[derive(Debug)]
+pub(crate) struct ByBody {
+    /// The route that may answer it.
+    pub(crate) route: Arc<Route>,
+    /// Whether an operator has put the route on hold.
+    pub(crate) hold: Option<Hold>,
+    /// How the route keys bodies.
+    pub(crate) rule: BodyKeyRule,
 }
 
 /// Pass the cache, and why.
@@ -79,31 +93,69 @@ impl Way {
                 Some(why) => (Some(route), why),
                 None => match rules.switched(&route.name, now) {
                     SwitchMode::Bypass => (Some(route), Reason::SwitchBypass),
-                    mode => return Self::Cached(route, mode.hold()),
+                    mode => return Self::through(route, mode.hold(), asked.method),
                 },
             },
             RouteVerdict::Pass { route, why } => (route, why),
         };
-        let is_named = route.as_ref().is_none_or(|route| route.names_method(asked.method));
-        let forward = if is_named { Forward::Bypass } else { Forward::Method };
-        let caches = route.as_ref().is_some_and(|route| route.mode == RouteMode::Cache);
-        let outcome = if caches { Outcome::Bypass } else { Outcome::Pass };
-        let pass = Pass { route, why, outcome, forward };
-        // Where nothing is cached, the directive is for the caches further on.
-        let is_refused = caches && RequestDirectives::parse(asked.headers).only_if_cached;
-        if is_refused { Self::Refuse(pass) } else { Self::Pass(pass) }
+        NotCached::of(asked.method, asked.headers, route, why).into()
+    }
+
+    fn through(route: Arc<Route>, hold: Option<Hold>, method: &Method) -> Self {
+        match route.keys_body(method) {
+            Some(rule) => Self::ByBody(ByBody { route, hold, rule }),
+            None => Self::Cached(route, hold),
+        }
     }
 
     /// Leaves of a request's Upgrade what its route passes on.
     pub(crate) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
         let route = match self {
-            Self::Cached(route, _) => Some(route),
+            Self::Cached(route, _) | Self::ByBody(ByBody { route, .. }) => Some(route),
             Self::Pass(pass) | Self::Refuse(pass) => pass.route.as_ref(),
         };
         match route {
             Some(route) => keep_upgrade(headers, version, &route.upgrade),
             None => keep_upgrade(headers, version, &UPGRADE_DEFAULT),
         }
+    }
+}
+
+/// Pass the cache by, or not even that.
+#[derive(Debug)]
+pub(crate) enum NotCached {
+    /// As [`Way::Pass`].
+    Forward(Pass),
+    /// As [`Way::Refuse`].
+    Refuse(Pass),
+}
+
+impl NotCached {
+    fn of(method: &Method, headers: &HeaderMap, route: Option<Arc<Route>>, why: Reason) -> Self {
+        let is_named = route.as_ref().is_none_or(|route| route.names_method(method));
+        let forward = if is_named { Forward::Bypass } else { Forward::Method };
+        let caches = route.as_ref().is_some_and(|route| route.mode == RouteMode::Cache);
+        let outcome = if caches { Outcome::Bypass } else { Outcome::Pass };
+        let pass = Pass { route, why, outcome, forward };
+        // Where nothing is cached, the directive is for the caches further on.
+        let is_refused = caches && RequestDirectives::parse(headers).only_if_cached;
+        if is_refused { Self::Refuse(pass) } else { Self::Forward(pass) }
+    }
+}
+
+impl From<NotCached> for Way {
+    fn from(way: NotCached) -> Self {
+        match way {
+            NotCached::Forward(pass) => Self::Pass(pass),
+            NotCached::Refuse(pass) => Self::Refuse(pass),
+        }
+    }
+}
+
+impl ByBody {
+    /// The way of the request where its body is not part of a key, for this reason.
+    pub(crate) fn past(self, method: &Method, headers: &HeaderMap, why: Reason) -> NotCached {
+        NotCached::of(method, headers, Some(self.route), why)
     }
 }
 
@@ -118,12 +170,14 @@ impl Asked<'_> {
     }
 
     fn needs_the_origin(&self, route: &Route, version: Version, payload: Payload) -> Option<Reason> {
-        if !matches!(*self.method, Method::GET | Method::HEAD) {
-            return Some(Reason::MethodNotStorable);
-        }
-        // What a body says is in no key, so an answer to it must not be stored or taken from the store.
-        if payload == Payload::Body {
-            return Some(Reason::RequestBody);
+        if route.keys_body(self.method).is_none() {
+            if !matches!(*self.method, Method::GET | Method::HEAD) {
+                return Some(Reason::MethodNotStorable);
+            }
+            // What a body says is in no key, so an answer to it must not be stored or taken from the store.
+            if payload == Payload::Body {
+                return Some(Reason::RequestBody);
+            }
         }
         if kept_upgrade(self.headers, version, &route.upgrade).is_some() {
             return Some(Reason::Upgrade);

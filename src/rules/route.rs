@@ -1,6 +1,7 @@
 //! One route, resolved.
 
 use super::answer::AnswerRule;
+use super::body_key::BodyKeyRule;
 use super::body_tags::BodyTags;
 use super::bypass::BypassRule;
 use super::host_pattern::HostPattern;
@@ -88,6 +89,8 @@ pub struct Route {
     pub lifetime: LifetimeRule,
     /// Under which key.
     pub key: KeyRecipe,
+    /// What of a body of a POST or QUERY is part of the key; none: such requests pass the cache by.
+    pub(crate) body_key: Option<BodyKeyRule>,
     /// Which requests pass the cache by; none: as far as the route has a say, none does.
     pub bypass: Option<BypassRule>,
     /// What the origin is asked instead.
@@ -148,6 +151,7 @@ impl Route {
                 cookies: CookieRule::AsReceived,
                 origins: None,
             },
+            body_key: None,
             bypass: None,
             to_origin: OriginRequestRule::default(),
             answer: None,
@@ -173,6 +177,13 @@ impl Route {
         self.methods.is_empty()
             || self.methods.contains(method)
             || (*method == Method::HEAD && self.methods.contains(&Method::GET))
+    }
+
+    /// How a request of `method` is keyed by its body, where it is. The operator declares such requests safe.
+    #[must_use]
+    pub(crate) fn keys_body(&self, method: &Method) -> Option<BodyKeyRule> {
+        self.body_key
+            .filter(|_| self.mode == RouteMode::Cache && BodyKeyRule::is_about(method) && self.names_method(method))
     }
 
     /// Why a request passes the cache by though the route caches, if its `bypass` says so. The target is the client's,

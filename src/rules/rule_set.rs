@@ -34,6 +34,8 @@ pub struct RuleSet {
     other_methods: Arc<Matcher>,
     /// All routes, whatever their methods.
     all: Arc<Matcher>,
+    /// The methods by which a route keys bodies.
+    keyed_by_body: Vec<Method>,
     /// What operators have set for a while in place of what the routes say.
     switches: Arc<SwitchBoard>,
 }
@@ -86,6 +88,8 @@ impl RuleSet {
                 by_method.push((method.clone(), matcher(&|route| route.names_method(method))?));
             }
         }
+        let keys = |method: &Method| routes.iter().any(|route| route.keys_body(method).is_some());
+        let keyed_by_body = by_method.iter().map(|(method, _)| method).filter(|method| keys(method)).cloned().collect();
         Ok(Self {
             number: 0,
             digest: "none".into(),
@@ -96,6 +100,7 @@ impl RuleSet {
             by_method,
             other_methods,
             all,
+            keyed_by_body,
             switches: Arc::default(),
         })
     }
@@ -182,12 +187,29 @@ impl RuleSet {
         self.number
     }
 
-    /// The route and the tags under which these rules would file an answer for `target`; `None` if they cache none.
+    /// The routes and the tags under which these rules would file answers for `target`: that of GET first, if it caches;
+    /// others where requests are keyed by their bodies.
     #[must_use]
-    pub fn filing(&self, target: &Target) -> Option<(Arc<Route>, Vec<Tag>)> {
-        let RouteVerdict::Cache(route) = self.decide(&Method::GET, target) else { return None };
-        let tags = route.tags_known_for(target.path());
-        Some((route, tags))
+    pub(crate) fn filings(&self, target: &Target) -> Vec<(Arc<Route>, Vec<Tag>)> {
+        let with_tags = |route: Arc<Route>| {
+            let tags = route.tags_known_for(target.path());
+            (route, tags)
+        };
+        self.caching_routes(target).into_iter().map(with_tags).collect()
+    }
+
+    /// The routes by which something may be stored for `target`, each once.
+    #[must_use]
+    pub(crate) fn caching_routes(&self, target: &Target) -> Vec<Arc<Route>> {
+        let mut routes: Vec<Arc<Route>> = Vec::with_capacity(1);
+        for method in [&Method::GET].into_iter().chain(&self.keyed_by_body) {
+            let RouteVerdict::Cache(route) = self.decide(method, target) else { continue };
+            let stores = *method == Method::GET || route.keys_body(method).is_some();
+            if stores && !routes.iter().any(|known| Arc::ptr_eq(known, &route)) {
+                routes.push(route);
+            }
+        }
+        routes
     }
 
     /// The `[[event]]` blocks in order.

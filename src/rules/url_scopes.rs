@@ -1,7 +1,7 @@
 //! URLs and prefixes that a purge names, written as stored responses are filed.
 //!
 //! A purged URL goes the way of a request: settled, then its query after the recipe of the route that a GET of it
-//! matches. One that begins with `/` names no authority, and routes may differ by host: it is taken through each
+//! matches, and of those that key bodies. One that begins with `/` names no authority, and routes may differ by host: it is taken through each
 //! route that a GET of that path can match under one of the hosts that the rules name, or under a host that they don't
 //! name. A pattern of hosts stands for one host that fits it.
 //!
@@ -38,15 +38,15 @@ pub(crate) enum UrlError {
 /// Where the text names no URL.
 pub(crate) fn url_scopes(rules: &RuleSet, hosts: &[String], text: &str) -> Result<Vec<Scope>, UrlError> {
     if !text.starts_with('/') {
-        let target = settle(text)?;
-        return Ok(vec![Scope::Url(keyed(rules, target).url().into())]);
+        let urls: BTreeSet<Box<str>> = keyed(rules, &settle(text)?).map(|target| target.url().into()).collect();
+        return Ok(urls.into_iter().map(Scope::Url).collect());
     }
     let mut texts = BTreeSet::new();
-    texts.insert(path_and_query(&keyed(rules, settle_under(NO_HOST, text)?)));
+    texts.extend(keyed(rules, &settle_under(NO_HOST, text)?).map(|target| path_and_query(&target)));
     for host in hosts {
         // A host that makes no target serves no request either.
         if let Ok(target) = settle_under(host, text) {
-            texts.insert(path_and_query(&keyed(rules, target)));
+            texts.extend(keyed(rules, &target).map(|target| path_and_query(&target)));
         }
     }
     Ok(texts.into_iter().map(Scope::Url).collect())
@@ -92,15 +92,15 @@ fn settle_under(host: &str, path: &str) -> Result<Target, UrlError> {
     settle(&format!("http://{host}{path}"))
 }
 
-fn keyed(rules: &RuleSet, target: Target) -> Target {
-    let route: Option<Arc<Route>> = match rules.decide(&Method::GET, &target) {
+/// As what a target is filed: by the route of a GET, and by those that key bodies.
+fn keyed(rules: &RuleSet, target: &Target) -> impl Iterator<Item = Target> {
+    let of_get: Option<Arc<Route>> = match rules.decide(&Method::GET, target) {
         RouteVerdict::Cache(route) => Some(route),
         RouteVerdict::Pass { route, .. } => route,
     };
-    match route {
-        Some(route) => route.keyed_target(target),
-        None => target,
-    }
+    let as_get = of_get.map_or_else(|| target.clone(), |route| route.keyed_target(target.clone()));
+    let by_body = rules.caching_routes(target).into_iter().map(|route| route.keyed_target(target.clone()));
+    std::iter::once(as_get).chain(by_body)
 }
 
 fn path_and_query(target: &Target) -> Box<str> {

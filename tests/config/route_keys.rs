@@ -91,6 +91,28 @@ const BAD: &[(&str, &[Expected])] = &[
             (3, 45, "`ftp://a.test` is not an origin", Some(ORIGIN)),
         ],
     ),
+    (
+        "body_key_max = \"1KiB\"",
+        &[(3, 16, "no body is part of a key here", Some("add body_key = \"json\", or leave it out"))],
+    ),
+    ("body_key = \"xml\"", &[(3, 12, "`xml` is not one of this key's values", Some("choose one of json, bytes"))]),
+    (
+        "body_key = \"json\"\nbody_key_max = \"2MiB\"\nmethods = [\"GET\"]",
+        &[
+            (
+                3,
+                12,
+                "the route names neither POST nor QUERY",
+                Some("name one of both in `methods`, or leave `methods` out"),
+            ),
+            (
+                4,
+                16,
+                "no useful size of a key's body",
+                Some("a body is held in memory while it is answered: at most 1 MiB"),
+            ),
+        ],
+    ),
     ("strip_prefix = \"shop/\"", &[(3, 16, "`shop/` is not a path prefix", Some("write `/shop`"))]),
     (
         "strip_prefix = \"/{id}\"",
