@@ -45,6 +45,15 @@ if [ ! -e "$work/base.tar" ]; then
   mv "$work/base.tar.part" "$work/base.tar"
 fi
 
+# The stage `build` is not run; but each file of ours that the program was built from must be in its context.
+if [ -e "$binary.d" ]; then
+  for file in $(sed 's/^[^:]*://' "$binary.d"); do
+    [[ "$file" == "$PWD"/* ]] || continue
+    file=${file#"$PWD"/}
+    [ "${file%%/*}" = .git ] || grep -qxF "!${file%%/*}" .dockerignore || fail "the build's context lacks $file"
+  done
+fi
+
 rm -rf "$context"
 mkdir -p "$context/docker"
 cp docker/proxy.toml "$context/docker/"

@@ -25,7 +25,7 @@ pub(super) struct Subject(pub(super) String);
 
 /// A call that was made.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Record {
+pub(super) struct AuditedCall {
     at: String,
     who: String,
     /// Method and path as the list of calls has them.
@@ -39,7 +39,7 @@ pub(super) struct Record {
 
 /// The latest calls.
 #[derive(Debug, Default)]
-pub(super) struct Audit(Mutex<VecDeque<Record>>);
+pub(super) struct Audit(Mutex<VecDeque<AuditedCall>>);
 
 /// What is known of a call before it is answered.
 #[derive(Debug)]
@@ -59,8 +59,8 @@ impl Audit {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         let call = format!("{method} {call}");
-        let record = Record { at, who, call, subject: shortened(&subject), status, request_id };
-        let Record { who, call, subject, status, request_id, .. } = &record;
+        let record = AuditedCall { at, who, call, subject: shortened(&subject), status, request_id };
+        let AuditedCall { who, call, subject, status, request_id, .. } = &record;
         let result = if response.status() < StatusCode::BAD_REQUEST { "done" } else { "refused" };
         tracing::info!(target: "audit", who, call, subject, result, status, request_id, "an admin call");
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +68,7 @@ impl Audit {
         records.push_front(record);
     }
 
-    fn latest(&self) -> Vec<Record> {
+    fn latest(&self) -> Vec<AuditedCall> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }

@@ -1,7 +1,7 @@
 //! An instance in the foreground: started, announced, reloaded and stopped by signals.
 
 use super::config_file::ConfigFile;
-use super::reconfiguring::Source;
+use super::reconfiguring::ConfigSource;
 use super::running::{Running, WhyStop};
 use super::serve::start_on;
 use super::sockets::Sockets;
@@ -25,7 +25,7 @@ const GLOBAL_QUEUE_INTERVAL: u32 = 1;
 pub(super) fn run(file: &ConfigFile, overrides: &Overrides, start: Start) -> anyhow::Result<()> {
     // Before there are threads.
     let sockets = Sockets::of_service_manager()?;
-    let source = Source::new(file, overrides);
+    let source = ConfigSource::new(file, overrides);
     let config = file.load(overrides)?;
     logging::init(config.log);
     open_files::make_room(config.proxy.connections_max);
@@ -48,7 +48,7 @@ pub(super) enum Start {
     TakeOver,
 }
 
-async fn serve(mut config: Config, mut sockets: Sockets, start: Start, source: Source) -> anyhow::Result<()> {
+async fn serve(mut config: Config, mut sockets: Sockets, start: Start, source: ConfigSource) -> anyhow::Result<()> {
     // Before the listeners are announced: a signal may come right after that.
     let signals = Signals::listen()?;
     let predecessor = match start {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// Where the configuration of an instance comes from.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct ConfigSource {
     file: ConfigFile,
     overrides: Overrides,
     notice: Arc<RestartNotice>,
@@ -30,7 +30,7 @@ struct Parts {
     certificates: Arc<CertificateKeeper>,
 }
 
-impl Source {
+impl ConfigSource {
     /// Reads what the file says now, to compare it with what it will say.
     pub(super) fn new(file: &ConfigFile, overrides: &Overrides) -> Self {
         let notice = Arc::new(RestartNotice::new(file, overrides));

@@ -6,7 +6,7 @@ use super::event_sources::EventSources;
 use super::fleet::Fleet;
 use super::hot_file;
 use super::logging;
-use super::reconfiguring::Source;
+use super::reconfiguring::ConfigSource;
 pub use super::running::Running;
 use super::running::{Open, Stage, reached};
 use super::snapshot::{self, Earlier};
@@ -66,7 +66,7 @@ pub(super) async fn start_on(
     config: Config,
     sockets: Sockets,
     mut predecessor: Option<Predecessor>,
-    source: Option<Source>,
+    source: Option<ConfigSource>,
     announce: impl FnOnce(&[String], &str) -> anyhow::Result<()>,
 ) -> anyhow::Result<Running> {
     let listeners = sockets.open(&config)?;
@@ -89,7 +89,7 @@ pub(super) async fn start_on(
     let AdminState { engine, readiness, clock, warming, .. } = state.clone();
     take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
     let options = OptionsInForce::new(config.proxy.clone());
-    Source::reload_at(source, &state, &options, &certificates);
+    ConfigSource::reload_at(source, &state, &options, &certificates);
     let successors = offer_place(&config, passed_on, &mut tasks);
     let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
     match predecessor {

@@ -2,7 +2,7 @@
 //!
 //! An [`Entry`] holds its head once, as bytes ready to send from which fields are read as views; its body once, as
 //! received or gzip-coded by Larder; and what later decisions need, parsed and packed. Most entries are small and there
-//! are many of them, so all their bytes lie in one record: two allocations for an entry, the struct and the record.
+//! are many of them, so all their bytes lie packed together: two allocations for an entry, the struct and what is packed.
 //! Everything it holds is charged to [`Entry::weight_bytes`].
 
 pub(crate) mod body;
@@ -10,8 +10,8 @@ pub(crate) mod coding;
 mod field_names;
 mod kept_policy;
 mod lengths;
+mod packed;
 pub(crate) mod prepared;
-mod record;
 pub(crate) mod variants;
 
 use crate::clock::Timestamp;
@@ -25,8 +25,8 @@ use crate::stamp::Stamp;
 use body::{BodyView, StoredBody};
 use http::{HeaderMap, HeaderName, StatusCode};
 use kept_policy::KeptPolicy;
+use packed::PackedEntry;
 use prepared::{PreparedHead, View};
-use record::Record;
 use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -63,10 +63,10 @@ pub struct EntryParts {
 /// A stored response.
 #[derive(Debug)]
 pub struct Entry {
-    record: Record,
+    packed: PackedEntry,
     policy: KeptPolicy,
     route: RouteName,
-    /// How many bytes a body within the record inflates to, where Larder coded it.
+    /// How many bytes a body that is packed with the rest inflates to, where Larder coded it.
     inflates_to: Option<NonZeroU32>,
     apart: Option<Box<Apart>>,
     variant: Option<Box<VariantKey>>,
@@ -85,7 +85,7 @@ struct Apart {
     part: Option<Part>,
 }
 
-/// A body of this size at most lies within the record. It is copied to be sent, as the fast path does in any case.
+/// A body of this size at most is packed with the rest. It is copied to be sent, as the fast path does in any case.
 const BODY_WITHIN_RECORD_MAX: usize = 4 * 1024;
 
 /// The variant of a response that varies by nothing.
@@ -100,7 +100,7 @@ pub(crate) const ARC_HEADER_BYTES: usize = 2 * size_of::<usize>();
 /// The reference count that shared `Bytes` allocate beside the bytes themselves once they are first cloned.
 const SHARED_BYTES_HEADER: usize = 3 * size_of::<usize>();
 
-/// How many allocations any entry has: the struct and the record.
+/// How many allocations any entry has: the struct and what is packed.
 pub(crate) const ALLOCATIONS: usize = 2;
 
 impl Entry {
@@ -111,12 +111,12 @@ impl Entry {
     #[must_use]
     pub fn new(parts: EntryParts, headers: &HeaderMap) -> Self {
         let head = PreparedHead::new(parts.status, headers, &parts.body);
-        let within = within_record(&parts);
+        let within = packed_with(&parts);
         let body = if within.is_some() { parts.body.at_rest() } else { &[][..] };
         let mut variant = parts.variant;
         variant.0.shrink_to_fit();
         Self {
-            record: Record::new(&head, body, (&parts.url, parts.path_start), &parts.tags),
+            packed: PackedEntry::new(&head, body, (&parts.url, parts.path_start), &parts.tags),
             policy: KeptPolicy::of(&ResponsePolicy { status: parts.status, ..parts.policy }),
             route: parts.route,
             inflates_to: within.and_then(|within| within.inflates_to),
@@ -140,32 +140,32 @@ impl Entry {
     /// empty line that closes a head.
     #[must_use]
     pub fn head_at_rest(&self) -> &[u8] {
-        self.record.head_at_rest()
+        self.packed.head_at_rest()
     }
 
     /// The fields of one view of the head, with room for `more` without growing.
     #[must_use]
     pub fn fields(&self, view: View, more: usize) -> HeaderMap {
-        self.record.head_lines().fields(view, more)
+        self.packed.head_lines().fields(view, more)
     }
 
     /// Those fields of the head for the body at rest that a reader's preconditions are evaluated against.
     #[must_use]
     pub fn validators(&self) -> HeaderMap {
         let is_validator = |name: &HeaderName| VALIDATOR_FIELDS.contains(name);
-        self.record.head_lines().fields_where(View::AtRest, is_validator, VALIDATOR_FIELDS.len())
+        self.packed.head_lines().fields_where(View::AtRest, is_validator, VALIDATOR_FIELDS.len())
     }
 
     /// Writes the HTTP/1.1 head for the body at rest without the lines whose name is dropped, and without the empty line
     /// that closes a head.
     pub fn write_head_without(&self, drops: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
-        self.record.head_lines().write_without(drops, out);
+        self.packed.head_lines().write_without(drops, out);
     }
 
     /// Writes the HTTP/1.1 head of a 304 that stands for the body at rest, without the lines whose name is dropped, and
     /// without the empty line that closes a head.
     pub fn write_not_modified(&self, drops: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
-        self.record.head_lines().write_not_modified(drops, out);
+        self.packed.head_lines().write_not_modified(drops, out);
     }
 
     /// The body.
@@ -173,7 +173,7 @@ impl Entry {
     pub fn body(&self) -> BodyView<'_> {
         match &self.apart {
             Some(apart) => BodyView::of(&apart.body),
-            None => BodyView::within(self.record.body(), self.inflates_to),
+            None => BodyView::within(self.packed.body(), self.inflates_to),
         }
     }
 
@@ -181,10 +181,10 @@ impl Entry {
     #[must_use]
     pub fn membership(&self) -> Membership<'_> {
         Membership {
-            url: self.record.url(),
-            path_start: self.record.path_start(),
+            url: self.packed.url(),
+            path_start: self.packed.path_start(),
             route: &self.route,
-            tags: Tags::Joined(self.record.tags()),
+            tags: Tags::Joined(self.packed.tags()),
         }
     }
 
@@ -249,26 +249,26 @@ impl Entry {
         let apart = self.apart.as_ref().map_or(0, |apart| apart.weight_bytes());
         let variant = self.variant.as_ref().map_or(0, |variant| variant_bytes(variant));
         let own = size_of::<Self>() + ARC_HEADER_BYTES + ALLOCATIONS * ALLOCATION_OVERHEAD_BYTES;
-        own + self.record.len() + apart + variant
+        own + self.packed.len() + apart + variant
     }
 }
 
-/// How a body lies within the record.
+/// How a body is packed with the rest.
 #[derive(Debug, Clone, Copy)]
-struct WithinRecord {
+struct PackedWith {
     inflates_to: Option<NonZeroU32>,
 }
 
-/// How the body lies within the record; `None` if it does not: it is large, or that of a part.
-fn within_record(parts: &EntryParts) -> Option<WithinRecord> {
+/// How the body is packed with the rest; `None` if it is not: it is large, or that of a part.
+fn packed_with(parts: &EntryParts) -> Option<PackedWith> {
     if parts.part.is_some() || parts.body.at_rest().len() > BODY_WITHIN_RECORD_MAX {
         return None;
     }
     match &parts.body {
-        StoredBody::AsReceived(_) => Some(WithinRecord { inflates_to: None }),
+        StoredBody::AsReceived(_) => Some(PackedWith { inflates_to: None }),
         StoredBody::Gzipped { identity_bytes, .. } => {
             let inflates_to = NonZeroU32::new(u32::try_from(*identity_bytes).ok()?)?;
-            Some(WithinRecord { inflates_to: Some(inflates_to) })
+            Some(PackedWith { inflates_to: Some(inflates_to) })
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Client connections that met the bound on them.
 
 use crate::metric::{Measured, Metric, Samples};
-use crate::proxy::tls::HandshakeResult;
+use crate::proxy::observer::HandshakeResult;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const CLOSED_FOR_ROOM: Metric = Metric::counter(

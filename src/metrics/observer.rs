@@ -3,8 +3,8 @@
 use super::Metrics;
 use super::requests::Why;
 use crate::engine::outcome::Outcome;
+use crate::proxy::observer::HandshakeResult;
 use crate::proxy::observer::{Closed, Ending, Finished, Observer, PlainHit, WhyClosed};
-use crate::proxy::tls::HandshakeResult;
 use crate::semantics::reason::Reason;
 use http::StatusCode;
 use std::sync::atomic::Ordering;

@@ -1,7 +1,7 @@
 //! Clients that come in clear text are sent to TLS (`listen.redirect_https`), and those that come over TLS are asked to
 //! stay there (`listen.hsts`, RFC 6797). What counts is how the client came: behind trusted proxies, what they say of it.
 
-use super::listening::SecurePorts;
+use super::listen_options::SecurePorts;
 use crate::engine::origin::{Body, empty_body};
 use crate::engine::outcome::{Decision, Outcome};
 use crate::semantics::reason::Reason;

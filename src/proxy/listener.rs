@@ -5,16 +5,17 @@ use super::acceptor::Listener;
 use super::acceptor::accept;
 use super::connection;
 use super::conversation::Conversation;
+use super::handshake::secure;
 #[cfg(feature = "http3")]
 use super::http3;
-use super::listening::Listening;
+use super::listening::{Listening, secure_ports};
 use super::observer::Observers;
 use super::options::OptionsInForce;
 use super::plain_socket::PlainSocket;
 use super::proxy_protocol::{ProxyProtocol, take_header};
 use super::server::{Port, Server};
 use super::socket::ConnectionFacts;
-use super::tls::{TlsEndpoint, secure};
+use super::tls::TlsEndpoint;
 use crate::clients::TooMany;
 use crate::engine::Handler;
 use futures_util::FutureExt as _;
@@ -43,7 +44,7 @@ pub async fn serve<H: Handler>(
     shutdown: impl Future<Output = ()>,
     hurry: impl Future<Output = ()>,
 ) {
-    let port = Port::new(handler, &options, observers, &listeners);
+    let port = Port::new(handler, &options, observers, secure_ports(&listeners));
     let connections = Mutex::new(JoinSet::new());
     let accepting = listeners.iter().map(|listening| Box::pin(accept_all(listening, &port, &connections)));
     tokio::select! {

@@ -1,37 +1,18 @@
-//! Where the data port listens, and what is spoken there.
+//! The listeners of the data port, open.
 
 use super::acceptor::{Listener, adopt, bind};
 #[cfg(feature = "http3")]
 use super::http3::{Holder, QuicListener, UdpPort};
 use super::listen_address::ListenAddress;
+use super::listen_options::{ListenerOptions, SecurePorts, Speaks, Transport};
+use super::open_error::OpenError;
 #[cfg(feature = "http3")]
 use super::tls::OVER_QUIC;
 use super::tls::{OVER_TCP, TlsEndpoint, TlsOptions};
-use crate::tls::FileFailure;
 use http::uri::Scheme;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
-
-/// A listener of `[listen]`, resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerOptions {
-    /// Where.
-    pub address: ListenAddress,
-    /// What.
-    pub speaks: Speaks,
-}
-
-/// What is spoken on a listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Speaks {
-    /// HTTP in clear text: `listen.http`.
-    Http,
-    /// HTTP over TLS: `listen.https`.
-    Https(TlsOptions),
-    /// HTTP/3: `listen.http3`, with the certificates of `listen.https`.
-    Http3(TlsOptions),
-}
 
 /// What a listener is opened on.
 #[derive(Debug)]
@@ -73,17 +54,6 @@ impl UdpPort {
     }
 }
 
-/// Over what the connections of a listener come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
-    /// TCP.
-    Tcp,
-    /// A Unix socket.
-    Unix,
-    /// QUIC, over UDP.
-    Quic,
-}
-
 /// A listener that is open.
 #[derive(Debug)]
 pub struct Listening {
@@ -92,37 +62,6 @@ pub struct Listening {
     pub address: ListenAddress,
     /// None in clear text.
     pub(crate) tls: Option<Arc<TlsEndpoint>>,
-}
-
-/// Why a listener can't be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The system does not let it listen there.
-    #[error("cannot listen on {address} ({key}): {cause}")]
-    Bind {
-        /// Where.
-        address: ListenAddress,
-        /// The key of the configuration.
-        key: &'static str,
-        /// Why.
-        cause: io::Error,
-    },
-    /// A certificate, a key or an authority can't be used.
-    #[error("{0}")]
-    File(String),
-    /// This build can't speak it.
-    #[cfg(not(feature = "http3"))]
-    #[error("cannot listen on {0} (listen.http3): Larder was built without the feature `http3`")]
-    NotBuilt(ListenAddress),
-    /// They can't be used together.
-    #[error("`listen.https` cannot be used: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
-impl From<FileFailure> for OpenError {
-    fn from(failure: FileFailure) -> Self {
-        Self::File(format!("{failure}; {}", failure.hint()))
-    }
 }
 
 impl Listening {
@@ -232,24 +171,14 @@ impl Listening {
     }
 }
 
-/// The ports of the first listeners that speak TLS.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SecurePorts {
-    /// Over TCP.
-    pub(super) tcp: Option<u16>,
-    /// HTTP/3.
-    pub(super) quic: Option<u16>,
-}
-
-impl SecurePorts {
-    pub(super) fn of(listeners: &[Listening]) -> Self {
-        let over = |transport| {
-            let mut secure = listeners.iter().filter(|listening| listening.tls.is_some());
-            secure.find_map(|listening| match &listening.address {
-                ListenAddress::Tcp(address) if listening.transport() == transport => Some(address.port()),
-                _ => None,
-            })
-        };
-        Self { tcp: over(Transport::Tcp), quic: over(Transport::Quic) }
-    }
+/// The ports of the first of these that speak TLS.
+pub(super) fn secure_ports(listeners: &[Listening]) -> SecurePorts {
+    let over = |transport| {
+        let mut secure = listeners.iter().filter(|listening| listening.tls.is_some());
+        secure.find_map(|listening| match &listening.address {
+            ListenAddress::Tcp(address) if listening.transport() == transport => Some(address.port()),
+            _ => None,
+        })
+    };
+    SecurePorts { tcp: over(Transport::Tcp), quic: over(Transport::Quic) }
 }

@@ -6,60 +6,84 @@
 //! turns its answer into a response, whose body ([`response_body`]) reports to the observers ([`observer`]) how it
 //! ended. What the parts of one connection must know of each other stands in its [`conversation`].
 
-mod acceptor;
-pub(crate) mod access_log;
-mod client_limits;
-mod connection;
-mod conversation;
 mod end_signal;
-pub(crate) mod entrance;
-mod fast_path;
-mod http1;
-mod http2;
-#[cfg(feature = "http3")]
-mod http3;
-pub(crate) mod https_policy;
-mod interim;
 mod lines;
 mod listen_address;
-mod listener;
-mod listening;
-pub(crate) mod observer;
-mod options;
 mod out_buffer;
-mod plain_socket;
-mod problem;
-mod proxy_protocol;
-mod record;
 pub(crate) mod refusal;
-mod request_body;
 pub(crate) mod request_id;
-mod response_body;
-mod room;
-mod server;
-mod service;
-#[cfg(any(test, fuzzing))]
-mod simulated;
 mod socket;
-mod streams;
-pub(crate) mod tls;
-mod tunnel_end;
-mod upgrade;
+mod stream_limits;
+mod stream_progress;
 mod websocket;
-mod wire;
 mod written;
 
-pub(crate) use acceptor::adopt_tcp;
+mod interim;
+pub(crate) mod observer;
+mod open_error;
+mod plain_socket;
+mod problem;
+mod tunnel_end;
+
+pub(crate) mod access_log;
+mod conversation;
+mod proxy_protocol;
+pub(crate) mod tls;
+
+mod listen_options;
+mod record;
+mod request_body;
+mod room;
+mod wire;
+
+pub(crate) mod https_policy;
+mod response_body;
+mod upgrade;
+
+pub(crate) mod entrance;
+
+mod options;
+
+mod http2_limits;
+
+mod server;
+
+mod client_limits;
+mod handshake;
+
+mod service;
+
+mod http1;
+mod streams;
+
+mod http2;
+
+mod connection;
+
+#[cfg(feature = "http3")]
+mod http3;
+#[cfg(any(test, fuzzing))]
+mod simulated;
+
+mod acceptor;
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub(crate) use http1::fuzzing;
+pub(crate) mod fuzzing;
+
+mod listening;
+
+mod listener;
+
+pub(crate) use acceptor::adopt_tcp;
 #[cfg(feature = "http3")]
 pub(crate) use http3::UdpPort;
 pub use listen_address::ListenAddress;
+pub(crate) use listen_options::Transport;
+pub use listen_options::{ListenerOptions, Speaks};
 pub use listener::serve;
+pub use listening::Listening;
 #[cfg(not(feature = "http3"))]
 pub(crate) use listening::UdpPort;
-pub(crate) use listening::{Given, Opening, Transport};
-pub use listening::{ListenerOptions, Listening, Speaks};
+pub(crate) use listening::{Given, Opening};
 pub use options::{OptionsInForce, ProxyOptions};
 pub(crate) use proxy_protocol::ProxyProtocol;

@@ -2,11 +2,11 @@
 
 use super::refusal::Refusal;
 use super::request_id::RequestId;
-use super::tls::HandshakeResult;
 use crate::engine::exchange::Exchanged;
 use crate::engine::fast_path::PlainHeaders;
 use crate::engine::origin::BodyError;
 use crate::engine::outcome::Decision;
+use crate::semantics::reason::labelled;
 use crate::semantics::trust::Way;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::{IpAddr, SocketAddr};
@@ -41,6 +41,19 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A new connection has to wait: `limits.connections` is reached, and none is idle.
     fn full(&self) {}
+}
+
+labelled! {
+    /// What a handshake came to.
+    HandshakeResult {
+        Full "full" "The handshake is complete; over QUIC whether it resumes a session or not.",
+        Resumed "resumed" "The client has resumed an earlier session.",
+        Failed "failed" "The two sides could not agree, or one did not believe the other.",
+        PlainHttp "plain-http" "The client spoke HTTP in clear text.",
+        TimedOut "timed-out" "The client took too long.",
+        Displaced "displaced" "Its place was needed for another one.",
+        ClientGone "client-gone" "The client left.",
+    }
 }
 
 impl std::fmt::Debug for dyn Observer {

@@ -1,7 +1,7 @@
 //! What the data port is set up with.
 
 use super::entrance::Entrance;
-use super::listening::ListenerOptions;
+use super::listen_options::ListenerOptions;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

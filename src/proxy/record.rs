@@ -3,7 +3,7 @@
 use super::conversation::Conversation;
 use super::observer::{Ending, Finished, Sender};
 use super::request_id::RequestId;
-use super::streams::progress::Progress;
+use super::stream_progress::Progress;
 use crate::engine::exchange::ExchangeNote;
 use crate::engine::outcome::Outcome;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The body of a request over HTTP/2 or HTTP/3 on its way to the handler.
 
 use super::conversation::Conversation;
-use super::streams::limits::STREAM_WINDOW_BYTES;
-use super::streams::progress::Progress;
+use super::stream_limits::STREAM_WINDOW_BYTES;
+use super::stream_progress::Progress;
 use crate::engine::origin::{Body, BodyError, empty_body};
 use crate::in_flight::Charge;
 use bytes::Bytes;

@@ -2,8 +2,8 @@
 
 use super::conversation::Conversation;
 use super::end_signal::EndSignal;
-use super::http2;
-use super::listening::{Listening, SecurePorts};
+use super::http2_limits;
+use super::listen_options::SecurePorts;
 use super::observer::Observers;
 use super::options::{Generation, OptionsInForce, ProxyOptions};
 use super::room::Room;
@@ -66,7 +66,7 @@ impl<H: Handler> Server<H> {
         let (in_flight, clients) = (handler.in_flight(), handler.clients());
         Self {
             handler,
-            http2: http2::limits::builder(&options),
+            http2: http2_limits::builder(&options),
             room: Arc::new(Room::new(options.connections_max)),
             options,
             observers,
@@ -88,7 +88,7 @@ impl<H: Handler> Server<H> {
         self.room.resize(options.connections_max);
         Self {
             handler: Arc::clone(&self.handler),
-            http2: http2::limits::builder(&options),
+            http2: http2_limits::builder(&options),
             options,
             observers: self.observers.clone(),
             clock: SystemClock::default(),
@@ -132,14 +132,13 @@ pub(super) struct Port<H> {
 }
 
 impl<H: Handler> Port<H> {
-    /// One with these listeners.
+    /// One whose first listeners over TLS have these ports.
     pub(super) fn new(
         handler: Arc<H>,
         in_force: &Arc<OptionsInForce>,
         observers: Observers,
-        listeners: &[Listening],
+        ports: SecurePorts,
     ) -> Arc<Self> {
-        let ports = SecurePorts::of(listeners);
         Arc::new_cyclic(|port| {
             let prepared = |options| beside(ports, options);
             let server = Server::first(handler, in_force, observers, Weak::clone(port), prepared);

@@ -1,10 +1,9 @@
 //! Opening a connection to a server: the socket, TLS where the server has it, and a session of what both speak.
 
 use super::connections::{Connection, Connections, Usage};
-use super::failure::ConnectError;
+use super::failure::{ConnectError, LineError};
 use super::families::raced;
 use super::http1::Http1;
-use super::http2::LineError;
 use super::open::Open;
 use super::options::Protocol;
 use super::outgoing::Speaks;

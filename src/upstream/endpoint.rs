@@ -5,10 +5,11 @@ use super::connections::{Connection, Connections, Usage};
 use super::failure::{Again, Answer, Attempted, ConnectError, Fate, Silence, Unanswered};
 use super::member::{Arrival, Member, Roster};
 use super::outgoing::{Need, Outgoing, Refusals, Spare, Speaks};
+use super::received::Received;
 use super::response;
 use super::server::{Addresses, Server};
 use super::session::Session;
-use super::terms::Terms;
+use super::terms::TryTerms;
 use super::tls::Offer;
 use super::under_way::UnderWay;
 use super::upload::{INTERIMS_MAX, Interims};
@@ -95,7 +96,7 @@ impl Endpoint {
         mut outgoing: Outgoing,
         allowed: Allowed,
         spares: Spares,
-        terms: &Terms,
+        terms: &TryTerms,
         under_way: UnderWay,
         now: Instant,
     ) -> Attempted {
@@ -155,7 +156,7 @@ impl Endpoint {
         &self,
         wanted: Wanted,
         name: Option<ServerName<'static>>,
-        terms: &Terms,
+        terms: &TryTerms,
     ) -> Result<Connection, ConnectError> {
         let Wanted { need, speaks, allowed, opened_after, now } = wanted;
         let place = || self.connections.place(name.as_ref(), opened_after);
@@ -229,7 +230,11 @@ fn of_unsent(outgoing: Box<Outgoing>, usage: Usage) -> Again {
 }
 
 /// Waits for a response's head as long as something moves: the request's body, or interim responses.
-async fn head(pending: impl Future<Output = Answer>, terms: &Terms, alarm: &mut Alarm) -> Result<Answer, Silence> {
+async fn head(
+    pending: impl Future<Output = Answer<Received>>,
+    terms: &TryTerms,
+    alarm: &mut Alarm,
+) -> Result<Answer<Received>, Silence> {
     let began = Instant::now();
     let (read_timeout, upload) = (terms.read_timeout, terms.upload.as_deref());
     let mut pending = pin!(pending);

@@ -1,8 +1,6 @@
 //! Why a try brought no response, and whether another may be made.
 
-use super::http2::LineError;
 use super::outgoing::{Outgoing, Spare};
-use super::received::Received;
 use super::request_body::RequestBody;
 use super::tls_failure::TlsFailure;
 use crate::engine::origin::{Body, BodyError, OriginError, OriginErrorKind};
@@ -17,8 +15,8 @@ pub(super) struct Failed {
     pub(super) cause: BodyError,
 }
 
-/// What became of a request on a connection.
-pub(super) type Answer = Result<http::Response<Received>, Unanswered>;
+/// What became of a request on a connection, of whose answer this is the body.
+pub(super) type Answer<B> = Result<http::Response<B>, Unanswered>;
 
 /// A request without an answer, and what became of it.
 pub(super) struct Unanswered {
@@ -190,4 +188,18 @@ impl From<UnaskedUpgrade> for Failed {
     fn from(cause: UnaskedUpgrade) -> Self {
         Self { kind: OriginErrorKind::Invalid, cause: Box::new(cause) }
     }
+}
+
+/// Why a connection of HTTP/2 ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LineError {
+    /// It is no HTTP/2, or broke.
+    #[error("HTTP/2 failed")]
+    Broken(#[from] h2::Error),
+    /// Over TLS it is chosen in the handshake.
+    #[error("the server did not choose HTTP/2 in the TLS handshake")]
+    NotChosen,
+    /// Nobody is there.
+    #[error("the server gave no sign of life for {0:?}")]
+    Dead(Duration),
 }

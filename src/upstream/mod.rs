@@ -7,57 +7,76 @@
 //!
 //! Locks: short mutexes per endpoint around its lists of connections, never held across an await.
 
-mod balance;
-mod budget;
 mod checks;
-mod choosing;
 mod client_side;
-mod connecting;
-mod connections;
 mod content_length;
-mod discovery;
-mod draining;
-mod endpoint;
-mod failure;
 mod families;
-mod framing;
-mod health;
-mod http1;
-mod http2;
 mod keeping;
-mod maintenance;
-mod member;
-pub(crate) mod metrics;
-mod open;
-mod options;
-mod outgoing;
-mod overview;
-mod pool;
-mod pools;
-mod probing;
-mod received;
 mod recent;
 mod replay;
-mod request_body;
-mod response;
-pub(crate) mod response_body;
-mod room;
-mod server;
 mod server_url;
-mod session;
 mod shared;
 mod socket;
-pub(crate) mod stats;
 mod status_ranges;
+mod tls_failure;
+mod upload;
+
+mod request_body;
 mod terms;
 mod tls;
-mod tls_failure;
+
+mod options;
+mod outgoing;
 mod transport;
-mod tries;
-mod trying;
+
+mod budget;
+mod failure;
+mod health;
+
+mod framing;
+mod member;
+mod room;
+pub(crate) mod stats;
+
+mod choosing;
+mod http1;
 mod under_way;
-mod upload;
+
+mod http2;
+
+mod received;
+mod server;
+
+mod open;
+mod session;
+
+mod connections;
+
+mod connecting;
+pub(crate) mod response_body;
+
+mod response;
+
+mod endpoint;
+
+mod discovery;
+mod probing;
+mod trying;
+
+mod balance;
+
+mod pool;
+
+mod draining;
+mod maintenance;
+mod overview;
+mod tries;
+
 mod upstream_pool;
+
+mod pools;
+
+pub(crate) mod metrics;
 
 #[cfg(fuzzing)]
 pub(crate) use http1::fuzzing;

@@ -20,7 +20,7 @@ struct Superseded;
 
 /// One sending of a body.
 pub(super) struct Replay {
-    source: Arc<Mutex<Source>>,
+    source: Arc<Mutex<Replayed>>,
     /// Which sending this is.
     round: u32,
     /// How many of the kept pieces it has sent.
@@ -28,7 +28,7 @@ pub(super) struct Replay {
 }
 
 /// What all sendings of a body share. The mutex is held while the body is polled, by the one sending that may.
-struct Source {
+struct Replayed {
     body: Body,
     round: u32,
     kept: Kept,
@@ -97,10 +97,10 @@ impl Kept {
 impl Replay {
     pub(super) fn new(body: Body) -> Self {
         let kept = Kept::All { pieces: Vec::new(), bytes: 0 };
-        Self { source: Arc::new(Mutex::new(Source { body, round: 0, kept, end: End::Ahead })), round: 0, sent: 0 }
+        Self { source: Arc::new(Mutex::new(Replayed { body, round: 0, kept, end: End::Ahead })), round: 0, sent: 0 }
     }
 
-    fn source(&self) -> MutexGuard<'_, Source> {
+    fn source(&self) -> MutexGuard<'_, Replayed> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -6,7 +6,7 @@ use super::keeping;
 use super::outgoing::{Exchange, Upgrade};
 use super::received::Received;
 use super::response_body::{Loan, ResponseBody};
-use super::terms::Terms;
+use super::terms::TryTerms;
 use super::under_way::UnderWay;
 use crate::engine::origin::Body;
 use crate::semantics::event_stream::is_event_stream;
@@ -24,7 +24,7 @@ pub(super) fn accept(
     connections: &Arc<Connections>,
     under_way: UnderWay,
     exchange: &Exchange,
-    terms: &Terms,
+    terms: &TryTerms,
 ) -> Result<http::Response<Body>, Failed> {
     let (mut head, body) = response.into_parts();
     let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;

@@ -1,7 +1,7 @@
 //! How many requests may be under way in a pool (`max_requests`). Over that they wait, first come, first served.
 
 use super::failure::Full;
-use super::terms::Terms;
+use super::terms::TryTerms;
 use crate::engine::exchange::WhenFull;
 use crate::engine::origin::{Body, BodyError};
 use crate::in_flight;
@@ -87,7 +87,7 @@ impl Room {
     }
 
     /// Takes a place, or waits for one on these terms.
-    pub(super) async fn enter(&self, terms: &Terms) -> Result<Place, Full> {
+    pub(super) async fn enter(&self, terms: &TryTerms) -> Result<Place, Full> {
         let Some(free) = &self.free else { return Ok(None) };
         if let Ok(place) = Arc::clone(free).try_acquire_owned() {
             return Ok(Some(place));

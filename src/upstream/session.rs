@@ -25,12 +25,12 @@ impl Session {
         head: &Request<Spelling>,
         body: RequestBody,
         hearing: Option<&Hearing>,
-    ) -> Answer {
+    ) -> Answer<Received> {
         match self {
             Self::Http1(session) => {
                 session.send(head, body, hearing).await.map(|response| response.map(Received::Http1))
             }
-            Self::Http2(slot) => slot.send(head, body, hearing).await,
+            Self::Http2(slot) => slot.send(head, body, hearing).await.map(|response| response.map(Received::Http2)),
         }
     }
 

@@ -1,14 +1,14 @@
 //! On which terms a request is fetched: how long it waits, and who is notified.
 
 use super::upload::Upload;
-use crate::engine::exchange::{Deadline, ExchangeNote, Quiet, Terms as Asked, WhenFull};
+use crate::engine::exchange::{Deadline, ExchangeNote, Quiet, Terms, WhenFull};
 use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct TryTerms {
     /// How long the server may be silent.
     pub(super) read_timeout: Duration,
     pub(super) note: Option<ExchangeNote>,
@@ -22,9 +22,9 @@ pub(super) struct Terms {
     began: Instant,
 }
 
-impl Terms {
+impl TryTerms {
     /// As asked for; `read_timeout` where it is not said.
-    pub(super) fn of(asked: Asked, read_timeout: Duration) -> Self {
+    pub(super) fn of(asked: Terms, read_timeout: Duration) -> Self {
         Self {
             read_timeout: asked.read_timeout.unwrap_or(read_timeout),
             note: asked.note,

@@ -13,7 +13,7 @@ use super::outgoing::{Outgoing, Spare};
 use super::pool::Pool;
 use super::server::Server;
 use super::stats::FetchResult;
-use super::terms::Terms;
+use super::terms::TryTerms;
 use super::under_way::UnderWay;
 use crate::engine::exchange::Exchanged;
 use crate::engine::origin::{Body, OriginErrorKind};
@@ -29,7 +29,7 @@ pub(super) struct Tries<'a> {
     /// By the options in force when it was last looked at.
     pool: Arc<Pool>,
     latest: &'a ArcSwap<Pool>,
-    terms: &'a Terms,
+    terms: &'a TryTerms,
     /// What the request is known by, where keys are spread.
     key: Box<[u8]>,
     /// Those that have been asked.
@@ -59,7 +59,7 @@ enum Next {
 }
 
 impl<'a> Tries<'a> {
-    pub(super) fn new(pool: Arc<Pool>, latest: &'a ArcSwap<Pool>, terms: &'a Terms, key: Box<[u8]>) -> Self {
+    pub(super) fn new(pool: Arc<Pool>, latest: &'a ArcSwap<Pool>, terms: &'a TryTerms, key: Box<[u8]>) -> Self {
         pool.budget.request(pool.roster.at(terms.began()));
         let left = pool.options.retries.attempts;
         Self { pool, latest, terms, key, asked: Vec::new(), count: 0, left, unwilling: None }

@@ -9,10 +9,10 @@ use super::overview::PoolOverview;
 use super::pool::Pool;
 use super::room::until_end_of;
 use super::stats::ServerStats;
-use super::terms::Terms;
+use super::terms::TryTerms;
 use super::tls::TlsOptions;
 use super::tries::Tries;
-use crate::engine::exchange::Terms as Asked;
+use crate::engine::exchange::Terms;
 use crate::engine::origin::{Body, Origin, OriginError};
 use crate::in_flight::Room;
 use crate::key::PrimaryKey;
@@ -108,14 +108,14 @@ impl fmt::Debug for UpstreamPool {
 
 #[async_trait::async_trait]
 impl Origin for UpstreamPool {
-    async fn fetch(&self, request: http::Request<Body>, asked: Asked) -> Result<http::Response<Body>, OriginError> {
+    async fn fetch(&self, request: http::Request<Body>, asked: Terms) -> Result<http::Response<Body>, OriginError> {
         let pool = self.pool.load_full();
         let key = match pool.options.balancing {
             Balancing::Consistent => key_of(&request, asked.key.as_ref()),
             Balancing::RoundRobin | Balancing::LeastRequests => Box::default(),
         };
         let outgoing = Outgoing::new(request, asked.client.clone(), pool.keeps());
-        let mut terms = Terms::of(asked, pool.options.read_timeout);
+        let mut terms = TryTerms::of(asked, pool.options.read_timeout);
         terms.upload = outgoing.upload();
         let place = pool.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;
         let answered = Tries::new(pool, &self.pool, &terms, key).run(outgoing).await.map_err(Failed::into_error);

@@ -17,7 +17,7 @@ const TRAILER_BYTES_MAX: usize = 16 * 1024;
 const TRAILERS_MAX: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
-enum Part {
+enum ChunkPart {
     SizeLine,
     Data(u64),
     DataEnd,
@@ -40,7 +40,7 @@ pub(super) enum Step {
 /// The reader of one chunked body.
 #[derive(Debug)]
 pub(super) struct Chunked {
-    part: Part,
+    part: ChunkPart,
     extension_bytes: usize,
     trailer_bytes_max: usize,
     trailers_max: usize,
@@ -50,7 +50,7 @@ impl Chunked {
     /// A reader that stands before the first chunk.
     pub(super) fn new(limits: &HeadLimits) -> Self {
         Self {
-            part: Part::SizeLine,
+            part: ChunkPart::SizeLine,
             extension_bytes: 0,
             trailer_bytes_max: limits.head_bytes.min(TRAILER_BYTES_MAX),
             trailers_max: limits.fields.min(TRAILERS_MAX),
@@ -60,7 +60,7 @@ impl Chunked {
     /// What is left of the chunk under way, in bytes.
     pub(super) const fn data_left(&self) -> u64 {
         match self.part {
-            Part::Data(left) => left,
+            ChunkPart::Data(left) => left,
             _ => 0,
         }
     }
@@ -71,22 +71,22 @@ impl Chunked {
     /// Where the bytes break the grammar or a limit. The reader is of no use after that.
     pub(super) fn step(&mut self, bytes: &[u8]) -> Result<Step, Refusal> {
         match self.part {
-            Part::SizeLine => self.size_line(bytes),
-            Part::Data(_) if bytes.is_empty() => Ok(Step::More),
-            Part::Data(left) => {
+            ChunkPart::SizeLine => self.size_line(bytes),
+            ChunkPart::Data(_) if bytes.is_empty() => Ok(Step::More),
+            ChunkPart::Data(left) => {
                 let available = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
-                self.part = if available == left { Part::DataEnd } else { Part::Data(left - available) };
+                self.part = if available == left { ChunkPart::DataEnd } else { ChunkPart::Data(left - available) };
                 Ok(Step::Data(usize::try_from(available).unwrap_or(bytes.len())))
             }
-            Part::DataEnd => match bytes {
+            ChunkPart::DataEnd => match bytes {
                 [] | [b'\r'] => Ok(Step::More),
                 [b'\r', b'\n', ..] => {
-                    self.part = Part::SizeLine;
+                    self.part = ChunkPart::SizeLine;
                     Ok(Step::Framing(2))
                 }
                 _ => Err(Refusal::ChunkEnd),
             },
-            Part::Over => Ok(Step::More),
+            ChunkPart::Over => Ok(Step::More),
         }
     }
 
@@ -124,7 +124,7 @@ impl Chunked {
         }
         let size = size.iter().fold(0_u64, |sum, digit| sum << 4 | u64::from(hex_value(*digit)));
         if size > 0 {
-            self.part = Part::Data(size);
+            self.part = ChunkPart::Data(size);
             self.extension_bytes = extension_bytes;
             return Ok(Step::Framing(line_end + 1));
         }
@@ -156,7 +156,7 @@ impl Chunked {
             }
             trailers.append(name, value);
         }
-        self.part = Part::Over;
+        self.part = ChunkPart::Over;
         Ok(Some((length, trailers)))
     }
 }

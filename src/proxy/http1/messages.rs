@@ -10,19 +10,19 @@ use http::HeaderMap;
 
 /// What is read of a stream, and how it ended.
 #[derive(Debug, Default)]
-pub(super) struct Messages {
-    pub(super) heads: Vec<Head>,
+pub(in crate::proxy) struct Messages {
+    pub(in crate::proxy) heads: Vec<Head>,
     /// The data of each head's body, as far as it came.
-    pub(super) bodies: Vec<Vec<u8>>,
-    pub(super) trailers: HeaderMap,
-    pub(super) end: End,
+    pub(in crate::proxy) bodies: Vec<Vec<u8>>,
+    pub(in crate::proxy) trailers: HeaderMap,
+    pub(in crate::proxy) end: End,
     /// Whether the last body is not complete, or wrong.
     is_in_body: bool,
 }
 
 /// How a stream ended.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::proxy) enum End {
     /// Its last head is not complete.
     #[default]
     InHead,
@@ -33,7 +33,7 @@ pub(super) enum End {
 }
 
 /// Reads `stream` in pieces that end at `ends`, in this order.
-pub(super) fn read(stream: &[u8], ends: &[usize], limits: &HeadLimits) -> Messages {
+pub(in crate::proxy) fn read(stream: &[u8], ends: &[usize], limits: &HeadLimits) -> Messages {
     let mut messages = Messages::default();
     let (mut heads, mut body) = (HeadReader::default(), None);
     let (mut buffer, mut start) = (BytesMut::new(), 0);

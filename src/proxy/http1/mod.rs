@@ -3,7 +3,8 @@
 //! [`session`] is the state machine of a connection; [`exchange`] that of one request and its answer. What the client
 //! sends is read by [`head_reader`] and [`body_reader`], strictly: two parsers in a row that are lenient in different
 //! ways are how requests are smuggled (RFC 9112 section 11.2), so whatever has more than one reading is refused. The body
-//! goes to whoever reads it by way of [`upload`]; the answer is written by [`reply`], its head by [`encode`].
+//! goes to whoever reads it by way of [`upload`]; the answer is written by [`reply`], its head by [`encode`]. Plain hits are
+//! answered before that, from the read buffer ([`fast_path`]).
 
 mod diagnose;
 pub(super) mod target;
@@ -21,11 +22,10 @@ mod reply;
 pub(super) mod messages;
 mod upload;
 
-#[cfg(fuzzing)]
-pub(crate) mod fuzzing;
 mod request_side;
 
 mod exchange;
+mod fast_path;
 
 mod session;
 

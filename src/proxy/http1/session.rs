@@ -1,6 +1,7 @@
 //! The state machine of one HTTP/1 connection: between two messages, within an exchange, or at its end.
 
 use super::exchange::{Asked, Exchange, Over};
+use super::fast_path::{FastPath, Look, Outgoing, Parts};
 use super::head::{Head, HeadLimits, Next, Persistence, Trailers};
 use super::head_reader::HeadReader;
 use super::request_side::{RequestSide, Rest};
@@ -8,7 +9,6 @@ use crate::alarm::Alarm;
 use crate::engine::Handler;
 use crate::engine::exchange::UpgradeAbility;
 use crate::engine::origin::BodyError;
-use crate::proxy::fast_path::{FastPath, Look, Outgoing, Parts};
 use crate::proxy::observer::Ending;
 use crate::proxy::options::ProxyOptions;
 use crate::proxy::refusal::Refusal;

@@ -4,7 +4,6 @@
 //! ([`streams`](super::streams)): here are the body of a request ([`received`]) and the answering side ([`replying`],
 //! [`sink`]).
 
-pub(super) mod limits;
 mod overhead;
 mod pulse;
 mod received;

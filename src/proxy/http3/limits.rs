@@ -1,6 +1,6 @@
 //! What one connection of a client may do, and hold, as far as the transport sees to it.
 
-use crate::proxy::streams::limits::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX};
+use crate::proxy::stream_limits::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX};
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! One request: to the handler, and its answer back.
 
 use super::answering::Answering;
-use super::progress::Progress;
 use super::{interims, sending};
 use crate::clock::Clock as _;
 use crate::engine::Handler;
@@ -10,6 +9,7 @@ use crate::engine::origin::Body;
 use crate::proxy::record::Record;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::service::{self, ConnectionContext};
+use crate::proxy::stream_progress::Progress;
 use crate::semantics::date::record_receipt;
 use crate::semantics::spelling::Spelling;
 use crate::semantics::trust::Way;

@@ -2,13 +2,11 @@
 //!
 //! Each stream is one future ([`serving`]): it asks the handler ([`exchange`]), which may pass interim responses on meanwhile,
 //! and sends the answer as fast as its client takes it ([`sending`]). A watch beside it ends it where the client makes no
-//! progress ([`progress`]). An extended CONNECT (RFC 8441, RFC 9220) becomes a tunnel ([`connect`]). What the two protocols
+//! progress (`proxy::stream_progress`). An extended CONNECT (RFC 8441, RFC 9220) becomes a tunnel ([`connect`]). What the two protocols
 //! differ in is a stream's answering side ([`answering`]) and the body of its request.
 
 pub(super) mod answering;
 pub(super) mod cancelled;
-pub(super) mod limits;
-pub(super) mod progress;
 
 mod expecting;
 pub(super) mod interims;

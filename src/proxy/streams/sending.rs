@@ -2,8 +2,8 @@
 //! for, so that a client that takes nothing holds nothing there.
 
 use super::answering::{Answering, Gone, Sink, Then, Whole};
-use super::progress::Progress;
 use crate::proxy::response_body::ResponseBody;
+use crate::proxy::stream_progress::Progress;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Response};

@@ -1,8 +1,8 @@
 //! A stream as a byte stream both ways, once a CONNECT has been agreed on.
 
 use super::answering::{Sink, Then};
-use super::progress::Progress;
 use crate::engine::origin::BodyError;
+use crate::proxy::stream_progress::Progress;
 use bytes::{Buf, Bytes};
 use http_body::Body;
 use std::io;

@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A socket whose written bytes are counted.
 #[derive(Debug)]
 pub(in crate::proxy) struct Counted {
-    pub(super) socket: PlainSocket,
-    pub(super) written: u64,
+    pub(in crate::proxy) socket: PlainSocket,
+    pub(in crate::proxy) written: u64,
 }
 
 impl Counted {

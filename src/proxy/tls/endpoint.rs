@@ -5,7 +5,7 @@ use super::options::{IdentityFiles, MinVersion, TlsOptions};
 #[cfg(feature = "http3")]
 use super::under_way::Handshake;
 use super::under_way::UnderWay;
-use crate::proxy::listening::OpenError;
+use crate::proxy::open_error::OpenError;
 use crate::tls::{FileFailure, Identity, authorities, provider};
 use arc_swap::ArcSwap;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};

@@ -4,7 +4,6 @@ use super::super::failure::{Answer, Failed, Fate, Unanswered};
 use super::super::framing;
 use super::super::http1::HeadError;
 use super::super::outgoing::Hearing;
-use super::super::received::Received;
 use super::super::request_body::RequestBody;
 use super::body::Http2Body;
 use super::line::Line;
@@ -30,7 +29,7 @@ pub(super) async fn send(
     head: Request<Spelling>,
     body: RequestBody,
     hearing: Option<Hearing>,
-) -> Answer {
+) -> Answer<Http2Body> {
     // The connection may have ended, or the server may have said that it takes no more requests.
     if let Err(error) = poll_fn(|context| sender.poll_ready(context)).await {
         line.close();
@@ -70,7 +69,7 @@ pub(super) async fn send(
             if let Err(invalid) = framing::settle(response.headers_mut(), status, &method) {
                 return Err(Unanswered { failed: invalid.into(), fate: Fate::Unknown });
             }
-            Ok(response.map(|stream| Received::Http2(Http2Body::new(stream, cancel))))
+            Ok(response.map(|stream| Http2Body::new(stream, cancel)))
         }
         Err(error) => Err(unanswered(error, &line)),
     }

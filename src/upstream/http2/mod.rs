@@ -18,5 +18,5 @@ mod lines;
 pub(super) use body::Http2Body;
 pub(super) use line::Line;
 pub(super) use lines::Lines;
-pub(super) use opening::{Http2Options, LineError};
+pub(super) use opening::Http2Options;
 pub(super) use slot::Slot;

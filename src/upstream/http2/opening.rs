@@ -1,5 +1,6 @@
 //! Opening a connection, and what drives it until it ends.
 
+use super::super::failure::LineError;
 use super::super::options::UpstreamOptions;
 use super::super::transport::{Refusal, Transport};
 use super::line::{HeadMax, Line, Pulse, STREAMS_MAX};
@@ -31,20 +32,6 @@ const PING_PAUSE: Duration = Duration::from_mins(5);
 pub(in crate::upstream) struct Http2Options {
     builder: Builder,
     head_max: HeadMax,
-}
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(in crate::upstream) enum LineError {
-    /// It is no HTTP/2, or broke.
-    #[error("HTTP/2 failed")]
-    Broken(#[from] h2::Error),
-    /// Over TLS it is chosen in the handshake.
-    #[error("the server did not choose HTTP/2 in the TLS handshake")]
-    NotChosen,
-    /// Nobody is there.
-    #[error("the server gave no sign of life for {0:?}")]
-    Dead(Duration),
 }
 
 impl Http2Options {

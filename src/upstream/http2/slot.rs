@@ -4,6 +4,7 @@ use super::super::failure::Answer;
 use super::super::outgoing::Hearing;
 use super::super::request_body::RequestBody;
 use super::super::transport::Refusal;
+use super::body::Http2Body;
 use super::exchange;
 use super::line::Line;
 use crate::semantics::spelling::Spelling;
@@ -35,7 +36,7 @@ impl Slot {
         head: &Request<Spelling>,
         body: RequestBody,
         hearing: Option<&Hearing>,
-    ) -> impl Future<Output = Answer> + use<> {
+    ) -> impl Future<Output = Answer<Http2Body>> + use<> {
         exchange::send(Arc::clone(&self.line), self.line.sender.clone(), head.clone(), body, hearing.cloned())
     }
 

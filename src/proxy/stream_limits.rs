@@ -1,8 +1,8 @@
 //! What one connection of a client may do, and hold, over either protocol.
 
 /// Streams at once on one connection.
-pub(in crate::proxy) const STREAMS_MAX: u32 = 128;
+pub(super) const STREAMS_MAX: u32 = 128;
 /// Bytes of one stream's request that may wait for whoever takes them.
-pub(in crate::proxy) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
 /// Bytes of the requests of all streams of a connection that may wait for whoever takes them.
-pub(in crate::proxy) const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;

@@ -1,13 +1,12 @@
 //! A connection's handshake, in its own task.
 
-use super::counted::Counted;
-use super::endpoint::TlsEndpoint;
+use super::conversation::Conversation;
+use super::observer::HandshakeResult;
+use super::plain_socket::PlainSocket;
+use super::server::Server;
+use super::socket::{ConnectionFacts, Protocol, Socket, TlsFacts};
+use super::tls::{Counted, TlsEndpoint};
 use crate::engine::Handler;
-use crate::proxy::conversation::Conversation;
-use crate::proxy::plain_socket::PlainSocket;
-use crate::proxy::server::Server;
-use crate::proxy::socket::{ConnectionFacts, Protocol, Socket, TlsFacts};
-use crate::semantics::reason::labelled;
 use rustls::{HandshakeKind, ServerConnection};
 use std::io;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; c
     Connection: close\r\n\r\nThis port speaks TLS: use https:// in the URL.\r\n";
 
 /// A connection over TLS.
-pub(in crate::proxy) type SecureSocket = TlsStream<Counted>;
+pub(super) type SecureSocket = TlsStream<Counted>;
 
 impl Socket for SecureSocket {
     fn reset_on_close(&self) {
@@ -35,19 +34,6 @@ impl Socket for SecureSocket {
 
     fn sent(&self) -> u64 {
         self.get_ref().0.written
-    }
-}
-
-labelled! {
-    /// What a handshake came to.
-    HandshakeResult {
-        Full "full" "The handshake is complete; over QUIC whether it resumes a session or not.",
-        Resumed "resumed" "The client has resumed an earlier session.",
-        Failed "failed" "The two sides could not agree, or one did not believe the other.",
-        PlainHttp "plain-http" "The client spoke HTTP in clear text.",
-        TimedOut "timed-out" "The client took too long.",
-        Displaced "displaced" "Its place was needed for another one.",
-        ClientGone "client-gone" "The client left.",
     }
 }
 
@@ -60,14 +46,14 @@ enum Failure {
 }
 
 /// Makes the handshake; `None` if the client may not go on, which is counted and logged.
-pub(in crate::proxy) async fn secure<H: Handler>(
+pub(super) async fn secure<H: Handler>(
     server: &Server<H>,
     endpoint: &TlsEndpoint,
     socket: PlainSocket,
     facts: ConnectionFacts,
     conversation: &Conversation,
 ) -> Option<(SecureSocket, ConnectionFacts)> {
-    let place = endpoint.under_way.begin();
+    let place = endpoint.begin_handshake();
     let shaken = tokio::select! {
         biased;
         () = server.end.heard_by_newcomers() => return None,

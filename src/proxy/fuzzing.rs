@@ -1,8 +1,8 @@
 //! The doors for the fuzz targets `http1_heads` and `http1_session`; built for fuzzing only.
 
-use super::head::HeadLimits;
-use super::messages::{End, read};
-use crate::proxy::simulated::{Then, check_seen, converse};
+use super::http1::head::HeadLimits;
+use super::http1::messages::{End, read};
+use super::simulated::{Then, check_seen, converse};
 
 const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, fields: 16, target_bytes: 128 };
 

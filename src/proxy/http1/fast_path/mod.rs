@@ -13,15 +13,15 @@ mod request_line;
 
 mod outgoing;
 
-use super::conversation::Conversation;
-use super::http1::head::{Head, HeadLimits};
-use super::observer::{Ending, PlainHit, Sender};
-use super::server::Server;
-use super::service::{Known, Received};
-use super::socket::ConnectionFacts;
 use crate::engine::Handler;
 use crate::engine::exchange::UpgradeAbility;
 use crate::engine::fast_path::PlainRequest;
+use crate::proxy::conversation::Conversation;
+use crate::proxy::http1::head::{Head, HeadLimits};
+use crate::proxy::observer::{Ending, PlainHit, Sender};
+use crate::proxy::server::Server;
+use crate::proxy::service::{Known, Received};
+use crate::proxy::socket::ConnectionFacts;
 use known_fields::{KnownFields, Reader};
 use outgoing::RequestPlace;
 pub(super) use outgoing::{Outgoing, Parts};

@@ -1,7 +1,7 @@
-//! What one connection of a client may do, and hold.
+//! What one connection of a client may do over HTTP/2, and hold.
 
-use crate::proxy::options::ProxyOptions;
-use crate::proxy::streams::limits::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX};
+use super::options::ProxyOptions;
+use super::stream_limits::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX};
 use h2::server::Builder;
 
 /// Bytes of one stream's response that wait for the socket.
@@ -15,7 +15,7 @@ const RESET_STREAMS_MAX: usize = 20;
 const ERROR_RESETS_MAX: usize = 128;
 
 /// The library, set up for the connections of one server.
-pub(in crate::proxy) fn builder(options: &ProxyOptions) -> Builder {
+pub(super) fn builder(options: &ProxyOptions) -> Builder {
     let mut builder = Builder::new();
     builder
         .initial_window_size(STREAM_WINDOW_BYTES)

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 /// What a stream's client owes, and since when.
 #[derive(Debug)]
-pub(in crate::proxy) struct Progress {
+pub(super) struct Progress {
     began: Instant,
     /// Milliseconds from the beginning, plus one; 0: it owes nothing.
     taking_since: AtomicU64,
@@ -31,7 +31,7 @@ pub(in crate::proxy) struct Progress {
 }
 
 impl Progress {
-    pub(in crate::proxy) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             began: Instant::now(),
             taking_since: AtomicU64::new(0),
@@ -69,12 +69,12 @@ impl Progress {
     }
 
     /// A request's body begins.
-    pub(in crate::proxy) fn upload_begins(&self) {
+    pub(super) fn upload_begins(&self) {
         self.uploads.store(true, Ordering::Relaxed);
     }
 
     /// The client is to give the next piece of its body.
-    pub(in crate::proxy) fn awaits_giving(&self) {
+    pub(super) fn awaits_giving(&self) {
         if self.may_be_silent.load(Ordering::Relaxed) {
             return;
         }
@@ -82,24 +82,24 @@ impl Progress {
     }
 
     /// The answer is a stream of events, so the body may be one, too: whoever sends it has perhaps nothing to say.
-    pub(in crate::proxy) fn allow_silence(&self) {
+    pub(super) fn allow_silence(&self) {
         self.may_be_silent.store(true, Ordering::Relaxed);
         self.given();
     }
 
     /// The client has given a piece of its body.
-    pub(in crate::proxy) fn given(&self) {
+    pub(super) fn given(&self) {
         self.giving_since.store(0, Ordering::Relaxed);
     }
 
     /// The request's body is over, or nobody wants it.
-    pub(in crate::proxy) fn upload_ends(&self) {
+    pub(super) fn upload_ends(&self) {
         self.uploads.store(false, Ordering::Relaxed);
         self.given();
     }
 
     /// Whether the client was let go for want of room.
-    pub(in crate::proxy) fn was_let_go(&self) -> bool {
+    pub(super) fn was_let_go(&self) -> bool {
         self.let_go.load(Ordering::Relaxed)
     }
 
@@ -110,7 +110,7 @@ impl Progress {
     }
 
     /// Ready once the stream is over.
-    pub(in crate::proxy) fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_over(&self, cx: &Context<'_>) -> Poll<()> {
         self.reader.register(cx.waker());
         if self.over.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -135,16 +135,12 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A watch over this progress.
-    pub(in crate::proxy) fn new(
-        progress: &Arc<Progress>,
-        stall_timeout: Duration,
-        in_flight: Option<Arc<InFlight>>,
-    ) -> Self {
+    pub(super) fn new(progress: &Arc<Progress>, stall_timeout: Duration, in_flight: Option<Arc<InFlight>>) -> Self {
         Self { progress: Arc::clone(progress), stall_timeout, in_flight, alarm: Alarm::default(), stall: None }
     }
 
     /// Ready once the client has made no progress for too long.
-    pub(in crate::proxy) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(since) = self.progress.owed_since() else {
             self.stall = None;
             // Whether the client owes a piece of its body is found out in another task, which doesn't wake this one.

@@ -8,7 +8,7 @@ use crate::scope::{TAG_SEPARATOR, Tag};
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct PackedEntry {
     bytes: Box<[u8]>,
     head_at_rest_end: u32,
     head_end: u32,
@@ -18,7 +18,7 @@ pub(super) struct Record {
     tags_end: u32,
 }
 
-impl Record {
+impl PackedEntry {
     /// These together. `path_start` is where the path begins in `url`.
     pub(super) fn new(head: &PreparedHead, body: &[u8], (url, path_start): (&str, usize), tags: &[Tag]) -> Self {
         let tag_bytes: usize = tags.iter().map(|tag| tag.as_str().len() + 1).sum();
