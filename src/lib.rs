@@ -43,6 +43,7 @@ mod jobs;
 mod metrics;
 mod proxy;
 mod recorded;
+mod replay;
 mod supervisor;
 mod upstream;
 mod warming;

@@ -29,7 +29,7 @@ impl ConfigFile {
     }
 
     /// Whether no file is named and there is none.
-    fn is_absent(&self) -> bool {
+    pub(super) fn is_absent(&self) -> bool {
         *self == Self::Default && !self.path().exists()
     }
 

@@ -84,6 +84,18 @@ named on standard error.
 
 Exit codes: 0 done; 1 something could not be fetched, or it did not come to its end; 2 wrong usage.";
 
+pub(super) const REPLAY: &str = "\
+Examples:
+  larder replay --log access.jsonl                     # the rules that proxy.toml names
+  larder replay --log access.jsonl --rules new/        # others beside them
+  larder replay --log access.log.2.gz access.log.1 --host shop.example.com --rules new.toml --json
+  zcat access.log.*.gz | larder replay --log - --config /etc/larder/proxy.toml
+
+No instance is asked and nothing is fetched. Hits are the share of requests that were answered from the cache without waiting; the
+row `measured` is what Larder's own log says really happened. Damaged lines are counted, and the first are named on standard error.
+
+Exit codes: 0 done; 1 the configuration, the rules or a log can't be read, or no log has a request; 2 wrong usage.";
+
 pub(super) const SWITCH: &str = "\
 Examples:
   larder switch --all bypass --for 1h                  # turn caching off, everywhere, for an hour

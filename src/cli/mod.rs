@@ -28,6 +28,7 @@ mod healthcheck;
 mod init;
 mod purge;
 mod reconfiguring;
+mod replay;
 mod running;
 mod switch;
 mod warm;
@@ -93,6 +94,10 @@ enum Command {
     /// Fetch URLs, what a sitemap names, or what an access log names most, before clients ask for it.
     #[command(after_help = help::WARM)]
     Warm(warm::WarmArguments),
+    /// Run recorded traffic through the rules in simulated time: hit ratio, upstream requests and memory by route, for the present
+    /// rules and for others beside them.
+    #[command(after_help = help::REPLAY)]
+    Replay(replay::ReplayArguments),
     /// Ask a running instance whether it is ready; exits with 1 where it is not. For containers and scripts.
     #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(healthcheck::HealthcheckArguments),
@@ -156,6 +161,7 @@ pub fn run() -> ExitCode {
         Command::Purge(arguments) => purge::run(&file, arguments),
         Command::Switch(arguments) => switch::run(&file, &arguments),
         Command::Warm(arguments) => warm::run(&file, &arguments),
+        Command::Replay(arguments) => replay::run(&file, &arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Init(arguments) => init::run(&file, &arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&file, &arguments),

@@ -90,11 +90,18 @@ impl<'a> Lines<'a> {
 }
 
 impl Logs {
+    /// How many lines could not be read, and the first of them; `None` if all could.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let named = self.damaged_named.join(", ");
+        let more = if self.damaged > self.damaged_named.len() as u64 { " and more" } else { "" };
+        let plural = if self.damaged == 1 { "" } else { "s" };
+        (self.damaged > 0).then(|| format!("{} line{plural} could not be read: {named}{more}", self.damaged))
+    }
+
     /// The requests of a file, in the order of its lines.
     ///
     /// # Errors
     /// Where it can't be read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what replays a log is built upon it"))]
     pub(crate) fn read(&mut self, lines: Lines<'_>, mut request: impl FnMut(Recorded<'_>)) -> Result<(), LogError> {
         self.lines(lines, |line| {
             match read(line) {

@@ -34,6 +34,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("warming", 5),
     ("proxy", 5),
     ("recorded", 5),
+    ("replay", 5),
     ("metrics", 5),
     ("supervisor", 5),
     ("config", 6),

@@ -54,15 +54,10 @@ impl Progress {
 /// Says which lines could not be read, and what of a log is not warmed.
 #[expect(clippy::print_stderr, reason = "the command line's own voice")]
 pub(super) fn report_damage(gathered: &Gathered) {
-    if gathered.logs.damaged > 0 {
-        let named = gathered.logs.damaged_named.join(", ");
-        eprintln!("warning: {} lines could not be read: {named}{}", gathered.logs.damaged, more(gathered));
+    if let Some(complaint) = gathered.logs.complaint() {
+        eprintln!("warning: {complaint}");
     }
     if gathered.passed_over > 0 {
         eprintln!("{} requests were passed over: other methods than GET and HEAD, or no success", gathered.passed_over);
     }
-}
-
-fn more(gathered: &Gathered) -> &'static str {
-    if gathered.logs.damaged > gathered.logs.damaged_named.len() as u64 { " and more" } else { "" }
 }

@@ -1,0 +1,156 @@
+//! Replaying: what rules would have made of requests that have been, in simulated time and without an origin.
+//!
+//! Each request is decided by the same [`plan`](crate::plan) that serves: its way by the rules, then what is stored under
+//! its key. What a fetch brings is made up: the status and size that the request had, no fields, after the time that the
+//! origin took of late. [`from_log`] takes requests from access logs, the feed of decisions from live traffic
+//! (`decisions/shadow.rs`); [`Replay::report`] puts two sets of rules side by side.
+
+mod figures;
+mod known;
+mod simulated;
+mod stored;
+
+pub(crate) mod from_log;
+pub(crate) mod report;
+
+use crate::clock::Timestamp;
+use crate::plan::outcome::Outcome;
+use crate::rules::RuleSet;
+use crate::scope::Depth;
+use crate::semantics::reason::Reason;
+use figures::Figures;
+use http::StatusCode;
+use known::{Known, KnownRequests};
+use report::{Report, RouteReport, Shown};
+use simulated::Simulated;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a request went, as far as that is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Happened {
+    /// When it began.
+    pub(crate) at: Timestamp,
+    /// The status of the answer; `None` if there was none.
+    pub(crate) status: Option<StatusCode>,
+    /// The bytes of the body that were sent.
+    pub(crate) body_bytes: Option<u64>,
+    /// How Larder decided; `None` if somebody else answered.
+    pub(crate) outcome: Option<Outcome>,
+    /// What was stored for it had been purged.
+    pub(crate) purged: Option<Depth>,
+    /// Why the origin's answer was not stored.
+    pub(crate) refused: Option<Reason>,
+    /// How long the origin took, where it was asked.
+    pub(crate) upstream: Option<Duration>,
+}
+
+/// What is asked for, as it was sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) method: &'a [u8],
+    pub(crate) host: &'a [u8],
+    pub(crate) target: &'a [u8],
+}
+
+/// Which rules.
+#[derive(Debug, Clone)]
+pub(crate) struct Compared {
+    /// Those in force.
+    pub(crate) present: Arc<RuleSet>,
+    /// Those that are tried.
+    pub(crate) proposed: Option<Arc<RuleSet>>,
+}
+
+/// A replay under way.
+pub(crate) struct Replay {
+    known: KnownRequests,
+    present: Simulated,
+    proposed: Option<Simulated>,
+    /// What really happened, by the routes of the rules in force.
+    measured: Vec<Figures>,
+    /// How many requests told it.
+    told: u64,
+    span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Replay {
+    /// One that begins with an empty cache.
+    pub(crate) fn new(rules: Compared) -> Self {
+        let measured = vec![Figures::default(); rules.present.routes().len() + 1];
+        Self {
+            present: Simulated::new(Arc::clone(&rules.present)),
+            proposed: rules.proposed.clone().map(Simulated::new),
+            known: KnownRequests::new(rules),
+            measured,
+            told: 0,
+            span: None,
+        }
+    }
+
+    /// What the rules say of a request.
+    pub(crate) fn known(&mut self, named: Named<'_>) -> Arc<Known> {
+        self.known.of(named)
+    }
+
+    /// The next request. Time does not run back: one that began before the last counts as if it began with it.
+    pub(crate) fn step(&mut self, known: &Known, happened: Happened) {
+        let (first, last) = self.span.unwrap_or((happened.at, happened.at));
+        let happened = Happened { at: happened.at.max(last), ..happened };
+        self.span = Some((first, happened.at));
+        self.present.step(&known.present, &happened);
+        if let (Some(proposed), Some(way)) = (&mut self.proposed, &known.proposed) {
+            proposed.step(way, &happened);
+        }
+        if let Some(outcome) = happened.outcome {
+            self.told += 1;
+            if let Some(measured) = self.measured.get_mut(known.present.route()) {
+                measured.count_told(outcome, &happened);
+            }
+        }
+    }
+
+    /// How the rules compare so far.
+    pub(crate) fn report(&self) -> Report {
+        let mut routes: Vec<RouteReport> = Vec::new();
+        let named = |simulated: &Simulated| {
+            let names = simulated.rules().routes().iter().map(|route| Some(route.name.as_str().to_owned()));
+            names.chain([None]).collect::<Vec<_>>()
+        };
+        let present = named(&self.present).into_iter().zip(self.present.figures());
+        for ((route, figures), measured) in present.zip(&self.measured) {
+            let measured = (self.told > 0).then(|| Shown::of_measured(measured));
+            routes.push(RouteReport { route, present: Some(Shown::of(&figures)), proposed: None, measured });
+        }
+        if let Some(proposed) = &self.proposed {
+            for (place, (route, figures)) in named(proposed).into_iter().zip(proposed.figures()).enumerate() {
+                let shown = Some(Shown::of(&figures));
+                match routes.iter_mut().find(|known| known.route == route) {
+                    Some(known) => known.proposed = shown,
+                    None => routes.insert(place, RouteReport { route, present: None, proposed: shown, measured: None }),
+                }
+            }
+        }
+        // No route comes last, wherever it was found first.
+        routes.sort_by_key(|report| report.route.is_none());
+        routes.retain(RouteReport::is_of_any_request);
+        let sum = |simulated: &Simulated| {
+            let sum = simulated.figures().iter().fold(Figures::default(), Figures::and);
+            Shown::of(&Figures { memory_peak_bytes: simulated.memory_peak_bytes(), ..sum })
+        };
+        let measured = self.measured.iter().fold(Figures::default(), Figures::and);
+        let all = RouteReport {
+            route: None,
+            present: Some(sum(&self.present)),
+            proposed: self.proposed.as_ref().map(sum),
+            measured: (self.told > 0).then(|| Shown::of_measured(&measured)),
+        };
+        Report {
+            span: self.span,
+            present: self.present.rules().digest().to_owned(),
+            proposed: self.proposed.as_ref().map(|proposed| proposed.rules().digest().to_owned()),
+            all,
+            routes,
+        }
+    }
+}
