@@ -44,6 +44,37 @@ impl Timestamp {
         humantime::format_rfc3339_millis(UNIX_EPOCH + since_epoch).to_string()
     }
 
+    /// As RFC 3339 writes it, with `Z` or an offset; `None` if it is written otherwise, or before the Unix epoch.
+    #[must_use]
+    pub(crate) fn parse_rfc3339(text: &str) -> Option<Self> {
+        let utc = |text: &str| {
+            let since_epoch = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+            Some(Self::EPOCH.saturating_add(since_epoch))
+        };
+        if text.ends_with('Z') {
+            return utc(text);
+        }
+        let at = text.len().checked_sub("+00:00".len())?;
+        let (local, offset) = text.split_at_checked(at)?;
+        utc(&format!("{local}Z"))?.at_offset(&offset.replace(':', ""))
+    }
+
+    /// The instant that is this one where clocks are so far ahead of UTC: `+HHMM` or `-HHMM`.
+    #[must_use]
+    pub(crate) fn at_offset(self, offset: &str) -> Option<Self> {
+        let (sign, digits) = offset.split_at_checked(1)?;
+        if digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let (hours, minutes) = (digits[..2].parse::<u64>().ok()?, digits[2..].parse::<u64>().ok()?);
+        let offset = Duration::from_secs(hours * 3600 + minutes * 60);
+        match sign {
+            "+" => Some(self.saturating_sub(offset)),
+            "-" => Some(self.saturating_add(offset)),
+            _ => None,
+        }
+    }
+
     /// The instant `duration` later; saturates.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {

@@ -41,6 +41,7 @@ mod scenarios {
     mod invariant_8_pass_through;
     mod invariant_9_hostile;
     mod keyed_bodies;
+    mod known_ends;
     mod leaving_clients;
     mod lifetimes_by_rule;
     mod logs;

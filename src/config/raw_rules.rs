@@ -2,7 +2,9 @@
 
 use super::raw_warm::RawWarm;
 use super::table::{FromToml, Placed, Reader, raw_table};
-use super::values::{ByStatus, DurationText, FieldTable, MethodText, PercentageText, SizeText, Texts, word, words};
+use super::values::{
+    ByStatus, DurationText, FieldTable, MethodText, MomentText, PercentageText, SizeText, Texts, word, words,
+};
 use crate::rules::body_key::KeyedForm;
 use crate::rules::lifetime::{IgnoredDirective, OriginPrecedence};
 use crate::rules::route::{ClientDirectives, SetCookieRule};
@@ -51,6 +53,9 @@ raw_table! {
         ignore: Vec<Placed<IgnoreWord>>,
         /// The longest lifetime that the origin may give. Not set: any.
         max_ttl: DurationText,
+        /// Moments that no lifetime crosses, here or at a client: what was received before one is not served after it
+        /// without asking the origin. At most 1,000. Default: none.
+        not_after: Vec<Placed<MomentText>>,
         /// Fields that take precedence over CDN-Cache-Control, Cache-Control and Expires, in this order:
         /// "surrogate-control", "x-accel-expires". Default: none.
         lifetime_fields: Vec<Placed<LifetimeFieldWord>>,

@@ -3,11 +3,15 @@
 use super::problem::Problems;
 use super::raw_rules::RawRoute;
 use super::table::Placed;
-use super::values::DurationText;
+use super::values::{DurationText, MomentText};
+use crate::clock::Timestamp;
 use crate::rules::lifetime::{IgnoredDirective, LifetimeRule, OriginPrecedence};
 use crate::rules::route::SetCookieRule;
 use http::StatusCode;
 use std::time::Duration;
+
+/// How many moments `not_after` may name.
+const NOT_AFTER_MAX: usize = 1_000;
 
 /// Resolves the lifetime keys.
 pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
@@ -31,6 +35,7 @@ pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
             .stale_if_error_on
             .as_ref()
             .map_or(default.stale_if_error_on, |statuses| failures(statuses, problems)),
+        not_after: raw.not_after.as_ref().map(|moments| not_after(moments, problems)).unwrap_or_default(),
         fields: raw.lifetime_fields.as_ref().map(|fields| distinct(fields, |word| word.0)).unwrap_or_default(),
     }
 }
@@ -60,6 +65,18 @@ fn ignore(raw: &RawRoute, problems: &mut Problems) -> Vec<IgnoredDirective> {
         problems.error(&set_cookie.place, "with `ignore`, an answer is never stored with its cookie", Some(hint));
     }
     distinct(written, |word| word.0)
+}
+
+/// In order, each once.
+fn not_after(written: &Placed<Vec<Placed<MomentText>>>, problems: &mut Problems) -> Vec<Timestamp> {
+    if written.value.len() > NOT_AFTER_MAX {
+        let hint = "leave out those that are past";
+        problems.error(&written.place, format!("`not_after` has more than {NOT_AFTER_MAX} moments"), Some(hint));
+    }
+    let mut moments: Vec<_> = written.value.iter().map(|moment| moment.value.0).collect();
+    moments.sort_unstable();
+    moments.dedup();
+    moments
 }
 
 fn failures(written: &Placed<Vec<Placed<u64>>>, problems: &mut Problems) -> Vec<StatusCode> {

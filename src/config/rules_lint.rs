@@ -60,6 +60,7 @@ fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
         place("origin", raw.origin.as_ref()),
         place("ignore", raw.ignore.as_ref()),
         place("max_ttl", raw.max_ttl.as_ref()),
+        place("not_after", raw.not_after.as_ref()),
         place("lifetime_fields", raw.lifetime_fields.as_ref()),
         place("ttl_by_status", raw.ttl_by_status.as_ref()),
         place("jitter", raw.jitter.as_ref()),

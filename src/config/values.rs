@@ -1,6 +1,7 @@
 //! The kinds of values that raw tables hold: durations, sizes, percentages, words.
 
 use super::table::{FromToml, Placed, Reader, nearest};
+use crate::clock::Timestamp;
 use bytesize::ByteSize;
 use http::{Method, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -43,6 +44,25 @@ impl FromToml for DurationText {
                 None
             }
         }
+    }
+}
+
+/// `"2026-11-27T00:00:00Z"`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MomentText(pub(super) Timestamp);
+
+impl FromToml for MomentText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        const EXAMPLES: &str = "write date, time and offset: \"2026-11-27T00:00:00Z\", \"2026-11-27T08:00:00+01:00\"";
+        let Some(text) = value.get_ref().as_str() else {
+            reader.wrong_type(value, "a moment such as \"2026-11-27T00:00:00Z\"", Some(EXAMPLES.to_owned()));
+            return None;
+        };
+        let moment = Timestamp::parse_rfc3339(text).map(Self);
+        if moment.is_none() {
+            reader.error(value, format!("`{text}` is not a moment"), Some(EXAMPLES.to_owned()));
+        }
+        moment
     }
 }
 
@@ -235,6 +255,10 @@ macro_rules! schema {
     };
 }
 
+schema!(
+    MomentText,
+    json_schema!({ "type": "string", "format": "date-time", "examples": ["2026-11-27T00:00:00Z", "2026-11-27T08:00:00+01:00"] })
+);
 schema!(DurationText, json_schema!({ "type": "string", "examples": ["500ms", "30s", "5m", "1h", "7d"] }));
 schema!(SizeText, json_schema!({ "type": ["string", "integer"], "minimum": 0, "examples": ["64KiB", "2MiB", "1GiB"] }));
 schema!(PercentageText, json_schema!({ "type": "string", "pattern": "^[0-9]+([.][0-9]+)? *%$", "examples": ["10%"] }));

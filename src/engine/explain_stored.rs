@@ -36,6 +36,9 @@ pub struct StoredExplained {
     pub fresh_for_secs: u64,
     /// Where that comes from.
     pub lifetime_source: &'static str,
+    /// The moment that the route names past which it is not served without asking the origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<String>,
     /// The length of the body as kept, in bytes.
     pub body_bytes: usize,
     /// What it weighs in memory, or would, in bytes.
@@ -101,6 +104,7 @@ impl Engine {
             age_secs: entry.current_age(now).as_secs(),
             fresh_for_secs: lifetime.fresh_for.as_secs(),
             lifetime_source: lifetime.source.label(),
+            not_after: lifetime.ends_at.map(Timestamp::to_rfc3339),
             body_bytes: entry.body().at_rest().len(),
             weight_bytes: entry.weight_bytes(),
             stamp: entry.stamp().to_string(),

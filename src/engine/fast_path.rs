@@ -142,6 +142,10 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Fas
     let rules = engine.rules();
     let asked = Asked { method: &Method::GET, target: &target, headers: &headers.headers, form: Form::Plain };
     let Way::Cached(route, hold) = Way::of(asked, &rules, || engine.now()) else { return None };
+    // What clients are told of its lifetime may have to be shortened.
+    if !route.lifetime.not_after.is_empty() {
+        return None;
+    }
     let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules).held(hold);
     let now = engine.now();
     let usable = match engine.plan(&request, now) {

@@ -11,6 +11,7 @@ use super::origin::{Body, OriginError, OriginErrorKind, origin_form};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
+use super::respond::known_end;
 use super::unattended::Patience;
 use super::write_budget::Named;
 use super::written::{Aftermath, ClientGone, WrittenBody, invalidate, log_failure};
@@ -27,6 +28,7 @@ use crate::semantics::date::record_receipt;
 use crate::semantics::entity_tag;
 use crate::semantics::event_stream::{is_event_stream, is_grpc};
 use crate::semantics::invalidate::{invalidated_targets, is_safe};
+use crate::semantics::known_end::end_at;
 use crate::semantics::origin_tags::{Reading, invalidated_groups};
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
@@ -170,8 +172,15 @@ impl Passing {
 
     fn answered(self, mut response: Response<Body>) -> Answer {
         let status = response.status();
-        if let Some(rule) = self.pass.route.as_ref().and_then(|route| route.answer.as_ref()) {
-            rule.change(status, Kept::Nowhere, self.engine.now(), response.headers_mut());
+        if let Some(route) = &self.pass.route {
+            let now = self.engine.now();
+            let end = known_end(route, response.headers(), now);
+            if let Some(rule) = &route.answer {
+                rule.change(status, Kept::Nowhere, now, response.headers_mut());
+            }
+            if let Some(end) = end {
+                end_at(response.headers_mut(), end, now);
+            }
         }
         let decision = self.decision(self.pass.outcome, self.pass.why, Some(response.status()));
         let place = self.place;

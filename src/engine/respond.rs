@@ -17,6 +17,7 @@ use crate::rules::answer::Kept;
 use crate::scope::RouteName;
 use crate::semantics::cache_status::{CacheStatus, Forward};
 use crate::semantics::conditional::{self, Precondition};
+use crate::semantics::known_end;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
@@ -156,17 +157,27 @@ fn from_entry(
     decided(request, apply_answer_rule(request, response, Kept::Here, now), outcome, reason, status)
 }
 
-/// The answer as the route's rule changes it.
+/// The answer as the route's rule changes it, and with no lifetime that crosses what the route names.
 fn apply_answer_rule(
     request: &CacheableRequest,
     mut response: Response<Body>,
     kept: Kept,
     now: Timestamp,
 ) -> Response<Body> {
+    let end = known_end(&request.route, response.headers(), now);
     if let Some(rule) = &request.route.answer {
         rule.change(response.status(), kept, now, response.headers_mut());
     }
+    if let Some(end) = end {
+        known_end::end_at(response.headers_mut(), end, now);
+    }
     response
+}
+
+/// The moment past which nobody may keep an answer of this route with these fields, as the origin or the cache made them.
+pub(super) fn known_end(route: &Route, headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    let rule = &route.lifetime;
+    if rule.not_after.is_empty() { None } else { rule.end_after(known_end::made_at(headers, now)) }
 }
 
 /// Whether an answer that is handed over is about one that is kept here: the head that a GET would be answered with.

@@ -91,7 +91,7 @@ impl Plan {
             (Judgement::StaleAccepted { .. }, _) => Serving::MaxStale,
             (Judgement::StaleWhileRevalidate { .. }, Some(by)) => Serving::Held(by),
             (Judgement::StaleWhileRevalidate { .. }, None) => Serving::StaleWhileRevalidate,
-            (Judgement::Revalidate { .. }, Some(by)) if may_be_held(&policy, &lifetime, validity, by) => {
+            (Judgement::Revalidate { .. }, Some(by)) if may_be_held(&policy, &lifetime, validity, by, now) => {
                 Serving::Held(by)
             }
             (Judgement::Revalidate { why, on_failure }, _) => {

@@ -1,7 +1,6 @@
 //! When a line was logged, in the ways in which logs say it.
 
 use crate::clock::Timestamp;
-use std::time::{Duration, UNIX_EPOCH};
 
 /// The time of the common log format, what stands between its brackets: `10/Oct/2000:13:55:36 -0700`.
 pub(super) fn common(text: &str) -> Option<Timestamp> {
@@ -30,39 +29,13 @@ pub(super) fn common(text: &str) -> Option<Timestamp> {
     rewritten[5..7].copy_from_slice(month.as_bytes());
     rewritten[8..10].copy_from_slice(&bytes[..2]);
     rewritten[11..19].copy_from_slice(&bytes[12..20]);
-    let local = utc(std::str::from_utf8(&rewritten).ok()?)?;
-    apply_offset(local, text.get(20..)?.strip_prefix(' ')?)
+    let local = Timestamp::parse_rfc3339(std::str::from_utf8(&rewritten).ok()?)?;
+    local.at_offset(text.get(20..)?.strip_prefix(' ')?)
 }
 
-/// RFC 3339, as Larder writes it and as nginx's `$time_iso8601` does: in UTC, or with an offset.
+/// RFC 3339, as Larder writes it and as nginx's `$time_iso8601` does.
 pub(super) fn rfc3339(text: &str) -> Option<Timestamp> {
-    if text.ends_with('Z') {
-        return utc(text);
-    }
-    let at = text.len().checked_sub(6).filter(|at| text.is_char_boundary(*at))?;
-    let (local, offset) = text.split_at(at);
-    let with_zone = format!("{local}Z");
-    apply_offset(utc(&with_zone)?, &offset.replace(':', ""))
-}
-
-fn utc(text: &str) -> Option<Timestamp> {
-    let since_epoch = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(Timestamp::EPOCH.saturating_add(since_epoch))
-}
-
-/// What `+HHMM` or `-HHMM` makes of a local time.
-fn apply_offset(local: Timestamp, offset: &str) -> Option<Timestamp> {
-    let (sign, digits) = offset.split_at_checked(1)?;
-    if digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let (hours, minutes) = (digits[..2].parse::<u64>().ok()?, digits[2..].parse::<u64>().ok()?);
-    let offset = Duration::from_secs(hours * 3600 + minutes * 60);
-    match sign {
-        "+" => Some(local.saturating_sub(offset)),
-        "-" => Some(local.saturating_add(offset)),
-        _ => None,
-    }
+    Timestamp::parse_rfc3339(text)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! How a route's lifetime keys and what the origin says make one [`Lifetime`].
 
+use crate::clock::Timestamp;
 use crate::semantics::lifetime::{Asker, Lifetime, LifetimeSource, OriginLifetime, StaleWindow};
 use crate::semantics::lifetime_fields::LifetimeField;
 use crate::semantics::policy::ResponsePolicy;
@@ -38,6 +39,8 @@ pub struct LifetimeRule {
     pub ignore: Vec<IgnoredDirective>,
     /// `stale_if_error_on`: the statuses that something stale may stand in for.
     pub stale_if_error_on: Vec<StatusCode>,
+    /// `not_after`: moments that no lifetime crosses, in order.
+    pub not_after: Vec<Timestamp>,
     /// `lifetime_fields`: the fields that go before the standard ones, in order.
     pub fields: Vec<LifetimeField>,
 }
@@ -82,6 +85,7 @@ impl LifetimeRule {
             max_ttl: None,
             ignore: Vec::new(),
             stale_if_error_on: ERRORS_DEFAULT.to_vec(),
+            not_after: Vec::new(),
             fields: Vec::new(),
         }
     }
@@ -109,6 +113,13 @@ impl LifetimeRule {
             LifetimeSource::Route => shortened(fresh_for, self.jitter, spread),
             _ => self.max_ttl.map_or(fresh_for, |most| fresh_for.min(most)),
         };
+        let ends_at = self.end_after(policy.made_at());
+        let fresh_for = match (ends_at, source) {
+            (None, _) => fresh_for,
+            // As they are counted: from receipt, or as age.
+            (Some(end), LifetimeSource::Route) => fresh_for.min(end.since(policy.received_at)),
+            (Some(end), _) => fresh_for.min(end.since(policy.made_at())),
+        };
         let window = |route: Option<Duration>, origin: Option<Duration>| {
             let length = match self.origin {
                 OriginPrecedence::Respect => origin.or(route.filter(|_| was_fresh)),
@@ -122,7 +133,15 @@ impl LifetimeRule {
             source,
             stale_while_revalidate: window(self.stale_while_revalidate, policy.directives.stale_while_revalidate),
             stale_if_error: window(self.stale_if_error, policy.directives.stale_if_error),
+            ends_at,
         }
+    }
+
+    /// The first of the moments that no lifetime crosses after what was made then.
+    #[must_use]
+    pub fn end_after(&self, made_at: Timestamp) -> Option<Timestamp> {
+        let next = self.not_after.partition_point(|end| *end <= made_at);
+        self.not_after.get(next).copied()
     }
 
     /// The policy as the route has it seen: without the directives that it ignores. Fields that `private` and `no-cache`

@@ -108,3 +108,34 @@ fn jitter_shortens_only_what_the_route_gives_and_uses_its_whole_share() {
     assert_eq!(shortened(secs(10), f64::NAN, 3), secs(10));
     assert_eq!(shortened(Duration::MAX, 0.5, 3).min(Duration::MAX), shortened(Duration::MAX, 0.5, 3));
 }
+
+#[test]
+fn no_lifetime_crosses_a_moment_that_the_route_names() {
+    let received_at = Timestamp::from_secs(10_000);
+    let after = |seconds| received_at.saturating_add(secs(seconds));
+    let before = received_at.saturating_sub(secs(30));
+    let rule = LifetimeRule {
+        ttl: Some(secs(1000)),
+        not_after: vec![before, after(100), after(500)],
+        ..LifetimeRule::by_origin()
+    };
+    let with_age = |age, lifetime| ResponsePolicy { received_at, initial_age: secs(age), ..policy(200, lifetime) };
+    let explicit = |lifetime| OriginLifetime::Explicit(secs(lifetime), MaxAge);
+    for (policy, fresh_for, ends_at) in [
+        (with_age(0, OriginLifetime::Absent), 100, after(100)),
+        (with_age(20, OriginLifetime::Absent), 100, after(100)),
+        (with_age(0, explicit(60)), 60, after(100)),
+        (with_age(0, explicit(3600)), 100, after(100)),
+        // It counts as age, 20 s of which are over.
+        (with_age(20, explicit(3600)), 120, after(100)),
+        // Made before the moment that is past, whenever it came.
+        (with_age(40, OriginLifetime::Absent), 0, before),
+        (with_age(40, explicit(3600)), 10, before),
+    ] {
+        let lifetime = rule.lifetime(&policy, 1);
+        assert_eq!((lifetime.fresh_for, lifetime.ends_at), (secs(fresh_for), Some(ends_at)), "{policy:?}");
+        assert!(policy.spent(&lifetime, ends_at) >= lifetime.fresh_for, "{policy:?}");
+    }
+    let last = rule.end_after(after(500));
+    assert_eq!((last, rule.end_after(after(100))), (None, Some(after(500))));
+}

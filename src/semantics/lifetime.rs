@@ -1,5 +1,6 @@
 //! Freshness lifetimes: RFC 9111 section 4.2.1 and 4.2.2.
 
+use crate::clock::Timestamp;
 use std::fmt;
 use std::time::Duration;
 
@@ -119,4 +120,14 @@ pub struct Lifetime {
     pub stale_while_revalidate: Option<StaleWindow>,
     /// How long past that it may be served when the origin fails.
     pub stale_if_error: Option<StaleWindow>,
+    /// From when on it is not served without the origin's word, whatever the others say.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Lifetime {
+    /// Whether the moment has come that it does not outlive.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.ends_at.is_some_and(|end| now >= end)
+    }
 }

@@ -34,6 +34,7 @@ pub(crate) mod trust;
 // Clauses on stored responses.
 pub(crate) mod conditional;
 pub(crate) mod invalidate;
+pub(crate) mod known_end;
 pub(crate) mod lifetime_fields;
 pub(crate) mod partial;
 pub(crate) mod policy;

@@ -86,6 +86,12 @@ impl ResponsePolicy {
         self.initial_age.saturating_add(now.since(self.received_at))
     }
 
+    /// When the origin made it, as far as is known: at the latest when it was asked for.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        self.received_at.saturating_sub(self.initial_age)
+    }
+
     /// How much of a lifetime is over. The origin's is counted as age; the route's from receipt, so that neither a wrong
     /// clock of the origin nor the Age that a cache behind Larder reports ends what the operator has given.
     #[must_use]
@@ -105,6 +111,7 @@ impl ResponsePolicy {
             source,
             stale_while_revalidate: StaleWindow::of_origin(self.directives.stale_while_revalidate),
             stale_if_error: StaleWindow::of_origin(self.directives.stale_if_error),
+            ends_at: None,
         }
     }
 }

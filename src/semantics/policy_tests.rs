@@ -141,6 +141,7 @@ fn the_lifetime_by_origin_carries_its_stale_windows() {
         source: MaxAge,
         stale_while_revalidate: StaleWindow::of_origin(Some(secs(2))),
         stale_if_error: StaleWindow::of_origin(Some(secs(3))),
+        ends_at: None,
     };
     assert_eq!(policy.lifetime_by_origin(), expected);
 }

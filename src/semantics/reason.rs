@@ -70,6 +70,7 @@ labelled! {
         // Reuse, RFC 9111 section 4.
         Fresh "fresh" "The stored response is fresh.",
         Expired "expired" "The stored response is older than its freshness lifetime.",
+        NotAfter "not-after" "The stored response is from before a moment that the route names in `not_after`, which has come.",
         ResponseNoCache "response-no-cache" "The stored response says no-cache: it must be validated each time.",
         RequestNoCache "request-no-cache" "The request says no-cache.",
         RequestPragma "request-pragma" "The request says Pragma: no-cache and has no Cache-Control.",

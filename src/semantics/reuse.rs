@@ -64,6 +64,8 @@ pub enum MustValidate {
     RequestMinFresh,
     /// The response is older than its lifetime.
     Expired,
+    /// A moment has come that its lifetime does not cross.
+    NotAfter,
     /// A soft purge covers it.
     SoftPurged,
     /// A purge that is not known here may cover it.
@@ -78,7 +80,9 @@ impl MustValidate {
             Self::RequestNoCache | Self::RequestPragma | Self::RequestMaxAge | Self::RequestMinFresh => {
                 Forward::Request
             }
-            Self::ResponseNoCache | Self::Expired | Self::SoftPurged | Self::Unproven => Forward::Stale,
+            Self::ResponseNoCache | Self::Expired | Self::NotAfter | Self::SoftPurged | Self::Unproven => {
+                Forward::Stale
+            }
         }
     }
 }
@@ -92,6 +96,7 @@ impl From<MustValidate> for Reason {
             MustValidate::RequestMaxAge => Self::RequestMaxAge,
             MustValidate::RequestMinFresh => Self::RequestMinFresh,
             MustValidate::Expired => Self::Expired,
+            MustValidate::NotAfter => Self::NotAfter,
             MustValidate::SoftPurged => Self::SoftPurged,
             MustValidate::Unproven => Self::Unproven,
         }
@@ -137,12 +142,19 @@ pub(crate) enum Hold {
 
 /// Whether a response that would be validated, or refreshed, may be served as it is while an operator holds it so.
 ///
-/// Not what the origin wants to be asked about each time (no-cache, a lifetime of zero), and not where a purge that is not
+/// Not what the origin wants to be asked about each time (no-cache, a lifetime of zero), not past a moment that its route
+/// names, and not where a purge that is not
 /// known here may cover it. What says must-revalidate or proxy-revalidate is never served stale (RFC 9111 section 4.2.4),
 /// but its lifetime may be held.
 #[must_use]
-pub(crate) fn may_be_held(stored: &ResponsePolicy, lifetime: &Lifetime, validity: Validity, hold: Hold) -> bool {
-    if lifetime.fresh_for.is_zero() || stored.directives.no_cache == Qualified::Whole {
+pub(crate) fn may_be_held(
+    stored: &ResponsePolicy,
+    lifetime: &Lifetime,
+    validity: Validity,
+    hold: Hold,
+    now: Timestamp,
+) -> bool {
+    if lifetime.is_over(now) || lifetime.fresh_for.is_zero() || stored.directives.no_cache == Qualified::Whole {
         return false;
     }
     match (validity, StaleBy::of(stored)) {
@@ -174,6 +186,10 @@ pub fn judge(
     }
     if presented.pragma_no_cache {
         return revalidate_or_fail(MustValidate::RequestPragma);
+    }
+    // What was true before that moment is not served after it, however the origin fares.
+    if lifetime.is_over(now) {
+        return revalidate_or_fail(MustValidate::NotAfter);
     }
     match case.remaining() {
         _ if validity == Validity::Unproven => case.judge_unproven(),

@@ -263,3 +263,25 @@ proptest! {
         prop_assert!(fails, "{:?}", judgement);
     }
 }
+
+#[test]
+fn nothing_is_served_past_the_end_of_its_lifetime_without_the_origins_word() {
+    let end = RECEIVED.saturating_add(secs(60));
+    let policy = stored("max-age=30, stale-while-revalidate=3600, stale-if-error=3600");
+    let lifetime = Lifetime { ends_at: Some(end), ..policy.lifetime_by_origin() };
+    let said = |directives| RequestDirectives::parse(&cache_control(directives));
+    let at = |validity, directives, second| {
+        judge(&policy, &lifetime, validity, &said(directives), RECEIVED.saturating_add(secs(second)))
+    };
+    assert_eq!(at(Validity::ByAge, "", 59), Judgement::StaleWhileRevalidate { staleness: secs(29) });
+    for validity in [Validity::ByAge, Validity::SoftPurged, Validity::Unproven] {
+        for directives in ["", "max-stale", "stale-if-error=3600", "max-age=3600, max-stale"] {
+            let judgement = at(validity, directives, 60);
+            assert_eq!(judgement, revalidate(MustValidate::NotAfter, Fail), "{validity:?} {directives}");
+        }
+        for hold in [Hold::StaleOnly, Hold::Freeze] {
+            assert!(!may_be_held(&policy, &lifetime, validity, hold, end), "{validity:?} {hold:?}");
+        }
+    }
+    assert!(may_be_held(&policy, &lifetime, Validity::ByAge, Hold::Freeze, RECEIVED));
+}
