@@ -53,6 +53,7 @@ mod scenarios {
     mod reconfigured;
     mod reconfigured_pools;
     mod reloaded_rules;
+    mod replaying;
     mod stale;
     mod storing;
     mod switches;

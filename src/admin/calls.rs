@@ -24,6 +24,9 @@ pub(super) enum Call {
     Searches,
     Rules,
     RulesCheck,
+    BeginShadow,
+    Shadow,
+    EndShadow,
     Reload,
     Routes,
     Switch,
@@ -62,7 +65,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 30] = [
+    pub(super) const ALL: [Self; 33] = [
         Self::Dashboard,
         Self::Asset,
         Self::Live,
@@ -82,6 +85,9 @@ impl Call {
         Self::Searches,
         Self::Rules,
         Self::RulesCheck,
+        Self::BeginShadow,
+        Self::Shadow,
+        Self::EndShadow,
         Self::Reload,
         Self::Routes,
         Self::Switch,
@@ -115,6 +121,7 @@ impl Call {
             Self::Searches => "/searches",
             Self::Rules => "/rules",
             Self::RulesCheck => "/rules/check",
+            Self::BeginShadow | Self::Shadow | Self::EndShadow => "/rules/shadow",
             Self::Reload => "/reload",
             Self::Routes => "/routes",
             Self::Switch => "/routes/{name}/switch",
@@ -143,7 +150,7 @@ impl Call {
             Self::Purge => May::Purge,
             Self::Events => May::Events,
             Self::Warm | Self::CancelJob => May::Warm,
-            Self::Reload => May::Rules,
+            Self::Reload | Self::BeginShadow | Self::EndShadow => May::Rules,
             Self::Switch => May::Switch,
             Self::Drain => May::Upstreams,
             _ => match self.effect() {
@@ -155,10 +162,15 @@ impl Call {
 
     pub(super) const fn effect(self) -> Effect {
         match self {
-            Self::Purge | Self::Events | Self::Warm | Self::CancelJob | Self::Reload | Self::Switch | Self::Drain => {
-                Effect::Changes
-            }
-            Self::RulesCheck => Effect::Judges,
+            Self::Purge
+            | Self::Events
+            | Self::Warm
+            | Self::CancelJob
+            | Self::EndShadow
+            | Self::Reload
+            | Self::Switch
+            | Self::Drain => Effect::Changes,
+            Self::RulesCheck | Self::BeginShadow => Effect::Judges,
             Self::LogIn | Self::LogOut => Effect::LogsIn,
             _ => Effect::Reads,
         }

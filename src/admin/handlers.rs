@@ -2,8 +2,8 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, audit, dashboard, events, explain, health, jobs, live, login, purge, receipts, requests, rules, stats,
-    switches, top, upstreams, warm,
+    AdminState, audit, dashboard, events, explain, health, jobs, live, login, purge, receipts, requests, rules, shadow,
+    stats, switches, top, upstreams, warm,
 };
 use axum::routing::{MethodRouter, delete, get, post};
 
@@ -28,6 +28,9 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Searches => get(top::searches),
         Call::Rules => get(rules::show),
         Call::RulesCheck => post(rules::check),
+        Call::BeginShadow => post(shadow::begin),
+        Call::Shadow => get(shadow::show),
+        Call::EndShadow => delete(shadow::end),
         Call::Reload => post(rules::reload),
         Call::Routes => get(switches::show),
         Call::Switch => post(switches::switch),
@@ -68,7 +71,7 @@ mod tests {
 
     fn method(call: Call) -> &'static str {
         match call {
-            Call::CancelJob => "delete",
+            Call::CancelJob | Call::EndShadow => "delete",
             call if call.effect() == Effect::Reads => "get",
             _ => "post",
         }
@@ -83,7 +86,7 @@ mod tests {
             statuses.extend((call.access() == Access::Token).then_some("401"));
             statuses.extend((call.effect() != Effect::Reads).then_some(["403", "415"]).into_iter().flatten());
             statuses.extend(
-                (call.effect() != Effect::Reads && !matches!(call, Call::LogOut | Call::CancelJob))
+                (call.effect() != Effect::Reads && !matches!(call, Call::LogOut | Call::CancelJob | Call::EndShadow))
                     .then_some(["400", "413"])
                     .into_iter()
                     .flatten(),

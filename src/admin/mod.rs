@@ -26,6 +26,7 @@ mod guard;
 mod purge_preview;
 mod requests;
 mod rules;
+mod shadow;
 mod top;
 mod upstreams;
 mod warm;

@@ -22,6 +22,8 @@ pub(crate) mod by_route;
 mod names;
 mod savings;
 
+pub(crate) mod shadow;
+
 mod tally;
 
 pub(crate) mod top;
@@ -30,9 +32,11 @@ use crate::clock::{Clock, Timestamp};
 use crate::engine::Engine;
 use crate::metric::{Measured, Metric, Samples};
 use crate::proxy::observer::{Finished, Observer, PlainHit};
+use crate::replay::Compared;
 use bytes::Bytes;
 use kept::{Kept, Row};
 use lanes::Lanes;
+use shadow::{Shadow, Shadowed};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -75,6 +79,8 @@ pub struct Decisions {
 struct Reader {
     next: u64,
     tally: Tally,
+    /// Other rules that judge what comes.
+    shadow: Option<Shadow>,
 }
 
 impl Decisions {
@@ -119,6 +125,9 @@ impl Decisions {
         reader.next = next;
         self.viewers.show(&rows, missed, self.wall());
         reader.tally.count(&rows, missed, &self.engine.rules(), self.clock.now());
+        if let Some(shadow) = &mut reader.shadow {
+            shadow.judge(&rows, missed, self.wall());
+        }
     }
 
     /// What stands out in a window.
@@ -135,6 +144,31 @@ impl Decisions {
         let mut reader = self.reader();
         self.look_as(&mut reader);
         reader.tally.savings.by_route()
+    }
+
+    /// Has decisions judged by other rules from now on, in place of those that judged before.
+    pub(crate) fn shadow_by(&self, rules: Compared) -> Shadowed {
+        let mut reader = self.reader();
+        // What was decided before is not judged.
+        self.look_as(&mut reader);
+        let shadow = Shadow::new(rules, self.clock.now());
+        let begun = shadow.so_far();
+        reader.shadow = Some(shadow);
+        begun
+    }
+
+    /// What other rules came to so far; `None` if none judge.
+    pub(crate) fn shadowed(&self) -> Option<Shadowed> {
+        let mut reader = self.reader();
+        self.look_as(&mut reader);
+        reader.shadow.as_ref().map(Shadow::so_far)
+    }
+
+    /// Ends that; what they came to.
+    pub(crate) fn end_shadow(&self) -> Option<Shadowed> {
+        let mut reader = self.reader();
+        self.look_as(&mut reader);
+        reader.shadow.take().map(|shadow| shadow.so_far())
     }
 
     /// Watches decisions from now on: chunks of server-sent events. `None` where too many watch.

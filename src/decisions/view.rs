@@ -223,6 +223,11 @@ impl<'a> View<'a> {
         self.byte(at::ADMISSION) == Admission::Refused as u8
     }
 
+    /// Why the origin's answer was not stored, if that is known.
+    pub(crate) fn refused_for(self) -> Option<Reason> {
+        if self.was_refused() { reason(usize::from(self.byte(at::ADMISSION_REASON))) } else { None }
+    }
+
     fn admission(self) -> Option<&'static str> {
         match self.byte(at::ADMISSION) {
             said if said == Admission::Pending as u8 => Some("pending"),

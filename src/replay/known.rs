@@ -4,7 +4,7 @@ use super::{Compared, Named};
 use crate::clock::Timestamp;
 use crate::plan::request::CacheableRequest;
 use crate::plan::way::{Asked, Form, Payload, Way};
-use crate::rules::{Route, RouteVerdict, RuleSet};
+use crate::rules::{Route, RuleSet};
 use crate::scope::Scope;
 use crate::semantics::invalidate::invalidated_targets;
 use crate::semantics::target::Target;
@@ -13,9 +13,6 @@ use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// So many different requests are remembered; then all are forgotten, and worked out again as they come.
-const REMEMBERED: usize = 200_000;
 
 /// A moment at which no switch is on any more.
 const AFTER_SWITCHES: Timestamp = Timestamp::from_millis(u64::MAX);
@@ -42,16 +39,17 @@ impl KnownWay {
     }
 }
 
-/// All of late.
+/// Those of late. Over the bound all are forgotten, and worked out again as they come.
 pub(super) struct KnownRequests {
     rules: Compared,
+    most: usize,
     by_text: HashMap<Box<[u8]>, Arc<Known>>,
     text: Vec<u8>,
 }
 
 impl KnownRequests {
-    pub(super) fn new(rules: Compared) -> Self {
-        Self { rules, by_text: HashMap::new(), text: Vec::new() }
+    pub(super) fn new(rules: Compared, most: usize) -> Self {
+        Self { rules, most, by_text: HashMap::new(), text: Vec::new() }
     }
 
     pub(super) fn of(&mut self, named: Named<'_>) -> Arc<Known> {
@@ -64,7 +62,7 @@ impl KnownRequests {
         if let Some(known) = self.by_text.get(self.text.as_slice()) {
             return Arc::clone(known);
         }
-        if self.by_text.len() >= REMEMBERED {
+        if self.by_text.len() >= self.most {
             self.by_text.clear();
         }
         let settled = settled(named);
@@ -109,6 +107,8 @@ impl Settled {
                 let request = CacheableRequest::new(self.method.clone(), headers, target, route, Arc::clone(rules));
                 KnownWay::Cached(Box::new(request), place)
             }
+            // No log holds bodies, so nobody knows which of these requests are the same.
+            Way::ByBody(by_body) => KnownWay::Passed(Vec::new(), place_of(rules, Some(&by_body.route))),
             Way::Pass(pass) | Way::Refuse(pass) => {
                 KnownWay::Passed(self.changes(rules), place_of(rules, pass.route.as_ref()))
             }
@@ -121,9 +121,9 @@ impl Settled {
         if changed.is_empty() {
             return Vec::new();
         }
-        let urls = changed.into_iter().filter_map(|target| match rules.decide(&Method::GET, &target) {
-            RouteVerdict::Cache(route) => Some(Scope::Url(route.keyed_target(target).url().into())),
-            RouteVerdict::Pass { .. } => None,
+        let urls = changed.into_iter().flat_map(|target| {
+            let routes = rules.caching_routes(&target);
+            routes.into_iter().map(move |route| Scope::Url(route.keyed_target(target.clone()).url().into()))
         });
         let route = rules.route_through(&self.target);
         let tags = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();

@@ -62,6 +62,18 @@ pub(crate) struct Compared {
     pub(crate) proposed: Option<Arc<RuleSet>>,
 }
 
+/// How much is kept of each set of rules. Over it, what would end first is forgotten first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Responses, stored or on their way.
+    pub(crate) responses: usize,
+    /// Different requests of which the way is remembered.
+    pub(crate) requests: usize,
+}
+
+/// Where nothing else runs: any number is stored, for that is what is to be known.
+const UNBOUNDED: Bounds = Bounds { responses: usize::MAX, requests: 200_000 };
+
 /// A replay under way.
 pub(crate) struct Replay {
     known: KnownRequests,
@@ -77,11 +89,16 @@ pub(crate) struct Replay {
 impl Replay {
     /// One that begins with an empty cache.
     pub(crate) fn new(rules: Compared) -> Self {
+        Self::bounded(rules, UNBOUNDED)
+    }
+
+    /// One that begins with an empty cache and keeps no more than this.
+    pub(crate) fn bounded(rules: Compared, bounds: Bounds) -> Self {
         let measured = vec![Figures::default(); rules.present.routes().len() + 1];
         Self {
-            present: Simulated::new(Arc::clone(&rules.present)),
-            proposed: rules.proposed.clone().map(Simulated::new),
-            known: KnownRequests::new(rules),
+            present: Simulated::new(Arc::clone(&rules.present), bounds.responses),
+            proposed: rules.proposed.clone().map(|rules| Simulated::new(rules, bounds.responses)),
+            known: KnownRequests::new(rules, bounds.requests),
             measured,
             told: 0,
             span: None,
@@ -108,6 +125,11 @@ impl Replay {
                 measured.count_told(outcome, &happened);
             }
         }
+    }
+
+    /// How many stored responses were forgotten for want of room.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.present.forgotten() + self.proposed.as_ref().map_or(0, Simulated::forgotten)
     }
 
     /// How the rules compare so far.

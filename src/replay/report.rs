@@ -88,14 +88,35 @@ impl RouteReport {
     }
 }
 
+/// What is not known of live traffic either.
+pub(crate) const LIVE_UNKNOWN: &[&str] = &[
+    "The caches of both sets of rules were empty when this began; they hold up to 50,000 responses each, and the row `measured` is \
+     what really happened.",
+    FIELDS_OF_REQUESTS,
+    "Fields of answers are not known: the lifetime is the route's, and where only the origin gives one nothing is stored. \
+     What the rules in force could not store (no-store, private, Set-Cookie) is not stored here either.",
+    BODIES,
+    "Purges are known where they took what a request asked for, and from unsafe requests that succeeded.",
+    ORIGIN,
+];
+
+const FIELDS_OF_REQUESTS: &str =
+    "Fields of requests are not known: cookies, Authorization, Vary and the client's directives change nothing here.";
+
+const BODIES: &str =
+    "Bodies are not known: the size is that of what was sent, compressed or not, a change shows only as a purge, and requests that \
+     a route keys by their bodies count as passed through.";
+
+const ORIGIN: &str = "The origin is taken to be as fast as it was, however much it is asked, and never to fail in another way than it did.";
+
 /// What no log tells, and so no replay knows.
 pub(crate) const UNKNOWN: &[&str] = &[
     "The cache is empty when a replay begins, and never full: compare the memory that was needed with memory.size.",
-    "Fields of requests are not known: cookies, Authorization, Vary and the client's directives change nothing here.",
+    FIELDS_OF_REQUESTS,
     "Fields of answers are not known: the lifetime is the route's, and where only the origin gives one nothing is stored. \
      What may not be stored (no-store, private, Set-Cookie) is known only where Larder's own log says so.",
-    "Bodies are not known: the size is that of what was sent, compressed or not, and a change shows only as a purge.",
+    BODIES,
     "Purges are known where Larder's own log says that one took what was asked for, and from unsafe requests that succeeded; \
      refreshes by Larder itself after a purge are not.",
-    "The origin is taken to be as fast as it was, however much it is asked, and never to fail in another way than it did.",
+    ORIGIN,
 ];

@@ -43,9 +43,9 @@ pub(super) struct Simulated {
 }
 
 impl Simulated {
-    pub(super) fn new(rules: Arc<RuleSet>) -> Self {
+    pub(super) fn new(rules: Arc<RuleSet>, responses_max: usize) -> Self {
         let figures = vec![Figures::default(); rules.routes().len() + 1];
-        Self { rules, stored: Stored::default(), barriers: Barriers::new(BARRIERS_BYTES), purges: 0, figures }
+        Self { rules, stored: Stored::new(responses_max), barriers: Barriers::new(BARRIERS_BYTES), purges: 0, figures }
     }
 
     pub(super) const fn rules(&self) -> &Arc<RuleSet> {
@@ -61,6 +61,11 @@ impl Simulated {
     /// The most that was stored of all routes at one time, in bytes.
     pub(super) fn memory_peak_bytes(&self) -> u64 {
         self.stored.peak_bytes(None)
+    }
+
+    /// How many stored responses were forgotten for want of room.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.stored.forgotten()
     }
 
     pub(super) fn step(&mut self, way: &KnownWay, happened: &Happened) {

@@ -9,9 +9,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The store of one set of rules. It is never full.
-#[derive(Default)]
+/// The store of one set of rules.
 pub(super) struct Stored {
+    /// How many responses it holds at most. Over it, what would end first is forgotten.
+    most: usize,
+    forgotten: u64,
     slots: HashMap<PrimaryKey, Slot>,
     /// What is to happen, by its time and a number that makes it unique.
     due: BTreeMap<(Timestamp, u64), (PrimaryKey, Due)>,
@@ -123,6 +125,17 @@ impl Slot {
 }
 
 impl Stored {
+    /// An empty one, with room for so many responses.
+    pub(super) fn new(most: usize) -> Self {
+        let (slots, due) = (HashMap::new(), BTreeMap::new());
+        Self { most, forgotten: 0, slots, due, numbers: 0, memory: Memory::default() }
+    }
+
+    /// How many were forgotten for want of room.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// What is known under a key now. Time does not run back.
     pub(super) fn slot(&mut self, key: &PrimaryKey, now: Timestamp) -> &mut Slot {
         while let Some(first) = self.due.first_entry().filter(|first| first.key().0 <= now) {
@@ -133,9 +146,30 @@ impl Stored {
             }
         }
         if !self.slots.contains_key(key) {
+            self.make_room();
             self.slots.insert(key.clone(), Slot::default());
         }
         self.slots.get_mut(key).expect("it was put there")
+    }
+
+    fn make_room(&mut self) {
+        while self.slots.len() >= self.most
+            && let Some((at, (key, due))) = self.due.pop_first()
+        {
+            match due {
+                Due::Fetched => {
+                    let Some(slot) = self.slots.get_mut(&key) else { continue };
+                    slot.coming.take_if(|coming| coming.number == at.1);
+                    if slot.current.is_none() && slot.coming.is_none() {
+                        self.slots.remove(&key);
+                    }
+                }
+                Due::Ended => {
+                    self.ended(&key, at);
+                    self.forgotten += 1;
+                }
+            }
+        }
     }
 
     /// A fetch for a key has begun. One that brings nothing to store does not stand in the way of one that does.

@@ -51,7 +51,7 @@ async fn the_top_of_a_log_is_warmed_and_damaged_lines_are_named() {
     std::fs::write(folder.path().join("access.log"), log).expect("a fresh folder takes a file");
     let warmed = warm(&scenario, folder.path(), &["access.log", "--host", "shop.test", "--top", "2"]).await;
     assert_eq!((warmed.status.code(), text(&warmed.stdout)), (Some(0), "2 URLs: 2 fetched\n".to_owned()), "{warmed:?}");
-    assert_eq!(text(&warmed.stderr), "warning: 1 lines could not be read: access.log:2\n");
+    assert_eq!(text(&warmed.stderr), "warning: 1 line could not be read: access.log:2\n");
     scenario.get("/a").await.hit();
     scenario.get("/b").await.hit();
     scenario.origin.saw("/c", 0);

@@ -89,7 +89,7 @@ fn purges_and_refusals_that_the_log_tells_count() {
     check("a purge", &[told(0, ""), told(1, ""), told(2, purged), told(3, "")], A, [2, 0, 0, 2, 0, 2]);
     let refused = r#","outcome":"miss","reason":"no-entry","admission":"response-no-store""#;
     check("no-store", &[told(0, refused), told(1, refused), told(2, refused)], A, [0, 0, 0, 3, 0, 3]);
-    let ignoring = format!("{A}origin = \"override\"\nignore = [\"no-store\"]\n");
+    let ignoring = format!("{A}origin = \"override\"\nignore = [\"no-store\"]\ncookies = []\n");
     check(
         "no-store that is ignored",
         &[told(0, refused), told(1, refused), told(2, refused)],
