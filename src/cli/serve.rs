@@ -230,8 +230,7 @@ impl Parts {
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream = upstream(config, tasks)?;
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
-        let Purges { invalidation, shared, stream, metrics: fleet_metrics } =
-            Purges::make(config, &clock, earlier, tasks)?;
+        let Purges { invalidation, shared, stream, metrics: fleet } = Purges::make(config, &clock, earlier, tasks)?;
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),
             origin: upstream.clone(),
@@ -246,7 +245,7 @@ impl Parts {
         let events = Intake::new(Arc::clone(&engine));
         // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
-        EventSources { stream, postgres: config.postgres.clone() }.drive(&events, missed, tasks);
+        let lag = EventSources::of(config, stream).drive(&engine, &events, missed, tasks);
         let rules = reloader(config, (&warnings, sources), &clock, &engine, certificates);
         let decisions = feed_of_decisions(&clock, &engine, tasks);
         let ahead: [Arc<dyn Measured>; 2] = [jobs.clone(), warming.clone()];
@@ -263,7 +262,7 @@ impl Parts {
             tasks.measured(),
             certificates.clone(),
         ];
-        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet_metrics).chain(ahead).collect()));
+        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet).chain(ahead).chain(lag).collect()));
         let state = AdminState {
             engine,
             events,

@@ -1,59 +1,123 @@
-//! From the raw `[events.postgres]` to its options.
+//! From the raw `[events]` to the options of its sources.
 
-use super::proxy_file::RawPostgres;
+use super::raw_events::{RawEvents, RawPostgres, RawPostgresChanges};
 use super::resolve::Resolver;
 use super::table::Placed;
+use crate::events::changes::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
+use crate::events::postgres_server::PostgresServer;
 use crate::fleet::options::FleetOptions;
+use crate::tls::authorities;
+use crate::upstream::system_roots;
+use rustls::RootCertStore;
 use tokio_postgres::config::SslMode;
 
 /// The longest name that PostgreSQL keeps, in bytes.
-const CHANNEL_BYTES_MAX: usize = 63;
+const NAME_BYTES_MAX: usize = 63;
+
+const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
 
 impl Resolver<'_> {
-    /// `[events.postgres]`; `None` if there is no URL to connect to.
-    pub(super) fn postgres(
+    /// `[events]`: what is listened to, and the changes that are read.
+    pub(super) fn events(
         &mut self,
-        raw: &Placed<RawPostgres>,
+        raw: RawEvents,
         fleet: Option<&FleetOptions>,
-    ) -> Option<PostgresOptions> {
-        const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
-        let Some(url) = &raw.value.url else {
-            if !self.problems.has_errors_within(&raw.place) {
-                self.problems.error(&raw.place, "`events.postgres.url` is missing", Some(FORM));
-            }
-            return None;
-        };
-        let channel = raw.value.channel.as_ref().map_or("larder_events", |channel| channel.value.as_str());
-        if let Some(written) = &raw.value.channel
-            && !(1..=CHANNEL_BYTES_MAX).contains(&channel.len())
+    ) -> (Option<PostgresOptions>, Option<PostgresChangesOptions>) {
+        let notifications = raw.postgres.and_then(|raw| self.postgres(&raw, fleet));
+        (notifications, raw.postgres_changes.and_then(|raw| self.postgres_changes(&raw, fleet)))
+    }
+
+    /// `[events.postgres]`; `None` if there is no URL to connect to.
+    fn postgres(&mut self, raw: &Placed<RawPostgres>, fleet: Option<&FleetOptions>) -> Option<PostgresOptions> {
+        let RawPostgres { url, ca_file, channel: written } = &raw.value;
+        if url.is_none() {
+            self.missing_url(raw, "events.postgres");
+        }
+        let channel = written.as_ref().map_or("larder_events", |channel| channel.value.as_str());
+        if let Some(written) = written
+            && !(1..=NAME_BYTES_MAX).contains(&channel.len())
         {
             self.problems.error(&written.place, "not a valid channel name", Some("write 1 to 63 bytes"));
         }
-        match url.value.parse::<tokio_postgres::Config>() {
-            Ok(connect) if connect.get_ssl_mode() == SslMode::Require => {
-                let hint = "reach it over loopback or a tunnel, and leave out sslmode=require";
-                self.problems.error(&url.place, "TLS to PostgreSQL is not supported", Some(hint));
-                None
-            }
-            Ok(mut connect) => {
-                connect.application_name(application_name(fleet));
-                Some(PostgresOptions { connect, channel: channel.to_owned() })
-            }
+        let server = self.postgres_server(url.as_ref()?, ca_file.as_ref(), application_name("larder", fleet))?;
+        Some(PostgresOptions { server, channel: channel.to_owned() })
+    }
+
+    /// `[events.postgres_changes]`; `None` if there is no URL to connect to.
+    fn postgres_changes(
+        &mut self,
+        raw: &Placed<RawPostgresChanges>,
+        fleet: Option<&FleetOptions>,
+    ) -> Option<PostgresChangesOptions> {
+        let RawPostgresChanges { url, ca_file, publication, slot } = &raw.value;
+        if url.is_none() {
+            self.missing_url(raw, "events.postgres_changes");
+        }
+        if let Some(written) = publication
+            && !(1..=NAME_BYTES_MAX).contains(&written.value.len())
+        {
+            self.problems.error(&written.place, "not a valid publication", Some("write 1 to 63 bytes"));
+        }
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if let Some(written) = slot
+            && !((1..=NAME_BYTES_MAX).contains(&written.value.len()) && written.value.bytes().all(is_plain))
+        {
+            let hint = "write 1 to 63 of a-z, 0-9 and _";
+            self.problems.error(&written.place, "not a valid replication slot", Some(hint));
+        }
+        let server =
+            self.postgres_server(url.as_ref()?, ca_file.as_ref(), application_name("larder-changes", fleet))?;
+        let name = |written: &Option<Placed<String>>| {
+            written.as_ref().map_or_else(|| "larder".to_owned(), |written| written.value.clone())
+        };
+        Some(PostgresChangesOptions { server, publication: name(publication), slot: name(slot) })
+    }
+
+    fn missing_url<T>(&mut self, raw: &Placed<T>, section: &str) {
+        if !self.problems.has_errors_within(&raw.place) {
+            self.problems.error(&raw.place, format!("`{section}.url` is missing"), Some(FORM));
+        }
+    }
+
+    fn postgres_server(
+        &mut self,
+        url: &Placed<String>,
+        ca_file: Option<&Placed<String>>,
+        application_name: String,
+    ) -> Option<PostgresServer> {
+        let mut connect = match url.value.parse::<tokio_postgres::Config>() {
+            Ok(connect) => connect,
             Err(error) => {
                 // The error says what is wrong; the URL may hold a password, and the place shows it anyway.
                 self.problems.error(&url.place, format!("not a valid PostgreSQL URL: {error}"), Some(FORM));
-                None
+                return None;
             }
+        };
+        if connect.get_hosts().is_empty() {
+            self.problems.error(&url.place, "the PostgreSQL URL names no host", Some(FORM));
+            return None;
         }
+        if let Some(file) = ca_file
+            && connect.get_ssl_mode() != SslMode::Require
+        {
+            let hint = "add ?sslmode=require to the URL, or remove `ca_file`";
+            self.problems.error(&file.place, "a `ca_file` is of no use without TLS", Some(hint));
+        }
+        connect.application_name(application_name);
+        let is_secure = connect.get_ssl_mode() == SslMode::Require;
+        let roots = ca_file
+            .filter(|_| is_secure)
+            .map(|file| self.usable(file, authorities).unwrap_or_else(RootCertStore::empty));
+        Some(PostgresServer::new(connect, || roots.unwrap_or_else(system_roots)))
     }
 }
 
-/// One name for the connections of a fleet, and another for each instance that stands alone.
-fn application_name(fleet: Option<&FleetOptions>) -> String {
+/// One name for a fleet's connections to one source, and another for each instance that stands alone.
+fn application_name(source: &str, fleet: Option<&FleetOptions>) -> String {
     let whose = match fleet {
         Some(fleet) => blake3::hash(format!("{} {}", fleet.url, fleet.names).as_bytes()).to_hex()[..16].to_owned(),
         None => format!("alone-{:08x}", rand::random::<u32>()),
     };
-    format!("larder-{whose}")
+    format!("{source}-{whose}")
 }

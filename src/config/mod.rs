@@ -20,6 +20,7 @@ mod variable_names;
 
 mod field_names;
 mod raw_admin;
+mod raw_events;
 mod raw_listen;
 mod raw_upstream;
 mod raw_warm;
@@ -74,6 +75,7 @@ pub use rules_file::{check_rules_text, load_rules};
 
 use crate::clients::ClientLimits;
 use crate::engine::refresh::RefreshOptions;
+use crate::events::changes::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
@@ -115,6 +117,8 @@ pub struct Config {
     pub fleet: Option<FleetOptions>,
     /// `[events.postgres]`; `None` if it is not listened to.
     pub postgres: Option<PostgresOptions>,
+    /// `[events.postgres_changes]`; `None` if they are not read.
+    pub postgres_changes: Option<PostgresChangesOptions>,
     /// `[admin]`
     pub admin: AdminOptions,
     /// `[log]`

@@ -1,6 +1,7 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
 use super::raw_admin::{RawAdminTls, RawAdminToken};
+use super::raw_events::RawEvents;
 use super::raw_listen::RawListen;
 use super::raw_upstream::{NamedPools, RawUpstream};
 use super::table::{Placed, raw_table};
@@ -96,25 +97,6 @@ raw_table! {
         /// How long an instance waits at start to read the log of purges to its end before it is ready. After that it
         /// starts anyway, and validates what is stored until it has read it. Default: "2s".
         join_wait: DurationText,
-    }
-}
-
-raw_table! {
-    /// Where other systems say what has changed. The rules say what that purges, in `[[event]]` blocks.
-    struct RawEvents {
-        /// PostgreSQL's LISTEN and NOTIFY.
-        postgres: RawPostgres,
-    }
-}
-
-raw_table! {
-    /// PostgreSQL's LISTEN and NOTIFY.
-    struct RawPostgres {
-        /// Where it is: "postgres://user:password@host:port/database". Without TLS.
-        #[schemars(required)]
-        url: String,
-        /// The channel to listen on. Default: "larder_events".
-        channel: String,
     }
 }
 

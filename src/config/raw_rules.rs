@@ -21,6 +21,8 @@ raw_table! {
         route: Vec<Placed<RawRoute>>,
         /// What to purge when another system says that something has changed.
         event: Vec<Placed<RawEvent>>,
+        /// What to purge when a row of a database's table changes; for `[events.postgres_changes]`.
+        change: Vec<Placed<RawChange>>,
         /// What is fetched before anyone asks: at the start, or again and again.
         warm: Vec<Placed<RawWarm>>,
     }
@@ -172,7 +174,24 @@ raw_table! {
 }
 
 raw_table! {
-    /// What an event purges.
+    /// What to purge when a row of one table changes.
+    struct RawChange {
+        /// The table: "public.product"; without a schema, one in `public`.
+        #[schemars(required)]
+        table: String,
+        /// An update purges only if one of these columns changed, or one that `purge` names. Default: any update does.
+        columns: Texts,
+        /// What is purged. {id} stands for the row's column `id`, as it is and as it was before; for a list, for each of
+        /// its values.
+        #[schemars(required)]
+        purge: RawEventPurge,
+        /// Whether what is purged becomes stale instead of unusable. Default: false.
+        soft: bool,
+    }
+}
+
+raw_table! {
+    /// What an event or a change purges.
     struct RawEventPurge {
         /// Labels: "product:{id}".
         tags: Texts,

@@ -25,6 +25,7 @@ pub const METRICS: &[&[&Metric]] = &[
     engine::metrics::METRICS,
     invalidation::metrics::METRICS,
     events::METRICS,
+    events::changes::METRICS,
     fleet::metrics::METRICS,
     super::reload::METRICS,
     supervisor::METRICS,

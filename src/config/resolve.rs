@@ -81,12 +81,11 @@ impl Resolver<'_> {
         let in_flight_bytes = self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory);
         let refresh = self.refresh(&table(raw.refresh.take()));
         let fleet = self.fleet_of(raw.redis.take(), overrides);
-        let postgres = table(raw.events.take()).postgres.and_then(|postgres| self.postgres(&postgres, fleet.as_ref()));
+        let (postgres, postgres_changes) = self.events(table(raw.events.take()), fleet.as_ref());
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
         let admin_place = admin.listen.as_ref().map(|listen| listen.place.clone());
         let admin = self.admin(admin, token);
-        let log = log_options(&table(raw.log.take()));
         let whole = Place { extent_end: source.text.len(), ..Place::new(source, 0..0) };
         let upstream_place = raw.upstream.as_ref().map_or(whole, |upstream| upstream.place.clone());
         let mut upstream = table(raw.upstream.take());
@@ -117,8 +116,9 @@ impl Resolver<'_> {
             refresh,
             fleet,
             postgres,
+            postgres_changes,
             admin,
-            log,
+            log: log_options(&table(raw.log.take())),
             warnings: Vec::new(),
         })
     }

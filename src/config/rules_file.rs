@@ -1,6 +1,6 @@
 //! The rules: a file, or a folder of them, made into one [`RuleSet`].
 
-use super::event::resolve_event;
+use super::event::{resolve_change, resolve_event};
 use super::problem::{ConfigErrors, Problem, Problems, SourceText};
 use super::raw_rules::RawRulesFile;
 use super::route::{WrittenRoute, resolve_route};
@@ -124,7 +124,7 @@ pub(super) fn resolve_rules(
 ) -> Result<LoadedRules, ConfigErrors> {
     let mut problems = Problems::default();
     let mut written: Vec<WrittenRoute> = Vec::new();
-    let (mut events, mut warm) = (Vec::new(), Vec::new());
+    let (mut events, mut changes, mut warm) = (Vec::new(), Vec::new(), Vec::new());
     for (file, text) in &sources {
         let source = Arc::new(SourceText { name: file.display().to_string(), text: text.clone() });
         let Some(raw) = Reader::new(&source, &mut problems).document::<RawRulesFile>() else { continue };
@@ -133,6 +133,7 @@ pub(super) fn resolve_rules(
         let blocks = blocks.iter().filter_map(|raw| resolve_warm(raw, folder, pools.default_host(), &mut problems));
         warm.extend(blocks);
         events.extend(raw.value.event.map(|events| events.value).unwrap_or_default());
+        changes.extend(raw.value.change.map(|changes| changes.value).unwrap_or_default());
         let routes = raw.value.route.map(|routes| routes.value).unwrap_or_default();
         for raw in routes {
             if let Some(mut route) = resolve_route(&raw.value, &raw.place, &mut problems) {
@@ -147,6 +148,7 @@ pub(super) fn resolve_rules(
     refuse_unknown_pools(&written, pools, &mut problems);
     let names: Vec<_> = written.iter().map(|written| written.route.name.clone()).collect();
     let event_rules = events.iter().filter_map(|raw| resolve_event(raw, &names, &mut problems)).collect();
+    let change_rules = changes.iter().filter_map(|raw| resolve_change(raw, &names, &mut problems)).collect();
     if problems.has_errors() {
         return Err(problems.finish().err().unwrap_or_else(|| unresolvable("no error is known")));
     }
@@ -154,11 +156,14 @@ pub(super) fn resolve_rules(
     let rule_set = RuleSet::new(routes)
         .map_err(|error| unresolvable(&error.to_string()))?
         .with_events(event_rules)
+        .with_changes(change_rules)
         .with_warm(warm);
     let rule_set = rule_set.with_unrouted(OriginRequestRule { host: pools.host(None), ..Default::default() });
     let rule_set = rule_set.read_from(sources.iter().map(|(_, text)| text.as_str()));
     rules_lint::lint(&written, &rule_set, path, &mut problems);
-    tag_lint::lint(&written, &events, &mut problems);
+    let of_events = events.iter().filter_map(|event| event.value.purge.as_ref());
+    let of_changes = changes.iter().filter_map(|change| change.value.purge.as_ref());
+    tag_lint::lint(&written, of_events.chain(of_changes), &mut problems);
     Ok(LoadedRules { rule_set, warnings: problems.finish()?, sources })
 }
 

@@ -5,14 +5,18 @@
 //! probably misspelt; one that resembles none is reported only where each route that caches gives tags of its own.
 
 use super::problem::{Problem, Problems};
-use super::raw_rules::RawEvent;
+use super::raw_rules::RawEventPurge;
 use super::route::WrittenRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
 use crate::rules::route::RouteMode;
 use crate::rules::tag_template::TagTemplate;
 
-pub(super) fn lint(written: &[WrittenRoute], events: &[Placed<RawEvent>], problems: &mut Problems) {
+pub(super) fn lint<'p>(
+    written: &[WrittenRoute],
+    named: impl Iterator<Item = &'p Placed<RawEventPurge>>,
+    problems: &mut Problems,
+) {
     let caching: Vec<_> = written.iter().filter(|written| written.route.mode == RouteMode::Cache).collect();
     let names_fields = |written: &&WrittenRoute| written.raw.tag_fields.as_ref().is_some_and(|at| !at.value.is_empty());
     if caching.iter().any(names_fields) {
@@ -26,9 +30,9 @@ pub(super) fn lint(written: &[WrittenRoute], events: &[Placed<RawEvent>], proble
     let all_give_tags = caching.iter().all(|written| {
         !written.route.tags.is_empty() || body_prefix(written).is_some() || written.raw.tag_fields.is_some()
     });
-    let of_events = events.iter().filter_map(|event| event.value.purge.as_ref()?.value.tags.as_ref());
+    let of_purges = named.filter_map(|purge| purge.value.tags.as_ref());
     let of_writes = written.iter().filter_map(|written| written.raw.purge_on_write.as_ref());
-    for tag in of_events.chain(of_writes).flat_map(|tags: &Placed<Texts>| &tags.value) {
+    for tag in of_purges.chain(of_writes).flat_map(|tags: &Placed<Texts>| &tags.value) {
         let Ok(purged) = TagTemplate::parse(&tag.value) else { continue };
         let is_given = given.iter().any(|given| given.overlaps(&purged))
             || prefixes.iter().any(|prefix| purged.can_begin_with(prefix));

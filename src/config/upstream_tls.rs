@@ -67,7 +67,7 @@ impl Resolver<'_> {
     }
 
     /// What is read from a file that the configuration names.
-    fn usable<T>(
+    pub(super) fn usable<T>(
         &mut self,
         written: &Placed<String>,
         read: impl FnOnce(&std::path::Path) -> Result<T, FileFailure>,

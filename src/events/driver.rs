@@ -4,6 +4,7 @@
 //! What is no event, or maps to nothing, never holds up those behind it; only a log that can't take a purge does, until it
 //! can. An event that is too large can be refused to nobody, so all that it could have named is purged.
 
+use super::changes::Changed;
 use super::{EventSource, Intake, Taken};
 use crate::rules::event::{Event, EventError};
 use std::error::Error;
@@ -39,6 +40,8 @@ pub(crate) trait Source: Send {
 pub(crate) enum Next<P> {
     /// An event, or what was meant to be one.
     Event(Result<Event, EventError>, P),
+    /// Rows that have changed.
+    Changes(Changed, P),
     /// Events may have been missed.
     Gap,
 }
@@ -67,6 +70,12 @@ async fn step<S: Source>(intake: &Intake, source: &mut S) -> Result<(), S::Error
         Next::Gap => cover_gap(intake, S::LABEL, None).await,
         Next::Event(event, position) => {
             purge(intake, S::LABEL, event).await;
+            source.commit(position).await?;
+        }
+        Next::Changes(changed, position) => {
+            while intake.take_changes(S::LABEL, &changed).await.is_err() {
+                sleep(LOG_RETRY).await;
+            }
             source.commit(position).await?;
         }
     }

@@ -3,6 +3,7 @@
 //! What is no event, or maps to nothing or not to all that it should, is counted and logged once per type. An event is taken
 //! whole or refused whole.
 
+use super::changes::Changed;
 use crate::engine::Engine;
 use crate::invalidation::idempotency::IdempotencyKey;
 use crate::invalidation::purge::{Purge, PurgeSource, distinct};
@@ -25,6 +26,8 @@ pub enum EventSource {
     Stream,
     /// PostgreSQL's NOTIFY.
     Postgres,
+    /// Rows that change in PostgreSQL.
+    PostgresChanges,
 }
 
 impl EventSource {
@@ -35,6 +38,7 @@ impl EventSource {
             Self::Admin => "admin",
             Self::Stream => "stream",
             Self::Postgres => "postgres",
+            Self::PostgresChanges => "postgres_changes",
         }
     }
 }
@@ -128,12 +132,29 @@ impl Intake {
         Ok(taken)
     }
 
+    /// Makes the purges of transactions.
+    ///
+    /// # Errors
+    /// Where the log can't take one; some may have been made, and the whole may be repeated.
+    pub(super) async fn take_changes(&self, source: EventSource, changed: &Changed) -> Result<(), PurgeFailure> {
+        let failed = |error: &PurgeFailure| self.failed(source, "", error);
+        self.purge(changed.purges.clone(), None).await.inspect_err(failed)?;
+        for ((table, result), count) in &changed.counts {
+            self.count_all(source, table, result, *count);
+        }
+        Ok(())
+    }
+
     /// Purges all that events, of one type or any, could have named: some may have been missed.
     ///
     /// # Errors
     /// Where the log can't take it.
     pub(super) async fn cover_gap(&self, source: EventSource, kind: Option<&str>) -> Result<(), PurgeFailure> {
-        let purges = self.engine.rules().purges_on_a_gap(kind);
+        let rules = self.engine.rules();
+        let purges = match source {
+            EventSource::PostgresChanges => rules.purges_on_missed_changes(),
+            EventSource::Admin | EventSource::Stream | EventSource::Postgres => rules.purges_on_a_gap(kind),
+        };
         if !purges.is_empty() {
             tracing::warn!(
                 source = source.label(),
@@ -165,10 +186,20 @@ impl Intake {
 
     /// Types that the rules do not name are one: producers must not be able to make up labels.
     fn count(&self, source: EventSource, kind: &str, result: &'static str) {
-        let is_known = self.engine.rules().events().iter().any(|rule| rule.on == kind);
+        self.count_all(source, kind, result, 1);
+    }
+
+    fn count_all(&self, source: EventSource, kind: &str, result: &'static str, count: u64) {
+        let rules = self.engine.rules();
+        let is_known = match source {
+            EventSource::PostgresChanges => rules.changes().iter().any(|rule| rule.purge.on == kind),
+            EventSource::Admin | EventSource::Stream | EventSource::Postgres => {
+                rules.events().iter().any(|rule| rule.on == kind)
+            }
+        };
         let kind = if is_known { kind } else { "other" };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry((source, kind.to_owned(), result)).or_default() += 1;
+        *counts.entry((source, kind.to_owned(), result)).or_default() += count;
     }
 
     /// Tells of what did not purge all that it should, once for each type and each way.

@@ -8,18 +8,17 @@
 
 use super::EventSource;
 use super::driver::{Next, Source};
+use super::postgres_server::{ConnectError, DEADLINE, Driven, PostgresServer};
 use crate::rules::event::Event;
 use futures_util::future::poll_fn;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::tls::TlsStream;
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 
 /// How often the server is asked whether it is still there: a connection may end without a word.
 const BEAT: Duration = Duration::from_secs(10);
-
-/// How long connecting, or an answer, may take.
-const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Notifications that wait to be taken. When full, nothing more is read from the server, which keeps them.
 const WAITING_MAX: usize = 1_000;
@@ -27,8 +26,8 @@ const WAITING_MAX: usize = 1_000;
 /// `[events.postgres]`, resolved.
 #[derive(Debug, Clone)]
 pub struct PostgresOptions {
-    /// `url`, with an `application_name` that the connections of one fleet share and no others.
-    pub connect: Config,
+    /// `url`, `ca_file`, with an `application_name` that the connections of one fleet share and no others.
+    pub server: PostgresServer,
     /// `channel`
     pub channel: String,
 }
@@ -102,19 +101,17 @@ impl Source for Notifications {
 async fn has_earlier_listener(client: &Client) -> Result<bool, ListenError> {
     const EARLIER: &str = "SELECT 1 FROM pg_stat_activity other, pg_stat_activity own WHERE own.pid = pg_backend_pid() \
                            AND other.application_name = own.application_name AND other.backend_start < own.backend_start";
-    let earlier = timeout(DEADLINE, client.query(EARLIER, &[])).await.map_err(|_| ListenError::TimedOut)??;
+    let earlier = timeout(DEADLINE, client.query(EARLIER, &[])).await;
+    let earlier = earlier.map_err(|_| ConnectError::TimedOut)?.map_err(ConnectError::from)?;
     Ok(!earlier.is_empty())
 }
 
 /// Why there are no notifications now.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
-    /// It said no.
-    #[error("PostgreSQL answered with an error")]
-    Refused(#[from] tokio_postgres::Error),
-    /// It is silent.
-    #[error("PostgreSQL did not answer in time")]
-    TimedOut,
+    /// It says no, or nothing.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The connection has ended.
     #[error("the connection to PostgreSQL was lost")]
     Lost,
@@ -122,21 +119,37 @@ pub(crate) enum ListenError {
 
 /// A connection that listens, and what it receives. It ends with the client.
 async fn connection(options: &PostgresOptions) -> Result<(Client, mpsc::Receiver<String>), ListenError> {
-    let connecting = timeout(DEADLINE, options.connect.connect(NoTls)).await;
-    let (client, mut connection) = connecting.map_err(|_| ListenError::TimedOut)??;
-    let (hear, heard) = mpsc::channel(WAITING_MAX);
-    tokio::spawn(async move {
-        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-            if let AsyncMessage::Notification(notification) = message
-                && hear.send(notification.payload().to_owned()).await.is_err()
-            {
-                return;
-            }
-        }
-    });
+    let (client, heard) = options.server.connect(Listening).await?;
     let listen = format!("LISTEN {}", quoted(&options.channel));
-    timeout(DEADLINE, client.batch_execute(&listen)).await.map_err(|_| ListenError::TimedOut)??;
+    timeout(DEADLINE, client.batch_execute(&listen))
+        .await
+        .map_err(|_| ConnectError::TimedOut)?
+        .map_err(ConnectError::from)?;
     Ok((client, heard))
+}
+
+/// Drives a connection for its notifications.
+struct Listening;
+
+impl Driven for Listening {
+    type Handle = mpsc::Receiver<String>;
+
+    fn drive<T>(self, mut connection: Connection<Socket, T>) -> mpsc::Receiver<String>
+    where
+        T: TlsStream + Unpin + Send + 'static,
+    {
+        let (hear, heard) = mpsc::channel(WAITING_MAX);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(notification) = message
+                    && hear.send(notification.payload().to_owned()).await.is_err()
+                {
+                    return;
+                }
+            }
+        });
+        heard
+    }
 }
 
 /// A name as SQL writes it.

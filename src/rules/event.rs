@@ -142,6 +142,13 @@ impl Event {
         Self::of(kind.clone(), fields.into_iter().map(|(name, text)| (name, Field::read(&Value::String(text)))))
     }
 
+    /// Of a row's columns: each with what it is called, or with nothing where that is not known.
+    pub(super) fn of_columns<'c>(columns: impl Iterator<Item = (&'c str, Option<&'c [String]>)>) -> Self {
+        let whole = |values: &[String]| Field { values: values.to_vec(), whole: Whole::Yes };
+        let known = columns.filter_map(|(name, values)| Some((name.to_owned(), whole(values?))));
+        Self { kind: String::new(), fields: known.collect() }
+    }
+
     fn of(kind: String, members: impl Iterator<Item = (String, Field)>) -> Result<Self, EventError> {
         if !(1..=TYPE_CHARS_MAX).contains(&kind.chars().count()) {
             return Err(EventError::Type);
@@ -160,7 +167,7 @@ impl Event {
     }
 
     /// What a template makes of it: one text for each combination of the values of the fields that it names.
-    fn fill(&self, template: &TagTemplate, encode: fn(&str) -> String) -> Result<Filled, TooMany> {
+    pub(super) fn fill(&self, template: &TagTemplate, encode: fn(&str) -> String) -> Result<Filled, TooMany> {
         let names: BTreeSet<&str> = template.capture_names().collect();
         let values = |name: &str| self.fields.get(name).map(|field| field.values.as_slice()).unwrap_or_default();
         let mut counts = names.iter().map(|name| values(name).len());
@@ -205,14 +212,14 @@ impl Field {
 }
 
 /// What a template makes of an event.
-struct Filled {
-    texts: Vec<String>,
+pub(super) struct Filled {
+    pub(super) texts: Vec<String>,
     /// Fields that are not there, or not whole.
-    missing: BTreeSet<String>,
+    pub(super) missing: BTreeSet<String>,
 }
 
 /// An event names more than [`EVENT_SCOPES_MAX`] scopes.
-struct TooMany;
+pub(super) struct TooMany;
 
 const fn within(count: usize) -> Result<usize, TooMany> {
     if count > EVENT_SCOPES_MAX { Err(TooMany) } else { Ok(count) }
@@ -294,31 +301,10 @@ impl RuleSet {
     /// any tag, so it stands for everything; a URL with one for what begins as it does.
     #[must_use]
     pub fn purges_on_a_gap(&self, kind: Option<&str>) -> Vec<EventPurge> {
-        let purge = |rule: &EventRule| {
-            let mut scopes = rule.always.clone();
-            for template in &rule.tags {
-                let tag = if template.is_literal() { Tag::new(template.source()).ok() } else { None };
-                scopes.push(tag.map_or(Scope::All, Scope::Tag));
-            }
-            let hosts = hosts(self);
-            for template in &rule.urls {
-                match template.source().split_once('{') {
-                    None => scopes.extend(url_scopes(self, &hosts, template.source()).unwrap_or_default()),
-                    Some((begin, _)) => scopes.push(prefix_scope(begin).unwrap_or(Scope::All)),
-                }
-            }
-            for template in &rule.prefixes {
-                let begin = template.source().split('{').next().unwrap_or_default();
-                scopes.push(prefix_scope(begin).unwrap_or(Scope::All));
-            }
-            if scopes.contains(&Scope::All) {
-                scopes = vec![Scope::All];
-            }
-            EventPurge { scopes, depth: rule.depth }
-        };
+        let hosts = hosts(self);
         let mut purges: Vec<EventPurge> = Vec::new();
         let could_be = |rule: &&EventRule| kind.is_none_or(|kind| rule.on == kind);
-        for purge in self.events().iter().filter(could_be).map(purge) {
+        for purge in self.events().iter().filter(could_be).map(|rule| rule.could_name(self, &hosts)) {
             if !purge.scopes.is_empty() && !purges.contains(&purge) {
                 purges.push(purge);
             }
@@ -327,9 +313,43 @@ impl RuleSet {
     }
 }
 
+impl EventRule {
+    /// All that it could purge, whatever the fields.
+    pub(super) fn could_name(&self, rules: &RuleSet, hosts: &[String]) -> EventPurge {
+        let mut scopes = self.always.clone();
+        scopes.extend(self.tags.iter().map(any_tag));
+        scopes.extend(self.urls.iter().flat_map(|template| any_url(rules, hosts, template)));
+        scopes.extend(self.prefixes.iter().map(any_prefix));
+        if scopes.contains(&Scope::All) {
+            scopes = vec![Scope::All];
+        }
+        EventPurge { scopes, depth: self.depth }
+    }
+}
+
+/// All that a tag's template could name. A tag has no wider scope than everything.
+pub(super) fn any_tag(template: &TagTemplate) -> Scope {
+    let tag = if template.is_literal() { Tag::new(template.source()).ok() } else { None };
+    tag.map_or(Scope::All, Scope::Tag)
+}
+
+/// All that a URL's template could name.
+pub(super) fn any_url(rules: &RuleSet, hosts: &[String], template: &TagTemplate) -> Vec<Scope> {
+    match template.source().split_once('{') {
+        None => url_scopes(rules, hosts, template.source()).unwrap_or_default(),
+        Some((begin, _)) => vec![prefix_scope(begin).unwrap_or(Scope::All)],
+    }
+}
+
+/// All that a prefix's template could name.
+pub(super) fn any_prefix(template: &TagTemplate) -> Scope {
+    let begin = template.source().split('{').next().unwrap_or_default();
+    prefix_scope(begin).unwrap_or(Scope::All)
+}
+
 /// What a value may be called; nothing where it names nothing. A whole number that its sender writes with a fraction or an
 /// exponent has two names: 42.0 may be product 42, or version 42.0 of something.
-fn texts(value: &Value) -> Vec<String> {
+pub(crate) fn texts(value: &Value) -> Vec<String> {
     match value {
         // An empty text names nothing.
         Value::String(text) if text.is_empty() => Vec::new(),
@@ -346,7 +366,7 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 /// A value as a part of a URL.
-fn encoded(value: &str) -> String {
+pub(super) fn encoded(value: &str) -> String {
     utf8_percent_encode(value, NOT_UNRESERVED).to_string()
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod search_term;
 pub(crate) mod tag_template;
 
 // A route, all of them, and what they make of events and URLs.
+pub(crate) mod change;
 mod coverage;
 pub(crate) mod event;
 pub(crate) mod fetch;

@@ -1,5 +1,6 @@
 //! All routes in order, and the verdict on a request.
 
+use super::change::ChangeRule;
 use super::coverage;
 use super::event::EventRule;
 use super::matcher::Matcher;
@@ -25,6 +26,7 @@ pub struct RuleSet {
     digest: Box<str>,
     routes: Vec<Arc<Route>>,
     events: Vec<EventRule>,
+    changes: Vec<ChangeRule>,
     warm: Vec<WarmBlock>,
     /// For requests that no route matches.
     unrouted: OriginRequestRule,
@@ -95,6 +97,7 @@ impl RuleSet {
             digest: "none".into(),
             routes,
             events: Vec::new(),
+            changes: Vec::new(),
             warm: Vec::new(),
             unrouted: OriginRequestRule::default(),
             by_method,
@@ -137,6 +140,18 @@ impl RuleSet {
     #[must_use]
     pub fn with_events(self, events: Vec<EventRule>) -> Self {
         Self { events, ..self }
+    }
+
+    /// The same with these `[[change]]` blocks.
+    #[must_use]
+    pub(crate) fn with_changes(self, changes: Vec<ChangeRule>) -> Self {
+        Self { changes, ..self }
+    }
+
+    /// The `[[change]]` blocks in order.
+    #[must_use]
+    pub(crate) fn changes(&self) -> &[ChangeRule] {
+        &self.changes
     }
 
     /// The same with these `[[warm]]` blocks.

@@ -1,4 +1,4 @@
-//! `[[event]]` in the rules, and `[events.postgres]`.
+//! `[[event]]` and `[[change]]` in the rules, and `[events]`.
 
 use super::{Expected, assert_problems, load_text, refused};
 use larder::testing::config::{Config, ConfigErrors, check_rules_text};
@@ -37,8 +37,11 @@ fn every_key_reaches_its_rule() {
 
 const LACKS: &str = "the event block lacks `on` or `purge`";
 const LIKE_THIS: &str = "on = \"product.updated\" and purge = { tags = [\"product:{id}\"] }";
+const LACKS_TABLE: &str = "the change block lacks `table` or `purge`";
+const TABLE_LIKE_THIS: &str = "table = \"public.product\" and purge = { tags = [\"product:{id}\"] }";
+const TABLE: &str = "write \"schema.table\" as the database's catalog does, without quotes around the parts";
 const NAME_SOMETHING: &str = "list something in tags, urls, prefixes or routes, or set all = true";
-const PLACES: &str = "{name} stands for the event's field of that name";
+const PLACES: &str = "{name} stands for the event's field of that name, or the row's column";
 
 const BAD_RULES: &[(&str, &[Expected])] = &[
     ("[[event]]\non = \"a\"", &[(1, 1, LACKS, Some(LIKE_THIS))]),
@@ -58,6 +61,12 @@ const BAD_RULES: &[(&str, &[Expected])] = &[
         "[[event]]\non = \"a\"\npurge = { routes = [\"serch\"] }\n[[route]]\nname = \"search\"\npath = \"/s\"",
         &[(3, 21, "there is no route `serch`", Some("did you mean `search`?"))],
     ),
+    ("[[change]]\ntable = \"a\"", &[(1, 1, LACKS_TABLE, Some(TABLE_LIKE_THIS))]),
+    ("[[change]]\ntable = \"a.\"\npurge = { all = true }", &[(2, 9, "`a.` is not the name of a table", Some(TABLE))]),
+    (
+        "[[change]]\ntable = \"a\"\ncolumns = [\"\"]\npurge = {}",
+        &[(3, 12, "a column has a name", None), (4, 9, "the change purges nothing", Some(NAME_SOMETHING))],
+    ),
     ("[[event]]\non = \"a\"\npurge = { tag = [\"x\"] }", &[(3, 11, "unknown key `tag`", Some("did you mean `tags`?"))]),
 ];
 
@@ -74,24 +83,53 @@ fn postgresql_is_listened_to_where_it_is_named() {
     for (text, channel) in [("", "larder_events"), ("channel = \"shop\"", "shop")] {
         let text = format!("[events.postgres]\nurl = \"postgres://shop:secret@127.0.0.1/shop\"\n{text}");
         let postgres = load(&text).unwrap_or_else(|errors| panic!("{errors}")).postgres.expect("it is named");
-        assert_eq!((postgres.channel.as_str(), postgres.connect.get_dbname()), (channel, Some("shop")));
+        assert_eq!((postgres.channel.as_str(), postgres.server.connect.get_dbname()), (channel, Some("shop")));
+    }
+}
+
+#[test]
+fn the_changes_of_postgresql_are_read_where_they_are_named() {
+    for (text, expected) in [
+        ("", ("larder", "larder", false)),
+        ("publication = \"Shop\"\nslot = \"shop_2\"", ("Shop", "shop_2", false)),
+        ("?sslmode=require", ("larder", "larder", true)),
+    ] {
+        let (query, keys) = if text.starts_with('?') { (text, "") } else { ("", text) };
+        let text = format!("[events.postgres_changes]\nurl = \"postgres://shop@127.0.0.1/shop{query}\"\n{keys}");
+        let config = load(&text).unwrap_or_else(|errors| panic!("{errors}"));
+        let changes = config.postgres_changes.expect("they are named");
+        let is_secure = format!("{changes:?}").contains("tls: true");
+        assert_eq!((changes.publication.as_str(), changes.slot.as_str(), is_secure), expected);
     }
 }
 
 const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
-const TUNNEL: &str = "reach it over loopback or a tunnel, and leave out sslmode=require";
 
 const BAD_POSTGRES: &[(&str, &[Expected])] = &[
     ("[events.postgres]", &[(2, 1, "`events.postgres.url` is missing", Some(FORM))]),
     (
-        "[events.postgres]\nurl = \"postgres://a/b?sslmode=require\"",
-        &[(3, 7, "TLS to PostgreSQL is not supported", Some(TUNNEL))],
+        "[events.postgres]\nurl = \"postgres://a/b\"\nca_file = \"ca.pem\"",
+        &[(
+            4,
+            11,
+            "a `ca_file` is of no use without TLS",
+            Some("add ?sslmode=require to the URL, or remove `ca_file`"),
+        )],
+    ),
+    ("[events.postgres]\nurl = \"postgres:///b\"", &[(3, 7, "the PostgreSQL URL names no host", Some(FORM))]),
+    ("[events.postgres_changes]", &[(2, 1, "`events.postgres_changes.url` is missing", Some(FORM))]),
+    (
+        "[events.postgres_changes]\nurl = \"postgres://a/b\"\nslot = \"Shop\"\npublication = \"\"",
+        &[
+            (4, 8, "not a valid replication slot", Some("write 1 to 63 of a-z, 0-9 and _")),
+            (5, 15, "not a valid publication", Some("write 1 to 63 bytes")),
+        ],
     ),
     (
         "[events.postgres]\nurl = \"postgres://a/b\"\nchannel = \"\"",
         &[(4, 11, "not a valid channel name", Some("write 1 to 63 bytes"))],
     ),
-    ("[events.mysql]", &[(2, 9, "unknown key `mysql`", Some("known here: postgres"))]),
+    ("[events.mysql]", &[(2, 9, "unknown key `mysql`", Some("known here: postgres, postgres_changes"))]),
 ];
 
 #[test]

@@ -13,11 +13,23 @@ pub struct PostgresServer {
     process: Child,
     port: u16,
     folder: TempDir,
+    settings: Vec<String>,
 }
 
 impl PostgresServer {
     /// Starts one with the database `postgres`, which its user `postgres` may use without a password.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Self::start`], with logical replication.
+    pub async fn start_logical() -> Self {
+        Self::start_with(&["wal_level=logical"]).await
+    }
+
+    /// As [`Self::start`], with these settings.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
         let folder = tempfile::tempdir().expect("the system has room for a folder");
         if let Some((user, group)) = other_user() {
             std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root may give it away");
@@ -31,10 +43,10 @@ impl PostgresServer {
         assert!(made.expect("initdb runs").success(), "initdb makes a data folder");
         // Between finding a free port and taking it, another process may take it: then the next one is as good.
         let port = free_port();
-        let mut server = Self { process: spawn(port, &folder), port, folder };
+        let mut server = Self { process: spawn(port, &folder, &settings), port, folder, settings };
         while !server.answers().await {
             server.port = free_port();
-            server.process = spawn(server.port, &server.folder);
+            server.process = spawn(server.port, &server.folder, &server.settings);
         }
         server
     }
@@ -49,6 +61,19 @@ impl PostgresServer {
     pub async fn notify(&self, payload: &str) {
         let client = self.client().await.expect("the server answers");
         client.execute("SELECT pg_notify('larder_events', $1)", &[&payload]).await.expect("it notifies");
+    }
+
+    /// Runs statements, each a transaction of its own unless they say otherwise.
+    pub async fn execute(&self, sql: &str) {
+        let client = self.client().await.expect("the server answers");
+        client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// The one text that a query gives.
+    pub async fn ask(&self, sql: &str) -> String {
+        let client = self.client().await.expect("the server answers");
+        let row = client.query_one(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        row.get(0)
     }
 
     /// Ends it at once, and with it all connections: by its own immediate shutdown, which waits for the processes that
@@ -69,11 +94,12 @@ impl PostgresServer {
 
     /// Starts it again after [`Self::kill`], on the same port and with the same data.
     pub async fn restart(&mut self) {
-        self.process = spawn(self.port, &self.folder);
+        self.process = spawn(self.port, &self.folder, &self.settings);
         assert!(self.answers().await, "PostgreSQL does not start again on port {}", self.port);
     }
 
-    async fn client(&self) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    /// A connection.
+    pub async fn client(&self) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
         let (client, connection) = tokio_postgres::connect(&self.url(), tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
@@ -103,10 +129,13 @@ impl Drop for PostgresServer {
     }
 }
 
-fn spawn(port: u16, folder: &TempDir) -> Child {
+fn spawn(port: u16, folder: &TempDir, settings: &[String]) -> Child {
     let mut server = command("postgres");
     server.arg("-D").arg(folder.path().join("data")).args(["-p", &port.to_string()]);
     for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=20"] {
+        server.args(["-c", setting]);
+    }
+    for setting in settings {
         server.args(["-c", setting]);
     }
     server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres starts")

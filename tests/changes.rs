@@ -1,0 +1,10 @@
+//! A database that says itself what changed: a real PostgreSQL, whose rows become purges.
+
+mod support;
+
+mod changes {
+    mod fleet;
+    mod gaps;
+    mod house;
+    mod rows;
+}
