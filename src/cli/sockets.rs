@@ -104,12 +104,11 @@ impl Sockets {
     /// Adds those of the process whose place is taken.
     pub(super) fn and_of_predecessor(mut self, sockets: impl IntoIterator<Item = (Port, OwnedFd)>) -> Self {
         for (port, socket) in sockets {
-            match (port, self.0.last_mut()) {
-                (Port::Elder, Some(before)) => before.socket.elder = Some(socket),
-                _ => {
-                    let socket = proxy::Given { socket, elder: None };
-                    self.0.push(Given { by: Giver::Predecessor, port, socket });
-                }
+            if let (Port::Elder, Some(before)) = (port, self.0.last_mut()) {
+                before.socket.elder = Some(socket);
+            } else {
+                let socket = proxy::Given { socket, elder: None };
+                self.0.push(Given { by: Giver::Predecessor, port, socket });
             }
         }
         self
@@ -178,7 +177,7 @@ impl Listeners {
 
     /// The UDP ports, to be passed on.
     pub(super) fn udp_ports(&self) -> std::io::Result<Vec<UdpPort>> {
-        self.data.iter().filter_map(|listening| listening.udp_port().transpose()).collect()
+        self.data.iter().filter_map(Listening::udp_port).collect()
     }
 
     /// The same sockets once more, to be passed on; not the UDP ports.

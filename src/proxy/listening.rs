@@ -156,11 +156,11 @@ impl Listening {
     ///
     /// # Errors
     /// Where the process has no more descriptors.
-    pub(crate) fn udp_port(&self) -> io::Result<Option<UdpPort>> {
+    pub(crate) fn udp_port(&self) -> Option<io::Result<UdpPort>> {
         match &self.listener {
-            Listener::Tcp(_) | Listener::Unix(_) => Ok(None),
+            Listener::Tcp(_) | Listener::Unix(_) => None,
             #[cfg(feature = "http3")]
-            Listener::Quic(listener) => listener.port(),
+            Listener::Quic(listener) => listener.port().transpose(),
         }
     }
 

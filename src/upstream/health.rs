@@ -45,11 +45,11 @@ pub(super) enum Recovery {
 pub(super) struct Health {
     /// The same as `record.out`, for those who only ask.
     is_out: AtomicBool,
-    record: Mutex<Failures>,
+    record: Mutex<FailureHistory>,
 }
 
 #[derive(Debug)]
-struct Failures {
+struct FailureHistory {
     options: EjectOptions,
     recent: Recent<2>,
     failures_in_a_row: u32,
@@ -73,7 +73,7 @@ pub(super) enum Reach {
 
 impl Health {
     pub(super) fn new(options: EjectOptions) -> Self {
-        let record = Failures { options, recent: Recent::new(options.within), failures_in_a_row: 0, out: None };
+        let record = FailureHistory { options, recent: Recent::new(options.within), failures_in_a_row: 0, out: None };
         Self { is_out: AtomicBool::new(false), record: Mutex::new(record) }
     }
 
@@ -81,10 +81,10 @@ impl Health {
     pub(super) fn judge_by(&self, options: EjectOptions) {
         let mut record = self.record();
         let out = record.out;
-        *record = Failures { options, recent: Recent::new(options.within), failures_in_a_row: 0, out };
+        *record = FailureHistory { options, recent: Recent::new(options.within), failures_in_a_row: 0, out };
     }
 
-    fn record(&self) -> MutexGuard<'_, Failures> {
+    fn record(&self) -> MutexGuard<'_, FailureHistory> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -175,7 +175,7 @@ impl Health {
     }
 }
 
-impl Failures {
+impl FailureHistory {
     fn out(&self, now: Duration) -> Out {
         Out { since: now, until: now.saturating_add(self.options.pause), reach: Reach::Unknown }
     }

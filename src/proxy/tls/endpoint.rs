@@ -2,9 +2,7 @@
 
 use super::chooser::Chooser;
 use super::options::{IdentityFiles, MinVersion, TlsOptions};
-#[cfg(feature = "http3")]
-use super::under_way::Handshake;
-use super::under_way::UnderWay;
+use super::under_way::{Handshake, UnderWay};
 use crate::proxy::open_error::OpenError;
 use crate::tls::{FileFailure, Identity, authorities, provider};
 use arc_swap::ArcSwap;
@@ -97,7 +95,6 @@ impl TlsEndpoint {
     }
 
     /// One more handshake begins.
-    #[cfg(feature = "http3")]
     pub(in crate::proxy) fn begin_handshake(&self) -> Handshake<'_> {
         self.under_way.begin()
     }
