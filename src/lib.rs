@@ -45,6 +45,7 @@ mod proxy;
 mod recorded;
 mod replay;
 mod supervisor;
+mod traces;
 mod upstream;
 mod warming;
 

@@ -26,6 +26,8 @@ mod route_keys;
 mod rules;
 #[path = "config/schema.rs"]
 mod schema;
+#[path = "config/trace.rs"]
+mod trace;
 #[path = "config/upstream_tls.rs"]
 mod upstream_tls;
 #[path = "config/warm.rs"]

@@ -13,6 +13,7 @@ mod scenarios {
     mod binary;
     mod binary_commands;
     mod body_tags;
+    mod book;
     mod bypass;
     mod client_directives;
     mod client_limits;
@@ -61,6 +62,7 @@ mod scenarios {
     mod terminal;
     mod to_origin;
     mod top;
+    mod traces;
     mod troubled_servers;
     mod undecided_cookies;
     mod unsafe_methods;

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many are remembered.
@@ -73,6 +74,18 @@ impl Audit {
     }
 }
 
+/// Answers a call that is noted, also where its caller leaves before the answer: what it changes is done all the same.
+pub(super) async fn to_its_end(answering: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(answering).await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // Nobody cancels it; it ends so only with the runtime, which ends this task as well.
+            Err(_cancelled) => std::future::pending().await,
+        },
+    }
+}
+
 /// The beginning of a text, with nothing in it that a log's reader would obey.
 fn shortened(text: &str) -> String {
     let mut short = String::new();
@@ -88,4 +101,43 @@ fn shortened(text: &str) -> String {
 
 pub(super) async fn show(Extension(audit): Extension<Arc<Audit>>) -> Response {
     Json(json!({ "calls": audit.latest() })).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::task::Poll;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn a_call_whose_caller_leaves_before_the_answer_is_noted_all_the_same() {
+        let audit = Arc::new(Audit::default());
+        let ((finish, finished), (done, noted)) = (oneshot::channel::<()>(), oneshot::channel());
+        let noting = Arc::clone(&audit);
+        let answering = async move {
+            finished.await.expect("the test says so");
+            let mut response = Subject("hard purge 1: tag product:7".to_owned()).answer();
+            let audited = Audited { who: "shop".into(), method: "POST".into(), path: "/purge".into() };
+            noting.note("/purge", audited, "now".into(), &mut response);
+            let _ = done.send(());
+            response
+        };
+        let mut waiting = Box::pin(to_its_end(answering));
+        assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
+        drop(waiting);
+        finish.send(()).expect("the call goes on");
+        noted.await.expect("the call goes on to its end");
+        let latest = audit.latest();
+        assert_eq!(latest.len(), 1);
+        assert_eq!((latest[0].who.as_str(), latest[0].subject.as_str()), ("shop", "hard purge 1: tag product:7"));
+    }
+
+    impl Subject {
+        fn answer(self) -> Response {
+            let mut response = StatusCode::OK.into_response();
+            response.extensions_mut().insert(self);
+            response
+        }
+    }
 }

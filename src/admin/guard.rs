@@ -9,7 +9,7 @@ use super::callers::{Caller, Callers};
 use super::calls::{Access, Call, Effect};
 use super::newcomers::Ends;
 use super::problem::Problem;
-use super::sessions::Sessions;
+use super::sessions::{Channel, Sessions};
 use crate::config::AdminOptions;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -70,7 +70,7 @@ impl Guard {
             hosts: options.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             listen: options.listen.ip(),
             purge_from: options.purge_from.clone(),
-            sessions: Sessions::default(),
+            sessions: Sessions::over(if options.tls.is_some() { Channel::Secure } else { Channel::Any }),
         }
     }
 

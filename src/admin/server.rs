@@ -1,7 +1,7 @@
 //! The listener: router, guard and limits around the calls.
 
 use super::answer::{BODY_BYTES_MAX, seal};
-use super::audit::{Audit, Audited};
+use super::audit::{Audit, Audited, to_its_end};
 use super::calls::{Access, Call, Effect};
 use super::foreign::{self, Foreign};
 use super::guard::{Admitted, Guard};
@@ -134,6 +134,10 @@ async fn admit(
 ) -> Response {
     let Door { guard, clock, call, .. } = &door;
     let response = match guard.check(*call, request.headers(), local, clock.monotonic()) {
+        Ok(admitted) if call.map(Call::effect) == Some(Effect::Changes) => {
+            let door = door.clone();
+            to_its_end(async move { door.pass(admitted, request, next).await }).await
+        }
         Ok(admitted) => door.pass(admitted, request, next).await,
         Err(problem)
             if problem.status == StatusCode::UNAUTHORIZED

@@ -19,9 +19,19 @@ const LIFETIME: Duration = Duration::from_hours(12);
 const SESSIONS_MAX: usize = 64;
 
 /// The sessions that are open. Times are of the monotonic clock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sessions {
+    channel: Channel,
     open: Mutex<VecDeque<Session>>,
+}
+
+/// Over what browsers send the cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Channel {
+    /// Whatever the listener speaks.
+    Any,
+    /// TLS alone: the listener speaks nothing else, and cookies know no ports.
+    Secure,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +43,11 @@ struct Session {
 }
 
 impl Sessions {
+    /// None is open.
+    pub(super) fn over(channel: Channel) -> Self {
+        Self { channel, open: Mutex::default() }
+    }
+
     /// Opens a session for who has shown this token. Returns the `Set-Cookie` that hands it to the browser.
     pub(super) fn open(&self, token: &[u8], now: Duration) -> HeaderValue {
         let id = blake3::Hash::from_bytes(rand::random()).to_hex();
@@ -42,7 +57,7 @@ impl Sessions {
             open.truncate(SESSIONS_MAX - 1);
             open.push_front(session);
         });
-        set_cookie(&id, LIFETIME)
+        set_cookie(&id, LIFETIME, self.channel)
     }
 
     /// The hash of the token that opened the session of a request, if it has one.
@@ -56,7 +71,7 @@ impl Sessions {
     pub(super) fn end(&self, headers: &HeaderMap) -> HeaderValue {
         let ids: Vec<_> = ids(headers).map(|id| blake3::hash(id.as_bytes())).collect();
         self.change(|open| open.retain(|session| !ids.contains(&session.id)));
-        set_cookie("", Duration::ZERO)
+        set_cookie("", Duration::ZERO, self.channel)
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut VecDeque<Session>) -> T) -> T {
@@ -90,8 +105,9 @@ fn id_of(pair: &[u8]) -> Option<&str> {
     std::str::from_utf8(pair.strip_prefix(NAME.as_bytes())?.strip_prefix(b"=")?).ok()
 }
 
-fn set_cookie(id: &str, lifetime: Duration) -> HeaderValue {
-    let cookie = format!("{NAME}={id}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict", lifetime.as_secs());
+fn set_cookie(id: &str, lifetime: Duration, channel: Channel) -> HeaderValue {
+    let secure = if channel == Channel::Secure { "; Secure" } else { "" };
+    let cookie = format!("{NAME}={id}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{secure}", lifetime.as_secs());
     HeaderValue::from_str(&cookie).expect("the id is hexadecimal digits")
 }
 
@@ -108,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_session_lasts_until_its_end_or_its_log_out() {
-        let sessions = Sessions::default();
+        let sessions = Sessions::over(Channel::Any);
         let (one, other) = (sent_back(&sessions.open(b"t", START)), sent_back(&sessions.open(b"t", START)));
         assert!(sessions.token_of(&one, START).is_some() && sessions.token_of(&other, START).is_some());
         sessions.end(&one);
@@ -120,11 +136,21 @@ mod tests {
 
     #[test]
     fn the_oldest_session_makes_room() {
-        let sessions = Sessions::default();
+        let sessions = Sessions::over(Channel::Any);
         let first = sent_back(&sessions.open(b"t", START));
         let others: Vec<_> = (0..SESSIONS_MAX).map(|_| sent_back(&sessions.open(b"t", START))).collect();
         assert!(sessions.token_of(&first, START).is_none());
         assert!(others.iter().all(|headers| sessions.token_of(headers, START).is_some()));
+    }
+
+    #[test]
+    fn over_tls_the_cookie_is_sent_over_tls_alone() {
+        for (channel, secure) in [(Channel::Any, false), (Channel::Secure, true)] {
+            let sessions = Sessions::over(channel);
+            for set in [sessions.open(b"t", START), sessions.end(&HeaderMap::new())] {
+                assert_eq!(set.to_str().unwrap().contains("; Secure"), secure, "{set:?}");
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 /// The keys that are in force after a restart, with all below them. All others are at a reload.
-const AT_RESTART: [&str; 18] = [
+const AT_RESTART: [&str; 19] = [
     "admin",
     "events",
     "limits.in_flight_bytes",
@@ -27,6 +27,7 @@ const AT_RESTART: [&str; 18] = [
     "redis",
     "refresh",
     "rules",
+    "trace",
 ];
 /// Goes by the listener over TLS, so it waits where that does.
 const REDIRECT: &str = "listen.redirect_https";

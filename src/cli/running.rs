@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::invalidation::Invalidation;
 use crate::proxy::OptionsInForce;
 use crate::supervisor::{EssentialTaskEnded, Supervisor};
+use crate::traces::Tracer;
 use crate::warming::Warming;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ pub struct Running {
     pub(super) readiness: Arc<Readiness>,
     pub(super) engine: Arc<Engine>,
     pub(super) warming: Arc<Warming>,
+    pub(super) traces: Option<Arc<Tracer>>,
     pub(super) stop: watch::Sender<Stage>,
     /// Of the data port.
     pub(super) options: Arc<OptionsInForce>,
@@ -138,6 +140,9 @@ impl Running {
         let _ = self.data_port.await;
         reach(&self.stop, Stage::Ended);
         let _ = self.admin_port.await;
+        if let Some(traces) = &self.traces {
+            traces.flush().await;
+        }
         // First the reader, which would renew the lease.
         self.tasks.stop().await;
         self.engine.invalidation().leave().await;

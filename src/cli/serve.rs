@@ -39,6 +39,7 @@ use crate::rules::RuleSet;
 use crate::semantics::forwarding::LoopToken;
 use crate::store::memory::MemoryTier;
 use crate::supervisor::Supervisor;
+use crate::traces::Tracer;
 use crate::upstream::Pools;
 use crate::warming::Warming;
 use anyhow::Context as _;
@@ -82,10 +83,10 @@ pub(super) async fn start_on(
         CertificateKeeper::new(listeners.endpoints(), config.upstream_tls(), Arc::clone(&clock)),
     );
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
-    let Parts { rules, state } = Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
+    let Parts { rules, state, traces } =
+        Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
-    let observers = observers(&state, access_log);
-    let (stop, stopping) = watch::channel(Stage::Open);
+    let (observers, (stop, stopping)) = (observers(&state, traces.as_ref(), access_log), watch::channel(Stage::Open));
     let AdminState { engine, readiness, clock, warming, .. } = state.clone();
     take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
     let options = OptionsInForce::new(config.proxy.clone());
@@ -98,8 +99,7 @@ pub(super) async fn start_on(
     }
     announce(&listening, &admin_url)?;
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
-    let serving =
-        proxy::serve(listeners.data, Arc::clone(&engine), Arc::clone(&options), observers.into(), draining, hurried);
+    let serving = proxy::serve(listeners.data, engine.clone(), options.clone(), observers.into(), draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &certificates, &mut tasks);
     keep_warming(&config.handover, &warming, &readiness, &mut tasks);
@@ -117,6 +117,7 @@ pub(super) async fn start_on(
         admin_port,
         successors,
         warming,
+        traces,
         snapshot: config.handover.snapshot,
         loading,
         _access_log: access_guard,
@@ -124,8 +125,22 @@ pub(super) async fn start_on(
 }
 
 /// Who is notified of each request once it has ended.
-fn observers(state: &AdminState, access_log: Option<Arc<dyn Observer>>) -> Vec<Arc<dyn Observer>> {
-    [state.metrics.clone() as _, state.decisions.clone() as _].into_iter().chain(access_log).collect()
+fn observers(
+    state: &AdminState,
+    traces: Option<&Arc<Tracer>>,
+    access_log: Option<Arc<dyn Observer>>,
+) -> Vec<Arc<dyn Observer>> {
+    let traces = traces.map(|traces| Arc::clone(traces) as _);
+    [state.metrics.clone() as _, state.decisions.clone() as _].into_iter().chain(access_log).chain(traces).collect()
+}
+
+/// What traces requests, if they are to be.
+fn tracer(config: &Config, clock: &Arc<dyn Clock>, tasks: &mut Supervisor) -> Option<Arc<Tracer>> {
+    let instance = config.fleet.as_ref().map_or("", |fleet| &fleet.instance);
+    let (traces, collector) = Tracer::new(config.trace.as_ref()?, Arc::clone(clock), instance);
+    let collector = Arc::new(collector);
+    tasks.restart("traces", move || Arc::clone(&collector).run());
+    Some(traces)
 }
 
 /// What an earlier process has left. One that still runs leaves it when it ends.
@@ -215,6 +230,7 @@ async fn join_fleet(fleet: Option<&FleetOptions>, engine: &Engine) {
 struct Parts {
     rules: Arc<RulesReloader>,
     state: AdminState,
+    traces: Option<Arc<Tracer>>,
 }
 
 impl Parts {
@@ -247,22 +263,22 @@ impl Parts {
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
         let lag = EventSources::of(config, stream).drive(&engine, &events, missed, tasks);
         let rules = reloader(config, (&warnings, sources), &clock, &engine, certificates);
-        let decisions = feed_of_decisions(&clock, &engine, tasks);
-        let ahead: [Arc<dyn Measured>; 2] = [jobs.clone(), warming.clone()];
-        let counting: [Arc<dyn Measured>; 11] = [
+        let (decisions, traces) = (feed_of_decisions(&clock, &engine, tasks), tracer(config, &clock, tasks));
+        let others = fleet.into_iter().chain(lag).chain(traces.clone().map(|traces| traces as _));
+        let of_engine: [Arc<dyn Measured>; 3] = [engine.clients().clone(), engine.in_flight().clone(), engine.clone()];
+        let counting: [Arc<dyn Measured>; 10] = [
             decisions.clone(),
             memory,
-            Arc::clone(engine.clients()) as _,
-            Arc::clone(engine.in_flight()) as _,
             upstream.clone(),
-            engine.clone(),
             invalidation,
             events.clone(),
             rules.clone(),
             tasks.measured(),
             certificates.clone(),
+            jobs.clone(),
+            warming.clone(),
         ];
-        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(fleet).chain(ahead).chain(lag).collect()));
+        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(of_engine).chain(others).collect()));
         let state = AdminState {
             engine,
             events,
@@ -276,7 +292,7 @@ impl Parts {
             started_at: clock.now(),
             clock,
         };
-        Ok(Self { rules, state })
+        Ok(Self { rules, state, traces })
     }
 }
 

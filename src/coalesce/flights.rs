@@ -5,6 +5,7 @@
 //! that was replaced goes on for those who joined it; removing a flight from the table compares identities.
 
 use crate::key::PrimaryKey;
+use crate::semantics::trace_context::TraceContext;
 use crate::stamp::Stamp;
 use ahash::RandomState;
 use std::collections::HashMap;
@@ -36,7 +37,15 @@ struct Flight<H> {
 struct Announced<H> {
     // A follower who joins later finds it, too.
     by_leader: OnceLock<Announcement<H>>,
+    /// The leader's exchange with the origin, where that is traced.
+    traced: OnceLock<TraceContext>,
     notify: Notify,
+}
+
+impl<H> Announced<H> {
+    fn new() -> Self {
+        Self { by_leader: OnceLock::new(), traced: OnceLock::new(), notify: Notify::new() }
+    }
 }
 
 /// A flight under way, as who might join it sees it.
@@ -115,8 +124,7 @@ impl<H: Clone + Send + Sync + 'static> Flights<H> {
         {
             return Role::Follower(flight.follower());
         }
-        let (begun, announced) =
-            (AtomicBool::new(false), Arc::new(Announced { by_leader: OnceLock::new(), notify: Notify::new() }));
+        let (begun, announced) = (AtomicBool::new(false), Arc::new(Announced::new()));
         let flight = Arc::new(Flight { key: key.clone(), stamp: stamp(), begun, announced });
         let replaced = shard.insert(key.clone(), Arc::clone(&flight));
         drop(shard);
@@ -193,6 +201,11 @@ impl<H> Leader<H> {
         self.flight.begun.store(true, Ordering::Release);
     }
 
+    /// Names the exchange with the origin, for those who wait for it. Of several the first stands.
+    pub(crate) fn trace(&self, exchange: TraceContext) {
+        let _ = self.flight.announced.traced.set(exchange);
+    }
+
     /// The key that is fetched.
     pub(crate) fn key(&self) -> &PrimaryKey {
         &self.flight.key
@@ -231,6 +244,11 @@ impl<H: Clone> Follower<H> {
     /// The log position when the flight began.
     pub(crate) fn stamp(&self) -> Stamp {
         self.stamp
+    }
+
+    /// The leader's exchange with the origin, where it is traced and has begun.
+    pub(crate) fn traced(&self) -> Option<TraceContext> {
+        self.announced.traced.get().copied()
     }
 
     /// Waits for the leader's announcement. May be cancelled and called again; answers the same each time.

@@ -22,6 +22,7 @@ mod field_names;
 mod raw_admin;
 mod raw_events;
 mod raw_listen;
+mod raw_trace;
 mod raw_upstream;
 mod raw_warm;
 mod variable_values;
@@ -52,6 +53,7 @@ mod pool_health;
 pub(crate) mod reference;
 mod route;
 mod servers;
+mod trace;
 mod upstream;
 mod upstream_tls;
 
@@ -81,6 +83,7 @@ use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
 use crate::rules::origin_request::PoolName;
 use crate::store::memory::MemoryOptions;
+use crate::traces::TraceOptions;
 use crate::upstream::{TlsOptions, UpstreamOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -123,6 +126,8 @@ pub struct Config {
     pub admin: AdminOptions,
     /// `[log]`
     pub log: LogOptions,
+    /// `[trace]`; `None` if nothing is traced.
+    pub trace: Option<TraceOptions>,
     /// What works, but hardly as it is meant.
     pub warnings: Vec<Problem>,
 }

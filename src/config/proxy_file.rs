@@ -3,6 +3,7 @@
 use super::raw_admin::{RawAdminTls, RawAdminToken};
 use super::raw_events::RawEvents;
 use super::raw_listen::RawListen;
+use super::raw_trace::RawTrace;
 use super::raw_upstream::{NamedPools, RawUpstream};
 use super::table::{Placed, raw_table};
 use super::values::{DurationText, ShareOrSize, SizeText, Texts, words};
@@ -34,6 +35,8 @@ raw_table! {
         admin: RawAdmin,
         /// What is logged, and how.
         log: RawLog,
+        /// Traces of requests by OpenTelemetry.
+        trace: RawTrace,
         /// How large requests and the heads of answers may be, and how many connections there may be.
         limits: RawLimits,
         /// How long clients may take.

@@ -7,7 +7,7 @@ use crate::metric::Metric;
 use crate::semantics::reason::Reason;
 use crate::{
     clients, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store, supervisor,
-    upstream, warming,
+    traces, upstream, warming,
 };
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 pub const METRICS: &[&[&Metric]] = &[
     metrics::requests::METRICS,
     metrics::connections::METRICS,
+    metrics::upstream_waits::METRICS,
     decisions::METRICS,
     proxy::tls::metrics::METRICS,
     store::metrics::METRICS,
@@ -31,6 +32,7 @@ pub const METRICS: &[&[&Metric]] = &[
     supervisor::METRICS,
     jobs::METRICS,
     warming::METRICS,
+    traces::METRICS,
     metrics::METRICS,
 ];
 

@@ -88,8 +88,7 @@ impl Resolver<'_> {
         let admin = self.admin(admin, token);
         let whole = Place { extent_end: source.text.len(), ..Place::new(source, 0..0) };
         let upstream_place = raw.upstream.as_ref().map_or(whole, |upstream| upstream.place.clone());
-        let mut upstream = table(raw.upstream.take());
-        let upstreams = table(raw.upstreams.take());
+        let (mut upstream, upstreams) = (table(raw.upstream.take()), table(raw.upstreams.take()));
         if let Some(url) = &overrides.upstream {
             let place = Place::argument("--upstream", url);
             let server = Placed { value: ServerItem::Url(url.clone()), place: place.clone() };
@@ -119,6 +118,7 @@ impl Resolver<'_> {
             postgres_changes,
             admin,
             log: log_options(&table(raw.log.take())),
+            trace: self.trace(&table(raw.trace.take())),
             warnings: Vec::new(),
         })
     }

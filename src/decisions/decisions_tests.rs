@@ -49,6 +49,7 @@ fn hit(target: &str) -> Finished {
         age_secs: Some(5),
         upstream_id: None,
         exchanged: None,
+        traced: None,
         body_bytes: 1024,
         duration: Duration::from_micros(1_042),
         ended: tokio::time::Instant::now(),

@@ -1,6 +1,7 @@
 //! What goes with a request to the origin besides the message ([`Terms`]), and what comes back with a response that may be
 //! silent for long.
 
+use super::traced::Traced;
 use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
 use crate::semantics::spelling::Spelling;
@@ -30,6 +31,8 @@ pub struct Terms {
     pub client: Option<Client>,
     /// Where it is written down what the exchange came to.
     pub note: Option<ExchangeNote>,
+    /// As what the request is traced, if it is.
+    pub traced: Option<Arc<Traced>>,
     /// Whether a stream of events may be silent; decided once its head is there.
     pub quiet: Quiet,
 }

@@ -21,6 +21,7 @@ use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
+use crate::semantics::trace_context::TraceContext;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
@@ -75,6 +76,11 @@ impl PlainHeaders {
     #[must_use]
     pub fn host(&self) -> Option<&HeaderValue> {
         self.headers.get(HOST)
+    }
+
+    /// The trace that they name.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        TraceContext::of(&self.headers)
     }
 
     /// The User-Agent field.

@@ -172,6 +172,9 @@ impl Fetch {
         let stands_in = self.wanted.may_be_served_stale(|entry| self.engine.standing_now(request, entry));
         let when_full = if stands_in { WhenFull::Fail } else { WhenFull::Wait };
         let terms = Terms { when_full, ..request.terms(self.engine.patience(Some(route))) };
+        if let (Some(leader), Some(traced)) = (&self.leader, &terms.traced) {
+            leader.trace(traced.fetch());
+        }
         let requested_at = self.engine.now();
         let mut response = self.engine.origin.fetch(fetch, terms).await?;
         route.to_origin.map_back(&request.target, response.headers_mut());

@@ -2,6 +2,7 @@
 
 use super::exchange::Terms;
 use super::origin::{Body, Origin, OriginError};
+use super::traced_exchange::Exchange;
 use crate::in_flight::{Direction, InFlight, Metered, Room};
 use crate::rules::origin_request::PoolName;
 use http_body::Body as _;
@@ -27,11 +28,15 @@ impl MeteredOrigin {
     /// As [`Origin::fetch`].
     pub(super) async fn fetch(
         &self,
-        request: http::Request<Body>,
+        mut request: http::Request<Body>,
         terms: Terms,
     ) -> Result<http::Response<Body>, OriginError> {
-        let response = self.origin.fetch(request.map(|body| self.metered(body, Direction::Up)), terms).await?;
-        Ok(response.map(|body| self.metered(body, Direction::Down)))
+        let exchange = terms.traced.as_ref().map(|traced| Exchange::begin(traced, &mut request, terms.note.clone()));
+        let fetched = self.origin.fetch(request.map(|body| self.metered(body, Direction::Up)), terms).await;
+        if let Some(exchange) = exchange {
+            exchange.ended(&fetched);
+        }
+        Ok(fetched?.map(|body| self.metered(body, Direction::Down)))
     }
 
     /// As [`Origin::spare_room`].

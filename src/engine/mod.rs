@@ -21,6 +21,7 @@ pub(crate) mod outcome;
 pub(crate) mod snapshot;
 pub(crate) mod storing;
 pub(crate) mod switched;
+pub(crate) mod traced;
 pub(crate) mod unattended;
 mod write_budget;
 
@@ -31,6 +32,7 @@ mod draft;
 mod metered_origin;
 mod origin_failure;
 mod parts;
+mod traced_exchange;
 mod uncacheable;
 mod written;
 

@@ -2,6 +2,7 @@
 
 use super::exchange::{Deadline, Terms};
 use super::origin_failure::OriginFailure;
+use super::traced::Traced;
 use crate::clients::Place;
 use crate::plan::request::CacheableRequest;
 use std::ops::Deref;
@@ -60,6 +61,14 @@ impl Requester {
     pub(super) fn place(&self) -> Option<Arc<Place>> {
         match self {
             Self::Client { place, .. } => place.clone(),
+            Self::Refresh(_) => None,
+        }
+    }
+
+    /// As what it is traced, if it is.
+    pub(super) fn traced(&self) -> Option<&Traced> {
+        match self {
+            Self::Client { terms, .. } => terms.traced.as_deref(),
             Self::Refresh(_) => None,
         }
     }

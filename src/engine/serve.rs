@@ -211,7 +211,21 @@ impl Engine {
     }
 }
 
+/// Waits for another's fetch, and says whose answer it was where that is traced.
 async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<FetchOutcome>) -> Followed {
+    let followed = wait_for_other(engine, request, ask, &mut follower).await;
+    if let (Followed::Took(_), Some(traced), Some(fetch)) = (&followed, request.traced(), follower.traced()) {
+        traced.is_answered_by(fetch);
+    }
+    followed
+}
+
+async fn wait_for_other(
+    engine: &Engine,
+    request: &Requester,
+    ask: &Ask,
+    follower: &mut Follower<FetchOutcome>,
+) -> Followed {
     let stamp = follower.stamp();
     let wait = request.at_most(request.route.coalesce_wait);
     let Ok(announcement) = timeout(wait, follower.announcement()).await else {

@@ -1,10 +1,11 @@
 //! Every metric, counted where it happens and rendered when somebody reads.
 //!
-//! What this module counts itself is [`requests`] and [`connections`]; the values of others are read at the time of
+//! What this module counts itself is [`requests`], [`connections`] and [`upstream_waits`]; the values of others are read at the time of
 //! reading, so that no number is kept twice. Nothing here locks on a request's path.
 
 pub(crate) mod connections;
 pub(crate) mod requests;
+pub(crate) mod upstream_waits;
 
 mod observer;
 mod text;
@@ -19,6 +20,7 @@ use prometheus::process_collector::ProcessCollector;
 use requests::{RequestCounts, Requests, Why};
 use std::sync::Arc;
 use std::time::Duration;
+use upstream_waits::UpstreamWaits;
 
 const BUILD_INFO: Metric =
     Metric::gauge("larder_build_info", &["version", "revision"], "Always 1; which build it is, is in the labels.");
@@ -30,6 +32,7 @@ pub(crate) const METRICS: &[&Metric] = &[&BUILD_INFO];
 pub struct Metrics {
     requests: Requests,
     connections: Connections,
+    upstream_waits: UpstreamWaits,
     others: Vec<Arc<dyn Measured>>,
     process: ProcessCollector,
 }
@@ -39,7 +42,8 @@ impl Metrics {
     #[must_use]
     pub fn new(others: Vec<Arc<dyn Measured>>) -> Self {
         let (requests, connections) = (Requests::default(), Connections::default());
-        Self { requests, connections, others, process: ProcessCollector::for_self() }
+        let upstream_waits = UpstreamWaits::default();
+        Self { requests, connections, upstream_waits, others, process: ProcessCollector::for_self() }
     }
 
     /// Counts one answered request. `duration` is from the request's head to the end of the answer.
@@ -66,6 +70,7 @@ impl Metrics {
         let mut samples = Samples::default();
         self.requests.sample(&mut samples);
         self.connections.sample(&mut samples);
+        self.upstream_waits.sample(&mut samples);
         for other in &self.others {
             other.sample(&mut samples);
         }

@@ -20,6 +20,9 @@ impl Observer for Metrics {
         let outcome = if finished.ending == Ending::Truncated { Outcome::Error } else { outcome };
         let route = finished.decision.as_ref().and_then(|decision| decision.route.as_ref());
         self.request_finished(route, outcome, why(finished), status, finished.duration);
+        if let Some(exchanged) = &finished.exchanged {
+            self.upstream_waits.record(route, exchanged.took);
+        }
     }
 
     fn plain_hit(&self, hit: &PlainHit<'_>) {

@@ -50,6 +50,7 @@ fn finished() -> Finished {
         age_secs: Some(7),
         upstream_id: Some(HeaderValue::from_static("inner")),
         exchanged: Some(Exchanged { server: "api-1:80".into(), took: Duration::from_micros(40), tries: 2 }),
+        traced: None,
         body_bytes: 1024,
         duration: Duration::from_micros(42),
         ended: tokio::time::Instant::now(),

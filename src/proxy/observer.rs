@@ -6,9 +6,10 @@ use crate::engine::exchange::Exchanged;
 use crate::engine::fast_path::PlainHeaders;
 use crate::engine::origin::BodyError;
 use crate::engine::outcome::Decision;
+use crate::engine::traced::Traced;
 use crate::semantics::reason::labelled;
-use crate::semantics::trust::Way;
-use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use crate::semantics::trust::{Peer, Way};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,12 @@ use tokio::time::Instant;
 
 /// Notified of each request once it is over, and of each connection. Called on the connection's task: it must not wait.
 pub trait Observer: Send + Sync + 'static {
+    /// A request has begun. Whoever traces it says so: what it is asked for takes part in the trace.
+    fn begun(&self, begun: &Begun<'_>) -> Option<Arc<Traced>> {
+        let _ = begun;
+        None
+    }
+
     /// A request is over.
     fn finished(&self, finished: &Finished);
 
@@ -94,6 +101,19 @@ impl Ending {
     }
 }
 
+/// One request that has begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun<'a> {
+    /// What names it.
+    pub request_id: &'a RequestId,
+    /// Its headers as they came.
+    pub headers: &'a HeaderMap,
+    /// Whether its sender is believed.
+    pub sender: Peer,
+    /// When its head was there.
+    pub at: Instant,
+}
+
 /// One request that a plain hit answered, seen without what only a log would keep.
 #[derive(Debug, Clone, Copy)]
 pub struct PlainHit<'a> {
@@ -142,6 +162,7 @@ impl PlainHit<'_> {
             age_secs: Some(self.age_secs),
             upstream_id: None,
             exchanged: None,
+            traced: None,
             body_bytes: self.body_bytes,
             duration: self.duration,
             ended: self.ended,
@@ -194,6 +215,8 @@ pub struct Finished {
     pub upstream_id: Option<HeaderValue>,
     /// The origin's part; `None` if nobody was asked for this request.
     pub exchanged: Option<Exchanged>,
+    /// As what it is traced, if it is.
+    pub traced: Option<Arc<Traced>>,
     /// Bytes of the response's body, without its framing.
     pub body_bytes: u64,
     /// From the request's head to the end of the answer.

@@ -1,7 +1,7 @@
 //! What is gathered of a request until it is over.
 
 use super::conversation::Conversation;
-use super::observer::{Ending, Finished, Sender};
+use super::observer::{Begun, Ending, Finished, Sender};
 use super::request_id::RequestId;
 use super::stream_progress::Progress;
 use crate::engine::exchange::ExchangeNote;
@@ -33,8 +33,11 @@ impl Record {
         started: Instant,
         conversation: Arc<Conversation>,
     ) -> Self {
+        let request_id = sender.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given);
+        let begun = Begun { request_id: &request_id, headers: request.headers(), sender: sender.way.peer, at: started };
+        let traced = conversation.observers.iter().find_map(|observer| observer.begun(&begun));
         let finished = Finished {
-            request_id: sender.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given),
+            request_id,
             client: sender.way.client,
             peer: sender.peer,
             said_id: sender.way.said_id.clone(),
@@ -50,6 +53,7 @@ impl Record {
             age_secs: None,
             upstream_id: None,
             exchanged: None,
+            traced,
             body_bytes: 0,
             duration: Duration::ZERO,
             ended: started,

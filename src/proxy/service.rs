@@ -167,12 +167,16 @@ pub(super) fn turned_away<H, B>(
 /// What the handler answers. With the way goes the target of a request into whose fields it is written.
 pub(super) async fn handled<H: Handler>(
     context: &ConnectionContext<H>,
-    request: Request<Body>,
+    mut request: Request<Body>,
     (way, marked): (Way, Option<Target>),
     client: Client,
     record: &mut Record,
 ) -> Response<Body> {
-    let terms = Terms { client: Some(client), note: Some(record.note.clone()), ..Terms::default() };
+    let traced = record.finished.traced.clone();
+    if let Some(traced) = &traced {
+        traced.name_in(request.headers_mut());
+    }
+    let terms = Terms { client: Some(client), note: Some(record.note.clone()), traced, ..Terms::default() };
     // The handler runs in the task of the client's request, so that a client that leaves cancels it; a panic in it is caught
     // here, because uncaught it would end the connection, and with it other requests, without a word.
     let counted = context.server.options.entrance.trust.counted(way.client);

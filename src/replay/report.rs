@@ -103,8 +103,7 @@ pub(crate) const LIVE_UNKNOWN: &[&str] = &[
 const FIELDS_OF_REQUESTS: &str =
     "Fields of requests are not known: cookies, Authorization, Vary and the client's directives change nothing here.";
 
-const BODIES: &str =
-    "Bodies are not known: the size is that of what was sent, compressed or not, a change shows only as a purge, and requests that \
+const BODIES: &str = "Bodies are not known: the size is that of what was sent, compressed or not, a change shows only as a purge, and requests that \
      a route keys by their bodies count as passed through.";
 
 const ORIGIN: &str = "The origin is taken to be as fast as it was, however much it is asked, and never to fail in another way than it did.";

@@ -29,6 +29,7 @@ pub(crate) mod range;
 pub(crate) mod reason;
 pub(crate) mod spelling;
 pub(crate) mod target;
+pub(crate) mod trace_context;
 pub(crate) mod trust;
 
 // Clauses on stored responses.

@@ -17,6 +17,7 @@
 pub mod barrier;
 pub mod certificates;
 pub mod client;
+pub mod collector;
 pub mod deadline;
 pub mod expect;
 pub mod h2_frames;

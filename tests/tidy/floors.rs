@@ -27,6 +27,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("plan", 3),
     ("engine", 4),
     ("decisions", 5),
+    ("traces", 5),
     ("events", 5),
     ("simulation", 5),
     ("upstream", 5),

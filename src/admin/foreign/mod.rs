@@ -12,7 +12,7 @@ mod varnish;
 
 use super::AdminState;
 use super::answer::{BODY_BYTES_MAX, seal};
-use super::audit::{Audit, Audited};
+use super::audit::{Audit, Audited, to_its_end};
 use super::callers::Caller;
 use super::guard::Guard;
 use super::newcomers::Ends;
@@ -124,16 +124,19 @@ pub(super) async fn take(
     };
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let audited = Audited { who: admitted.who().to_owned(), method, path };
-    let mut response = match purge(&state, &guard, &admitted.caller, dialect, request).await {
-        Ok((receipt, keys)) => {
-            let mut response = dialect.answer(&receipt, &keys);
-            response.extensions_mut().insert(subject_of(&receipt));
-            response
-        }
-        Err(problem) => dialect.refuse(problem),
+    let answering = async move {
+        let mut response = match purge(&state, &guard, &admitted.caller, dialect, request).await {
+            Ok((receipt, keys)) => {
+                let mut response = dialect.answer(&receipt, &keys);
+                response.extensions_mut().insert(subject_of(&receipt));
+                response
+            }
+            Err(problem) => dialect.refuse(problem),
+        };
+        audit.note("(as to another cache)", audited, state.clock.now().to_rfc3339(), &mut response);
+        response
     };
-    audit.note("(as to another cache)", audited, state.clock.now().to_rfc3339(), &mut response);
-    seal(response)
+    seal(to_its_end(answering).await)
 }
 
 async fn purge(

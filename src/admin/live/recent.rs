@@ -6,6 +6,7 @@ use crate::engine::outcome::Outcome;
 use crate::histogram::DurationCounts;
 use crate::metric::{Sample, Value};
 use crate::metrics::requests::RequestCounts;
+use crate::metrics::upstream_waits::UPSTREAM_WAITS;
 use crate::store::metrics::EVICTIONS;
 use crate::upstream::metrics::UPSTREAM_DURATION;
 use serde::Serialize;
@@ -24,18 +25,23 @@ pub(super) struct Counts {
     now: Timestamp,
     at: Duration,
     requests: HashMap<(String, Outcome), RequestCounts>,
+    /// The waits for the upstream, by route.
+    waits: HashMap<String, DurationCounts>,
     servers: BTreeMap<(String, String), DurationCounts>,
     evictions: u64,
 }
 
 impl Counts {
     pub(super) fn new(now: Timestamp, at: Duration, requests: Vec<RequestCounts>, samples: &[Sample]) -> Self {
-        let mut servers = BTreeMap::new();
+        let (mut servers, mut waits) = (BTreeMap::new(), HashMap::new());
         let mut evictions = 0;
         for sample in samples {
             match &sample.value {
                 Value::Durations(durations) if *sample.metric == UPSTREAM_DURATION => {
                     servers.insert((sample.labels[0].clone(), sample.labels[1].clone()), **durations);
+                }
+                Value::Durations(durations) if *sample.metric == UPSTREAM_WAITS => {
+                    waits.insert(sample.labels[0].clone(), **durations);
                 }
                 Value::Number(number) if *sample.metric == EVICTIONS && sample.labels[1] == "capacity" => {
                     evictions += number;
@@ -44,7 +50,7 @@ impl Counts {
             }
         }
         let requests = requests.into_iter().map(|counts| ((counts.route.clone(), counts.outcome), counts)).collect();
-        Self { now, at, requests, servers, evictions }
+        Self { now, at, requests, waits, servers, evictions }
     }
 }
 
@@ -118,6 +124,8 @@ struct RecentTraffic {
     misses: Latency,
     /// Of those that the cache has no part in.
     passes: Latency,
+    /// How long those that asked the upstream waited for it.
+    upstream: Latency,
     all: Latency,
     /// Why requests were no hits, the commonest first.
     reasons: Vec<RecentReason>,
@@ -166,6 +174,7 @@ struct Sum {
     hits: DurationCounts,
     misses: DurationCounts,
     passes: DurationCounts,
+    upstream: DurationCounts,
 }
 
 impl Sum {
@@ -211,6 +220,7 @@ impl Sum {
             hits: Latency::of(&self.hits),
             misses: Latency::of(&self.misses),
             passes: Latency::of(&self.passes),
+            upstream: Latency::of(&self.upstream),
             all: Latency::of(&self.hits.merged(&self.misses).merged(&self.passes)),
             reasons,
         }
@@ -236,6 +246,12 @@ fn difference(then: &Counts, now: &Counts) -> Recent {
         let earlier = then.requests.get(key);
         overall.add(counts, earlier);
         routes.entry(&counts.route).or_default().add(counts, earlier);
+    }
+    for (route, waits) in &now.waits {
+        let waits = then.waits.get(route).map_or(*waits, |earlier| waits.since(earlier));
+        overall.upstream = overall.upstream.merged(&waits);
+        let of_route = &mut routes.entry(route).or_default().upstream;
+        *of_route = of_route.merged(&waits);
     }
     let mut upstream = DurationCounts::default();
     let mut servers = Vec::new();

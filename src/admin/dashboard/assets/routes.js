@@ -8,6 +8,7 @@ const ROUTES = [
   { title: "Hit ratio", cell: (row) => percent(row.recent.hit_ratio) },
   { title: "Hits, ms", cell: (row) => percentiles(row.recent.hits) },
   { title: "Misses, ms", cell: (row) => percentiles(row.recent.misses) },
+  { title: "Upstream, ms", cell: (row) => percentiles(row.recent.upstream) },
   { title: "Past the cache, ms", cell: (row) => percentiles(row.recent.passes) },
   { title: "Since the start", cell: (row) => count(row.all.requests) },
   { title: "Hit ratio", cell: (row) => percent(row.all.hit_ratio) },
