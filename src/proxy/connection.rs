@@ -4,6 +4,7 @@ use super::conversation::Conversation;
 use super::end_signal::EndSignal;
 use super::http1::Session;
 use super::http2::Http2Connection;
+use super::in_buffer::{self, READ_BYTES};
 use super::observer::{Closed, WhyClosed};
 use super::room::LEAVING_MAX;
 use super::server::Server;
@@ -19,7 +20,6 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 /// What an HTTP/2 client with prior knowledge sends first: RFC 9113 section 3.4.
@@ -27,18 +27,31 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long an idle HTTP/1 connection is still read from at the server's end: its client may just be sending a request, which
 /// would be lost. It is answered, with `Connection: close`.
 const LINGER: Duration = Duration::from_millis(500);
-/// Room for the first read.
-const FIRST_READ_BYTES: usize = 4 * 1024;
 
-/// Serves one connection until it ends or the server does.
-pub(super) async fn serve<H: Handler, T: Socket>(
+/// A connection whose protocol is known, on its way to its end: in a box of the size that this protocol needs, so that what one
+/// answer after another looks at lies together.
+type Conversing = Pin<Box<dyn Future<Output = Result<(), BodyError>> + Send>>;
+
+/// Serves one connection until it ends or the server does. The future holds little by itself: what only the beginning needs is
+/// given back before the first request.
+pub(super) fn serve<H: Handler, T: Socket>(
     server: Arc<Server<H>>,
     socket: T,
     facts: ConnectionFacts,
     conversation: Arc<Conversation>,
-) {
+) -> impl Future<Output = ()> + Send {
     let (client, of_all) = (facts.peer, Arc::clone(&conversation));
-    reported(client, &of_all, converse(server, socket, facts, conversation)).await;
+    let beginning = Box::pin(begin(server, socket, facts, conversation));
+    async move {
+        let conversing = async {
+            let begun = beginning.await?;
+            match begun {
+                Some(conversing) => conversing.await,
+                None => Ok(()),
+            }
+        };
+        reported(client, &of_all, conversing).await;
+    }
 }
 
 /// Has a connection of this client served, and reports it.
@@ -75,50 +88,52 @@ impl Drop for Closing {
     }
 }
 
-async fn converse<H: Handler, T: Socket>(
+/// Finds out what the client speaks; `None` if the connection is over before that.
+async fn begin<H: Handler, T: Socket>(
     server: Arc<Server<H>>,
     mut socket: T,
     facts: ConnectionFacts,
     conversation: Arc<Conversation>,
-) -> Result<(), BodyError> {
-    let mut read = BytesMut::with_capacity(FIRST_READ_BYTES);
+) -> Result<Option<Conversing>, BodyError> {
+    let mut read = BytesMut::new();
     let agreed = facts.tls.as_ref().and_then(|tls| tls.protocol);
     let sniffed = tokio::time::timeout(server.options.idle_timeout, sniff(&mut socket, &mut read, agreed));
     let protocol = tokio::select! {
         biased;
         sniffed = sniffed => match sniffed {
             Ok(Ok(Some(protocol))) => protocol,
-            Ok(Ok(None)) | Err(_) => return Ok(()),
+            Ok(Ok(None)) | Err(_) => return Ok(None),
             Ok(Err(error)) => return Err(error.into()),
         },
-        () = server.end.heard_by_newcomers() => return Ok(()),
-        () = conversation.end.wait() => return Ok(()),
+        () = server.end.heard_by_newcomers() => return Ok(None),
+        () = conversation.end.wait() => return Ok(None),
     };
-    // Each protocol in a box of its own, so that a connection carries the room for what it speaks, and what one answer
-    // after another looks at lies together.
     let context = ConnectionContext { server, facts, conversation, tunnel: Mutex::default() };
     let context = Arc::new(context);
-    match protocol {
-        Protocol::Http1 => Box::pin(converse_http1(context, socket, read)).await,
-        Protocol::Http2 => Box::pin(converse_http2(context, socket, read)).await,
-    }
+    Ok(Some(match protocol {
+        Protocol::Http1 => Box::pin(converse_http1(context, socket, read)),
+        Protocol::Http2 => Box::pin(converse_http2(context, socket, read)),
+    }))
 }
 
-/// HTTP/1: a session, and after it whatever other protocol was agreed on.
-async fn converse_http1<H: Handler, T: Socket>(
+/// HTTP/1: a session, and after it whatever other protocol was agreed on. The session is made before the future, which holds it
+/// once then.
+fn converse_http1<H: Handler, T: Socket>(
     context: Arc<ConnectionContext<H>>,
     socket: T,
     read: BytesMut,
-) -> Result<(), BodyError> {
+) -> impl Future<Output = Result<(), BodyError>> + Send {
     let (of_all, cut) = (Arc::clone(&context.server.end), Arc::clone(&context.server.cut));
     let conversation = Arc::clone(&context.conversation);
     let mut session = Session::new(context, socket, read);
-    let end = Ends { of_all: &of_all, linger: LINGER, conversation: &conversation, idle: None };
-    drive(Pin::new(&mut session), &end, |session| session.get_mut().end()).await?;
-    if let Some(tunnel) = session.tunnel() {
-        Box::pin(tunnel.run(session.wire(), cut.wait())).await;
+    async move {
+        let end = Ends { of_all: &of_all, linger: LINGER, conversation: &conversation, idle: None };
+        drive(Pin::new(&mut session), &end, |session| session.get_mut().end()).await?;
+        if let Some(tunnel) = session.tunnel() {
+            Box::pin(tunnel.run(session.wire(), cut.wait())).await;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// HTTP/2, asked to end once the connection was idle for too long.
@@ -143,7 +158,7 @@ async fn sniff<T: Socket>(
     agreed: Option<Protocol>,
 ) -> std::io::Result<Option<Protocol>> {
     loop {
-        if socket.read_buf(read).await? == 0 {
+        if poll_fn(|cx| in_buffer::poll_read(socket, cx, read, READ_BYTES)).await? == 0 {
             return Ok(None);
         }
         if agreed.is_some() {

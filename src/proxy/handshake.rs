@@ -24,8 +24,8 @@ const LINGER_BYTES_MAX: u64 = 64 * 1024;
 const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 48\r\n\
     Connection: close\r\n\r\nThis port speaks TLS: use https:// in the URL.\r\n";
 
-/// A connection over TLS.
-pub(super) type SecureSocket = TlsStream<Counted>;
+/// A connection over TLS. In a box, since it is large and moved from one future to the next.
+pub(super) type SecureSocket = Box<TlsStream<Counted>>;
 
 impl Socket for SecureSocket {
     fn reset_on_close(&self) {
@@ -94,7 +94,7 @@ async fn shake(endpoint: &TlsEndpoint, mut socket: PlainSocket) -> Result<Secure
         return Err(Failure::PlainHttp);
     }
     let socket = Counted { socket, written: 0 };
-    TlsAcceptor::from(endpoint.config()).accept(socket).await.map_err(Failure::Io)
+    TlsAcceptor::from(endpoint.config()).accept(socket).await.map(Box::new).map_err(Failure::Io)
 }
 
 /// Tells a client that speaks HTTP in clear text what is wrong. Whether it listens does not matter.

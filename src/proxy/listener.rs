@@ -19,7 +19,7 @@ use super::tls::TlsEndpoint;
 use crate::clients::TooMany;
 use crate::engine::Handler;
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all};
 use http::uri::Scheme;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -111,7 +111,10 @@ async fn accept_one<H: Handler>(listening: &Listening, port: &Arc<Port<H>>, conn
     let tls = listening.tls.clone();
     let mut connections = lock(connections);
     connections.spawn(async move {
-        converse(server, socket, tls, facts, conversation).await;
+        // In a box, which is given back before the first request.
+        if let Some(serving) = Box::pin(begin(server, socket, tls, facts, conversation)).await {
+            serving.await;
+        }
         drop(place);
     });
     while connections.try_join_next().is_some() {}
@@ -121,30 +124,25 @@ fn lock(connections: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {
     connections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn converse<H: Handler>(
+/// What comes before a connection's first byte of HTTP; what serves it from then on, or `None` if it may not go on.
+async fn begin<H: Handler>(
     server: Arc<Server<H>>,
-    socket: PlainSocket,
+    mut socket: PlainSocket,
     tls: Option<Arc<TlsEndpoint>>,
-    facts: ConnectionFacts,
+    mut facts: ConnectionFacts,
     conversation: Arc<Conversation>,
-) {
-    let (mut socket, mut facts) = (socket, facts);
+) -> Option<impl Future<Output = ()> + Send> {
     if server.options.entrance.proxy_protocol == ProxyProtocol::Require {
-        match Box::pin(client_end(&server, &mut socket, facts.peer, &conversation)).await {
-            Some(client) => facts.peer = client,
-            None => return,
-        }
+        facts.peer = client_end(&server, &mut socket, facts.peer, &conversation).await?;
     }
     // Where they are too many to be answered, they get nothing.
     match server.clients.connect(server.options.entrance.trust.counted(facts.peer.ip())) {
         Ok(place) => facts.place = place.map(Arc::new),
-        Err(TooMany) => return,
+        Err(TooMany) => return None,
     }
-    let Some(tls) = tls else { return connection::serve(server, socket, facts, conversation).await };
-    if let Some((socket, facts)) = Box::pin(secure(&server, &tls, socket, facts, &conversation)).await {
-        // In a box of its own: the state of TLS would take its room in every connection's task.
-        Box::pin(connection::serve(server, socket, facts, conversation)).await;
-    }
+    let Some(tls) = tls else { return Some(Either::Left(connection::serve(server, socket, facts, conversation))) };
+    let (socket, facts) = Box::pin(secure(&server, &tls, socket, facts, &conversation)).await?;
+    Some(Either::Right(connection::serve(server, socket, facts, conversation)))
 }
 
 /// Where the client's end of a connection is that begins with the PROXY protocol; `None` if it may not go on, which is

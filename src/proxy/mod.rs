@@ -18,6 +18,7 @@ mod stream_progress;
 mod websocket;
 mod written;
 
+mod in_buffer;
 mod interim;
 pub(crate) mod observer;
 mod open_error;

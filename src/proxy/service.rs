@@ -35,7 +35,7 @@ pub(super) struct ConnectionContext<H> {
     /// Its state.
     pub(super) conversation: Arc<Conversation>,
     /// What takes the connection over once its session lets go of it.
-    pub(super) tunnel: Mutex<Option<Tunnel>>,
+    pub(super) tunnel: Mutex<Option<Box<Tunnel>>>,
 }
 
 impl<H: Handler> ConnectionContext<H> {
@@ -53,7 +53,7 @@ impl<H: Handler> ConnectionContext<H> {
 
 impl<H> ConnectionContext<H> {
     /// What takes the connection over.
-    pub(super) fn tunnel(&self) -> MutexGuard<'_, Option<Tunnel>> {
+    pub(super) fn tunnel(&self) -> MutexGuard<'_, Option<Box<Tunnel>>> {
         self.tunnel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

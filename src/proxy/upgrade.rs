@@ -35,7 +35,7 @@ impl UpgradeRequest {
         self,
         mut response: Response<Body>,
         mut record: Record,
-        tunnel: &Mutex<Option<Tunnel>>,
+        tunnel: &Mutex<Option<Box<Tunnel>>>,
     ) -> (Response<Body>, Option<Record>) {
         let origin = response.extensions_mut().remove::<Switched>().and_then(|end| end.take());
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -44,7 +44,8 @@ impl UpgradeRequest {
                 record.finished.status = Some(StatusCode::SWITCHING_PROTOCOLS);
                 let request_id = record.finished.request_id.to_header_value();
                 let protocol = response.headers_mut().entry(UPGRADE).or_insert(self.protocol).clone();
-                *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(Tunnel { protocol, origin, record });
+                let switched = Box::new(Tunnel { protocol, origin, record });
+                *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(switched);
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 response.headers_mut().insert(X_REQUEST_ID, request_id);
                 (response, None)

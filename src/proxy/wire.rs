@@ -2,25 +2,22 @@
 //! nothing.
 
 use super::conversation::Conversation;
+use super::in_buffer::{self, READ_BYTES};
 use super::socket::Socket;
 use super::written::{Written, is_cut_off};
 use bytes::{Buf, BytesMut};
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-
-/// Room for one read of heads, which most fit into several times, and the least for one of bodies. Each connection
-/// holds it as long as it stands.
-pub(super) const READ_BYTES: usize = 4 * 1024;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The socket of one connection.
 #[derive(Debug)]
 pub(super) struct Wire<T: Socket> {
     socket: T,
-    /// What was read and not used yet.
+    /// What was read and not used yet; without room where there is nothing.
     pub(super) buffer: BytesMut,
     /// Whether a long body has made the buffer larger than heads need it.
     is_grown: bool,
@@ -43,11 +40,8 @@ impl<T: Socket> Wire<T> {
 
     /// Reads more into the buffer, at most about `wanted` bytes; how many, 0 at the end.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 2 {
-            self.buffer.reserve(wanted);
-            self.is_grown |= wanted > READ_BYTES;
-        }
-        let read = ready!(pin!(self.socket.read_buf(&mut self.buffer)).poll(cx))?;
+        self.is_grown |= wanted > READ_BYTES;
+        let read = ready!(in_buffer::poll_read(&mut self.socket, cx, &mut self.buffer, wanted))?;
         self.bytes_read += read as u64;
         Poll::Ready(Ok(read))
     }
@@ -127,6 +121,7 @@ impl<T: Socket> AsyncWrite for Wire<T> {
 
 impl<T: Socket> Drop for Wire<T> {
     fn drop(&mut self) {
+        in_buffer::give_back(std::mem::take(&mut self.buffer));
         self.conversation.note_bytes(self.bytes_read, self.written.bytes());
         if self.conversation.must_reset() {
             self.socket.reset_on_close();

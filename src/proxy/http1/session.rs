@@ -9,13 +9,14 @@ use crate::alarm::Alarm;
 use crate::engine::Handler;
 use crate::engine::exchange::UpgradeAbility;
 use crate::engine::origin::BodyError;
+use crate::proxy::in_buffer::READ_BYTES;
 use crate::proxy::observer::Ending;
 use crate::proxy::options::ProxyOptions;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::service::{ConnectionContext, Received, answer, refuse};
 use crate::proxy::socket::Socket;
 use crate::proxy::upgrade::Tunnel;
-use crate::proxy::wire::{READ_BYTES, Wire};
+use crate::proxy::wire::Wire;
 use crate::proxy::written::is_cut_off;
 use crate::semantics::spelling::Spelling;
 use bytes::{Buf, BytesMut};
@@ -142,7 +143,7 @@ impl<T: Socket, H: Handler> Session<T, H> {
     }
 
     /// What takes the connection over, once HTTP is over on it.
-    pub(in crate::proxy) fn tunnel(&self) -> Option<Tunnel> {
+    pub(in crate::proxy) fn tunnel(&self) -> Option<Box<Tunnel>> {
         self.context.tunnel().take()
     }
 

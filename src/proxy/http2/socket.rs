@@ -3,8 +3,9 @@
 
 use super::overhead::{Overhead, OverheadMeter};
 use super::pulse::Heard;
+use crate::proxy::in_buffer::READ_BYTES;
 use crate::proxy::socket::Socket;
-use crate::proxy::wire::{READ_BYTES, Wire};
+use crate::proxy::wire::Wire;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
