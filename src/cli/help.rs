@@ -107,6 +107,17 @@ Examples:
 Each ends by itself after --for, at most a day. A route's own switch goes before that for all; `--all normal` ends every one.
 Purges hold whatever is switched.";
 
+pub(super) const CHANGES: &str = "\
+Examples:
+  larder changes plan                                  # the SQL for the publication, the role and the replica identities
+  larder changes plan | psql -d shop                   # as a superuser
+  larder changes verify                                # what the database lacks, and the SQL that mends it
+
+`plan` asks no database; `verify` asks the one of [events.postgres_changes]. Warnings are of what works but purges more than it
+must, or may fill the disk.
+
+Exit codes: 0 done, nothing is missing; 1 something is, or the database can't be asked; 2 wrong usage.";
+
 pub(super) const HEALTHCHECK: &str = "\
 Examples:
   larder healthcheck                                   # the admin API that proxy.toml or LARDER_ADMIN_LISTEN names

@@ -22,6 +22,7 @@ mod hot_file;
 mod restart_notice;
 mod takeover;
 
+mod changes;
 mod explain;
 mod follow;
 mod healthcheck;
@@ -98,6 +99,9 @@ enum Command {
     /// rules and for others beside them.
     #[command(after_help = help::REPLAY)]
     Replay(replay::ReplayArguments),
+    /// Print the SQL that a database needs so that its changes can be read, or tell what it lacks.
+    #[command(after_help = help::CHANGES)]
+    Changes(changes::ChangesArguments),
     /// Ask a running instance whether it is ready; exits with 1 where it is not. For containers and scripts.
     #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(healthcheck::HealthcheckArguments),
@@ -164,6 +168,7 @@ pub fn run() -> ExitCode {
         Command::Replay(arguments) => replay::run(&file, &arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Init(arguments) => init::run(&file, &arguments),
+        Command::Changes(arguments) => changes::run(&file, &arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&file, &arguments),
         Command::Man(arguments) => manual::man(&arguments),
         Command::Completions(arguments) => manual::completions(&arguments),

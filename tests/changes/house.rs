@@ -107,7 +107,12 @@ const READ: &str =
 
 /// An instance that reads this database's changes, with these blocks and sections.
 pub(super) async fn instance(postgres: &PostgresServer, blocks: &str, sections: &str) -> Scenario {
-    let section = format!("[events.postgres_changes]\nurl = \"{}\"\n{sections}", postgres.url());
+    instance_at(&postgres.url(), blocks, sections).await
+}
+
+/// As [`instance`], of the database at this URL.
+pub(super) async fn instance_at(url: &str, blocks: &str, sections: &str) -> Scenario {
+    let section = format!("[events.postgres_changes]\nurl = \"{url}\"\n{sections}");
     Setup::rules(&format!("{ROUTES}{TICK}{blocks}")).section(&section).start().await
 }
 

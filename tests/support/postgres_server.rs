@@ -2,10 +2,12 @@
 
 use super::deadline::within;
 use super::redis_server::free_port;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 
 /// A running (or ended) server.
 #[derive(Debug)]
@@ -67,6 +69,45 @@ impl PostgresServer {
     pub async fn execute(&self, sql: &str) {
         let client = self.client().await.expect("the server answers");
         client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// Runs a script as `psql` does.
+    ///
+    /// # Panics
+    /// Where a statement fails.
+    pub async fn psql(&self, script: &str) {
+        let mut psql = tokio::process::Command::new("psql");
+        let (out, url) = (Stdio::null(), self.url());
+        psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-f", "-", &url]).stdin(Stdio::piped()).stdout(out);
+        let mut running = psql.spawn().expect("psql is installed with the server");
+        let mut input = running.stdin.take().expect("it was asked for");
+        input.write_all(script.as_bytes()).await.expect("psql reads");
+        drop(input);
+        assert!(running.wait().await.expect("it is our own process").success(), "{script}");
+    }
+
+    /// From now on, this user comes over TLS and with a password only; the others as before.
+    pub async fn demand_tls(&self, user: &str, certificate: &str, key: &str) {
+        let data = self.folder.path().join("data");
+        let access = format!(
+            "hostssl all {user} 127.0.0.1/32 scram-sha-256\nhost all {user} 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 trust\n"
+        );
+        for (name, text) in [("server.crt", certificate), ("server.key", key), ("pg_hba.conf", &access)] {
+            let file = data.join(name);
+            std::fs::write(&file, text).expect("the folder takes a file");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+            if let Some((user, group)) = other_user() {
+                std::os::unix::fs::chown(&file, Some(user), Some(group)).expect("root may give it away");
+            }
+        }
+        self.execute("ALTER SYSTEM SET ssl = on").await;
+        self.execute("SELECT pg_reload_conf()").await;
+        within("TLS switched on", async {
+            while self.ask("SHOW ssl").await != "on" {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// The one text that a query gives.
