@@ -14,7 +14,7 @@ const UNKNOWN_CA: u64 = 48;
 
 /// Larder that asks for certificates.
 async fn asking(certificates: &Certificates, keys: &str, rule: &str) -> Scenario {
-    let ca = certificates.path("ca.pem");
+    let ca = certificates.path("ca.pem").display().to_string();
     certificates.offered_with(Setup::route(rule), &format!(", client_ca = {ca:?}{keys}"), "").start().await
 }
 
