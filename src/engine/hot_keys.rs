@@ -87,7 +87,7 @@ impl HotKeys {
                 _ => return,
             }
         }
-        table.insert(key, Hot { request: Arc::new(request.in_background()), hits });
+        table.insert(key, Hot { request: Arc::new(request.to_keep()), hits });
     }
 
     /// Requests for the hottest keys as these rules see them, hottest first, but for those of routes that are switched.

@@ -388,6 +388,12 @@ impl CacheableRequest {
         self.route.variant_key(&self.headers, &Vary::Fields(names))
     }
 
+    /// As [`Self::in_background`], for long: with a body of its own, which is no longer under way.
+    pub(crate) fn to_keep(&self) -> Self {
+        let request = self.in_background();
+        Self { body: request.body.as_ref().map(KeyedBody::copied), ..request }
+    }
+
     /// The same request without what ties it to its client's connection, and without its client's directives, for a fetch
     /// in the background.
     pub(crate) fn in_background(&self) -> Self {

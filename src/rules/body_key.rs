@@ -60,6 +60,11 @@ pub(crate) struct KeyedBody {
 }
 
 impl KeyedBody {
+    /// The same with bytes of its own.
+    pub(crate) fn copied(&self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
+    }
+
     /// Adds what of it counts to a key.
     pub(crate) fn add_to(&self, key: &mut KeyBuilder) {
         key.part(KeyPart::Method, self.method.as_str().as_bytes()).part(KeyPart::Body, self.digest.as_bytes());

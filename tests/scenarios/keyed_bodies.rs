@@ -176,3 +176,21 @@ async fn a_body_that_its_client_breaks_off_reaches_no_origin() {
     scenario.fetch(&json("{}")).await.status(200);
     scenario.origin.saw("/search", 1);
 }
+
+#[tokio::test]
+async fn a_hot_body_is_fetched_again_after_a_purge_and_holds_nothing_meanwhile() {
+    let scenario = Setup::route(JSON).section("[refresh]\nafter_purge = 0").start().await;
+    scenario.origin.on("/search", reply(200).echoing_the_body());
+    let tea = json(r#"{"q":"tea"}"#);
+    for _ in 0..6 {
+        scenario.fetch(&tea).await.status(200);
+    }
+    scenario.origin.saw("/search", 1);
+    assert!(scenario.metric("larder_in_flight_bytes").await < 1.0, "a hot body is no longer under way");
+    scenario.purge(r#"{"all": true}"#).await;
+    scenario.origin.requested("/search", 2).await;
+    let again = &scenario.origin.requests("/search")[1];
+    assert_eq!((again.method.as_str(), again.body.as_slice()), ("POST", &br#"{"q":"tea"}"#[..]));
+    scenario.until("a hit after the refresh", &tea, |answer| answer.is_hit()).await.body(r#"{"q":"tea"}"#);
+    scenario.origin.saw("/search", 2);
+}
