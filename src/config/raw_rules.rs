@@ -3,7 +3,8 @@
 use super::raw_warm::RawWarm;
 use super::table::{FromToml, Placed, Reader, raw_table};
 use super::values::{
-    ByStatus, DurationText, FieldTable, MethodText, MomentText, PercentageText, SizeText, Texts, word, words,
+    ByStatus, DurationText, FieldTable, LifetimeText, MethodText, MomentText, PercentageText, SizeText, Texts, word,
+    words,
 };
 use crate::rules::body_key::KeyedForm;
 use crate::rules::lifetime::{IgnoredDirective, OriginPrecedence};
@@ -45,8 +46,9 @@ raw_table! {
         /// false: what matches passes through, as an exception before a wider route. Default: true.
         cache: bool,
         /// How long a response of status 200, 203, 204, 206, 300, 301 or 308 is fresh, from when it was received; for
-        /// others see `ttl_by_status`. `cookies` says for whom. Not set: only what the origin says.
-        ttl: DurationText,
+        /// others see `ttl_by_status`. `cookies` says for whom. `{ adaptive = [shortest, longest] }`: half as long as the
+        /// response has not changed, within these bounds. Not set: only what the origin says.
+        ttl: LifetimeText,
         /// "respect": the origin's explicit freshness takes precedence over `ttl`; "override": `ttl` takes precedence.
         /// Default: "respect".
         origin: OriginWord,

@@ -1,6 +1,6 @@
 //! The lifetime keys of a `[[route]]`: for how long, who decides, and what may be ignored.
 
-use super::problem::Problems;
+use super::problem::{Place, Problems};
 use super::raw_rules::RawRoute;
 use super::table::Placed;
 use super::values::{DurationText, MomentText};
@@ -15,14 +15,15 @@ const NOT_AFTER_MAX: usize = 1_000;
 
 /// Resolves the lifetime keys.
 pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
-    refuse_zero("ttl", raw.ttl.as_ref(), problems);
-    refuse_zero("max_ttl", raw.max_ttl.as_ref(), problems);
+    refuse_zero("ttl", raw.ttl.as_ref().map(|ttl| (&ttl.place, ttl.value.ttl)), problems);
+    refuse_zero("max_ttl", raw.max_ttl.as_ref().map(|ttl| (&ttl.place, ttl.value.0)), problems);
     let duration = |written: &Option<Placed<DurationText>>| -> Option<Duration> {
         written.as_ref().map(|duration| duration.value.0)
     };
     let default = LifetimeRule::by_origin();
     LifetimeRule {
-        ttl: duration(&raw.ttl),
+        ttl: raw.ttl.as_ref().map(|ttl| ttl.value.ttl),
+        adaptive_max: raw.ttl.as_ref().and_then(|ttl| ttl.value.adaptive_max),
         origin: raw.origin.as_ref().map_or(OriginPrecedence::Respect, |origin| origin.value.0),
         ttl_by_status: raw.ttl_by_status.as_ref().map(|by_status| by_status.value.0.clone()).unwrap_or_default(),
         jitter: raw.jitter.as_ref().map_or(0.0, |jitter| jitter.value.0),
@@ -40,10 +41,10 @@ pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> LifetimeRule {
     }
 }
 
-fn refuse_zero(key: &str, written: Option<&Placed<DurationText>>, problems: &mut Problems) {
-    if let Some(zero) = written.filter(|written| written.value.0.is_zero()) {
+fn refuse_zero(key: &str, written: Option<(&Place, Duration)>, problems: &mut Problems) {
+    if let Some((place, _)) = written.filter(|(_, lifetime)| lifetime.is_zero()) {
         let hint = format!("write `cache = false` to store nothing, or leave `{key}` out to follow the origin");
-        problems.error(&zero.place, format!("a `{key}` of zero keeps nothing fresh"), Some(hint));
+        problems.error(place, format!("a `{key}` of zero keeps nothing fresh"), Some(hint));
     }
 }
 

@@ -47,6 +47,37 @@ impl FromToml for DurationText {
     }
 }
 
+/// `"5m"`, or `{ adaptive = ["10s", "1h"] }`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LifetimeText {
+    /// The lifetime, or the shortest.
+    pub(super) ttl: Duration,
+    /// The longest, where it is adaptive.
+    pub(super) adaptive_max: Option<Duration>,
+}
+
+impl FromToml for LifetimeText {
+    fn from_toml(value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) -> Option<Self> {
+        const EXAMPLE: &str = "write { adaptive = [\"10s\", \"1h\"] }: the shortest and the longest";
+        let Some(table) = value.get_ref().as_table() else {
+            return DurationText::from_toml(value, reader).map(|ttl| Self { ttl: ttl.0, adaptive_max: None });
+        };
+        reader.refuse_unknown(table, &["adaptive"]);
+        let bounds = reader.field::<Vec<Placed<DurationText>>>(table, "adaptive");
+        let Some([shortest, longest]) = bounds.as_ref().map(|bounds| bounds.value.as_slice()) else {
+            reader.error(value, "an adaptive `ttl` has two bounds", Some(EXAMPLE.to_owned()));
+            return None;
+        };
+        let (shortest, longest) = (shortest.value.0, longest.value.0);
+        if shortest >= longest {
+            let hint = EXAMPLE.to_owned();
+            reader.error(value, "the first bound of an adaptive `ttl` is not shorter than the second", Some(hint));
+            return None;
+        }
+        Some(Self { ttl: shortest, adaptive_max: Some(longest) })
+    }
+}
+
 /// `"2026-11-27T00:00:00Z"`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MomentText(pub(super) Timestamp);
@@ -255,6 +286,20 @@ macro_rules! schema {
     };
 }
 
+schema!(
+    LifetimeText,
+    json_schema!({
+        "anyOf": [
+            { "type": "string", "examples": ["500ms", "30s", "5m", "1h", "7d"] },
+            {
+                "type": "object",
+                "properties": { "adaptive": { "type": "array", "items": { "type": "string" }, "minItems": 2, "maxItems": 2 } },
+                "required": ["adaptive"],
+                "additionalProperties": false
+            }
+        ]
+    })
+);
 schema!(
     MomentText,
     json_schema!({ "type": "string", "format": "date-time", "examples": ["2026-11-27T00:00:00Z", "2026-11-27T08:00:00+01:00"] })

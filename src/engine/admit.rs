@@ -16,6 +16,7 @@ use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
 use crate::rules::route::CompressionRule;
 use crate::semantics::lifetime::Lifetime;
+use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
 use crate::semantics::sharing::Shareability;
 use crate::store::memory::Admission;
@@ -56,6 +57,11 @@ impl Engine {
             CompressionRule::Gzip => coding::at_rest(pieces, &draft.headers, &draft.policy).await,
             CompressionRule::Off => StoredBody::from_pieces(pieces),
         };
+        if draft.route.lifetime.adaptive_max.is_some()
+            && let Some(older) = self.same_as_stored(&draft, &body)
+        {
+            draft.to_mut().continue_unchanged(&older);
+        }
         let entry = Arc::new(draft.entry(body, self.now()));
         let outcome = self.admit_entry(&draft.key, &entry, draft.shareability(self.now()));
         if outcome == StoreOutcome::Stored {
@@ -73,6 +79,14 @@ impl Engine {
         // The semaphore is never closed.
         let turn = if searched_bytes > WORK_BYTES_SMALL { self.coders.acquire().await.ok() } else { None };
         (turn, self.in_flight().charge(2 * body_bytes as u64))
+    }
+
+    /// The policy of what is stored, if the newer answer is the same: its status and its body.
+    fn same_as_stored(&self, draft: &Draft, body: &StoredBody) -> Option<ResponsePolicy> {
+        let variants = self.memory().peek(&draft.key)?;
+        let stored = variants.entries().iter().find(|entry| *entry.variant() == draft.variant)?;
+        let is_same = stored.status() == draft.status && stored.body().at_rest() == body.at_rest().as_ref();
+        is_same.then(|| stored.policy())
     }
 
     fn joined_to_stored(&self, draft: &mut Draft, pieces: Vec<Bytes>) -> Bytes {
@@ -123,3 +137,7 @@ const fn store_outcome(admission: Admission) -> StoreOutcome {
         Admission::Gone => StoreOutcome::Refused(Reason::Superseded),
     }
 }
+
+#[cfg(test)]
+#[path = "adaptive_tests.rs"]
+mod adaptive_tests;

@@ -138,6 +138,7 @@ impl Fetch {
         let answer = OriginAnswer::head(self.request.said_to_origin(), (stored.status(), headers), times, stamp);
         match draft::judge(&self.request, &answer) {
             Ok(mut draft) => {
+                draft.continue_unchanged(&stored.policy());
                 // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
                 // labels, also those of fields that may not be stored.
                 if draft.route.body_tags.is_some() || names_no_tag(&newer, &self.request.route.tag_fields) {

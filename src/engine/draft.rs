@@ -68,6 +68,17 @@ pub(super) struct OriginAnswer<B> {
     pub(super) stamp: Stamp,
 }
 
+impl Draft {
+    /// Notes that it is the same as an older one, where the route learns from that.
+    pub(super) fn continue_unchanged(&mut self, older: &ResponsePolicy) {
+        let rule = &self.route.lifetime;
+        if rule.adaptive_max.is_some() {
+            self.policy.continue_unchanged(older);
+            self.lifetime = rule.lifetime(&self.policy, self.policy.received_at.as_millis());
+        }
+    }
+}
+
 impl OriginAnswer<()> {
     /// The head of an answer to a GET that said this.
     pub(super) fn head(

@@ -36,6 +36,9 @@ pub struct StoredExplained {
     pub fresh_for_secs: u64,
     /// Where that comes from.
     pub lifetime_source: &'static str,
+    /// For how many seconds it had been known not to change when it arrived, where the route learns from that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unchanged_for_secs: Option<u64>,
     /// The moment that the route names past which it is not served without asking the origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
@@ -104,6 +107,8 @@ impl Engine {
             age_secs: entry.current_age(now).as_secs(),
             fresh_for_secs: lifetime.fresh_for.as_secs(),
             lifetime_source: lifetime.source.label(),
+            unchanged_for_secs: (request.route.lifetime.adaptive_max.is_some())
+                .then(|| entry.policy().unchanged_for.as_secs()),
             not_after: lifetime.ends_at.map(Timestamp::to_rfc3339),
             body_bytes: entry.body().at_rest().len(),
             weight_bytes: entry.weight_bytes(),

@@ -19,6 +19,7 @@ pub(super) struct KeptPolicy {
     lifetime: Millis,
     max_age: Option<DeltaSeconds>,
     s_maxage: Option<DeltaSeconds>,
+    unchanged_secs: u32,
     stale_while_revalidate: Option<DeltaSeconds>,
     stale_if_error: Option<DeltaSeconds>,
     status: StatusCode,
@@ -111,6 +112,7 @@ impl KeptPolicy {
             lifetime: Millis::of(lifetime),
             max_age: directives.max_age.map(DeltaSeconds::of),
             s_maxage: directives.s_maxage.map(DeltaSeconds::of),
+            unchanged_secs: u32::try_from(policy.unchanged_for.as_secs()).unwrap_or(u32::MAX),
             stale_while_revalidate: directives.stale_while_revalidate.map(DeltaSeconds::of),
             stale_if_error: directives.stale_if_error.map(DeltaSeconds::of),
             status: policy.status,
@@ -171,6 +173,7 @@ impl KeptPolicy {
             status: self.status,
             received_at: self.received_at,
             initial_age: self.initial_age.duration(),
+            unchanged_for: Duration::from_secs(self.unchanged_secs.into()),
         }
     }
 }
@@ -207,6 +210,7 @@ mod tests {
         ];
         for lines in rows {
             let policy = parsed(&lines);
+            let policy = ResponsePolicy { unchanged_for: Duration::from_secs(86_400), ..policy };
             let kept = KeptPolicy::of(&policy);
             assert_eq!(kept.policy(), policy, "{lines:?}");
             let later = policy.received_at.saturating_add(Duration::from_secs(7));

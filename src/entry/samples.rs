@@ -119,5 +119,6 @@ pub(crate) fn policy(status: StatusCode) -> ResponsePolicy {
         status,
         received_at: Timestamp::EPOCH,
         initial_age: Duration::ZERO,
+        unchanged_for: Duration::ZERO,
     }
 }

@@ -54,6 +54,7 @@ pub(crate) struct Facts<'a> {
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is read")]
 pub(crate) enum Line<'a> {
     /// A request.
     Request(Recorded<'a>),

@@ -68,7 +68,7 @@ impl Shown {
             misses: figures.misses,
             passed: figures.passed,
             upstream_requests: figures.upstream_requests,
-            upstream_seconds: is_timed.then(|| figures.upstream.as_secs_f64() * factor),
+            upstream_seconds: is_timed.then_some(figures.upstream.as_secs_f64() * factor),
             bytes: figures.bytes,
             upstream_bytes: figures.upstream_bytes,
             memory_peak_bytes: Some(figures.memory_peak_bytes),
@@ -103,10 +103,11 @@ pub(crate) const LIVE_UNKNOWN: &[&str] = &[
 const FIELDS_OF_REQUESTS: &str =
     "Fields of requests are not known: cookies, Authorization, Vary and the client's directives change nothing here.";
 
-const BODIES: &str = "Bodies are not known: the size is that of what was sent, compressed or not, a change shows only as a purge, and requests that \
-     a route keys by their bodies count as passed through.";
+const BODIES: &str = "Bodies are not known: the size is that of what was sent, compressed or not, a change shows only as a \
+     purge, and requests that a route keys by their bodies count as passed through.";
 
-const ORIGIN: &str = "The origin is taken to be as fast as it was, however much it is asked, and never to fail in another way than it did.";
+const ORIGIN: &str = "The origin is taken to be as fast as it was, however much it is asked, and never to fail in another way \
+     than it did.";
 
 /// What no log tells, and so no replay knows.
 pub(crate) const UNKNOWN: &[&str] = &[

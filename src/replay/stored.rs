@@ -196,7 +196,7 @@ impl Stored {
         let end = (ends_at, self.numbers);
         let current = Current { variants: Variants::of(vec![entry]), route, bytes, end, is_soft_purged: false };
         let before = slot.current.replace(current);
-        self.forget(before);
+        self.forget(before.as_ref());
         self.memory.add(route, bytes);
         self.due.insert(end, (key.clone(), Due::Ended));
     }
@@ -207,7 +207,7 @@ impl Stored {
         if slot.current.is_none() && slot.coming.is_none() {
             self.slots.remove(key);
         }
-        self.forget(ended);
+        self.forget(ended.as_ref());
     }
 
     /// A purge has taken what is stored under a key.
@@ -217,16 +217,16 @@ impl Stored {
             (Depth::Soft, Some(current)) => current.is_soft_purged = true,
             (Depth::Hard, current) => {
                 let purged = current.take();
-                self.forget(purged);
+                self.forget(purged.as_ref());
             }
             (Depth::Soft, None) => {}
         }
     }
 
-    fn forget(&mut self, current: Option<Current>) {
+    fn forget(&mut self, current: Option<&Current>) {
         if let Some(Current { route, bytes, end, .. }) = current {
-            self.memory.remove(route, bytes);
-            self.due.remove(&end);
+            self.memory.remove(*route, *bytes);
+            self.due.remove(end);
         }
     }
 

@@ -21,6 +21,8 @@ pub enum OriginPrecedence {
 pub struct LifetimeRule {
     /// `ttl`: for answers that are no errors, see [`is_lasting`].
     pub ttl: Option<Duration>,
+    /// `ttl = { adaptive = [min, max] }`: the longest that `ttl`, the shortest, becomes while an answer does not change.
+    pub adaptive_max: Option<Duration>,
     /// `origin`
     pub origin: OriginPrecedence,
     /// `ttl_by_status`: exact statuses.
@@ -56,6 +58,9 @@ pub enum IgnoredDirective {
     NoStore,
 }
 
+/// An adaptive lifetime is as long as this part of the time for which a response has not changed.
+const UNCHANGED_DIVISOR: u32 = 2;
+
 /// `stale_if_error_on` where a route does not say: the statuses of RFC 5861 section 4.
 const ERRORS_DEFAULT: [StatusCode; 4] = [
     StatusCode::INTERNAL_SERVER_ERROR,
@@ -76,6 +81,7 @@ impl LifetimeRule {
     pub fn by_origin() -> Self {
         Self {
             ttl: None,
+            adaptive_max: None,
             origin: OriginPrecedence::Respect,
             ttl_by_status: Vec::new(),
             jitter: 0.0,
@@ -100,7 +106,7 @@ impl LifetimeRule {
     #[must_use]
     pub fn lifetime(&self, policy: &ResponsePolicy, spread: u64) -> Lifetime {
         let by_status = self.ttl_by_status.iter().find(|(status, _)| *status == policy.status).map(|(_, ttl)| *ttl);
-        let by_route = by_status.or(self.ttl.filter(|_| is_lasting(policy.status)));
+        let by_route = by_status.or_else(|| self.ttl_for(policy).filter(|_| is_lasting(policy.status)));
         let (fresh_for, source) = match (policy.lifetime, by_route, self.origin) {
             (OriginLifetime::Explicit(lifetime, source), _, OriginPrecedence::Respect)
             | (OriginLifetime::Explicit(lifetime, source), None, OriginPrecedence::Override) => (lifetime, source),
@@ -135,6 +141,12 @@ impl LifetimeRule {
             stale_if_error: window(self.stale_if_error, policy.directives.stale_if_error),
             ends_at,
         }
+    }
+
+    /// `ttl`, which is half of the time for which a response has not changed, within its bounds, where it is adaptive.
+    fn ttl_for(&self, policy: &ResponsePolicy) -> Option<Duration> {
+        let ttl = self.ttl?;
+        Some(self.adaptive_max.map_or(ttl, |most| ttl.max(policy.unchanged_for / UNCHANGED_DIVISOR).min(most)))
     }
 
     /// The first of the moments that no lifetime crosses after what was made then.

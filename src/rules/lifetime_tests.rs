@@ -17,6 +17,7 @@ fn policy(status: u16, lifetime: OriginLifetime) -> ResponsePolicy {
         status: StatusCode::from_u16(status).unwrap(),
         received_at: Timestamp::EPOCH,
         initial_age: Duration::ZERO,
+        unchanged_for: Duration::ZERO,
     }
 }
 
@@ -138,4 +139,17 @@ fn no_lifetime_crosses_a_moment_that_the_route_names() {
     }
     let last = rule.end_after(after(500));
     assert_eq!((last, rule.end_after(after(100))), (None, Some(after(500))));
+}
+
+#[test]
+fn an_adaptive_lifetime_is_half_of_the_time_without_a_change_within_its_bounds() {
+    let rule = LifetimeRule { ttl: Some(secs(10)), adaptive_max: Some(secs(100)), ..LifetimeRule::by_origin() };
+    for (unchanged, fresh_for) in [(0, 10), (19, 10), (20, 10), (60, 30), (200, 100), (u64::MAX, 100)] {
+        let policy = ResponsePolicy { unchanged_for: secs(unchanged), ..policy(200, OriginLifetime::Absent) };
+        assert_eq!(rule.lifetime(&policy, 1).fresh_for, secs(fresh_for), "{unchanged}");
+    }
+    let error = ResponsePolicy { unchanged_for: secs(60), ..policy(404, OriginLifetime::Absent) };
+    assert_eq!(rule.lifetime(&error, 1).fresh_for, secs(0));
+    let explicit = ResponsePolicy { unchanged_for: secs(60), ..policy(200, OriginLifetime::Explicit(secs(5), MaxAge)) };
+    assert_eq!(rule.lifetime(&explicit, 1).fresh_for, secs(5), "the origin knows better");
 }

@@ -41,6 +41,8 @@ pub struct ResponsePolicy {
     pub received_at: Timestamp,
     /// `corrected_initial_age` of RFC 9111 section 4.2.3.
     pub initial_age: Duration,
+    /// For how long it had been known not to change when it arrived; zero where no rule learns from that.
+    pub unchanged_for: Duration,
 }
 
 /// Which field the directives in force stand in.
@@ -64,7 +66,14 @@ impl ResponsePolicy {
         let initial_age = corrected_initial_age(age_of(headers), date_of(headers, &DATE, times.received_at), times);
         let received_at = times.received_at;
         if let Some(said) = lifetime_fields::governing(headers, fields, received_at) {
-            return Self { lifetime: said.lifetime, directives: said.directives, status, received_at, initial_age };
+            return Self {
+                lifetime: said.lifetime,
+                directives: said.directives,
+                status,
+                received_at,
+                initial_age,
+                unchanged_for: Duration::ZERO,
+            };
         }
         // RFC 9213 section 2.2: a targeted field replaces Cache-Control and Expires.
         let (directives, governing) = targeted_directives(headers).map_or_else(
@@ -77,6 +86,7 @@ impl ResponsePolicy {
             status,
             received_at,
             initial_age,
+            unchanged_for: Duration::ZERO,
         }
     }
 
@@ -84,6 +94,11 @@ impl ResponsePolicy {
     #[must_use]
     pub fn current_age(&self, now: Timestamp) -> Duration {
         self.initial_age.saturating_add(now.since(self.received_at))
+    }
+
+    /// As one that is the same as an older one was.
+    pub fn continue_unchanged(&mut self, older: &Self) {
+        self.unchanged_for = older.unchanged_for.saturating_add(self.received_at.since(older.received_at));
     }
 
     /// When the origin made it, as far as is known: at the latest when it was asked for.

@@ -70,6 +70,9 @@ struct Head {
     variant: Vec<(String, String)>,
     received_at_ms: u64,
     initial_age_ms: u64,
+    /// Zero but where a rule learns from changes; a version that knows no such rule reads no such value.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unchanged_secs: u64,
     /// The field that governs its caching, where it is one that only some rules have understood.
     lifetime_field: Option<String>,
     stored_at_ms: u64,
@@ -117,6 +120,7 @@ fn encode_with(
         variant: entry.variant().0.iter().map(|(name, value)| pair(name, value)).collect(),
         received_at_ms: policy.received_at.as_millis(),
         initial_age_ms: u64::try_from(policy.initial_age.as_millis()).unwrap_or(u64::MAX),
+        unchanged_secs: policy.unchanged_for.as_secs(),
         lifetime_field: lifetime_field(&policy).map(|field| field.label().to_owned()),
         stored_at_ms: entry.stored_at().as_millis(),
         stamp: stamp.to_string(),
@@ -204,6 +208,7 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
     };
     let mut policy = ResponsePolicy::parse_with(status, &headers, times, field.as_slice());
     policy.initial_age = Duration::from_millis(head.initial_age_ms);
+    policy.unchanged_for = Duration::from_secs(head.unchanged_secs);
     let parts = EntryParts {
         url: head.url.into(),
         path_start: head.path_start,
@@ -219,6 +224,11 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
         filed_by: 0,
     };
     Some(Entry::new(parts, &headers))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn lifetime_field(policy: &ResponsePolicy) -> Option<LifetimeField> {

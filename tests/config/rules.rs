@@ -104,6 +104,19 @@ fn an_exception_covers_every_method_unless_it_names_some() {
 
 const GLOBAL: &str = "a tag is a line of text, with captures of the path in braces: \"product:{id}\"";
 
+#[test]
+fn a_lifetime_is_fixed_or_adaptive_and_known_ends_are_in_order() {
+    let routes = routes(
+        "[[route]]\npath = \"/a\"\nttl = { adaptive = [\"10s\", \"1h\"] }\n\
+         not_after = [\"2026-11-27T00:00:00Z\", \"2026-11-26T00:00:00+01:00\", \"2026-11-27T01:00:00+01:00\"]\n",
+    );
+    let lifetime = &routes[0].lifetime;
+    let secs = Duration::from_secs;
+    assert_eq!((lifetime.ttl, lifetime.adaptive_max), (Some(secs(10)), Some(secs(3600))));
+    let ends: Vec<_> = lifetime.not_after.iter().map(|end| end.to_rfc3339()).collect();
+    assert_eq!(ends, ["2026-11-25T23:00:00.000Z", "2026-11-27T00:00:00.000Z"]);
+}
+
 /// Texts (`R` stands for the head and path of a route) and all their problems.
 const BAD: &[(&str, &[Expected])] = &[
     ("[[rout]]\npath = \"/\"", &[(1, 3, "unknown key `rout`", Some("did you mean `route`?"))]),
