@@ -35,6 +35,12 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// As the standard library has it, for what wants that.
+    #[must_use]
+    pub(crate) fn to_system_time(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.0)
+    }
+
     /// As RFC 3339 writes it, in milliseconds.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

@@ -1,7 +1,6 @@
 //! Spans as OpenTelemetry has them, with the names of its conventions for HTTP. What belongs to one person stays out: no
 //! query, no address of a client, no field of a request.
 
-use crate::clock::Timestamp;
 use crate::engine::traced::{Before, ExchangeResult, ExchangeSpan, SinceBegin, Traced};
 use crate::proxy::observer::{Ending, Finished};
 use crate::semantics::trace_context::{Sampling, TraceContext};
@@ -10,7 +9,7 @@ use opentelemetry::trace::{Link, SpanContext, SpanId, SpanKind, Status, TraceFla
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// What all spans have.
 struct Common {
@@ -25,7 +24,7 @@ struct Common {
 
 impl Common {
     fn with(self, attributes: Vec<KeyValue>, linked: Vec<TraceContext>, status: Status) -> SpanData {
-        let start_time = wall(self.began.begin) + self.began.since;
+        let start_time = self.began.begin.to_system_time() + self.began.since;
         let mut links = SpanLinks::default();
         links.links = linked.into_iter().map(|linked| Link::with_context(context(linked, true))).collect();
         SpanData {
@@ -46,10 +45,6 @@ impl Common {
                 .build(),
         }
     }
-}
-
-fn wall(at: Timestamp) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_millis(at.as_millis())
 }
 
 fn context(of: TraceContext, is_remote: bool) -> SpanContext {
