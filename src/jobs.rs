@@ -34,15 +34,18 @@ pub(crate) const METRICS: &[&Metric] = &[&JOBS];
 pub(crate) enum JobKind {
     /// It fetches what is to be in the cache before anyone asks.
     Warm,
+    /// It watches what passes through, to propose rules.
+    Learn,
 }
 
 impl JobKind {
-    const ALL: [Self; 1] = [Self::Warm];
+    const ALL: [Self; 2] = [Self::Warm, Self::Learn];
 
     /// The stable label.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Warm => "warm",
+            Self::Learn => "learn",
         }
     }
 }

@@ -40,6 +40,7 @@ mod engine;
 mod decisions;
 mod events;
 mod jobs;
+mod learning;
 mod metrics;
 mod proxy;
 mod recorded;

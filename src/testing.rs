@@ -171,6 +171,11 @@ pub mod upstream {
     };
 }
 
+/// Of `learning`.
+pub mod learning {
+    pub use crate::learning::Learning;
+}
+
 /// Of `warming`.
 pub mod warming {
     pub use crate::warming::Warming;

@@ -43,6 +43,7 @@ mod scenarios {
     mod invariant_9_hostile;
     mod keyed_bodies;
     mod known_ends;
+    mod learning;
     mod leaving_clients;
     mod lifetimes_by_rule;
     mod logs;

@@ -145,7 +145,7 @@ def _overall(level: dict[str, dict]) -> str:
         "mean / P95 / P99 over all requests": lambda run: " / ".join(
             millis(hold(run)["overall"][key]) for key in ("mean_ms", "p95_ms", "p99_ms")),
         "errors, ramp included": lambda run: f"{(1 - run['load']['whole']['overall']['success']) * 100:.3f} %",
-        "hit ratio, all classes (what an empty cache could reach at most)": lambda run: ratio(run, None),
+        "hit ratio, all classes (what was possible at most, given what was warmed)": lambda run: ratio(run, None),
         "the same, ramp included": lambda run: larder(run, lambda _: percent(run["load"]["whole"]["cacheable"]["hit_ratio"])),
         **{f"hit ratio, {name}": lambda run, name=name: ratio(run, name) for name in CLASSES},
         "answers from the cache, P50 / P99 as users see them": lambda run: larder(run, lambda _: " / ".join(
@@ -176,8 +176,8 @@ def _overall(level: dict[str, dict]) -> str:
 def _goals(cached: dict[str, dict]) -> str:
     rows, reasons = [], []
     for goal in GOALS:
-        verdicts = {kind: judge(goal, run) for kind, run in cached.items()}
-        shown = [f"{verdict.shown}, {'met' if verdict.met else '**missed**'}" for verdict in verdicts.values()]
+        verdicts = {kind: judge(goal, run) for kind, run in cached.items() if not goal.kinds or kind in goal.kinds}
+        shown = [f"{verdicts[kind].shown}, {'met' if verdicts[kind].met else '**missed**'}" if kind in verdicts else "–" for kind in cached]
         rows.append([goal.name, goal.reported, goal.goal, *shown])
         reasons += [f"- {goal.name}, {TITLES[kind]}: {verdict.why}" for kind, verdict in verdicts.items() if not verdict.met]
     table = _table(["figure", "reported", "goal", *(TITLES[kind] for kind in cached)], rows)

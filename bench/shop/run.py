@@ -9,6 +9,7 @@ listens on free ports of loopback and ends with the script, also when that fails
 """
 
 import argparse
+import collections
 import datetime
 import json
 import resource
@@ -66,6 +67,10 @@ def one_run(kind: str, programs: stack.Programs, database: Database, load: dict[
         warmed = warm(programs, servers, log) if log else None
         command = [str(programs.load), "--target", servers.target, "--output", str(output)]
         command += [part for name, value in load.items() for part in (f"--{name}", str(value))]
+        if log:
+            command += ["--known", str(known(log, directory / "known.txt"))]
+        if kind == "refreshed":
+            command += ["--refreshed"]
         if servers.admin:
             command += ["--admin", servers.admin]
         with Sampling([*servers.servers(), database], servers.api_url) as sampling:
@@ -91,6 +96,17 @@ def yesterday(port: int, programs: stack.Programs, database: Database, load: dic
         with Server("load", command, directory) as client:
             await_end(client, load["users"] / load["ramp"] + load.get("settle", 0) + load["seconds"] + END_DEADLINE_S)
     return directory / "larder.out"
+
+
+def known(log: Path, out: Path) -> Path:
+    """Writes down what of a log is warmed, as the load asks for it: the paths that it names most."""
+    paths: collections.Counter[str] = collections.Counter()
+    with log.open(errors="replace") as lines:
+        for line in lines:
+            if line.startswith("{") and (said := json.loads(line)).get("method") == "GET" and "target" in said:
+                paths[said["target"]] += 1
+    out.write_text("".join(f"{path}\n" for path, _ in paths.most_common(WARMED_MAX)))
+    return out
 
 
 def warm(programs: stack.Programs, servers: stack.Stack, log: Path) -> dict:

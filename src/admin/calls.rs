@@ -15,6 +15,8 @@ pub(super) enum Call {
     Receipts,
     Receipt,
     Warm,
+    Learn,
+    Learned,
     Jobs,
     Job,
     CancelJob,
@@ -65,7 +67,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 35] = [
         Self::Dashboard,
         Self::Asset,
         Self::Live,
@@ -76,6 +78,8 @@ impl Call {
         Self::Receipts,
         Self::Receipt,
         Self::Warm,
+        Self::Learn,
+        Self::Learned,
         Self::Jobs,
         Self::Job,
         Self::CancelJob,
@@ -113,6 +117,8 @@ impl Call {
             Self::Receipts => "/purges",
             Self::Receipt => "/purges/{id}",
             Self::Warm => "/warm",
+            Self::Learn => "/learn",
+            Self::Learned => "/learned",
             Self::Jobs => "/jobs",
             Self::Job | Self::CancelJob => "/jobs/{id}",
             Self::Explain => "/explain",
@@ -150,7 +156,7 @@ impl Call {
             Self::Purge => May::Purge,
             Self::Events => May::Events,
             Self::Warm | Self::CancelJob => May::Warm,
-            Self::Reload | Self::BeginShadow | Self::EndShadow => May::Rules,
+            Self::Reload | Self::Learn | Self::BeginShadow | Self::EndShadow => May::Rules,
             Self::Switch => May::Switch,
             Self::Drain => May::Upstreams,
             _ => match self.effect() {
@@ -165,6 +171,7 @@ impl Call {
             Self::Purge
             | Self::Events
             | Self::Warm
+            | Self::Learn
             | Self::CancelJob
             | Self::EndShadow
             | Self::Reload

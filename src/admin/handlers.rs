@@ -2,8 +2,8 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, audit, dashboard, events, explain, health, jobs, live, login, purge, receipts, requests, rules, shadow,
-    stats, switches, top, upstreams, warm,
+    AdminState, audit, dashboard, events, explain, health, jobs, learn, live, login, purge, receipts, requests, rules,
+    shadow, stats, switches, top, upstreams, warm,
 };
 use axum::routing::{MethodRouter, delete, get, post};
 
@@ -19,6 +19,8 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Receipts => get(receipts::list),
         Call::Receipt => get(receipts::show),
         Call::Warm => post(warm::warm),
+        Call::Learn => post(learn::begin),
+        Call::Learned => get(learn::learned),
         Call::Jobs => get(jobs::list),
         Call::Job => get(jobs::show),
         Call::CancelJob => delete(jobs::cancel),

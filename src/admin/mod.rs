@@ -16,6 +16,7 @@ mod callers;
 mod explain_decided;
 mod idempotency;
 mod jobs;
+mod learn;
 mod newcomers;
 mod query;
 mod receipts;
@@ -57,6 +58,7 @@ use crate::decisions::Decisions;
 use crate::engine::Engine;
 use crate::events::Intake;
 use crate::jobs::Jobs;
+use crate::learning::Learning;
 use crate::metrics::Metrics;
 use crate::upstream::Pools;
 use crate::warming::Warming;
@@ -81,6 +83,8 @@ pub struct AdminState {
     pub jobs: Arc<Jobs>,
     /// Fetches before anyone asks.
     pub warming: Arc<Warming>,
+    /// What watches, and proposes rules.
+    pub learning: Arc<Learning>,
     /// Whether requests are served.
     pub readiness: Arc<Readiness>,
     /// Tells the time.

@@ -96,6 +96,19 @@ row `measured` is what Larder's own log says really happened. Damaged lines are 
 
 Exit codes: 0 done; 1 the configuration, the rules or a log can't be read, or no log has a request; 2 wrong usage.";
 
+pub(super) const LEARN: &str = "\
+Examples:
+  larder learn --for 1h --out learned.toml             # then read it, check it, replay it, and move it into the rules folder
+  larder learn --for 10m --min-clients 10 --min-answers 100
+  larder learn --show                                  # what the session that runs has learned so far
+  larder learn --show --json | jq '.left_out[] | select(.looks_personal)'
+
+Only answers that the upstream gave to one request alone are looked at, with no rule in between that says what of a request
+counts. Bodies are never kept, only keyed digests, in some 25 MiB at most. A client is an address: behind a balancer, set
+listen.trusted_proxies, or all are one.
+
+Exit codes: 0 done, also where nothing is proposed; 1 it could not be done; 2 wrong usage.";
+
 pub(super) const SWITCH: &str = "\
 Examples:
   larder switch --all bypass --for 1h                  # turn caching off, everywhere, for an hour

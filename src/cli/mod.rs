@@ -27,6 +27,7 @@ mod explain;
 mod follow;
 mod healthcheck;
 mod init;
+mod learn;
 mod purge;
 mod reconfiguring;
 mod replay;
@@ -102,6 +103,10 @@ enum Command {
     /// Print the SQL that a database needs so that its changes can be read, or tell what it lacks.
     #[command(after_help = help::CHANGES)]
     Changes(changes::ChangesArguments),
+    /// Watch what passes through a running instance, and propose rules from it: routes, lifetimes, what of a request counts,
+    /// what looks personal and is left out, each with its evidence. Nothing comes into force.
+    #[command(after_help = help::LEARN)]
+    Learn(learn::LearnArguments),
     /// Ask a running instance whether it is ready; exits with 1 where it is not. For containers and scripts.
     #[command(after_help = help::HEALTHCHECK)]
     Healthcheck(healthcheck::HealthcheckArguments),
@@ -166,6 +171,7 @@ pub fn run() -> ExitCode {
         Command::Switch(arguments) => switch::run(&file, &arguments),
         Command::Warm(arguments) => warm::run(&file, &arguments),
         Command::Replay(arguments) => replay::run(&file, &arguments),
+        Command::Learn(arguments) => learn::run(&file, &arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Init(arguments) => init::run(&file, &arguments),
         Command::Changes(arguments) => changes::run(&file, &arguments),

@@ -31,6 +31,8 @@ use crate::fleet::options::FleetOptions;
 use crate::in_flight::InFlight;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::jobs::Jobs;
+use crate::learning::Learning;
+use crate::learning::watched::Watched;
 use crate::metric::Measured;
 use crate::metrics::Metrics;
 use crate::proxy::observer::Observer;
@@ -87,9 +89,9 @@ pub(super) async fn start_on(
         Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
     let (observers, (stop, stopping)) = (observers(&state, traces.as_ref(), access_log), watch::channel(Stage::Open));
-    let AdminState { engine, readiness, clock, warming, .. } = state.clone();
+    let AdminState { engine, readiness, clock, warming, learning, .. } = state.clone();
     take_over(predecessor.as_mut(), config.fleet.as_ref(), &engine).await?;
-    let options = OptionsInForce::new(config.proxy.clone());
+    let (options, handler) = (OptionsInForce::new(config.proxy.clone()), Watched::over(&engine, learning));
     ConfigSource::reload_at(source, &state, &options, &certificates);
     let successors = offer_place(&config, passed_on, &mut tasks);
     let admin_port = serve_admin(&mut tasks, listeners.admin, state, config.admin, stopping.clone());
@@ -99,7 +101,7 @@ pub(super) async fn start_on(
     }
     announce(&listening, &admin_url)?;
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
-    let serving = proxy::serve(listeners.data, engine.clone(), options.clone(), observers.into(), draining, hurried);
+    let serving = proxy::serve(listeners.data, handler, options.clone(), observers.into(), draining, hurried);
     let data_port = serve_port(&mut tasks, "data-port", serving);
     keep_watching(config.rules_path, &rules, &certificates, &mut tasks);
     keep_warming(&config.handover, &warming, &readiness, &mut tasks);
@@ -257,7 +259,7 @@ impl Parts {
             refresh: config.refresh,
             front: front(config),
         });
-        let (jobs, warming) = ahead_of_clients(config, &engine, &clock, tasks);
+        let (jobs, warming, learning) = ahead_of_clients(config, &engine, &clock, tasks);
         let events = Intake::new(Arc::clone(&engine));
         // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
@@ -288,6 +290,7 @@ impl Parts {
             upstream,
             jobs,
             warming,
+            learning,
             readiness: Arc::new(Readiness::default()),
             started_at: clock.now(),
             clock,
@@ -304,20 +307,21 @@ fn feed_of_decisions(clock: &Arc<dyn Clock>, engine: &Arc<Engine>, tasks: &mut S
     decisions
 }
 
-/// What fetches before clients ask.
+/// What fetches before clients ask, and what proposes rules.
 fn ahead_of_clients(
     config: &Config,
     engine: &Arc<Engine>,
     clock: &Arc<dyn Clock>,
     tasks: &mut Supervisor,
-) -> (Arc<Jobs>, Arc<Warming>) {
+) -> (Arc<Jobs>, Arc<Warming>, Arc<Learning>) {
     let refreshing = Arc::clone(engine);
     tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
     let jobs = Jobs::new(Arc::clone(clock));
     let default_host = config.proxy.entrance.default_host.as_ref().and_then(|host| host.to_str().ok());
     let remembered = hot_file::read(config.handover.snapshot.as_deref());
     let warming = Warming::remembering(remembered, Arc::clone(engine), Arc::clone(&jobs), default_host);
-    (jobs, warming)
+    let learning = Learning::new(Arc::clone(clock), Arc::clone(&jobs));
+    (jobs, warming, learning)
 }
 
 /// Warms what the rules say: at the start, before the instance is ready, and again and again.

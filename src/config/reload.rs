@@ -136,6 +136,11 @@ impl Measured for RulesReloader {
 }
 
 impl RulesReloader {
+    /// Where the rules are: a file or a folder, as the file system names it.
+    pub(crate) fn place(&self) -> String {
+        self.path.canonicalize().unwrap_or_else(|_| self.path.clone()).display().to_string()
+    }
+
     /// For the rules at `path`, of which these were put in force at the start. `apply` puts other ones in force; it is
     /// called only with rules that resolve.
     pub fn new(

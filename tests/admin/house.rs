@@ -16,6 +16,7 @@ use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, Origin
 use larder::testing::fleet::{FleetOptions, Link};
 use larder::testing::invalidation::{FleetLinks, Invalidation, InvalidationOptions};
 use larder::testing::jobs::Jobs;
+use larder::testing::learning::Learning;
 use larder::testing::metrics::Metrics;
 use larder::testing::rules::PoolName;
 use larder::testing::rules::{HostPattern, PathPattern, QueryRule, Route, RuleSet, TagTemplate};
@@ -178,6 +179,7 @@ pub async fn build(plan: Plan) -> House {
         rules: Arc::new(rules),
         upstream: upstream(),
         warming: Warming::new(Arc::clone(&engine), Arc::clone(&jobs), None),
+        learning: Learning::new(clock.clone(), Arc::clone(&jobs)),
         jobs,
         readiness: Arc::clone(&readiness),
         started_at: clock.now(),

@@ -3,7 +3,7 @@
 use crate::run;
 use crate::support::deadline::within;
 use crate::support::expect::Response;
-use crate::support::{Request, Scenario, Setup, get, post};
+use crate::support::{Request, Scenario, Setup, get, post, request};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -95,4 +95,58 @@ async fn forms_work_for_every_visitor_and_catalogue_pages_are_hits() {
     let mut carol = Browser::default();
     carol.open_form(&shop, "/catalogue/review").await;
     carol.get(&shop, "/catalogue/shoes").await.hit().body("Shoes for everyone").without("Set-Cookie");
+}
+
+/// One visit of each to what they look at.
+async fn visits(shop: &Scenario, alice: &mut Browser, bob: &mut Browser, carol: &mut Browser) {
+    for visitor in [bob, alice, carol] {
+        for path in ["/catalogue/shoes", "/catalogue/review", "/catalogue/shoes", "/account/sign-in"] {
+            visitor.get(shop, path).await.status(200);
+        }
+    }
+    Browser::default().get(shop, "/catalogue/shoes").await.status(200);
+}
+
+async fn learned(shop: &Scenario) -> serde_json::Value {
+    serde_json::from_str(&shop.admin(get("/learned")).await.text()).expect("it is JSON")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_learned_shares_catalogue_pages_and_neither_forms_nor_pages_of_who_has_signed_in() {
+    let (_django, address) = django().await;
+    let shop = Setup::rules("").before(address).start().await;
+    let (mut alice, mut bob, mut carol) = (Browser::default(), Browser::default(), Browser::default());
+    let token = alice.open_form(&shop, "/account/sign-in").await;
+    alice.send_form(&shop, "/account/sign-in", &token, "alice").await.status(302);
+    carol.open_form(&shop, "/catalogue/review").await;
+    let begun = shop.admin(post("/learn", r#"{"for": "1h", "min_clients": 1}"#)).await;
+    begun.status(202);
+    within("two seconds of the shop's life", async {
+        for done in 0.. {
+            visits(&shop, &mut alice, &mut bob, &mut carol).await;
+            if done >= 10 && learned(&shop).await["watched_secs"].as_u64() >= Some(2) {
+                return;
+            }
+        }
+    })
+    .await;
+    let job = begun.value("Location").expect("it says where the job is");
+    shop.admin(request("DELETE", job)).await.status(200);
+    let learned = learned(&shop).await;
+    let paths: Vec<_> = learned["routes"].as_array().into_iter().flatten().map(|route| &route["path"]).collect();
+    assert_eq!(paths, ["/catalogue/shoes"], "{learned:#}");
+    let text = learned["rules"].as_str().expect("it is a text").to_owned();
+    assert!(text.contains("sessionid") && !text.contains("alice"), "{text}");
+
+    std::fs::write(shop.rules_file(), text).expect("the file takes it");
+    shop.admin(post("/reload", "{}")).await.status(200);
+    let is_hit = |response: &Response| response.head.value("Cache-Status").is_some_and(|it| it.contains("; hit"));
+    shop.until("a hit", &get("/catalogue/shoes"), is_hit).await.body("Shoes for everyone");
+    for _ in 0..3 {
+        alice.get(&shop, "/catalogue/shoes").await.not_a_hit().body("Shoes for alice");
+        bob.get(&shop, "/catalogue/shoes").await.body("Shoes for everyone");
+        let tokens =
+            [bob.open_form(&shop, "/catalogue/review").await, carol.open_form(&shop, "/catalogue/review").await];
+        assert_ne!(tokens[0], tokens[1]);
+    }
 }

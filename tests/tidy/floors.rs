@@ -33,6 +33,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("upstream", 5),
     ("jobs", 5),
     ("warming", 5),
+    ("learning", 5),
     ("proxy", 5),
     ("recorded", 5),
     ("replay", 5),

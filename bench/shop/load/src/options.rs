@@ -49,6 +49,12 @@ pub(crate) struct Options {
     /// How unequal search terms, categories and brands are
     #[arg(long, default_value_t = 1.0)]
     pub(crate) word_exponent: f64,
+    /// Paths, one a line, that are in the cache before the first user comes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Option<PathBuf>,
+    /// What a change takes out of the cache is fetched again before a user asks for it
+    #[arg(long)]
+    pub(crate) refreshed: bool,
     /// Where the figures go, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,

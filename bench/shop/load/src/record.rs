@@ -79,10 +79,20 @@ pub(crate) enum Outcome {
 /// Whether a cache could have had the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Novelty {
-    /// Asked for the first time in this run, or for the first time since it was changed: the origin has to be asked.
+    /// Neither in the cache nor asked for in this run before, or not since it was changed: the origin has to be asked.
     New,
     /// Asked before.
     Known,
+}
+
+/// What a change makes of what was asked for before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Changes {
+    /// Its next request is as good as the first.
+    #[default]
+    New,
+    /// It is fetched again before a user asks for it.
+    Refreshed,
 }
 
 /// The figures of one endpoint.
@@ -144,9 +154,15 @@ impl Figures {
 pub(crate) struct Record {
     figures: Mutex<BTreeMap<(Phase, Endpoint), Figures>>,
     asked: Mutex<HashSet<String>>,
+    changes: Changes,
 }
 
 impl Record {
+    /// One of a run that begins with these paths in the cache.
+    pub(crate) fn knowing(paths: impl Iterator<Item = String>, changes: Changes) -> Self {
+        Self { asked: Mutex::new(paths.collect()), changes, ..Self::default() }
+    }
+
     /// Adds a request.
     pub(crate) fn add(&self, phase: Phase, endpoint: Endpoint, novelty: Novelty, took: Duration, outcome: Outcome) {
         let mut figures = self.figures.lock().expect("nobody panics while holding it");
@@ -174,8 +190,11 @@ impl Record {
         Novelty::New
     }
 
-    /// What is at a path has changed: its next request is as good as the first.
+    /// What is at a path has changed.
     pub(crate) fn changed(&self, path: &str) {
+        if self.changes == Changes::Refreshed {
+            return;
+        }
         self.asked.lock().expect("nobody panics while holding it").remove(path);
     }
 
@@ -203,6 +222,19 @@ mod tests {
         assert_eq!(hold.micros.0.value_at_quantile(0.5), 900);
         hold.add(&figures[&(Phase::Ramp, Endpoint::Product)]);
         assert_eq!((hold.micros.0.len(), hold.novel, hold.origins[&Origin::Direct]), (4, 2, 1));
+    }
+
+    #[test]
+    fn what_is_in_the_cache_at_the_beginning_is_known_and_stays_so_where_it_is_refreshed() {
+        let asked = |changes| {
+            let record = Record::knowing(["/a".to_owned()].into_iter(), changes);
+            let before = [record.asks("/a"), record.asks("/b")];
+            record.changed("/a");
+            (before, record.asks("/a"))
+        };
+        let before = [Novelty::Known, Novelty::New];
+        assert_eq!(asked(Changes::New), (before, Novelty::New));
+        assert_eq!(asked(Changes::Refreshed), (before, Novelty::Known));
     }
 
     #[test]

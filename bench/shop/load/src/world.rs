@@ -3,7 +3,7 @@
 use crate::choices::Choices;
 use crate::freshness::Acknowledged;
 use crate::options::Options;
-use crate::record::{Phase, Record};
+use crate::record::{Changes, Phase, Record};
 use anyhow::Context as _;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder};
@@ -30,7 +30,7 @@ impl World {
     pub(crate) fn new(options: Options) -> anyhow::Result<Self> {
         Ok(Self {
             choices: Choices::new(&options)?,
-            record: Record::default(),
+            record: record(&options)?,
             acknowledged: Acknowledged::new(options.products),
             admin_client: client(&options).build().context("cannot make an HTTP client")?,
             begun: OnceLock::new(),
@@ -43,6 +43,16 @@ impl World {
         let begun = *self.begun.get_or_init(|| now);
         if now.saturating_duration_since(begun) < self.options.ramp_time() { Phase::Ramp } else { Phase::Hold }
     }
+}
+
+/// A record that knows what is in the cache.
+fn record(options: &Options) -> anyhow::Result<Record> {
+    let known = match &options.known {
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
+        None => String::new(),
+    };
+    let changes = if options.refreshed { Changes::Refreshed } else { Changes::New };
+    Ok(Record::knowing(known.lines().map(str::to_owned), changes))
 }
 
 /// A client of one user, with connections of its own: plain HTTP, so no certificates are read. It takes gzip as browsers
