@@ -41,7 +41,7 @@ pub mod engine {
     pub use crate::engine::exchange::{
         Client, Deadline, ExchangeNote, InterimListener, Terms, UpgradeAbility, WhenFull,
     };
-    pub use crate::engine::fast_path::{FastHit, PlainHeaders, PlainRequest};
+    pub use crate::engine::fast_path::{FastHit, Marked, PlainHeaders, PlainRequest};
     pub use crate::engine::origin::{Body, BodyError, Origin, OriginError, empty_body};
     pub use crate::engine::outcome::{Decision, Outcome};
     pub use crate::engine::refresh::RefreshOptions;

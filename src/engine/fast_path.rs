@@ -16,6 +16,7 @@ use crate::plan::Plan;
 use crate::plan::request::CacheableRequest;
 use crate::plan::serving::Serving;
 use crate::plan::way::{Asked, Form, Way};
+use crate::rules::RuleSet;
 use crate::rules::answer::AnswerRule;
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
@@ -99,13 +100,24 @@ pub struct PlainRequest<'a> {
     pub headers: &'a PlainHeaders,
 }
 
+/// What is known of a request that has which way it came written into its fields.
+#[derive(Debug, Clone)]
+pub struct Marked {
+    /// Its settled target.
+    pub(super) target: Target,
+    /// Which way it goes, by these rules, where they have been asked.
+    pub(super) judged: Option<(Arc<RuleSet>, Way)>,
+}
+
 impl PlainRequest<'_> {
-    /// The same as a request for [`Handler::handle`](super::Handler::handle), and its target: its way is written into its fields.
-    pub(crate) fn to_request(self) -> Option<(http::Request<Body>, Target)> {
+    /// The same as a request for [`Handler::handle`](super::Handler::handle), and what is known of it besides; `found` by
+    /// [`Handler::fast_hit`](super::Handler::fast_hit).
+    pub(crate) fn to_request(self, found: Option<Marked>) -> Option<(http::Request<Body>, Marked)> {
         let mut request = http::Request::new(empty_body());
         *request.uri_mut() = Uri::try_from(self.path_and_query).ok()?;
         *request.headers_mut() = HeaderMap::clone(&self.headers.headers);
-        Some((request, self.headers.root.beside(self.path_and_query)))
+        let settled = || Marked { target: self.headers.root.beside(self.path_and_query), judged: None };
+        Some((request, found.unwrap_or_else(settled)))
     }
 }
 
@@ -141,24 +153,32 @@ impl FastHit {
     }
 }
 
-/// The hit that answers a plain request, if there is one.
-pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<FastHit> {
+/// The hit that answers a plain request.
+///
+/// # Errors
+/// Where there is none; with what was found of a request that nothing stored may answer.
+pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {
     let PlainRequest { path_and_query, headers } = request;
     let target = headers.root.beside(path_and_query);
     let rules = engine.rules();
     let asked = Asked { method: &Method::GET, target: &target, headers: &headers.headers, form: Form::Plain };
-    let Way::Cached(route, hold) = Way::of(asked, &rules, || engine.now()) else { return None };
+    let (route, hold) = match Way::of(asked, &rules, || engine.now()) {
+        Way::Cached(route, hold) => (route, hold),
+        // Another method's.
+        Way::ByBody(_) => return Err(None),
+        way @ (Way::Pass(_) | Way::Refuse(_)) => return Err(Some(Marked { target, judged: Some((rules, way)) })),
+    };
     // What clients are told of its lifetime may have to be shortened.
     if !route.lifetime.not_after.is_empty() {
-        return None;
+        return Err(None);
     }
     let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules).held(hold);
     let now = engine.now();
     let usable = match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => usable,
-        _ => return None,
+        _ => return Err(None),
     };
-    let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now)?;
+    let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now).ok_or(None)?;
     engine.hot_keys.note(&request, &usable.entry);
     let age = usable.entry.current_age(now);
     let ttl_secs = Some(ttl_secs(usable.entry.spent(&usable.lifetime, now), &usable.lifetime));
@@ -166,7 +186,7 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Option<Fas
     let route = Some(request.route.name.clone());
     let changes = request.route.answer.as_ref().map(|rule| (Arc::clone(rule), now));
     let starts_anew = changes.as_ref().is_some_and(|(rule, _)| rule.cache_control.is_some());
-    Some(FastHit {
+    Ok(FastHit {
         age_secs: if starts_anew { 0 } else { deliver::sent_age_secs(age) },
         changes,
         entry: usable.entry,

@@ -1,7 +1,7 @@
 //! What answers requests, seen from the floor above: what it is given, and what it gives back.
 
 use super::exchange::Terms;
-use super::fast_path::{FastHit, PlainHeaders, PlainRequest};
+use super::fast_path::{FastHit, Marked, PlainHeaders, PlainRequest};
 use super::origin::{Body, BodyError, OriginErrorKind};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
@@ -9,7 +9,6 @@ use crate::clients::Clients;
 use crate::in_flight::InFlight;
 use crate::semantics::network::Network;
 use crate::semantics::reason::Reason;
-use crate::semantics::target::Target;
 use http::uri::Scheme;
 use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
@@ -28,8 +27,8 @@ pub struct RequestContext {
     pub proxies: Vec<IpAddr>,
     /// What the origin is asked with on its behalf.
     pub terms: Terms,
-    /// The settled target of a request that has its way written into its fields already.
-    pub marked: Option<Target>,
+    /// What is known of a request that has which way it came written into its fields already.
+    pub marked: Option<Marked>,
 }
 
 impl RequestContext {
@@ -127,10 +126,13 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// Answers a plain request from what is stored and fresh, at once and without a task: the same answer that
-    /// [`Self::handle`] would give. `None` if that takes more.
-    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
+    /// [`Self::handle`] would give.
+    ///
+    /// # Errors
+    /// Where that takes more; with what was found of the request, for [`RequestContext::marked`].
+    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {
         let _ = request;
-        None
+        Err(None)
     }
 
     /// Resolves once nothing is under way that has outlived its client.

@@ -88,7 +88,7 @@ use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
 use arrival::{Front, Reception};
 use earlier_rules::EarlierRules;
-use fast_path::{FastHit, PlainHeaders, PlainRequest};
+use fast_path::{FastHit, Marked, PlainHeaders, PlainRequest};
 use fetch_outcome::FetchOutcome;
 use hot_keys::HotKeys;
 use http::StatusCode;
@@ -265,8 +265,8 @@ impl Engine {
 impl Handler for Engine {
     async fn handle(self: &Arc<Self>, mut request: http::Request<Body>, mut context: RequestContext) -> Answer {
         let version = request.version();
-        let target = if let Some(target) = context.marked.take() {
-            target
+        let Marked { target, judged } = if let Some(marked) = context.marked.take() {
+            marked
         } else {
             let target = match Target::of(&request, &context.scheme) {
                 Ok(target) => target,
@@ -277,13 +277,16 @@ impl Handler for Engine {
             if arrival::mark(request.headers_mut(), version, &target, &context, &self.front.here) == Passage::Again {
                 return Answer::refused(StatusCode::LOOP_DETECTED, Reason::Loop, None);
             }
-            target
+            Marked { target, judged: None }
         };
-        let rules = self.rules();
-        let payload = if request.body().is_end_stream() { Payload::None } else { Payload::Body };
-        let (method, headers) = (request.method(), request.headers());
-        let asked = Asked { method, target: &target, headers, form: Form::Any(version, payload) };
-        let way = Way::of(asked, &rules, || self.now());
+        let (rules, way) = judged.unwrap_or_else(|| {
+            let rules = self.rules();
+            let payload = if request.body().is_end_stream() { Payload::None } else { Payload::Body };
+            let (method, headers) = (request.method(), request.headers());
+            let asked = Asked { method, target: &target, headers, form: Form::Any(version, payload) };
+            let way = Way::of(asked, &rules, || self.now());
+            (rules, way)
+        });
         way.ignore_other_upgrades(version, request.headers_mut());
         match way {
             Way::Cached(route, hold) => {
@@ -301,7 +304,7 @@ impl Handler for Engine {
         PlainHeaders::of(headers, context, &self.front.here)
     }
 
-    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
+    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {
         fast_path::fast_hit(self, request)
     }
 

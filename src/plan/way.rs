@@ -49,7 +49,7 @@ pub(crate) enum Payload {
 }
 
 /// The way of a request, before anything is looked up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Way {
     /// It may be answered from the cache, by this route, which an operator may have put on hold.
     Cached(Arc<Route>, Option<Hold>),
@@ -62,7 +62,7 @@ pub(crate) enum Way {
 }
 
 /// A request whose way is known once its body is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ByBody {
     /// The route that may answer it.
     pub(crate) route: Arc<Route>,
@@ -73,7 +73,7 @@ pub(crate) struct ByBody {
 }
 
 /// Pass the cache, and why.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pass {
     /// The route whose path matched, if any.
     pub(crate) route: Option<Arc<Route>>,

@@ -13,10 +13,10 @@ use super::server::Server;
 use super::socket::ConnectionFacts;
 use super::upgrade::{Tunnel, UpgradeRequest};
 use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
+use crate::engine::fast_path::Marked;
 use crate::engine::origin::Body;
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::spelling::Spelling;
-use crate::semantics::target::Target;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, HOST, VIA};
@@ -75,7 +75,7 @@ pub(super) struct Received {
 pub(super) struct Known {
     /// Which way it came; that is written into its fields.
     pub(super) way: Way,
-    pub(super) target: Target,
+    pub(super) marked: Marked,
 }
 
 /// Answers one request of HTTP/1. Never fails: whatever goes wrong before the answer's head is an answer too.
@@ -86,7 +86,7 @@ pub(super) async fn answer<H: Handler>(
     let Received { mut request, ability, spelling, known } = received;
     let entrance = &context.server.options.entrance;
     let (way, marked) = match known {
-        Some(Known { way, target }) => (way, Some(target)),
+        Some(Known { way, marked }) => (way, Some(marked)),
         None => (way_of(&context, &request), None),
     };
     let (number, mut record) = begin(&context, &request, &way);
@@ -164,11 +164,11 @@ pub(super) fn turned_away<H, B>(
     Some(response)
 }
 
-/// What the handler answers. With the way goes the target of a request into whose fields it is written.
+/// What the handler answers. With the way goes what is known of a request into whose fields it is written.
 pub(super) async fn handled<H: Handler>(
     context: &ConnectionContext<H>,
     mut request: Request<Body>,
-    (way, marked): (Way, Option<Target>),
+    (way, marked): (Way, Option<Marked>),
     client: Client,
     record: &mut Record,
 ) -> Response<Body> {

@@ -38,7 +38,7 @@ impl Spelling {
         let at = value.as_ptr().addr().checked_sub(self.0.as_ptr().addr())?;
         let line = self.0.get(at.checked_sub(name.len() + 2)?..at.checked_add(value.len() + 2)?)?;
         let (came, rest) = line.split_at_checked(name.len())?;
-        let is_plain = rest.starts_with(b": ") && rest.ends_with(b"\r\n") && came.eq_ignore_ascii_case(name);
+        let is_plain = rest.starts_with(b": ") && rest.ends_with(b"\r\n") && is_lower_of(name, came);
         is_plain.then_some(line)
     }
 
@@ -53,6 +53,11 @@ impl Spelling {
         let before = if before.ends_with(b" ") || before.ends_with(b"\t") { before.trim_ascii_end() } else { before };
         before.get(before.len().checked_sub(bytes)?..)
     }
+}
+
+/// Whether `lower` is `came` in lower case; both are of one length. Without a branch for each byte.
+fn is_lower_of(lower: &[u8], came: &[u8]) -> bool {
+    lower.iter().zip(came).fold(0, |unlike, (lower, came)| unlike | (lower ^ came.to_ascii_lowercase())) == 0
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use larder::testing::clock::{ManualClock, Timestamp};
 use larder::testing::config::check_rules_text;
 use larder::testing::engine::{
-    Answer, Body, Engine, EngineParts, FastHit, Handler, Origin, OriginError, PlainHeaders, PlainRequest,
+    Answer, Body, Engine, EngineParts, FastHit, Handler, Marked, Origin, OriginError, PlainHeaders, PlainRequest,
     RefreshOptions, RequestContext,
 };
 use larder::testing::invalidation::Invalidation;
@@ -113,10 +113,10 @@ impl Handler for Short {
         self.0.plain_headers(headers, context)
     }
 
-    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
+    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {
         let hit = self.0.fast_hit(request)?;
         self.1.fetch_add(1, Ordering::Relaxed);
-        Some(hit)
+        Ok(hit)
     }
 }
 

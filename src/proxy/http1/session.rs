@@ -192,8 +192,8 @@ impl<T: Socket, H: Handler> Session<T, H> {
                 self.outgoing = Some(outgoing);
                 return;
             }
-            Look::Known(place) => {
-                if let Some(received) = self.fast_path.known(&self.wire.buffer, &place) {
+            Look::Known(place, found) => {
+                if let Some(received) = self.fast_path.known(&self.wire.buffer, &place, found) {
                     return self.exchange_known(received, place.bytes);
                 }
                 false

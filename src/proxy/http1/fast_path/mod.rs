@@ -15,7 +15,7 @@ mod outgoing;
 
 use crate::engine::Handler;
 use crate::engine::exchange::UpgradeAbility;
-use crate::engine::fast_path::PlainRequest;
+use crate::engine::fast_path::{Marked, PlainRequest};
 use crate::proxy::conversation::Conversation;
 use crate::proxy::http1::head::{Head, HeadLimits};
 use crate::proxy::observer::{Ending, PlainHit, Sender};
@@ -37,7 +37,7 @@ pub(super) enum Look {
     /// A hit.
     Hit(Outgoing),
     /// No hit, but it need not be read: see [`FastPath::known`].
-    Known(RequestPlace),
+    Known(RequestPlace, Option<Marked>),
     /// It goes the ordinary way.
     Ordinary,
     /// The same, but it may be a hit: its fields are new.
@@ -73,19 +73,19 @@ impl<H: Handler> FastPath<H> {
             return Look::Ordinary;
         }
         match self.hit(&line, place.clone(), conversation) {
-            Some(outgoing) => Look::Hit(outgoing),
-            None => Look::Known(place),
+            Ok(outgoing) => Look::Hit(outgoing),
+            Err(found) => Look::Known(place, found),
         }
     }
 
     /// The request that `buffer` begins with, which is there and is no hit, as it is behind the door; `None` where it is to be
     /// read after all.
-    pub(super) fn known(&self, buffer: &[u8], place: &RequestPlace) -> Option<Received> {
+    pub(super) fn known(&self, buffer: &[u8], place: &RequestPlace, found: Option<Marked>) -> Option<Received> {
         // What is logged of one is the host that it names itself.
         let plain = self.known.plain().filter(|plain| plain.way.host.is_none())?;
         let path_and_query = std::str::from_utf8(buffer.get(place.target.clone())?).ok()?;
-        let (request, target) = PlainRequest { path_and_query, headers: &plain.headers }.to_request()?;
-        let known = Some(Known { way: plain.way.clone(), target });
+        let (request, marked) = PlainRequest { path_and_query, headers: &plain.headers }.to_request(found)?;
+        let known = Some(Known { way: plain.way.clone(), marked });
         Some(Received { request, ability: UpgradeAbility::Unable, spelling: plain.spelling.clone(), known })
     }
 
@@ -96,24 +96,32 @@ impl<H: Handler> FastPath<H> {
         let reader = Reader { handler: &**handler, entrance: &options.entrance, facts: &self.facts };
         self.known.learn(buffer.get(line.bytes..head.bytes)?, head, &reader)?;
         let place = RequestPlace { bytes: head.bytes, target: line.target_range() };
-        self.hit(&line, place, conversation)
+        self.hit(&line, place, conversation).ok()
     }
 
     /// The hit that answers a request with the known fields.
-    fn hit(&mut self, line: &RequestLine<'_>, place: RequestPlace, conversation: &Conversation) -> Option<Outgoing> {
+    ///
+    /// # Errors
+    /// Where there is none; with what was found of the request.
+    fn hit(
+        &mut self,
+        line: &RequestLine<'_>,
+        place: RequestPlace,
+        conversation: &Conversation,
+    ) -> Result<Outgoing, Option<Marked>> {
         if self.facts.place.as_ref().is_some_and(|place| !place.is_within()) {
-            return None;
+            return Err(None);
         }
-        let plain = self.known.plain()?;
+        let plain = self.known.plain().ok_or(None)?;
         let started = Instant::now();
         let request = PlainRequest { path_and_query: line.target, headers: &plain.headers };
         // A panic is left to the ordinary way, which meets the same one and answers 500.
-        let hit = catch_unwind(AssertUnwindSafe(|| self.server.handler.fast_hit(request))).ok()??;
+        let hit = catch_unwind(AssertUnwindSafe(|| self.server.handler.fast_hit(request))).map_err(|_| None)??;
         // Last, since what is declined is counted when it is looked at again; one too many is refused there.
-        self.server.clients.request(plain.counted, started).ok()?;
+        self.server.clients.request(plain.counted, started).map_err(|_| None)?;
         conversation.answered_below();
         let given = plain.way.request_id();
-        Some(Outgoing::new(hit, place, started, &plain.own_fields, |head| self.ids.write_next(given, head)))
+        Ok(Outgoing::new(hit, place, started, &plain.own_fields, |head| self.ids.write_next(given, head)))
     }
 
     /// Tells of an answer that is over. `buffer` still begins with its request.
