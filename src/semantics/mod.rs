@@ -11,6 +11,7 @@ pub(crate) mod authority;
 pub(crate) mod cache_control;
 pub(crate) mod cache_status;
 pub(crate) mod canonical_json;
+pub(crate) mod chunks;
 pub(crate) mod credentials;
 pub(crate) mod date;
 pub(crate) mod directives;

@@ -1,11 +1,10 @@
 //! Reads a request's body off the connection, of whichever framing: RFC 9112 section 6.
 
-use super::chunked::{Chunked, Step};
 use super::head::{Framing, HeadLimits};
 use crate::proxy::refusal::Refusal;
+use crate::semantics::chunks::{ChunkError, ChunkLimits, Chunks};
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
-use std::ops::Range;
 
 /// Data of this size is copied out of the read buffer, which then can be used again.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
@@ -34,7 +33,7 @@ impl Piece {
 enum Mark {
     /// It ends after so many bytes.
     Length(u64),
-    Chunked(Chunked),
+    Chunked(Chunks),
     /// Nothing is left but these trailers.
     Trailers(HeaderMap),
 }
@@ -49,7 +48,7 @@ impl BodyReader {
         Self(match framing {
             Framing::None => Mark::Length(0),
             Framing::Length(bytes) => Mark::Length(bytes),
-            Framing::Chunked => Mark::Chunked(Chunked::new(limits)),
+            Framing::Chunked => Mark::Chunked(Chunks::new(ChunkLimits::client(limits.head_bytes, limits.fields))),
         })
     }
 
@@ -66,7 +65,7 @@ impl BodyReader {
     pub(super) const fn data_left(&self) -> u64 {
         match &self.0 {
             Mark::Length(left) => *left,
-            Mark::Chunked(chunked) => chunked.data_left(),
+            Mark::Chunked(chunks) => chunks.data_left(),
             Mark::Trailers(_) => 0,
         }
     }
@@ -87,9 +86,19 @@ impl BodyReader {
                 *left -= bytes as u64;
                 Ok((bytes > 0).then(|| Piece::Data(take(buffer, bytes))))
             }
-            Mark::Chunked(_) => {
-                let data = self.read_chunks(buffer)?;
-                Ok(if data.is_empty() { self.trailers() } else { Some(Piece::Data(data)) })
+            Mark::Chunked(chunks) => {
+                let whole = usize::try_from(chunks.data_left()).unwrap_or(usize::MAX).min(buffer.len());
+                if whole > COPIED_BYTES_MAX {
+                    chunks.pass(whole as u64);
+                    return Ok(Some(Piece::Data(take(buffer, whole))));
+                }
+                let (decoded, result) = chunks.decode(buffer);
+                result?;
+                buffer.advance(decoded.taken);
+                if chunks.is_over() {
+                    self.0 = Mark::Trailers(decoded.trailers.unwrap_or_default());
+                }
+                Ok(if decoded.data.is_empty() { self.trailers() } else { Some(Piece::Data(decoded.data)) })
             }
             Mark::Trailers(_) => Ok(self.trailers()),
         }
@@ -101,46 +110,17 @@ impl BodyReader {
             _ => None,
         }
     }
-
-    /// The data of all chunks in the buffer, as one.
-    fn read_chunks(&mut self, buffer: &mut BytesMut) -> Result<Bytes, Refusal> {
-        let (mut taken, mut first, mut joined) = (0, 0..0, Vec::new());
-        while let Mark::Chunked(chunked) = &mut self.0 {
-            match chunked.step(buffer.get(taken..).unwrap_or_default())? {
-                Step::More => break,
-                Step::Framing(bytes) => taken += bytes,
-                Step::Data(bytes) => {
-                    let data = taken..taken + bytes;
-                    taken = data.end;
-                    join(buffer, &mut first, &mut joined, data);
-                }
-                Step::End(bytes, trailers) => {
-                    taken += bytes;
-                    self.0 = Mark::Trailers(trailers);
-                }
-            }
-        }
-        if !joined.is_empty() {
-            buffer.advance(taken);
-            return Ok(joined.into());
-        }
-        buffer.advance(first.start);
-        let data = take(buffer, first.len());
-        buffer.advance(taken - first.end);
-        Ok(data)
-    }
 }
 
-/// Notes one more range of data; more than one are copied behind each other.
-fn join(buffer: &[u8], first: &mut Range<usize>, joined: &mut Vec<u8>, data: Range<usize>) {
-    if first.end == 0 {
-        *first = data;
-        return;
+impl From<ChunkError> for Refusal {
+    fn from(error: ChunkError) -> Self {
+        match error {
+            ChunkError::Size => Self::ChunkSize,
+            ChunkError::Extension => Self::ChunkExtension,
+            ChunkError::End => Self::ChunkEnd,
+            ChunkError::Trailer => Self::Trailer,
+        }
     }
-    if joined.is_empty() {
-        joined.extend_from_slice(buffer.get(first.clone()).unwrap_or_default());
-    }
-    joined.extend_from_slice(buffer.get(data).unwrap_or_default());
 }
 
 /// Takes so many bytes from the buffer's start.

@@ -11,7 +11,6 @@ pub(super) mod target;
 
 pub(super) mod head;
 
-mod chunked;
 mod encode;
 mod head_reader;
 

@@ -1,6 +1,5 @@
 //! One request: sent, and its answer awaited, both at the same time.
 
-use super::chunks::Chunks;
 use super::head::{Head, HeadError, HeadReader, Persistence};
 use super::io::{Io, Stream};
 use super::reading::{Framing, Reading};
@@ -8,6 +7,7 @@ use super::sending::{SendError, Sending};
 use super::{Http1, scratch};
 use crate::engine::origin::OriginErrorKind;
 use crate::engine::switched::Switched;
+use crate::semantics::chunks::{ChunkLimits, Chunks};
 use crate::semantics::spelling::Spelling;
 use crate::upstream::failure::{Failed, Fate, Invalid, Unanswered};
 use crate::upstream::framing;
@@ -170,7 +170,7 @@ fn answered(head: Head, behind: &[u8], method: &Method) -> Result<Answered, Fail
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let framing = match length {
         _ if !framing::has_body(status, method) => Framing::Length(0),
-        _ if headers.contains_key(TRANSFER_ENCODING) => Framing::Chunked(Chunks::new()),
+        _ if headers.contains_key(TRANSFER_ENCODING) => Framing::Chunked(Chunks::new(ChunkLimits::SERVER)),
         Some(length) => Framing::Length(length),
         None => Framing::ToEnd,
     };

@@ -1,10 +1,9 @@
 //! HTTP/1.1 to a server: requests one after another over one connection.
 //!
 //! Whoever asks drives the connection: no task stands between. [`request_head`] and [`sending`] write a request, [`head`]
-//! and [`reading`] take its answer apart, [`chunks`] a body in chunks. Where an answer comes before its request has been
+//! and [`reading`] take its answer apart, [`crate::semantics::chunks`] a body in chunks. Where an answer comes before its request has been
 //! sent to the end, a task sends the rest, at the server's pace, however slowly the answer is read.
 
-mod chunks;
 mod exchange;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;

@@ -1,8 +1,8 @@
 //! The body of the answer under way: RFC 9112 section 6.3 and 7.
 
-use super::chunks::{ChunkError, Chunks};
 use super::scratch;
 use crate::engine::origin::BodyError;
+use crate::semantics::chunks::{ChunkError, Chunks};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};

@@ -1,8 +1,8 @@
 //! A request on its way to the server: its head, then its body, piece by piece.
 
-use super::chunks::decides_framing;
 use super::request_head::{self, Framing};
 use crate::engine::origin::BodyError;
+use crate::semantics::chunks::decides_framing;
 use crate::semantics::spelling::Spelling;
 use crate::upstream::request_body::RequestBody;
 use bytes::{Buf as _, Bytes};

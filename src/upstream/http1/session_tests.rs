@@ -1,12 +1,12 @@
 //! Answers whole, cut at each byte, and ended at each byte; requests written in pieces; and the same beside hyper's client.
 
-use super::chunks::Chunks;
 use super::head::HeadLimits;
 use super::io::Reuse;
 use super::played::{Answer, Outcome, Played, Then, outcome};
 use super::*;
 use crate::engine::origin::OriginErrorKind;
 use crate::engine::origin::OriginErrorKind::{Closed, HeadTooLarge, Invalid};
+use crate::semantics::chunks::{ChunkLimits, Chunks};
 use crate::semantics::spelling::Spelling;
 use crate::upstream::options::UpstreamOptions;
 use crate::upstream::request_body::{Content, RequestBody};
@@ -270,7 +270,7 @@ fn a_request_is_written_whole_in_whatever_pieces_it_is_taken() {
         for (frames, expected) in [(&frames, None), (&with_trailers, Some("\"t\""))] {
             let bytes = written(&head("transfer-encoding", "chunked"), frames, write_bytes_max).unwrap();
             let start = b"POST /p?q=1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
-            let mut chunks = Chunks::new();
+            let mut chunks = Chunks::new(ChunkLimits::SERVER);
             let (decoded, result) = chunks.decode(bytes.strip_prefix(start).unwrap());
             assert_eq!((result, chunks.is_over()), (Ok(()), true));
             assert!(decoded.data == content.as_bytes());

@@ -6,16 +6,38 @@ use http::header::{HeaderName, HeaderValue};
 
 /// Digits of a chunk's size: more could not be counted.
 const SIZE_DIGITS_MAX: u8 = 15;
-/// Bytes of all extensions of one body: they mean nothing here, so nobody needs many.
-const EXTENSION_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of the trailer section.
-const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// Field lines of the trailer section.
 const TRAILERS_MAX: usize = 64;
 
+/// What a body may measure at most besides its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChunkLimits {
+    /// Bytes of all its extensions: they mean nothing here, so nobody needs many.
+    extension_bytes: usize,
+    /// Bytes of the trailer section.
+    trailer_bytes: usize,
+    /// Field lines of the trailer section.
+    trailers: usize,
+}
+
+impl ChunkLimits {
+    /// Of what servers send.
+    pub(crate) const SERVER: Self =
+        Self { extension_bytes: 16 * 1024, trailer_bytes: 16 * 1024, trailers: TRAILERS_MAX };
+
+    /// Of what clients send, where a head may have so many bytes and lines.
+    pub(crate) fn client(head_bytes: usize, fields: usize) -> Self {
+        Self {
+            extension_bytes: 4096,
+            trailer_bytes: head_bytes.min(Self::SERVER.trailer_bytes),
+            trailers: fields.min(TRAILERS_MAX),
+        }
+    }
+}
+
 /// What is wrong with a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(in crate::upstream) enum ChunkError {
+pub(crate) enum ChunkError {
     #[error("the size of a chunk is no number, or too large")]
     Size,
     #[error("the body has chunk extensions that are not valid, or too many")]
@@ -43,31 +65,33 @@ const FIRST: Place = Place::Size { value: 0, digits: 0 };
 
 /// The way through one body.
 #[derive(Debug, Clone)]
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
+    limits: ChunkLimits,
     place: Place,
     extension_bytes: usize,
 }
 
 /// What some bytes came to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// How many bytes belong to the body.
-    pub(super) taken: usize,
-    pub(super) data: Bytes,
-    pub(super) trailers: Option<HeaderMap>,
+    pub(crate) taken: usize,
+    pub(crate) data: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 impl Chunks {
-    pub(super) const fn new() -> Self {
-        Self { place: FIRST, extension_bytes: 0 }
+    /// Before the first chunk.
+    pub(crate) const fn new(limits: ChunkLimits) -> Self {
+        Self { limits, place: FIRST, extension_bytes: 0 }
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.place == Place::Over
     }
 
     /// What of the chunk under way is still to come, in bytes.
-    pub(super) const fn data_left(&self) -> u64 {
+    pub(crate) const fn data_left(&self) -> u64 {
         match self.place {
             Place::Data { left } => left,
             _ => 0,
@@ -75,14 +99,14 @@ impl Chunks {
     }
 
     /// So much of the chunk's data was read past this.
-    pub(super) fn pass(&mut self, bytes: u64) {
+    pub(crate) fn pass(&mut self, bytes: u64) {
         if let Place::Data { left } = self.place {
             self.place = if bytes < left { Place::Data { left: left - bytes } } else { Place::DataEnd };
         }
     }
 
     /// Takes bytes as far as they belong to the body. What comes before a fault is given all the same.
-    pub(super) fn decode(&mut self, bytes: &[u8]) -> (Decoded, Result<(), ChunkError>) {
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> (Decoded, Result<(), ChunkError>) {
         let mut data = Vec::new();
         let mut decoded = Decoded::default();
         let result = loop {
@@ -135,7 +159,7 @@ impl Chunks {
         self.extension_bytes += 1;
         match byte {
             b'\r' => Ok(Place::SizeEnd { size }),
-            b'\t' | b' '..=0x7E if self.extension_bytes <= EXTENSION_BYTES_MAX => Ok(Place::Extension { size }),
+            b'\t' | b' '..=0x7E if self.extension_bytes <= self.limits.extension_bytes => Ok(Place::Extension { size }),
             _ => Err(ChunkError::Extension),
         }
     }
@@ -149,23 +173,40 @@ impl Chunks {
     ) -> Result<usize, ChunkError> {
         let before = section.len();
         let from = before.saturating_sub(3);
-        section.extend_from_slice(open.get(..open.len().min(TRAILER_BYTES_MAX + 4)).unwrap_or_default());
+        section.extend_from_slice(open.get(..open.len().min(self.limits.trailer_bytes + 4)).unwrap_or_default());
         let end = if section.starts_with(b"\r\n") {
             Some(2)
         } else {
             memchr::memmem::find(section.get(from..).unwrap_or_default(), b"\r\n\r\n").map(|at| from + at + 4)
         };
-        let Some(end) = end else {
-            if section.len() > TRAILER_BYTES_MAX {
-                return Err(ChunkError::Trailer);
-            }
+        let own = section.get(..end.unwrap_or(section.len())).unwrap_or_default();
+        if own.len() > self.limits.trailer_bytes || has_bare_line_feed(own, before) {
+            return Err(ChunkError::Trailer);
+        }
+        if end.is_none() {
             self.place = Place::Trailers { section };
             return Ok(open.len());
-        };
-        if end > 2 {
-            *trailers = Some(fields(section.get(..end).unwrap_or_default())?);
         }
-        Ok(end - before)
+        if own.len() > 2 {
+            *trailers = Some(self.fields(own)?);
+        }
+        Ok(own.len() - before)
+    }
+
+    fn fields(&self, section: &[u8]) -> Result<HeaderMap, ChunkError> {
+        let mut slots = [httparse::EMPTY_HEADER; TRAILERS_MAX];
+        let slots = slots.get_mut(..self.limits.trailers).unwrap_or_default();
+        let Ok(httparse::Status::Complete((_, parsed))) = httparse::parse_headers(section, slots) else {
+            return Err(ChunkError::Trailer);
+        };
+        let mut trailers = HeaderMap::with_capacity(parsed.len());
+        for field in parsed {
+            match (HeaderName::from_bytes(field.name.as_bytes()), HeaderValue::from_bytes(field.value)) {
+                (Ok(name), Ok(value)) if !decides_framing(&name) => trailers.append(name, value),
+                _ => return Err(ChunkError::Trailer),
+            };
+        }
+        Ok(trailers)
     }
 }
 
@@ -180,26 +221,14 @@ fn size(value: u64, digits: u8, byte: u8) -> Result<Place, ChunkError> {
     }
 }
 
-fn fields(section: &[u8]) -> Result<HeaderMap, ChunkError> {
-    let mut slots = [httparse::EMPTY_HEADER; TRAILERS_MAX];
-    let Ok(httparse::Status::Complete((_, parsed))) = httparse::parse_headers(section, &mut slots) else {
-        return Err(ChunkError::Trailer);
-    };
-    if memchr::memchr_iter(b'\n', section).any(|at| at == 0 || section.get(at - 1) != Some(&b'\r')) {
-        return Err(ChunkError::Trailer);
-    }
-    let mut trailers = HeaderMap::with_capacity(parsed.len());
-    for field in parsed {
-        match (HeaderName::from_bytes(field.name.as_bytes()), HeaderValue::from_bytes(field.value)) {
-            (Ok(name), Ok(value)) if !decides_framing(&name) => trailers.append(name, value),
-            _ => return Err(ChunkError::Trailer),
-        };
-    }
-    Ok(trailers)
+/// Whether a line feed stands without its carriage return from there on.
+fn has_bare_line_feed(section: &[u8], from: usize) -> bool {
+    let feeds = memchr::memchr_iter(b'\n', section.get(from..).unwrap_or_default());
+    feeds.map(|at| from + at).any(|at| at == 0 || section.get(at - 1) != Some(&b'\r'))
 }
 
 /// Fields that may not stand in a trailer section because they would change where the message ends or goes: RFC 9110
 /// section 6.5.1.
-pub(super) fn decides_framing(name: &HeaderName) -> bool {
+pub(crate) fn decides_framing(name: &HeaderName) -> bool {
     ["content-length", "transfer-encoding", "host", "connection", "upgrade", "te", "trailer"].contains(&name.as_str())
 }
