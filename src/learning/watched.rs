@@ -5,7 +5,7 @@ use super::digest::{Coding, Digested, Told};
 use super::exchange::{Asked, PassedOver};
 use super::session::Session;
 use crate::clients::Clients;
-use crate::engine::fast_path::{FastHit, PlainHeaders, PlainRequest};
+use crate::engine::fast_path::{FastHit, Marked, PlainHeaders, PlainRequest};
 use crate::engine::origin::Body;
 use crate::engine::outcome::{Decision, Outcome};
 use crate::engine::{Answer, Engine, Handler, RequestContext};
@@ -45,7 +45,7 @@ impl Handler for Watched {
         self.engine.plain_headers(headers, context)
     }
 
-    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Option<FastHit> {
+    fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {
         self.engine.fast_hit(request)
     }
 
