@@ -36,11 +36,13 @@ purge = { tags = ["product:{id}"] }
 "#;
 
 /// What is not run here, and why. A command is one of these if it begins so.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     ("cargo build", "it has built what runs here"),
     ("target/release/larder --help", "the same as `larder --help`, of a release build"),
     ("larder demo", "it does not end; scenarios::demo runs it"),
     ("larder serve", "it does not end; every test of the binary runs it, takeover in restarts::taking_over"),
+    ("larder changes", "it wants a database; the tests of change streams run it on one"),
+    ("psql", "it wants a database; the tests of change streams give it what it is given here"),
     ("redis-server", "tests of fleets start it"),
     ("larder log --route search", "it shows slow requests alone; scenarios::terminal runs it with other filters"),
     ("larder top                ", "it wants a terminal; scenarios::terminal runs it in tmux"),
