@@ -44,8 +44,8 @@ impl UpgradeRequest {
                 record.finished.status = Some(StatusCode::SWITCHING_PROTOCOLS);
                 let request_id = record.finished.request_id.to_header_value();
                 let protocol = response.headers_mut().entry(UPGRADE).or_insert(self.protocol).clone();
-                let switched = Box::new(Tunnel { protocol, origin, record });
-                *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(switched);
+                let tunnelled = Box::new(Tunnel { protocol, origin, record });
+                *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnelled);
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 response.headers_mut().insert(X_REQUEST_ID, request_id);
                 (response, None)
