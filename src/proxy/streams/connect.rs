@@ -19,6 +19,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCK
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use std::pin::pin;
 
 /// What a server adds to the key: RFC 6455 section 1.3.
 const ACCEPT_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -55,8 +56,11 @@ impl<B: http_body::Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Connect<B
         mut record: Record,
     ) {
         let request = request.map(|()| Empty::new().map_err(|never| match never {}).boxed_unsync());
-        let answered = exchange.answer(request, way, &mut record, UpgradeAbility::Able);
-        let Some(mut response) = exchange.unless_taken_back(answered).await else { return };
+        let answered = {
+            let answering = pin!(exchange.answer(request, way, &mut record, UpgradeAbility::Able));
+            exchange.unless_taken_back(answering).await
+        };
+        let Some(mut response) = answered else { return };
         let origin = response.extensions_mut().remove::<Switched>().and_then(|end| end.take());
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let is_understood = response.headers().get(SEC_WEBSOCKET_ACCEPT) == Some(&self.accept);

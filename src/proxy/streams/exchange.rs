@@ -16,7 +16,7 @@ use crate::semantics::trust::Way;
 use h2::ext::Protocol;
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -82,9 +82,9 @@ impl<H: Handler, A: Answering> Exchange<H, A> {
         service::handled(&self.context, request, (way, None), client, record).await
     }
 
-    /// Waits for `answered`; `None` if the client takes the stream back before that.
-    pub(super) async fn unless_taken_back<T>(&self, answered: impl Future<Output = T>) -> Option<T> {
-        let mut answered = pin!(answered);
+    /// Waits for `answered`; `None` if the client takes the stream back before that. It stays where it is: the future of a handler
+    /// is large, and moved into this one it would be there twice, and copied each time.
+    pub(super) async fn unless_taken_back<T>(&self, mut answered: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         std::future::poll_fn(|cx| match answered.as_mut().poll(cx) {
             Poll::Ready(answered) => Poll::Ready(Some(answered)),
             Poll::Pending => self.answering.poll_taken_back(cx).map(|()| None),

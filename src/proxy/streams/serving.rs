@@ -15,7 +15,7 @@ use crate::semantics::event_stream::is_event_stream;
 use bytes::Bytes;
 use http::{Method, Request};
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -73,8 +73,11 @@ pub(in crate::proxy) async fn serve<H, A, B>(
     let request = Expecting::of(request, &exchange.answering);
     let conversation = &exchange.context.conversation;
     let request = request.map(|body| request_body(body, conversation, Arc::clone(&exchange.progress)));
-    let answered = exchange.answer(request, way, &mut record, UpgradeAbility::Unable);
-    let Some(response) = exchange.unless_taken_back(answered).await else { return };
+    let answered = {
+        let answering = pin!(exchange.answer(request, way, &mut record, UpgradeAbility::Unable));
+        exchange.unless_taken_back(answering).await
+    };
+    let Some(response) = answered else { return };
     if is_event_stream(response.headers()) {
         exchange.progress.allow_silence();
     }
