@@ -28,7 +28,7 @@ impl Resolver<'_> {
         let url = endpoint.value.parse::<Uri>().ok();
         let is_fit = url.is_some_and(|url| {
             let is_root = url.path_and_query().is_none_or(|path| path.as_str() == "/");
-            let authority = url.authority().map(|authority| authority.as_str());
+            let authority = url.authority().map(http::uri::Authority::as_str);
             matches!(url.scheme_str(), Some("http" | "https"))
                 && is_root
                 && authority.is_some_and(|authority| !authority.contains('@'))

@@ -213,11 +213,11 @@ impl Engine {
 
 /// Waits for another's fetch, and says whose answer it was where that is traced.
 async fn follow(engine: &Engine, request: &Requester, ask: &Ask, mut follower: Follower<FetchOutcome>) -> Followed {
-    let followed = wait_for_other(engine, request, ask, &mut follower).await;
-    if let (Followed::Took(_), Some(traced), Some(fetch)) = (&followed, request.traced(), follower.traced()) {
+    let outcome = wait_for_other(engine, request, ask, &mut follower).await;
+    if let (Followed::Took(_), Some(traced), Some(fetch)) = (&outcome, request.traced(), follower.traced()) {
         traced.is_answered_by(fetch);
     }
-    followed
+    outcome
 }
 
 async fn wait_for_other(

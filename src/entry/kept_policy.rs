@@ -210,7 +210,7 @@ mod tests {
         ];
         for lines in rows {
             let policy = parsed(&lines);
-            let policy = ResponsePolicy { unchanged_for: Duration::from_secs(86_400), ..policy };
+            let policy = ResponsePolicy { unchanged_for: Duration::from_hours(24), ..policy };
             let kept = KeptPolicy::of(&policy);
             assert_eq!(kept.policy(), policy, "{lines:?}");
             let later = policy.received_at.saturating_add(Duration::from_secs(7));

@@ -290,7 +290,7 @@ fn endless_made_up_urls_find_an_end_and_that_is_said() {
         notebook.note(exchange(&visit(n % 3, n, "/products/1"), &said).expect("it is short"));
     }
     assert!(notebook.pages.len() <= 100 && notebook.pages.iter().map(|page| page.looks.len()).sum::<usize>() <= 200);
-    let proposal = Proposal::of(&notebook, Wanted { clients: 3, answers: 5, watched: Duration::from_secs(60) });
+    let proposal = Proposal::of(&notebook, Wanted { clients: 3, answers: 5, watched: Duration::from_mins(1) });
     assert!(proposal.to_toml().contains("A bound was reached"), "{}", proposal.to_toml());
 }
 

@@ -29,7 +29,7 @@ impl Common {
         links.links = linked.into_iter().map(|linked| Link::with_context(context(linked, true))).collect();
         SpanData {
             span_context: context(self.context, false),
-            parent_span_id: self.parent.map_or(SpanId::INVALID, |id| SpanId::from(id)),
+            parent_span_id: self.parent.map_or(SpanId::INVALID, SpanId::from),
             parent_span_is_remote: self.parent_is_remote,
             span_kind: self.kind,
             name: self.name,
@@ -90,7 +90,7 @@ pub(super) fn of_request(finished: &Finished, traced: &Traced) -> SpanData {
         took: finished.duration,
     };
     let links = traced.shared().into_iter().chain(elsewhere).collect();
-    common.with(attributes, links, error.map_or(Status::Unset, |error| Status::error(error)))
+    common.with(attributes, links, error.map_or(Status::Unset, Status::error))
 }
 
 /// What went wrong on this side; nothing where the client erred.
@@ -132,7 +132,7 @@ pub(super) fn of_exchange(span: ExchangeSpan) -> SpanData {
         began: span.began,
         took: span.took,
     };
-    common.with(attributes, Vec::new(), error.map_or(Status::Unset, |error| Status::error(error)))
+    common.with(attributes, Vec::new(), error.map_or(Status::Unset, Status::error))
 }
 
 /// One of the known methods: clients can make up as many others as they like.

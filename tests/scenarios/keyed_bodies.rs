@@ -1,5 +1,6 @@
 //! POST and QUERY whose body is part of the key.
 
+use crate::support::expect::Response;
 use crate::support::{Barrier, Request, Scenario, Setup, post, reply, request};
 
 const JSON: &str = "body_key = \"json\"\nttl = \"1m\"\n";
@@ -191,6 +192,6 @@ async fn a_hot_body_is_fetched_again_after_a_purge_and_holds_nothing_meanwhile()
     scenario.origin.requested("/search", 2).await;
     let again = &scenario.origin.requests("/search")[1];
     assert_eq!((again.method.as_str(), again.body.as_slice()), ("POST", &br#"{"q":"tea"}"#[..]));
-    scenario.until("a hit after the refresh", &tea, |answer| answer.is_hit()).await.body(r#"{"q":"tea"}"#);
+    scenario.until("a hit after the refresh", &tea, Response::is_hit).await.body(r#"{"q":"tea"}"#);
     scenario.origin.saw("/search", 2);
 }

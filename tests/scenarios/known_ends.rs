@@ -9,11 +9,11 @@ fn moment(at: SystemTime) -> String {
 }
 
 fn an_hour_ago() -> SystemTime {
-    SystemTime::now() - Duration::from_secs(3600)
+    SystemTime::now() - Duration::from_hours(1)
 }
 
 fn in_an_hour() -> SystemTime {
-    SystemTime::now() + Duration::from_secs(3600)
+    SystemTime::now() + Duration::from_hours(1)
 }
 
 /// The number behind a directive of Cache-Control.
@@ -25,7 +25,7 @@ fn directive(said: &Response, name: &str) -> Option<u64> {
 #[tokio::test]
 async fn what_was_made_before_a_moment_that_has_come_is_asked_for_each_time_and_never_served_stale() {
     for (name, value) in
-        [("Age", "7200".to_owned()), ("Date", httpdate::fmt_http_date(SystemTime::now() - Duration::from_secs(7200)))]
+        [("Age", "7200".to_owned()), ("Date", httpdate::fmt_http_date(SystemTime::now() - Duration::from_hours(2)))]
     {
         let keys = format!(
             "ttl = \"1d\"\nstale_while_revalidate = \"1d\"\nstale_if_error = \"1d\"\n{}",

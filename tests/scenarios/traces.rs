@@ -12,7 +12,7 @@ const SENDER: &str = "00f067aa0ba902b7";
 const TRUSTED: &str = "trusted_proxies = [\"127.0.0.0/8\"]";
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A server's and a client's span: kinds 2 and 3.
@@ -115,10 +115,10 @@ async fn whose_answer_a_request_shares_is_linked() {
     follower.response().await.status(200);
     let spans = collector.some(3).await;
     let exchange = of_kind(&spans, 3)[0];
-    let followed = with_outcome(&spans, "collapsed");
-    assert_eq!(followed.links.len(), 1);
-    assert_eq!((&followed.links[0].trace_id, &followed.links[0].span_id), (&exchange.trace_id, &exchange.span_id));
-    assert_ne!(followed.trace_id, exchange.trace_id);
+    let collapsed = with_outcome(&spans, "collapsed");
+    assert_eq!(collapsed.links.len(), 1);
+    assert_eq!((&collapsed.links[0].trace_id, &collapsed.links[0].span_id), (&exchange.trace_id, &exchange.span_id));
+    assert_ne!(collapsed.trace_id, exchange.trace_id);
 }
 
 #[tokio::test]
