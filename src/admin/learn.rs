@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json as object};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,17 @@ const WANTED_MAX: u64 = 100_000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
-    #[serde(default, rename = "for")]
-    duration: Value,
-    #[serde(default)]
-    min_clients: Value,
-    #[serde(default)]
-    min_answers: Value,
+    #[serde(default, rename = "for", deserialize_with = "given")]
+    duration: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
+    min_clients: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
+    min_answers: Option<Value>,
+}
+
+/// A field that is there, though it be null, which is no value of any of these.
+fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(field).map(Some)
 }
 
 /// Begins a session, and answers with its job.
@@ -50,16 +55,14 @@ pub(super) async fn begin(State(state): State<AdminState>, body: ReadBody) -> Re
 fn order_of(asked: &Asked) -> Result<LearnOrder, Problem> {
     let default = LearnOrder::default();
     Ok(LearnOrder {
-        duration: duration_of(&asked.duration)?.unwrap_or(default.duration),
-        clients_min: count("min_clients", &asked.min_clients)?.unwrap_or(default.clients_min),
-        answers_min: count("min_answers", &asked.min_answers)?.unwrap_or(default.answers_min),
+        duration: duration_of(asked.duration.as_ref())?.unwrap_or(default.duration),
+        clients_min: count("min_clients", asked.min_clients.as_ref())?.unwrap_or(default.clients_min),
+        answers_min: count("min_answers", asked.min_answers.as_ref())?.unwrap_or(default.answers_min),
     })
 }
 
-fn duration_of(value: &Value) -> Result<Option<Duration>, Problem> {
-    if value.is_null() {
-        return Ok(None);
-    }
+fn duration_of(value: Option<&Value>) -> Result<Option<Duration>, Problem> {
+    let Some(value) = value else { return Ok(None) };
     let duration = value.as_str().and_then(|text| humantime::parse_duration(text).ok());
     match duration.filter(|duration| (Duration::from_secs(1)..=DURATION_MAX).contains(duration)) {
         None => Err(Problem::input("for", "it is no duration from 1s to 24h").hint("write \"10m\", or \"1h 30m\"")),
@@ -67,10 +70,8 @@ fn duration_of(value: &Value) -> Result<Option<Duration>, Problem> {
     }
 }
 
-fn count(field: &str, value: &Value) -> Result<Option<usize>, Problem> {
-    if value.is_null() {
-        return Ok(None);
-    }
+fn count(field: &str, value: Option<&Value>) -> Result<Option<usize>, Problem> {
+    let Some(value) = value else { return Ok(None) };
     let number = value.as_u64().filter(|number| (1..=WANTED_MAX).contains(number));
     match number.and_then(|number| usize::try_from(number).ok()) {
         None => Err(Problem::input(field, format!("it is no whole number from 1 to {WANTED_MAX}"))),

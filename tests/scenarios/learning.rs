@@ -149,6 +149,7 @@ async fn one_session_runs_at_a_time_and_wrong_input_is_named() {
         (r#"{"for": 10}"#, "it is no duration"),
         (r#"{"min_clients": 0}"#, "it is no whole number from 1"),
         (r#"{"min_answers": "many"}"#, "it is no whole number from 1"),
+        (r#"{"min_answers": null}"#, "it is no whole number from 1"),
         (r#"{"until": "1h"}"#, "unknown field"),
         ("[]", "not a JSON object"),
     ] {
