@@ -207,3 +207,21 @@ async fn a_client_that_takes_most_of_its_requests_back_once_they_are_under_way_i
     assert_eq!(goaway.payload[4..8], code::ENHANCE_YOUR_CALM.to_be_bytes());
     assert!(scenario.origin.requests("/held").len() <= 600);
 }
+
+#[tokio::test]
+async fn a_flood_is_ended_though_nothing_follows_it() {
+    let served = Setup::route("ttl = \"1m\"").before(Origin::start().await.address).serve().await;
+    let (mut reader, mut writer) = Frames::connect(served.data_address, 65_535).await.split();
+    // Some more than make a flood, read at one go.
+    writer.write_all(&frame(kind::PING, 0, 0, b"a flood!").repeat(1_100)).await.expect("the connection is read from");
+    let ended = async {
+        while let Some(frame) = read(&mut reader).await {
+            if frame.kind == kind::GOAWAY {
+                return frame.payload.get(4..8).map(<[u8]>::to_vec);
+            }
+        }
+        None
+    };
+    let calm = code::ENHANCE_YOUR_CALM.to_be_bytes().to_vec();
+    assert_eq!(within_time(Duration::from_secs(15), "the end of a flood", ended).await, Some(calm));
+}

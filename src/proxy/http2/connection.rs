@@ -68,11 +68,10 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
         }
         let State::Serves(connection, pulse) = &mut this.state else { return Poll::Pending };
         loop {
-            if let Poll::Ready(reason) = pulse.poll_gone(cx) {
-                connection.abrupt_shutdown(reason);
-            }
-            match ready!(connection.poll_accept(cx)) {
-                Some(accepted) => {
+            match connection.poll_accept(cx) {
+                // Asked after all was read: nothing may follow what makes a flood.
+                Poll::Pending => connection.abrupt_shutdown(ready!(pulse.poll_gone(cx))),
+                Poll::Ready(Some(accepted)) => {
                     let (request, respond) = accepted?;
                     if let Some(context) = this.context.renewed() {
                         this.context = context;
@@ -82,7 +81,7 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
                         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                     }
                 }
-                None => return Poll::Ready(Ok(())),
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
             }
         }
     }

@@ -36,7 +36,8 @@ impl Heard {
         self.0.life.swap(false, Ordering::Relaxed)
     }
 
-    fn is_flood(&self) -> bool {
+    /// Whether it is a flood.
+    pub(super) fn is_flood(&self) -> bool {
         self.0.flood.load(Ordering::Relaxed)
     }
 }
@@ -48,16 +49,33 @@ pub(super) struct Pulse {
     alarm: Alarm,
     due: Instant,
     is_asked: bool,
+    is_over: bool,
 }
 
 impl Pulse {
     /// Of a connection that begins now.
     pub(super) fn new(pings: Option<PingPong>, heard: Heard) -> Self {
-        Self { pings, heard, alarm: Alarm::default(), due: Instant::now() + SILENCE_MAX, is_asked: false }
+        Self {
+            pings,
+            heard,
+            alarm: Alarm::default(),
+            due: Instant::now() + SILENCE_MAX,
+            is_asked: false,
+            is_over: false,
+        }
     }
 
-    /// Ready where the client is gone or has to go, with the code that the connection ends with.
+    /// Ready, once, where the client is gone or has to go, with the code that the connection ends with.
     pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
+        if self.is_over {
+            return Poll::Pending;
+        }
+        let gone = self.poll_signs(cx);
+        self.is_over = gone.is_ready();
+        gone
+    }
+
+    fn poll_signs(&mut self, cx: &mut Context<'_>) -> Poll<Reason> {
         if self.heard.is_flood() {
             return Poll::Ready(Reason::ENHANCE_YOUR_CALM);
         }

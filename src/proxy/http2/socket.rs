@@ -72,6 +72,10 @@ impl<T: Socket> Http2Socket<T> {
 impl<T: Socket> AsyncRead for Http2Socket<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // The connection ends by this: what still comes is not read, let alone answered.
+        if this.heard.is_flood() {
+            return Poll::Pending;
+        }
         let earlier = into.filled().len();
         ready!(Pin::new(&mut this.wire).poll_read(cx, into))?;
         this.heard.note();
