@@ -1,7 +1,7 @@
 //! The doors for the fuzz targets `http1_heads` and `http1_session`; built for fuzzing only.
 
 use super::http1::head::HeadLimits;
-use super::http1::messages::{End, read};
+use super::http1::messages::{End, Messages, read};
 use super::simulated::{Then, check_seen, converse};
 
 const LIMITS: HeadLimits = HeadLimits { head_bytes: 1024, fields: 16, target_bytes: 128 };
@@ -24,7 +24,7 @@ pub fn cuts_make_no_difference(stream: &[u8], cut: usize) {
             "cut after {cut}: {parts:?}"
         );
     } else {
-        let of = |messages: super::messages::Messages| (messages.bodies, messages.trailers, messages.end);
+        let of = |messages: Messages| (messages.bodies, messages.trailers, messages.end);
         assert_eq!(of(whole), of(parts), "cut after {cut}");
     }
 }
