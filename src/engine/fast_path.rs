@@ -168,7 +168,7 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<Fas
         Way::ByBody(_) => return Err(None),
         way @ (Way::Pass(_) | Way::Refuse(_)) => return Err(Some(Marked { target, judged: Some((rules, way)) })),
     };
-    // What clients are told of its lifetime may have to be shortened.
+    // The lifetime that clients get may have to be shortened.
     if !route.lifetime.not_after.is_empty() {
         return Err(None);
     }

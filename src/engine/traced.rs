@@ -1,4 +1,4 @@
-//! A request that is traced: what its span and those of its exchanges with the origin are called, and who is told of them.
+//! A request that is traced: what its span and those of its exchanges with the origin are called, and to whom they are reported.
 
 use crate::clock::Timestamp;
 use crate::semantics::reason::Reason;
@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Told of each exchange of a traced request once its head is there. It must not wait.
+/// Gets each exchange of a traced request once its head is there. It must not wait.
 pub trait Spans: Send + Sync {
     /// An exchange is over.
     fn exchanged(&self, span: ExchangeSpan);
@@ -84,7 +84,7 @@ pub(crate) struct SinceBegin {
 }
 
 impl Traced {
-    /// A request of this name that began at `began`. `spans` is told of its exchanges.
+    /// A request of this name that began at `began`. `spans` gets its exchanges.
     #[must_use]
     pub fn new(context: TraceContext, before: Before, began: (Instant, Timestamp), spans: Arc<dyn Spans>) -> Arc<Self> {
         let (first, has_asked, shared) = (rand::random(), AtomicBool::new(false), OnceLock::new());

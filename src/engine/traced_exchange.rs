@@ -8,7 +8,7 @@ use http::{Method, Request, Response};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// It, under way. Told of when dropped, as given up unless it has ended.
+/// It, under way. Reported when dropped, as given up unless it has ended.
 pub(super) struct Exchange {
     traced: Arc<Traced>,
     context: TraceContext,

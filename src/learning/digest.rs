@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 /// The most bytes of a body that is digested, unpacked.
 const BODY_BYTES_MAX: usize = 8 << 20;
 
-/// What is told the digest, or why there is none. It is told once.
+/// What takes the digest, or why there is none. It is called once.
 pub(super) type Told = Box<dyn FnOnce(Result<u64, PassedOver>) + Send>;
 
 /// How a body is coded.

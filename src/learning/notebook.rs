@@ -20,7 +20,7 @@ pub(super) struct Room {
     pub(super) looks_of_page: usize,
     /// URLs that one client may add.
     pub(super) pages_of_client: usize,
-    /// Clients that are told apart as to that.
+    /// Different clients, as far as that goes.
     pub(super) clients: usize,
     /// Names of cookies, headers and parameters.
     pub(super) names: usize,

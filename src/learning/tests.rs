@@ -362,7 +362,7 @@ fn hits<'v>(visits: impl Iterator<Item = &'v Visit>, ttl: Duration, keeping: Kee
 enum Keeping {
     /// For as long again while they are fetched anew, and nobody tells of changes.
     Learned,
-    /// Until they change, which is told.
+    /// Until they change, which an event says.
     ByHand,
 }
 

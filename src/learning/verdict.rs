@@ -59,7 +59,7 @@ pub(super) enum LeftOut {
         of: usize,
     },
     VariesByAll,
-    /// Answers depend on something that is neither in the URL nor a cookie or header that could be told.
+    /// Answers depend on something that is neither in the URL nor a cookie or header that was found.
     Differs {
         returned: usize,
         of: usize,

@@ -91,7 +91,7 @@ fn settled(named: Named<'_>) -> Option<Settled> {
     *request.method_mut() = method.clone();
     *request.uri_mut() = Uri::try_from(named.target).ok()?;
     request.headers_mut().insert(HOST, HeaderValue::from_bytes(named.host).ok()?);
-    // Which scheme a client used is not told; no rule asks for it.
+    // The scheme that a client used is not known; no rule asks for it.
     let target = Target::of(&request, &Scheme::HTTP).ok()?;
     Some(Settled { method, headers: std::mem::take(request.headers_mut()), target })
 }

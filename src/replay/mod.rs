@@ -26,7 +26,7 @@ use simulated::Simulated;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a request went, as far as that is told.
+/// How a request went, as far as the log says.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Happened {
     /// When it began.
@@ -81,7 +81,7 @@ pub(crate) struct Replay {
     proposed: Option<Simulated>,
     /// What really happened, by the routes of the rules in force.
     measured: Vec<Figures>,
-    /// How many requests told it.
+    /// How many requests it comes from.
     told: u64,
     span: Option<(Timestamp, Timestamp)>,
 }

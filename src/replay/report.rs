@@ -28,7 +28,7 @@ pub(crate) struct RouteReport {
     pub(crate) present: Option<Shown>,
     /// By those that are tried.
     pub(crate) proposed: Option<Shown>,
-    /// What really happened, where that is told.
+    /// What really happened, where the log says.
     pub(crate) measured: Option<Shown>,
 }
 

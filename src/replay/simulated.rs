@@ -150,7 +150,7 @@ fn answer(
     stamp: Stamp,
 ) -> Option<(Arc<Entry>, u64, Timestamp)> {
     let route = &request.route;
-    // A client that has a copy is told that it still holds: what the origin was asked for is the whole.
+    // A client that has a copy gets a 304: what the origin was asked for is the whole.
     let status = match happened.status? {
         StatusCode::NOT_MODIFIED => StatusCode::OK,
         StatusCode::PARTIAL_CONTENT => return None,
@@ -198,7 +198,7 @@ fn answer(
     Some((Arc::new(entry), bytes, ends_at))
 }
 
-/// Whether an answer that was not stored for this reason would not be by this route, as far as that can be told.
+/// Whether an answer that was not stored for this reason would not be by this route, as far as is known.
 fn holds_under(why: Reason, route: &Route) -> bool {
     let ignores = |directive| route.lifetime.ignore.contains(&directive);
     match why {

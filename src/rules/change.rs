@@ -295,7 +295,7 @@ impl Gathering {
         missing
     }
 
-    /// What a template makes of a row; the columns for want of which it can't be told.
+    /// What a template makes of a row; or the columns that are missing for it.
     fn scopes(&self, part: Part, template: &TagTemplate, row: &Event) -> Result<Vec<Scope>, BTreeSet<String>> {
         let all = || template.capture_names().map(str::to_owned).collect::<BTreeSet<_>>();
         let encode: fn(&str) -> String = if matches!(part, Part::Tag(_)) { str::to_owned } else { event::encoded };

@@ -11,7 +11,7 @@ pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The length of a `traceparent` of version 00; later versions may say more behind it.
 const BYTES: usize = 55;
 
-/// One span of a trace, as others are told of it.
+/// One span of a trace, as it is named to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     /// The trace.

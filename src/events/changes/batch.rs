@@ -54,7 +54,7 @@ impl Batch {
         self.gathering.len()
     }
 
-    /// Adds what a message says happened; `tell` is told of what is purged wider.
+    /// Adds what a message says happened; `tell` gets what is purged wider.
     pub(super) fn add(&mut self, said: Said, mut tell: impl FnMut(&TableName, &Gathered)) {
         let changes = match said {
             Said::Change(changes) => changes,

@@ -20,7 +20,7 @@ impl ColumnType {
 }
 
 /// What a value is called, which the database writes so: nothing, or several for a list and for a number with more than one
-/// spelling. `None` where it can't be told.
+/// spelling. `None` where it is not known.
 pub(super) fn names(kind: &ColumnType, text: &str) -> Option<Vec<String>> {
     let ColumnType::Known(kind) = kind else {
         // A list of an own type looks like one; a text may look so too, and then it is called both.
@@ -63,7 +63,7 @@ fn number(text: &str) -> Vec<String> {
     whole.map(|(whole, _)| whole.to_owned()).into_iter().chain([text.to_owned()]).collect()
 }
 
-/// A null and an empty text are called nothing; an object, or a list in a list, can't be told.
+/// A null and an empty text are called nothing; an object, or a list in a list, is unknown.
 fn json(text: &str) -> Option<Vec<String>> {
     let value: Value = serde_json::from_str(text).ok()?;
     let items = if let Value::Array(items) = &value { items.as_slice() } else { std::slice::from_ref(&value) };

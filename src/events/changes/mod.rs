@@ -1,6 +1,6 @@
 //! Changes that a PostgreSQL tells of itself: the rows of a publication, by logical replication.
 //!
-//! The server keeps what it has not been told is confirmed, in the order of the commits, and gives a slot to one connection
+//! The server keeps what is not confirmed to it, in the order of the commits, and gives a slot to one connection
 //! at a time. So the slot is the fleet's lease: one instance reads, the others look every half second whether nobody does,
 //! and the next begins where the log of purges ends. Delivery is at least once. What the slot can't give (there is none, the
 //! server has thrown it away, the history is another's) is a gap: everything that a change could have named is purged.
@@ -201,7 +201,7 @@ impl Source for PostgresChanges {
         next
     }
 
-    /// The server is told with what is sent to it next.
+    /// The server learns it with what is sent to it next.
     async fn commit(&mut self, position: u64) -> Result<(), ChangesError> {
         if let Stage::Reading(reading) = &mut self.stage {
             reading.confirm(position);

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How often the server is asked where it stands, and told how far this instance is.
+/// How often the server is asked for its position, and gets that of this instance.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// How often it is told that while changes come without a pause.
+/// How often it gets that while changes come without a pause.
 const CONFIRMATION: Duration = Duration::from_millis(100);
 
 /// Transactions wait for others at most so long before they are handed on.
@@ -25,7 +25,7 @@ const TOGETHER: Duration = Duration::from_millis(5);
 /// More than so many scopes are not put together.
 const TOGETHER_SCOPES_MAX: usize = 5_000;
 
-/// So much is told in the log, each once.
+/// So much is logged, each once.
 const TOLD_MAX: usize = 1_000;
 
 /// Why reading ended.
