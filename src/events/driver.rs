@@ -4,7 +4,7 @@
 //! What is no event, or maps to nothing, never holds up those behind it; only a log that can't take a purge does, until it
 //! can. An event that is too large can be refused to nobody, so all that it could have named is purged.
 
-use super::changes::Changed;
+use super::changed::Changed;
 use super::{EventSource, Intake, Taken};
 use crate::rules::event::{Event, EventError};
 use std::error::Error;

@@ -3,7 +3,7 @@
 //! What is no event, or maps to nothing or not to all that it should, is counted and logged once per type. An event is taken
 //! whole or refused whole.
 
-use super::changes::Changed;
+use super::changed::Changed;
 use crate::engine::Engine;
 use crate::invalidation::idempotency::IdempotencyKey;
 use crate::invalidation::purge::{Purge, PurgeSource, distinct};

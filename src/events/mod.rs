@@ -4,6 +4,7 @@
 //! the others are [`driver::Source`]s, which one driver reads: the Redis stream `{namespace}:events` ([`stream`]),
 //! PostgreSQL's NOTIFY ([`postgres`]) and the rows that change in it ([`changes`]). Delivery is at least once: a purge that is made twice does no harm.
 
+mod changed;
 pub(crate) mod postgres_server;
 
 pub(crate) mod changes;

@@ -1,22 +1,11 @@
 //! What transactions purge, gathered until it is handed on.
 
 use super::decode::Said;
+use crate::events::changed::Changed;
 use crate::rules::RuleSet;
 use crate::rules::change::{Gathered, Gathering, RowChange, TableName};
-use crate::rules::event::EventPurge;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-
-/// What committed transactions purge.
-#[derive(Debug)]
-pub(crate) struct Changed {
-    /// The purges, each with another depth.
-    pub(crate) purges: Vec<EventPurge>,
-    /// How many changes there were, by table and by what came of them.
-    pub(crate) counts: BTreeMap<(String, &'static str), u64>,
-    /// The position behind the last of them.
-    pub(super) end: u64,
-}
 
 /// Transactions on their way.
 #[derive(Debug)]

@@ -20,7 +20,6 @@ use super::EventSource;
 use super::driver::{Next, Source};
 use super::postgres_server::PostgresServer;
 use crate::engine::Engine;
-pub(crate) use batch::Changed;
 pub(crate) use lag::{Lag, METRICS};
 use reading::{ReadError, Reading};
 use session::{Session, StreamError};

@@ -1,11 +1,12 @@
 //! Reading the stream: transactions that have come already are handed on together, as one purge.
 
-use super::batch::{Batch, Changed};
+use super::batch::Batch;
 use super::decode::{Decoder, Said};
 use super::session::{Sent, Session, StreamError};
 use super::slot::Control;
 use super::{ChangesError, Lag, PostgresChangesOptions};
 use crate::engine::Engine;
+use crate::events::changed::Changed;
 use crate::rules::change::{Gathered, TableName};
 use pgwire_replication::PgWireError;
 use std::collections::HashSet;
