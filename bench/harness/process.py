@@ -5,6 +5,7 @@ forks (nginx, Squid, Traffic Server) is the whole tree below the process that wa
 """
 
 import os
+import random
 import re
 import signal
 import socket
@@ -17,6 +18,8 @@ from .ending import held_back
 
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 20
+PORTS_FROM = 10_000
+PORTS_TRIED = 100
 
 
 class BenchError(Exception):
@@ -24,10 +27,17 @@ class BenchError(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on at the moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A TCP port of loopback that nobody listens on at the moment, and that no connection is given meanwhile: one below those
+    that the kernel gives to clients."""
+    first_of_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.choices(range(PORTS_FROM, max(first_of_clients, PORTS_FROM + 1)), k=PORTS_TRIED):
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise BenchError(f"no port from {PORTS_FROM} to {first_of_clients} is free")
 
 
 class Server:
