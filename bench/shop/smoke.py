@@ -22,7 +22,7 @@ def run(one_run) -> int:
         directory = Path(name)
         with Database(directory) as database:
             stack.prepare(programs, database.url, LOAD["products"])
-            measured = one_run("memory", programs, database, LOAD, directory / "smoke")
+            measured = one_run("redis", programs, database, LOAD, directory / "smoke")
     passed = failed = 0
     for what, holds in checks(measured):
         passed, failed = passed + bool(holds), failed + (not holds)

@@ -74,13 +74,13 @@ def running(kind: str, programs: Programs, database_url: str, directory: Path, p
         stack = Stack(api_url, api, api_url)
         options = []
         if kind == "redis":
-            port = free_port()
+            redis_port = free_port()
             # No data on disk, and no more memory than a small cache would be given.
             stack.redis = ending.enter_context(Server("redis", [
-                "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "redis-server", "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
                 "--maxmemory", "256mb", "--maxmemory-policy", "volatile-lru"], directory))
-            stack.redis.accepts(port)
-            options = ["--redis", f"redis://127.0.0.1:{port}"]
+            stack.redis.accepts(redis_port)
+            options = ["--redis", f"redis://127.0.0.1:{redis_port}"]
         settings = SETTINGS.get(kind, {}) | ({"LARDER_LOG_ACCESS": "true", "LARDER_LOG_FORMAT": "json"} if log else {})
         if kind != "direct":
             stack.larder = ending.enter_context(Server("larder", [
