@@ -24,7 +24,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    fn of_all(name: &str) -> Self {
+    pub(super) fn of_all(name: &str) -> Self {
         Self { name: name.to_owned(), may: vec![May::All], tags: None }
     }
 

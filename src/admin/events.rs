@@ -2,6 +2,7 @@
 
 use super::AdminState;
 use super::answer::{ReadBody, body_bytes};
+use super::guard::Admitted;
 use super::idempotency::{self, key_of};
 use super::problem::Problem;
 use super::receipts::ShownReceipt;
@@ -9,7 +10,7 @@ use crate::events::{EventSource, Taken};
 use crate::invalidation::PurgeFailure;
 use crate::rules::event::{EVENT_SCOPES_MAX, Event};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use std::sync::Arc;
@@ -26,11 +27,12 @@ pub(super) struct Answer {
 
 pub(super) async fn take(
     State(state): State<AdminState>,
+    Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
     body: ReadBody,
 ) -> Result<Json<Answer>, Problem> {
     let body = body_bytes(body)?;
-    let key = key_of(&headers, "/events", &body)?;
+    let key = key_of(&headers, &admitted.caller, "/events", &body)?;
     let event = Event::parse_json(&body);
     let events = Arc::clone(&state.events);
     // The event of a caller that leaves is taken as well.

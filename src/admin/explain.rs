@@ -6,6 +6,7 @@
 //! body of the call is that of the request explained.
 
 use super::AdminState;
+use super::answer::{ReadBody, body_bytes};
 use super::explain_decided::decided;
 use super::problem::Problem;
 use super::query::Parameters;
@@ -13,7 +14,6 @@ use crate::engine::explain::Explanation;
 use crate::rules::url_scopes::absolute;
 use crate::upstream::ServerOverview;
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -42,8 +42,9 @@ pub(super) async fn explain(
     State(state): State<AdminState>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    body: ReadBody,
 ) -> Result<Response, Problem> {
+    let body = body_bytes(body)?;
     let (method, url) = match asked_of(query.as_deref())? {
         Asked::Would { method, url } => (method, url),
         Asked::Decided(id) => return decided(&state, &id).await,

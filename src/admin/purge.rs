@@ -63,7 +63,7 @@ pub(super) async fn purge(
 ) -> Result<Response, Problem> {
     let mode = purge_preview::mode(query.as_deref())?;
     let body = body_bytes(body)?;
-    let idempotency_key = key_of(&headers, "/purge", &body)?;
+    let idempotency_key = key_of(&headers, &admitted.caller, "/purge", &body)?;
     let asked: Asked = json(&body)?;
     let wait = wait_of(&asked.wait)?;
     check_may_purge(&asked, &admitted.caller)?;

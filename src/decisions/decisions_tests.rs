@@ -31,6 +31,7 @@ fn hit(target: &str) -> Finished {
         client: "192.0.2.7".parse().unwrap(),
         peer: "10.0.0.1:5000".parse().unwrap(),
         said_id: None,
+        said_trace: None,
         user_agent: None,
         method: Method::GET,
         target: target.parse().unwrap(),

@@ -84,6 +84,11 @@ impl PlainHeaders {
         TraceContext::of(&self.headers)
     }
 
+    /// The `traceparent` that names it.
+    pub(crate) fn trace_line(&self) -> Option<&HeaderValue> {
+        TraceContext::line_of(&self.headers)
+    }
+
     /// The User-Agent field.
     #[must_use]
     pub fn user_agent(&self) -> Option<&HeaderValue> {

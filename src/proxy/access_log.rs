@@ -139,6 +139,7 @@ fn facts(finished: &Finished) -> impl Iterator<Item = (&'static str, Value<'_>)>
         ("host", Value::field(finished.host.as_ref())),
         ("ending", Some(Value::Label(finished.ending.label()))),
         ("request_id_in", Value::field(finished.said_id.as_ref().filter(is_other))),
+        ("traceparent", Value::field(finished.said_trace.as_ref())),
         ("request_id_upstream", Value::field(finished.upstream_id.as_ref())),
         ("user_agent", Value::field(finished.user_agent.as_ref())),
         ("age", finished.age_secs.map(Value::Number)),

@@ -32,6 +32,7 @@ fn finished() -> Finished {
         client: "192.0.2.7".parse().unwrap(),
         peer: "10.0.0.1:5000".parse().unwrap(),
         said_id: Some(HeaderValue::from_static("theirs")),
+        said_trace: Some(HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")),
         user_agent: Some(HeaderValue::from_static("curl/8 \"x\"")),
         method: Method::GET,
         target: "/api/products/42?currency=EUR".parse().unwrap(),
@@ -72,7 +73,7 @@ fn a_text_line_says_who_asked_what_and_how_it_was_decided() {
     let expected = format!(
         "2024-02-29T12:34:56.789Z 192.0.2.7 \"GET /api/products/42?currency=EUR HTTP/1.1\" 200 1024 42us id={} \
          outcome=hit reason=fresh route=product host=\"shop.example\" ending=complete \
-         request_id_in=\"theirs\" request_id_upstream=\"inner\" user_agent=\"curl/8 \\\"x\\\"\" age=7 \
+         request_id_in=\"theirs\" traceparent=\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\" request_id_upstream=\"inner\" user_agent=\"curl/8 \\\"x\\\"\" age=7 \
          upstream=api-1:80 upstream_us=40 upstream_tries=2 peer=10.0.0.1:5000\n",
         finished.request_id
     );
@@ -90,7 +91,8 @@ fn a_json_line_is_one_object_with_the_same_facts() {
         "target": "/api/products/42?currency=EUR", "version": "HTTP/1.1", "status": 200, "body_bytes": 1024,
         "duration_us": 42, "outcome": "hit", "reason": "fresh", "route": "product", "host": "shop.example",
         "ending": "complete", "request_id": finished.request_id.to_string(),
-        "request_id_in": "theirs", "request_id_upstream": "inner", "user_agent": "curl/8 \"x\"", "age": 7,
+        "request_id_in": "theirs", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",
+        "request_id_upstream": "inner", "user_agent": "curl/8 \"x\"", "age": 7,
         "peer": "10.0.0.1:5000", "upstream": "api-1:80", "upstream_us": 40, "upstream_tries": 2,
     });
     assert_eq!(object, expected);

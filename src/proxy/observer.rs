@@ -150,6 +150,7 @@ impl PlainHit<'_> {
             client: self.sender.way.client,
             peer: self.sender.peer,
             said_id: self.sender.way.said_id.clone(),
+            said_trace: self.headers.trace_line().cloned(),
             user_agent: self.headers.user_agent().cloned(),
             method: Method::GET,
             target: Uri::try_from(self.target).unwrap_or_default(),
@@ -191,6 +192,8 @@ pub struct Finished {
     pub peer: SocketAddr,
     /// The id that the sender gave the request, believed or not.
     pub said_id: Option<HeaderValue>,
+    /// The `traceparent` that the sender gave the request, believed or not, where it is valid.
+    pub said_trace: Option<HeaderValue>,
     /// The User-Agent field.
     pub user_agent: Option<HeaderValue>,
     /// The method; GET for a refused request, whose method nobody read.

@@ -6,6 +6,7 @@ use super::request_id::RequestId;
 use super::stream_progress::Progress;
 use crate::engine::exchange::ExchangeNote;
 use crate::engine::outcome::Outcome;
+use crate::semantics::trace_context::TraceContext;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -41,6 +42,7 @@ impl Record {
             client: sender.way.client,
             peer: sender.peer,
             said_id: sender.way.said_id.clone(),
+            said_trace: TraceContext::line_of(request.headers()).cloned(),
             user_agent: request.headers().get(http::header::USER_AGENT).cloned(),
             method: request.method().clone(),
             target: request.uri().clone(),

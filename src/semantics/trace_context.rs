@@ -35,9 +35,12 @@ impl TraceContext {
     /// What the one valid `traceparent` of a request says; `None` if there is none.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut lines = headers.get_all(TRACEPARENT).iter();
-        let (Some(line), None) = (lines.next(), lines.next()) else { return None };
-        Self::parse(line.as_bytes())
+        Self::parse(one_line(headers)?.as_bytes())
+    }
+
+    /// The one valid `traceparent` of a request as it came; `None` if there is none.
+    pub(crate) fn line_of(headers: &HeaderMap) -> Option<&HeaderValue> {
+        one_line(headers).filter(|line| Self::parse(line.as_bytes()).is_some())
     }
 
     /// Reads a `traceparent`: section 3.2 of the recommendation.
@@ -69,6 +72,12 @@ impl TraceContext {
         let text = format!("00-{:032x}-{:016x}-{flags:02x}", self.trace, self.span);
         HeaderValue::try_from(text).expect("hexadecimal digits and hyphens make a field value")
     }
+}
+
+/// The one line that names a trace; two name none.
+fn one_line(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut lines = headers.get_all(TRACEPARENT).iter();
+    lines.next().filter(|_| lines.next().is_none())
 }
 
 /// A number in lower-case digits, which are the only ones that the recommendation allows.
@@ -119,8 +128,10 @@ mod tests {
         let line = HeaderValue::try_from(format!("00-{TRACE}-{SPAN}-01")).unwrap();
         let mut headers = HeaderMap::from_iter([(TRACEPARENT, line.clone())]);
         assert!(TraceContext::of(&headers).is_some());
+        assert_eq!(TraceContext::line_of(&headers), Some(&line));
         headers.append(TRACEPARENT, line);
         assert_eq!(TraceContext::of(&headers), None);
+        assert_eq!(TraceContext::line_of(&headers), None);
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use crate::house::{Plan, build};
 use http::{Method, StatusCode};
+use http_body_util::Full;
 
 const EXPLAIN: &str = "/explain?url=http%3A%2F%2Fshop%2Fapi%2Fproducts%2F42";
 
@@ -55,6 +56,15 @@ async fn what_it_cannot_explain_it_refuses_by_parameter() {
         assert_eq!(said.status, StatusCode::BAD_REQUEST, "{query}");
         assert_eq!(said.json()["field"], field, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_body_over_the_bound_is_refused_as_everywhere() {
+    let house = build(Plan::default()).await;
+    let explain = |bytes: usize| house.ask(Method::GET, EXPLAIN).map(|_| Full::from(vec![b' '; bytes]));
+    assert_eq!(house.send(explain(1 << 20)).await.status, StatusCode::OK);
+    let said = house.send(explain((1 << 20) + 1)).await;
+    assert_eq!((said.status.as_u16(), said.header("content-type")), (413, "application/problem+json"));
 }
 
 #[tokio::test]

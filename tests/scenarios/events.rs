@@ -174,6 +174,37 @@ async fn a_call_under_one_key_is_one_call_and_another_body_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn callers_who_choose_the_same_key_get_each_their_own_answer() {
+    let files = tempfile::tempdir().expect("a temporary folder");
+    let token = |name: &str| {
+        let file = files.path().join(name);
+        std::fs::write(&file, name).expect("a fresh folder takes a file");
+        format!("{{ name = \"{name}\", file = \"{}\", may = [\"purge\", \"events\"] }}", file.display())
+    };
+    let admin = format!("tokens = [{}, {}]", token("deploy"), token("stock"));
+    for (path, [first, second]) in [
+        ("/purge", [r#"{"tags": ["product:1"]}"#, r#"{"tags": ["product:2"]}"#]),
+        ("/events", [r#"{"type": "product.updated", "id": 1}"#, r#"{"type": "product.updated", "id": 2}"#]),
+    ] {
+        let scenario = stocked(Setup::rules(RULES).section(&admin)).await;
+        let ask = |caller: &str, body: &str| {
+            let call = post(path, body).header("Idempotency-Key", "price-7");
+            scenario.admin(call.header("Authorization", &format!("Bearer {caller}")))
+        };
+        let of_deploy = ask("deploy", first).await.status(200).text();
+        scenario.get("/p/1").await.forwarded("uri-miss");
+        scenario.get("/p/2").await.hit();
+        let of_stock = ask("stock", second).await.status(200).text();
+        scenario.get("/p/2").await.forwarded("uri-miss");
+        assert_ne!(of_deploy, of_stock, "{path}");
+        assert_ne!(ask("deploy", first).await.status(200).text(), ask("stock", second).await.status(200).text());
+        ask("deploy", second).await.problem(422);
+        // The same call of another caller is a call of its own.
+        assert_ne!(ask("stock", second).await.status(200).text(), of_deploy);
+    }
+}
+
 /// Waits until `path` is no longer answered from the cache.
 async fn until_purged(scenario: &Scenario, path: &str) {
     deadline::within("a purge by an event", async {

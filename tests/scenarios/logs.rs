@@ -78,6 +78,28 @@ async fn a_request_names_the_client_and_the_proxy_that_it_came_through_on_every_
 }
 
 #[tokio::test]
+async fn a_request_names_the_trace_that_it_came_with_on_every_road() {
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let origin = Origin::start().await;
+    origin.on("/p", reply(200).body("p"));
+    let mut served =
+        Setup::route("ttl = \"1m\"").before(origin.address).section("[log]\nformat = \"json\"").serve().await;
+    // A miss, a hit that is read from the buffer, and one that is not.
+    for asked in [get("/p"), get("/p"), get("/p").header("Range", "bytes=0-0")] {
+        for (said, logged) in [(Some(TRACE), Some(TRACE)), (Some("00-none"), None), (None, None)] {
+            let asked = said.map_or_else(|| asked.clone(), |said| asked.clone().header("traceparent", said));
+            served.fetch(&asked).await;
+            let line = Line::read(&served.next_printed().await);
+            assert_eq!(line.text("traceparent"), logged, "{line:?}");
+        }
+    }
+    let twice = get("/p").header("traceparent", TRACE).header("traceparent", TRACE);
+    served.fetch(&twice).await;
+    let line = Line::read(&served.next_printed().await);
+    assert_eq!(line.text("traceparent"), None, "two lines name no trace: {line:?}");
+}
+
+#[tokio::test]
 async fn a_request_names_the_server_that_answered_the_time_there_and_the_tries() {
     // Servers are asked in the order of their addresses.
     let (one, other) = (Origin::start().await, Origin::start().await);
