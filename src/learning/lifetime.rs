@@ -1,6 +1,7 @@
 //! How long an answer may be kept: what a cache would have served out of date, had it kept each for so long.
 
 use super::sequences::Sequence;
+use std::cmp::Reverse;
 use std::time::Duration;
 
 /// The lifetimes that are tried, in seconds.
@@ -9,26 +10,39 @@ const LADDER_SECS: [u64; 10] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 /// Of so many answers out of the cache at most one is out of date.
 const STALE_AT_MOST_ONE_IN: usize = 20;
 
-/// A lifetime, and what it would have come to, with as long a time again in which a stale answer is served while it is
-/// fetched anew.
+/// Of so many answers that could come out of the cache, one may be given up for a longer lifetime.
+const FEWER_AT_MOST_ONE_IN: usize = 50;
+
+/// A lifetime with the time after it in which a stale answer is served while it is fetched anew, and what both would have
+/// come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lifetime {
     pub(super) ttl: Duration,
+    pub(super) stale_while_revalidate: Duration,
     /// How many answers would have come out of the cache, and how many of those would have been out of date.
     pub(super) hits: usize,
     pub(super) stale: usize,
 }
 
-/// The longest lifetime, not above `watched`, with which next to no answer would have been out of date; `None` if
-/// answers change too soon.
+/// The longest lifetime, not above `watched`, with which next to no answer would have been out of date and nearly as many
+/// as possible would have come out of the cache; `None` if answers change too soon.
+///
+/// What is asked for seldom is a hit because it is served stale once, and then fetched anew: a change shows only to the
+/// first who asks after it. So the time after the lifetime may be long where the lifetime itself must be short.
 pub(super) fn longest(sequences: &[Sequence<'_>], watched: Duration) -> Option<Lifetime> {
-    let tried = LADDER_SECS.into_iter().map(Duration::from_secs).filter(|ttl| *ttl <= watched);
-    let mut kept = tried.map(|ttl| replay(sequences, ttl));
-    kept.rfind(|kept| kept.hits > 0 && kept.stale * STALE_AT_MOST_ONE_IN <= kept.hits)
+    let durations = || LADDER_SECS.into_iter().map(Duration::from_secs).filter(|duration| *duration <= watched);
+    let pairs = durations().flat_map(|ttl| durations().filter(move |more| *more >= ttl).map(move |more| (ttl, more)));
+    let tried = pairs.map(|(ttl, more)| replay(sequences, ttl, more));
+    let allowed: Vec<Lifetime> =
+        tried.filter(|kept| kept.hits > 0 && kept.stale * STALE_AT_MOST_ONE_IN <= kept.hits).collect();
+    let most = allowed.iter().map(|kept| kept.hits).max()?;
+    let is_enough = |kept: &&Lifetime| kept.hits * FEWER_AT_MOST_ONE_IN >= most * (FEWER_AT_MOST_ONE_IN - 1);
+    // The shortest time after it of those that are as good: nobody gets anything older for nothing.
+    allowed.iter().filter(is_enough).max_by_key(|kept| (kept.ttl, Reverse(kept.stale_while_revalidate))).copied()
 }
 
-fn replay(sequences: &[Sequence<'_>], ttl: Duration) -> Lifetime {
-    let mut kept = Lifetime { ttl, hits: 0, stale: 0 };
+fn replay(sequences: &[Sequence<'_>], ttl: Duration, stale_while_revalidate: Duration) -> Lifetime {
+    let mut kept = Lifetime { ttl, stale_while_revalidate, hits: 0, stale: 0 };
     for sequence in sequences {
         let mut stored = None;
         for look in sequence {
@@ -37,7 +51,7 @@ fn replay(sequences: &[Sequence<'_>], ttl: Duration) -> Lifetime {
                     kept.hits += 1;
                     kept.stale += usize::from(digest != look.digest);
                 }
-                Some((digest, until)) if look.begun < until + ttl => {
+                Some((digest, until)) if look.begun < until + stale_while_revalidate => {
                     kept.hits += 1;
                     kept.stale += usize::from(digest != look.digest);
                     stored = Some((look.digest, look.ended + ttl));
@@ -79,5 +93,18 @@ mod tests {
         assert!((5..=60).contains(&kept_secs), "{kept_secs}");
         let restless: Vec<_> = (0..100).map(|second| (1, second, second)).collect();
         assert_eq!(ttl_secs(&page_of(&restless), 100), None);
+    }
+
+    #[test]
+    fn what_is_asked_for_seldom_is_served_stale_once_and_fetched_anew() {
+        // One is asked for every second and changes every 50 seconds, the other is asked for every 100 seconds.
+        let busy: Vec<_> = (0..600).map(|second| (1, second, second / 50)).collect();
+        let seldom: Vec<_> = (0..60).map(|n| (1, n * 100, 7)).collect();
+        let (busy, seldom) = (page("/a", &busy), page("/b", &seldom));
+        let sequences = Recipe::default().sequences(&[&busy, &seldom]);
+        let kept = longest(&sequences, Duration::from_hours(1)).expect("it holds");
+        assert!(kept.ttl < Duration::from_secs(30), "{kept:?}");
+        assert!((100..=120).contains(&kept.stale_while_revalidate.as_secs()), "{kept:?}");
+        assert!(kept.hits > 600 + 50 && kept.stale * 20 <= kept.hits, "{kept:?}");
     }
 }

@@ -46,7 +46,7 @@ impl Proposal {
             &mut text,
             &format!(
                 "Behind each line stand at least {} and {}. {{id}} also matches what nobody has asked for meanwhile. What \
-             changes is out of date for up to its ttl unless it is purged.",
+             changes is out of date for up to its ttl unless it is purged, and longer for the first who asks after that.",
                 counted(self.clients_min, "client"),
                 counted(self.answers_min, "answer"),
             ),
@@ -80,6 +80,7 @@ impl Proposal {
             json!({
                 "path": learned.pattern.to_string(),
                 "ttl_secs": lifetime.ttl.as_secs(),
+                "stale_while_revalidate_secs": lifetime.stale_while_revalidate.as_secs(),
                 "cookies": cookies,
                 "headers": headers,
                 "bypass": { "cookies": bypass_cookies, "headers": bypass_headers },
@@ -142,10 +143,11 @@ fn route(text: &mut String, learned: &Learned<Proposed>, names: &mut BTreeSet<St
         ),
     );
     let ttl = humantime::format_duration(lifetime.ttl);
+    let more = humantime::format_duration(lifetime.stale_while_revalidate);
     comment(
         text,
         &format!(
-            "Kept for {ttl} and served stale for as long again while it is fetched anew, {} would have come out of the cache, {} of them out of date.",
+            "Kept for {ttl} and served stale for {more} more while it is fetched anew, {} would have come out of the cache, {} of them out of date.",
             counted(lifetime.hits, "answer"),
             lifetime.stale
         ),
@@ -153,7 +155,7 @@ fn route(text: &mut String, learned: &Learned<Proposed>, names: &mut BTreeSet<St
     let pattern = pattern.to_string();
     let _ = writeln!(
         text,
-        "[[route]]\nname = {}\npath = {}\nttl = \"{ttl}\"\nstale_while_revalidate = \"{ttl}\"",
+        "[[route]]\nname = {}\npath = {}\nttl = \"{ttl}\"\nstale_while_revalidate = \"{more}\"",
         quoted(&name(&pattern, names)),
         quoted(&pattern)
     );

@@ -112,7 +112,7 @@ impl LeftOut {
             Self::FirstSegmentVaries => "its first segment varies, so that it would match too much".to_owned(),
             Self::LooksLikeCheck => "it looks like a check of health or like metrics".to_owned(),
             Self::TooFewClients { clients, wanted } => {
-                format!("{} asked for it; {wanted} are wanted", counted(*clients, "client"))
+                format!("{} could be compared; {wanted} are wanted", counted(*clients, "client"))
             }
             Self::TooFewAnswers { answers, wanted } => {
                 format!("{} could be looked at; {wanted} are wanted", counted(*answers, "answer"))
