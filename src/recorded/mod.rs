@@ -71,6 +71,8 @@ pub(crate) fn read(line: &[u8]) -> Line<'_> {
     match line.as_bytes().first() {
         None => Line::Other,
         Some(b'{') => json::line(line),
+        // What Larder prints before the first request.
+        Some(b'l') if line.starts_with("listening on ") => Line::Other,
         Some(_) => text::line(line).map_or(Line::Damaged, Line::Request),
     }
 }

@@ -71,7 +71,13 @@ fn the_requests_of_a_file_come_one_by_one_and_its_damage_is_named() {
 
 #[test]
 fn other_messages_and_empty_lines_are_no_damage_and_all_else_is() {
-    for line in ["", "  ", r#"{"message":"the rules were reloaded"}"#, r#"{"message":"request","first_line":"x"}"#] {
+    for line in [
+        "",
+        "  ",
+        "listening on http://127.0.0.1:8080",
+        r#"{"message":"the rules were reloaded"}"#,
+        r#"{"message":"request","first_line":"x"}"#,
+    ] {
         assert_eq!(read(line.as_bytes()), Line::Other, "{line}");
     }
     for line in [

@@ -8,6 +8,7 @@ use crate::rules::{Route, RuleSet};
 use crate::scope::Scope;
 use crate::semantics::invalidate::invalidated_targets;
 use crate::semantics::target::Target;
+use ahash::RandomState;
 use http::header::HOST;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -43,13 +44,13 @@ impl KnownWay {
 pub(super) struct KnownRequests {
     rules: Compared,
     most: usize,
-    by_text: HashMap<Box<[u8]>, Arc<Known>>,
+    by_text: HashMap<Box<[u8]>, Arc<Known>, RandomState>,
     text: Vec<u8>,
 }
 
 impl KnownRequests {
     pub(super) fn new(rules: Compared, most: usize) -> Self {
-        Self { rules, most, by_text: HashMap::new(), text: Vec::new() }
+        Self { rules, most, by_text: HashMap::default(), text: Vec::new() }
     }
 
     pub(super) fn of(&mut self, named: Named<'_>) -> Arc<Known> {

@@ -91,12 +91,16 @@ impl Simulated {
 
     fn cached(&mut self, request: &CacheableRequest, route: usize, happened: &Happened) {
         let (key, now) = (&request.key, happened.at);
-        let under_way = self.stored.slot(key, now).under_way();
-        // Where a fetch is under way, it is the one that a purge made necessary.
-        if let Some(depth) = happened.purged.filter(|_| under_way == UnderWay::Nothing) {
-            self.stored.purge(key, depth);
-        }
         let slot = self.stored.slot(key, now);
+        let under_way = slot.under_way();
+        // Where a fetch is under way, it is the one that a purge made necessary.
+        let slot = match happened.purged.filter(|_| under_way == UnderWay::Nothing) {
+            None => slot,
+            Some(depth) => {
+                self.stored.purge(key, depth);
+                self.stored.slot(key, now)
+            }
+        };
         let is_whole = request.method == Method::GET && happened.status == Some(StatusCode::OK);
         if let Some(bytes) = happened.body_bytes.filter(|_| is_whole) {
             slot.body_bytes = Some(bytes);

@@ -5,6 +5,7 @@ use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::PrimaryKey;
 use crate::scope::Depth;
+use ahash::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ pub(super) struct Stored {
     /// How many responses it holds at most. Over it, what would end first is forgotten.
     most: usize,
     forgotten: u64,
-    slots: HashMap<PrimaryKey, Slot>,
+    slots: HashMap<PrimaryKey, Slot, RandomState>,
     /// What is to happen, by its time and a number that makes it unique.
     due: BTreeMap<(Timestamp, u64), (PrimaryKey, Due)>,
     numbers: u64,
@@ -127,7 +128,7 @@ impl Slot {
 impl Stored {
     /// An empty one, with room for so many responses.
     pub(super) fn new(most: usize) -> Self {
-        let (slots, due) = (HashMap::new(), BTreeMap::new());
+        let (slots, due) = (HashMap::default(), BTreeMap::new());
         Self { most, forgotten: 0, slots, due, numbers: 0, memory: Memory::default() }
     }
 
@@ -145,11 +146,10 @@ impl Stored {
                 Due::Ended => self.ended(&key, at),
             }
         }
-        if !self.slots.contains_key(key) {
+        if self.slots.len() >= self.most && !self.slots.contains_key(key) {
             self.make_room();
-            self.slots.insert(key.clone(), Slot::default());
         }
-        self.slots.get_mut(key).expect("it was put there")
+        self.slots.entry(key.clone()).or_default()
     }
 
     fn make_room(&mut self) {
