@@ -48,7 +48,6 @@ mod scenarios {
     mod lifetimes_by_rule;
     mod logs;
     mod loops;
-    mod newcomer;
     mod origin_messages;
     mod pools;
     mod quiet_streams;

@@ -211,8 +211,8 @@ async fn troubleshooting_security_and_upgrading() {
     run_pages(&["troubleshooting", "security", "upgrading", "tracing"]).await;
 }
 
-/// Pages whose commands are run elsewhere: by `make image-test deb-test deploy-test`, and by `newcomer.rs`.
-const RUN_ELSEWHERE: [&str; 2] = ["deployment", "learning"];
+/// Pages whose commands are run elsewhere: by `make image-test deb-test deploy-test`, and by `bench/shop/newcomer.py`.
+const RUN_ELSEWHERE: [&str; 3] = ["deployment", "learning", "tuning"];
 
 #[test]
 fn no_page_with_commands_is_left_out() {

@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// How many users there are once all have come
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(3..))]
     pub(crate) users: u32,
+    /// From how many addresses users come: of loopback, 127.0.1.1 and what follows; 0: they have no addresses of their own
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=250))]
+    pub(crate) addresses: u16,
     /// How many users come each second
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) ramp: u32,

@@ -2,7 +2,7 @@
 
 use crate::behaviours::Behaviour;
 use crate::staff;
-use crate::world::{World, client};
+use crate::world::World;
 use anyhow::Context as _;
 use clap::Parser as _;
 use goose::client::GooseClientBuilder;
@@ -27,7 +27,7 @@ enum Work {
 impl Work {
     async fn act(self, world: &World, user: &mut GooseUser) -> TransactionResult {
         match self {
-            Self::Arrive => user.set_client_builder(client(&world.options)).await.map_err(Box::new)?,
+            Self::Arrive => user.set_client_builder(world.newcomer()).await.map_err(Box::new)?,
             Self::Shop => Behaviour::drawn().act(world, user).await,
             Self::Write => staff::write(world, user).await,
             Self::Watch => staff::watch(world, user).await,

@@ -7,7 +7,9 @@ use crate::record::{Changes, Phase, Record};
 use anyhow::Context as _;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, ClientBuilder};
+use std::net::IpAddr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 /// Options, choices, the record, and what has been acknowledged.
@@ -20,6 +22,8 @@ pub(crate) struct World {
     /// For events.
     pub(crate) admin_client: Client,
     begun: OnceLock<Instant>,
+    /// Who has come so far.
+    come: AtomicU16,
 }
 
 impl World {
@@ -34,8 +38,16 @@ impl World {
             acknowledged: Acknowledged::new(options.products),
             admin_client: client(&options).build().context("cannot make an HTTP client")?,
             begun: OnceLock::new(),
+            come: AtomicU16::new(0),
             options,
         })
+    }
+
+    /// The client of the next user that comes, from one of the addresses in turn.
+    pub(crate) fn newcomer(&self) -> ClientBuilder {
+        let nth = self.come.fetch_add(1, Ordering::Relaxed).checked_rem(self.options.addresses);
+        let last = nth.and_then(|nth| u8::try_from(nth + 1).ok());
+        client(&self.options).local_address(last.map(|last| IpAddr::from([127, 0, 1, last])))
     }
 
     /// The part of the run that a request sent now belongs to. The first caller begins the run.
@@ -57,7 +69,7 @@ fn record(options: &Options) -> anyhow::Result<Record> {
 
 /// A client of one user, with connections of its own: plain HTTP, so no certificates are read. It takes gzip as browsers
 /// do, but leaves unpacking to who needs the text, after the clock has stopped.
-pub(crate) fn client(options: &Options) -> ClientBuilder {
+fn client(options: &Options) -> ClientBuilder {
     let fields = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]);
     Client::builder()
         .no_proxy()
