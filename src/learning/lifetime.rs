@@ -31,14 +31,19 @@ pub(super) struct Lifetime {
 /// first who asks after it. So the time after the lifetime may be long where the lifetime itself must be short.
 pub(super) fn longest(sequences: &[Sequence<'_>], watched: Duration) -> Option<Lifetime> {
     let durations = || LADDER_SECS.into_iter().map(Duration::from_secs).filter(|duration| *duration <= watched);
-    let pairs = durations().flat_map(|ttl| durations().filter(move |more| *more >= ttl).map(move |more| (ttl, more)));
+    let after = |ttl| durations().filter(move |more| *more >= ttl).chain([Duration::ZERO]);
+    let pairs = durations().flat_map(|ttl| after(ttl).map(move |more| (ttl, more)));
     let tried = pairs.map(|(ttl, more)| replay(sequences, ttl, more));
     let allowed: Vec<Lifetime> =
         tried.filter(|kept| kept.hits > 0 && kept.stale * STALE_AT_MOST_ONE_IN <= kept.hits).collect();
     let most = allowed.iter().map(|kept| kept.hits).max()?;
     let is_enough = |kept: &&Lifetime| kept.hits * FEWER_AT_MOST_ONE_IN >= most * (FEWER_AT_MOST_ONE_IN - 1);
-    // The shortest time after it of those that are as good: nobody gets anything older for nothing.
-    allowed.iter().filter(is_enough).max_by_key(|kept| (kept.ttl, Reverse(kept.stale_while_revalidate))).copied()
+    // The shortest time after it of those with as many: nobody gets anything older for nothing.
+    allowed
+        .iter()
+        .filter(is_enough)
+        .max_by_key(|kept| (kept.ttl, kept.hits, Reverse(kept.stale_while_revalidate)))
+        .copied()
 }
 
 fn replay(sequences: &[Sequence<'_>], ttl: Duration, stale_while_revalidate: Duration) -> Lifetime {

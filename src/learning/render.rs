@@ -143,11 +143,14 @@ fn route(text: &mut String, learned: &Learned<Proposed>, names: &mut BTreeSet<St
         ),
     );
     let ttl = humantime::format_duration(lifetime.ttl);
-    let more = humantime::format_duration(lifetime.stale_while_revalidate);
+    let more = Some(lifetime.stale_while_revalidate).filter(|more| !more.is_zero()).map(humantime::format_duration);
+    let after = more
+        .as_ref()
+        .map_or_else(String::new, |more| format!(" and served stale for {more} more while it is fetched anew"));
     comment(
         text,
         &format!(
-            "Kept for {ttl} and served stale for {more} more while it is fetched anew, {} would have come out of the cache, {} of them out of date.",
+            "Kept for {ttl}{after}, {} would have come out of the cache, {} of them out of date.",
             counted(lifetime.hits, "answer"),
             lifetime.stale
         ),
@@ -155,10 +158,13 @@ fn route(text: &mut String, learned: &Learned<Proposed>, names: &mut BTreeSet<St
     let pattern = pattern.to_string();
     let _ = writeln!(
         text,
-        "[[route]]\nname = {}\npath = {}\nttl = \"{ttl}\"\nstale_while_revalidate = \"{more}\"",
+        "[[route]]\nname = {}\npath = {}\nttl = \"{ttl}\"",
         quoted(&name(&pattern, names)),
         quoted(&pattern)
     );
+    if let Some(more) = more {
+        let _ = writeln!(text, "stale_while_revalidate = \"{more}\"");
+    }
     conditions(text, verdict);
 }
 
