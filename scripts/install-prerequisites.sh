@@ -10,7 +10,7 @@
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
 # peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, h2load, openssl, redis-server, taskset
-# shop:  PostgreSQL, redis-server, Python, taskset and setpriv
+# shop:  PostgreSQL, redis-server, Python with venv, curl, taskset and setpriv
 # soak: redis-server, curl, h2load, openssl, Python
 # plots: gnuplot
 # image: buildah, podman and runc, and mmdebstrap, which makes a base image of Debian packages
@@ -126,8 +126,10 @@ for job in "${@:-build}"; do
       need squid squid
       ;;
     shop)
+      # For the Django of a newcomer's way.
+      need_venv
+      need curl curl
       need redis-server redis-server
-      need python3 python3
       need taskset util-linux
       need setpriv util-linux
       # Debian keeps the server's programs out of the PATH; trigram search comes with them.

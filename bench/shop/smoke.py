@@ -10,8 +10,6 @@ from bench.shop.database import Database
 LOAD = {"users": 20, "ramp": 10, "seconds": 6, "products": 2000, "terms": 40, "think-min-ms": 50, "think-max-ms": 250,
         "writer-pause-ms": 150}
 WATCHED_S = 15
-"""Too short for what changes seldom or in bursts: what is learned in minutes comes to more, `python3 -B -m bench.shop.newcomer` says how much."""
-SHARE_MIN = 0.5
 ENDPOINTS = ("health", "metrics", "search", "list", "categories", "popular", "analytics", "product", "inventory",
              "suggest", "set_price", "set_stock", "event")
 CLASSES = ("product", "inventory", "aggregation", "search", "list")
@@ -26,7 +24,7 @@ def run(one_run) -> int:
         with Database(directory) as database:
             stack.prepare(programs, database.url, LOAD["products"])
             measured = one_run("redis", programs, database, LOAD, directory / "smoke")
-            found = checks(measured) + newcomer.sample_shop(programs, database.url, directory / "newcomer", WATCHED_S, SHARE_MIN)
+            found = checks(measured) + newcomer.sample_shop(programs, database.url, directory / "newcomer", WATCHED_S)
         found += newcomer.django_shop(programs, directory / "django")
     passed = failed = 0
     for what, holds in found:
