@@ -20,6 +20,7 @@ mod scenarios {
     mod compression;
     mod decisions;
     mod demo;
+    mod described;
     mod ending;
     mod events;
     mod explaining;
