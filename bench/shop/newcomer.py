@@ -81,13 +81,15 @@ class Compared:
         self.ratios, hits = {}, {}
         for name, file in rules.items():
             report = json.loads(desk.run(f"larder replay --log recorded.log --json --rules {file}"))
-            by_route = {route["route"]: route["proposed"] or {"hits": 0} for route in report["routes"]}
+            by_route = {route["route"]: route["proposed"] for route in report["routes"] if route["proposed"]}
             routes = [route for route in tomllib.loads(file.read_text()).get("route", []) if "ttl" in route]
-            hits[name] = {route["path"]: by_route.get(route["name"], {"hits": 0})["hits"] for route in routes}
+            # Fresh ones, and those that were served stale.
+            hits[name] = {route["path"]: sum(by_route[route["name"]][kind] for kind in ("hits", "stale"))
+                          for route in routes if route["name"] in by_route}
             self.ratios[name] = report["all"]["proposed"]["hit_ratio"]
         self.paths = sorted(hits["learned"])
         both = hits["learned"].keys() & hits["by hand"].keys()
-        self.shares = {name: sum(found[path] for path in both) / max(sum(hits["by hand"][path] for path in both), 1)
+        self.shares = {name: sum(found.get(path, 0) for path in both) / max(sum(hits["by hand"][path] for path in both), 1)
                        for name, found in hits.items()}
 
     def __str__(self) -> str:
