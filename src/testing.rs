@@ -39,12 +39,13 @@ pub mod decisions {
 pub mod engine {
     pub use crate::engine::arrival::Front;
     pub use crate::engine::exchange::{
-        Client, Deadline, ExchangeNote, InterimListener, Terms, UpgradeAbility, WhenFull,
+        Client, Deadline, ExchangeNote, FieldsAs, InterimListener, Terms, UpgradeAbility, WhenFull,
     };
     pub use crate::engine::fast_path::{FastHit, Marked, PlainHeaders, PlainRequest};
     pub use crate::engine::origin::{Body, BodyError, Origin, OriginError, empty_body};
     pub use crate::engine::outcome::{Decision, Outcome};
     pub use crate::engine::refresh::RefreshOptions;
+    pub use crate::engine::request_fields::RequestFields;
     pub use crate::engine::shared_tier::SharedTier;
     pub use crate::engine::switched::Switched;
     pub use crate::engine::{Answer, Engine, EngineParts, Failure, Handler, RequestContext};

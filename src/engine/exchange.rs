@@ -1,9 +1,11 @@
 //! What goes with a request to the origin besides the message ([`Terms`]), and what comes back with a response that may be
 //! silent for long.
 
+use super::request_fields::{RequestFields, SharedFields};
 use super::traced::Traced;
 use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
+use crate::semantics::answer_lines::AnswerLines;
 use crate::semantics::spelling::Spelling;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::fmt;
@@ -35,6 +37,34 @@ pub struct Terms {
     pub traced: Option<Arc<Traced>>,
     /// Whether a stream of events may be silent; decided once its head is there.
     pub quiet: Quiet,
+    /// In which form the fields of the answer are given.
+    pub fields: FieldsAs,
+}
+
+impl Terms {
+    /// Has the fields of the request, and of its answer, be in them: for one who reads them.
+    pub(crate) fn with_fields_in(&mut self, headers: &mut HeaderMap) {
+        if let Some(client) = &mut self.client {
+            client.request_fields.put_into(headers);
+            client.fields = FieldsAs::Map;
+        }
+    }
+
+    /// The fields that the request shares with others, if it does.
+    pub(crate) fn shared_fields(&self) -> Option<&SharedFields> {
+        self.client.as_ref()?.request_fields.shared()
+    }
+}
+
+/// In which form the fields of an answer are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FieldsAs {
+    /// In the response.
+    #[default]
+    Map,
+    /// Where nothing has to be read of them, as the lines that they came as: in the note, and the response has none then. To be
+    /// asked for only by one who leaves them as they are.
+    Lines,
 }
 
 /// What is done where as many requests are under way as the servers are given at once.
@@ -64,8 +94,10 @@ pub struct Client {
     /// Whether the connection can change protocols: a 101 with the origin's end in its extensions
     /// ([`super::switched::Switched`]) then joins both.
     pub upgrade: UpgradeAbility,
-    /// How the names of its fields were spelt.
-    pub spelling: Spelling,
+    /// Where the fields of its request are.
+    pub request_fields: RequestFields,
+    /// In which form it can be given the fields of an answer.
+    pub fields: FieldsAs,
 }
 
 /// Whether the client asks to change protocols (RFC 9110 section 7.8) on a connection that can.
@@ -121,7 +153,22 @@ pub struct ExchangeNote(Arc<Mutex<Noted>>);
 #[derive(Debug, Default)]
 struct Noted {
     exchanged: Option<Exchanged>,
-    spelling: Spelling,
+    came: Came,
+}
+
+/// The head of an answer, as far as it is kept as it came.
+#[derive(Debug, Clone)]
+pub(crate) enum Came {
+    /// How the names of its fields were spelt. They are in the response.
+    Fields(Spelling),
+    /// As lines, which are not in the response.
+    Lines(AnswerLines),
+}
+
+impl Default for Came {
+    fn default() -> Self {
+        Self::Fields(Spelling::default())
+    }
 }
 
 impl ExchangeNote {
@@ -144,13 +191,22 @@ impl ExchangeNote {
         self.noted().exchanged.clone()
     }
 
-    /// How the fields of the last answer were spelt.
-    pub(crate) fn spelt(&self, spelling: Spelling) {
-        self.noted().spelling = spelling;
+    /// How the head of the last answer came.
+    pub(crate) fn came_as(&self, came: Came) {
+        self.noted().came = came;
     }
 
-    pub(crate) fn spelling(&self) -> Spelling {
-        self.noted().spelling.clone()
+    /// The same, for the one who writes it.
+    pub(crate) fn take_came(&self) -> Came {
+        std::mem::take(&mut self.noted().came)
+    }
+
+    /// Reads of the lines of the last answer, where its fields came as those.
+    pub(crate) fn of_lines<T>(&self, read: impl FnOnce(&AnswerLines) -> T) -> Option<T> {
+        match &self.noted().came {
+            Came::Fields(_) => None,
+            Came::Lines(lines) => Some(read(lines)),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use super::deliver::{self, AtRest, Conditions};
 use super::origin::{Body, empty_body};
 use super::outcome::{Decision, Outcome};
+use super::request_fields::{RequestFields, SharedFields};
 use super::respond::ttl_secs;
 use super::{Engine, RequestContext, arrival};
 use crate::clock::Timestamp;
@@ -21,6 +22,7 @@ use crate::rules::answer::AnswerRule;
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
 use crate::semantics::reason::Reason;
+use crate::semantics::spelling::Spelling;
 use crate::semantics::target::Target;
 use crate::semantics::trace_context::TraceContext;
 use http::header::{
@@ -28,7 +30,7 @@ use http::header::{
     IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Fields that make a request more than plain: they change what is answered, or how the connection goes on.
 static NOT_PLAIN: [HeaderName; 13] = [
@@ -55,6 +57,8 @@ pub struct PlainHeaders {
     conditions: Conditions,
     /// The root of the authority that they name.
     root: Target,
+    /// As the origin is sent them, once a request has passed the cache by.
+    sent: OnceLock<Arc<SharedFields>>,
 }
 
 impl PlainHeaders {
@@ -70,13 +74,19 @@ impl PlainHeaders {
         let conditions = if is_conditional { Conditions::IfChanged } else { Conditions::None };
         let is_first =
             is_plain && arrival::mark(&mut headers, Version::HTTP_11, &root, context, here) == Passage::First;
-        is_first.then(|| Self { headers: Arc::new(headers), conditions, root })
+        is_first.then(|| Self { headers: Arc::new(headers), conditions, root, sent: OnceLock::new() })
     }
 
     /// The Host field.
     #[must_use]
     pub fn host(&self) -> Option<&HeaderValue> {
         self.headers.get(HOST)
+    }
+
+    /// As the origin is sent them.
+    fn sent(&self, spelling: &Spelling) -> Arc<SharedFields> {
+        let make = || Arc::new(SharedFields::new(&self.headers, self.root.host_value(), spelling));
+        Arc::clone(self.sent.get_or_init(make))
     }
 
     /// The trace that they name.
@@ -116,13 +126,33 @@ pub struct Marked {
 
 impl PlainRequest<'_> {
     /// The same as a request for [`Handler::handle`](super::Handler::handle), and what is known of it besides; `found` by
-    /// [`Handler::fast_hit`](super::Handler::fast_hit).
-    pub(crate) fn to_request(self, found: Option<Marked>) -> Option<(http::Request<Body>, Marked)> {
+    /// [`Handler::fast_hit`](super::Handler::fast_hit). The names of the fields were spelt so.
+    pub(crate) fn to_request(
+        self,
+        found: Option<Marked>,
+        spelling: &Spelling,
+    ) -> Option<(http::Request<Body>, RequestFields, Marked)> {
         let mut request = http::Request::new(empty_body());
         *request.uri_mut() = Uri::try_from(self.path_and_query).ok()?;
-        *request.headers_mut() = HeaderMap::clone(&self.headers.headers);
-        let settled = || Marked { target: self.headers.root.beside(self.path_and_query), judged: None };
-        Some((request, found.unwrap_or_else(settled)))
+        let marked =
+            found.unwrap_or_else(|| Marked { target: self.headers.root.beside(self.path_and_query), judged: None });
+        let fields = if marked.passes_with_its_fields() && self.headers.conditions == Conditions::None {
+            RequestFields::Shared(self.headers.sent(spelling))
+        } else {
+            *request.headers_mut() = HeaderMap::clone(&self.headers.headers);
+            RequestFields::Own(spelling.clone())
+        };
+        Some((request, fields, marked))
+    }
+}
+
+impl Marked {
+    /// Whether it passes the cache by, and the origin is sent the fields that it has.
+    fn passes_with_its_fields(&self) -> bool {
+        match &self.judged {
+            Some((rules, Way::Pass(pass))) => rules.to_origin(pass.route.as_deref()).leaves_fields(),
+            _ => false,
+        }
     }
 }
 

@@ -39,6 +39,11 @@ impl MeteredOrigin {
         Ok(fetched?.map(|body| self.metered(body, Direction::Down)))
     }
 
+    /// As [`Origin::knows_shared_fields`].
+    pub(super) fn knows_shared_fields(&self) -> bool {
+        self.origin.knows_shared_fields()
+    }
+
     /// As [`Origin::spare_room`].
     pub(super) fn spare_room(&self, pool: Option<&PoolName>) -> Room {
         self.origin.spare_room(pool)

@@ -43,6 +43,7 @@ mod fetching;
 mod fill;
 mod find;
 mod miss_budget;
+pub(crate) mod request_fields;
 mod requester;
 mod respond;
 pub(crate) mod shared_tier;

@@ -41,6 +41,11 @@ pub trait Origin: Send + Sync + 'static {
     /// Where no response's head arrived.
     async fn fetch(&self, request: http::Request<Body>, terms: Terms) -> Result<http::Response<Body>, OriginError>;
 
+    /// Whether it knows that a request may share its fields with others ([`Terms`]); else all of them are in the request.
+    fn knows_shared_fields(&self) -> bool {
+        false
+    }
+
     /// Whether a request that no client waits for may be sent to a pool (`None`: the default one): where clients keep half
     /// of the requests that may be under way there.
     fn spare_room(&self, _pool: Option<&PoolName>) -> Room {

@@ -5,7 +5,7 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::draft::Draft;
-use super::exchange::{Deadline, Terms};
+use super::exchange::{Deadline, FieldsAs, Terms};
 use super::miss_budget::holding;
 use super::origin::{Body, OriginError, OriginErrorKind, origin_form};
 use super::origin_failure::OriginFailure;
@@ -19,9 +19,9 @@ use super::{Answer, Engine, Failure, RequestContext};
 use crate::clients::{Place, TooMany};
 use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::plan::way::Pass;
-use crate::rules::RuleSet;
 use crate::rules::answer::Kept;
 use crate::rules::origin_request::OriginRequestRule;
+use crate::rules::{Route, RuleSet};
 use crate::scope::{Scope, Tag};
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::date::record_receipt;
@@ -102,10 +102,21 @@ impl Passing {
 
     async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
         let (terms, rule) = self.make_ready(&mut request)?;
+        let note = terms.note.clone();
         let mut response = self.engine.origin.fetch(request, terms).await?;
-        rule.map_back(&self.target, response.headers_mut());
-        record_receipt(&mut response, self.engine.now());
+        if note.as_ref().and_then(|note| note.of_lines(|_| ())).is_none() {
+            rule.map_back(&self.target, response.headers_mut());
+            record_receipt(&mut response, self.engine.now());
+        }
         Ok(response)
+    }
+
+    /// In which form the client can be given the fields of the answer: as lines where nothing here reads or changes them.
+    fn fields(&self, rule: &OriginRequestRule) -> FieldsAs {
+        let is_changed = |route: &Route| route.answer.is_some() || !route.lifetime.not_after.is_empty();
+        let is_left =
+            self.method == Method::GET && !rule.maps_back() && !self.pass.route.as_deref().is_some_and(is_changed);
+        self.terms.client.as_ref().filter(|_| is_left).map(|client| client.fields).unwrap_or_default()
     }
 
     /// Makes of the client's request what the origin is asked, by this rule.
@@ -118,14 +129,20 @@ impl Passing {
         let read_timeout = route.and_then(|route| route.read_timeout);
         let rule = self.rules.to_origin(route.map(AsRef::as_ref));
         let (pool, host) = (rule.pool.clone(), rule.host.clone());
-        let terms = Terms { pool, host, deadline, read_timeout, ..self.terms.clone() };
+        let mut terms = Terms { pool, host, deadline, read_timeout, fields: self.fields(rule), ..self.terms.clone() };
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let mapped = rule.path_and_query_passed(path.as_str(), target);
         let mapped =
             mapped.map_err(|error| OriginError { kind: OriginErrorKind::InvalidTarget, cause: Some(error.into()) })?;
         *request.uri_mut() = if mapped == path.as_str() { Uri::from(path) } else { origin_form(&mapped)? };
-        rule.change(request.headers_mut());
-        rule.set_host(target, request.headers_mut());
+        if !self.engine.origin.knows_shared_fields() {
+            terms.with_fields_in(request.headers_mut());
+        }
+        // Those that are shared are as this rule has them.
+        if terms.shared_fields().is_none() {
+            rule.change(request.headers_mut());
+            rule.set_host(target, request.headers_mut());
+        }
         Ok((terms, rule))
     }
 

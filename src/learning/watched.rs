@@ -32,8 +32,11 @@ impl Watched {
 }
 
 impl Handler for Watched {
-    async fn handle(self: &Arc<Self>, request: Request<Body>, context: RequestContext) -> Answer {
-        let watch = self.learning.session().map(|session| Watch::of(session, &request, &context));
+    async fn handle(self: &Arc<Self>, mut request: Request<Body>, mut context: RequestContext) -> Answer {
+        let watch = self.learning.session().map(|session| {
+            context.terms.with_fields_in(request.headers_mut());
+            Watch::of(session, &request, &context)
+        });
         let answer = self.engine.handle(request, context).await;
         match watch {
             None => answer,

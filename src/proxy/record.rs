@@ -4,9 +4,11 @@ use super::conversation::Conversation;
 use super::observer::{Begun, Ending, Finished, Sender};
 use super::request_id::RequestId;
 use super::stream_progress::Progress;
-use crate::engine::exchange::ExchangeNote;
+use crate::engine::exchange::{Came, ExchangeNote};
 use crate::engine::outcome::Outcome;
+use crate::semantics::answer_lines::AnswerLines;
 use crate::semantics::trace_context::TraceContext;
+use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,26 +29,27 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// A record of a request that began at `started`. Until something else is recorded, its client is gone.
+    /// A record of a request with these fields that began at `started`. Until something else is recorded, its client is gone.
     pub(super) fn new<B>(
         request: &http::Request<B>,
+        headers: &HeaderMap,
         sender: Sender<'_>,
         started: Instant,
         conversation: Arc<Conversation>,
     ) -> Self {
         let request_id = sender.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given);
-        let begun = Begun { request_id: &request_id, headers: request.headers(), sender: sender.way.peer, at: started };
+        let begun = Begun { request_id: &request_id, headers, sender: sender.way.peer, at: started };
         let traced = conversation.observers.iter().find_map(|observer| observer.begun(&begun));
         let finished = Finished {
             request_id,
             client: sender.way.client,
             peer: sender.peer,
             said_id: sender.way.said_id.clone(),
-            said_trace: TraceContext::line_of(request.headers()).cloned(),
-            user_agent: request.headers().get(http::header::USER_AGENT).cloned(),
+            said_trace: TraceContext::line_of(headers).cloned(),
+            user_agent: headers.get(http::header::USER_AGENT).cloned(),
             method: request.method().clone(),
             target: request.uri().clone(),
-            host: request.headers().get(http::header::HOST).cloned(),
+            host: headers.get(http::header::HOST).cloned(),
             version: request.version(),
             status: None,
             decision: None,
@@ -65,9 +68,19 @@ impl Record {
     }
 
     /// Whether the answer is the origin's and has nothing to do with what is stored.
-    pub(super) fn is_passed(&self) -> bool {
+    fn is_passed(&self) -> bool {
         let outcome = self.finished.decision.as_ref().map(|decision| decision.outcome);
         matches!(outcome, Some(Outcome::Pass | Outcome::Bypass))
+    }
+
+    /// How the head of what passes through came, for the one who writes it.
+    pub(super) fn take_came(&self) -> Came {
+        if self.is_passed() { self.note.take_came() } else { Came::default() }
+    }
+
+    /// Reads of the lines of what passes through, where its fields came as those.
+    pub(super) fn of_lines<T>(&self, read: impl FnOnce(&AnswerLines) -> T) -> Option<T> {
+        if self.is_passed() { self.note.of_lines(read) } else { None }
     }
 }
 

@@ -3,9 +3,9 @@
 use super::observer::{Ending, causes};
 use super::record::Record;
 use crate::coalesce::shared_body::Truncated;
+use crate::engine::exchange::Came;
 use crate::engine::origin::{Body, BodyError};
 use crate::in_flight::CutOff;
-use crate::semantics::spelling::Spelling;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
@@ -68,10 +68,9 @@ impl ResponseBody {
         response.map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, handed, kept }) })
     }
 
-    /// How the fields of what passes through were spelt.
-    pub(super) fn spelling(&self) -> Spelling {
-        let passed = self.recorded.as_ref().map(|body| &body.record).filter(|record| record.is_passed());
-        passed.map(|record| record.note.spelling()).unwrap_or_default()
+    /// How the head came that it belongs to, for the one who writes that.
+    pub(super) fn take_came(&self) -> Came {
+        self.recorded.as_ref().map(|body| body.record.take_came()).unwrap_or_default()
     }
 
     /// How the client knows where it ends.
@@ -182,6 +181,7 @@ impl Length {
         }
         let declared = response.headers().get(http::header::CONTENT_LENGTH);
         let declared = declared.and_then(|value| value.to_str().ok()?.parse().ok());
+        let declared = declared.or_else(|| record.of_lines(|lines| lines.length).flatten());
         let exact = response.body().size_hint().exact();
         if record.finished.method == Method::HEAD {
             return Self::NoBody(declared.or(exact.filter(|bytes| *bytes > 0)));

@@ -12,15 +12,15 @@ use super::response_body::ResponseBody;
 use super::server::Server;
 use super::socket::ConnectionFacts;
 use super::upgrade::{Tunnel, UpgradeRequest};
-use crate::engine::exchange::{Client, InterimListener, Terms, UpgradeAbility};
+use crate::engine::exchange::{Client, FieldsAs, InterimListener, Terms, UpgradeAbility};
 use crate::engine::fast_path::Marked;
 use crate::engine::origin::Body;
+use crate::engine::request_fields::{RequestFields, SharedFields};
 use crate::engine::{Answer, Failure, Handler, RequestContext};
-use crate::semantics::spelling::Spelling;
 use crate::semantics::trust::{Way, X_REQUEST_ID};
 use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, HOST, VIA};
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
@@ -64,8 +64,8 @@ pub(super) struct Received {
     pub(super) request: Request<Body>,
     /// Whether the connection can change protocols as it asks.
     pub(super) ability: UpgradeAbility,
-    /// How the names of its fields were spelt.
-    pub(super) spelling: Spelling,
+    /// Where its fields are.
+    pub(super) fields: RequestFields,
     /// Where it is behind the door already.
     pub(super) known: Option<Known>,
 }
@@ -83,14 +83,18 @@ pub(super) async fn answer<H: Handler>(
     context: Arc<ConnectionContext<H>>,
     received: Received,
 ) -> Response<ResponseBody> {
-    let Received { mut request, ability, spelling, known } = received;
+    let Received { mut request, ability, mut fields, known } = received;
     let entrance = &context.server.options.entrance;
     let (way, marked) = match known {
         Some(Known { way, marked }) => (way, Some(marked)),
         None => (way_of(&context, &request), None),
     };
-    let (number, mut record) = begin(&context, &request, &way);
-    let scheme = way.scheme.clone();
+    let headers = fields.shared().map_or(request.headers(), SharedFields::headers);
+    let (number, mut record) = begin(&context, &request, headers, &way);
+    if record.finished.traced.is_some() {
+        fields.put_into(request.headers_mut());
+    }
+    let own_fields = entrance.own_fields(&way.scheme, &context.facts);
     let is_misdirected = marked.is_none() && context.facts.is_misdirected(host(&request));
     let refused = is_misdirected.then(|| problem_of(Refusal::Misdirected, Box::default(), &mut record));
     if marked.is_some() {
@@ -103,10 +107,14 @@ pub(super) async fn answer<H: Handler>(
     let mut response = if let Some(response) = turned_away {
         response
     } else {
-        let client = Client { interim: interim(&context, number, &record), upgrade: ability, spelling };
+        let is_plain = own_fields.is_empty() && ability == UpgradeAbility::Unable;
+        let answered_as =
+            if is_plain && request.version() == Version::HTTP_11 { FieldsAs::Lines } else { FieldsAs::Map };
+        let interim = interim(&context, number, &record);
+        let client = Client { interim, upgrade: ability, request_fields: fields, fields: answered_as };
         handled(&context, request, (way, marked), client, &mut record).await
     };
-    entrance.own_fields(&scheme, &context.facts).add_to(response.headers_mut());
+    own_fields.add_to(response.headers_mut());
     match upgrade {
         Some(upgrade) => match upgrade.settle(response, record, &context.tunnel) {
             (response, Some(record)) => finish(response, record),
@@ -131,7 +139,7 @@ pub(super) fn refuse<H: Handler>(
 /// Begins a request: which of its connection it is, counted from 1, which way it came, and the record of it.
 pub(super) fn enter<H, B>(context: &ConnectionContext<H>, request: &Request<B>) -> (u64, Way, Record) {
     let way = way_of(context, request);
-    let (number, record) = begin(context, request, &way);
+    let (number, record) = begin(context, request, request.headers(), &way);
     (number, way, record)
 }
 
@@ -141,11 +149,11 @@ fn way_of<H, B>(context: &ConnectionContext<H>, request: &Request<B>) -> Way {
     trust.way(context.facts.peer.ip(), &context.facts.scheme, request.headers())
 }
 
-fn begin<H, B>(context: &ConnectionContext<H>, request: &Request<B>, way: &Way) -> (u64, Record) {
+fn begin<H, B>(context: &ConnectionContext<H>, request: &Request<B>, headers: &HeaderMap, way: &Way) -> (u64, Record) {
     let started = Instant::now();
     let number = context.conversation.request_begun(started);
     let sender = Sender { peer: context.facts.peer, way };
-    (number, Record::new(request, sender, started, context.conversation.clone()))
+    (number, Record::new(request, headers, sender, started, context.conversation.clone()))
 }
 
 /// The answer at the door to a request that is no more than well formed.
@@ -264,8 +272,10 @@ pub(super) fn finish(mut response: Response<Body>, mut record: Record) -> Respon
     }
     // An origin that answers with an id of its own means the same request.
     let id = record.finished.request_id.to_header_value();
-    record.finished.upstream_id = response.headers_mut().insert(X_REQUEST_ID, id);
-    record.finished.age_secs = response.headers().get(AGE).and_then(|age| age.to_str().ok()?.parse().ok());
+    let replaced = response.headers_mut().insert(X_REQUEST_ID, id);
+    (record.finished.upstream_id, record.finished.age_secs) = record
+        .of_lines(|lines| (lines.request_id.clone(), lines.age_secs))
+        .unwrap_or_else(|| (replaced, response.headers().get(AGE).and_then(|age| age.to_str().ok()?.parse().ok())));
     record.finished.status = Some(response.status());
     ResponseBody::wrap(response, record)
 }

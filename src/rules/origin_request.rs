@@ -122,6 +122,12 @@ impl OriginRequestRule {
         }
     }
 
+    /// Whether the origin is sent the fields that the client sent.
+    #[must_use]
+    pub const fn leaves_fields(&self) -> bool {
+        self.host.is_none() && self.set.is_empty() && self.removed.is_empty()
+    }
+
     /// What is set for a field, if it is.
     #[must_use]
     pub fn set_value(&self, name: &HeaderName) -> Option<&HeaderValue> {
@@ -134,9 +140,15 @@ impl OriginRequestRule {
         self.set_value(name).is_some() || self.removed.contains(name)
     }
 
+    /// Whether answers may name things otherwise than their clients know them.
+    #[must_use]
+    pub const fn maps_back(&self) -> bool {
+        self.maps_paths() || self.host.is_some()
+    }
+
     /// Rewrites Location and Content-Location of an answer as the client knows them. `target` is the client's.
     pub fn map_back(&self, target: &Target, headers: &mut HeaderMap) {
-        if !self.maps_paths() && self.host.is_none() {
+        if !self.maps_back() {
             return;
         }
         for name in [LOCATION, CONTENT_LOCATION] {

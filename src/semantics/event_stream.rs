@@ -20,12 +20,14 @@ const TYPES: [&[u8]; 8] = [
 
 /// Whether a response with these headers is a stream of events.
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE).map(|value| {
-        let value = value.as_bytes();
-        value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii()
-    });
-    media_type.is_some_and(|given| TYPES.iter().any(|known| known.eq_ignore_ascii_case(given)))
+    headers.get(CONTENT_TYPE).is_some_and(|value| is_event_stream_type(value.as_bytes()))
         || headers.get(X_ACCEL_BUFFERING).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"no"))
+}
+
+/// Whether a Content-Type is that of a stream of events.
+pub(crate) fn is_event_stream_type(value: &[u8]) -> bool {
+    let given = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
+    TYPES.iter().any(|known| known.eq_ignore_ascii_case(given))
 }
 
 /// Whether a message is one of gRPC, whose calls end with their client.

@@ -7,6 +7,7 @@
 
 // Fields.
 pub(crate) mod age;
+pub(crate) mod answer_lines;
 pub(crate) mod authority;
 pub(crate) mod cache_control;
 pub(crate) mod cache_status;

@@ -13,7 +13,7 @@ pub(super) fn say_length(headers: &mut HeaderMap, length: u64) {
 }
 
 /// Whether a number has neither space around it nor zeros before it.
-fn is_shortest(number: &[u8]) -> bool {
+pub(super) fn is_shortest(number: &[u8]) -> bool {
     number.iter().all(u8::is_ascii_digit) && (number.len() == 1 || !number.starts_with(b"0"))
 }
 

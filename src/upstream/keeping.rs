@@ -92,7 +92,12 @@ impl Keeping {
 
 /// How long the server keeps a connection, by what it says (`Keep-Alive: timeout=5, max=100`) and a little less.
 pub(super) fn said(headers: &HeaderMap) -> Option<Duration> {
-    let mut parameters = headers.get(KEEP_ALIVE)?.to_str().ok()?.split(',');
+    said_by(headers.get(KEEP_ALIVE)?.as_bytes())
+}
+
+/// What the value of Keep-Alive says.
+pub(super) fn said_by(value: &[u8]) -> Option<Duration> {
+    let mut parameters = std::str::from_utf8(value).ok()?.split(',');
     let seconds = parameters.find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("timeout").then(|| value.trim().parse::<u32>().ok())?

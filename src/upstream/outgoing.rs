@@ -7,8 +7,8 @@ use super::request_body::{Content, RequestBody};
 use super::upload::{Gate, Interims, Upload};
 use crate::engine::exchange::{Client, InterimListener};
 use crate::engine::origin::Body;
+use crate::engine::request_fields::RequestFields;
 use crate::semantics::forwarding::{allow_upgrade, set_for_next_hop};
-use crate::semantics::spelling::Spelling;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
@@ -82,8 +82,8 @@ pub(super) enum Need {
 
 /// What is left of a request whose body is being sent, or was.
 pub(super) struct Spare {
-    /// With how the names of its fields were spelt.
-    pub(super) head: Request<Spelling>,
+    /// With where its fields are.
+    pub(super) head: Request<RequestFields>,
     pub(super) exchange: Exchange,
 }
 
@@ -135,14 +135,18 @@ impl Outgoing {
         // They concern the client's connection.
         head.extensions.clear();
         let protocols = protocols(client.as_ref(), &head.headers);
-        let (interim, spelling) = client.map(|client| (client.interim, client.spelling)).unwrap_or_default();
+        let (interim, fields) = client.map(|client| (client.interim, client.request_fields)).unwrap_or_default();
         let upgrade = if protocols.is_some() { Upgrade::Asked } else { Upgrade::NotAsked };
         let empty = body.is_end_stream();
         let expects = !empty && expects_continue(&head.headers);
+        let host_given = fields.shared().is_some() || head.headers.contains_key(HOST);
 
-        set_for_next_hop(&mut head.headers);
-        allow_upgrade(&mut head.headers, protocols);
-        frame(&mut head.headers, &body);
+        // Those that are shared are as they are sent on.
+        if fields.shared().is_none() {
+            set_for_next_hop(&mut head.headers);
+            allow_upgrade(&mut head.headers, protocols);
+            frame(&mut head.headers, &body);
+        }
         head.version = Version::HTTP_11;
 
         let gate = if expects { Gate::Held } else { Gate::Open };
@@ -158,14 +162,14 @@ impl Outgoing {
             hearing,
             upgrade,
             repeat,
-            host_given: head.headers.contains_key(HOST),
+            host_given,
             method: head.method.clone(),
             upload: upload.clone(),
             tried_at: None,
             is_refused: false,
         };
         let body = RequestBody::new(content, upload);
-        Self { spare: Box::new(Spare { head: Request::from_parts(head, spelling), exchange }), body }
+        Self { spare: Box::new(Spare { head: Request::from_parts(head, fields), exchange }), body }
     }
 
     /// Its body, to be sent, and what is left of it.

@@ -216,6 +216,10 @@ impl Origin for Pools {
         }
     }
 
+    fn knows_shared_fields(&self) -> bool {
+        true
+    }
+
     fn spare_room(&self, pool: Option<&PoolName>) -> Room {
         let Some(name) = pool.filter(|name| name.as_str() != PoolName::DEFAULT) else {
             return self.default.spare_room(None);

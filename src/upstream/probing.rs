@@ -12,8 +12,9 @@ use super::health::Reach;
 use super::options::{EjectOptions, HealthOptions};
 use super::outgoing::Speaks;
 use super::request_body::RequestBody;
+use crate::engine::exchange::FieldsAs;
 use crate::engine::origin::BodyError;
-use crate::semantics::spelling::Spelling;
+use crate::engine::request_fields::RequestFields;
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request, StatusCode};
 use std::error::Error as _;
@@ -128,13 +129,13 @@ impl Endpoint {
         let apart = Connections::new(Duration::ZERO, 0);
         let opening = self.trial(&apart, self.server.proves(asked_by)?, by);
         let mut connection = opening.connection(Speaks::Any, None).await?;
-        let mut request = Request::new(Spelling::default());
+        let mut request = Request::new(RequestFields::default());
         *request.uri_mut() = health.path.clone().into();
         let headers = request.headers_mut();
         headers.insert(HOST, asked_by.unwrap_or(&self.server.host).clone());
         headers.insert(USER_AGENT, HeaderValue::from_static("larder-health"));
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        let answer = connection.session.send(&request, RequestBody::empty(), None).await;
+        let answer = connection.session.send(&request, RequestBody::empty(), None, FieldsAs::Map).await;
         let broken = |cause| Missed::Broken { path: health.path.to_string(), cause };
         answer.map(|response| response.status()).map_err(|unanswered| broken(unanswered.failed.cause))
     }

@@ -2,7 +2,6 @@
 
 use super::connections::{Connection, Connections};
 use super::failure::{Failed, UnaskedUpgrade};
-use super::keeping;
 use super::outgoing::{Exchange, Upgrade};
 use super::received::Received;
 use super::response_body::{Loan, ResponseBody};
@@ -34,15 +33,21 @@ pub(super) fn accept(
     if let Some(upload) = &exchange.upload {
         upload.answered();
     }
-    if let Some(kept_for) = keeping::said(&head.headers) {
+    if let Some(kept_for) = connection.http1().and_then(|session| session.kept_for()) {
         connection.keep_for(kept_for);
         connections.keeping.carried(kept_for);
     }
-    if let (Some(note), Received::Http1(spelling)) = (&terms.note, &body) {
-        note.spelt(spelling.clone());
-    }
     clean(&mut head.headers, switches);
-    let body = body.of_length(length(&head, &exchange.method));
+    let body = match body {
+        Received::Http1(came) => {
+            if let Some(note) = &terms.note {
+                note.came_as(came);
+            }
+            // It is framed by its length itself.
+            None
+        }
+        Received::Http2(body) => Some(body.of_length(length(&head, &exchange.method))),
+    };
     // The client's connection has its own version; an HTTP/1.0 origin must not make a client's connection close.
     head.version = Version::HTTP_11;
     let connections = Arc::clone(connections);

@@ -2,7 +2,7 @@
 
 use super::connections::{Connection, Connections};
 use super::http1::Reuse;
-use super::received::Received;
+use super::http2::Http2Body;
 use super::session::Session;
 use super::under_way::UnderWay;
 use super::upload::Upload;
@@ -63,7 +63,8 @@ impl Loan {
 }
 
 pub(super) struct ResponseBody {
-    body: Received,
+    /// That of HTTP/2; none: HTTP/1.1, whose session reads it.
+    body: Option<Http2Body>,
     /// Until the body has ended. Dropped with it, the connection closes.
     loan: Option<Loan>,
     upload: Option<Arc<Upload>>,
@@ -78,7 +79,7 @@ pub(super) struct ResponseBody {
 
 impl ResponseBody {
     pub(super) fn new(
-        body: Received,
+        body: Option<Http2Body>,
         loan: Option<Loan>,
         upload: Option<Arc<Upload>>,
         read_timeout: Duration,
@@ -102,23 +103,22 @@ impl ResponseBody {
 
     fn poll_received(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match (&mut self.body, &mut self.loan) {
-            (Received::Http2(body), _) => body.poll_frame(context).map_err(Into::into),
-            (Received::Http1(_), Some(loan)) => match loan.connection.http1() {
+            (Some(body), _) => body.poll_frame(context).map_err(Into::into),
+            (None, Some(loan)) => match loan.connection.http1() {
                 Some(session) => session.poll_frame(context),
                 None => Poll::Ready(None),
             },
-            (Received::Http1(_), None) => Poll::Ready(None),
+            (None, None) => Poll::Ready(None),
         }
     }
 
     fn has_ended(&self) -> bool {
         match (&self.body, &self.loan) {
-            (Received::Http2(body), _) => body.is_end_stream(),
-            (
-                Received::Http1(_),
-                Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. }),
-            ) => session.is_end_stream(),
-            (Received::Http1(_), _) => true,
+            (Some(body), _) => body.is_end_stream(),
+            (None, Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. })) => {
+                session.is_end_stream()
+            }
+            (None, _) => true,
         }
     }
 
@@ -192,12 +192,11 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match (&self.body, &self.loan) {
-            (Received::Http2(body), _) => body.size_hint(),
-            (
-                Received::Http1(_),
-                Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. }),
-            ) => session.size_hint(),
-            (Received::Http1(_), _) => SizeHint::with_exact(0),
+            (Some(body), _) => body.size_hint(),
+            (None, Some(Loan { connection: Connection { session: Session::Http1(session), .. }, .. })) => {
+                session.size_hint()
+            }
+            (None, _) => SizeHint::with_exact(0),
         }
     }
 }

@@ -8,7 +8,8 @@ use super::outgoing::Hearing;
 use super::received::Received;
 use super::request_body::RequestBody;
 use super::tls_failure::TlsFailure;
-use crate::semantics::spelling::Spelling;
+use crate::engine::exchange::FieldsAs;
+use crate::engine::request_fields::RequestFields;
 use http::Request;
 
 /// One session. Dropped, it takes back what is under way on it.
@@ -22,13 +23,14 @@ impl Session {
     /// Sends a request, and waits for the head of its answer. Dropped on the way, it leaves a session that is of no use.
     pub(super) async fn send(
         &mut self,
-        head: &Request<Spelling>,
+        head: &Request<RequestFields>,
         body: RequestBody,
         hearing: Option<&Hearing>,
+        fields: FieldsAs,
     ) -> Answer<Received> {
         match self {
             Self::Http1(session) => {
-                session.send(head, body, hearing).await.map(|response| response.map(Received::Http1))
+                session.send(head, body, hearing, fields).await.map(|response| response.map(Received::Http1))
             }
             Self::Http2(slot) => slot.send(head, body, hearing).await.map(|response| response.map(Received::Http2)),
         }

@@ -1,7 +1,7 @@
 //! On which terms a request is fetched: how long it waits, and who is notified.
 
 use super::upload::Upload;
-use crate::engine::exchange::{Deadline, ExchangeNote, Quiet, Terms, WhenFull};
+use crate::engine::exchange::{Deadline, ExchangeNote, FieldsAs, Quiet, Terms, WhenFull};
 use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub(super) struct TryTerms {
     pub(super) host: Option<HeaderValue>,
     pub(super) when_full: WhenFull,
     pub(super) quiet: Quiet,
+    /// In which form the fields of the answer are wanted.
+    pub(super) fields: FieldsAs,
     deadline: Option<Deadline>,
     /// The way of the request's body, where there is one to be watched.
     pub(super) upload: Option<Arc<Upload>>,
@@ -31,6 +33,7 @@ impl TryTerms {
             host: asked.host,
             when_full: asked.when_full,
             quiet: asked.quiet,
+            fields: asked.fields,
             deadline: asked.deadline,
             upload: None,
             began: Instant::now(),

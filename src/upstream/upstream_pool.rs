@@ -14,8 +14,8 @@ use super::tls::TlsOptions;
 use super::tries::Tries;
 use crate::engine::exchange::Terms;
 use crate::engine::origin::{Body, Origin, OriginError};
+use crate::engine::request_fields::SharedFields;
 use crate::in_flight::Room;
-use crate::key::PrimaryKey;
 use crate::rules::origin_request::PoolName;
 use arc_swap::ArcSwap;
 use http::header::HOST;
@@ -108,18 +108,22 @@ impl fmt::Debug for UpstreamPool {
 
 #[async_trait::async_trait]
 impl Origin for UpstreamPool {
-    async fn fetch(&self, request: http::Request<Body>, asked: Terms) -> Result<http::Response<Body>, OriginError> {
+    async fn fetch(&self, request: http::Request<Body>, mut asked: Terms) -> Result<http::Response<Body>, OriginError> {
         let pool = self.pool.load_full();
         let key = match pool.options.balancing {
-            Balancing::Consistent => key_of(&request, asked.key.as_ref()),
+            Balancing::Consistent => key_of(&request, &asked),
             Balancing::RoundRobin | Balancing::LeastRequests => Box::default(),
         };
-        let outgoing = Outgoing::new(request, asked.client.clone(), pool.keeps());
+        let outgoing = Outgoing::new(request, asked.client.take(), pool.keeps());
         let mut terms = TryTerms::of(asked, pool.options.read_timeout);
         terms.upload = outgoing.upload();
         let place = pool.room.enter(&terms).await.map_err(|full| Failed::from(full).into_error())?;
         let answered = Tries::new(pool, &self.pool, &terms, key).run(outgoing).await.map_err(Failed::into_error);
         answered.map(|response| until_end_of(response, place))
+    }
+
+    fn knows_shared_fields(&self) -> bool {
+        true
     }
 
     fn spare_room(&self, _: Option<&PoolName>) -> Room {
@@ -128,11 +132,12 @@ impl Origin for UpstreamPool {
 }
 
 /// What a request is known by where keys are spread: its cache key, or its URL where it has none.
-fn key_of(request: &http::Request<Body>, key: Option<&PrimaryKey>) -> Box<[u8]> {
-    if let Some(key) = key {
+fn key_of(request: &http::Request<Body>, asked: &Terms) -> Box<[u8]> {
+    if let Some(key) = &asked.key {
         return key.as_bytes().into();
     }
-    let host = request.headers().get(HOST).map_or(&b""[..], |host| host.as_bytes());
+    let host = asked.shared_fields().map(SharedFields::host).or_else(|| request.headers().get(HOST));
+    let host = host.map_or(&b""[..], |host| host.as_bytes());
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     [host, path.as_bytes()].concat().into()
 }

@@ -54,8 +54,12 @@ async fn every_answer_that_the_origin_was_asked_for_says_how_it_came_past_the_ca
 async fn like_requests_on_one_connection_reach_the_origin_alike() {
     let rules = "[[route]]\npath = \"/private/**\"\ncache = false\n[[route]]\npath = \"/p/**\"\nttl = \"1m\"";
     let scenario = Setup::rules(rules).start().await;
-    for (number, target) in ["/private/a?b=c", "/private//a", "/p/a", "/p/a%2fb", "/other"].into_iter().enumerate() {
+    let targets = ["/private/a?b=c", "/private//a", "/p/a", "/p/a%2fb", "/other"];
+    let conditions = ["If-None-Match", "X-None"];
+    let asked = targets.into_iter().flat_map(|target| conditions.map(|condition| (target, condition)));
+    for (number, (target, condition)) in asked.enumerate() {
         let path = target.split('?').next().unwrap();
+        let asked_before = scenario.origin.requests(path).len();
         scenario.origin.on(path, reply(200).header("Cache-Control", "no-store").header("X-Answer", "1").body("x"));
         let asked = get(target)
             .header("X-Shop", &number.to_string())
@@ -63,7 +67,7 @@ async fn like_requests_on_one_connection_reach_the_origin_alike() {
             .header("Cookie", "sid=1")
             .header("Connection", "keep-alive")
             .header("Via", "1.0 before")
-            .header("If-None-Match", "\"a\"")
+            .header(condition, "\"a\"")
             .header("X-Forwarded-For", "192.0.2.1")
             .header("Upgrade", "h2c")
             .header("HTTP2-Settings", "AAMAAABkAAQAAP__")
@@ -76,9 +80,42 @@ async fn like_requests_on_one_connection_reach_the_origin_alike() {
             answers.push((answer.status, lines(&answer.head)));
         }
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{path}: {answers:?}");
-        let seen: Vec<_> = scenario.origin.requests(path).iter().map(|seen| lines(&seen.head)).collect();
+        let seen = scenario.origin.requests(path);
+        let seen: Vec<_> = seen.iter().skip(asked_before).map(|seen| lines(&seen.head)).collect();
         assert_eq!(seen.len(), 3, "{path}");
         assert!(seen.iter().all(|lines| *lines == seen[0]), "{path}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_passes_alike_whether_its_fields_are_read_or_left_as_lines() {
+    let scenario = Setup::rules("").start().await;
+    let answers = [
+        reply(200).header("ETag", "\"a\"").header("Set-Cookie", "a=1").header("X-A", "1").header("Set-Cookie", "b=2"),
+        reply(404).header("Connection", "keep-alive").header("Keep-Alive", "timeout=5, max=9").header("Age", "7"),
+        reply(203).header("Via", "1.0 origin").header("Cache-Status", "origin; hit").header("X-Request-Id", "own"),
+        reply(200)
+            .header("Date", "Sun, 06 Nov 1994 08:49:37 GMT")
+            .header("Connection", "close")
+            .header("Alt-Svc", "clear"),
+    ];
+    for (number, answer) in answers.into_iter().enumerate() {
+        let path = format!("/{number}");
+        scenario.origin.on(&path, answer.body("body"));
+        let mut heads = Vec::new();
+        // HTTP/1.0 has every field read.
+        for version in ["1.1", "1.0", "1.1"] {
+            let ask = format!("GET {path} HTTP/{version}\r\nHost: shop.test\r\nConnection: keep-alive\r\n\r\n");
+            let response = scenario.send_raw(ask).await.response().await;
+            response.body("body");
+            let mut lines = lines(&response.head);
+            lines.retain(|line| !line.to_ascii_lowercase().starts_with("connection: "));
+            assert_eq!(response.head.values("Date").len(), 1, "{response:?}");
+            assert_eq!(response.head.values("X-Request-Id").len(), 1, "{response:?}");
+            heads.push((response.status, lines));
+        }
+        assert_eq!(heads[0], heads[1]);
+        assert_eq!(heads[0], heads[2]);
     }
 }
 

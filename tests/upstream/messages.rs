@@ -3,7 +3,7 @@
 use crate::raw_origin::*;
 use http::{HeaderMap, Method, Request, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
-use larder::testing::engine::{Client, InterimListener, Spelling, Switched, Terms, UpgradeAbility};
+use larder::testing::engine::{Client, FieldsAs, InterimListener, RequestFields, Switched, Terms, UpgradeAbility};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -47,7 +47,10 @@ async fn fields_of_the_clients_connection_stay_there() {
 }
 
 fn terms(interim: Option<InterimListener>, upgrade: UpgradeAbility) -> Terms {
-    Terms { client: Some(Client { interim, upgrade, spelling: Spelling::default() }), ..Terms::default() }
+    Terms {
+        client: Some(Client { interim, upgrade, request_fields: RequestFields::default(), fields: FieldsAs::Map }),
+        ..Terms::default()
+    }
 }
 
 #[tokio::test]

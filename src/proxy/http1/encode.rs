@@ -2,6 +2,7 @@
 
 use super::head::{Persistence, Trailers};
 use crate::clock::{Clock as _, SystemClock};
+use crate::engine::exchange::Came;
 use crate::proxy::lines::write_status_line;
 use crate::proxy::response_body::Length;
 use crate::semantics::cache_status::put_decimal;
@@ -27,13 +28,21 @@ pub(super) struct Manner {
     pub(super) length: Length,
 }
 
-/// Writes a whole head.
-pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, spelling: &Spelling, out: &mut Vec<u8>) {
+/// Writes a whole head: the lines that it came as, if it came as lines, then the fields that it has besides.
+pub(super) fn write_head<B>(response: &Response<B>, manner: Manner, came: &Came, out: &mut Vec<u8>) {
     let status = response.status();
     let reason = response.extensions().get::<hyper::ext::ReasonPhrase>().map(hyper::ext::ReasonPhrase::as_bytes);
     write_status_line(manner.version, status, reason, out);
     let length = manner.length.known();
-    let (mut has_length, mut has_date) = (false, false);
+    let unspelt = Spelling::default();
+    let (spelling, mut has_length, mut has_date) = match came {
+        Came::Fields(spelling) => (spelling, false, false),
+        Came::Lines(lines) => {
+            lines.write_into(out);
+            // The length is among them, if there is one.
+            (&unspelt, true, lines.has_date)
+        }
+    };
     for (name, value) in response.headers() {
         match *name {
             TRANSFER_ENCODING => {}

@@ -6,7 +6,7 @@ use http::header::UPGRADE;
 
 fn written(response: &Response<()>, version: Version, persistence: Persistence, length: Length) -> String {
     let mut out = Vec::new();
-    write_head(response, Manner { version, persistence, length }, &Spelling::default(), &mut out);
+    write_head(response, Manner { version, persistence, length }, &Came::default(), &mut out);
     let text = String::from_utf8(out).unwrap();
     let lines: Vec<&str> = text.split("\r\n").filter(|line| !line.starts_with("date: ")).collect();
     lines.join("\n")
@@ -53,7 +53,7 @@ fn a_date_is_added_where_there_is_none() {
         let mut out = Vec::new();
         let manner =
             Manner { version: Version::HTTP_11, persistence: Persistence::Persists, length: Length::NoBody(None) };
-        write_head(&response, manner, &Spelling::default(), &mut out);
+        write_head(&response, manner, &Came::default(), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.matches("date: ").count(), lines, "{text}");
         assert!(given.is_none_or(|date| text.contains(date)), "{text}");

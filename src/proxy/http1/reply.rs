@@ -78,7 +78,7 @@ impl Reply {
 
     /// Begins the answer itself.
     pub(super) fn begin(&mut self, response: Response<ResponseBody>, manner: Manner, trailers: Trailers) {
-        write_head(&response, manner, &response.body().spelling(), self.waiting.open());
+        write_head(&response, manner, &response.body().take_came(), self.waiting.open());
         let framing = match manner.length {
             Length::NoBody(_) => Framing::Length(0),
             Length::Known(bytes) => Framing::Length(bytes),

@@ -9,6 +9,7 @@ use crate::alarm::Alarm;
 use crate::engine::Handler;
 use crate::engine::exchange::UpgradeAbility;
 use crate::engine::origin::BodyError;
+use crate::engine::request_fields::RequestFields;
 use crate::proxy::in_buffer::READ_BYTES;
 use crate::proxy::observer::Ending;
 use crate::proxy::options::ProxyOptions;
@@ -231,8 +232,8 @@ impl<T: Socket, H: Handler> Session<T, H> {
             }
         };
         let ability = if head.next == Next::Upgrade { UpgradeAbility::Able } else { UpgradeAbility::Unable };
-        let spelling = Spelling::of(head.whole.clone());
-        let received = Received { request: head.into_request(body), ability, spelling, known: None };
+        let fields = RequestFields::Own(Spelling::of(head.whole.clone()));
+        let received = Received { request: head.into_request(body), ability, fields, known: None };
         self.answer(received, side, asked);
     }
 

@@ -4,14 +4,14 @@ use super::answering::Answering;
 use super::{interims, sending};
 use crate::clock::Clock as _;
 use crate::engine::Handler;
-use crate::engine::exchange::{Client, UpgradeAbility};
+use crate::engine::exchange::{Client, FieldsAs, UpgradeAbility};
 use crate::engine::origin::Body;
+use crate::engine::request_fields::RequestFields;
 use crate::proxy::record::Record;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::service::{self, ConnectionContext};
 use crate::proxy::stream_progress::Progress;
 use crate::semantics::date::record_receipt;
-use crate::semantics::spelling::Spelling;
 use crate::semantics::trust::Way;
 use h2::ext::Protocol;
 use http::uri::Scheme;
@@ -78,7 +78,7 @@ impl<H: Handler, A: Answering> Exchange<H, A> {
         upgrade: UpgradeAbility,
     ) -> Response<Body> {
         let interim = Some(interims::listener(&self.answering));
-        let client = Client { interim, upgrade, spelling: Spelling::default() };
+        let client = Client { interim, upgrade, request_fields: RequestFields::default(), fields: FieldsAs::Map };
         service::handled(&self.context, request, (way, None), client, record).await
     }
 

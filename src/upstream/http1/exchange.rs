@@ -1,21 +1,25 @@
 //! One request: sent, and its answer awaited, both at the same time.
 
-use super::head::{Head, HeadError, HeadReader, Persistence};
+use super::head::{AnswerTo, Head, HeadError, HeadReader, Persistence, persistence};
 use super::io::{Io, Stream};
+use super::lines::Plain;
 use super::reading::{Framing, Reading};
 use super::sending::{SendError, Sending};
 use super::{Http1, scratch};
+use crate::engine::exchange::{Came, FieldsAs};
 use crate::engine::origin::OriginErrorKind;
+use crate::engine::request_fields::RequestFields;
 use crate::engine::switched::Switched;
 use crate::semantics::chunks::{ChunkLimits, Chunks};
 use crate::semantics::spelling::Spelling;
 use crate::upstream::failure::{Failed, Fate, Invalid, Unanswered};
 use crate::upstream::framing;
+use crate::upstream::keeping;
 use crate::upstream::outgoing::Hearing;
 use crate::upstream::request_body::RequestBody;
 use crate::upstream::upload::INTERIMS_MAX;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -30,7 +34,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// One request under way.
 struct Exchange<'a, S> {
     io: &'a mut Io<S>,
-    method: &'a Method,
+    to: AnswerTo<'a>,
     hearing: Option<&'a Hearing>,
     heads: HeadReader,
     interims: u32,
@@ -42,8 +46,9 @@ struct Exchange<'a, S> {
 
 /// A head, and what has come of the body.
 struct Answered {
-    response: Response<Spelling>,
+    response: Response<Came>,
     persists: bool,
+    kept_for: Option<Duration>,
     reading: Reading,
     /// What follows a change of protocols.
     behind: Vec<u8>,
@@ -54,14 +59,15 @@ impl<S: Stream> Http1<S> {
     /// connection out of it.
     pub(in crate::upstream) async fn send(
         &mut self,
-        request: &Request<Spelling>,
+        request: &Request<RequestFields>,
         body: RequestBody,
         hearing: Option<&Hearing>,
-    ) -> Result<Response<Spelling>, Unanswered> {
+        fields: FieldsAs,
+    ) -> Result<Response<Came>, Unanswered> {
         let mut sending = Sending::new(request, body);
         let mut exchange = Exchange {
             io: &mut self.io,
-            method: request.method(),
+            to: AnswerTo { method: request.method(), fields },
             hearing,
             heads: HeadReader::new(self.limits),
             interims: 0,
@@ -70,11 +76,11 @@ impl<S: Stream> Http1<S> {
         };
         let answered = poll_fn(|context| exchange.poll(context, &mut sending)).await;
         let is_sent = exchange.is_sent;
-        let Answered { mut response, persists, reading, behind } = match answered {
+        let Answered { mut response, persists, kept_for, reading, behind } = match answered {
             Ok(answered) => answered,
             Err(failed) => return Err(unanswered(failed, sending)),
         };
-        (self.reading, self.persists) = (reading, persists);
+        (self.reading, self.persists, self.kept_for) = (reading, persists, kept_for);
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             if let Some(stream) = self.io.take().filter(|_| is_sent) {
                 response.extensions_mut().insert(Switched::new(stream, behind));
@@ -142,7 +148,7 @@ impl<S: Stream> Exchange<'_, S> {
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Result<Option<Answered>, Failed> {
-        let (method, hearing, interims) = (self.method, self.hearing, &mut self.interims);
+        let (to, hearing, interims) = (self.to, self.hearing, &mut self.interims);
         let heard = |interim: &Response<Spelling>| {
             *interims += 1;
             if let Some(hearing) = hearing {
@@ -150,23 +156,36 @@ impl<S: Stream> Exchange<'_, S> {
             }
             if *interims > INTERIMS_MAX { Err(HeadError::Interims) } else { Ok(()) }
         };
-        self.heads.feed(bytes, heard, |head, behind| answered(head, behind, method))?.transpose()
+        self.heads.feed(bytes, to, heard, |head, behind| answered(head, behind, to))?.transpose()
     }
 }
 
 /// What a head says, with what has come behind it.
-fn answered(head: Head, behind: &[u8], method: &Method) -> Result<Answered, Failed> {
-    let persistence = head.persistence();
-    let mut response = head.response;
+fn answered(head: Head, behind: &[u8], to: AnswerTo<'_>) -> Result<Answered, Failed> {
+    match head {
+        Head::Plain(Plain { status, lines, framing, persistence, kept_for }) => {
+            let mut response = Response::new(Came::Lines(lines));
+            *response.status_mut() = status;
+            let (reading, persists) = (Reading::begin(framing, behind), persistence == Persistence::Persists);
+            Ok(Answered { response, persists, kept_for, reading, behind: Vec::new() })
+        }
+        Head::Fields(response) => answered_by_fields(response, behind, to),
+    }
+}
+
+fn answered_by_fields(
+    mut response: Response<Spelling>,
+    behind: &[u8],
+    AnswerTo { method, .. }: AnswerTo<'_>,
+) -> Result<Answered, Failed> {
+    let persistence = persistence(&response);
     let (status, version) = (response.status(), response.version());
     let headers = response.headers_mut();
     if version == Version::HTTP_10 && headers.contains_key(TRANSFER_ENCODING) {
         return Err(Invalid::TransferCoding.into());
     }
     let soundness = framing::settle(headers, status, method)?;
-    if status == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Answered { response, persists: false, reading: Reading::nothing(), behind: behind.to_vec() });
-    }
+    let kept_for = keeping::said(headers);
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let framing = match length {
         _ if !framing::has_body(status, method) => Framing::Length(0),
@@ -174,8 +193,13 @@ fn answered(head: Head, behind: &[u8], method: &Method) -> Result<Answered, Fail
         Some(length) => Framing::Length(length),
         None => Framing::ToEnd,
     };
+    let response = response.map(Came::Fields);
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        let (reading, behind) = (Reading::nothing(), behind.to_vec());
+        return Ok(Answered { response, persists: false, kept_for, reading, behind });
+    }
     let persists = persistence == Persistence::Persists && soundness == framing::Framing::Sound;
-    Ok(Answered { response, persists, reading: Reading::begin(framing, behind), behind: Vec::new() })
+    Ok(Answered { response, persists, kept_for, reading: Reading::begin(framing, behind), behind: Vec::new() })
 }
 
 fn closed(cause: io::Error) -> Failed {

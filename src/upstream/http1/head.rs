@@ -1,12 +1,14 @@
 //! The heads of answers, each parsed once and strictly: RFC 9112 section 4 and 5.
 
+use super::lines::{Plain, plain};
+use crate::engine::exchange::FieldsAs;
 use crate::engine::origin::OriginErrorKind;
 use crate::semantics::spelling::Spelling;
 use crate::upstream::failure::Failed;
 use crate::upstream::options::UpstreamOptions;
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
-use http::{HeaderMap, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Response, StatusCode, Version};
 use httparse::{Header, ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 use std::mem::MaybeUninit;
@@ -53,22 +55,30 @@ pub(super) enum Persistence {
 
 /// A head that is complete.
 #[derive(Debug)]
-pub(super) struct Head {
-    /// With what the version says, see [`Head::persistence`].
-    pub(super) response: Response<Spelling>,
-    pub(super) bytes: usize,
+pub(super) enum Head {
+    /// With what the version says, see [`persistence`].
+    Fields(Response<Spelling>),
+    /// It can pass as lines.
+    Plain(Plain),
 }
 
-impl Head {
-    pub(super) fn persistence(&self) -> Persistence {
-        let names = |token: &[u8]| {
-            let lines = self.response.headers().get_all(CONNECTION).iter();
-            let mut options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(token))
-        };
-        let is_old = self.response.version() == Version::HTTP_10;
-        if names(b"close") || (is_old && !names(b"keep-alive")) { Persistence::Ends } else { Persistence::Persists }
-    }
+/// What the fields of an answer and its version say of the connection.
+pub(super) fn persistence(response: &Response<Spelling>) -> Persistence {
+    let names = |token: &[u8]| {
+        let lines = response.headers().get_all(CONNECTION).iter();
+        let mut options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(token))
+    };
+    let is_old = response.version() == Version::HTTP_10;
+    if names(b"close") || (is_old && !names(b"keep-alive")) { Persistence::Ends } else { Persistence::Persists }
+}
+
+/// To what an answer is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnswerTo<'a> {
+    pub(super) method: &'a Method,
+    /// In which form its fields are wanted.
+    pub(super) fields: FieldsAs,
 }
 
 /// Gathers the bytes of heads, however they are cut.
@@ -90,6 +100,7 @@ impl HeadReader {
     pub(super) fn feed<R>(
         &mut self,
         new: &[u8],
+        to: AnswerTo<'_>,
         mut interim: impl FnMut(&Response<Spelling>) -> Result<(), HeadError>,
         last: impl FnOnce(Head, &[u8]) -> R,
     ) -> Result<Option<R>, HeadError> {
@@ -101,15 +112,13 @@ impl HeadReader {
         let mut at = 0;
         loop {
             let open = bytes.get(at..).unwrap_or_default();
-            let Some(head) = self.parse(open)? else { break };
+            let Some((head, bytes)) = self.parse(open, to)? else { break };
             self.searched = 0;
-            let status = head.response.status();
-            if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
-                let behind = open.get(head.bytes..).unwrap_or_default();
-                return Ok(Some(last(head, behind)));
+            match &head {
+                Head::Fields(response) if is_interim(response.status()) => interim(response)?,
+                _ => return Ok(Some(last(head, open.get(bytes..).unwrap_or_default()))),
             }
-            interim(&head.response)?;
-            at += head.bytes;
+            at += bytes;
         }
         if kept.is_empty() {
             kept.extend_from_slice(new.get(at..).unwrap_or_default());
@@ -120,15 +129,15 @@ impl HeadReader {
         Ok(None)
     }
 
-    /// The head at the start of these bytes, once it is complete.
-    fn parse(&mut self, bytes: &[u8]) -> Result<Option<Head>, HeadError> {
+    /// The head at the start of these bytes, once it is complete, and its length.
+    fn parse(&mut self, bytes: &[u8], to: AnswerTo<'_>) -> Result<Option<(Head, usize)>, HeadError> {
         let end = end_of(bytes, self.searched)?;
         let head = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
         if head.len() > self.limits.bytes {
             return Err(HeadError::TooLarge);
         }
         if end.is_some() {
-            return self.parsed(&Bytes::copy_from_slice(head)).map(Some);
+            return self.parsed(&Bytes::copy_from_slice(head), to).map(|parsed| Some((parsed, head.len())));
         }
         self.searched = bytes.len();
         if bytes.len() <= LOOKED_AT_BYTES && !bytes.is_empty() {
@@ -141,15 +150,18 @@ impl HeadReader {
         Ok(None)
     }
 
-    fn parsed(&self, head: &Bytes) -> Result<Head, HeadError> {
+    fn parsed(&self, head: &Bytes, to: AnswerTo<'_>) -> Result<Head, HeadError> {
         let mut slots = [const { MaybeUninit::uninit() }; FIELDS_ON_STACK];
         let on_stack = slots.get_mut(..self.limits.fields.min(FIELDS_ON_STACK)).unwrap_or_default();
         match read(head, on_stack) {
-            Ok(Some(parsed)) => built(head, &parsed),
+            Ok(Some(parsed)) => {
+                let plain = (to.fields == FieldsAs::Lines).then(|| plain(head, &parsed, to.method)).flatten();
+                plain.map_or_else(|| built(head, &parsed).map(Head::Fields), |plain| Ok(Head::Plain(plain)))
+            }
             Err(httparse::Error::TooManyHeaders) if self.limits.fields > FIELDS_ON_STACK => {
                 let mut slots = vec![MaybeUninit::uninit(); self.limits.fields];
                 match read(head, &mut slots) {
-                    Ok(Some(parsed)) => built(head, &parsed),
+                    Ok(Some(parsed)) => built(head, &parsed).map(Head::Fields),
                     Ok(None) => Err(HeadError::Malformed(httparse::Error::NewLine)),
                     Err(error) => Err(error.into()),
                 }
@@ -205,7 +217,11 @@ fn read<'h, 'b>(
     }
 }
 
-fn built(head: &Bytes, parsed: &httparse::Response<'_, '_>) -> Result<Head, HeadError> {
+fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+}
+
+fn built(head: &Bytes, parsed: &httparse::Response<'_, '_>) -> Result<Response<Spelling>, HeadError> {
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(HeadError::Field)?;
     let mut headers = HeaderMap::with_capacity(parsed.headers.len() + 4);
     for field in parsed.headers.iter() {
@@ -228,7 +244,7 @@ fn built(head: &Bytes, parsed: &httparse::Response<'_, '_>) -> Result<Head, Head
     {
         response.extensions_mut().insert(reason);
     }
-    Ok(Head { response, bytes: head.len() })
+    Ok(response)
 }
 
 /// A part of the head, with its place where it is empty, too.

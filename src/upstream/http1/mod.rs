@@ -9,6 +9,7 @@ mod exchange;
 pub(crate) mod fuzzing;
 mod head;
 mod io;
+mod lines;
 #[cfg(any(test, fuzzing))]
 mod played;
 mod reading;
@@ -28,6 +29,7 @@ use io::{Io, Stream};
 use reading::{Following, Reading};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead as _, ReadBuf};
 
 /// What a connection shows that waits to be used.
@@ -48,11 +50,18 @@ pub(super) struct Http1<S = Transport> {
     reading: Reading,
     /// Whether the server, or what it sent, ends the connection after this answer.
     persists: bool,
+    /// How long the server keeps the connection, where it says so.
+    kept_for: Option<Duration>,
 }
 
 impl<S: Stream> Http1<S> {
     pub(super) fn new(stream: S, limits: HeadLimits) -> Self {
-        Self { io: Io::Whole(stream), limits, reading: Reading::nothing(), persists: true }
+        Self { io: Io::Whole(stream), limits, reading: Reading::nothing(), persists: true, kept_for: None }
+    }
+
+    /// How long the server keeps the connection, where the last answer says so.
+    pub(super) const fn kept_for(&self) -> Option<Duration> {
+        self.kept_for
     }
 
     /// The next of the answer's body.

@@ -3,9 +3,10 @@
 use super::Http1;
 use super::head::HeadLimits;
 use super::io::Reuse;
+use crate::engine::exchange::FieldsAs;
 use crate::engine::origin::OriginErrorKind;
+use crate::engine::request_fields::RequestFields;
 use crate::engine::switched::Switched;
-use crate::semantics::spelling::Spelling;
 use crate::upstream::failure::Unanswered;
 use crate::upstream::request_body::RequestBody;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -121,8 +122,8 @@ pub(super) struct Answer {
 }
 
 /// A request without a body.
-pub(super) fn request(method: &Method) -> Request<Spelling> {
-    let mut request = Request::new(Spelling::default());
+pub(super) fn request(method: &Method) -> Request<RequestFields> {
+    let mut request = Request::new(RequestFields::default());
     request.method_mut().clone_from(method);
     request
 }
@@ -133,7 +134,7 @@ pub(super) fn outcome(method: &Method, server: Played, limits: HeadLimits) -> Ou
     let mut context = Context::from_waker(Waker::noop());
     let request = request(method);
     let answered = {
-        let mut asking = pin!(session.send(&request, RequestBody::empty(), None));
+        let mut asking = pin!(session.send(&request, RequestBody::empty(), None, FieldsAs::Map));
         asking.as_mut().poll(&mut context)
     };
     let response = match answered {

@@ -1,5 +1,6 @@
 //! A request's head as it is sent, and what it says of the body: RFC 9112 section 3 and 6.
 
+use crate::engine::request_fields::{RequestFields, SharedFields};
 use crate::semantics::spelling::Spelling;
 use http::Request;
 use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
@@ -13,14 +14,19 @@ pub(super) enum Framing {
 }
 
 /// Writes the head.
-pub(super) fn write(head: &Request<Spelling>, out: &mut Vec<u8>) -> Framing {
+pub(super) fn write(head: &Request<RequestFields>, out: &mut Vec<u8>) -> Framing {
     let target = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let shared = head.body().shared().map_or(b"".as_slice(), SharedFields::lines);
     let fields: usize = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    out.reserve(head.method().as_str().len() + target.len() + fields + 16);
+    out.reserve(head.method().as_str().len() + target.len() + shared.len() + fields + 16);
     for part in [head.method().as_str(), " ", target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
-    write_fields(head.headers(), head.body(), out);
+    out.extend_from_slice(shared);
+    match head.body() {
+        RequestFields::Own(spelling) => write_fields(head.headers(), spelling, out),
+        RequestFields::Shared(_) => write_fields(head.headers(), &Spelling::default(), out),
+    }
     framing(head.headers())
 }
 

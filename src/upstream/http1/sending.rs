@@ -2,6 +2,7 @@
 
 use super::request_head::{self, Framing};
 use crate::engine::origin::BodyError;
+use crate::engine::request_fields::RequestFields;
 use crate::semantics::chunks::decides_framing;
 use crate::semantics::spelling::Spelling;
 use crate::upstream::request_body::RequestBody;
@@ -55,7 +56,7 @@ pub(super) struct Sending {
 }
 
 impl Sending {
-    pub(super) fn new(head: &Request<Spelling>, body: RequestBody) -> Self {
+    pub(super) fn new(head: &Request<RequestFields>, body: RequestBody) -> Self {
         let mut out = Vec::new();
         let framing = request_head::write(head, &mut out);
         let progress = if body.is_end_stream() { Progress::Read } else { Progress::Unsent };

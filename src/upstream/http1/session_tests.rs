@@ -4,10 +4,11 @@ use super::head::HeadLimits;
 use super::io::Reuse;
 use super::played::{Answer, Outcome, Played, Then, outcome};
 use super::*;
+use crate::engine::exchange::FieldsAs;
 use crate::engine::origin::OriginErrorKind;
 use crate::engine::origin::OriginErrorKind::{Closed, HeadTooLarge, Invalid};
+use crate::engine::request_fields::RequestFields;
 use crate::semantics::chunks::{ChunkLimits, Chunks};
-use crate::semantics::spelling::Spelling;
 use crate::upstream::options::UpstreamOptions;
 use crate::upstream::request_body::{Content, RequestBody};
 use http::{HeaderMap, Method, Request};
@@ -212,7 +213,7 @@ async fn answers_are_read_as_hyper_reads_them_where_it_is_not_more_lenient() {
 
 /// A request with these frames, as it is written in pieces of at most so many bytes.
 fn written(
-    head: &Request<Spelling>,
+    head: &Request<RequestFields>,
     frames: &[Frame<Bytes>],
     write_bytes_max: usize,
 ) -> Result<Vec<u8>, OriginErrorKind> {
@@ -227,7 +228,8 @@ fn written(
     let (server, written) = Played::new(b"", &[], Then::Silence).writing(write_bytes_max);
     let mut session = Http1::new(server, limits());
     let sent = {
-        let mut asking = std::pin::pin!(session.send(head, RequestBody::new(Content::Once(body), None), None));
+        let mut asking =
+            std::pin::pin!(session.send(head, RequestBody::new(Content::Once(body), None), None, FieldsAs::Map));
         asking.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
     let bytes = written.lock().unwrap().clone();
@@ -255,7 +257,7 @@ fn a_request_is_written_whole_in_whatever_pieces_it_is_taken() {
                 .uri("/p?q=1")
                 .header("host", "a")
                 .header(name, value)
-                .body(Spelling::default())
+                .body(RequestFields::default())
                 .unwrap()
         };
         let length = written(&head("content-length", &content.len().to_string()), &frames, write_bytes_max).unwrap();
@@ -288,11 +290,14 @@ async fn an_answer_is_read_to_its_end_though_its_server_takes_no_more_of_the_req
     for takes in [1, 60, 5000] {
         let server = Played::new(bytes.as_bytes(), &[head.len(), head.len() + 1, 20_000], Then::End).taking(takes);
         let mut session = Http1::new(server, limits());
-        let request =
-            Request::builder().method("POST").header("transfer-encoding", "chunked").body(Spelling::default()).unwrap();
+        let request = Request::builder()
+            .method("POST")
+            .header("transfer-encoding", "chunked")
+            .body(RequestFields::default())
+            .unwrap();
         let pieces = futures_util::stream::iter((0..9).map(|_| Ok(Frame::data(Bytes::from(vec![b'y'; 5000])))));
         let body = RequestBody::new(Content::Once(StreamBody::new(pieces).boxed_unsync()), None);
-        session.send(&request, body, None).await.map_err(|unanswered| unanswered.failed.kind).unwrap();
+        session.send(&request, body, None, FieldsAs::Map).await.map_err(|unanswered| unanswered.failed.kind).unwrap();
         let mut read = 0;
         while let Some(frame) = std::future::poll_fn(|context| session.poll_frame(context)).await {
             read += frame.unwrap().into_data().unwrap().len();
@@ -306,7 +311,7 @@ async fn an_answer_is_read_to_its_end_though_its_server_takes_no_more_of_the_req
 fn a_body_that_is_not_as_long_as_its_head_says_is_its_senders_fault() {
     for (length, pieces) in [("3", &["ab"][..]), ("3", &["ab", "cd"]), ("0", &["a"]), ("1", &[])] {
         let head =
-            Request::builder().method("POST").header("content-length", length).body(Spelling::default()).unwrap();
+            Request::builder().method("POST").header("content-length", length).body(RequestFields::default()).unwrap();
         let frames: Vec<_> = pieces.iter().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes()))).collect();
         assert_eq!(written(&head, &frames, usize::MAX), Err(OriginErrorKind::ClientBody), "{length} {pieces:?}");
     }

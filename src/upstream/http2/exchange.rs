@@ -9,7 +9,6 @@ use super::body::Http2Body;
 use super::line::Line;
 use super::upload::{self, Cancel};
 use crate::engine::origin::{BodyError, OriginErrorKind};
-use crate::semantics::spelling::Spelling;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
@@ -26,7 +25,7 @@ use tokio::sync::oneshot;
 pub(super) async fn send(
     line: Arc<Line>,
     mut sender: SendRequest<Bytes>,
-    head: Request<Spelling>,
+    head: Request<()>,
     body: RequestBody,
     hearing: Option<Hearing>,
 ) -> Answer<Http2Body> {

@@ -177,7 +177,7 @@ mod tests {
     use super::super::super::request_body::RequestBody;
     use super::super::slot::Slot;
     use super::*;
-    use crate::semantics::spelling::Spelling;
+    use crate::engine::request_fields::RequestFields;
     use http::Request;
 
     #[tokio::test(start_paused = true)]
@@ -194,7 +194,7 @@ mod tests {
         let opening = options.over(ours, Refusal::default(), None, |result| drop(sender.send(result)));
         let line = Arc::new(opening.await.unwrap());
         let slot = Slot::on(&line).unwrap();
-        let head = Request::builder().uri("/").header("host", "a").body(Spelling::default()).unwrap();
+        let head = Request::builder().uri("/").header("host", "a").body(RequestFields::default()).unwrap();
         let answer = tokio::spawn(slot.send(&head, RequestBody::empty(), None));
         let silent = server.await.unwrap();
         let began = Instant::now();

@@ -7,7 +7,8 @@ use super::super::transport::Refusal;
 use super::body::Http2Body;
 use super::exchange;
 use super::line::Line;
-use crate::semantics::spelling::Spelling;
+use crate::engine::request_fields::RequestFields;
+use crate::semantics::forwarding::set_for_next_hop;
 use http::Request;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -33,11 +34,17 @@ impl Slot {
     /// Sends the request.
     pub(in crate::upstream) fn send(
         &self,
-        head: &Request<Spelling>,
+        head: &Request<RequestFields>,
         body: RequestBody,
         hearing: Option<&Hearing>,
     ) -> impl Future<Output = Answer<Http2Body>> + use<> {
-        exchange::send(Arc::clone(&self.line), self.line.sender.clone(), head.clone(), body, hearing.cloned())
+        let mut head = head.clone();
+        let mut fields = std::mem::take(head.body_mut());
+        if fields.shared().is_some() {
+            fields.put_into(head.headers_mut());
+            set_for_next_hop(head.headers_mut());
+        }
+        exchange::send(Arc::clone(&self.line), self.line.sender.clone(), head.map(|_| ()), body, hearing.cloned())
     }
 
     /// Whether the server has ended TLS.

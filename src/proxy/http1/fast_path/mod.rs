@@ -84,9 +84,10 @@ impl<H: Handler> FastPath<H> {
         // What is logged of one is the host that it names itself.
         let plain = self.known.plain().filter(|plain| plain.way.host.is_none())?;
         let path_and_query = std::str::from_utf8(buffer.get(place.target.clone())?).ok()?;
-        let (request, marked) = PlainRequest { path_and_query, headers: &plain.headers }.to_request(found)?;
+        let plain_request = PlainRequest { path_and_query, headers: &plain.headers };
+        let (request, fields, marked) = plain_request.to_request(found, &plain.spelling)?;
         let known = Some(Known { way: plain.way.clone(), marked });
-        Some(Received { request, ability: UpgradeAbility::Unable, spelling: plain.spelling.clone(), known })
+        Some(Received { request, ability: UpgradeAbility::Unable, fields, known })
     }
 
     /// The answer to the request that `buffer` begins with, whose head has been read because its fields were new.
