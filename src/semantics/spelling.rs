@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use percent_encoding::percent_encode_byte;
+use std::borrow::Cow;
 
 /// The bytes of a head, of which the values of its fields are parts. By default of none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +35,19 @@ impl Spelling {
         }
     }
 
+    /// The target of a request as it came, where `sent` is made of that: path and query. There are clients that write into one
+    /// what no URI may hold, and servers that tell it from the same encoded.
+    pub(crate) fn target<'a>(&'a self, sent: &'a str) -> &'a str {
+        if memchr::memchr(b'%', sent.as_bytes()).is_none() {
+            return sent;
+        }
+        let line = self.0.get(..memchr::memchr(b'\r', &self.0).unwrap_or_default()).unwrap_or_default();
+        let came = std::str::from_utf8(line).ok().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+        let authority = came.find("://").map_or(0, |scheme| scheme + 3);
+        let path = came.get(authority..).and_then(|rest| rest.find('/')).and_then(|path| came.get(authority + path..));
+        path.filter(|path| without_raw(path) == sent).unwrap_or(sent)
+    }
+
     /// The whole line of a value, where it came as lines are written here: most do, and are one copy then.
     fn line(&self, name: &[u8], value: &[u8]) -> Option<&[u8]> {
         let at = value.as_ptr().addr().checked_sub(self.0.as_ptr().addr())?;
@@ -53,6 +68,23 @@ impl Spelling {
         let before = if before.ends_with(b" ") || before.ends_with(b"\t") { before.trim_ascii_end() } else { before };
         before.get(before.len().checked_sub(bytes)?..)
     }
+}
+
+/// A request target with what no URI may hold encoded: angle brackets, and quotes in its query.
+pub(crate) fn without_raw(target: &str) -> Cow<'_, str> {
+    if !target.contains(['<', '>', '"']) {
+        return Cow::Borrowed(target);
+    }
+    let query = target.find('?').unwrap_or(target.len());
+    let mut encoded = String::with_capacity(target.len() + 16);
+    for (at, character) in target.char_indices() {
+        match character {
+            '<' | '>' => encoded.push_str(percent_encode_byte(character as u8)),
+            '"' if at > query => encoded.push_str("%22"),
+            _ => encoded.push(character),
+        }
+    }
+    Cow::Owned(encoded)
 }
 
 /// Whether `lower` is `came` in lower case; both are of one length. Without a branch for each byte.
@@ -94,5 +126,22 @@ mod tests {
             assert_eq!(line, [expected.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
         assert_eq!(Spelling::default().name(&ETAG, &part("\"a\"")), b"etag");
+    }
+
+    #[test]
+    fn a_target_is_sent_as_it_came_unless_it_was_changed() {
+        for (came, sent, expected) in [
+            ("/a<b>?q=\"<c>\"", "/a%3Cb%3E?q=%22%3Cc%3E%22", "/a<b>?q=\"<c>\""),
+            ("http://shop/a<", "/a%3C", "/a<"),
+            ("/a%3C", "/a%3C", "/a%3C"),
+            ("/a<", "/v2/a%3C", "/v2/a%3C"),
+            ("/a\"?b=%22", "/a\"?b=%22", "/a\"?b=%22"),
+            ("*", "/%2A", "/%2A"),
+        ] {
+            let head = Bytes::from(format!("GET {came} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            assert_eq!(Spelling::of(head).target(sent), expected, "{came}");
+        }
+        assert_eq!(Spelling::default().target("/a%3C"), "/a%3C");
+        assert_eq!(without_raw("/\"\u{e9}"), "/\"\u{e9}");
     }
 }

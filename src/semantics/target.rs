@@ -7,6 +7,7 @@ use super::path::{PathReading, settle_path};
 use super::reason::Reason;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 /// A settled target: one absolute URL and where its parts lie.
 ///
@@ -20,6 +21,9 @@ pub struct Target {
     query_start: Option<usize>,
     ambiguity: Option<Reason>,
 }
+
+/// What is beyond ASCII is encoded whatever the set.
+const BEYOND_ASCII: &AsciiSet = &AsciiSet::EMPTY;
 
 /// Why a request has no target, or a text is no URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -172,7 +176,11 @@ impl Target {
         if let Some(query) = query {
             self.url.push('?');
             self.query_start = Some(self.url.len());
-            self.url.push_str(query);
+            if query.is_ascii() {
+                self.url.push_str(query);
+            } else {
+                self.url.extend(utf8_percent_encode(query, BEYOND_ASCII));
+            }
         }
     }
 

@@ -119,6 +119,36 @@ async fn an_answer_passes_alike_whether_its_fields_are_read_or_left_as_lines() {
     }
 }
 
+#[tokio::test]
+async fn invariant_8_a_target_that_is_no_uri_passes_as_it_came_and_is_kept_as_its_encoded_form() {
+    let scenario = Setup::rules("[[route]]\npath = \"/kept/**\"\nttl = \"1m\"").start().await;
+    for target in ["/caf\u{e9}", "/a<b>?q=\"<c>\"", "/a\"b\"?\u{20ac}=<", "/plain?a=%3C"] {
+        // The scripted origin reads each byte as a character.
+        let sent: String = target.bytes().map(char::from).collect();
+        let path = sent.split('?').next().unwrap();
+        scenario.origin.on(path, reply(200).body("x"));
+        for ask in [target.to_owned(), format!("http://shop.test{target}")] {
+            let request = format!("GET {ask} HTTP/1.1\r\nHost: shop.test\r\n\r\n");
+            scenario.send_raw(request).await.response().await.status(200);
+        }
+        let seen: Vec<_> = scenario.origin.requests(path).into_iter().map(|seen| seen.target).collect();
+        assert_eq!(seen, [&*sent, &*sent]);
+    }
+    scenario.origin.on("/kept/caf%C3%A9", reply(200).body("kept"));
+    for (target, outcome) in [
+        ("/kept/caf\u{e9}?q=\u{e9}\"", "larder; fwd=uri-miss"),
+        ("/kept/caf%c3%a9?q=%C3%A9%22", "larder; hit"),
+        ("/kept/caf\u{e9}?q=\u{e9}\"", "larder; hit"),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\n\r\n");
+        let response = scenario.send_raw(request).await.response().await;
+        response.status(200).body("kept");
+        let said = response.head.values("Cache-Status").join(", ");
+        assert!(said.starts_with(outcome), "{target}: {said}");
+    }
+    assert_eq!(scenario.origin.only_request("/kept/caf%C3%A9").target, "/kept/caf%C3%A9?q=%C3%A9%22");
+}
+
 /// The field lines of a head, but for what is one message's own, in an order that does not depend on where one was added.
 fn lines(head: &Head) -> Vec<String> {
     let own = |name: &str| ["x-request-id", "date"].iter().any(|own| name.eq_ignore_ascii_case(own));

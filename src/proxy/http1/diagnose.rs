@@ -59,7 +59,9 @@ fn request_line(line: &[u8]) -> Option<Refusal> {
     if !is_token(method) {
         return Some(Refusal::Method);
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+    let is_text =
+        std::str::from_utf8(target).is_ok_and(|target| target.bytes().all(|byte| byte > b' ' && byte != 0x7F));
+    if target.is_empty() || !is_text {
         return Some(Refusal::Target);
     }
     match *version {

@@ -3,8 +3,9 @@
 //! What the parser finds is judged and becomes the request's fields in one go. They share one copy of the head's bytes.
 
 use super::diagnose::diagnose;
-use super::target;
+use super::target::{self, Form};
 use crate::proxy::refusal::Refusal;
+use crate::semantics::spelling::without_raw;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use std::mem::MaybeUninit;
@@ -81,7 +82,7 @@ pub(in crate::proxy) struct Head {
     pub(in crate::proxy) bytes: usize,
     /// The method.
     pub(in crate::proxy) method: Method,
-    /// The request target as it came.
+    /// The request target as it came, but for what no URI may hold.
     pub(in crate::proxy) target: Uri,
     /// HTTP/1.1 or HTTP/1.0.
     pub(in crate::proxy) version: Version,
@@ -152,14 +153,18 @@ fn read_into<'a>(
     if method == "CONNECT" {
         return Err(Refusal::Connect);
     }
-    target::check(method, request_target)?;
+    let form = target::check(method, request_target)?;
     let version = if request.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     let facts = Facts::gather(request.headers)?;
     let parts = Parts { whole, shared: Bytes::copy_from_slice(whole) };
     Ok(Some(Head {
         bytes: length,
         method: Method::from_bytes(method.as_bytes()).map_err(|_| Refusal::Method)?,
-        target: Uri::from_maybe_shared(parts.part(request_target.as_bytes())).map_err(|_| Refusal::Target)?,
+        target: match form {
+            Form::Plain => Uri::from_maybe_shared(parts.part(request_target.as_bytes())),
+            Form::Raw => Uri::from_maybe_shared(Bytes::from(without_raw(request_target).into_owned())),
+        }
+        .map_err(|_| Refusal::Target)?,
         version,
         fields: parts.fields(request.headers)?,
         framing: facts.framing(version)?,

@@ -16,6 +16,10 @@ pub(super) enum Framing {
 /// Writes the head.
 pub(super) fn write(head: &Request<RequestFields>, out: &mut Vec<u8>) -> Framing {
     let target = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let target = match head.body() {
+        RequestFields::Own(spelling) => spelling.target(target),
+        RequestFields::Shared(_) => target,
+    };
     let shared = head.body().shared().map_or(b"".as_slice(), SharedFields::lines);
     let fields: usize = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     out.reserve(head.method().as_str().len() + target.len() + shared.len() + fields + 16);

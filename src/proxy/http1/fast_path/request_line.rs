@@ -1,7 +1,7 @@
 //! The request line of a plain request: a GET in origin form over HTTP/1.1 (RFC 9112 section 3).
 
 use crate::proxy::http1::head::{Head, HeadLimits};
-use crate::proxy::http1::target::check;
+use crate::proxy::http1::target::{Form, check};
 use http::{Method, Version};
 use std::ops::Range;
 
@@ -24,7 +24,10 @@ impl<'a> RequestLine<'a> {
     pub(super) fn of(head: &'a Head) -> Option<Self> {
         let is_plain = head.method == Method::GET && head.version == Version::HTTP_11 && head.target.scheme().is_none();
         let target = head.target.path_and_query().filter(|_| is_plain)?.as_str();
-        Some(Self { target, bytes: TARGET_START + target.len() + END.len() })
+        // One that came raw goes the ordinary way.
+        let is_as_it_came = check(METHOD, target) == Ok(Form::Plain)
+            && head.whole.get(TARGET_START + target.len()..).is_some_and(|rest| rest.starts_with(END));
+        is_as_it_came.then_some(Self { target, bytes: TARGET_START + target.len() + END.len() })
     }
 
     /// Where the target lies in the buffer.
@@ -39,7 +42,8 @@ pub(super) fn read<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Option<RequestL
     let target = std::str::from_utf8(rest.get(..memchr::memchr(b' ', rest)?)?).ok()?;
     let bytes = TARGET_START + target.len() + END.len();
     let ends_well = buffer.get(TARGET_START + target.len()..)?.starts_with(END);
-    let is_valid = target.starts_with('/') && target.len() <= limits.target_bytes && check(METHOD, target).is_ok();
+    let is_valid =
+        target.starts_with('/') && target.len() <= limits.target_bytes && check(METHOD, target) == Ok(Form::Plain);
     (ends_well && is_valid).then_some(RequestLine { target, bytes })
 }
 
