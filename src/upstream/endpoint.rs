@@ -122,8 +122,7 @@ impl Endpoint {
         outgoing.set_missing_host(&self.server.host);
         let (spare, body) = outgoing.split();
         let Connection { session, alarm, .. } = &mut connection;
-        let sending = session.send(&spare.head, body, spare.exchange.hearing.as_ref(), terms.fields);
-        let answer = head(sending, terms, alarm).await;
+        let answer = head(session.send(&spare.head, body, spare.hearing(), terms.fields), terms, alarm).await;
         let (usage, is_http1) = (connection.usage, matches!(connection.session, Session::Http1(_)));
         match answer {
             Err(silence) => silent(silence, &connection.session, Some(spare).filter(|_| keeps)),

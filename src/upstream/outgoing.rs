@@ -107,6 +107,11 @@ impl Spare {
         Outgoing { spare: self, body }
     }
 
+    /// Who hears of interim responses.
+    pub(super) const fn hearing(&self) -> Option<&Hearing> {
+        self.exchange.hearing.as_ref()
+    }
+
     /// Whether that may be done though the request may have been received.
     pub(super) fn is_repeatable(&self) -> bool {
         self.exchange.method.is_idempotent()

@@ -1,8 +1,8 @@
 //! One request: sent, and its answer awaited, both at the same time.
 
-use super::head::{AnswerTo, Head, HeadError, HeadReader, Persistence, persistence};
+use super::head::{AnswerTo, Head, HeadError, HeadReader, persistence};
 use super::io::{Io, Stream};
-use super::lines::Plain;
+use super::lines::{Persistence, Plain};
 use super::reading::{Framing, Reading};
 use super::sending::{SendError, Sending};
 use super::{Http1, scratch};

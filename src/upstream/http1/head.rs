@@ -1,6 +1,6 @@
 //! The heads of answers, each parsed once and strictly: RFC 9112 section 4 and 5.
 
-use super::lines::{Plain, plain};
+use super::lines::{Persistence, Plain, plain};
 use crate::engine::exchange::FieldsAs;
 use crate::engine::origin::OriginErrorKind;
 use crate::semantics::spelling::Spelling;
@@ -44,13 +44,6 @@ pub(in crate::upstream) enum HeadError {
     Field,
     #[error("more interim responses come before the response than are taken")]
     Interims,
-}
-
-/// Whether the connection can carry another request after the answer: RFC 9112 section 9.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Persistence {
-    Persists,
-    Ends,
 }
 
 /// A head that is complete.

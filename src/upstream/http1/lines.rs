@@ -1,7 +1,6 @@
 //! Which heads of answers can pass as the lines that they came as: those in which nothing but lengths, times and what concerns
 //! the connection has to be read. All others become fields, see [`super::head`].
 
-use super::head::Persistence;
 use super::reading::Framing;
 use crate::semantics::answer_lines::AnswerLines;
 use crate::semantics::chunks::{ChunkLimits, Chunks};
@@ -13,6 +12,13 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode};
 use std::ops::Range;
 use std::time::Duration;
+
+/// Whether the connection can carry another request after the answer: RFC 9112 section 9.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Persistence {
+    Persists,
+    Ends,
+}
 
 /// A head that can.
 #[derive(Debug)]
