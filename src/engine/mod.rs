@@ -18,6 +18,7 @@ mod hot_keys;
 pub(crate) mod metrics;
 pub(crate) mod origin;
 pub(crate) mod outcome;
+pub(crate) mod request_fields;
 pub(crate) mod snapshot;
 pub(crate) mod storing;
 pub(crate) mod switched;
@@ -43,7 +44,6 @@ mod fetching;
 mod fill;
 mod find;
 mod miss_budget;
-pub(crate) mod request_fields;
 mod requester;
 mod respond;
 pub(crate) mod shared_tier;
@@ -295,7 +295,8 @@ impl Handler for Engine {
                 let request = CacheableRequest::new(method, headers, target, route, rules).held(hold);
                 serve::serve(self, request, context).await
             }
-            Way::ByBody(way) => by_body::serve(self, request, target, way, rules, context).await,
+            // Boxed, so that no other request carries the room that this one needs.
+            Way::ByBody(way) => Box::pin(by_body::serve(self, request, target, way, rules, context)).await,
             Way::Pass(pass) => pass::pass(self, request, target, rules, pass, context).await,
             Way::Refuse(pass) => respond::only_if_cached(pass.route.as_deref(), pass.forward),
         }

@@ -5,7 +5,7 @@
 //! fresh is stored for later GETs (RFC 9110 section 9.3.3).
 
 use super::draft::Draft;
-use super::exchange::{Deadline, FieldsAs, Terms};
+use super::exchange::{Deadline, FieldsAs, Quiet, Terms};
 use super::miss_budget::holding;
 use super::origin::{Body, OriginError, OriginErrorKind, origin_form};
 use super::origin_failure::OriginFailure;
@@ -49,7 +49,7 @@ struct Passing {
     rules: Arc<RuleSet>,
     pass: Pass,
     client: Option<IpAddr>,
-    terms: Terms,
+    quiet: Quiet,
     /// Among those of its client that wait.
     place: Option<Arc<Place>>,
 }
@@ -68,16 +68,17 @@ pub(super) async fn pass(
     let method = request.method().clone();
     let headers = if method == Method::POST { request.headers().clone() } else { HeaderMap::new() };
     let place = engine.front.clients.miss(counted);
+    let quiet = terms.quiet.clone();
     let mut passing =
-        Passing { engine: Arc::clone(engine), method, target, headers, rules, pass, client, terms, place: None };
+        Passing { engine: Arc::clone(engine), method, target, headers, rules, pass, client, quiet, place: None };
     match place {
         Ok(place) => passing.place = place,
         Err(TooMany) => return passing.failed(&OriginFailure::ClientBusy),
     }
     if passing.is_safe() {
-        return match passing.forward(request).await {
+        return match passing.forward(request, terms).await {
             Ok(response) => {
-                passing.terms.quiet.allow();
+                passing.quiet.allow();
                 passing.answered(response)
             }
             Err(error) => passing.failed(&error.into()),
@@ -87,7 +88,7 @@ pub(super) async fn pass(
     let work = |patience: Patience| {
         // A call that its client cancels is to be cancelled at the origin, too.
         let patience = if with_client { patience.of_client() } else { patience };
-        passing.write(request, patience)
+        passing.write(request, terms, patience)
     };
     engine.unattended().finish(work).await
 }
@@ -100,8 +101,8 @@ impl Passing {
         is_safe(&self.method) || declared.is_some()
     }
 
-    async fn forward(&self, mut request: http::Request<Body>) -> Result<Response<Body>, OriginError> {
-        let (terms, rule) = self.make_ready(&mut request)?;
+    async fn forward(&self, mut request: http::Request<Body>, terms: Terms) -> Result<Response<Body>, OriginError> {
+        let (terms, rule) = self.make_ready(&mut request, terms)?;
         let note = terms.note.clone();
         let mut response = self.engine.origin.fetch(request, terms).await?;
         if note.as_ref().and_then(|note| note.of_lines(|_| ())).is_none() {
@@ -112,15 +113,19 @@ impl Passing {
     }
 
     /// In which form the client can be given the fields of the answer: as lines where nothing here reads or changes them.
-    fn fields(&self, rule: &OriginRequestRule) -> FieldsAs {
+    fn fields(&self, rule: &OriginRequestRule, terms: &Terms) -> FieldsAs {
         let is_changed = |route: &Route| route.answer.is_some() || !route.lifetime.not_after.is_empty();
         let is_left =
             self.method == Method::GET && !rule.maps_back() && !self.pass.route.as_deref().is_some_and(is_changed);
-        self.terms.client.as_ref().filter(|_| is_left).map(|client| client.fields).unwrap_or_default()
+        terms.client.as_ref().filter(|_| is_left).map(|client| client.fields).unwrap_or_default()
     }
 
     /// Makes of the client's request what the origin is asked, by this rule.
-    fn make_ready(&self, request: &mut http::Request<Body>) -> Result<(Terms, &OriginRequestRule), OriginError> {
+    fn make_ready(
+        &self,
+        request: &mut http::Request<Body>,
+        terms: Terms,
+    ) -> Result<(Terms, &OriginRequestRule), OriginError> {
         let target = &self.target;
         // Another protocol has no head of an answer that would be worth waiting for.
         let deadline = (!request.headers().contains_key(UPGRADE))
@@ -129,7 +134,8 @@ impl Passing {
         let read_timeout = route.and_then(|route| route.read_timeout);
         let rule = self.rules.to_origin(route.map(AsRef::as_ref));
         let (pool, host) = (rule.pool.clone(), rule.host.clone());
-        let mut terms = Terms { pool, host, deadline, read_timeout, fields: self.fields(rule), ..self.terms.clone() };
+        let fields = self.fields(rule, &terms);
+        let mut terms = Terms { pool, host, deadline, read_timeout, fields, ..terms };
         let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         let mapped = rule.path_and_query_passed(path.as_str(), target);
         let mapped =
@@ -147,12 +153,12 @@ impl Passing {
     }
 
     /// An unsafe request, from its first byte to the head of its answer, with what that invalidates.
-    async fn write(self, request: http::Request<Body>, mut patience: Patience) -> Answer {
+    async fn write(self, request: http::Request<Body>, terms: Terms, mut patience: Patience) -> Answer {
         let requested_at = self.engine.now();
         let stamp = self.engine.invalidation().applied();
         let forwarded = tokio::select! {
             biased;
-            forwarded = self.forward(request) => forwarded,
+            forwarded = self.forward(request, terms) => forwarded,
             () = patience.over() => Err(OriginError { kind: OriginErrorKind::CutOff, cause: None }),
         };
         let response = match forwarded {
@@ -175,7 +181,7 @@ impl Passing {
         } else {
             invalidate(&self.engine, changed.clone(), self.target.url()).await;
             let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
-            self.terms.quiet.allow();
+            self.quiet.allow();
             let alone = if is_event_stream(response.headers()) { ClientGone::End } else { ClientGone::Read };
             response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }, alone))
         };

@@ -13,6 +13,7 @@ use crate::in_flight::InFlight;
 use crate::rules::RuleSet;
 use crate::rules::key_recipe::{CookieRule, QueryRule};
 use crate::semantics::target::Target;
+use futures_util::future::Either;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -32,16 +33,21 @@ impl Watched {
 }
 
 impl Handler for Watched {
-    async fn handle(self: &Arc<Self>, mut request: Request<Body>, mut context: RequestContext) -> Answer {
-        let watch = self.learning.session().map(|session| {
-            context.terms.with_fields_in(request.headers_mut());
-            Watch::of(session, &request, &context)
-        });
-        let answer = self.engine.handle(request, context).await;
-        match watch {
-            None => answer,
-            Some(watch) => watch.answered(answer, &self.engine.rules()),
-        }
+    fn handle(
+        self: &Arc<Self>,
+        mut request: Request<Body>,
+        mut context: RequestContext,
+    ) -> impl Future<Output = Answer> + Send {
+        // Without a session the engine's own future: one around it would hold the request once more.
+        let Some(session) = self.learning.session() else {
+            return Either::Left(self.engine.handle(request, context));
+        };
+        context.terms.with_fields_in(request.headers_mut());
+        let watch = Watch::of(session, &request, &context);
+        Either::Right(Box::pin(async move {
+            let answer = self.engine.handle(request, context).await;
+            watch.answered(answer, &self.engine.rules())
+        }))
     }
 
     fn plain_headers(&self, headers: HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {

@@ -21,8 +21,8 @@ const STREAM_PIECE_BYTES: usize = 16 * 1024;
 /// what it came to.
 #[derive(Debug)]
 pub(super) struct ResponseBody {
-    /// None: there is no body, and nothing to report.
-    recorded: Option<RecordedBody>,
+    /// None: there is no body, and nothing to report. Boxed, because it is moved from step to step with its response.
+    recorded: Option<Box<RecordedBody>>,
 }
 
 /// What became of the bytes that were asked for.
@@ -65,7 +65,9 @@ impl ResponseBody {
         let length = Length::of(&response, &record);
         let kept = Bytes::new();
         let handed = Handed::On;
-        response.map(|inner| Self { recorded: Some(RecordedBody { inner, held: None, record, length, handed, kept }) })
+        response.map(|inner| Self {
+            recorded: Some(Box::new(RecordedBody { inner, held: None, record, length, handed, kept })),
+        })
     }
 
     /// How the head came that it belongs to, for the one who writes that.
@@ -219,7 +221,7 @@ impl http_body::Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.recorded.as_ref().is_none_or(RecordedBody::is_end_stream)
+        self.recorded.as_ref().is_none_or(|body| body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {

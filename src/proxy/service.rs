@@ -18,11 +18,13 @@ use crate::engine::origin::Body;
 use crate::engine::request_fields::{RequestFields, SharedFields};
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::trust::{Way, X_REQUEST_ID};
-use futures_util::FutureExt;
 use http::header::{AGE, CACHE_STATUS, HOST, VIA};
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
-use std::panic::AssertUnwindSafe;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use tokio::time::Instant;
 
 /// What all requests of one connection share.
@@ -190,7 +192,7 @@ pub(super) async fn handled<H: Handler>(
     let counted = context.server.options.entrance.trust.counted(way.client);
     let Way { scheme, client, proxies, .. } = way;
     let way = RequestContext { scheme, client: Some(client), counted, proxies, terms, marked };
-    match AssertUnwindSafe(context.server.handler.handle(request, way)).catch_unwind().await {
+    match unless_it_panics(pin!(context.server.handler.handle(request, way))).await {
         Ok(answer) => {
             let failed = answer.reply.as_ref().err().map(|failure| failure.reason);
             let mut response = response_of(answer, record);
@@ -204,6 +206,14 @@ pub(super) async fn handled<H: Handler>(
             problem::of_panic(&record.finished.request_id)
         }
     }
+}
+
+/// What a future comes to, or what it panicked with. It stays where it is: one that is moved is copied whole.
+fn unless_it_panics<F: Future>(mut future: Pin<&mut F>) -> impl Future<Output = std::thread::Result<F::Output>> {
+    poll_fn(move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
 }
 
 /// Who hears of interim responses to a request, where the client can get them.
