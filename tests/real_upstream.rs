@@ -9,6 +9,8 @@ mod admin_contract;
 mod dashboard;
 #[path = "real_upstream/django.rs"]
 mod django;
+#[path = "real_upstream/graphql.rs"]
+mod graphql;
 #[path = "real_upstream/grpc.rs"]
 mod grpc;
 #[path = "real_upstream/purge_clients.rs"]

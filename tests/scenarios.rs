@@ -29,6 +29,7 @@ mod scenarios {
     mod fetch_safety;
     mod foreign_purges;
     mod framework;
+    mod graphql;
     mod hard_after_soft;
     mod http2;
     mod http2_stalls;

@@ -22,7 +22,8 @@ pub(super) fn hint(engine: &Engine, scope: &Scope) -> Option<String> {
 fn tag_hint(engine: &Engine, tag: &str) -> Option<String> {
     let rules = engine.rules();
     let templates = || rules.routes().iter().flat_map(|route| &route.tags);
-    if templates().any(|template| template.makes(tag)) || rules.routes().iter().any(|route| route.body_tags.is_some()) {
+    if templates().any(|template| template.makes(tag)) || rules.routes().iter().any(|route| route.may_tag_by_body(tag))
+    {
         return None;
     }
     let likeness = |template: &TagTemplate| {

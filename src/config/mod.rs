@@ -34,6 +34,7 @@ mod warm;
 mod event;
 mod resolve;
 mod route_answer;
+mod route_graphql;
 mod route_key;
 mod route_lifetime;
 mod route_origin;

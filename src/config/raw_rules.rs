@@ -8,7 +8,7 @@ use super::values::{
 };
 use crate::rules::body_key::KeyedForm;
 use crate::rules::lifetime::{IgnoredDirective, OriginPrecedence};
-use crate::rules::route::{ClientDirectives, SetCookieRule};
+use crate::rules::route::{ClientDirectives, GraphqlErrorsRule, SetCookieRule};
 use crate::semantics::lifetime_fields::LifetimeField;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -86,11 +86,23 @@ raw_table! {
         /// and count only if Vary names them.
         cookies: Texts,
         /// What of a body is part of the key of POST and QUERY: "json": what it says, whatever the order of names and the
-        /// spacing (RFC 8785); "bytes": every byte. Declares that such requests change nothing at the origin. Not set:
-        /// requests with a body pass the cache by.
+        /// spacing (RFC 8785); "bytes": every byte. Both declare that such requests change nothing at the origin.
+        /// "graphql": the operation that it asks for and its variables; only queries are cached. Not set: requests with a
+        /// body pass the cache by.
         body_key: BodyKeyWord,
         /// The longest such body; a longer one passes through. Default: "64KiB".
         body_key_max: SizeText,
+        /// The operation of GraphQL that the route is for, by its name: "ProductDetail". Others, and those without a name,
+        /// are for later routes. Brings `body_key = "graphql"`. Default: every operation.
+        #[schemars(regex(pattern = "^[_A-Za-z][_0-9A-Za-z]*$"))]
+        operation: String,
+        /// Tags of an answer's objects, by their type: { Product = "product:{id}" } takes {id} from the field `id` of each
+        /// object whose `__typename` is Product. An answer in which an object has no `__typename`, or lacks the field, is not
+        /// stored. Requires `body_key = "graphql"`.
+        types: FieldTable,
+        /// What to do with an answer of GraphQL that has data and errors: "refuse" to store it, or "store" it. Default:
+        /// "refuse".
+        graphql_errors: GraphqlErrorsWord,
         /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
         bypass: RawBypass,
         /// The protocols that clients may upgrade to: ["websocket"]. An upgrade to any other is ignored, and the
@@ -243,6 +255,15 @@ words! {
     enum BodyKeyWord => KeyedForm {
         json = KeyedForm::Json,
         bytes = KeyedForm::Bytes,
+        graphql = KeyedForm::Graphql,
+    }
+}
+
+words! {
+    /// `graphql_errors`
+    enum GraphqlErrorsWord => GraphqlErrorsRule {
+        refuse = GraphqlErrorsRule::Refuse,
+        store = GraphqlErrorsRule::Store,
     }
 }
 

@@ -4,7 +4,7 @@ use super::problem::{Place, Problems};
 use super::raw_rules::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
-use super::{route_answer, route_key, route_lifetime, route_origin};
+use super::{route_answer, route_graphql, route_key, route_lifetime, route_origin};
 use crate::rules::Route;
 use crate::rules::body_tags::BodyTags;
 use crate::rules::host_pattern::HostPattern;
@@ -45,6 +45,7 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     route.lifetime = route_lifetime::resolve(raw, problems);
     route.key = route_key::resolve(raw, problems);
     route.body_key = route_key::body_key(raw, &mut route.methods, problems);
+    route_graphql::resolve(raw, &mut route, problems);
     route.to_origin = route_origin::resolve(raw, &route, problems);
     route_answer::resolve(raw, &mut route, problems);
     route.bypass = raw.bypass.as_ref().and_then(|bypass| route_key::bypass(bypass, problems));
@@ -172,7 +173,7 @@ fn path(raw: &RawRoute, place: &Place, problems: &mut Problems) -> Option<PathPa
 }
 
 fn name(raw: &RawRoute, path: &PathPattern, problems: &mut Problems) -> RouteName {
-    let Some(name) = &raw.name else { return name_of(path) };
+    let Some(name) = &raw.name else { return name_of(path, raw.operation.as_ref()) };
     let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if name.value.is_empty() || !name.value.chars().all(is_fit) {
         let hint = "a name is a label in metrics and logs: a-z, 0-9, `-` and `_`";
@@ -181,9 +182,10 @@ fn name(raw: &RawRoute, path: &PathPattern, problems: &mut Problems) -> RouteNam
     RouteName::new(&name.value)
 }
 
-/// The name of a route that has none: its path's words, `/api/products/{id}` is `api-products-id`.
-fn name_of(path: &PathPattern) -> RouteName {
+/// The name of a route that has none: its path's words, `/api/products/{id}` is `api-products-id`; then its operation.
+fn name_of(path: &PathPattern, operation: Option<&Placed<String>>) -> RouteName {
     let words = path.source().split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let words = words.chain(operation.map(|operation| operation.value.as_str()));
     let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
     RouteName::new(if name.is_empty() { "all" } else { &name })
 }

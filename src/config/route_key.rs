@@ -6,7 +6,7 @@ use super::problem::Problems;
 use super::raw_rules::{RawBypass, RawQuery, RawRoute};
 use super::table::Placed;
 use super::values::Texts;
-use crate::rules::body_key::{BODY_KEY_BYTES_DEFAULT, BODY_KEY_BYTES_MAX, BodyKeyRule, query_method};
+use crate::rules::body_key::{BODY_KEY_BYTES_DEFAULT, BODY_KEY_BYTES_MAX, BodyKeyRule, KeyedForm, query_method};
 use crate::rules::bypass::BypassRule;
 use crate::rules::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use crate::semantics::authority::normalised_authority;
@@ -28,7 +28,10 @@ pub(super) fn resolve(raw: &RawRoute, problems: &mut Problems) -> KeyRecipe {
 
 /// What of a body is part of the key. Where the route does not name its methods, those that it is about are added.
 pub(super) fn body_key(raw: &RawRoute, methods: &mut Vec<Method>, problems: &mut Problems) -> Option<BodyKeyRule> {
-    let Some(form) = &raw.body_key else {
+    let caches = raw.cache.as_ref().is_none_or(|cache| cache.value);
+    let of_operation =
+        raw.operation.as_ref().filter(|_| caches).map(|operation| (KeyedForm::Graphql, &operation.place));
+    let Some((form, place)) = raw.body_key.as_ref().map(|form| (form.value.0, &form.place)).or(of_operation) else {
         if let Some(max) = &raw.body_key_max {
             problems.error(
                 &max.place,
@@ -38,13 +41,13 @@ pub(super) fn body_key(raw: &RawRoute, methods: &mut Vec<Method>, problems: &mut
         }
         return None;
     };
-    if raw.methods.is_none() && raw.cache.as_ref().is_none_or(|cache| cache.value) {
+    if raw.methods.is_none() && caches {
         methods.extend([Method::POST, query_method()]);
     }
     let is_about = methods.is_empty() || methods.iter().any(BodyKeyRule::is_about);
-    if !is_about {
+    if !is_about && form != KeyedForm::Graphql {
         let hint = "name one of both in `methods`, or leave `methods` out";
-        problems.error(&form.place, "the route names neither POST nor QUERY", Some(hint));
+        problems.error(place, "the route names neither POST nor QUERY", Some(hint));
     }
     let mut bytes_max = BODY_KEY_BYTES_DEFAULT;
     if let Some(max) = &raw.body_key_max {
@@ -54,7 +57,7 @@ pub(super) fn body_key(raw: &RawRoute, methods: &mut Vec<Method>, problems: &mut
             problems.error(&max.place, "no useful size of a key's body", Some(hint));
         }
     }
-    Some(BodyKeyRule { form: form.value.0, bytes_max })
+    Some(BodyKeyRule { form, bytes_max })
 }
 
 /// Which requests pass the cache by; `None` if the block names nothing, which is noted.

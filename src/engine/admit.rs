@@ -3,6 +3,7 @@
 use super::Engine;
 use super::body_tags;
 use super::draft::Draft;
+use super::graphql_answers;
 use super::parts;
 use super::storing::StoreOutcome;
 use crate::coalesce::fetch_lease::FetchLease;
@@ -44,13 +45,19 @@ impl Engine {
         let body_bytes = pieces.iter().map(Bytes::len).sum();
         // What a coded body holds is not known before it is searched.
         let is_coded = draft.headers.contains_key(http::header::CONTENT_ENCODING);
-        let searched_bytes = if is_coded && draft.route.body_tags.is_some() { usize::MAX } else { body_bytes };
+        let is_searched = draft.route.body_tags.is_some() || draft.route.caches_operations();
+        let searched_bytes = if is_coded && is_searched { usize::MAX } else { body_bytes };
         let _work = self.work_on(body_bytes, searched_bytes).await;
         if let Some(body_tags) = draft.route.body_tags.clone() {
             match body_tags::read(body_tags, &draft, &pieces, Arc::clone(self.in_flight())).await {
                 Ok(found) => draft.to_mut().add_tags(found),
                 Err(why) => return StoreOutcome::Refused(why),
             }
+        }
+        if draft.route.caches_operations()
+            && let Err(why) = graphql_answers::read(draft.to_mut(), &pieces).await
+        {
+            return StoreOutcome::Refused(why);
         }
         let pieces = if draft.part.is_some() { vec![self.joined_to_stored(draft.to_mut(), pieces)] } else { pieces };
         let body = match draft.route.compression {

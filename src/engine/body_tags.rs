@@ -1,4 +1,4 @@
-//! The tags in a body, read once it is complete.
+//! What is read in a body once it is complete, and the tags among that.
 
 use super::draft::Draft;
 use crate::in_flight::{InFlight, Room};
@@ -7,6 +7,7 @@ use crate::scope::Tag;
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
+use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use std::io::Read;
 use std::sync::Arc;
@@ -25,34 +26,44 @@ pub(super) async fn read(
     pieces: &[Bytes],
     in_flight: Arc<InFlight>,
 ) -> Result<Vec<Tag>, Reason> {
-    if draft.part.is_some() {
-        return Err(Reason::BodyTagsUnreadable);
-    }
-    let body = pieces.concat();
-    let bytes_max = draft.route.max_body_bytes;
-    let gzipped = match draft.headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes().to_ascii_lowercase()) {
-        None => Coding::Identity,
-        Some(coding) if coding == b"identity" => Coding::Identity,
-        Some(coding) if coding == b"gzip" || coding == b"x-gzip" => Coding::Gzip,
-        Some(_) => return Err(Reason::BodyTagsUnreadable),
-    };
-    let is_short = body.len() <= INLINE_BYTES_MAX && matches!(gzipped, Coding::Identity);
-    let work = move || {
-        let body = match gzipped {
-            Coding::Identity => body,
-            Coding::Gzip => inflated(&body, bytes_max).ok_or(Reason::BodyTagsUnreadable)?,
-        };
-        let tree_bytes = tree_bytes_max(&body);
+    let work = move |body: &[u8]| {
+        let tree_bytes = tree_bytes_max(body);
         if in_flight.room_for(tree_bytes) == Room::Taken {
             return Err(Reason::InFlightFull);
         }
         let _charge = in_flight.charge(tree_bytes);
-        body_tags.tags(&body).ok_or(Reason::BodyTagsUnreadable)
+        body_tags.tags(body).ok_or(Reason::BodyTagsUnreadable)
+    };
+    if draft.part.is_some() {
+        return Err(Reason::BodyTagsUnreadable);
+    }
+    read_decoded(&draft.headers, pieces.concat(), draft.route.max_body_bytes, Reason::BodyTagsUnreadable, work).await
+}
+
+/// What comes of reading a body with these fields, without its content coding; `unreadable` where it has one that is not
+/// read here, can't be decoded, or is longer than `bytes_max` then.
+pub(super) async fn read_decoded<T: Send + 'static>(
+    headers: &HeaderMap,
+    body: Vec<u8>,
+    bytes_max: u64,
+    unreadable: Reason,
+    work: impl FnOnce(&[u8]) -> Result<T, Reason> + Send + 'static,
+) -> Result<T, Reason> {
+    let coding = match headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes().to_ascii_lowercase()) {
+        None => Coding::Identity,
+        Some(coding) if coding == b"identity" => Coding::Identity,
+        Some(coding) if coding == b"gzip" || coding == b"x-gzip" => Coding::Gzip,
+        Some(_) => return Err(unreadable),
+    };
+    let is_short = body.len() <= INLINE_BYTES_MAX && matches!(coding, Coding::Identity);
+    let work = move || match coding {
+        Coding::Identity => work(&body),
+        Coding::Gzip => work(&inflated(&body, bytes_max).ok_or(unreadable)?),
     };
     if is_short {
         return work();
     }
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Reason::BodyTagsUnreadable))
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(unreadable))
 }
 
 enum Coding {

@@ -1,5 +1,6 @@
 //! The first step of a request that is keyed by its body: the body is read, as far as it may be part of a key.
 
+use super::begun_body::Begun;
 use super::handler::Answer;
 use super::origin::{Body, BodyError, whole_body};
 use super::{Engine, RequestContext, pass, respond, serve};
@@ -11,15 +12,13 @@ use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http_body::{Frame, SizeHint};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 /// What came of reading a body.
-enum Read {
+pub(super) enum Read {
     /// All of it.
     Whole(Bytes),
     /// It can't be part of a key, for this reason; it is passed on with what was read of it.
@@ -59,7 +58,7 @@ pub(super) async fn serve(
 }
 
 /// Reads a body of at most `bytes_max`. What is read is charged to what is in flight for as long as it is held.
-async fn read(engine: &Engine, body: Body, bytes_max: usize) -> Read {
+pub(super) async fn read(engine: &Engine, body: Body, bytes_max: usize) -> Read {
     let in_flight = engine.in_flight();
     let mut body = Metered::new(body, Arc::clone(in_flight), Direction::Down);
     let (mut read, mut length) = (VecDeque::new(), 0);
@@ -78,7 +77,8 @@ async fn read(engine: &Engine, body: Body, bytes_max: usize) -> Read {
             Room::Free => continue,
         };
         // What goes to the origin is charged there.
-        return Read::Begun(Begun { read, rest: body.into_inner() }, why);
+        let read = read.into_iter().map(|piece| Ok(Frame::data(piece))).collect();
+        return Read::Begun(Begun { read, rest: Some(body.into_inner()) }, why);
     }
     Read::Whole(match read.len() {
         0 | 1 => read.pop_front().unwrap_or_default(),
@@ -90,37 +90,4 @@ async fn read(engine: &Engine, body: Body, bytes_max: usize) -> Read {
             in_flight.hold_whole(whole.freeze())
         }
     })
-}
-
-/// A body of which something was read: that, and then the rest.
-struct Begun {
-    read: VecDeque<Bytes>,
-    rest: Body,
-}
-
-impl http_body::Body for Begun {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.read.pop_front() {
-            Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.read.is_empty() && self.rest.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let read = self.read.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        let rest = self.rest.size_hint();
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(read));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(read)) {
-            hint.set_upper(upper);
-        }
-        hint
-    }
 }

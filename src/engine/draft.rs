@@ -23,6 +23,7 @@ use crate::stamp::Stamp;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The head of an answer that is to be stored, once its body is complete.
 #[derive(Debug, Clone)]
@@ -69,8 +70,16 @@ pub(super) struct OriginAnswer<B> {
 }
 
 impl Draft {
-    /// Notes that it is the same as an older one, where the route learns from that.
+    /// Bounds its lifetime by what its body says.
+    pub(super) fn live_at_most(&mut self, most: Option<Duration>) {
+        self.policy.lifetime_max = most;
+        self.lifetime.fresh_for = most.map_or(self.lifetime.fresh_for, |most| self.lifetime.fresh_for.min(most));
+    }
+
+    /// Notes that its body is the same as that of an older one: what that says, and how long it has not changed, where the
+    /// route learns from that.
     pub(super) fn continue_unchanged(&mut self, older: &ResponsePolicy) {
+        self.live_at_most(older.lifetime_max);
         let rule = &self.route.lifetime;
         if rule.adaptive_max.is_some() {
             self.policy.continue_unchanged(older);
@@ -152,15 +161,14 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
     if announced_length(&headers).is_some_and(|length| length > request.route.max_body_bytes) {
         return Err(NotStored::Key(Reason::BodyTooLarge));
     }
-    let Some(variant) = variant_of(request, &headers) else {
-        return Err(NotStored::Key(Reason::VaryAny));
-    };
+    let variant = variant_of(request, &headers).ok_or(NotStored::Key(Reason::VaryAny))?;
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
         return Err(NotStored::UndecidedCookies);
     }
-    let Some(tags) = tags(request, received) else {
-        return Err(NotStored::Key(Reason::TagsUnreadable));
-    };
+    let tags = tags(request, received).ok_or(NotStored::Key(Reason::TagsUnreadable))?;
+    if renames_types(request) {
+        return Err(NotStored::Key(Reason::TypesRenamed));
+    }
     let part = if status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
     Ok(Draft {
         route: Arc::clone(&request.route),
@@ -200,6 +208,12 @@ fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> 
         tags.push(Tag::new(&text).ok()?);
     }
     Some(distinct(tags).into())
+}
+
+/// Whether what the request asks for would be tagged by something else than what its route's `types` name.
+fn renames_types(request: &CacheableRequest) -> bool {
+    let (types, operation) = (request.route.types.as_ref(), request.operation.as_ref());
+    types.zip(operation).is_some_and(|(types, operation)| types.are_renamed_by(&operation.document))
 }
 
 /// The variant that an answer is: what Vary names, and the coding where the origin chose one without saying so.

@@ -1,5 +1,6 @@
 //! What would happen to a request, and why, without doing it: the same steps over the same verdicts, by peeking.
 
+use super::by_operation::cacheable;
 use super::explain_stored::{StoredExplained, shown};
 use super::shared_tier::FoundShared;
 use super::storing::Refusal;
@@ -7,12 +8,14 @@ use super::{Engine, arrival, explain_hints, explain_sent};
 use crate::clock::Timestamp;
 use crate::entry::variants::Variants;
 use crate::plan::Plan;
+use crate::plan::by_operation::ByOperation;
 use crate::plan::outcome::Outcome;
 use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::Serving;
 use crate::plan::wanted::Wanted;
-use crate::plan::way::{NotCached, Pass, Way};
+use crate::plan::way::{Asked, Form, NotCached, Pass, Way};
 use crate::rules::Route;
+use crate::rules::body_key::BodyKeyRule;
 use crate::rules::origin_request::PoolName;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
@@ -20,7 +23,7 @@ use crate::store::tier::Lookup;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri, Version};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -254,6 +257,25 @@ impl Engine {
                 }
                 Err(why) => way.past(method, &headers, why),
             },
+            Way::ByOperation(_) => {
+                let is_by_body = BodyKeyRule::is_about(method);
+                let told = if is_by_body {
+                    self.operation_of_body(&rules, &headers, &body)
+                } else {
+                    self.operation_of_url(target)
+                };
+                let whole = is_by_body.then_some(body);
+                let form = Form::Any(Version::HTTP_11, explain_sent::payload(&headers));
+                let asked = Asked { method, target, headers: &headers, form };
+                match self.way_by_operation(asked, &told, whole.as_ref(), &rules) {
+                    ByOperation::Cached(route, hold, operation) => {
+                        let parts = (target.clone(), route, rules);
+                        let request = cacheable((method.clone(), headers), whole, operation, parts).held(hold);
+                        return self.explain_cacheable(&request, target).await;
+                    }
+                    ByOperation::NotCached(not_cached) => not_cached,
+                }
+            }
             Way::Pass(pass) => NotCached::Forward(pass),
             Way::Refuse(pass) => NotCached::Refuse(pass),
         };

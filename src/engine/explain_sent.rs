@@ -59,7 +59,7 @@ pub(super) fn arriving(
 }
 
 /// Whether a request with these fields brings a body.
-fn payload(headers: &HeaderMap) -> Payload {
+pub(super) fn payload(headers: &HeaderMap) -> Payload {
     let is_empty = |length: &HeaderValue| length.as_bytes().iter().all(|digit| *digit == b'0');
     let is_framed = headers.contains_key(TRANSFER_ENCODING) || !headers.get_all(CONTENT_LENGTH).iter().all(is_empty);
     if is_framed { Payload::Body } else { Payload::None }

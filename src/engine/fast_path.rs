@@ -199,8 +199,8 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<Fas
     let asked = Asked { method: &Method::GET, target: &target, headers: &headers.headers, form: Form::Plain };
     let (route, hold) = match Way::of(asked, &rules, || engine.now()) {
         Way::Cached(route, hold) => (route, hold),
-        // Another method's.
-        Way::ByBody(_) => return Err(None),
+        // Another method's, or known only once more is read.
+        Way::ByBody(_) | Way::ByOperation(_) => return Err(None),
         way @ (Way::Pass(_) | Way::Refuse(_)) => return Err(Some(Marked { target, judged: Some((rules, way)) })),
     };
     // The lifetime that clients get may have to be shortened.

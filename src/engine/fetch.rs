@@ -219,7 +219,7 @@ impl Fetch {
         if head.status.is_server_error() && shareability != Shareability::Shared {
             drop(self.failed(OriginFailure::of_answer(head.status, &head.headers)));
             self.leader = None;
-        } else {
+        } else if !self.request.route.caches_operations() || shareability != Shareability::Shared {
             self.tell(Uncacheable::of(shareability), fill.announced());
         }
         let headers = draft::sent_headers(head.headers, self.request.route.set_cookie);

@@ -6,12 +6,13 @@
 use super::Engine;
 use super::draft::{Draft, NotStored, announced_length};
 use super::fetch_outcome::{FetchOutcome, Fetched};
+use super::graphql_answers;
 use super::origin::Body;
 use super::requester::Requester;
 use super::storing::{StoreOutcome, Storing};
 use super::uncacheable::Uncacheable;
 use crate::coalesce::fetch_lease::FetchLease;
-use crate::coalesce::flights::Leader;
+use crate::coalesce::flights::{Announcement, Leader};
 use crate::coalesce::shared_body::{Retention, SharedBody, SharedBodyReader, SharedBodyWriter};
 use crate::in_flight::Room;
 use crate::semantics::event_stream::is_event_stream;
@@ -134,6 +135,28 @@ impl Fill {
         };
         // The flight is open until the entry is there: no request in between asks the origin again.
         self.settle(outcome);
+        self.tell_what_was_read(outcome);
+    }
+
+    /// Whether an answer to an operation of GraphQL is for others is known only once it is read: they have waited for
+    /// that.
+    fn tell_what_was_read(&self, outcome: StoreOutcome) {
+        if !self.draft.route.caches_operations() {
+            return;
+        }
+        let announcement = match outcome {
+            StoreOutcome::Stored => Announcement::Shared(FetchOutcome::Stored),
+            StoreOutcome::Refused(why) => {
+                if graphql_answers::is_of_the_answer(why) {
+                    let why = Uncacheable::NotStored(NotStored::Key(why));
+                    self.engine.uncacheable.remember(&self.draft.key, why, self.engine.now());
+                }
+                Announcement::Alone
+            }
+        };
+        if let Some(leader) = &self.leader {
+            leader.announce(announcement);
+        }
     }
 
     /// Sends the reply, if it is still held.

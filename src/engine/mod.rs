@@ -43,19 +43,24 @@ mod fetch_outcome;
 mod fetching;
 mod fill;
 mod find;
+mod graphql_answers;
 mod miss_budget;
+mod operations;
 mod requester;
 mod respond;
 pub(crate) mod shared_tier;
 mod waiting;
 
 // The steps.
+mod begun_body;
 mod by_body;
+mod by_operation;
 mod confirm;
 pub(crate) mod fast_path;
 mod fetch;
 mod handler;
 pub(crate) mod hot_requests;
+mod mutations;
 mod pass;
 mod post;
 pub(crate) mod refresh;
@@ -96,6 +101,7 @@ use http::StatusCode;
 use http_body::Body as _;
 use metered_origin::MeteredOrigin;
 use miss_budget::MissBudgets;
+use operations::Operations;
 use origin::{Body, Origin};
 use origin_failure::OriginFailure;
 use refresh::RefreshOptions;
@@ -159,6 +165,7 @@ pub struct Engine {
     front: Front,
     coders: Semaphore,
     write_budgets: WriteBudgets,
+    operations: Operations,
 }
 
 impl Engine {
@@ -187,6 +194,7 @@ impl Engine {
             front: parts.front,
             coders: Semaphore::new(coders_max()),
             write_budgets: WriteBudgets::default(),
+            operations: Operations::default(),
         })
     }
 
@@ -295,8 +303,9 @@ impl Handler for Engine {
                 let request = CacheableRequest::new(method, headers, target, route, rules).held(hold);
                 serve::serve(self, request, context).await
             }
-            // Boxed, so that no other request carries the room that this one needs.
+            // Boxed, so that no other request carries the room that these need.
             Way::ByBody(way) => Box::pin(by_body::serve(self, request, target, way, rules, context)).await,
+            Way::ByOperation(_) => Box::pin(by_operation::serve(self, request, target, rules, context)).await,
             Way::Pass(pass) => pass::pass(self, request, target, rules, pass, context).await,
             Way::Refuse(pass) => respond::only_if_cached(pass.route.as_deref(), pass.forward),
         }

@@ -7,6 +7,7 @@
 use super::draft::Draft;
 use super::exchange::{Deadline, FieldsAs, Quiet, Terms};
 use super::miss_budget::holding;
+use super::mutations::{Changed, Mutation, Read};
 use super::origin::{Body, OriginError, OriginErrorKind, origin_form};
 use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
@@ -27,6 +28,7 @@ use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::date::record_receipt;
 use crate::semantics::entity_tag;
 use crate::semantics::event_stream::{is_event_stream, is_grpc};
+use crate::semantics::graphql::request::{Effect, effect_of};
 use crate::semantics::invalidate::{invalidated_targets, is_safe};
 use crate::semantics::known_end::end_at;
 use crate::semantics::origin_tags::{Reading, invalidated_groups};
@@ -37,6 +39,7 @@ use crate::stamp::Stamp;
 use http::header::UPGRADE;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -94,9 +97,12 @@ pub(super) async fn pass(
 }
 
 impl Passing {
-    /// Whether it changes nothing at the origin: by its method, or because the operator says so of all that the route keys
-    /// by their bodies.
+    /// Whether it changes nothing at the origin: by its method, by the operation that it asks for, or because the operator
+    /// says so of all that the route keys by their bodies.
     fn is_safe(&self) -> bool {
+        if let Some(told) = &self.pass.operation {
+            return is_safe(&self.method) || effect_of(told) == Effect::Reads;
+        }
         let declared = self.pass.route.as_ref().and_then(|route| route.keys_body(&self.method));
         is_safe(&self.method) || declared.is_some()
     }
@@ -174,6 +180,9 @@ impl Passing {
         };
         let times = ExchangeTimes { requested_at, received_at: self.engine.now() };
         let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
+        if self.pass.operation.is_some() && !targets.is_empty() {
+            return self.mutated(response, targets, &mut patience).await;
+        }
         let changed = self.changed_by(targets, response.headers());
         let response = if let Some(mut draft) = self.draft_for_get(&response, times, stamp) {
             self.invalidate_by_answer(changed, &mut draft).await;
@@ -185,6 +194,28 @@ impl Passing {
             let alone = if is_event_stream(response.headers()) { ClientGone::End } else { ClientGone::Read };
             response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }, alone))
         };
+        self.answered(response)
+    }
+
+    /// The answer to an operation of GraphQL that may have changed something, once that is purged.
+    async fn mutated(self, response: Response<Body>, targets: Vec<Target>, patience: &mut Patience) -> Answer {
+        let routes = self.rules.caching_routes(&self.target);
+        let types = routes.iter().filter_map(|route| route.types.clone()).collect();
+        let operation = self.pass.operation.as_ref().and_then(|told| told.as_ref().ok());
+        let asked = Mutation { types, document: operation.map(|operation| Arc::clone(&operation.document)) };
+        let (by_answer, response, read) = asked.changed(&self.engine, response, patience).await;
+        let entities = |tags: BTreeSet<Tag>| tags.into_iter().map(Scope::Tag);
+        let changed: Vec<Scope> = match by_answer {
+            Changed::Nothing => Vec::new(),
+            Changed::Entities(tags) => entities(tags).chain(self.tags_changed(response.headers())).collect(),
+            Changed::AndMore(tags) => entities(tags).chain(self.changed_by(targets, response.headers())).collect(),
+        };
+        invalidate(&self.engine, changed.clone(), self.target.url()).await;
+        let scopes = if read == Read::Whole { Vec::new() } else { changed };
+        let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
+        let alone = if is_event_stream(response.headers()) { ClientGone::End } else { ClientGone::Read };
+        self.quiet.allow();
+        let response = response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes, url }, alone));
         self.answered(response)
     }
 
@@ -238,10 +269,25 @@ impl Passing {
             routes.into_iter().map(move |route| route.keyed_target(target.clone()))
         });
         let keyed = keyed.flat_map(|target| self.named(&target));
-        let route = self.rules.route_through(&self.target);
+        keyed.chain(self.tags_changed(answered)).chain(self.routes_written_to()).collect()
+    }
+
+    /// The tags that the route and the answer say to purge.
+    fn tags_changed(&self, answered: &HeaderMap) -> impl Iterator<Item = Scope> {
+        let of_operation = self.pass.operation.as_ref().and(self.pass.route.as_ref());
+        let route = of_operation.or_else(|| self.rules.route_through(&self.target));
         let written = route.map(|route| route.tags_written_by(self.target.path())).unwrap_or_default();
-        let tags = written.into_iter().chain(self.groups_invalidated_by(answered));
-        keyed.chain(tags.map(Scope::Tag)).collect()
+        written.into_iter().chain(self.groups_invalidated_by(answered)).map(Scope::Tag)
+    }
+
+    /// The routes that may hold what an operation of GraphQL has changed: its answers are stored under other URLs, too.
+    fn routes_written_to(&self) -> Vec<Scope> {
+        if self.pass.operation.is_none() {
+            return Vec::new();
+        }
+        let routes = self.rules.caching_routes(&self.target).into_iter();
+        let routes = routes.filter(|route| route.caches_operations());
+        routes.map(|route| Scope::Route(route.name.clone())).collect()
     }
 
     /// A URL that was written to, within its client's budget.

@@ -154,7 +154,7 @@ impl Engine {
         }
         let invalidation = self.invalidation();
         // What tags a body holds is not known before its end: then any purge may be one of it.
-        (request.route.body_tags.is_none() || flight.stamp >= invalidation.applied())
+        (!request.route.tags_by_body() || flight.stamp >= invalidation.applied())
             && self.standing_by_rules(request, flight.stamp) == Standing::Clear
             && (flight.stage == FlightStage::Gathering || !self.wants_newer(request))
             && flight.announced.is_none_or(|outcome| self.suits(request, outcome))
@@ -188,7 +188,7 @@ impl Engine {
     fn standing_of_stream(&self, request: &CacheableRequest, stamp: Stamp, draft: &Draft) -> Standing {
         let invalidation = self.invalidation();
         let other_rules = !Arc::ptr_eq(&draft.route, &request.route);
-        if other_rules && draft.route.body_tags.is_some() && stamp < invalidation.applied() {
+        if other_rules && draft.route.tags_by_body() && stamp < invalidation.applied() {
             return Standing::Unproven;
         }
         let filed = Membership { route: &draft.route.name, tags: Tags::Listed(&draft.tags), ..request.membership(&[]) };

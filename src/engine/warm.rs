@@ -16,10 +16,11 @@ use super::{Engine, arrival};
 use crate::coalesce::flights::Role;
 use crate::in_flight::Room;
 use crate::plan::Plan;
+use crate::plan::by_operation::ByOperation;
 use crate::plan::request::{CacheableRequest, Sharing};
 use crate::plan::serving::Serving;
 use crate::plan::wanted::Wanted;
-use crate::plan::way::{Asked, Form, Payload, Way};
+use crate::plan::way::{Asked, Form, NotCached, Payload, Way};
 use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::MustValidate;
@@ -136,6 +137,17 @@ impl Engine {
         let route = match Way::of(asked, &rules, || self.now()) {
             Way::Cached(route, None) => route,
             Way::Cached(_, Some(hold)) => return Ok(Err(Serving::Held(hold).into())),
+            Way::ByOperation(_) => {
+                let told = self.operation_of_url(&target);
+                let asked = Asked { method: &method, target: &target, headers: &headers, form };
+                match self.way_by_operation(asked, &told, None, &rules) {
+                    ByOperation::Cached(route, None, _) => route,
+                    ByOperation::Cached(_, Some(hold), _) => return Ok(Err(Serving::Held(hold).into())),
+                    ByOperation::NotCached(NotCached::Forward(pass) | NotCached::Refuse(pass)) => {
+                        return Ok(Err(pass.why));
+                    }
+                }
+            }
             // A GET is not keyed by a body.
             Way::ByBody(_) => return Ok(Err(Reason::MethodNotStorable)),
             Way::Pass(pass) | Way::Refuse(pass) => return Ok(Err(pass.why)),

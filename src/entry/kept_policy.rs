@@ -26,12 +26,37 @@ pub(super) struct KeptPolicy {
     lifetime_kind: LifetimeKind,
     no_cache: KeptQualified,
     private: KeptQualified,
-    no_store: bool,
-    public: bool,
-    must_revalidate: bool,
-    proxy_revalidate: bool,
-    must_understand: bool,
-    no_transform: bool,
+    said: Said,
+    lifetime_max: Option<DeltaSeconds>,
+}
+
+/// The directives without a value, one bit each.
+#[derive(Debug, Clone, Copy)]
+struct Said(u8);
+
+impl Said {
+    const NO_STORE: u8 = 1;
+    const PUBLIC: u8 = 1 << 1;
+    const MUST_REVALIDATE: u8 = 1 << 2;
+    const PROXY_REVALIDATE: u8 = 1 << 3;
+    const MUST_UNDERSTAND: u8 = 1 << 4;
+    const NO_TRANSFORM: u8 = 1 << 5;
+
+    fn of(directives: &ResponseDirectives) -> Self {
+        let bits = [
+            (directives.no_store, Self::NO_STORE),
+            (directives.public, Self::PUBLIC),
+            (directives.must_revalidate, Self::MUST_REVALIDATE),
+            (directives.proxy_revalidate, Self::PROXY_REVALIDATE),
+            (directives.must_understand, Self::MUST_UNDERSTAND),
+            (directives.no_transform, Self::NO_TRANSFORM),
+        ];
+        Self(bits.iter().filter(|(is_said, _)| *is_said).map(|(_, bit)| bit).sum())
+    }
+
+    const fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
 }
 
 /// An [`OriginLifetime`] without its duration.
@@ -119,12 +144,8 @@ impl KeptPolicy {
             lifetime_kind,
             no_cache: KeptQualified::of(&directives.no_cache),
             private: KeptQualified::of(&directives.private),
-            no_store: directives.no_store,
-            public: directives.public,
-            must_revalidate: directives.must_revalidate,
-            proxy_revalidate: directives.proxy_revalidate,
-            must_understand: directives.must_understand,
-            no_transform: directives.no_transform,
+            said: Said::of(directives),
+            lifetime_max: policy.lifetime_max.map(DeltaSeconds::of),
         }
     }
 
@@ -152,16 +173,16 @@ impl KeptPolicy {
         let lifetime = self.lifetime.duration();
         ResponsePolicy {
             directives: ResponseDirectives {
-                no_store: self.no_store,
+                no_store: self.said.has(Said::NO_STORE),
                 no_cache: self.no_cache.qualified(),
                 private: self.private.qualified(),
-                public: self.public,
+                public: self.said.has(Said::PUBLIC),
                 max_age: self.max_age.map(DeltaSeconds::duration),
                 s_maxage: self.s_maxage.map(DeltaSeconds::duration),
-                must_revalidate: self.must_revalidate,
-                proxy_revalidate: self.proxy_revalidate,
-                must_understand: self.must_understand,
-                no_transform: self.no_transform,
+                must_revalidate: self.said.has(Said::MUST_REVALIDATE),
+                proxy_revalidate: self.said.has(Said::PROXY_REVALIDATE),
+                must_understand: self.said.has(Said::MUST_UNDERSTAND),
+                no_transform: self.said.has(Said::NO_TRANSFORM),
                 stale_while_revalidate: self.stale_while_revalidate.map(DeltaSeconds::duration),
                 stale_if_error: self.stale_if_error.map(DeltaSeconds::duration),
             },
@@ -174,6 +195,7 @@ impl KeptPolicy {
             received_at: self.received_at,
             initial_age: self.initial_age.duration(),
             unchanged_for: Duration::from_secs(self.unchanged_secs.into()),
+            lifetime_max: self.lifetime_max.map(DeltaSeconds::duration),
         }
     }
 }
@@ -210,7 +232,8 @@ mod tests {
         ];
         for lines in rows {
             let policy = parsed(&lines);
-            let policy = ResponsePolicy { unchanged_for: Duration::from_hours(24), ..policy };
+            let lifetime_max = Some(Duration::from_mins(1));
+            let policy = ResponsePolicy { unchanged_for: Duration::from_hours(24), lifetime_max, ..policy };
             let kept = KeptPolicy::of(&policy);
             assert_eq!(kept.policy(), policy, "{lines:?}");
             let later = policy.received_at.saturating_add(Duration::from_secs(7));

@@ -120,5 +120,6 @@ pub(crate) fn policy(status: StatusCode) -> ResponsePolicy {
         received_at: Timestamp::EPOCH,
         initial_age: Duration::ZERO,
         unchanged_for: Duration::ZERO,
+        lifetime_max: None,
     }
 }

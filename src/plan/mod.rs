@@ -5,6 +5,7 @@
 //! these two, so that none of them can come to another end; [`Wanted`](wanted::Wanted) says what the origin is then asked. A
 //! [`Reason`](crate::semantics::reason::Reason) is the label of what was decided.
 
+pub(crate) mod by_operation;
 pub(crate) mod holding;
 pub(crate) mod outcome;
 pub(crate) mod request;

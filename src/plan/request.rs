@@ -1,5 +1,6 @@
 //! One request on a cacheable route, with everything that later steps ask of it.
 
+use super::by_operation::ByOperation;
 use super::way::{Asked, ByBody, Form, Way};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
@@ -11,6 +12,7 @@ use crate::rules::{Route, RuleSet};
 use crate::scope::{Membership, Tag, TagError, Tags};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::credentials::Credentials;
+use crate::semantics::graphql::request::Operation;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
@@ -91,6 +93,8 @@ pub(crate) struct CacheableRequest {
     pub(crate) hold: Option<Hold>,
     /// The body that is part of its key; it is answered as a GET then, and has no Range.
     pub(crate) body: Option<KeyedBody>,
+    /// The operation of GraphQL that it asks for.
+    pub(crate) operation: Option<Arc<Operation>>,
     /// What plain hits do without.
     worked_out: WorkedOut,
 }
@@ -124,7 +128,8 @@ impl CacheableRequest {
         let key = route.primary_key(&target, &headers);
         let (method, directives) = (Method::GET, RequestDirectives::default());
         let worked_out = WorkedOut::default();
-        Self { method, target, route, rules, key, headers, directives, hold: None, body: None, worked_out }
+        let (body, operation) = (None, None);
+        Self { method, target, route, rules, key, headers, directives, hold: None, body, operation, worked_out }
     }
 
     /// As [`Self::new`] for a request that is answered by its body, too.
@@ -151,6 +156,11 @@ impl CacheableRequest {
         }
         body.add_to(&mut key);
         Self { key: key.finish(), body: Some(body), ..self }
+    }
+
+    /// The same, which asks for this operation.
+    pub(crate) fn asking(self, operation: Arc<Operation>) -> Self {
+        Self { operation: Some(operation), ..self }
     }
 
     /// The method by which the origin is asked for what is not stored.
@@ -293,10 +303,18 @@ impl CacheableRequest {
                 let keyed = rule.keyed(&body.method, &self.headers, body.bytes.clone());
                 (route, Some(keyed.ok()?))
             }
+            (Way::ByOperation(_), body) => {
+                let told = Ok(Arc::clone(self.operation.as_ref()?));
+                let ByOperation::Cached(route, ..) = ByOperation::of(asked, &told, rules, |_| None, || now) else {
+                    return None;
+                };
+                (route, body.clone())
+            }
             _ => return None,
         };
         let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
-        let request = Self::plain(headers, target, route, Arc::clone(rules));
+        let plain = Self::plain(headers, target, route, Arc::clone(rules));
+        let request = Self { operation: self.operation.clone(), ..plain };
         Some(Arc::new(match body {
             Some(body) => request.by(body),
             None => request,
@@ -413,6 +431,7 @@ impl CacheableRequest {
             directives: RequestDirectives::default(),
             hold: None,
             body: self.body.clone(),
+            operation: self.operation.clone(),
             worked_out: WorkedOut::default(),
         }
     }

@@ -9,6 +9,7 @@ use crate::rules::{Route, RouteVerdict, RuleSet};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::forwarding::{keep_upgrade, kept_upgrade};
+use crate::semantics::graphql::request::Told;
 use crate::semantics::reason::Reason;
 use crate::semantics::reuse::Hold;
 use crate::semantics::target::Target;
@@ -55,6 +56,8 @@ pub(crate) enum Way {
     Cached(Arc<Route>, Option<Hold>),
     /// So may it, if its body can be part of the key.
     ByBody(ByBody),
+    /// That depends on the operation of GraphQL that it asks for; this is the first route that may answer it.
+    ByOperation(Arc<Route>),
     /// It is forwarded as it is.
     Pass(Pass),
     /// It would be forwarded, and says only-if-cached to a route that caches: RFC 9111 section 5.2.1.7.
@@ -83,6 +86,8 @@ pub(crate) struct Pass {
     pub(crate) outcome: Outcome,
     /// The `fwd` of Cache-Status.
     pub(crate) forward: Forward,
+    /// The operation of GraphQL that it asks for, where that decides.
+    pub(crate) operation: Option<Told>,
 }
 
 impl Way {
@@ -96,6 +101,7 @@ impl Way {
                     mode => return Self::through(route, mode.hold(), asked.method),
                 },
             },
+            RouteVerdict::ByOperation(route) => return Self::ByOperation(route),
             RouteVerdict::Pass { route, why } => (route, why),
         };
         NotCached::of(asked.method, asked.headers, route, why).into()
@@ -111,7 +117,7 @@ impl Way {
     /// Leaves of a request's Upgrade what its route passes on.
     pub(crate) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
         let route = match self {
-            Self::Cached(route, _) | Self::ByBody(ByBody { route, .. }) => Some(route),
+            Self::Cached(route, _) | Self::ByBody(ByBody { route, .. }) | Self::ByOperation(route) => Some(route),
             Self::Pass(pass) | Self::Refuse(pass) => pass.route.as_ref(),
         };
         match route {
@@ -131,12 +137,12 @@ pub(crate) enum NotCached {
 }
 
 impl NotCached {
-    fn of(method: &Method, headers: &HeaderMap, route: Option<Arc<Route>>, why: Reason) -> Self {
+    pub(super) fn of(method: &Method, headers: &HeaderMap, route: Option<Arc<Route>>, why: Reason) -> Self {
         let is_named = route.as_ref().is_none_or(|route| route.names_method(method));
         let forward = if is_named { Forward::Bypass } else { Forward::Method };
         let caches = route.as_ref().is_some_and(|route| route.mode == RouteMode::Cache);
         let outcome = if caches { Outcome::Bypass } else { Outcome::Pass };
-        let pass = Pass { route, why, outcome, forward };
+        let pass = Pass { route, why, outcome, forward, operation: None };
         // Where nothing is cached, the directive is for the caches further on.
         let is_refused = caches && RequestDirectives::parse(headers).only_if_cached;
         if is_refused { Self::Refuse(pass) } else { Self::Forward(pass) }
@@ -161,7 +167,7 @@ impl ByBody {
 
 impl Asked<'_> {
     /// Why it is forwarded as it is on a route that caches, if so.
-    fn passes_by(&self, route: &Route) -> Option<Reason> {
+    pub(super) fn passes_by(&self, route: &Route) -> Option<Reason> {
         match self.form {
             Form::Plain => None,
             Form::Any(version, payload) => self.needs_the_origin(route, version, payload),

@@ -109,6 +109,7 @@ impl Settled {
                 KnownWay::Cached(Box::new(request), place)
             }
             // No log holds bodies, so nobody knows which of these requests are the same.
+            Way::ByOperation(route) => KnownWay::Passed(Vec::new(), place_of(rules, Some(&route))),
             Way::ByBody(by_body) => KnownWay::Passed(Vec::new(), place_of(rules, Some(&by_body.route))),
             Way::Pass(pass) | Way::Refuse(pass) => {
                 KnownWay::Passed(self.changes(rules), place_of(rules, pass.route.as_ref()))

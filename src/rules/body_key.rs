@@ -2,6 +2,7 @@
 
 use crate::key::{KeyBuilder, KeyPart};
 use crate::semantics::canonical_json::{NotCanonical, canonical_json};
+use crate::semantics::graphql::request::Operation;
 use crate::semantics::reason::Reason;
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
@@ -17,6 +18,8 @@ pub(crate) enum KeyedForm {
     Json,
     /// `"bytes"`: every byte.
     Bytes,
+    /// `"graphql"`: which operation it asks for, and with which variables.
+    Graphql,
 }
 
 impl KeyedForm {
@@ -25,6 +28,7 @@ impl KeyedForm {
         match self {
             Self::Json => "json",
             Self::Bytes => "bytes",
+            Self::Graphql => "graphql",
         }
     }
 }
@@ -60,6 +64,13 @@ pub(crate) struct KeyedBody {
 }
 
 impl KeyedBody {
+    /// A body that asks for an operation.
+    pub(crate) fn of_operation(method: &Method, bytes: Bytes, operation: &Operation) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(KeyedForm::Graphql.label().as_bytes()).update(b"\0").update(operation.digest.as_bytes());
+        Self { method: method.clone(), bytes, digest: hasher.finalize() }
+    }
+
     /// The same with bytes of its own.
     pub(crate) fn copied(&self) -> Self {
         Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
@@ -93,6 +104,12 @@ impl BodyKeyRule {
         }
         let counts = match self.form {
             KeyedForm::Bytes => Cow::Borrowed(&*bytes),
+            KeyedForm::Graphql => {
+                let read = Operation::of_body(&self.decoded(headers, &bytes)?, |_| None);
+                let operation = read.map_err(|untold| untold.why)?;
+                let keyed = KeyedBody::of_operation(method, bytes, &operation);
+                return operation.why_not_cached().map_or(Ok(keyed), Err);
+            }
             KeyedForm::Json => {
                 let text = self.decoded(headers, &bytes)?;
                 Cow::Owned(canonical_json(&text).map_err(Reason::from)?)
@@ -105,7 +122,10 @@ impl BodyKeyRule {
     }
 
     /// The body without its content coding.
-    fn decoded<'b>(&self, headers: &HeaderMap, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Reason> {
+    ///
+    /// # Errors
+    /// Where it has another than gzip, can't be decoded, or is longer than `bytes_max` then.
+    pub(crate) fn decoded<'b>(&self, headers: &HeaderMap, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Reason> {
         let mut lines = headers.get_all(CONTENT_ENCODING).iter();
         let coding = lines.next().map_or(&b"identity"[..], |line| line.as_bytes().trim_ascii());
         if lines.next().is_some() {

@@ -25,7 +25,11 @@ enum Symbol {
 pub(super) fn covers(wide: &Route, narrow: &Route) -> bool {
     let methods = wide.methods.is_empty()
         || (!narrow.methods.is_empty() && narrow.methods.iter().all(|method| wide.methods.contains(method)));
-    methods && covers_host(wide.host.as_ref(), narrow.host.as_ref()) && covers_path(&wide.path, &narrow.path)
+    let operations = wide.operation.is_none() || wide.operation == narrow.operation;
+    methods
+        && operations
+        && covers_host(wide.host.as_ref(), narrow.host.as_ref())
+        && covers_path(&wide.path, &narrow.path)
 }
 
 fn covers_host(wide: Option<&HostPattern>, narrow: Option<&HostPattern>) -> bool {

@@ -119,6 +119,7 @@ impl LifetimeRule {
             LifetimeSource::Route => shortened(fresh_for, self.jitter, spread),
             _ => self.max_ttl.map_or(fresh_for, |most| fresh_for.min(most)),
         };
+        let fresh_for = policy.lifetime_max.map_or(fresh_for, |most| fresh_for.min(most));
         let ends_at = self.end_after(policy.made_at());
         let fresh_for = match (ends_at, source) {
             (None, _) => fresh_for,

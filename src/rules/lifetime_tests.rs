@@ -18,6 +18,7 @@ fn policy(status: u16, lifetime: OriginLifetime) -> ResponsePolicy {
         received_at: Timestamp::EPOCH,
         initial_age: Duration::ZERO,
         unchanged_for: Duration::ZERO,
+        lifetime_max: None,
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod answer;
 pub(crate) mod body_key;
 pub(crate) mod body_tags;
 pub(crate) mod bypass;
+pub(crate) mod entity_types;
 pub(crate) mod host_pattern;
 pub(crate) mod json;
 pub(crate) mod key_recipe;
@@ -21,6 +22,7 @@ pub(crate) mod search_term;
 pub(crate) mod tag_template;
 
 // A route, all of them, and what they make of events and URLs.
+mod by_method;
 pub(crate) mod change;
 mod coverage;
 pub(crate) mod event;

@@ -1,9 +1,10 @@
 //! One route, resolved.
 
 use super::answer::AnswerRule;
-use super::body_key::BodyKeyRule;
+use super::body_key::{BodyKeyRule, KeyedForm};
 use super::body_tags::BodyTags;
 use super::bypass::BypassRule;
+use super::entity_types::EntityTypes;
 use super::host_pattern::HostPattern;
 use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
 use super::lifetime::LifetimeRule;
@@ -37,6 +38,15 @@ pub enum SetCookieRule {
     /// Drop the field from what is stored and sent.
     Strip,
     /// Store it, field and all.
+    Store,
+}
+
+/// What to do with an answer of GraphQL that has data and errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GraphqlErrorsRule {
+    /// Do not store it.
+    Refuse,
+    /// Store it as any.
     Store,
 }
 
@@ -91,6 +101,12 @@ pub struct Route {
     pub key: KeyRecipe,
     /// What of a body of a POST or QUERY is part of the key; none: such requests pass the cache by.
     pub(crate) body_key: Option<BodyKeyRule>,
+    /// Which operation of GraphQL; none: any.
+    pub(crate) operation: Option<Box<str>>,
+    /// Which objects of an answer of GraphQL tag it; none: none does.
+    pub(crate) types: Option<EntityTypes>,
+    /// Answers of GraphQL with data and errors.
+    pub(crate) graphql_errors: GraphqlErrorsRule,
     /// Which requests pass the cache by; none: as far as the route has a say, none does.
     pub bypass: Option<BypassRule>,
     /// What the origin is asked instead.
@@ -152,6 +168,9 @@ impl Route {
                 origins: None,
             },
             body_key: None,
+            operation: None,
+            types: None,
+            graphql_errors: GraphqlErrorsRule::Refuse,
             bypass: None,
             to_origin: OriginRequestRule::default(),
             answer: None,
@@ -184,6 +203,31 @@ impl Route {
     pub(crate) fn keys_body(&self, method: &Method) -> Option<BodyKeyRule> {
         self.body_key
             .filter(|_| self.mode == RouteMode::Cache && BodyKeyRule::is_about(method) && self.names_method(method))
+    }
+
+    /// Whether it answers operations of GraphQL from the cache.
+    #[must_use]
+    pub(crate) fn caches_operations(&self) -> bool {
+        self.mode == RouteMode::Cache && self.body_key.is_some_and(|rule| rule.form == KeyedForm::Graphql)
+    }
+
+    /// Whether bodies tag what is stored: what all of its tags are is known only once the body is there.
+    #[must_use]
+    pub(crate) const fn tags_by_body(&self) -> bool {
+        self.body_tags.is_some() || self.types.is_some()
+    }
+
+    /// Whether a body may give a response this tag.
+    #[must_use]
+    pub(crate) fn may_tag_by_body(&self, tag: &str) -> bool {
+        self.body_tags.is_some() || self.types.as_ref().is_some_and(|types| types.make(tag))
+    }
+
+    /// Whether what is done about a request of `method`, which it names, depends on the operation that is asked for.
+    #[must_use]
+    pub(crate) fn reads_operations(&self, method: &Method) -> bool {
+        let brings_one = matches!(*method, Method::GET | Method::HEAD) || BodyKeyRule::is_about(method);
+        brings_one && (self.operation.is_some() || self.caches_operations())
     }
 
     /// Why a request passes the cache by though the route caches, if its `bypass` says so. The target is the client's,

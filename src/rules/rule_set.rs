@@ -1,9 +1,10 @@
 //! All routes in order, and the verdict on a request.
 
+use super::body_key::{BODY_KEY_BYTES_DEFAULT, KeyedForm};
+use super::by_method::{ByMethod, Matchers};
 use super::change::ChangeRule;
 use super::coverage;
 use super::event::EventRule;
-use super::matcher::Matcher;
 use super::origin_request::OriginRequestRule;
 use super::route::{Route, RouteMode};
 use super::switch::{SwitchBoard, SwitchMode};
@@ -13,6 +14,7 @@ use crate::scope::{RouteName, Scope, Tag, TagError};
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use http::Method;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Enough of a digest to distinguish rules.
@@ -30,12 +32,12 @@ pub struct RuleSet {
     warm: Vec<WarmBlock>,
     /// For requests that no route matches.
     unrouted: OriginRequestRule,
-    /// For each method that a route names.
-    by_method: Vec<(Method, Arc<Matcher>)>,
-    /// For every other method.
-    other_methods: Arc<Matcher>,
-    /// All routes, whatever their methods.
-    all: Arc<Matcher>,
+    /// All routes.
+    all: ByMethod,
+    /// For operations of GraphQL that a route names: its routes, and those for all operations.
+    by_operation: BTreeMap<Box<str>, ByMethod>,
+    /// For other operations.
+    other_operations: ByMethod,
     /// The methods by which a route keys bodies.
     keyed_by_body: Vec<Method>,
     /// What operators have set for a while in place of what the routes say.
@@ -47,6 +49,8 @@ pub struct RuleSet {
 pub enum RouteVerdict {
     /// It may be answered from the cache.
     Cache(Arc<Route>),
+    /// It depends on which operation of GraphQL it asks for; this is the first route that may answer it.
+    ByOperation(Arc<Route>),
     /// It passes through; `route` is the one that said so, if any matched the path.
     Pass {
         /// The route whose path and host match.
@@ -72,26 +76,18 @@ impl RuleSet {
     /// Where the routes together make too large an automaton.
     pub fn new(routes: Vec<Route>) -> Result<Self, RuleSetError> {
         let routes: Vec<Arc<Route>> = routes.into_iter().map(Arc::new).collect();
-        let mut matchers: Vec<Arc<Matcher>> = Vec::new();
-        let mut matcher = |selects: &dyn Fn(&Route) -> bool| -> Result<Arc<Matcher>, RuleSetError> {
-            let positions: Vec<usize> = (0..routes.len()).filter(|position| selects(&routes[*position])).collect();
-            if let Some(same) = matchers.iter().find(|matcher| matcher.positions() == positions) {
-                return Ok(Arc::clone(same));
-            }
-            let made = Matcher::new(|position| &routes[position], positions).map_err(|cause| RuleSetError { cause })?;
-            matchers.push(Arc::new(made));
-            Ok(matchers[matchers.len() - 1].clone())
-        };
-        let all = matcher(&|_| true)?;
-        let other_methods = matcher(&|route| route.methods.is_empty())?;
-        let mut by_method: Vec<(Method, Arc<Matcher>)> = Vec::new();
-        for method in routes.iter().flat_map(|route| &route.methods).chain([&Method::HEAD]) {
-            if by_method.iter().all(|(known, _)| known != method) {
-                by_method.push((method.clone(), matcher(&|route| route.names_method(method))?));
-            }
+        let mut matchers = Matchers::of(&routes);
+        let mut by_method =
+            |selects: &dyn Fn(&Route) -> bool| matchers.by_method(selects).map_err(|cause| RuleSetError { cause });
+        let all = by_method(&|_| true)?;
+        let other_operations = by_method(&|route| route.operation.is_none())?;
+        let mut by_operation = BTreeMap::new();
+        for name in routes.iter().filter_map(|route| route.operation.as_ref()) {
+            let is_for = |route: &Route| route.operation.as_ref().is_none_or(|named| named == name);
+            by_operation.insert(name.clone(), by_method(&is_for)?);
         }
         let keys = |method: &Method| routes.iter().any(|route| route.keys_body(method).is_some());
-        let keyed_by_body = by_method.iter().map(|(method, _)| method).filter(|method| keys(method)).cloned().collect();
+        let keyed_by_body = all.methods().filter(|method| keys(method)).cloned().collect();
         Ok(Self {
             number: 0,
             digest: "none".into(),
@@ -100,9 +96,9 @@ impl RuleSet {
             changes: Vec::new(),
             warm: Vec::new(),
             unrouted: OriginRequestRule::default(),
-            by_method,
-            other_methods,
             all,
+            by_operation,
+            other_operations,
             keyed_by_body,
             switches: Arc::default(),
         })
@@ -218,13 +214,28 @@ impl RuleSet {
     pub(crate) fn caching_routes(&self, target: &Target) -> Vec<Arc<Route>> {
         let mut routes: Vec<Arc<Route>> = Vec::with_capacity(1);
         for method in [&Method::GET].into_iter().chain(&self.keyed_by_body) {
-            let RouteVerdict::Cache(route) = self.decide(method, target) else { continue };
-            let stores = *method == Method::GET || route.keys_body(method).is_some();
-            if stores && !routes.iter().any(|known| Arc::ptr_eq(known, &route)) {
-                routes.push(route);
+            let stores = |route: &Route| *method == Method::GET || route.keys_body(method).is_some();
+            for verdict in self.verdicts(method, target) {
+                if let RouteVerdict::Cache(route) = verdict
+                    && stores(&route)
+                    && !routes.iter().any(|known| Arc::ptr_eq(known, &route))
+                {
+                    routes.push(route);
+                }
             }
         }
         routes
+    }
+
+    /// The verdict on a request; those for all operations of GraphQL, where it may ask for one.
+    fn verdicts(&self, method: &Method, target: &Target) -> Vec<RouteVerdict> {
+        match self.decide(method, target) {
+            RouteVerdict::ByOperation(_) => {
+                let named = self.by_operation.values();
+                named.chain([&self.other_operations]).map(|routes| self.verdict(routes, method, target)).collect()
+            }
+            verdict => vec![verdict],
+        }
     }
 
     /// The `[[event]]` blocks in order.
@@ -236,26 +247,50 @@ impl RuleSet {
     /// The verdict on a request. The cost does not grow linearly in the number of routes.
     #[must_use]
     pub fn decide(&self, method: &Method, target: &Target) -> RouteVerdict {
-        let named = self.by_method.iter().find(|(known, _)| known == method);
-        let matcher = named.map_or(&self.other_methods, |(_, matcher)| matcher);
-        let pass = |route: &Arc<Route>, why| RouteVerdict::Pass { route: Some(Arc::clone(route)), why };
-        match matcher.first_match(target).and_then(|position| self.routes.get(position)) {
-            Some(route) => match (route.mode, target.ambiguity()) {
-                (RouteMode::PassThrough, _) => pass(route, Reason::RoutePasses),
-                (RouteMode::Cache, Some(why)) => pass(route, why),
-                (RouteMode::Cache, None) => RouteVerdict::Cache(Arc::clone(route)),
-            },
-            None => match self.all.first_match(target).and_then(|position| self.routes.get(position)) {
-                Some(route) => pass(route, Reason::MethodNotNamed),
-                None => RouteVerdict::Pass { route: None, why: Reason::NoRoute },
-            },
+        match self.first(&self.all, method, target) {
+            Some(route) if route.reads_operations(method) => RouteVerdict::ByOperation(Arc::clone(route)),
+            Some(route) => verdict_of(route, target),
+            None => self.verdict_through(&self.all, target),
+        }
+    }
+
+    /// As [`Self::decide`], once it is known which operation of GraphQL is asked for, if it has a name.
+    #[must_use]
+    pub(crate) fn decide_operation(&self, method: &Method, target: &Target, name: Option<&str>) -> RouteVerdict {
+        let named = name.and_then(|name| self.by_operation.get(name));
+        self.verdict(named.unwrap_or(&self.other_operations), method, target)
+    }
+
+    /// The longest body that is read for the operation that it asks for, in bytes.
+    #[must_use]
+    pub(crate) fn operation_bytes_max(&self) -> usize {
+        let rules = self.routes.iter().filter_map(|route| route.body_key);
+        let of_graphql = rules.filter(|rule| rule.form == KeyedForm::Graphql).map(|rule| rule.bytes_max);
+        of_graphql.max().unwrap_or(BODY_KEY_BYTES_DEFAULT)
+    }
+
+    fn first(&self, routes: &ByMethod, method: &Method, target: &Target) -> Option<&Arc<Route>> {
+        routes.first_match(method, target).and_then(|position| self.routes.get(position))
+    }
+
+    fn verdict(&self, routes: &ByMethod, method: &Method, target: &Target) -> RouteVerdict {
+        match self.first(routes, method, target) {
+            Some(route) => verdict_of(route, target),
+            None => self.verdict_through(routes, target),
+        }
+    }
+
+    fn verdict_through(&self, routes: &ByMethod, target: &Target) -> RouteVerdict {
+        match routes.first_through(target).and_then(|position| self.routes.get(position)) {
+            Some(route) => passing(route, Reason::MethodNotNamed),
+            None => RouteVerdict::Pass { route: None, why: Reason::NoRoute },
         }
     }
 
     /// The first route that matches the path, whatever methods it names.
     #[must_use]
     pub fn route_through(&self, target: &Target) -> Option<&Arc<Route>> {
-        self.all.first_match(target).and_then(|position| self.routes.get(position))
+        self.all.first_through(target).and_then(|position| self.routes.get(position))
     }
 
     /// The tags that `route` gives to a response for `target`, whose path it matches.
@@ -282,6 +317,18 @@ impl RuleSet {
         };
         self.routes.iter().enumerate().filter_map(|(place, route)| covering(place, route)).collect()
     }
+}
+
+fn verdict_of(route: &Arc<Route>, target: &Target) -> RouteVerdict {
+    match (route.mode, target.ambiguity()) {
+        (RouteMode::PassThrough, _) => passing(route, Reason::RoutePasses),
+        (RouteMode::Cache, Some(why)) => passing(route, why),
+        (RouteMode::Cache, None) => RouteVerdict::Cache(Arc::clone(route)),
+    }
+}
+
+fn passing(route: &Arc<Route>, why: Reason) -> RouteVerdict {
+    RouteVerdict::Pass { route: Some(Arc::clone(route)), why }
 }
 
 /// Why routes do not make a rule set.

@@ -38,6 +38,7 @@ fn rule_set(routes: &[&str]) -> RuleSet {
 fn verdict(rules: &RuleSet, method: &str, url: &str) -> String {
     match rules.decide(&method.parse().unwrap(), &target(url)) {
         RouteVerdict::Cache(route) => format!("cache {}", route.name),
+        RouteVerdict::ByOperation(route) => format!("by operation {}", route.name),
         RouteVerdict::Pass { route, why } => {
             format!("pass {} {why}", route.map_or_else(|| "-".to_owned(), |route| route.name.to_string()))
         }

@@ -95,7 +95,7 @@ fn settle_under(host: &str, path: &str) -> Result<Target, UrlError> {
 /// As what a target is filed: by the route of a GET, and by those that key bodies.
 fn keyed(rules: &RuleSet, target: &Target) -> impl Iterator<Item = Target> {
     let of_get: Option<Arc<Route>> = match rules.decide(&Method::GET, target) {
-        RouteVerdict::Cache(route) => Some(route),
+        RouteVerdict::Cache(route) | RouteVerdict::ByOperation(route) => Some(route),
         RouteVerdict::Pass { route, .. } => route,
     };
     let as_get = of_get.map_or_else(|| target.clone(), |route| route.keyed_target(target.clone()));

@@ -38,16 +38,37 @@ impl From<JsonSyntaxError> for NotCanonical {
 /// # Errors
 /// Where it has none.
 pub(crate) fn canonical_json(text: &[u8]) -> Result<Vec<u8>, NotCanonical> {
-    // The parser skips a byte order mark, which RFC 8259 section 8.1 forbids and other readers refuse.
-    if text.starts_with("\u{feff}".as_bytes()) {
-        return Err(NotCanonical::Malformed);
-    }
-    let mut parser = SliceJsonParser::new(text);
+    let mut parser = parser_of(text)?;
     let mut form = Vec::with_capacity(text.len());
     let first = parser.parse_next()?;
     write_value(&mut parser, first, DEPTH_MAX, &mut form)?;
+    ended(&mut parser)?;
+    Ok(form)
+}
+
+/// A name in an object, and the canonical form of its value.
+pub(crate) type Member<'t> = (Cow<'t, str>, Vec<u8>);
+
+/// The members of the object that a text is, in the order of their canonical form.
+///
+/// # Errors
+/// Where it has no canonical form, or is no object.
+pub(crate) fn canonical_members(text: &[u8]) -> Result<Vec<Member<'_>>, NotCanonical> {
+    let mut parser = parser_of(text)?;
+    let JsonEvent::StartObject = parser.parse_next()? else { return Err(NotCanonical::Malformed) };
+    let members = members(&mut parser, DEPTH_MAX - 1)?;
+    ended(&mut parser)?;
+    Ok(members)
+}
+
+/// The parser skips a byte order mark, which RFC 8259 section 8.1 forbids and other readers refuse.
+fn parser_of(text: &[u8]) -> Result<SliceJsonParser<'_>, NotCanonical> {
+    if text.starts_with("\u{feff}".as_bytes()) { Err(NotCanonical::Malformed) } else { Ok(SliceJsonParser::new(text)) }
+}
+
+fn ended(parser: &mut SliceJsonParser<'_>) -> Result<(), NotCanonical> {
     match parser.parse_next()? {
-        JsonEvent::Eof => Ok(form),
+        JsonEvent::Eof => Ok(()),
         _ => Err(NotCanonical::Malformed),
     }
 }
@@ -98,7 +119,22 @@ fn write_array(parser: &mut SliceJsonParser<'_>, depth_left: usize, form: &mut V
 }
 
 fn write_object(parser: &mut SliceJsonParser<'_>, depth_left: usize, form: &mut Vec<u8>) -> Result<(), NotCanonical> {
-    let mut members: Vec<(Cow<'_, str>, Vec<u8>)> = Vec::new();
+    form.push(b'{');
+    for (place, (name, value)) in members(parser, depth_left)?.iter().enumerate() {
+        if place > 0 {
+            form.push(b',');
+        }
+        write_string(name, form);
+        form.push(b':');
+        form.extend_from_slice(value);
+    }
+    form.push(b'}');
+    Ok(())
+}
+
+/// The members of an object that has begun, each once, in the order of RFC 8785 section 3.2.3.
+fn members<'t>(parser: &mut SliceJsonParser<'t>, depth_left: usize) -> Result<Vec<Member<'t>>, NotCanonical> {
+    let mut members: Vec<Member<'_>> = Vec::new();
     loop {
         match parser.parse_next()? {
             JsonEvent::EndObject => break,
@@ -116,17 +152,7 @@ fn write_object(parser: &mut SliceJsonParser<'_>, depth_left: usize, form: &mut 
     if members.windows(2).any(|pair| matches!(pair, [(one, _), (other, _)] if one == other)) {
         return Err(NotCanonical::RepeatedName);
     }
-    form.push(b'{');
-    for (place, (name, value)) in members.iter().enumerate() {
-        if place > 0 {
-            form.push(b',');
-        }
-        write_string(name, form);
-        form.push(b':');
-        form.extend_from_slice(value);
-    }
-    form.push(b'}');
-    Ok(())
+    Ok(members)
 }
 
 /// Section 3.2.2.2: the short escapes where there is one, lower-case hexadecimal for other control characters.

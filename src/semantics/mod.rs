@@ -21,6 +21,7 @@ pub(crate) mod entity_tag;
 pub(crate) mod event_stream;
 mod forwarded;
 pub(crate) mod forwarding;
+pub(crate) mod graphql;
 pub(crate) mod lifetime;
 pub(crate) mod network;
 pub(crate) mod origin_tags;

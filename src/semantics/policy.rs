@@ -43,6 +43,8 @@ pub struct ResponsePolicy {
     pub initial_age: Duration,
     /// For how long it had been known not to change when it arrived; zero where no rule learns from that.
     pub unchanged_for: Duration,
+    /// The longest lifetime that its body allows, whoever gives one: hints of GraphQL. Read once it is there.
+    pub lifetime_max: Option<Duration>,
 }
 
 /// Which field the directives in force stand in.
@@ -73,6 +75,7 @@ impl ResponsePolicy {
                 received_at,
                 initial_age,
                 unchanged_for: Duration::ZERO,
+                lifetime_max: None,
             };
         }
         // RFC 9213 section 2.2: a targeted field replaces Cache-Control and Expires.
@@ -87,6 +90,7 @@ impl ResponsePolicy {
             received_at,
             initial_age,
             unchanged_for: Duration::ZERO,
+            lifetime_max: None,
         }
     }
 

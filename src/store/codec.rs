@@ -73,6 +73,9 @@ struct Head {
     /// Zero but where a rule learns from changes; a version that knows no such rule reads no such value.
     #[serde(default, skip_serializing_if = "is_zero")]
     unchanged_secs: u64,
+    /// Absent but where the body says so; a version that does not read that reads no such value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifetime_max_secs: Option<u64>,
     /// The field that governs its caching, where it is one that only some rules have understood.
     lifetime_field: Option<String>,
     stored_at_ms: u64,
@@ -121,6 +124,7 @@ fn encode_with(
         received_at_ms: policy.received_at.as_millis(),
         initial_age_ms: u64::try_from(policy.initial_age.as_millis()).unwrap_or(u64::MAX),
         unchanged_secs: policy.unchanged_for.as_secs(),
+        lifetime_max_secs: policy.lifetime_max.map(|most| most.as_secs()),
         lifetime_field: lifetime_field(&policy).map(|field| field.label().to_owned()),
         stored_at_ms: entry.stored_at().as_millis(),
         stamp: stamp.to_string(),
@@ -209,6 +213,7 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
     let mut policy = ResponsePolicy::parse_with(status, &headers, times, field.as_slice());
     policy.initial_age = Duration::from_millis(head.initial_age_ms);
     policy.unchanged_for = Duration::from_secs(head.unchanged_secs);
+    policy.lifetime_max = head.lifetime_max_secs.map(Duration::from_secs);
     let parts = EntryParts {
         url: head.url.into(),
         path_start: head.path_start,
