@@ -20,6 +20,7 @@ mod semantics;
 mod version;
 
 mod clients;
+mod consistency;
 mod entry;
 mod in_flight;
 mod key;

@@ -8,6 +8,7 @@ mod scenarios {
     mod admin_callers;
     mod after_purge;
     mod answer_headers;
+    mod audits;
     mod authorities;
     mod behind_balancer;
     mod binary;

@@ -33,6 +33,7 @@ pub(super) enum Call {
     Routes,
     Switch,
     Audit,
+    Consistency,
     Upstreams,
     Drain,
     Stats,
@@ -67,7 +68,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 35] = [
+    pub(super) const ALL: [Self; 36] = [
         Self::Dashboard,
         Self::Asset,
         Self::Live,
@@ -96,6 +97,7 @@ impl Call {
         Self::Routes,
         Self::Switch,
         Self::Audit,
+        Self::Consistency,
         Self::Upstreams,
         Self::Drain,
         Self::Stats,
@@ -132,6 +134,7 @@ impl Call {
             Self::Routes => "/routes",
             Self::Switch => "/routes/{name}/switch",
             Self::Audit => "/audit",
+            Self::Consistency => "/consistency",
             Self::Upstreams => "/upstreams",
             Self::Drain => "/upstreams/{pool}/{server}/drain",
             Self::Stats => "/stats",

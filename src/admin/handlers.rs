@@ -2,8 +2,8 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, audit, dashboard, events, explain, health, jobs, learn, live, login, purge, receipts, requests, rules,
-    shadow, stats, switches, top, upstreams, warm,
+    AdminState, audit, consistency, dashboard, events, explain, health, jobs, learn, live, login, purge, receipts,
+    requests, rules, shadow, stats, switches, top, upstreams, warm,
 };
 use axum::routing::{MethodRouter, delete, get, post};
 
@@ -37,6 +37,7 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::Routes => get(switches::show),
         Call::Switch => post(switches::switch),
         Call::Audit => get(audit::show),
+        Call::Consistency => get(consistency::show),
         Call::Upstreams => get(upstreams::show),
         Call::Drain => post(upstreams::drain),
         Call::Stats => get(stats::show),

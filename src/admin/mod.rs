@@ -13,6 +13,7 @@ mod sessions;
 
 mod answer;
 mod callers;
+mod consistency;
 mod explain_decided;
 mod idempotency;
 mod jobs;

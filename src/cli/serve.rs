@@ -316,6 +316,8 @@ fn ahead_of_clients(
 ) -> (Arc<Jobs>, Arc<Warming>, Arc<Learning>) {
     let refreshing = Arc::clone(engine);
     tasks.restart("refresh-after-purges", move || Arc::clone(&refreshing).refresh_after_purges());
+    let auditing = Arc::clone(engine);
+    tasks.restart("audits", move || Arc::clone(&auditing).compare_with_the_origin());
     let jobs = Jobs::new(Arc::clone(clock));
     let default_host = config.proxy.entrance.default_host.as_ref().and_then(|host| host.to_str().ok());
     let remembered = hot_file::read(config.handover.snapshot.as_deref());

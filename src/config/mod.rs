@@ -18,6 +18,8 @@ mod table;
 mod values;
 mod variable_names;
 
+mod route_audit;
+
 mod field_names;
 mod raw_admin;
 mod raw_events;

@@ -1,6 +1,7 @@
 //! The rules, raw. The documentation of each key is its description in the JSON Schema.
 
 use super::raw_warm::RawWarm;
+use super::route_audit::AuditText;
 use super::table::{FromToml, Placed, Reader, raw_table};
 use super::values::{
     ByStatus, DurationText, FieldTable, LifetimeText, MethodText, MomentText, PercentageText, SizeText, Texts, word,
@@ -157,6 +158,11 @@ raw_table! {
         tag_prefix: String,
         /// Tags that a successful POST, PUT, PATCH or DELETE through this path purges, in addition to its own URL.
         purge_on_write: Texts,
+        /// The share of hits whose answer is compared in the background with what the origin says, for
+        /// `GET /consistency`; also of hot keys once they were fetched again after a purge:
+        /// "1%", or { share = "1%", ignore = ["$.generated_at"] } with what of a JSON body may differ, by JSONPath.
+        /// Default: "0%".
+        audit: AuditText,
         /// The query parameter that holds what was searched for: "q". Its values are counted, in lower case and with one
         /// space between words, for `GET /searches`.
         search_term: String,

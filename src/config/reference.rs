@@ -6,8 +6,8 @@ use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
 use crate::{
-    clients, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store, supervisor,
-    traces, upstream, warming,
+    clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store,
+    supervisor, traces, upstream, warming,
 };
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -24,6 +24,7 @@ pub const METRICS: &[&[&Metric]] = &[
     clients::metrics::METRICS,
     upstream::metrics::METRICS,
     engine::metrics::METRICS,
+    consistency::METRICS,
     invalidation::metrics::METRICS,
     events::METRICS,
     events::changes::METRICS,

@@ -4,7 +4,7 @@ use super::problem::{Place, Problems};
 use super::raw_rules::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
-use super::{route_answer, route_graphql, route_key, route_lifetime, route_origin};
+use super::{route_answer, route_audit, route_graphql, route_key, route_lifetime, route_origin};
 use crate::rules::Route;
 use crate::rules::body_tags::BodyTags;
 use crate::rules::host_pattern::HostPattern;
@@ -56,6 +56,7 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     route.purge_on_write =
         raw.purge_on_write.as_ref().map(|tags| self::tags(tags, &route.path, problems)).unwrap_or_default();
     route.body_tags = body_tags(raw, problems);
+    route.audit = raw.audit.as_ref().and_then(|written| route_audit::resolve(written, &route, problems));
     route.search_term = raw.search_term.as_ref().and_then(|written| search_term(written, problems));
     if let Some(set_cookie) = &raw.set_cookie {
         route.set_cookie = set_cookie.value.0;

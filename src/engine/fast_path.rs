@@ -214,7 +214,7 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<Fas
         _ => return Err(None),
     };
     let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now).ok_or(None)?;
-    engine.hot_keys.note(&request, &usable.entry);
+    engine.note_hit(&request, &usable.entry, now);
     let age = usable.entry.current_age(now);
     let ttl_secs = Some(ttl_secs(usable.entry.spent(&usable.lifetime, now), &usable.lifetime));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });

@@ -263,3 +263,17 @@ impl Fetch {
         self.engine.note_store_outcome(&self.request.route.name, &self.request.key, outcome);
     }
 }
+
+/// The origin's answer to what a request asks for. Nothing of it is stored, and nobody shares it.
+///
+/// # Errors
+/// Where there is none.
+pub(super) async fn ask_only(
+    engine: &Arc<Engine>,
+    request: &Arc<Requester>,
+) -> Result<http::Response<Body>, OriginError> {
+    let (engine, request) = (Arc::clone(engine), Arc::clone(request));
+    let fetch = Fetch { engine, request, wanted: Wanted::Whole, lease: None, leader: None, permit: None };
+    let fields = fetch.wanted.fields(&fetch.request);
+    fetch.exchange(fields).await.map(|(response, _)| response)
+}

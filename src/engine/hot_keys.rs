@@ -104,7 +104,7 @@ impl HotKeys {
 }
 
 /// Whether a request may be made again in nobody's name: nothing of it is one client's own, and it is not large.
-fn may_be_repeated(request: &CacheableRequest) -> bool {
+pub(super) fn may_be_repeated(request: &CacheableRequest) -> bool {
     let brings_cookies = request.headers.contains_key(COOKIE) && request.route.key.cookies == CookieRule::AsReceived;
     let header_bytes: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let bytes = header_bytes + request.body.as_ref().map_or(0, |body| body.bytes.len());

@@ -19,5 +19,6 @@ impl Measured for Engine {
             samples.number(&ADMISSIONS, &[route.as_str(), outcome], count);
         }
         samples.number(&REFRESHES, &[], self.refreshes());
+        self.consistency().sample(samples);
     }
 }

@@ -52,6 +52,7 @@ pub(crate) mod shared_tier;
 mod waiting;
 
 // The steps.
+pub(crate) mod audit;
 mod begun_body;
 mod by_body;
 mod by_operation;
@@ -93,6 +94,7 @@ use crate::store::key_memory::{KeyMemory, REMEMBERED_FOR};
 use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
 use arrival::{Front, Reception};
+use audit::Audits;
 use earlier_rules::EarlierRules;
 use fast_path::{FastHit, Marked, PlainHeaders, PlainRequest};
 use fetch_outcome::FetchOutcome;
@@ -159,6 +161,7 @@ pub struct Engine {
     store_outcomes: StoreOutcomes,
     miss_budgets: MissBudgets,
     hot_keys: HotKeys,
+    audits: Audits,
     refresh: RefreshOptions,
     refreshed: AtomicU64,
     unattended: Arc<Unattended>,
@@ -188,6 +191,7 @@ impl Engine {
             store_outcomes: StoreOutcomes::default(),
             miss_budgets: MissBudgets::default(),
             hot_keys: HotKeys::new(parts.refresh.hot_keys),
+            audits: Audits::default(),
             refresh: parts.refresh,
             refreshed: AtomicU64::new(0),
             unattended: Unattended::new(),

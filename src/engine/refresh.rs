@@ -40,6 +40,7 @@ impl Engine {
         loop {
             self.invalidation().changed().await;
             let taken = self.taken_by_purges();
+            self.audit_later(taken.iter().map(|(request, _)| request));
             if taken.len() > self.refresh.after_purge {
                 tracing::info!(keys = taken.len(), "a purge took hot keys: they are fetched again, hottest first");
                 self.refresh_all(taken).await;

@@ -49,7 +49,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, conte
     let now = engine.now();
     match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => {
-            engine.hot_keys.note(&request, &usable.entry);
+            engine.note_hit(&request, &usable.entry, now);
             respond::usable(&request, &usable, now)
         }
         // Boxed, so that a hit does not carry the room that a miss needs.

@@ -106,7 +106,7 @@ impl Engine {
         };
         loop {
             let Some(wanted) = self.lacking(&request) else { return Ok(Warmed::Fresh) };
-            if self.has_room_to_warm(&request) {
+            if self.has_spare_room(&request) {
                 gives_way(false);
                 let variant = wanted.stored().map(|entry| entry.variant().clone());
                 let Role::Leader(leader) = join(self, &request, variant.as_ref()) else {
@@ -171,7 +171,8 @@ impl Engine {
         }
     }
 
-    fn has_room_to_warm(&self, request: &CacheableRequest) -> bool {
+    /// Whether what no client waits for may be fetched now.
+    pub(super) fn has_spare_room(&self, request: &CacheableRequest) -> bool {
         let rooms = [
             self.in_flight().spare_room(),
             self.miss_budgets.spare_room(&request.route),

@@ -6,6 +6,7 @@
 
 // The keys of a route.
 pub(crate) mod answer;
+pub(crate) mod audit;
 pub(crate) mod body_key;
 pub(crate) mod body_tags;
 pub(crate) mod bypass;

@@ -1,6 +1,7 @@
 //! One route, resolved.
 
 use super::answer::AnswerRule;
+use super::audit::AuditRule;
 use super::body_key::{BodyKeyRule, KeyedForm};
 use super::body_tags::BodyTags;
 use super::bypass::BypassRule;
@@ -135,6 +136,8 @@ pub struct Route {
     pub miss_limit: Option<NonZeroUsize>,
     /// Where in a JSON body further tags stand.
     pub body_tags: Option<BodyTags>,
+    /// Of which hits the answer is compared with the origin's; none: of none.
+    pub(crate) audit: Option<AuditRule>,
     /// The query parameter whose value is counted as a search term; none: none is.
     pub search_term: Option<String>,
     /// What a successful unsafe request through this path purges, besides RFC 9111 section 4.4.
@@ -185,6 +188,7 @@ impl Route {
             read_timeout: None,
             miss_limit: None,
             body_tags: None,
+            audit: None,
             search_term: None,
             purge_on_write: Vec::new(),
         }

@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("rules", 1),
     ("key", 1),
     ("entry", 1),
+    ("consistency", 1),
     ("in_flight", 1),
     ("scope", 1),
     ("stamp", 1),
