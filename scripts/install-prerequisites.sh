@@ -27,6 +27,12 @@ need() {
   command -v "$1" >/dev/null 2>&1 || packages+=("$2")
 }
 
+# Varnish purges by tag with the xkey module, which is not part of it.
+need_varnish() {
+  need varnishd varnish
+  compgen -G '/usr/lib/*/varnish/vmods/libvmod_xkey.so' >/dev/null || packages+=(varnish-modules)
+}
+
 # `venv` is there without `ensurepip` on Debian until python3-venv is installed.
 need_venv() {
   need python3 python3
@@ -97,6 +103,7 @@ for job in "${@:-build}"; do
       need chromium chromium
       need npm npm
       need tmux tmux
+      need_varnish
       # Debian keeps the server's programs out of the PATH.
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
       ;;
@@ -118,9 +125,7 @@ for job in "${@:-build}"; do
       need redis-server redis-server
       need taskset util-linux
       need nginx nginx
-      need varnishd varnish
-      # Varnish purges by tag with the xkey module, which is not part of it.
-      compgen -G '/usr/lib/*/varnish/vmods/libvmod_xkey.so' >/dev/null || packages+=(varnish-modules)
+      need_varnish
       need haproxy haproxy
       need traffic_server trafficserver
       need squid squid

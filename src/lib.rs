@@ -16,6 +16,7 @@ mod clock;
 mod deliberate_fault;
 mod histogram;
 mod metric;
+mod secret;
 mod semantics;
 mod version;
 
@@ -38,6 +39,8 @@ mod plan;
 
 mod engine;
 
+mod callout;
+mod cdn;
 mod decisions;
 mod events;
 mod jobs;

@@ -4,6 +4,8 @@
 mod addresses;
 #[path = "config/admin.rs"]
 mod admin;
+#[path = "config/cdn.rs"]
+mod cdn;
 #[path = "config/environment.rs"]
 mod environment;
 #[path = "config/events.rs"]
@@ -32,6 +34,8 @@ mod trace;
 mod upstream_tls;
 #[path = "config/warm.rs"]
 mod warm;
+#[path = "config/webhooks.rs"]
+mod webhooks;
 
 use larder::testing::config::{Config, ConfigErrors, Environment, Overrides, ProblemReport, load};
 

@@ -78,4 +78,5 @@ mod scenarios {
     mod warm_blocks;
     mod warm_command;
     mod warming;
+    mod webhooks;
 }

@@ -4,7 +4,8 @@
 //! file that is gone or empty nobody is let in.
 
 use super::problem::Problem;
-use crate::config::{AdminOptions, May, NAME_OF_ADDRESSES, NAME_OF_ANYONE, NAME_OF_THE_TOKEN, token_in};
+use crate::config::{AdminOptions, May, NAME_OF_ADDRESSES, NAME_OF_ANYONE, NAME_OF_THE_TOKEN};
+use crate::secret;
 use axum::http::StatusCode;
 use globset::GlobSet;
 use std::path::PathBuf;
@@ -137,7 +138,7 @@ impl Callers {
 impl Known {
     fn read_again(&mut self) {
         let Some(file) = &self.file else { return };
-        let token = token_in(file).map(|token| blake3::hash(token.as_bytes()));
+        let token = secret::token_in(file).map(|token| blake3::hash(token.as_bytes()));
         let (name, file) = (&self.caller.name, file.display());
         match token {
             Some(token) if self.token != Some(token) => tracing::info!("the token `{name}` in `{file}` was replaced"),

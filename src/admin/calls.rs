@@ -12,6 +12,7 @@ pub(super) enum Call {
     LogOut,
     Purge,
     Events,
+    Webhook,
     Receipts,
     Receipt,
     Warm,
@@ -50,6 +51,8 @@ pub(super) enum Access {
     Open,
     /// Anyone who calls this listener by a name of its own: who logs in has no session yet, and sees the page for it.
     LogIn,
+    /// Anyone, by any name, whose signature of the body is right: the call judges it.
+    Signed,
     /// Who has the token or has logged in with it, where one is set.
     Token,
 }
@@ -63,6 +66,8 @@ pub(super) enum Effect {
     Judges,
     /// It changes something; its body, if any, is JSON.
     Changes,
+    /// It changes something, and its signature says who wants that.
+    Tells,
     /// It opens or ends a session and takes a form.
     LogsIn,
 }
@@ -76,6 +81,7 @@ impl Call {
         Self::LogOut,
         Self::Purge,
         Self::Events,
+        Self::Webhook,
         Self::Receipts,
         Self::Receipt,
         Self::Warm,
@@ -116,6 +122,7 @@ impl Call {
             Self::LogOut => "/logout",
             Self::Purge => "/purge",
             Self::Events => "/events",
+            Self::Webhook => "/events/{source}",
             Self::Receipts => "/purges",
             Self::Receipt => "/purges/{id}",
             Self::Warm => "/warm",
@@ -148,6 +155,7 @@ impl Call {
     pub(super) const fn access(self) -> Access {
         match self {
             Self::Healthz | Self::Readyz => Access::Open,
+            Self::Webhook => Access::Signed,
             Self::Asset | Self::LogIn | Self::LogOut => Access::LogIn,
             _ => Access::Token,
         }
@@ -164,7 +172,7 @@ impl Call {
             Self::Drain => May::Upstreams,
             _ => match self.effect() {
                 Effect::Changes => May::All,
-                Effect::Reads | Effect::Judges | Effect::LogsIn => May::Read,
+                Effect::Reads | Effect::Judges | Effect::Tells | Effect::LogsIn => May::Read,
             },
         }
     }
@@ -181,6 +189,7 @@ impl Call {
             | Self::Switch
             | Self::Drain => Effect::Changes,
             Self::RulesCheck | Self::BeginShadow => Effect::Judges,
+            Self::Webhook => Effect::Tells,
             Self::LogIn | Self::LogOut => Effect::LogsIn,
             _ => Effect::Reads,
         }

@@ -8,7 +8,8 @@ use super::problem::Problem;
 use super::receipts::ShownReceipt;
 use crate::events::{EventSource, Taken};
 use crate::invalidation::PurgeFailure;
-use crate::rules::event::{EVENT_SCOPES_MAX, Event};
+use crate::invalidation::idempotency::IdempotencyKey;
+use crate::rules::event::{EVENT_SCOPES_MAX, Event, EventError};
 use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -33,10 +34,19 @@ pub(super) async fn take(
 ) -> Result<Json<Answer>, Problem> {
     let body = body_bytes(body)?;
     let key = key_of(&headers, &admitted.caller, "/events", &body)?;
-    let event = Event::parse_json(&body);
+    answer(&state, EventSource::Admin, Event::parse_json(&body), key).await
+}
+
+/// Takes an event, and says what came of it.
+pub(super) async fn answer(
+    state: &AdminState,
+    source: EventSource,
+    event: Result<Event, EventError>,
+    key: Option<IdempotencyKey>,
+) -> Result<Json<Answer>, Problem> {
     let events = Arc::clone(&state.events);
     // The event of a caller that leaves is taken as well.
-    let taking = state.engine.unattended().finish(|_| async move { events.take(EventSource::Admin, event, key).await });
+    let taking = state.engine.unattended().finish(|_| async move { events.take(source, event, key).await });
     let taken = taking.await.map_err(|error| match error {
         PurgeFailure::KeyReused => idempotency::reused(&error),
         PurgeFailure::Log(error) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())

@@ -85,7 +85,7 @@ impl Guard {
     ) -> Result<Admitted, Problem> {
         let effect = call.map_or(Effect::Reads, Call::effect);
         let admitted = match call.map_or(Access::Token, Call::access) {
-            Access::Open => return Ok(self.freely()),
+            Access::Open | Access::Signed => return Ok(self.freely()),
             Access::LogIn => self.freely(),
             Access::Token => self.check_credentials(headers, now)?,
         };
@@ -202,7 +202,7 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
 
 fn check_content_type(effect: Effect, headers: &HeaderMap) -> Result<(), Problem> {
     let wanted: &[&str] = match effect {
-        Effect::Reads => return Ok(()),
+        Effect::Reads | Effect::Tells => return Ok(()),
         Effect::Judges => &["application/toml", "application/json"],
         Effect::Changes => &["application/json"],
         Effect::LogsIn => &["application/x-www-form-urlencoded"],

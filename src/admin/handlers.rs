@@ -2,8 +2,7 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, audit, consistency, dashboard, events, explain, health, jobs, learn, live, login, purge, receipts,
-    requests, rules, shadow, stats, switches, top, upstreams, warm,
+    AdminState, audit, consistency, dashboard, events, explain, health, jobs, learn, live, login, purge, receipts, requests, rules, shadow, stats, switches, top, upstreams, warm, webhooks,
 };
 use axum::routing::{MethodRouter, delete, get, post};
 
@@ -16,6 +15,7 @@ pub(super) fn handler(call: Call) -> MethodRouter<AdminState> {
         Call::LogOut => post(login::log_out),
         Call::Purge => post(purge::purge),
         Call::Events => post(events::take),
+        Call::Webhook => post(webhooks::take),
         Call::Receipts => get(receipts::list),
         Call::Receipt => get(receipts::show),
         Call::Warm => post(warm::warm),
@@ -85,9 +85,12 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(health::OPENAPI).unwrap();
         for call in Call::ALL {
             let mut statuses = vec!["408"];
-            statuses.extend((call.access() != Access::Open).then_some("421"));
+            let is_open = matches!(call.access(), Access::Open | Access::Signed);
+            statuses.extend((!is_open).then_some("421"));
             statuses.extend((call.access() == Access::Token).then_some("401"));
-            statuses.extend((call.effect() != Effect::Reads).then_some(["403", "415"]).into_iter().flatten());
+            statuses.extend((call.effect() != Effect::Reads).then_some("403"));
+            let is_typed = !matches!(call.effect(), Effect::Reads | Effect::Tells);
+            statuses.extend(is_typed.then_some("415"));
             statuses.extend(
                 (call.effect() != Effect::Reads && !matches!(call, Call::LogOut | Call::CancelJob | Call::EndShadow))
                     .then_some(["400", "413"])

@@ -13,6 +13,7 @@ mod sessions;
 
 mod answer;
 mod callers;
+mod cdns;
 mod consistency;
 mod explain_decided;
 mod idempotency;
@@ -32,6 +33,7 @@ mod shadow;
 mod top;
 mod upstreams;
 mod warm;
+mod webhooks;
 
 mod dashboard;
 mod health;
@@ -53,11 +55,13 @@ pub use health::Readiness;
 pub use server::serve;
 pub(crate) use server::{Port, serve_at};
 
+use crate::cdn::Cdns;
 use crate::clock::{Clock, Timestamp};
 use crate::config::reload::RulesReloader;
 use crate::decisions::Decisions;
 use crate::engine::Engine;
 use crate::events::Intake;
+use crate::events::webhook::Webhook;
 use crate::jobs::Jobs;
 use crate::learning::Learning;
 use crate::metrics::Metrics;
@@ -72,6 +76,10 @@ pub struct AdminState {
     pub engine: Arc<Engine>,
     /// Takes events.
     pub events: Arc<Intake>,
+    /// Whose signed events are taken.
+    pub webhooks: Arc<Vec<Webhook>>,
+    /// The caches in front that are purged as well.
+    pub cdns: Arc<Cdns>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The feed of decisions.

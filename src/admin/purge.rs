@@ -4,11 +4,13 @@ use super::AdminState;
 use super::answer::{ReadBody, body_bytes, json};
 use super::audit::Subject;
 use super::callers::Caller;
+use super::cdns::{ShownCdn, WaitFor};
 use super::guard::Admitted;
 use super::idempotency::{self, key_of};
 use super::problem::Problem;
 use super::purge_preview::{self, Mode};
 use super::receipts::ShownReceipt;
+use crate::cdn::place::State as AtCdn;
 use crate::invalidation::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
 use crate::invalidation::receipts::Receipt;
 use crate::invalidation::{PurgeFailure, PurgeOptions};
@@ -24,6 +26,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The longest that a purge waits for other instances.
 const WAIT_MAX: Duration = Duration::from_mins(1);
@@ -49,6 +52,8 @@ struct Asked {
     soft: Value,
     #[serde(default)]
     wait: Value,
+    #[serde(default)]
+    wait_for: Value,
     /// As in the query. An instance that knows no dry run refuses the field, and does not purge.
     #[serde(default)]
     dry_run: Value,
@@ -66,6 +71,7 @@ pub(super) async fn purge(
     let idempotency_key = key_of(&headers, &admitted.caller, "/purge", &body)?;
     let asked: Asked = json(&body)?;
     let wait = wait_of(&asked.wait)?;
+    let wait_for = WaitFor::of(&asked.wait_for, wait)?;
     check_may_purge(&asked, &admitted.caller)?;
     let purge = purge_of(&asked, &state.engine.rules(), &state.engine.earlier_route_names())?;
     if mode == Mode::DryRun || flag("dry_run", &asked.dry_run)? {
@@ -74,10 +80,18 @@ pub(super) async fn purge(
         return Ok((Extension(subject), Json(preview)).into_response());
     }
     let receipt = make(&state, purge, PurgeOptions { wait: None, idempotency_key }).await?;
+    let until = Instant::now() + wait.unwrap_or_default();
     let receipt = state.engine.invalidation().awaited(receipt, wait.unwrap_or_default()).await;
-    let status = if wait.is_some() && !receipt.pending.is_empty() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let cdns = match wait_for {
+        WaitFor::Instances => state.cdns.states(receipt.stamp).await,
+        WaitFor::Cdns => state.cdns.awaited(receipt.stamp, until).await,
+    };
+    let at_cdns = cdns.iter().all(|(_, state)| matches!(state, AtCdn::Done(_)));
+    let is_reached = receipt.pending.is_empty() && (at_cdns || wait_for == WaitFor::Instances);
+    let status = if wait.is_some() && !is_reached { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let cdns = cdns.into_iter().map(ShownCdn::new).collect();
     let subject = subject_of(&receipt);
-    Ok((status, Extension(subject), Json(ShownReceipt::new(&receipt, &state.engine))).into_response())
+    Ok((status, Extension(subject), Json(ShownReceipt::new(&receipt, &state.engine).at_cdns(cdns))).into_response())
 }
 
 /// Makes a purge, also where its caller leaves.

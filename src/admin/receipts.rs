@@ -1,5 +1,6 @@
 //! `GET /purges`, `GET /purges/{id}`.
 
+use super::cdns::ShownCdn;
 use super::problem::Problem;
 use super::{AdminState, matching};
 use crate::engine::Engine;
@@ -25,6 +26,9 @@ pub(super) struct ShownReceipt {
     by: String,
     scopes_total: usize,
     scopes: Vec<ShownScope>,
+    /// Where it stands at each CDN; left out where there are none, and in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cdns: Vec<ShownCdn>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,7 +70,12 @@ impl ShownReceipt {
             by: receipt.by.clone(),
             scopes_total: receipt.scopes_total,
             scopes: shown_scopes(&receipt.scopes, engine),
+            cdns: Vec::new(),
         }
+    }
+
+    pub(super) fn at_cdns(self, cdns: Vec<ShownCdn>) -> Self {
+        Self { cdns, ..self }
     }
 }
 
@@ -86,7 +95,8 @@ pub(super) async fn show(State(state): State<AdminState>, Path(id): Path<String>
         Some(receipt) => {
             let Progress { applied, pending } = state.engine.invalidation().progress(receipt.stamp).await;
             let receipt = Receipt { applied, pending, ..(*receipt).clone() };
-            Ok(Json(ShownReceipt::new(&receipt, &state.engine)).into_response())
+            let cdns = state.cdns.states(receipt.stamp).await.into_iter().map(ShownCdn::new).collect();
+            Ok(Json(ShownReceipt::new(&receipt, &state.engine).at_cdns(cdns)).into_response())
         }
         None => Err(Problem::new(StatusCode::NOT_FOUND, "no purge of this id is remembered")
             .hint("GET /purges lists the recent ones")),

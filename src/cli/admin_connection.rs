@@ -1,16 +1,15 @@
 //! A connection to an admin API: in clear text, or over TLS where its URL says https.
 
+use crate::callout::{self, AnyError, believing, tls_builder};
 use crate::config::AdminOptions;
 use crate::tls::{Identity, authorities, provider};
-use crate::upstream::{server_name, system_roots};
+use crate::upstream::system_roots;
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
 use http::Uri;
-use http::uri::Scheme;
 use http_body_util::Full;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
 use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -19,10 +18,6 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How an admin API at an https URL is believed.
 #[derive(Debug, Args)]
@@ -58,8 +53,7 @@ impl Trust {
             Some(file) => authorities(file)?,
             None => system_roots(),
         };
-        let builder = builder()?.with_root_certificates(roots);
-        Ok(Self(Arc::new(showing(identity(arguments)?, builder))))
+        Ok(Self(Arc::new(showing(identity(arguments)?, believing(roots)?))))
     }
 
     /// The instance of a configuration on this machine, which shows the very certificate that the configuration names.
@@ -70,13 +64,10 @@ impl Trust {
         let Some(files) = options.tls.as_ref().and_then(|tls| tls.identities.first()) else { return Ok(None) };
         let shown = Identity::load(&files.certificate, &files.key)?;
         let certificate = shown.certified.cert.first().cloned().context("the certificate of [admin] tls is empty")?;
-        let builder = builder()?.dangerous().with_custom_certificate_verifier(Arc::new(PinnedCertificate(certificate)));
+        let builder =
+            tls_builder()?.dangerous().with_custom_certificate_verifier(Arc::new(PinnedCertificate(certificate)));
         Ok(Some(Self(Arc::new(showing(identity(arguments)?, builder)))))
     }
-}
-
-fn builder() -> anyhow::Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
-    Ok(ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?)
 }
 
 fn showing(identity: Option<Identity>, builder: rustls::ConfigBuilder<ClientConfig, WantsClientCert>) -> ClientConfig {
@@ -97,28 +88,7 @@ fn identity(arguments: &TlsArguments) -> anyhow::Result<Option<Identity>> {
 /// # Errors
 /// If there is no answer, or not the expected one.
 pub(super) async fn connect(base: &Uri, trust: Option<&Trust>) -> Result<SendRequest<Full<Bytes>>, AnyError> {
-    let host = base.host().ok_or("the URL names no host")?;
-    let called = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let is_secure = base.scheme() == Some(&Scheme::HTTPS);
-    let port = base.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
-    let stream = TcpStream::connect((called, port)).await?;
-    if !is_secure {
-        return Ok(speak(TokioIo::new(stream)).await?);
-    }
-    let trust = trust.ok_or("there is no authority to trust over TLS")?;
-    let name = server_name(called).ok_or("the URL names no host that a certificate could be for")?;
-    let stream = TlsConnector::from(Arc::clone(&trust.0)).connect(name, stream).await?;
-    Ok(speak(TokioIo::new(stream)).await?)
-}
-
-async fn speak<T>(io: T) -> hyper::Result<SendRequest<Full<Bytes>>>
-where
-    T: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = handshake(io).await?;
-    // Its end reaches who waits for an answer.
-    tokio::spawn(connection);
-    Ok(sender)
+    callout::connect(base, trust.map(|trust| &trust.0)).await
 }
 
 /// Believes one certificate, whatever it says.

@@ -1,6 +1,7 @@
 //! `larder check`: validates the configuration and the rules.
 
 use super::config_file::ConfigFile;
+use crate::cdn::try_apis;
 use crate::config::problem::RenderStyle;
 use crate::config::{ConfigErrors, LoadedRules, Overrides, Problem};
 use crate::upstream::try_servers;
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 /// What `larder check` takes.
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
-    /// Try each upstream server, too: its name, a connection, TLS, and its health check where there is one.
+    /// Try each upstream server, too: its name, a connection, TLS, and its health check where there is one; and connections to
+    /// the APIs of CDNs.
     #[arg(long)]
     connect: bool,
 }
@@ -69,6 +71,15 @@ fn connect(file: &ConfigFile, out: &mut dyn Write, err: &mut dyn Write) -> io::R
             if let Some(why) = tried.failed {
                 failed += 1;
                 writeln!(err, "error: `{}` of [{pool}] can't be used: {why}\n", tried.server)?;
+            }
+        }
+    }
+    for cdn in &config.cdns {
+        for (api, why) in runtime.block_on(try_apis(cdn)) {
+            servers += 1;
+            if let Some(why) = why {
+                failed += 1;
+                writeln!(err, "error: `{api}` of the CDN `{}` can't be used: {why}\n", cdn.name)?;
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 the thing asked for failed, 2 wrong usage.
 
 mod admin_connection;
+mod cdns;
 mod certificates;
 mod config_file;
 mod data_port;

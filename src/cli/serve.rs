@@ -1,5 +1,6 @@
 //! The composition root: parts made, joined, started, and stopped in order.
 
+use super::cdns;
 use super::certificates::CertificateKeeper;
 use super::data_port;
 use super::event_sources::EventSources;
@@ -14,6 +15,7 @@ use super::sockets::{Port, Sockets};
 use super::takeover::predecessor::Predecessor;
 use super::takeover::successor::{self, Offer, Successor};
 use crate::admin::{self, AdminState, Readiness};
+use crate::cdn::Cdns;
 use crate::clients::Clients;
 use crate::clock::{Clock, SystemClock};
 use crate::config::handover::Handover;
@@ -248,7 +250,8 @@ impl Parts {
             config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream = upstream(config, tasks)?;
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
-        let Purges { invalidation, shared, stream, metrics: fleet } = Purges::make(config, &clock, earlier, tasks)?;
+        let Purges { invalidation, shared, stream, cdns, metrics: fleet } =
+            Purges::make(config, &clock, earlier, tasks)?;
         let engine = Engine::new(EngineParts {
             clock: Arc::clone(&clock),
             origin: upstream.clone(),
@@ -268,22 +271,16 @@ impl Parts {
         let (decisions, traces) = (feed_of_decisions(&clock, &engine, tasks), tracer(config, &clock, tasks));
         let others = fleet.into_iter().chain(lag).chain(traces.clone().map(|traces| traces as _));
         let of_engine: [Arc<dyn Measured>; 3] = [engine.clients().clone(), engine.in_flight().clone(), engine.clone()];
-        let counting: [Arc<dyn Measured>; 10] = [
-            decisions.clone(),
-            memory,
-            upstream.clone(),
-            invalidation,
-            events.clone(),
-            rules.clone(),
-            tasks.measured(),
-            certificates.clone(),
-            jobs.clone(),
-            warming.clone(),
-        ];
-        let metrics = Arc::new(Metrics::new(counting.into_iter().chain(of_engine).chain(others).collect()));
+        let of_tasks: [Arc<dyn Measured>; 4] = [tasks.measured(), jobs.clone(), warming.clone(), certificates.clone()];
+        let counting: [Arc<dyn Measured>; 6] =
+            [decisions.clone(), memory, upstream.clone(), invalidation, events.clone(), rules.clone()];
+        let counting = counting.into_iter().chain(of_engine).chain(of_tasks).chain(others);
+        let metrics = Arc::new(Metrics::new(counting.collect()));
         let state = AdminState {
             engine,
             events,
+            webhooks: Arc::new(config.webhooks.clone()),
+            cdns,
             metrics,
             decisions,
             rules: Arc::clone(&rules),
@@ -368,6 +365,8 @@ struct Purges {
     shared: Option<SharedTier>,
     /// To read events by.
     stream: Option<(Arc<dyn Link>, FleetOptions)>,
+    /// What is purged besides.
+    cdns: Arc<Cdns>,
     metrics: Vec<Arc<dyn Measured>>,
 }
 
@@ -380,19 +379,24 @@ impl Purges {
     ) -> anyhow::Result<Self> {
         if let Some(options) = &config.fleet {
             let resume = |invalidation: &Invalidation| snapshot::resume(invalidation, earlier);
-            let fleet = Fleet::join(options, Arc::clone(clock), resume, tasks)?;
-            let stream = Some((fleet.events, options.clone()));
+            let Fleet { invalidation, shared, events, mut metrics } =
+                Fleet::join(options, Arc::clone(clock), resume, tasks)?;
+            let cdns = cdns::start(config, &invalidation, clock, tasks)?;
+            metrics.push(cdns.clone());
             return Ok(Self {
-                invalidation: fleet.invalidation,
-                shared: Some(fleet.shared),
-                stream,
-                metrics: fleet.metrics,
+                invalidation,
+                shared: Some(shared),
+                stream: Some((events, options.clone())),
+                cdns,
+                metrics,
             });
         }
         let options = InvalidationOptions { clock: Arc::clone(clock), ..InvalidationOptions::default() };
         let invalidation = Invalidation::alone(options);
         snapshot::resume(&invalidation, earlier);
-        Ok(Self { invalidation: Arc::new(invalidation), shared: None, stream: None, metrics: Vec::new() })
+        let invalidation = Arc::new(invalidation);
+        let cdns = cdns::start(config, &invalidation, clock, tasks)?;
+        Ok(Self { invalidation, shared: None, stream: None, metrics: vec![cdns.clone()], cdns })
     }
 }
 

@@ -10,11 +10,12 @@ use super::table::Placed;
 use super::values::Texts;
 use crate::proxy::tls::{IdentityFiles, MinVersion, TlsOptions};
 use crate::scope::Tag;
+use crate::secret;
 use crate::tls::authorities;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use ipnet::IpNet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The names that calls without a named token have in the audit log.
 pub(crate) const NAME_OF_THE_TOKEN: &str = "token";
@@ -209,7 +210,7 @@ impl Resolver<'_> {
     }
 
     fn token_of_file(&mut self, file: &Placed<String>) -> Option<String> {
-        match read_token(&self.folder.join(&file.value)) {
+        match secret::read(&self.folder.join(&file.value)) {
             Ok(text) => self.token(text.trim(), &file.place),
             Err(error) => {
                 self.problems.error(&file.place, format!("cannot read the token: {error}"), None::<String>);
@@ -219,32 +220,12 @@ impl Resolver<'_> {
     }
 
     fn token(&mut self, token: &str, place: &Place) -> Option<String> {
-        if !is_token(token) {
+        if !secret::is_token(token) {
             let hint = "a token is a line of visible ASCII characters, e.g. from `openssl rand -hex 32`";
             self.problems.error(place, "the admin token is empty or cannot stand in a header", Some(hint));
         }
-        is_token(token).then(|| token.to_owned())
+        secret::is_token(token).then(|| token.to_owned())
     }
-}
-
-/// The token that is in a file now; `None` if there is none that can stand in a header.
-pub(crate) fn token_in(file: &Path) -> Option<String> {
-    let text = read_token(file).ok()?;
-    Some(text.trim().to_owned()).filter(|token| is_token(token))
-}
-
-fn read_token(file: &Path) -> std::io::Result<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    std::fs::File::open(file)?.take(TOKEN_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-/// A token is no longer, in bytes.
-const TOKEN_BYTES_MAX: u64 = 8 << 10;
-
-fn is_token(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

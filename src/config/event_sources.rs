@@ -6,6 +6,7 @@ use super::table::Placed;
 use crate::events::changes::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::events::postgres_server::PostgresServer;
+use crate::events::webhook::Webhook;
 use crate::fleet::options::FleetOptions;
 use crate::tls::authorities;
 use crate::upstream::system_roots;
@@ -18,14 +19,15 @@ const NAME_BYTES_MAX: usize = 63;
 const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
 
 impl Resolver<'_> {
-    /// `[events]`: what is listened to, and the changes that are read.
+    /// `[events]`: what is listened to, the changes that are read, and the webhooks that are taken.
     pub(super) fn events(
         &mut self,
         raw: RawEvents,
         fleet: Option<&FleetOptions>,
-    ) -> (Option<PostgresOptions>, Option<PostgresChangesOptions>) {
+    ) -> (Option<PostgresOptions>, Option<PostgresChangesOptions>, Vec<Webhook>) {
         let notifications = raw.postgres.and_then(|raw| self.postgres(&raw, fleet));
-        (notifications, raw.postgres_changes.and_then(|raw| self.postgres_changes(&raw, fleet)))
+        let changes = raw.postgres_changes.and_then(|raw| self.postgres_changes(&raw, fleet));
+        (notifications, changes, self.webhooks(raw.webhook))
     }
 
     /// `[events.postgres]`; `None` if there is no URL to connect to.

@@ -22,11 +22,13 @@ mod route_audit;
 
 mod field_names;
 mod raw_admin;
+mod raw_cdn;
 mod raw_events;
 mod raw_listen;
 mod raw_trace;
 mod raw_upstream;
 mod raw_warm;
+mod raw_webhook;
 mod variable_values;
 
 mod proxy_file;
@@ -43,6 +45,7 @@ mod route_origin;
 pub(crate) mod schema;
 
 mod admin;
+mod cdn;
 mod environment;
 mod event_sources;
 mod fleet;
@@ -59,6 +62,7 @@ mod servers;
 mod trace;
 mod upstream;
 mod upstream_tls;
+mod webhook;
 
 mod privacy_lint;
 mod shape_lint;
@@ -71,17 +75,19 @@ mod rules_file;
 pub(crate) mod reload;
 
 pub use admin::AdminOptions;
-pub(crate) use admin::{NAME_OF_ADDRESSES, NAME_OF_ANYONE, NAME_OF_THE_TOKEN, token_in};
+pub(crate) use admin::{NAME_OF_ADDRESSES, NAME_OF_ANYONE, NAME_OF_THE_TOKEN};
 pub(crate) use admin_scope::May;
 pub use environment::Environment;
 pub use problem::{ConfigErrors, Problem};
 pub(crate) use rules_file::LoadedRules;
 pub use rules_file::{check_rules_text, load_rules};
 
+use crate::cdn::CdnOptions;
 use crate::clients::ClientLimits;
 use crate::engine::refresh::RefreshOptions;
 use crate::events::changes::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
+use crate::events::webhook::Webhook;
 use crate::fleet::options::FleetOptions;
 use crate::proxy::ProxyOptions;
 use crate::rules::origin_request::PoolName;
@@ -125,6 +131,10 @@ pub struct Config {
     pub postgres: Option<PostgresOptions>,
     /// `[events.postgres_changes]`; `None` if they are not read.
     pub postgres_changes: Option<PostgresChangesOptions>,
+    /// `[[events.webhook]]`
+    pub(crate) webhooks: Vec<Webhook>,
+    /// `[[cdn]]`
+    pub(crate) cdns: Vec<CdnOptions>,
     /// `[admin]`
     pub admin: AdminOptions,
     /// `[log]`

@@ -1,6 +1,7 @@
 //! `proxy.toml`, raw. The documentation of each key is its description in the JSON Schema.
 
 use super::raw_admin::{RawAdminTls, RawAdminToken};
+use super::raw_cdn::RawCdn;
 use super::raw_events::RawEvents;
 use super::raw_listen::RawListen;
 use super::raw_trace::RawTrace;
@@ -31,6 +32,8 @@ raw_table! {
         redis: RawRedis,
         /// Where other systems say what has changed, besides `POST /events` and the Redis stream.
         events: RawEvents,
+        /// The caches in front of Larder that are purged as well.
+        cdn: Vec<Placed<RawCdn>>,
         /// The admin API: purge, explain, rules, metrics.
         admin: RawAdmin,
         /// What is logged, and how.

@@ -1,6 +1,7 @@
 //! `[events]`, raw. The documentation of each key is its description in the JSON Schema.
 
-use super::table::raw_table;
+use super::raw_webhook::RawWebhook;
+use super::table::{Placed, raw_table};
 
 raw_table! {
     /// Where other systems say what has changed. The rules say what that purges, in `[[event]]` and `[[change]]` blocks.
@@ -9,6 +10,8 @@ raw_table! {
         postgres: RawPostgres,
         /// The rows that change in PostgreSQL, which the rules map to purges in `[[change]]` blocks.
         postgres_changes: RawPostgresChanges,
+        /// What others post, signed.
+        webhook: Vec<Placed<RawWebhook>>,
     }
 }
 

@@ -6,8 +6,7 @@ use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
 use crate::{
-    clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store,
-    supervisor, traces, upstream, warming,
+    cdn, clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store, supervisor, traces, upstream, warming,
 };
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -28,6 +27,7 @@ pub const METRICS: &[&[&Metric]] = &[
     invalidation::metrics::METRICS,
     events::METRICS,
     events::changes::METRICS,
+    cdn::metrics::METRICS,
     fleet::metrics::METRICS,
     super::reload::METRICS,
     supervisor::METRICS,
@@ -147,7 +147,9 @@ mod tests {
             assert!(name.starts_with("larder_"), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
             // A point in time is a gauge, and so is how far behind something is now.
-            let is_read_now = name.ends_with("_timestamp_seconds") || name.ends_with("_stream_lag_seconds");
+            let is_read_now = name.ends_with("_timestamp_seconds")
+                || name.ends_with("_stream_lag_seconds")
+                || name == &"larder_cdn_lag_seconds";
             let is_duration = name.ends_with("_seconds") && !is_read_now;
             assert_eq!(is_duration, *kind == Kind::Histogram, "{name}");
             assert!(help.ends_with('.'), "{name}");

@@ -28,6 +28,8 @@ pub enum EventSource {
     Postgres,
     /// Rows that change in PostgreSQL.
     PostgresChanges,
+    /// `POST /events/{source}`
+    Webhook,
 }
 
 impl EventSource {
@@ -39,6 +41,7 @@ impl EventSource {
             Self::Stream => "stream",
             Self::Postgres => "postgres",
             Self::PostgresChanges => "postgres_changes",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -153,7 +156,9 @@ impl Intake {
         let rules = self.engine.rules();
         let purges = match source {
             EventSource::PostgresChanges => rules.purges_on_missed_changes(),
-            EventSource::Admin | EventSource::Stream | EventSource::Postgres => rules.purges_on_a_gap(kind),
+            EventSource::Admin | EventSource::Stream | EventSource::Postgres | EventSource::Webhook => {
+                rules.purges_on_a_gap(kind)
+            }
         };
         if !purges.is_empty() {
             tracing::warn!(
@@ -193,7 +198,7 @@ impl Intake {
         let rules = self.engine.rules();
         let is_known = match source {
             EventSource::PostgresChanges => rules.changes().iter().any(|rule| rule.purge.on == kind),
-            EventSource::Admin | EventSource::Stream | EventSource::Postgres => {
+            EventSource::Admin | EventSource::Stream | EventSource::Postgres | EventSource::Webhook => {
                 rules.events().iter().any(|rule| rule.on == kind)
             }
         };

@@ -13,6 +13,7 @@ mod intake;
 
 pub(crate) mod postgres;
 pub(crate) mod stream;
+pub(crate) mod webhook;
 
 pub use intake::Intake;
 pub(crate) use intake::{EventSource, METRICS, Taken};

@@ -68,6 +68,18 @@ impl Names {
         format!("{self}:fetched")
     }
 
+    /// How far the purges of the log were made at one CDN, a stream of a bounded length: an entry's id is the place in the log.
+    #[must_use]
+    pub fn cdn(&self, cdn: &str) -> String {
+        format!("{self}:cdn:{cdn}")
+    }
+
+    /// The lease for making purges at one CDN, a string with a time to live: JSON, who holds it and what fails.
+    #[must_use]
+    pub fn cdn_lease(&self, cdn: &str) -> String {
+        format!("{self}:cdn-lease:{cdn}")
+    }
+
     /// The stored variants of one primary key, a hash.
     #[must_use]
     pub fn entry(&self, fingerprint: u128) -> String {

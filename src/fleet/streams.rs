@@ -3,6 +3,7 @@
 use super::link::{LinkError, LinkFailure};
 use redis::streams::StreamInfoStreamReply;
 use redis::{Cmd, Value, cmd, from_redis_value};
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -76,6 +77,14 @@ pub(crate) fn read_after(stream: &str, last: &str, count: usize, block: Duration
     command
 }
 
+/// The last entry.
+#[must_use]
+pub(crate) fn last(stream: &str) -> Cmd {
+    let mut command = cmd("XREVRANGE");
+    command.arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
+    command
+}
+
 /// What a stream is.
 #[must_use]
 pub(crate) fn info(stream: &str) -> Cmd {
@@ -139,6 +148,33 @@ pub(crate) fn claimed(reply: Value) -> Result<Vec<StreamEntry>, LinkError> {
 pub(crate) fn last_generated(reply: Value) -> Result<EntryId, LinkError> {
     let reply: StreamInfoStreamReply = from_redis_value(reply).map_err(|_| unexpected())?;
     EntryId::parse(&reply.last_generated_id).ok_or_else(unexpected)
+}
+
+/// What a stream has held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The highest id that it has ever had.
+    pub(crate) last: EntryId,
+    /// How many entries it holds.
+    pub(crate) length: u64,
+    /// How many it has ever been given.
+    pub(crate) added: u64,
+}
+
+/// What a stream has held, from the reply to [`info`].
+///
+/// # Errors
+/// Where the reply is none.
+pub(crate) fn extent(info: Value) -> Result<Extent, LinkError> {
+    let fields: HashMap<String, Value> = from_redis_value(info).map_err(|_| unexpected())?;
+    let number = |name: &str| {
+        let value = fields.get(name).cloned().ok_or_else(unexpected)?;
+        from_redis_value::<u64>(value).map_err(|_| unexpected())
+    };
+    let last: String =
+        fields.get("last-generated-id").cloned().and_then(|id| from_redis_value(id).ok()).ok_or_else(unexpected)?;
+    let last = EntryId::parse(&last).ok_or_else(unexpected)?;
+    Ok(Extent { last, length: number("length")?, added: number("entries-added")? })
 }
 
 /// An entry as Redis replies it: the id, then names and values by turns. A map would keep one of those that share a name.

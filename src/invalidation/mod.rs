@@ -51,6 +51,7 @@ pub(crate) mod barriers;
 mod fleet_log;
 
 // Moving through the log.
+pub(crate) mod following;
 pub(crate) mod position;
 mod purging;
 mod reader;
@@ -145,6 +146,7 @@ pub struct Invalidation {
     ledger: RwLock<Ledger>,
     generation: AtomicU64,
     changes: Notify,
+    followers: following::Followers,
     receipts: Mutex<Receipts>,
     turns: Turns,
     counts: PurgeCounts,
@@ -183,6 +185,7 @@ impl Invalidation {
             ledger: RwLock::new(Ledger { barriers: Barriers::new(barriers_bytes_max), applied: Stamp::ZERO }),
             generation: AtomicU64::new(0),
             changes: Notify::new(),
+            followers: following::Followers::default(),
             receipts: Mutex::new(Receipts::new(receipts_max, RECEIPTS_TEXT_BYTES_MAX)),
             turns: Turns::default(),
             counts: PurgeCounts::default(),
@@ -230,6 +233,7 @@ impl Invalidation {
     fn mark_changed(&self) {
         self.generation.fetch_add(1, Ordering::Release);
         self.changes.notify_one();
+        self.followers.wake();
     }
 
     /// What the purges applied so far make of a response whose fetch began at `stamp`.

@@ -144,6 +144,7 @@ impl Invalidation {
         let (_, count) = self.applied().log();
         let stamp = Stamp::local(count.saturating_add(1));
         let seen = self.apply(purge, stamp, before);
+        self.followers.tell(purge, stamp);
         drop(order);
         self.counts.add(&purge.scopes, purge.source);
         self.pass_on(purge).await;

@@ -87,5 +87,6 @@ impl Invalidation {
     pub(crate) fn doubt_the_past(&self) {
         let floor = self.applied().refined();
         self.raise_floor(floor);
+        self.followers.tell(&Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: PurgeSource::Fleet }, floor);
     }
 }

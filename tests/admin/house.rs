@@ -172,6 +172,8 @@ pub async fn build(plan: Plan) -> House {
     let jobs = Jobs::new(clock.clone());
     let (rules, rules_folder) = reloader(plan.rules, clock.clone());
     let state = AdminState {
+        cdns: Arc::default(),
+        webhooks: Arc::default(),
         engine: Arc::clone(&engine),
         events: larder::testing::events::Intake::new(Arc::clone(&engine)),
         metrics: Arc::clone(&metrics),

@@ -64,10 +64,12 @@ async fn every_metric_of_an_instance_is_in_the_reference_and_the_other_way_round
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     let given: BTreeSet<&str> = typed.filter(|name| !name.starts_with("process_")).collect();
     let listed: BTreeSet<&str> = METRICS.iter().copied().flatten().map(|metric| metric.name).collect();
-    // No request of this test shared another's fetch, no listener has a certificate, no database's changes are read, and
-    // nothing is traced.
+    // No request of this test shared another's fetch, no listener has a certificate, no database's changes are read,
+    // nothing is traced, and there is no CDN.
     let without = BTreeSet::from([
         "larder_audit_total",
+        "larder_cdn_lag_seconds",
+        "larder_cdn_purges_total",
         "larder_change_stream_lag_bytes",
         "larder_change_stream_lag_seconds",
         "larder_coalesced_total",

@@ -187,6 +187,12 @@ async fn check_connect_tries_each_server_and_says_why_one_cannot_be_used() {
         (format!("[upstream]\n{servers}health = {{ path = \"/healthz\" }}\n"), "was answered with 404"),
         (format!("[upstream]\n{}", servers.replace("http:", "https:")), "TLS"),
         ("[upstream]\nservers = [\"http://no-such-host.invalid\"]\n".to_owned(), "can't be looked up"),
+        (
+            format!(
+                "[[cdn]]\nname = \"edge\"\nkind = \"varnish\"\nservers = [\"http://{closed}\"]\n[upstream]\n{servers}"
+            ),
+            "of the CDN `edge` can't be used",
+        ),
     ] {
         write(configuration);
         let (code, out, err) = checked().await;
