@@ -1,6 +1,7 @@
 //! What a part of the log asks of one CDN, as far as that CDN can express it. What it can't express is asked wider.
 
 use crate::invalidation::following::Purged;
+use crate::rules::tag_label::UNLISTED;
 use crate::scope::{Depth, Scope, without_scheme};
 
 /// What a CDN can purge besides everything.
@@ -51,7 +52,7 @@ impl Part {
         let counted = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
         match self {
             Self::Everything(_) => "everything".to_owned(),
-            Self::Tags(_, tags) => counted(tags.len(), "tag", "tags"),
+            Self::Tags(_, tags) => counted(tags.iter().filter(|tag| *tag != UNLISTED).count(), "tag", "tags"),
             Self::Urls(_, urls) => counted(urls.len(), "URL", "URLs"),
             Self::Prefixes(_, prefixes) => counted(prefixes.len(), "prefix", "prefixes"),
         }
@@ -128,6 +129,10 @@ impl Lists {
             addresses.sort_unstable();
             addresses.dedup();
         }
+        if !tags.is_empty() {
+            // What has more tags than it can list.
+            tags.push(UNLISTED.to_owned());
+        }
         let mut parts = Vec::new();
         parts.extend((!tags.is_empty()).then(|| Part::Tags(depth, tags)));
         parts.extend((!urls.is_empty()).then(|| Part::Urls(depth, urls)));
@@ -178,6 +183,11 @@ mod tests {
         Scope::Tag(Tag::new(text).unwrap())
     }
 
+    /// And what has more tags than it can list.
+    fn tags(names: &[&str]) -> Vec<String> {
+        names.iter().chain([&UNLISTED]).map(|name| (*name).to_owned()).collect()
+    }
+
     fn url(text: &str) -> Scope {
         Scope::Url(text.into())
     }
@@ -191,17 +201,13 @@ mod tests {
         let hosts = ["shop".to_owned(), "www".to_owned()];
         let (hard, soft) = (Depth::Hard, Depth::Soft);
         for (scopes, hosts, expected) in [
-            (
-                vec![(tag("b"), hard), (tag("a"), hard)],
-                &hosts[..0],
-                vec![Part::Tags(hard, vec!["a".into(), "b".into()])],
-            ),
+            (vec![(tag("b"), hard), (tag("a"), hard)], &hosts[..0], vec![Part::Tags(hard, tags(&["a", "b"]))]),
             (
                 vec![(tag("b"), soft), (tag("a"), hard)],
                 &hosts[..0],
-                vec![Part::Tags(soft, vec!["b".into()]), Part::Tags(hard, vec!["a".into()])],
+                vec![Part::Tags(soft, tags(&["b"])), Part::Tags(hard, tags(&["a"]))],
             ),
-            (vec![(tag("a"), soft), (tag("a"), hard)], &hosts[..0], vec![Part::Tags(hard, vec!["a".into()])]),
+            (vec![(tag("a"), soft), (tag("a"), hard)], &hosts[..0], vec![Part::Tags(hard, tags(&["a"]))]),
             (vec![(url("/p?q"), hard)], &hosts[..0], vec![Part::Urls(hard, vec![address(None, "/p?q")])]),
             (
                 vec![(url("/p"), hard)],

@@ -2,6 +2,7 @@
 
 use super::asked::{Abilities, Able, Address, Part};
 use super::template::{Filling, Hole, In, Template};
+use crate::rules::tag_label::written;
 use crate::scope::Depth;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
@@ -131,6 +132,11 @@ impl HttpKind {
             Part::Everything(_) => self.call(&self.everything, &empty).map(|call| vec![call]),
             Part::Tags(_, tags) => {
                 let template = self.tags.as_ref()?;
+                // As origins write them, and as Larder does.
+                let both = tags.iter().map(|tag| (tag, written(tag)));
+                let both = both
+                    .flat_map(|(tag, written)| [Some(tag.clone()), (*tag != written).then(|| written.into_owned())]);
+                let tags: Vec<String> = both.flatten().collect();
                 tags.chunks(template.batch).map(|tags| self.call(template, &Filling { tags, ..empty })).collect()
             }
             Part::Urls(_, addresses) => self.of_addresses(self.urls.as_ref()?, addresses, &empty),
@@ -168,7 +174,7 @@ fn fastly(api: &str, service: &str, part: &Part, token: Option<&str>) -> Option<
     match part {
         // Fastly makes everything unusable or nothing: it knows no soft purge of all.
         Part::Everything(_) => Some(vec![call(&format!("/service/{service}/purge_all"), Depth::Hard, None)?]),
-        Part::Tags(depth, tags) => tags
+        Part::Tags(depth, tags) => all_written(tags)
             .chunks(FASTLY_BATCH)
             .map(|tags| call(&format!("/service/{service}/purge"), *depth, Some(json!({ "surrogate_keys": tags }))))
             .collect(),
@@ -186,7 +192,9 @@ fn cloudflare(api: &str, zone: &str, part: &Part, token: Option<&str>) -> Option
     };
     match part {
         Part::Everything(_) => Some(vec![call(json!({ "purge_everything": true }))?]),
-        Part::Tags(_, tags) => tags.chunks(CLOUDFLARE_BATCH).map(|tags| call(json!({ "tags": tags }))).collect(),
+        Part::Tags(_, tags) => {
+            all_written(tags).chunks(CLOUDFLARE_BATCH).map(|tags| call(json!({ "tags": tags }))).collect()
+        }
         Part::Urls(_, addresses) | Part::Prefixes(_, addresses) => {
             let is_whole = matches!(part, Part::Urls(..));
             let covering =
@@ -227,7 +235,7 @@ fn varnish(servers: &[String], part: &Part) -> Option<Vec<Call>> {
     let flat = |calls: Vec<Vec<Call>>| calls.into_iter().flatten().collect();
     match part {
         Part::Everything(_) => each("BAN", &[("x-host", ".*".to_owned()), ("x-url", ".*".to_owned())]),
-        Part::Tags(_, tags) => fields_of(tags)?
+        Part::Tags(_, tags) => fields_of(&all_written(tags))?
             .iter()
             .map(|tags| each("PURGE", &[("xkey-purge", tags.clone())]))
             .collect::<Option<_>>()
@@ -236,6 +244,11 @@ fn varnish(servers: &[String], part: &Part) -> Option<Vec<Call>> {
         Part::Urls(_, urls) => urls.iter().map(|url| ban(url, "(\\?|$)")).collect::<Option<_>>().map(flat),
         Part::Prefixes(_, prefixes) => prefixes.iter().map(|prefix| ban(prefix, "")).collect::<Option<_>>().map(flat),
     }
+}
+
+/// Tags as these caches take them.
+fn all_written(tags: &[String]) -> Vec<String> {
+    tags.iter().map(|tag| written(tag).into_owned()).collect()
 }
 
 /// Tags, parted by spaces, in lines that a server takes; `None` if one holds a space itself.

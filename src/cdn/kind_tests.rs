@@ -85,6 +85,7 @@ fn every_varnish_is_told_by_keys_and_bans() {
     ] {
         assert_eq!(calls(&varnish, &part), both(method, fields));
     }
-    assert!(varnish.calls(&Part::Tags(hard, vec!["red shoes".to_owned()]), None).is_err());
-    assert_eq!(calls(&varnish, &Part::Tags(hard, vec!["x".repeat(3000), "y".repeat(3000)])).len(), 4);
+    let spaced = calls(&varnish, &Part::Tags(hard, vec!["red shoes".to_owned()]));
+    assert_eq!(spaced, both("PURGE", &format!("xkey-purge: {}", written("red shoes"))), "as Larder labels it");
+    assert_eq!(calls(&varnish, &Part::Tags(hard, tags(2_000))).len(), 6, "a line holds 4 KiB");
 }

@@ -12,6 +12,7 @@ mod client;
 pub(crate) mod place;
 
 pub(crate) mod metrics;
+mod repeats;
 mod worker;
 
 pub(crate) use asked::Able;

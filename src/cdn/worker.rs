@@ -7,14 +7,13 @@ use super::client::{Answered, call};
 use super::kind::Call;
 use super::metrics::Counts;
 use super::place::{BEAT, Claim, Failing, Outcome, Place, State};
+use super::repeats::Repeats;
 use crate::clock::{Clock, Timestamp};
 use crate::fleet::link::LinkError;
 use crate::invalidation::following::{Follower, LogPlace, Passage};
 use crate::scope::Depth;
 use crate::secret;
 use crate::stamp::Stamp;
-use std::collections::VecDeque;
-use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -96,12 +95,14 @@ impl Worker {
 
     async fn follow(&self) -> Result<(), LinkError> {
         let mut after = self.place.load().await?;
-        let mut to_repeat: VecDeque<Repeat> = VecDeque::new();
+        let mut to_repeat = Repeats::default();
         loop {
             let passage = tokio::select! {
                 passage = self.follower.next(after) => passage?,
-                repeat = when_due(&mut to_repeat) => {
-                    self.finish(repeat).await?;
+                (passage, before) = to_repeat.due() => {
+                    // Once more: an answer that was on its way to the CDN before may have been stored there since.
+                    let outcome = self.make(&passage).await;
+                    self.note(&passage, before, outcome, to_repeat.since()).await?;
                     continue;
                 }
             };
@@ -110,28 +111,27 @@ impl Worker {
             }
             self.follower.applied_everywhere(passage.end.stamp).await;
             let outcome = self.make(&passage).await;
-            let end = passage.end;
-            let repeat = Repeat { due: Instant::now() + self.options.repeat_after, passage, after, outcome };
+            let (before, end) = (after, passage.end);
             after = Some(end);
-            if self.options.repeat_after.is_zero() || repeat.passage.purged.is_empty() && to_repeat.is_empty() {
-                self.note(&repeat.passage, repeat.after, repeat.outcome).await?;
+            if self.options.repeat_after.is_zero() || (passage.purged.is_empty() && to_repeat.is_empty()) {
+                self.note(&passage, before, outcome, None).await?;
             } else {
-                to_repeat.push_back(repeat);
+                to_repeat.add(Instant::now() + self.options.repeat_after, passage, before);
             }
         }
     }
 
-    /// Makes purges once more: an answer that was on its way to the CDN before may have been stored there since.
-    async fn finish(&self, repeat: Repeat) -> Result<(), LinkError> {
-        let Repeat { passage, after, outcome, .. } = repeat;
-        let again = if passage.purged.is_empty() { outcome } else { self.make(&passage).await };
-        self.note(&passage, after, again).await
-    }
-
-    async fn note(&self, passage: &Passage, after: Option<LogPlace>, outcome: Outcome) -> Result<(), LinkError> {
+    /// Notes that the purges of a passage were made; the oldest of those that are still to be made waits since `waiting_since`.
+    async fn note(
+        &self,
+        passage: &Passage,
+        after: Option<LogPlace>,
+        outcome: Outcome,
+        waiting_since: Option<Timestamp>,
+    ) -> Result<(), LinkError> {
         self.place.done(passage, after, outcome.bounded()).await?;
         let mut at = self.at();
-        (at.waiting_since, at.failing) = (None, None);
+        (at.waiting_since, at.failing) = (waiting_since, None);
         Ok(())
     }
 
@@ -251,24 +251,6 @@ impl Worker {
     fn at(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Purges that were made once.
-struct Repeat {
-    due: Instant,
-    passage: Passage,
-    after: Option<LogPlace>,
-    outcome: Outcome,
-}
-
-/// Takes out what is to be made again, once it is time.
-async fn when_due(to_repeat: &mut VecDeque<Repeat>) -> Repeat {
-    match to_repeat.front() {
-        Some(first) => sleep_until(first.due).await,
-        None => pending().await,
-    }
-    // Only this takes any out.
-    to_repeat.pop_front().expect("the first is still there")
 }
 
 fn is_everything(asked: &Asked) -> bool {

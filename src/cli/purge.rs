@@ -32,6 +32,9 @@ pub(super) struct PurgeArguments {
     /// Wait this long for every live instance, e.g. "2s"; fail if one has not purged by then.
     #[arg(long, value_name = "DURATION")]
     wait: Option<String>,
+    /// Wait for the CDNs, too.
+    #[arg(long, requires = "wait")]
+    cdns: bool,
     /// Purge nothing, and show what would be purged of the memory of the instance that is asked.
     #[arg(long, conflicts_with = "wait")]
     dry_run: bool,
@@ -53,16 +56,22 @@ pub(super) fn run(file: &ConfigFile, arguments: PurgeArguments) -> anyhow::Resul
     let said = block_on(client.post("/purge", &body(arguments)))?;
     print(&if json { said.body.to_string() } else { render(&said.body) })?;
     if said.status == StatusCode::ACCEPTED {
-        anyhow::bail!("the wait ran out: {} have not purged yet", names(&said.body["pending"]));
+        let instances =
+            said.body["pending"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        let waiting: Vec<String> = instances.chain(cdns_left(&said.body)).collect();
+        anyhow::bail!("the wait ran out: {} have not purged yet", names(&json!(waiting)));
     }
     Ok(())
 }
 
 fn body(arguments: PurgeArguments) -> Value {
-    let PurgeArguments { tags, urls, prefixes, routes, all, soft, wait, dry_run, connection: _ } = arguments;
+    let PurgeArguments { tags, urls, prefixes, routes, all, soft, wait, cdns, dry_run, connection: _ } = arguments;
     let mut body = json!({
         "tags": tags, "urls": urls, "prefixes": prefixes, "routes": routes, "all": all, "soft": soft, "wait": wait,
     });
+    if cdns {
+        body["wait_for"] = json!("cdns");
+    }
     if dry_run {
         // Said in the body, too: an instance of a version that ignores the query refuses this, and does not purge.
         body["dry_run"] = Value::Bool(true);
@@ -98,7 +107,19 @@ fn render(receipt: &Value) -> String {
     let mut lines = vec![format!("purged {scopes} scope{plural}, {}, receipt {}", text("depth"), text("id"))];
     lines.extend(scope_lines(receipt));
     lines.push(format!("applied by {}", names(&receipt["applied"])));
+    for cdn in receipt["cdns"].as_array().into_iter().flatten() {
+        let text = |field: &str| cdn[field].as_str().map(printable);
+        let (name, state) = (text("name").unwrap_or_default(), text("state").unwrap_or_default());
+        let more = text("error").or_else(|| text("widened")).map_or_else(String::new, |more| format!(" ({more})"));
+        lines.push(format!("at the CDN {name}: {state}{more}"));
+    }
     lines.join("\n")
+}
+
+/// The CDNs at which the purge is not made yet.
+fn cdns_left(receipt: &Value) -> impl Iterator<Item = String> {
+    let cdns = receipt["cdns"].as_array().into_iter().flatten();
+    cdns.filter(|cdn| cdn["state"] != json!("done")).filter_map(|cdn| cdn["name"].as_str().map(str::to_owned))
 }
 
 fn scope_lines(answer: &Value) -> Vec<String> {

@@ -89,7 +89,8 @@ impl FieldUse {
     }
 }
 
-fn field_name(written: &Placed<String>, used: FieldUse, problems: &mut Problems) -> Option<HeaderName> {
+/// The name of one field.
+pub(super) fn field_name(written: &Placed<String>, used: FieldUse, problems: &mut Problems) -> Option<HeaderName> {
     let Ok(name) = written.value.parse::<HeaderName>() else {
         problems.error(&written.place, format!("`{}` is not a header", written.value), None::<String>);
         return None;

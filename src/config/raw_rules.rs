@@ -139,6 +139,9 @@ raw_table! {
         tag_fields: Texts,
         /// Whether those fields are sent to clients. Default: true.
         send_tags: bool,
+        /// The field in which clients, and so CDNs, get all tags of an answer, the route's and the origin's: "Surrogate-Key", "xkey" or
+        /// "Cache-Tag". After it is set or the tags are changed, purge everything once. Default: the origin's own fields alone.
+        send_tags_as: String,
         /// Tags to purge by, in addition to those of the origin: "product:{id}" takes {id} from the path.
         tags: Texts,
         /// What to do with a response that sets a cookie: "refuse" to store it, "strip" the field, or "store" it as it

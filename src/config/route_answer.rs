@@ -1,6 +1,6 @@
 //! What clients get and by which fields an answer is tagged, from a raw `[[route]]`.
 
-use super::field_names::{FieldUse, field_names, field_value, field_values};
+use super::field_names::{FieldUse, field_name, field_names, field_value, field_values};
 use super::problem::Problems;
 use super::raw_rules::RawRoute;
 use super::table::Placed;
@@ -22,6 +22,11 @@ pub(super) fn resolve(raw: &RawRoute, route: &mut Route, problems: &mut Problems
         set: set.unwrap_or_default(),
         removed: removed.unwrap_or_default(),
     };
+    route.send_tags_as = raw.send_tags_as.as_ref().and_then(|name| field_name(name, FieldUse::SetOnAnswer, problems));
+    if let (Some(written), Some(Placed { value: false, .. })) = (&raw.send_tags_as, &raw.send_tags) {
+        let hint = "keep one of them";
+        problems.error(&written.place, "tags are sent and not sent", Some(hint));
+    }
     if let Some(Placed { value: false, .. }) = raw.send_tags {
         rule.removed.extend(route.tag_fields.iter().cloned());
     }

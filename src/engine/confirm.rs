@@ -141,7 +141,8 @@ impl Fetch {
                 draft.continue_unchanged(&stored.policy());
                 // The body is the same, and so are the tags in it; and what the newer answer does not label anew, keeps its
                 // labels, also those of fields that may not be stored.
-                if draft.route.tags_by_body() || names_no_tag(&newer, &self.request.route.tag_fields) {
+                let keeps_all = draft.route.tags_by_body() || draft.route.send_tags_as.is_some();
+                if keeps_all || names_no_tag(&newer, &self.request.route.tag_fields) {
                     draft.add_tags(stored.membership().tags.to_tags());
                 }
                 self.replaced(stored, &draft, stored.body().to_stored())

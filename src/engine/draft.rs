@@ -9,6 +9,7 @@ use crate::key::PrimaryKey;
 use crate::plan::request::{CacheableRequest, CookieStanding};
 use crate::rules::Route;
 use crate::rules::route::SetCookieRule;
+use crate::rules::tag_label::{self, Known};
 use crate::scope::{Membership, Tag, Tags, distinct};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::lifetime::Lifetime;
@@ -154,7 +155,7 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
         storability => storability,
     };
     storable(storability, rule.leaves_out(status))?;
-    let headers = stored_headers(received, &policy, request.route.set_cookie);
+    let mut headers = stored_headers(received, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
         return Err(NotStored::Key(Reason::SetCookie));
     }
@@ -165,10 +166,13 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
         return Err(NotStored::UndecidedCookies);
     }
-    let tags = tags(request, received).ok_or(NotStored::Key(Reason::TagsUnreadable))?;
+    let Some(tags) = tags(request, received) else {
+        return Err(NotStored::Key(Reason::TagsUnreadable));
+    };
     if renames_types(request) {
         return Err(NotStored::Key(Reason::TypesRenamed));
     }
+    put_label(&request.route, Some(&*tags), &mut headers);
     let part = if status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
     Ok(Draft {
         route: Arc::clone(&request.route),
@@ -214,6 +218,19 @@ fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> 
 fn renames_types(request: &CacheableRequest) -> bool {
     let (types, operation) = (request.route.types.as_ref(), request.operation.as_ref());
     types.zip(operation).is_some_and(|(types, operation)| types.are_renamed_by(&operation.document))
+}
+
+/// Labels an answer that is sent to who asked for it with its tags, where the route says so.
+pub(super) fn label(request: &CacheableRequest, headers: &mut HeaderMap) {
+    if request.route.send_tags_as.is_some() {
+        put_label(&request.route, tags(request, headers).as_deref(), headers);
+    }
+}
+
+fn put_label(route: &Route, tags: Option<&[Tag]>, headers: &mut HeaderMap) {
+    let Some(name) = &route.send_tags_as else { return };
+    let known = if tags.is_none() || route.tags_by_body() { Known::Some } else { Known::All };
+    headers.insert(name, tag_label::label(name, tags.unwrap_or_default(), known));
 }
 
 /// The variant that an answer is: what Vary names, and the coding where the origin chose one without saying so.

@@ -193,7 +193,8 @@ impl Fetch {
     }
 
     /// Hands the answer to the requester alone.
-    fn hand_over(&mut self, response: http::Response<Body>, why: NotStored) -> Fetched {
+    fn hand_over(&mut self, mut response: http::Response<Body>, why: NotStored) -> Fetched {
+        draft::label(&self.request, response.headers_mut());
         // A failure says nothing of what the key's answers are once the origin is well.
         if response.status().is_server_error() {
             drop(self.failed(OriginFailure::of_answer(response.status(), response.headers())));
@@ -222,7 +223,8 @@ impl Fetch {
         } else if !self.request.route.caches_operations() || shareability != Shareability::Shared {
             self.tell(Uncacheable::of(shareability), fill.announced());
         }
-        let headers = draft::sent_headers(head.headers, self.request.route.set_cookie);
+        let mut headers = draft::sent_headers(head.headers, self.request.route.set_cookie);
+        draft::label(&self.request, &mut headers);
         fill.reply_to(reply, &self.request, headers, reader);
         (fill.leader, fill.lease, fill.permit) = (self.leader, self.lease, self.permit);
         fill.run(body, writer).await;

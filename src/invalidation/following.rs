@@ -74,17 +74,31 @@ impl Purged {
         self.scopes.iter().map(|(scope, depth)| (scope, *depth))
     }
 
+    /// And what a purge covers.
     pub(crate) fn add(&mut self, purge: &Purge) {
-        for scope in &purge.scopes {
-            if *scope == Scope::All {
-                self.everything = self.everything.max(Some(purge.depth));
-            } else if let Some(depth) = self.scopes.get_mut(scope) {
-                *depth = purge.depth.max(*depth);
-            } else {
-                self.text_bytes += scope.text_bytes();
-                self.scopes.insert(scope.clone(), purge.depth);
-            }
+        purge.scopes.iter().for_each(|scope| self.add_scope(scope.clone(), purge.depth));
+        self.settle();
+    }
+
+    /// And what another part of the log purges.
+    fn join(&mut self, other: Self) {
+        self.everything = self.everything.max(other.everything);
+        other.scopes.into_iter().for_each(|(scope, depth)| self.add_scope(scope, depth));
+        self.settle();
+    }
+
+    fn add_scope(&mut self, scope: Scope, depth: Depth) {
+        if scope == Scope::All {
+            self.everything = self.everything.max(Some(depth));
+        } else if let Some(known) = self.scopes.get_mut(&scope) {
+            *known = depth.max(*known);
+        } else {
+            self.text_bytes += scope.text_bytes();
+            self.scopes.insert(scope, depth);
         }
+    }
+
+    fn settle(&mut self) {
         if self.scopes.len() > SCOPES_MAX || self.text_bytes > TEXT_BYTES_MAX {
             self.everything = Some(Depth::Hard);
         }
@@ -118,6 +132,15 @@ pub(crate) enum Continuity {
 }
 
 impl Passage {
+    /// This one and the next.
+    pub(crate) fn join(&mut self, next: Self) {
+        self.end = next.end;
+        self.purged.join(next.purged);
+        if next.continuity == Continuity::Lost {
+            self.continuity = Continuity::Lost;
+        }
+    }
+
     /// All up to `end`, of which nothing is known.
     fn unknown(end: LogPlace, now: Timestamp) -> Self {
         Self { end, purged: Purged::everything_hard(), since: now, continuity: Continuity::Lost }

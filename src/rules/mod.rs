@@ -20,6 +20,7 @@ pub(crate) mod origin_request;
 pub(crate) mod pattern;
 pub(crate) mod poison;
 pub(crate) mod search_term;
+pub(crate) mod tag_label;
 pub(crate) mod tag_template;
 
 // A route, all of them, and what they make of events and URLs.

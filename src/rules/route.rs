@@ -116,6 +116,8 @@ pub struct Route {
     pub answer: Option<Arc<AnswerRule>>,
     /// In which fields the origin tags its answers.
     pub tag_fields: Arc<[HeaderName]>,
+    /// In which field clients get all tags of an answer; none: as the origin sent them.
+    pub send_tags_as: Option<HeaderName>,
     /// The protocols that its clients may change to, by name and in lower case; others are ignored.
     pub upgrade: Vec<String>,
     /// Tags besides the origin's.
@@ -178,6 +180,7 @@ impl Route {
             to_origin: OriginRequestRule::default(),
             answer: None,
             tag_fields: Arc::new(TAG_FIELDS),
+            send_tags_as: None,
             upgrade: UPGRADE_DEFAULT.map(str::to_owned).to_vec(),
             tags: Vec::new(),
             set_cookie: SetCookieRule::Refuse,

@@ -52,7 +52,8 @@ impl Edge {
             let tags = body["tags"].as_array().cloned().unwrap_or_default();
             tags.into_iter().map(|tag| tag.as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
         });
-        named.collect()
+        // What Larder adds is about answers whose tags are not listed, or written otherwise.
+        named.filter(|tag| !tag.starts_with("larder-")).collect()
     }
 }
 
