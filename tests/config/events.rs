@@ -129,7 +129,7 @@ const BAD_POSTGRES: &[(&str, &[Expected])] = &[
         "[events.postgres]\nurl = \"postgres://a/b\"\nchannel = \"\"",
         &[(4, 11, "not a valid channel name", Some("write 1 to 63 bytes"))],
     ),
-    ("[events.mysql]", &[(2, 9, "unknown key `mysql`", Some("known here: postgres, postgres_changes"))]),
+    ("[events.mysql]", &[(2, 9, "unknown key `mysql`", Some("known here: postgres, postgres_changes, webhook"))]),
 ];
 
 #[test]
