@@ -73,7 +73,7 @@ pub(super) enum Effect {
 }
 
 impl Call {
-    pub(super) const ALL: [Self; 36] = [
+    pub(super) const ALL: [Self; 37] = [
         Self::Dashboard,
         Self::Asset,
         Self::Live,

@@ -2,7 +2,8 @@
 
 use super::calls::Call;
 use super::{
-    AdminState, audit, consistency, dashboard, events, explain, health, jobs, learn, live, login, purge, receipts, requests, rules, shadow, stats, switches, top, upstreams, warm, webhooks,
+    AdminState, audit, consistency, dashboard, events, explain, health, jobs, learn, live, login, purge, receipts,
+    requests, rules, shadow, stats, switches, top, upstreams, warm, webhooks,
 };
 use axum::routing::{MethodRouter, delete, get, post};
 

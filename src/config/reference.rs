@@ -6,7 +6,8 @@ use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
 use crate::{
-    cdn, clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store, supervisor, traces, upstream, warming,
+    cdn, clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store,
+    supervisor, traces, upstream, warming,
 };
 use serde_json::Value;
 use std::fmt::Write as _;
