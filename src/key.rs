@@ -30,6 +30,8 @@ pub enum KeyPart {
     Method = 8,
     /// The digest of what counts of the body.
     Body = 9,
+    /// The name of a claim of a verified token; its value follows as [`KeyPart::Value`].
+    Claim = 10,
 }
 
 /// Identifies what is asked for, apart from what `Vary` picks. Cheap to clone.

@@ -44,6 +44,7 @@ mod cdn;
 mod decisions;
 mod events;
 mod jobs;
+mod jwks;
 mod learning;
 mod metrics;
 mod proxy;

@@ -12,6 +12,8 @@ mod environment;
 mod events;
 #[path = "config/fleet.rs"]
 mod fleet;
+#[path = "config/jwt.rs"]
+mod jwt;
 #[path = "config/listeners.rs"]
 mod listeners;
 #[path = "config/pools.rs"]

@@ -16,6 +16,7 @@ mod scenarios {
     mod body_tags;
     mod book;
     mod bypass;
+    mod claims;
     mod client_directives;
     mod client_limits;
     mod compression;

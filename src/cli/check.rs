@@ -12,8 +12,8 @@ use std::process::ExitCode;
 /// What `larder check` takes.
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
-    /// Try each upstream server, too: its name, a connection, TLS, and its health check where there is one; and connections to
-    /// the APIs of CDNs.
+    /// Try each upstream server, too: its name, a connection, TLS, and its health check where there is one; connections to the
+    /// APIs of CDNs; and read the keys of `jwt.jwks`.
     #[arg(long)]
     connect: bool,
 }
@@ -55,7 +55,7 @@ fn check(file: &ConfigFile, style: RenderStyle, out: &mut dyn Write, err: &mut d
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tries the upstream servers of a configuration that is good.
+/// Tries the upstream servers of a configuration that is good, and reads the keys of tokens.
 ///
 /// # Errors
 /// Where an output can't be written to, or nothing can be tried.
@@ -83,11 +83,20 @@ fn connect(file: &ConfigFile, out: &mut dyn Write, err: &mut dyn Write) -> io::R
             }
         }
     }
+    let keys = config.jwt.as_ref().map(|jwt| runtime.block_on(jwt.read()));
+    if let Some(Err(error)) = &keys {
+        writeln!(err, "error: no keys for bearer tokens (jwt.jwks): {error}\n")?;
+    }
     if failed > 0 {
         writeln!(err, "{failed} of {} can't be used", count(servers, "server"))?;
+    }
+    if failed > 0 || matches!(keys, Some(Err(_))) {
         return Ok(ExitCode::FAILURE);
     }
     writeln!(out, "{} can be used", count(servers, "server"))?;
+    if let Some(Ok(keys)) = &keys {
+        writeln!(out, "{} for bearer tokens", count(keys.len(), "key"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -150,6 +150,7 @@ fn render(explanation: &Value) -> String {
             lines.push(format!("  {label:<10} {}", shown(&explanation[field])));
         }
     }
+    section(&mut lines, "claims of the token, as keyed", &explanation["claims"]);
     for server in explanation["upstream_servers"].as_array().into_iter().flatten() {
         lines.push(format!("  {:<10} {} is {}", "server", shown(&server["server"]), shown(&server["state"])));
         for why in server["addresses"].as_array().into_iter().flatten().filter(|address| address["why"].is_string()) {

@@ -16,6 +16,7 @@ mod open_files;
 mod service_manager;
 mod snapshot;
 mod sockets;
+mod token_keys;
 
 mod check;
 mod client;

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 /// The keys that are in force after a restart, with all below them. All others are at a reload.
-const AT_RESTART: [&str; 19] = [
+const AT_RESTART: [&str; 20] = [
     "admin",
     "events",
+    "jwt",
     "limits.in_flight_bytes",
     "listen.http",
     "listen.http3",

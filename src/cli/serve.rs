@@ -14,6 +14,7 @@ use super::snapshot::{self, Earlier};
 use super::sockets::{Port, Sockets};
 use super::takeover::predecessor::Predecessor;
 use super::takeover::successor::{self, Offer, Successor};
+use super::token_keys;
 use crate::admin::{self, AdminState, Readiness};
 use crate::cdn::Cdns;
 use crate::clients::Clients;
@@ -21,7 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::handover::Handover;
 use crate::config::reload::RulesReloader;
 use crate::config::watch::{warn, watch};
-use crate::config::{AdminOptions, Config, LoadedRules, Problem};
+use crate::config::{AdminOptions, Config, Problem};
 use crate::decisions::Decisions;
 use crate::engine::arrival::Front;
 use crate::engine::shared_tier::SharedTier;
@@ -33,6 +34,7 @@ use crate::fleet::options::FleetOptions;
 use crate::in_flight::InFlight;
 use crate::invalidation::{Invalidation, InvalidationOptions};
 use crate::jobs::Jobs;
+use crate::jwks::JwksKeeper;
 use crate::learning::Learning;
 use crate::learning::watched::Watched;
 use crate::metric::Measured;
@@ -82,12 +84,10 @@ pub(super) async fn start_on(
     let (access_log, access_guard) = logging::access_log(config.log, Arc::clone(&clock)).unzip();
     config.warnings.iter().for_each(|warning| warning.report().log());
     let mut earlier = left_by_earlier(&config.handover, predecessor.as_ref())?;
-    let (mut tasks, certificates) = (
-        Supervisor::default(),
-        CertificateKeeper::new(listeners.endpoints(), config.upstream_tls(), Arc::clone(&clock)),
-    );
+    let mut tasks = Supervisor::default();
+    let certificates = CertificateKeeper::new(listeners.endpoints(), config.upstream_tls(), Arc::clone(&clock));
     let missed = if predecessor.is_some() { Missed::Maybe } else { Missed::Nothing };
-    let Parts { rules, state, traces } =
+    let Parts { rules, state, traces, keys } =
         Parts::make(&config, clock, &certificates, (&mut earlier, missed), &mut tasks)?;
     let mut loading = earlier.map(|earlier| earlier.load(Arc::clone(&state.engine), Arc::clone(&state.clock)));
     let (observers, (stop, stopping)) = (observers(&state, traces.as_ref(), access_log), watch::channel(Stage::Open));
@@ -101,6 +101,7 @@ pub(super) async fn start_on(
         Some(predecessor) => follow(predecessor, &engine, clock, &config.handover, &mut tasks),
         None => drop(tokio::join!(join_fleet(config.fleet.as_ref(), &engine), snapshot::wait_for_small(&mut loading))),
     }
+    token_keys::keep(keys, &mut tasks).await;
     announce(&listening, &admin_url)?;
     let (draining, hurried) = (reached(stopping.clone(), Stage::Draining), reached(stopping, Stage::Hurried));
     let serving = proxy::serve(listeners.data, handler, options.clone(), observers.into(), draining, hurried);
@@ -235,6 +236,7 @@ struct Parts {
     rules: Arc<RulesReloader>,
     state: AdminState,
     traces: Option<Arc<Tracer>>,
+    keys: Option<Arc<JwksKeeper>>,
 }
 
 impl Parts {
@@ -246,8 +248,7 @@ impl Parts {
         (earlier, missed): (&mut Option<Earlier>, Missed),
         tasks: &mut Supervisor,
     ) -> anyhow::Result<Self> {
-        let LoadedRules { rule_set, warnings, sources } =
-            config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
+        let loaded = config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?;
         let upstream = upstream(config, tasks)?;
         let memory = Arc::new(MemoryTier::beside(InFlight::new(config.in_flight_bytes), config.memory));
         let Purges { invalidation, shared, stream, cdns, metrics: fleet } =
@@ -258,7 +259,7 @@ impl Parts {
             memory: Arc::clone(&memory),
             shared,
             invalidation: Arc::clone(&invalidation),
-            rules: rule_set,
+            rules: loaded.rule_set,
             refresh: config.refresh,
             front: front(config),
         });
@@ -267,9 +268,11 @@ impl Parts {
         // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
         let lag = EventSources::of(config, stream).drive(&engine, &events, missed, tasks);
-        let rules = reloader(config, (&warnings, sources), &clock, &engine, certificates);
+        let keys = token_keys::keeper(config, engine.tokens(), &clock);
+        let rules = reloader(config, (&loaded.warnings, loaded.sources), &clock, &engine, (certificates, keys.clone()));
         let (decisions, traces) = (feed_of_decisions(&clock, &engine, tasks), tracer(config, &clock, tasks));
         let others = fleet.into_iter().chain(lag).chain(traces.clone().map(|traces| traces as _));
+        let others = others.chain(keys.clone().map(|keys| keys as _));
         let of_engine: [Arc<dyn Measured>; 3] = [engine.clients().clone(), engine.in_flight().clone(), engine.clone()];
         let of_tasks: [Arc<dyn Measured>; 4] = [tasks.measured(), jobs.clone(), warming.clone(), certificates.clone()];
         let counting: [Arc<dyn Measured>; 6] =
@@ -292,7 +295,7 @@ impl Parts {
             started_at: clock.now(),
             clock,
         };
-        Ok(Self { rules, state, traces })
+        Ok(Self { rules, state, traces, keys })
     }
 }
 
@@ -340,13 +343,13 @@ fn keep_warming(handover: &Handover, warming: &Arc<Warming>, readiness: &Arc<Rea
     });
 }
 
-/// What reads the rules of an engine anew, and the certificates with them.
+/// What reads the rules of an engine anew, and the certificates and the keys of tokens with them.
 fn reloader(
     config: &Config,
     (warnings, sources): (&[Problem], Vec<(PathBuf, String)>),
     clock: &Arc<dyn Clock>,
     engine: &Arc<Engine>,
-    certificates: &Arc<CertificateKeeper>,
+    (certificates, keys): (&Arc<CertificateKeeper>, Option<Arc<JwksKeeper>>),
 ) -> Arc<RulesReloader> {
     engine.invalidation().goes_by(engine.rules().digest());
     let governed = Arc::clone(engine);
@@ -356,7 +359,12 @@ fn reloader(
     };
     let rules = RulesReloader::new(&config.rules_path, warnings, sources, Arc::clone(clock), apply).within(config);
     let reloaded = Arc::clone(certificates);
-    Arc::new(rules.with(move || reloaded.reload()))
+    Arc::new(rules.with(move || {
+        reloaded.reload();
+        if let Some(keys) = &keys {
+            keys.ask();
+        }
+    }))
 }
 
 /// The purges, and what an instance of a fleet has besides.
@@ -407,6 +415,7 @@ fn front(config: &Config) -> Front {
         here: LoopToken::new(&format!("{name}{:016x}", rand::random::<u64>())),
         reception: Arc::new(ArcSwap::from_pointee(data_port::reception(config))),
         clients: Arc::new(Clients::new(config.per_client)),
+        tokens: token_keys::tokens(config),
     }
 }
 

@@ -24,6 +24,7 @@ mod field_names;
 mod raw_admin;
 mod raw_cdn;
 mod raw_events;
+mod raw_jwt;
 mod raw_listen;
 mod raw_trace;
 mod raw_upstream;
@@ -38,6 +39,7 @@ mod warm;
 mod event;
 mod resolve;
 mod route_answer;
+mod route_claims;
 mod route_graphql;
 mod route_key;
 mod route_lifetime;
@@ -52,6 +54,7 @@ mod fleet;
 pub(crate) mod handover;
 mod http3;
 mod https_policy;
+mod jwt;
 mod listen;
 mod listeners;
 mod per_client;
@@ -89,6 +92,7 @@ use crate::events::changes::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::events::webhook::Webhook;
 use crate::fleet::options::FleetOptions;
+use crate::jwks::JwtOptions;
 use crate::proxy::ProxyOptions;
 use crate::rules::origin_request::PoolName;
 use crate::store::memory::MemoryOptions;
@@ -135,6 +139,8 @@ pub struct Config {
     pub(crate) webhooks: Vec<Webhook>,
     /// `[[cdn]]`
     pub(crate) cdns: Vec<CdnOptions>,
+    /// `[jwt]`; `None` if no token is believed.
+    pub(crate) jwt: Option<JwtOptions>,
     /// `[admin]`
     pub admin: AdminOptions,
     /// `[log]`
@@ -174,12 +180,13 @@ impl Config {
         [&self.upstream].into_iter().chain(named).filter_map(|pool| pool.tls.clone()).collect()
     }
 
-    /// The pools that rules may name.
+    /// What of this file rules may name.
     pub(crate) fn pools(&self) -> rules_file::Pools {
         let named = self.upstreams.iter().map(|(name, pool)| (name.clone(), pool.host.clone())).collect();
         let names_host = self.proxy.entrance.default_host.is_some();
         let default_host = if names_host { warm::DefaultHost::Named } else { warm::DefaultHost::None };
-        rules_file::Pools::Known { default: self.upstream.host.clone(), named, default_host }
+        let tokens = if self.jwt.is_some() { rules_file::Tokens::Believed } else { rules_file::Tokens::Unknown };
+        rules_file::Pools::Known { default: self.upstream.host.clone(), named, default_host, tokens }
     }
 }
 

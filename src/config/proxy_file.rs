@@ -3,6 +3,7 @@
 use super::raw_admin::{RawAdminTls, RawAdminToken};
 use super::raw_cdn::RawCdn;
 use super::raw_events::RawEvents;
+use super::raw_jwt::RawJwt;
 use super::raw_listen::RawListen;
 use super::raw_trace::RawTrace;
 use super::raw_upstream::{NamedPools, RawUpstream};
@@ -34,6 +35,8 @@ raw_table! {
         events: RawEvents,
         /// The caches in front of Larder that are purged as well.
         cdn: Vec<Placed<RawCdn>>,
+        /// Which bearer tokens are believed, for routes with `claims`. Absent: none.
+        jwt: RawJwt,
         /// The admin API: purge, explain, rules, metrics.
         admin: RawAdmin,
         /// What is logged, and how.

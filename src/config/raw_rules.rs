@@ -104,6 +104,10 @@ raw_table! {
         /// What to do with an answer of GraphQL that has data and errors: "refuse" to store it, or "store" it. Default:
         /// "refuse".
         graphql_errors: GraphqlErrorsWord,
+        /// The claims of a verified bearer token (JWT) that are part of the key, by name. An answer is shared by all whose
+        /// tokens claim the same, and by no others, also where RFC 9111 would not share an answer to a request with
+        /// Authorization. Requests without such a token pass the cache by. Requires `[jwt]` in proxy.toml.
+        claims: Texts,
         /// Requests that carry one of these pass the cache by: their answers are neither stored nor taken from what is.
         bypass: RawBypass,
         /// The protocols that clients may upgrade to: ["websocket"]. An upgrade to any other is ignored, and the

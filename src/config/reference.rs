@@ -6,8 +6,8 @@ use crate::engine::outcome::Outcome;
 use crate::metric::Metric;
 use crate::semantics::reason::Reason;
 use crate::{
-    cdn, clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, metrics, proxy, store,
-    supervisor, traces, upstream, warming,
+    cdn, clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, jwks, metrics, proxy,
+    store, supervisor, traces, upstream, warming,
 };
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -33,6 +33,7 @@ pub const METRICS: &[&[&Metric]] = &[
     super::reload::METRICS,
     supervisor::METRICS,
     jobs::METRICS,
+    jwks::METRICS,
     warming::METRICS,
     traces::METRICS,
     metrics::METRICS,

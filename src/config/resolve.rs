@@ -78,6 +78,7 @@ impl Resolver<'_> {
         let mut memory = table(raw.memory.take());
         let handover = self.handover(listen.takeover, memory.snapshot.take());
         let memory = self.memory(&memory);
+        let in_flight_bytes = self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory);
         let fleet = self.fleet_of(raw.redis.take(), overrides);
         let (postgres, postgres_changes, webhooks) = self.events(table(raw.events.take()), fleet.as_ref());
         let mut admin = table(raw.admin.take());
@@ -109,13 +110,14 @@ impl Resolver<'_> {
             per_client: self.per_client(limits.per_client.as_ref()),
             memory,
             handover,
-            in_flight_bytes: self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory),
+            in_flight_bytes,
             refresh: self.refresh(&table(raw.refresh.take())),
             fleet,
             postgres,
             postgres_changes,
             webhooks,
             cdns: self.cdns(raw.cdn.take()),
+            jwt: self.jwt(raw.jwt.take()),
             admin,
             log: log_options(&table(raw.log.take())),
             trace: self.trace(&table(raw.trace.take())),

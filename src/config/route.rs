@@ -4,7 +4,7 @@ use super::problem::{Place, Problems};
 use super::raw_rules::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
-use super::{route_answer, route_audit, route_graphql, route_key, route_lifetime, route_origin};
+use super::{route_answer, route_audit, route_claims, route_graphql, route_key, route_lifetime, route_origin};
 use crate::rules::Route;
 use crate::rules::body_tags::BodyTags;
 use crate::rules::host_pattern::HostPattern;
@@ -47,6 +47,7 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     route.body_key = route_key::body_key(raw, &mut route.methods, problems);
     route_graphql::resolve(raw, &mut route, problems);
     route.to_origin = route_origin::resolve(raw, &route, problems);
+    route.claims = raw.claims.as_ref().and_then(|claims| route_claims::resolve(claims, raw, &route, problems));
     route_answer::resolve(raw, &mut route, problems);
     route.bypass = raw.bypass.as_ref().and_then(|bypass| route_key::bypass(bypass, problems));
     if let Some(protocols) = &raw.upgrade {

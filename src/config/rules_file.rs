@@ -31,7 +31,19 @@ pub(crate) enum Pools {
     /// Whatever a route says: proxy.toml is not known.
     Any,
     /// The default one, and these, each with its `upstream_host`.
-    Known { default: Option<HeaderValue>, named: Vec<(PoolName, Option<HeaderValue>)>, default_host: DefaultHost },
+    Known {
+        default: Option<HeaderValue>,
+        named: Vec<(PoolName, Option<HeaderValue>)>,
+        default_host: DefaultHost,
+        tokens: Tokens,
+    },
+}
+
+/// Whether proxy.toml says which tokens are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tokens {
+    Believed,
+    Unknown,
 }
 
 impl Pools {
@@ -146,6 +158,7 @@ pub(super) fn resolve_rules(
     }
     refuse_same_names(&written, &mut problems);
     refuse_unknown_pools(&written, pools, &mut problems);
+    refuse_unbelieved_claims(&written, pools, &mut problems);
     let names: Vec<_> = written.iter().map(|written| written.route.name.clone()).collect();
     let event_rules = events.iter().filter_map(|raw| resolve_event(raw, &names, &mut problems)).collect();
     let change_rules = changes.iter().filter_map(|raw| resolve_change(raw, &names, &mut problems)).collect();
@@ -182,6 +195,16 @@ fn refuse_same_names(written: &[WrittenRoute], problems: &mut Problems) {
                 None => format!("give this route a `name` of its own; the other one is in {first}"),
             };
             problems.error(place, message, Some(hint));
+        }
+    }
+}
+
+fn refuse_unbelieved_claims(written: &[WrittenRoute], pools: &Pools, problems: &mut Problems) {
+    if matches!(pools, Pools::Known { tokens: Tokens::Unknown, .. }) {
+        for claims in written.iter().filter_map(|written| written.raw.claims.as_ref()) {
+            let hint =
+                "say in proxy.toml whose tokens are believed: `[jwt]` with jwks, issuer, audience and algorithms";
+            problems.error(&claims.place, "no token is believed, so nothing that one claims can be keyed", Some(hint));
         }
     }
 }

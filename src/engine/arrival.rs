@@ -3,6 +3,7 @@
 
 use super::RequestContext;
 use crate::clients::Clients;
+use crate::rules::tokens::Tokens;
 use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append_via, set_forwarding};
 use crate::semantics::target::Target;
 use arc_swap::ArcSwap;
@@ -20,6 +21,8 @@ pub struct Front {
     pub reception: Arc<ArcSwap<Reception>>,
     /// What each client takes.
     pub clients: Arc<Clients>,
+    /// Which tokens are believed.
+    pub(crate) tokens: Arc<Tokens>,
 }
 
 /// How requests are received, which may change while the instance runs.
@@ -63,6 +66,7 @@ impl Default for Front {
                 request_timeout: REQUEST_TIMEOUT_DEFAULT,
             })),
             clients: Arc::default(),
+            tokens: Arc::default(),
         }
     }
 }

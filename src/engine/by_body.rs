@@ -40,7 +40,7 @@ pub(super) async fn serve(
     let (body, why) = match read(engine, body, way.rule.bytes_max).await {
         Read::Whole(whole) => match way.rule.keyed(&head.method, &head.headers, whole.clone()) {
             Ok(keyed) => {
-                let request = CacheableRequest::with_body(keyed, head.headers, target, way.route, rules).held(way.hold);
+                let request = CacheableRequest::with_body(keyed, head.headers, target, way.through, rules);
                 return serve::serve(engine, request, context).await;
             }
             Err(why) => (whole_body(whole), why),

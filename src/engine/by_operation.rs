@@ -7,7 +7,7 @@ use super::origin::{Body, whole_body};
 use super::{Engine, RequestContext, pass, respond, serve};
 use crate::plan::by_operation::ByOperation;
 use crate::plan::request::CacheableRequest;
-use crate::plan::way::{Asked, Form, NotCached, Payload};
+use crate::plan::way::{Asked, Form, NotCached, Payload, Through};
 use crate::rules::body_key::{BodyKeyRule, KeyedBody, KeyedForm};
 use crate::rules::{Route, RuleSet};
 use crate::semantics::graphql::request::{Operation, Told, Untold};
@@ -48,8 +48,8 @@ pub(super) async fn serve(
     let (method, headers, form) = (&head.method, &head.headers, Form::Any(head.version, payload));
     let asked = Asked { method, target: &target, headers, form };
     match engine.way_by_operation(asked, &told, whole.as_ref(), &rules) {
-        ByOperation::Cached(route, hold, operation) => {
-            let request = cacheable((head.method, head.headers), whole, operation, (target, route, rules)).held(hold);
+        ByOperation::Cached(through, operation) => {
+            let request = cacheable((head.method, head.headers), whole, operation, (target, through, rules));
             serve::serve(engine, request, context).await
         }
         ByOperation::NotCached(NotCached::Forward(way)) => {
@@ -65,14 +65,14 @@ pub(super) fn cacheable(
     (method, headers): (Method, HeaderMap),
     whole: Option<Bytes>,
     operation: Arc<Operation>,
-    (target, route, rules): (Target, Arc<Route>, Arc<RuleSet>),
+    (target, through, rules): (Target, Through, Arc<RuleSet>),
 ) -> CacheableRequest {
     let request = match whole {
         Some(whole) => {
             let body = KeyedBody::of_operation(&method, whole, &operation);
-            CacheableRequest::with_body(body, headers, target, route, rules)
+            CacheableRequest::with_body(body, headers, target, through, rules)
         }
-        None => CacheableRequest::new(method, headers, target, route, rules),
+        None => CacheableRequest::new(method, headers, target, through, rules),
     };
     request.asking(operation)
 }

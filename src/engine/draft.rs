@@ -21,7 +21,7 @@ use crate::semantics::sharing::{Shareability, shareability_for_anyone};
 use crate::semantics::storable::{Exchange, Storability, fields_not_stored, post_storability, storability};
 use crate::semantics::vary::{VariantKey, Vary, parse_vary};
 use crate::stamp::Stamp;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,6 +155,7 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
         storability => storability,
     };
     storable(storability, rule.leaves_out(status))?;
+    is_of_claims(request, status, received)?;
     let mut headers = stored_headers(received, &policy, request.route.set_cookie);
     if headers.contains_key(SET_COOKIE) && request.route.set_cookie == SetCookieRule::Refuse {
         return Err(NotStored::Key(Reason::SetCookie));
@@ -188,6 +189,20 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
         stamp: answer.stamp,
         filed_by: request.rules.number(),
     })
+}
+
+/// An answer to a request that is keyed by what its token claims says something of them, and not of one token.
+fn is_of_claims(request: &CacheableRequest, status: StatusCode, received: &HeaderMap) -> Result<(), NotStored> {
+    if request.claimed.is_none() {
+        return Ok(());
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        return Err(NotStored::Request(Reason::TokenRefused));
+    }
+    match parse_vary(received) {
+        Vary::Fields(names) if names.contains(&AUTHORIZATION) => Err(NotStored::Key(Reason::VaryToken)),
+        Vary::Fields(_) | Vary::Anything => Ok(()),
+    }
 }
 
 /// `left_out`: the rule has lifetimes by status, and none for this one.

@@ -17,6 +17,7 @@ use crate::plan::way::{Asked, Form, NotCached, Pass, Way};
 use crate::rules::Route;
 use crate::rules::body_key::BodyKeyRule;
 use crate::rules::origin_request::PoolName;
+use crate::rules::tokens::Claimed;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::{Target, TargetError};
 use crate::store::tier::Lookup;
@@ -25,6 +26,7 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, Method, Uri, Version};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A reason with its sentence.
@@ -135,6 +137,9 @@ pub struct Explanation {
     pub answer_changes: Option<AnswerChanges>,
     /// The key's fingerprint.
     pub key: Option<String>,
+    /// The claims of the request's token that are part of the key, and its issuer; `None` if none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claims: Option<BTreeMap<String, Value>>,
     /// The fields that the origin would be sent, Larder's own among them; values of credentials are left out, and those
     /// that only a connection knows are placeholders.
     pub fetch_headers: BTreeMap<String, Vec<String>>,
@@ -167,6 +172,12 @@ fn pool_of(route: Option<&Route>) -> String {
     named.map_or(PoolName::DEFAULT, PoolName::as_str).to_owned()
 }
 
+/// By name, the values as JSON.
+fn claims_shown(claimed: &Claimed) -> BTreeMap<String, Value> {
+    let shown = |value: &[u8]| serde_json::from_slice(value).unwrap_or_default();
+    claimed.iter().map(|(name, value)| (name.to_owned(), shown(value))).collect()
+}
+
 impl Explanation {
     /// Of a request with these fields that comes to this.
     fn of(method: &Method, target: &Target, headers: &HeaderMap, would: Would) -> Self {
@@ -180,6 +191,7 @@ impl Explanation {
             upstream: None,
             answer_changes: None,
             key: None,
+            claims: None,
             fetch_headers: BTreeMap::new(),
             request_directives: shown(headers, |name| [CACHE_CONTROL, PRAGMA].contains(name)),
             client_directives: None,
@@ -244,16 +256,14 @@ impl Engine {
             return Explanation::of(method, target, headers, Would::of(Outcome::Error, Reason::Loop));
         };
         let not_cached = match way {
-            Way::Cached(route, hold) => {
-                let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules).held(hold);
+            Way::Cached(through) => {
+                let request = CacheableRequest::new(method.clone(), headers, target.clone(), through, rules);
                 return self.explain_cacheable(&request, target).await;
             }
             Way::ByBody(way) => match way.rule.keyed(method, &headers, body) {
                 Ok(body) => {
-                    let (target, hold) = (target.clone(), way.hold);
-                    let request =
-                        CacheableRequest::with_body(body, headers, target.clone(), way.route, rules).held(hold);
-                    return self.explain_cacheable(&request, &target).await;
+                    let request = CacheableRequest::with_body(body, headers, target.clone(), way.through, rules);
+                    return self.explain_cacheable(&request, target).await;
                 }
                 Err(why) => way.past(method, &headers, why),
             },
@@ -268,9 +278,9 @@ impl Engine {
                 let form = Form::Any(Version::HTTP_11, explain_sent::payload(&headers));
                 let asked = Asked { method, target, headers: &headers, form };
                 match self.way_by_operation(asked, &told, whole.as_ref(), &rules) {
-                    ByOperation::Cached(route, hold, operation) => {
-                        let parts = (target.clone(), route, rules);
-                        let request = cacheable((method.clone(), headers), whole, operation, parts).held(hold);
+                    ByOperation::Cached(through, operation) => {
+                        let parts = (target.clone(), through, rules);
+                        let request = cacheable((method.clone(), headers), whole, operation, parts);
                         return self.explain_cacheable(&request, target).await;
                     }
                     ByOperation::NotCached(not_cached) => not_cached,
@@ -322,6 +332,7 @@ impl Engine {
             origin_target: Some(request.route.to_origin.path_and_query(request.target.path_and_query()).into_owned()),
             upstream: Some(pool_of(Some(&request.route))),
             key: Some(request.key.to_string()),
+            claims: request.claimed.as_ref().map(claims_shown),
             client_directives: Some(request.route.client_directives.label()),
             stored: self.explain_variants(request, variants.as_ref(), now),
             shared: peeked.map(|peeked| self.explain_shared(request, &peeked, asked, now)),

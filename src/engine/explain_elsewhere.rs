@@ -40,8 +40,8 @@ impl Engine {
     fn stored_for(&self, method: &Method, target: &Target, headers: &HeaderMap) -> Option<usize> {
         let rules = self.rules();
         let (headers, way) = explain_sent::arriving(&self.front, method, headers, target, &rules, self.now())?;
-        let Way::Cached(route, _) = way else { return None };
-        let request = CacheableRequest::new(method.clone(), headers, target.clone(), route, rules);
+        let Way::Cached(through) = way else { return None };
+        let request = CacheableRequest::new(method.clone(), headers, target.clone(), through, rules);
         self.memory().peek(&request.key).map(|variants| variants.entries().len())
     }
 

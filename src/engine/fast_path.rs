@@ -197,17 +197,17 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<Fas
     let target = headers.root.beside(path_and_query);
     let rules = engine.rules();
     let asked = Asked { method: &Method::GET, target: &target, headers: &headers.headers, form: Form::Plain };
-    let (route, hold) = match Way::of(asked, &rules, || engine.now()) {
-        Way::Cached(route, hold) => (route, hold),
+    let through = match Way::of(asked, &rules, || engine.now()) {
+        Way::Cached(through) => through,
         // Another method's, or known only once more is read.
         Way::ByBody(_) | Way::ByOperation(_) => return Err(None),
         way @ (Way::Pass(_) | Way::Refuse(_)) => return Err(Some(Marked { target, judged: Some((rules, way)) })),
     };
     // The lifetime that clients get may have to be shortened.
-    if !route.lifetime.not_after.is_empty() {
+    if !through.route.lifetime.not_after.is_empty() {
         return Err(None);
     }
-    let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, route, rules).held(hold);
+    let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, through, rules);
     let now = engine.now();
     let usable = match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => usable,

@@ -108,5 +108,7 @@ pub(super) fn may_be_repeated(request: &CacheableRequest) -> bool {
     let brings_cookies = request.headers.contains_key(COOKIE) && request.route.key.cookies == CookieRule::AsReceived;
     let header_bytes: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let bytes = header_bytes + request.body.as_ref().map_or(0, |body| body.bytes.len());
-    matches!(request.sharing(), Sharing::Shared) && !brings_cookies && bytes <= BYTES_MAX
+    // A token is its client's, also where others get the same answer.
+    let is_anyones = request.claimed.is_none() && matches!(request.sharing(), Sharing::Shared);
+    is_anyones && !brings_cookies && bytes <= BYTES_MAX
 }

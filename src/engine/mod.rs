@@ -86,6 +86,7 @@ use crate::invalidation::Invalidation;
 use crate::plan::request::CacheableRequest;
 use crate::plan::way::{Asked, Form, Payload, Way};
 use crate::rules::RuleSet;
+use crate::rules::tokens::Tokens;
 use crate::scope::{RouteName, Scope};
 use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
@@ -183,7 +184,9 @@ impl Engine {
             memory: parts.memory,
             shared: parts.shared,
             invalidation: parts.invalidation,
-            rules: ArcSwap::from_pointee(parts.rules.numbered(1).switched_by(switches)),
+            rules: ArcSwap::from_pointee(
+                parts.rules.numbered(1).switched_by(switches).believing(Arc::clone(&parts.front.tokens)),
+            ),
             earlier_rules: ArcSwap::default(),
             flights: Flights::new(),
             uncacheable: KeyMemory::new(REMEMBERED_KEYS_MAX, REMEMBERED_FOR),
@@ -217,7 +220,8 @@ impl Engine {
         // In this order: what is judged by the new rules is judged by the old ones, too.
         self.earlier_rules.store(Arc::new(earlier));
         let switches = Arc::clone(self.invalidation.switches());
-        self.rules.store(Arc::new(rules.numbered(number).switched_by(switches)));
+        let tokens = Arc::clone(&self.front.tokens);
+        self.rules.store(Arc::new(rules.numbered(number).switched_by(switches).believing(tokens)));
     }
 
     /// The names that routes have had since the start: what is stored may carry them still.
@@ -256,6 +260,12 @@ impl Engine {
     #[must_use]
     pub(crate) const fn clients(&self) -> &Arc<Clients> {
         &self.front.clients
+    }
+
+    /// Which tokens are believed.
+    #[must_use]
+    pub(crate) const fn tokens(&self) -> &Arc<Tokens> {
+        &self.front.tokens
     }
 
     /// What runs to its end whether or not its client stays.
@@ -302,9 +312,9 @@ impl Handler for Engine {
         });
         way.ignore_other_upgrades(version, request.headers_mut());
         match way {
-            Way::Cached(route, hold) => {
+            Way::Cached(through) => {
                 let http::request::Parts { method, headers, .. } = request.into_parts().0;
-                let request = CacheableRequest::new(method, headers, target, route, rules).held(hold);
+                let request = CacheableRequest::new(method, headers, target, through, rules);
                 serve::serve(self, request, context).await
             }
             // Boxed, so that no other request carries the room that these need.

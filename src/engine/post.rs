@@ -41,9 +41,9 @@ impl Post<'_> {
         }
         // Where a GET that carried the same would pass the cache by, this answer is none to share either.
         let get = Asked { method: &Method::GET, target: self.target, headers: self.headers, form: Form::Plain };
-        let Way::Cached(route, _) = Way::of(get, self.rules, || times.received_at) else { return None };
+        let Way::Cached(through) = Way::of(get, self.rules, || times.received_at) else { return None };
         let (headers, target, rules) = (self.headers.clone(), self.target.clone(), Arc::clone(self.rules));
-        let request = CacheableRequest::new(Method::GET, headers, target, route, rules);
+        let request = CacheableRequest::new(Method::GET, headers, target, through, rules);
         if request.target != *self.target || !self.carries_what_a_fetch_would(&request) {
             return None;
         }

@@ -300,8 +300,12 @@ async fn wait(engine: &Engine, request: &Requester, ask: &Ask, mut fetched: Fetc
     Fetched::Failed(slow)
 }
 
-/// Refreshes in the background what is served, where that asks for it and no one does already.
+/// Refreshes in the background what is served, where that asks for it and no one does already. Not with a client's token:
+/// who has one fetches what is stale.
 fn refresh(engine: &Arc<Engine>, request: &CacheableRequest, served: &Usable) {
+    if request.claimed.is_some() {
+        return;
+    }
     let Some(wanted) = Wanted::meanwhile(served) else { return };
     // What came past its lifetime is not shared, but no less worth refreshing than what grew old here.
     match engine.recall_uncacheable(request) {

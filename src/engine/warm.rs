@@ -134,15 +134,13 @@ impl Engine {
         let (rules, method) = (self.rules(), Method::GET);
         let form = Form::Any(Version::HTTP_11, Payload::None);
         let asked = Asked { method: &method, target: &target, headers: &headers, form };
-        let route = match Way::of(asked, &rules, || self.now()) {
-            Way::Cached(route, None) => route,
-            Way::Cached(_, Some(hold)) => return Ok(Err(Serving::Held(hold).into())),
+        let (through, operation) = match Way::of(asked, &rules, || self.now()) {
+            Way::Cached(through) => (through, None),
             Way::ByOperation(_) => {
                 let told = self.operation_of_url(&target);
                 let asked = Asked { method: &method, target: &target, headers: &headers, form };
                 match self.way_by_operation(asked, &told, None, &rules) {
-                    ByOperation::Cached(route, None, _) => route,
-                    ByOperation::Cached(_, Some(hold), _) => return Ok(Err(Serving::Held(hold).into())),
+                    ByOperation::Cached(through, operation) => (through, Some(operation)),
                     ByOperation::NotCached(NotCached::Forward(pass) | NotCached::Refuse(pass)) => {
                         return Ok(Err(pass.why));
                     }
@@ -152,7 +150,14 @@ impl Engine {
             Way::ByBody(_) => return Ok(Err(Reason::MethodNotStorable)),
             Way::Pass(pass) | Way::Refuse(pass) => return Ok(Err(pass.why)),
         };
-        let request = CacheableRequest::new(method, headers, target, route, rules);
+        if let Some(hold) = through.hold {
+            return Ok(Err(Serving::Held(hold).into()));
+        }
+        let request = CacheableRequest::new(method, headers, target, through, rules);
+        let request = match operation {
+            Some(operation) => request.asking(operation),
+            None => request,
+        };
         Ok(match (request.sharing(), self.recall_uncacheable(&request)) {
             (Sharing::Alone(why), _) => Err(why.into()),
             // What came past its lifetime is not shared, but no less worth fetching than what grew old here.

@@ -80,7 +80,7 @@ impl Plan {
         if let Some(why) = withheld_by(&policy) {
             return Ask::nothing(WhyAsked::Withheld(why));
         }
-        let lifetime = request.route.lifetime.lifetime(&policy, entry.stored_at().as_millis());
+        let lifetime = request.lifetime(&policy, entry);
         if request.cookie_standing(&policy, &lifetime, &entry.variant().0) == CookieStanding::Undecided {
             return Ask::nothing(WhyAsked::CookieUndecided);
         }

@@ -1,13 +1,14 @@
 //! One request on a cacheable route, with everything that later steps ask of it.
 
 use super::by_operation::ByOperation;
-use super::way::{Asked, ByBody, Form, Way};
+use super::way::{Asked, ByBody, Form, Through, Way};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
 use crate::rules::body_key::KeyedBody;
 use crate::rules::route::ClientDirectives;
+use crate::rules::tokens::Claimed;
 use crate::rules::{Route, RuleSet};
 use crate::scope::{Membership, Tag, TagError, Tags};
 use crate::semantics::cache_control::RequestDirectives;
@@ -95,6 +96,8 @@ pub(crate) struct CacheableRequest {
     pub(crate) body: Option<KeyedBody>,
     /// The operation of GraphQL that it asks for.
     pub(crate) operation: Option<Arc<Operation>>,
+    /// What its token claims, which is part of its key: its answer is for all whose tokens claim the same.
+    pub(crate) claimed: Option<Claimed>,
     /// What plain hits do without.
     worked_out: WorkedOut,
 }
@@ -107,29 +110,38 @@ struct WorkedOut {
 }
 
 impl CacheableRequest {
-    /// Settles key and directives of a request that `route` may answer from the cache.
+    /// Settles key and directives of a request that may be answered from the cache.
     pub(crate) fn new(
         method: Method,
         headers: HeaderMap,
         target: Target,
-        route: Arc<Route>,
+        through: Through,
         rules: Arc<RuleSet>,
     ) -> Self {
-        let directives = match (RequestDirectives::parse(&headers), route.client_directives) {
+        let directives = match (RequestDirectives::parse(&headers), through.route.client_directives) {
             (said, ClientDirectives::Ignore) => said.without_validation(),
             (said, ClientDirectives::Obey | ClientDirectives::Collapse) => said,
         };
-        Self { method, directives, ..Self::plain(Arc::new(headers), target, route, rules) }
+        // How fresh its client wants the answer counts for nothing where an operator holds what is stored.
+        let directives = if through.hold.is_some() { directives.without_freshness() } else { directives };
+        Self { method, directives, ..Self::plain(Arc::new(headers), target, through, rules) }
     }
 
     /// As [`Self::new`] for a GET without directives of its own.
-    pub(crate) fn plain(headers: Arc<HeaderMap>, target: Target, route: Arc<Route>, rules: Arc<RuleSet>) -> Self {
+    pub(crate) fn plain(headers: Arc<HeaderMap>, target: Target, through: Through, rules: Arc<RuleSet>) -> Self {
+        let claimed = through.claimed().cloned();
+        let Through { route, hold, .. } = through;
         let target = route.keyed_target(target);
-        let key = route.primary_key(&target, &headers);
+        let mut key = route.primary_key(&target, &headers);
+        if let Some(claimed) = &claimed {
+            let mut builder = KeyBuilder::beginning_with(&key);
+            claimed.add_to(&mut builder);
+            key = builder.finish();
+        }
         let (method, directives) = (Method::GET, RequestDirectives::default());
         let worked_out = WorkedOut::default();
         let (body, operation) = (None, None);
-        Self { method, target, route, rules, key, headers, directives, hold: None, body, operation, worked_out }
+        Self { method, target, route, rules, key, headers, directives, hold, body, operation, claimed, worked_out }
     }
 
     /// As [`Self::new`] for a request that is answered by its body, too.
@@ -137,14 +149,14 @@ impl CacheableRequest {
         body: KeyedBody,
         mut headers: HeaderMap,
         target: Target,
-        route: Arc<Route>,
+        through: Through,
         rules: Arc<RuleSet>,
     ) -> Self {
         // A Range counts for GET alone (RFC 9110 section 14.2).
         for name in [RANGE, IF_RANGE] {
             headers.remove(name);
         }
-        Self::new(Method::GET, headers, target, route, rules).by(body)
+        Self::new(Method::GET, headers, target, through, rules).by(body)
     }
 
     /// The same, with this body.
@@ -173,14 +185,6 @@ impl CacheableRequest {
         self.body.as_ref().map_or_else(|| self.method.clone(), |body| body.method.clone())
     }
 
-    /// The same on a route that is held so: how fresh its client wants the answer counts for nothing then.
-    pub(crate) fn held(self, hold: Option<Hold>) -> Self {
-        if hold.is_none() {
-            return self;
-        }
-        Self { directives: self.directives.without_freshness(), hold, ..self }
-    }
-
     /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
     pub(crate) fn sharing(&self) -> Sharing {
         if self.credentials() == Credentials::Carried {
@@ -206,11 +210,14 @@ impl CacheableRequest {
 
     fn look_for_credentials(&self) -> Credentials {
         let (keyed, rule) = (&self.route.key.headers, &self.route.to_origin);
+        // The operator says that of the token only those claims count that the key holds: RFC 9111 section 3.5 is set
+        // aside for it, here and nowhere else.
+        let of = if self.claimed.is_some() { Credentials::besides_token } else { Credentials::of };
         if rule.set.is_empty() && rule.removed.is_empty() {
-            return Credentials::of(&self.headers, keyed);
+            return of(&self.headers, keyed);
         }
         let replaced = rule.set.iter().map(|(name, _)| name).chain(&rule.removed);
-        Credentials::of(&self.headers, &keyed.iter().chain(replaced).cloned().collect::<Vec<_>>())
+        of(&self.headers, &keyed.iter().chain(replaced).cloned().collect::<Vec<_>>())
     }
 
     /// What the origin says of caching as it counts for this request: without what the rule ignores, which it does for
@@ -225,7 +232,17 @@ impl CacheableRequest {
 
     /// The lifetime of an entry under the rules in force.
     pub(crate) fn lifetime_of(&self, entry: &Entry) -> Lifetime {
-        self.route.lifetime.lifetime(&entry.policy(), entry.stored_at().as_millis())
+        self.lifetime(&entry.policy(), entry)
+    }
+
+    /// The lifetime of an entry with this policy. Nothing is refreshed in the background that takes a client's token, so
+    /// nothing of that kind is served while it would be.
+    pub(crate) fn lifetime(&self, policy: &ResponsePolicy, entry: &Entry) -> Lifetime {
+        let lifetime = self.route.lifetime.lifetime(policy, entry.stored_at().as_millis());
+        match self.claimed {
+            Some(_) => Lifetime { stale_while_revalidate: None, ..lifetime },
+            None => lifetime,
+        }
     }
 
     /// Whether a response of this policy and lifetime, varying by these fields, may be stored for others and given to
@@ -297,24 +314,24 @@ impl CacheableRequest {
         }
         let method = self.body.as_ref().map_or(&self.method, |body| &body.method);
         let asked = Asked { method, target: &self.target, headers: &self.headers, form: Form::Plain };
-        let (route, body) = match (Way::of(asked, rules, || now), &self.body) {
-            (Way::Cached(route, _), None) => (route, None),
-            (Way::ByBody(ByBody { route, rule, .. }), Some(body)) => {
+        let (through, body) = match (Way::of(asked, rules, || now), &self.body) {
+            (Way::Cached(through), None) => (through, None),
+            (Way::ByBody(ByBody { through, rule }), Some(body)) => {
                 let keyed = rule.keyed(&body.method, &self.headers, body.bytes.clone());
-                (route, Some(keyed.ok()?))
+                (through, Some(keyed.ok()?))
             }
             (Way::ByOperation(_), body) => {
                 let told = Ok(Arc::clone(self.operation.as_ref()?));
-                let ByOperation::Cached(route, ..) = ByOperation::of(asked, &told, rules, |_| None, || now) else {
+                let ByOperation::Cached(through, _) = ByOperation::of(asked, &told, rules, |_| None, || now) else {
                     return None;
                 };
-                (route, body.clone())
+                (through, body.clone())
             }
             _ => return None,
         };
         let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
-        let plain = Self::plain(headers, target, route, Arc::clone(rules));
-        let request = Self { operation: self.operation.clone(), ..plain };
+        let plain = Self::plain(headers, target, through, Arc::clone(rules));
+        let request = Self { hold: None, operation: self.operation.clone(), ..plain };
         Some(Arc::new(match body {
             Some(body) => request.by(body),
             None => request,
@@ -432,6 +449,7 @@ impl CacheableRequest {
             hold: None,
             body: self.body.clone(),
             operation: self.operation.clone(),
+            claimed: self.claimed.clone(),
             worked_out: WorkedOut::default(),
         }
     }

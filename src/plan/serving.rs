@@ -117,7 +117,7 @@ impl From<WhyAsked> for Reason {
 impl Serving {
     /// As what a response with this left of its lifetime is served.
     pub(super) fn fresh(request: &CacheableRequest, lifetime: &Lifetime, ttl: Duration) -> Self {
-        match request.route.lifetime.refresh_ahead {
+        match request.route.lifetime.refresh_ahead.filter(|_| request.claimed.is_none()) {
             Some(share) if ttl < lifetime.fresh_for.mul_f64((1.0 - share).clamp(0.0, 1.0)) => Self::RefreshAhead,
             _ => Self::Fresh,
         }

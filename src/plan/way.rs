@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::rules::body_key::BodyKeyRule;
 use crate::rules::route::{RouteMode, UPGRADE_DEFAULT};
 use crate::rules::switch::SwitchMode;
+use crate::rules::tokens::Claimed;
 use crate::rules::{Route, RouteVerdict, RuleSet};
 use crate::semantics::cache_control::RequestDirectives;
 use crate::semantics::cache_status::Forward;
@@ -52,8 +53,8 @@ pub(crate) enum Payload {
 /// The way of a request, before anything is looked up.
 #[derive(Debug, Clone)]
 pub(crate) enum Way {
-    /// It may be answered from the cache, by this route, which an operator may have put on hold.
-    Cached(Arc<Route>, Option<Hold>),
+    /// It may be answered from the cache.
+    Cached(Through),
     /// So may it, if its body can be part of the key.
     ByBody(ByBody),
     /// That depends on the operation of GraphQL that it asks for; this is the first route that may answer it.
@@ -64,13 +65,30 @@ pub(crate) enum Way {
     Refuse(Pass),
 }
 
-/// A request whose way is known once its body is.
+/// By what a request may be answered from the cache. Only [`Asked::through`] makes one, so that no request has a key without the
+/// claims that its route keys.
 #[derive(Debug, Clone)]
-pub(crate) struct ByBody {
+pub(crate) struct Through {
     /// The route that may answer it.
     pub(crate) route: Arc<Route>,
     /// Whether an operator has put the route on hold.
     pub(crate) hold: Option<Hold>,
+    /// What its token claims, where the route keys that.
+    claimed: Option<Claimed>,
+}
+
+impl Through {
+    /// What its token claims, where the route keys that.
+    pub(crate) const fn claimed(&self) -> Option<&Claimed> {
+        self.claimed.as_ref()
+    }
+}
+
+/// A request whose way is known once its body is.
+#[derive(Debug, Clone)]
+pub(crate) struct ByBody {
+    /// By what it may be answered.
+    pub(crate) through: Through,
     /// How the route keys bodies.
     pub(crate) rule: BodyKeyRule,
 }
@@ -92,14 +110,11 @@ pub(crate) struct Pass {
 
 impl Way {
     /// The way that the rules give a request, and the switches that are set `now`.
-    pub(crate) fn of(asked: Asked<'_>, rules: &RuleSet, now: impl FnOnce() -> Timestamp) -> Self {
+    pub(crate) fn of(asked: Asked<'_>, rules: &RuleSet, now: impl Fn() -> Timestamp) -> Self {
         let (route, why) = match rules.decide(asked.method, asked.target) {
-            RouteVerdict::Cache(route) => match asked.passes_by(&route) {
-                Some(why) => (Some(route), why),
-                None => match rules.switched(&route.name, now) {
-                    SwitchMode::Bypass => (Some(route), Reason::SwitchBypass),
-                    mode => return Self::through(route, mode.hold(), asked.method),
-                },
+            RouteVerdict::Cache(route) => match asked.through(&route, rules, now) {
+                Ok(through) => return Self::through(through, asked.method),
+                Err(why) => (Some(route), why),
             },
             RouteVerdict::ByOperation(route) => return Self::ByOperation(route),
             RouteVerdict::Pass { route, why } => (route, why),
@@ -107,17 +122,18 @@ impl Way {
         NotCached::of(asked.method, asked.headers, route, why).into()
     }
 
-    fn through(route: Arc<Route>, hold: Option<Hold>, method: &Method) -> Self {
-        match route.keys_body(method) {
-            Some(rule) => Self::ByBody(ByBody { route, hold, rule }),
-            None => Self::Cached(route, hold),
+    fn through(through: Through, method: &Method) -> Self {
+        match through.route.keys_body(method) {
+            Some(rule) => Self::ByBody(ByBody { through, rule }),
+            None => Self::Cached(through),
         }
     }
 
     /// Leaves of a request's Upgrade what its route passes on.
     pub(crate) fn ignore_other_upgrades(&self, version: Version, headers: &mut HeaderMap) {
         let route = match self {
-            Self::Cached(route, _) | Self::ByBody(ByBody { route, .. }) | Self::ByOperation(route) => Some(route),
+            Self::Cached(through) | Self::ByBody(ByBody { through, .. }) => Some(&through.route),
+            Self::ByOperation(route) => Some(route),
             Self::Pass(pass) | Self::Refuse(pass) => pass.route.as_ref(),
         };
         match route {
@@ -161,13 +177,34 @@ impl From<NotCached> for Way {
 impl ByBody {
     /// The way of the request where its body is not part of a key, for this reason.
     pub(crate) fn past(self, method: &Method, headers: &HeaderMap, why: Reason) -> NotCached {
-        NotCached::of(method, headers, Some(self.route), why)
+        NotCached::of(method, headers, Some(self.through.route), why)
     }
 }
 
 impl Asked<'_> {
+    /// By what a route that caches may answer it, or why it is forwarded as it is.
+    pub(super) fn through(
+        &self,
+        route: &Arc<Route>,
+        rules: &RuleSet,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Through, Reason> {
+        if let Some(why) = self.passes_by(route) {
+            return Err(why);
+        }
+        let hold = match rules.switched(&route.name, &now) {
+            SwitchMode::Bypass => return Err(Reason::SwitchBypass),
+            mode => mode.hold(),
+        };
+        let claimed = match &route.claims {
+            None => None,
+            Some(rule) => Some(rules.tokens().claimed(rule, route.sent_token(self.headers)?, now())?),
+        };
+        Ok(Through { route: Arc::clone(route), hold, claimed })
+    }
+
     /// Why it is forwarded as it is on a route that caches, if so.
-    pub(super) fn passes_by(&self, route: &Route) -> Option<Reason> {
+    fn passes_by(&self, route: &Route) -> Option<Reason> {
         match self.form {
             Form::Plain => None,
             Form::Any(version, payload) => self.needs_the_origin(route, version, payload),

@@ -102,15 +102,15 @@ impl Settled {
         let form = Form::Any(Version::HTTP_11, Payload::None);
         let asked = Asked { method: &self.method, target: &self.target, headers: &self.headers, form };
         match Way::of(asked, rules, || AFTER_SWITCHES) {
-            Way::Cached(route, _) => {
-                let place = place_of(rules, Some(&route));
+            Way::Cached(through) => {
+                let place = place_of(rules, Some(&through.route));
                 let (headers, target) = (self.headers.clone(), self.target.clone());
-                let request = CacheableRequest::new(self.method.clone(), headers, target, route, Arc::clone(rules));
+                let request = CacheableRequest::new(self.method.clone(), headers, target, through, Arc::clone(rules));
                 KnownWay::Cached(Box::new(request), place)
             }
             // No log holds bodies, so nobody knows which of these requests are the same.
             Way::ByOperation(route) => KnownWay::Passed(Vec::new(), place_of(rules, Some(&route))),
-            Way::ByBody(by_body) => KnownWay::Passed(Vec::new(), place_of(rules, Some(&by_body.route))),
+            Way::ByBody(by_body) => KnownWay::Passed(Vec::new(), place_of(rules, Some(&by_body.through.route))),
             Way::Pass(pass) | Way::Refuse(pass) => {
                 KnownWay::Passed(self.changes(rules), place_of(rules, pass.route.as_ref()))
             }

@@ -4,12 +4,14 @@ use super::key_recipe::{CookieRule, QueryRule, cookie_field, listed_cookies};
 use super::poison::{has_two_readings, is_poison};
 use super::route::Route;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
+use crate::semantics::bearer::{NoToken, bearer_token};
 use crate::semantics::conditional::CONDITIONAL_FIELDS;
 use crate::semantics::encoding::AcceptedCodings;
 use crate::semantics::forwarding::{is_hop_by_hop, is_set_here, strip_hop_by_hop};
+use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, normalise};
-use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, ORIGIN, TE};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, ORIGIN, TE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// How one field of a client's request reaches the origin.
@@ -128,6 +130,18 @@ impl Route {
         }
     }
 
+    /// The bearer token of a request, if the origin is sent it, too: what a fetch without it brings is not for those who
+    /// claim the same.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn sent_token<'h>(&self, headers: &'h HeaderMap) -> Result<&'h str, Reason> {
+        let token = bearer_token(headers)?;
+        // Its client has had it dropped on the way, by naming it in Connection.
+        let is_dropped = self.to_origin.replaces(&AUTHORIZATION) || may_be_hop_by_hop(headers, &AUTHORIZATION);
+        if is_dropped { Err(Reason::TokenMalformed) } else { Ok(token) }
+    }
+
     fn rule_of(&self, name: &HeaderName) -> FieldRule {
         if self.to_origin.set_value(name).is_some() {
             FieldRule::Set
@@ -166,6 +180,15 @@ impl Route {
             }
             (FieldRule::Set, _) => self.to_origin.set_value(name).cloned(),
             _ => None,
+        }
+    }
+}
+
+impl From<NoToken> for Reason {
+    fn from(why: NoToken) -> Self {
+        match why {
+            NoToken::Absent => Self::TokenMissing,
+            NoToken::Malformed => Self::TokenMalformed,
         }
     }
 }

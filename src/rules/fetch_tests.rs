@@ -185,3 +185,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_token_counts_only_where_the_origin_is_sent_it() {
+    let mut route = Route::plain(RouteName::new("a"), PathPattern::parse("/a").unwrap());
+    let mut headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"))]);
+    assert_eq!(route.sent_token(&headers), Ok("a.b.c"));
+    assert_eq!(route.sent_token(&HeaderMap::new()), Err(Reason::TokenMissing));
+    headers.insert(CONNECTION, HeaderValue::from_static("keep-alive, AuthoriZation"));
+    assert_eq!(route.sent_token(&headers), Err(Reason::TokenMalformed));
+    headers.remove(CONNECTION);
+    route.to_origin.removed.push(AUTHORIZATION);
+    assert_eq!(route.sent_token(&headers), Err(Reason::TokenMalformed));
+}

@@ -10,6 +10,7 @@ pub(crate) mod audit;
 pub(crate) mod body_key;
 pub(crate) mod body_tags;
 pub(crate) mod bypass;
+pub(crate) mod claims;
 pub(crate) mod entity_types;
 pub(crate) mod host_pattern;
 pub(crate) mod json;
@@ -22,6 +23,7 @@ pub(crate) mod poison;
 pub(crate) mod search_term;
 pub(crate) mod tag_label;
 pub(crate) mod tag_template;
+pub(crate) mod tokens;
 
 // A route, all of them, and what they make of events and URLs.
 mod by_method;

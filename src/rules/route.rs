@@ -5,6 +5,7 @@ use super::audit::AuditRule;
 use super::body_key::{BodyKeyRule, KeyedForm};
 use super::body_tags::BodyTags;
 use super::bypass::BypassRule;
+use super::claims::ClaimsRule;
 use super::entity_types::EntityTypes;
 use super::host_pattern::HostPattern;
 use super::key_recipe::{CookieRule, KeyRecipe, QueryRule};
@@ -108,6 +109,8 @@ pub struct Route {
     pub(crate) types: Option<EntityTypes>,
     /// Answers of GraphQL with data and errors.
     pub(crate) graphql_errors: GraphqlErrorsRule,
+    /// Which claims of a verified token are part of the key; none: what a request claims counts for nothing.
+    pub(crate) claims: Option<ClaimsRule>,
     /// Which requests pass the cache by; none: as far as the route has a say, none does.
     pub bypass: Option<BypassRule>,
     /// What the origin is asked instead.
@@ -176,6 +179,7 @@ impl Route {
             operation: None,
             types: None,
             graphql_errors: GraphqlErrorsRule::Refuse,
+            claims: None,
             bypass: None,
             to_origin: OriginRequestRule::default(),
             answer: None,

@@ -8,6 +8,7 @@ use super::event::EventRule;
 use super::origin_request::OriginRequestRule;
 use super::route::{Route, RouteMode};
 use super::switch::{SwitchBoard, SwitchMode};
+use super::tokens::Tokens;
 use super::warm::WarmBlock;
 use crate::clock::Timestamp;
 use crate::scope::{RouteName, Scope, Tag, TagError};
@@ -42,6 +43,8 @@ pub struct RuleSet {
     keyed_by_body: Vec<Method>,
     /// What operators have set for a while in place of what the routes say.
     switches: Arc<SwitchBoard>,
+    /// Which tokens are believed.
+    tokens: Arc<Tokens>,
 }
 
 /// What the rules say of one request.
@@ -101,6 +104,7 @@ impl RuleSet {
             other_operations,
             keyed_by_body,
             switches: Arc::default(),
+            tokens: Arc::default(),
         })
     }
 
@@ -184,6 +188,18 @@ impl RuleSet {
     #[must_use]
     pub(crate) fn switched_by(self, switches: Arc<SwitchBoard>) -> Self {
         Self { switches, ..self }
+    }
+
+    /// The same, believing these tokens; by themselves, rules believe none.
+    #[must_use]
+    pub(crate) fn believing(self, tokens: Arc<Tokens>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// Which tokens are believed.
+    #[must_use]
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// What is set for a route of these. `now` is asked only where something may be.

@@ -3,6 +3,7 @@
 
 use json_event_parser::{JsonEvent, JsonSyntaxError, SliceJsonParser};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 /// How deep arrays and objects may nest: more than any query needs, less than a stack holds.
 const DEPTH_MAX: usize = 64;
@@ -71,6 +72,58 @@ fn ended(parser: &mut SliceJsonParser<'_>) -> Result<(), NotCanonical> {
         JsonEvent::Eof => Ok(()),
         _ => Err(NotCanonical::Malformed),
     }
+}
+
+/// The canonical forms of some members of a text that is an object, in the order of `names`; `None` for one that it does not
+/// have. What its other members hold is read and not judged.
+///
+/// # Errors
+/// Where the text is no object, where a name stands twice in it, or where one of these members has no canonical form.
+pub(crate) fn canonical_members_named(text: &[u8], names: &[&str]) -> Result<Vec<Option<Vec<u8>>>, NotCanonical> {
+    let mut members = vec![None; names.len()];
+    let (mut seen, mut parser) = (HashSet::new(), parser_of(text)?);
+    if parser.parse_next()? != JsonEvent::StartObject {
+        return Err(NotCanonical::Malformed);
+    }
+    loop {
+        let name = match parser.parse_next()? {
+            JsonEvent::EndObject => break,
+            JsonEvent::ObjectKey(name) => name,
+            _ => return Err(NotCanonical::Malformed),
+        };
+        let begun = parser.parse_next()?;
+        if names.iter().any(|wanted| *wanted == name) {
+            let mut form = Vec::new();
+            write_value(&mut parser, begun, DEPTH_MAX, &mut form)?;
+            for (wanted, member) in names.iter().zip(&mut members) {
+                if *wanted == name {
+                    *member = Some(form.clone());
+                }
+            }
+        } else {
+            pass_over(&mut parser, &begun)?;
+        }
+        if !seen.insert(name) {
+            return Err(NotCanonical::RepeatedName);
+        }
+    }
+    ended(&mut parser)?;
+    Ok(members)
+}
+
+/// Reads to the end of a value.
+fn pass_over(parser: &mut SliceJsonParser<'_>, begun: &JsonEvent<'_>) -> Result<(), NotCanonical> {
+    let mut depth = usize::from(matches!(begun, JsonEvent::StartArray | JsonEvent::StartObject));
+    while depth > 0 {
+        match parser.parse_next()? {
+            JsonEvent::StartArray | JsonEvent::StartObject if depth == DEPTH_MAX => return Err(NotCanonical::TooDeep),
+            JsonEvent::StartArray | JsonEvent::StartObject => depth += 1,
+            JsonEvent::EndArray | JsonEvent::EndObject => depth -= 1,
+            JsonEvent::Eof => return Err(NotCanonical::Malformed),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn write_value<'t>(
@@ -312,6 +365,44 @@ mod tests {
             assert_eq!(form(text), Err(why), "{}", &text[..text.len().min(60)]);
         }
         assert_eq!(canonical_json(b"\"\xff\""), Err(NotCanonical::Malformed));
+    }
+
+    #[test]
+    fn members_are_read_by_name_and_the_others_passed_over() {
+        let members = |text: &str| {
+            let read = canonical_members_named(text.as_bytes(), &["a", "b"]);
+            read.map(|members| {
+                members.into_iter().map(|form| form.map(|form| String::from_utf8(form).unwrap())).collect()
+            })
+        };
+        let some = |text: &str| Some(text.to_owned());
+        for (text, expected) in [
+            ("{}", vec![None, None]),
+            (
+                r#" { "b" : [ 1.0, {"y":1,"x":2} ] , "c": {"c":{"c":1},"d":[]} } "#,
+                vec![None, some(r#"[1,{"x":2,"y":1}]"#)],
+            ),
+            (r#"{"c":9007199254740993,"d":{"x":1,"x":1},"\u0061":"1"}"#, vec![some("\"1\""), None]),
+            (r#"{"a":null}"#, vec![some("null"), None]),
+        ] {
+            assert_eq!(members(text), Ok(expected), "{text}");
+        }
+        let deep = format!(r#"{{"c":{}{}}}"#, "[".repeat(65), "]".repeat(65));
+        for (text, why) in [
+            ("", NotCanonical::Malformed),
+            ("[]", NotCanonical::Malformed),
+            ("{} {}", NotCanonical::Malformed),
+            (r#"{"c":"#, NotCanonical::Malformed),
+            (r#"{"c":1"#, NotCanonical::Malformed),
+            ("\u{feff}{}", NotCanonical::Malformed),
+            (r#"{"a":1,"a":1}"#, NotCanonical::RepeatedName),
+            (r#"{"c":1,"\u0063":2}"#, NotCanonical::RepeatedName),
+            (r#"{"a":9007199254740993}"#, NotCanonical::InexactNumber),
+            (r#"{"b":{"x":1,"x":1}}"#, NotCanonical::RepeatedName),
+            (&deep, NotCanonical::TooDeep),
+        ] {
+            assert_eq!(members(text), Err(why), "{text}");
+        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! is as much one client's own, so these fields count as Authorization does, unless the rule makes them part of the key.
 //! Names are compared without regard to `-` and `_`: CGI, WSGI and PHP origins read both as one.
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
 /// Whether a request carries credentials that its key does not hold.
@@ -77,9 +78,14 @@ impl Credentials {
     /// keyed, as RFC 9111 section 3.5 has it.
     #[must_use]
     pub fn of(headers: &HeaderMap, keyed: &[HeaderName]) -> Self {
+        if headers.contains_key(AUTHORIZATION) { Self::Carried } else { Self::besides_token(headers, keyed) }
+    }
+
+    /// Those besides the Authorization field, of a request whose key holds what its token claims.
+    #[must_use]
+    pub(crate) fn besides_token(headers: &HeaderMap, keyed: &[HeaderName]) -> Self {
         let is_keyed = |name: &HeaderName| keyed.iter().any(|known| letters(known).eq(letters(name)));
-        let counts =
-            |name: &HeaderName| *name == http::header::AUTHORIZATION || (carries_credentials(name) && !is_keyed(name));
+        let counts = |name: &HeaderName| *name != AUTHORIZATION && carries_credentials(name) && !is_keyed(name);
         if headers.keys().any(counts) { Self::Carried } else { Self::Absent }
     }
 }

@@ -9,6 +9,7 @@
 pub(crate) mod age;
 pub(crate) mod answer_lines;
 pub(crate) mod authority;
+pub(crate) mod bearer;
 pub(crate) mod cache_control;
 pub(crate) mod cache_status;
 pub(crate) mod canonical_json;

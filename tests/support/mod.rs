@@ -31,6 +31,7 @@ pub mod reply;
 pub mod request;
 pub mod scenario;
 pub mod served;
+pub mod tokens;
 pub mod wire;
 
 pub use barrier::Barrier;

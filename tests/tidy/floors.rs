@@ -36,6 +36,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("simulation", 5),
     ("upstream", 5),
     ("jobs", 5),
+    ("jwks", 5),
     ("warming", 5),
     ("learning", 5),
     ("proxy", 5),
