@@ -31,6 +31,10 @@ pub(crate) enum Fault {
     PrivateIsStored,
     /// Invariant 4: who waits for a fetch gets its answer, though the origin wants to be asked each time.
     UnaskedIsShared,
+    /// Invariant 10: what was fetched before a stamp is as good as what was fetched since.
+    OlderIsTaken,
+    /// Invariant 10: an instance that has not reached a stamp answers from what it has.
+    UnreachedIsTaken,
     /// Invariant 5: a look-up in Redis has no deadline worth the name.
     NoDeadline,
     /// Invariant 5: however often Redis fails, requests go on waiting for it.

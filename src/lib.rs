@@ -28,6 +28,7 @@ mod key;
 mod rules;
 mod scope;
 mod stamp;
+mod stamps;
 
 mod coalesce;
 mod fleet;

@@ -30,6 +30,8 @@ mod route_keys;
 mod rules;
 #[path = "config/schema.rs"]
 mod schema;
+#[path = "config/stamps.rs"]
+mod stamps;
 #[path = "config/trace.rs"]
 mod trace;
 #[path = "config/upstream_tls.rs"]

@@ -18,6 +18,7 @@ mod fleet {
     mod prices_under_load;
     mod receipts;
     mod shared_tier;
+    mod stamps;
     mod switches;
     mod tls;
     mod trimmed_log;

@@ -61,6 +61,7 @@ mod scenarios {
     mod reloaded_rules;
     mod replaying;
     mod stale;
+    mod stamps;
     mod storing;
     mod switches;
     mod tags;

@@ -5,7 +5,7 @@ use super::answer::{ReadBody, body_bytes};
 use super::guard::Admitted;
 use super::idempotency::{self, key_of};
 use super::problem::Problem;
-use super::receipts::ShownReceipt;
+use super::receipts::{ShownReceipt, stamp_after};
 use crate::events::{EventSource, Taken};
 use crate::invalidation::PurgeFailure;
 use crate::invalidation::idempotency::IdempotencyKey;
@@ -31,7 +31,7 @@ pub(super) async fn take(
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
     body: ReadBody,
-) -> Result<Json<Answer>, Problem> {
+) -> Result<(HeaderMap, Json<Answer>), Problem> {
     let body = body_bytes(body)?;
     let key = key_of(&headers, &admitted.caller, "/events", &body)?;
     answer(&state, EventSource::Admin, Event::parse_json(&body), key).await
@@ -43,8 +43,8 @@ pub(super) async fn answer(
     source: EventSource,
     event: Result<Event, EventError>,
     key: Option<IdempotencyKey>,
-) -> Result<Json<Answer>, Problem> {
-    let events = Arc::clone(&state.events);
+) -> Result<(HeaderMap, Json<Answer>), Problem> {
+    let (events, log) = (Arc::clone(&state.events), state.engine.invalidation().log_id());
     // The event of a caller that leaves is taken as well.
     let taking = state.engine.unattended().finish(|_| async move { events.take(source, event, key).await });
     let taken = taking.await.map_err(|error| match error {
@@ -54,7 +54,10 @@ pub(super) async fn answer(
     })?;
     let result = taken.label();
     let shown = |receipt| ShownReceipt::new(receipt, &state.engine);
-    let answer = |purges, missing| Ok(Json(Answer { result, purges, missing }));
+    let last =
+        if let Taken::Purged { receipts, .. } = &taken { receipts.iter().map(|made| made.stamp).max() } else { None };
+    let stamp = stamp_after(state, log, last).await;
+    let answer = |purges, missing| Ok((stamp, Json(Answer { result, purges, missing })));
     match taken {
         Taken::Purged { receipts, missing } => answer(receipts.iter().map(shown).collect(), missing),
         Taken::FieldsMissing(missing) => answer(Vec::new(), missing),

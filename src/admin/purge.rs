@@ -9,7 +9,7 @@ use super::guard::Admitted;
 use super::idempotency::{self, key_of};
 use super::problem::Problem;
 use super::purge_preview::{self, Mode};
-use super::receipts::ShownReceipt;
+use super::receipts::{ShownReceipt, stamp_after};
 use crate::cdn::place::State as AtCdn;
 use crate::invalidation::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
 use crate::invalidation::receipts::Receipt;
@@ -79,8 +79,10 @@ pub(super) async fn purge(
         let preview = purge_preview::preview(&state.engine, purge).await?;
         return Ok((Extension(subject), Json(preview)).into_response());
     }
+    let log = state.engine.invalidation().log_id();
     let receipt = make(&state, purge, PurgeOptions { wait: None, idempotency_key }).await?;
     let until = Instant::now() + wait.unwrap_or_default();
+    let stamp = stamp_after(&state, log, Some(receipt.stamp)).await;
     let receipt = state.engine.invalidation().awaited(receipt, wait.unwrap_or_default()).await;
     let cdns = match wait_for {
         WaitFor::Instances => state.cdns.states(receipt.stamp).await,
@@ -91,7 +93,8 @@ pub(super) async fn purge(
     let status = if wait.is_some() && !is_reached { StatusCode::ACCEPTED } else { StatusCode::OK };
     let cdns = cdns.into_iter().map(ShownCdn::new).collect();
     let subject = subject_of(&receipt);
-    Ok((status, Extension(subject), Json(ShownReceipt::new(&receipt, &state.engine).at_cdns(cdns))).into_response())
+    let shown = ShownReceipt::new(&receipt, &state.engine).at_cdns(cdns);
+    Ok((status, stamp, Extension(subject), Json(shown)).into_response())
 }
 
 /// Makes a purge, also where its caller leaves.

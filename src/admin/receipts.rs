@@ -1,15 +1,20 @@
-//! `GET /purges`, `GET /purges/{id}`.
+//! `GET /purges`, `GET /purges/{id}`, and the stamp of what was purged.
 
 use super::cdns::ShownCdn;
 use super::problem::Problem;
 use super::{AdminState, matching};
 use crate::engine::Engine;
+use crate::engine::stamped::Write;
+use crate::engine::written::Invalidated;
 use crate::invalidation::Progress;
 use crate::invalidation::receipts::Receipt;
 use crate::scope::Scope;
+use crate::stamp::Stamp;
+use crate::stamps::LARDER_STAMP;
+use crate::stamps::place::LogId;
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -101,4 +106,12 @@ pub(super) async fn show(State(state): State<AdminState>, Path(id): Path<String>
         None => Err(Problem::new(StatusCode::NOT_FOUND, "no purge of this id is remembered")
             .hint("GET /purges lists the recent ones")),
     }
+}
+
+/// The field by which who asked for purges is answered from nothing older, where stamps are given; `purged` is where the last of
+/// them stands in this log.
+pub(super) async fn stamp_after(state: &AdminState, log: Option<LogId>, purged: Option<Stamp>) -> HeaderMap {
+    let invalidated = purged.map_or(Invalidated::Nothing, Invalidated::At);
+    let stamp = state.engine.stamp_after(Write { log, invalidated }).await;
+    stamp.map(|stamp| (LARDER_STAMP.clone(), stamp)).into_iter().collect()
 }

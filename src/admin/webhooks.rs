@@ -15,7 +15,7 @@ pub(super) async fn take(
     Path(source): Path<String>,
     headers: HeaderMap,
     body: ReadBody,
-) -> Result<Json<Answer>, Problem> {
+) -> Result<(HeaderMap, Json<Answer>), Problem> {
     let body = body_bytes(body)?;
     let webhook = state.webhooks.iter().find(|webhook| webhook.name == source).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "there is no webhook of this name")

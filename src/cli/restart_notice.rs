@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 
 /// The keys that are in force after a restart, with all below them. All others are at a reload.
-const AT_RESTART: [&str; 20] = [
+const AT_RESTART: [&str; 22] = [
     "admin",
+    "cdn",
     "events",
     "jwt",
     "limits.in_flight_bytes",
@@ -28,6 +29,7 @@ const AT_RESTART: [&str; 20] = [
     "redis",
     "refresh",
     "rules",
+    "stamps",
     "trace",
 ];
 /// Goes by the listener over TLS, so it waits where that does.

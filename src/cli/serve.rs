@@ -43,6 +43,7 @@ use crate::proxy::observer::Observer;
 use crate::proxy::{self, OptionsInForce, UdpPort};
 use crate::rules::RuleSet;
 use crate::semantics::forwarding::LoopToken;
+use crate::stamps::Stamping;
 use crate::store::memory::MemoryTier;
 use crate::supervisor::Supervisor;
 use crate::traces::Tracer;
@@ -416,6 +417,7 @@ fn front(config: &Config) -> Front {
         reception: Arc::new(ArcSwap::from_pointee(data_port::reception(config))),
         clients: Arc::new(Clients::new(config.per_client)),
         tokens: token_keys::tokens(config),
+        stamps: config.stamps.clone().map(|options| Arc::new(Stamping::new(options))),
     }
 }
 

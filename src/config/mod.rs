@@ -26,6 +26,7 @@ mod raw_cdn;
 mod raw_events;
 mod raw_jwt;
 mod raw_listen;
+mod raw_stamps;
 mod raw_trace;
 mod raw_upstream;
 mod raw_warm;
@@ -62,6 +63,7 @@ mod pool_health;
 pub(crate) mod reference;
 mod route;
 mod servers;
+mod stamps;
 mod trace;
 mod upstream;
 mod upstream_tls;
@@ -95,6 +97,7 @@ use crate::fleet::options::FleetOptions;
 use crate::jwks::JwtOptions;
 use crate::proxy::ProxyOptions;
 use crate::rules::origin_request::PoolName;
+use crate::stamps::StampOptions;
 use crate::store::memory::MemoryOptions;
 use crate::traces::TraceOptions;
 use crate::upstream::{TlsOptions, UpstreamOptions};
@@ -147,6 +150,8 @@ pub struct Config {
     pub log: LogOptions,
     /// `[trace]`; `None` if nothing is traced.
     pub trace: Option<TraceOptions>,
+    /// `[stamps]`; `None` if they are neither given nor taken.
+    pub(crate) stamps: Option<StampOptions>,
     /// What works, but hardly as it is meant.
     pub warnings: Vec<Problem>,
 }

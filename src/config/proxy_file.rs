@@ -5,6 +5,7 @@ use super::raw_cdn::RawCdn;
 use super::raw_events::RawEvents;
 use super::raw_jwt::RawJwt;
 use super::raw_listen::RawListen;
+use super::raw_stamps::RawStamps;
 use super::raw_trace::RawTrace;
 use super::raw_upstream::{NamedPools, RawUpstream};
 use super::table::{Placed, raw_table};
@@ -37,6 +38,8 @@ raw_table! {
         cdn: Vec<Placed<RawCdn>>,
         /// Which bearer tokens are believed, for routes with `claims`. Absent: none.
         jwt: RawJwt,
+        /// Read-your-writes.
+        stamps: RawStamps,
         /// The admin API: purge, explain, rules, metrics.
         admin: RawAdmin,
         /// What is logged, and how.

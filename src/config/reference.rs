@@ -7,7 +7,7 @@ use crate::metric::Metric;
 use crate::semantics::reason::Reason;
 use crate::{
     cdn, clients, consistency, decisions, engine, events, fleet, in_flight, invalidation, jobs, jwks, metrics, proxy,
-    store, supervisor, traces, upstream, warming,
+    stamps, store, supervisor, traces, upstream, warming,
 };
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -25,6 +25,7 @@ pub const METRICS: &[&[&Metric]] = &[
     upstream::metrics::METRICS,
     engine::metrics::METRICS,
     consistency::METRICS,
+    stamps::counts::METRICS,
     invalidation::metrics::METRICS,
     events::METRICS,
     events::changes::METRICS,

@@ -70,17 +70,17 @@ impl Resolver<'_> {
         source: &Arc<SourceText>,
     ) -> Option<Config> {
         let (rules_path, rules_presence) = self.rules_path(overrides.rules.as_deref(), raw.rules.as_ref());
-        let mut listen = table(raw.listen.take());
+        let (mut listen, limits) = (table(raw.listen.take()), table(raw.limits.take()));
         let entrance = self.entrance(&listen);
         let (listeners, http_place) = self.listeners(&mut listen, overrides.listen.as_deref());
-        let limits = table(raw.limits.take());
         let proxy = self.proxy((listeners, entrance), &limits, &table(raw.timeouts.take()));
         let mut memory = table(raw.memory.take());
         let handover = self.handover(listen.takeover, memory.snapshot.take());
         let memory = self.memory(&memory);
         let in_flight_bytes = self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory);
-        let fleet = self.fleet_of(raw.redis.take(), overrides);
+        let (refresh, fleet) = (self.refresh(&table(raw.refresh.take())), self.fleet_of(raw.redis.take(), overrides));
         let (postgres, postgres_changes, webhooks) = self.events(table(raw.events.take()), fleet.as_ref());
+        let stamps = self.stamps(raw.stamps.take(), fleet.as_ref());
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
         let admin_place = admin.listen.as_ref().map(|listen| listen.place.clone());
@@ -111,7 +111,7 @@ impl Resolver<'_> {
             memory,
             handover,
             in_flight_bytes,
-            refresh: self.refresh(&table(raw.refresh.take())),
+            refresh,
             fleet,
             postgres,
             postgres_changes,
@@ -121,6 +121,7 @@ impl Resolver<'_> {
             admin,
             log: log_options(&table(raw.log.take())),
             trace: self.trace(&table(raw.trace.take())),
+            stamps,
             warnings: Vec::new(),
         })
     }

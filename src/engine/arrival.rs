@@ -6,6 +6,7 @@ use crate::clients::Clients;
 use crate::rules::tokens::Tokens;
 use crate::semantics::forwarding::{ForwardingContext, LoopToken, Passage, append_via, set_forwarding};
 use crate::semantics::target::Target;
+use crate::stamps::Stamping;
 use arc_swap::ArcSwap;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Uri, Version};
@@ -23,6 +24,8 @@ pub struct Front {
     pub clients: Arc<Clients>,
     /// Which tokens are believed.
     pub(crate) tokens: Arc<Tokens>,
+    /// How stamps are made and taken; `None` if they are neither.
+    pub(crate) stamps: Option<Arc<Stamping>>,
 }
 
 /// How requests are received, which may change while the instance runs.
@@ -67,6 +70,7 @@ impl Default for Front {
             })),
             clients: Arc::default(),
             tokens: Arc::default(),
+            stamps: None,
         }
     }
 }

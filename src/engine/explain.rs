@@ -4,7 +4,7 @@ use super::by_operation::cacheable;
 use super::explain_stored::{StoredExplained, shown};
 use super::shared_tier::FoundShared;
 use super::storing::Refusal;
-use super::{Engine, arrival, explain_hints, explain_sent};
+use super::{Engine, arrival, explain_hints, explain_sent, stamped};
 use crate::clock::Timestamp;
 use crate::entry::variants::Variants;
 use crate::plan::Plan;
@@ -251,19 +251,21 @@ impl Engine {
 
     async fn explain_target(&self, method: &Method, target: &Target, headers: &HeaderMap, body: Bytes) -> Explanation {
         let rules = self.rules();
-        let Some((headers, way)) = explain_sent::arriving(&self.front, method, headers, target, &rules, self.now())
+        let mut headers = headers.clone();
+        let not_before = stamped::explained(self, &mut headers);
+        let Some((headers, way)) = explain_sent::arriving(&self.front, method, &headers, target, &rules, self.now())
         else {
-            return Explanation::of(method, target, headers, Would::of(Outcome::Error, Reason::Loop));
+            return Explanation::of(method, target, &headers, Would::of(Outcome::Error, Reason::Loop));
         };
         let not_cached = match way {
             Way::Cached(through) => {
                 let request = CacheableRequest::new(method.clone(), headers, target.clone(), through, rules);
-                return self.explain_cacheable(&request, target).await;
+                return self.explain_cacheable(&request.not_before(not_before), target).await;
             }
             Way::ByBody(way) => match way.rule.keyed(method, &headers, body) {
                 Ok(body) => {
                     let request = CacheableRequest::with_body(body, headers, target.clone(), way.through, rules);
-                    return self.explain_cacheable(&request, target).await;
+                    return self.explain_cacheable(&request.not_before(not_before), target).await;
                 }
                 Err(why) => way.past(method, &headers, why),
             },
@@ -281,7 +283,7 @@ impl Engine {
                     ByOperation::Cached(through, operation) => {
                         let parts = (target.clone(), through, rules);
                         let request = cacheable((method.clone(), headers), whole, operation, parts);
-                        return self.explain_cacheable(&request, target).await;
+                        return self.explain_cacheable(&request.not_before(not_before), target).await;
                     }
                     ByOperation::NotCached(not_cached) => not_cached,
                 }

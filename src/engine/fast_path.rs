@@ -25,15 +25,16 @@ use crate::semantics::reason::Reason;
 use crate::semantics::spelling::Spelling;
 use crate::semantics::target::Target;
 use crate::semantics::trace_context::TraceContext;
+use crate::stamps::presented::has_stamp;
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use std::sync::{Arc, OnceLock};
 
 /// Fields that make a request more than plain: they change what is answered, or how the connection goes on.
-static NOT_PLAIN: [HeaderName; 13] = [
+static NOT_PLAIN: [HeaderName; 14] = [
     AUTHORIZATION,
     CACHE_CONTROL,
     CONTENT_LENGTH,
@@ -47,6 +48,7 @@ static NOT_PLAIN: [HeaderName; 13] = [
     TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
+    HeaderName::from_static("larder-stamp"),
 ];
 
 /// The headers of a plain request: one valid Host, nothing of [`NOT_PLAIN`], and a Connection that says `keep-alive` at
@@ -69,7 +71,9 @@ impl PlainHeaders {
         if headers.get_all(UPGRADE).iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"h2c")) {
             headers.remove(UPGRADE);
         }
-        let is_plain = keeps_alive_plainly(&headers) && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
+        let is_stamped = headers.get_all(COOKIE).iter().any(has_stamp);
+        let is_plain =
+            keeps_alive_plainly(&headers) && !is_stamped && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
         let is_conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| headers.contains_key(name));
         let conditions = if is_conditional { Conditions::IfChanged } else { Conditions::None };
         let is_first =

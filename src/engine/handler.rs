@@ -9,6 +9,7 @@ use crate::clients::Clients;
 use crate::in_flight::InFlight;
 use crate::semantics::network::Network;
 use crate::semantics::reason::Reason;
+use crate::stamps::place::NotBefore;
 use http::uri::Scheme;
 use http::{HeaderValue, StatusCode};
 use std::net::IpAddr;
@@ -29,13 +30,16 @@ pub struct RequestContext {
     pub terms: Terms,
     /// What is known of a request that has which way it came written into its fields already.
     pub marked: Option<Marked>,
+    /// What its answer must not be older than, once its stamps have been looked at.
+    pub(crate) not_before: NotBefore,
 }
 
 impl RequestContext {
     /// Of a request that came without a proxy in between.
     #[must_use]
     pub fn direct(scheme: Scheme, client: Option<IpAddr>) -> Self {
-        Self { scheme, client, counted: None, proxies: Vec::new(), terms: Terms::default(), marked: None }
+        let (terms, not_before) = (Terms::default(), NotBefore::default());
+        Self { scheme, client, counted: None, proxies: Vec::new(), terms, marked: None, not_before }
     }
 }
 

@@ -20,5 +20,8 @@ impl Measured for Engine {
         }
         samples.number(&REFRESHES, &[], self.refreshes());
         self.consistency().sample(samples);
+        if let Some(stamping) = self.stamping() {
+            stamping.counts.sample(samples);
+        }
     }
 }

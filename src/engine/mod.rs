@@ -35,7 +35,7 @@ mod origin_failure;
 mod parts;
 mod traced_exchange;
 mod uncacheable;
-mod written;
+pub(crate) mod written;
 
 // What the steps are made of.
 mod admit;
@@ -49,6 +49,7 @@ mod operations;
 mod requester;
 mod respond;
 pub(crate) mod shared_tier;
+pub(crate) mod stamped;
 mod waiting;
 
 // The steps.
@@ -91,6 +92,7 @@ use crate::scope::{RouteName, Scope};
 use crate::semantics::forwarding::Passage;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
+use crate::stamps::Stamping;
 use crate::store::key_memory::{KeyMemory, REMEMBERED_FOR};
 use crate::store::memory::MemoryTier;
 use arc_swap::ArcSwap;
@@ -268,6 +270,12 @@ impl Engine {
         &self.front.tokens
     }
 
+    /// How stamps are given and taken, if they are.
+    #[must_use]
+    pub(crate) const fn stamping(&self) -> Option<&Arc<Stamping>> {
+        self.front.stamps.as_ref()
+    }
+
     /// What runs to its end whether or not its client stays.
     #[must_use]
     pub const fn unattended(&self) -> &Arc<Unattended> {
@@ -288,6 +296,7 @@ impl Engine {
 impl Handler for Engine {
     async fn handle(self: &Arc<Self>, mut request: http::Request<Body>, mut context: RequestContext) -> Answer {
         let version = request.version();
+        let presented = stamped::presented(self, request.headers_mut());
         let Marked { target, judged } = if let Some(marked) = context.marked.take() {
             marked
         } else {
@@ -311,6 +320,9 @@ impl Handler for Engine {
             (rules, way)
         });
         way.ignore_other_upgrades(version, request.headers_mut());
+        if !presented.is_empty() && matches!(way, Way::Cached(_) | Way::ByBody(_) | Way::ByOperation(_)) {
+            context.not_before = Box::pin(stamped::reach(self, &presented)).await;
+        }
         match way {
             Way::Cached(through) => {
                 let http::request::Parts { method, headers, .. } = request.into_parts().0;

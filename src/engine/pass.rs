@@ -13,9 +13,10 @@ use super::origin_failure::OriginFailure;
 use super::outcome::{Decision, Outcome};
 use super::post::{self, Post};
 use super::respond::known_end;
+use super::stamped::{self, Write};
 use super::unattended::Patience;
 use super::write_budget::Named;
-use super::written::{Aftermath, ClientGone, WrittenBody, invalidate, log_failure};
+use super::written::{Aftermath, ClientGone, Invalidated, WrittenBody, invalidate, log_failure};
 use super::{Answer, Engine, Failure, RequestContext};
 use crate::clients::{Place, TooMany};
 use crate::invalidation::purge::{Depth, Purge, PurgeSource};
@@ -36,6 +37,7 @@ use crate::semantics::policy::ExchangeTimes;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
 use crate::stamp::Stamp;
+use crate::stamps::place::LogId;
 use http::header::UPGRADE;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Response, StatusCode, Uri};
@@ -179,26 +181,44 @@ impl Passing {
             }
         };
         let times = ExchangeTimes { requested_at, received_at: self.engine.now() };
+        let log = self.engine.invalidation().log_id();
         let targets = invalidated_targets(&self.method, &self.target, response.status(), response.headers());
         if self.pass.operation.is_some() && !targets.is_empty() {
-            return self.mutated(response, targets, &mut patience).await;
+            return self.mutated(response, targets, log, &mut patience).await;
         }
+        let is_done = !targets.is_empty();
         let changed = self.changed_by(targets, response.headers());
-        let response = if let Some(mut draft) = self.draft_for_get(&response, times, stamp) {
-            self.invalidate_by_answer(changed, &mut draft).await;
-            post::keep(&self.engine, draft, response)
+        let (response, invalidated) = if let Some(mut draft) = self.draft_for_get(&response, times, stamp) {
+            let invalidated = self.invalidate_by_answer(changed, &mut draft).await;
+            (post::keep(&self.engine, draft, response), invalidated)
         } else {
-            invalidate(&self.engine, changed.clone(), self.target.url()).await;
+            let invalidated = invalidate(&self.engine, changed.clone(), self.target.url()).await;
             let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
             self.quiet.allow();
             let alone = if is_event_stream(response.headers()) { ClientGone::End } else { ClientGone::Read };
-            response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }, alone))
+            let watched = |body| WrittenBody::watch(body, Aftermath { engine, scopes: changed, url }, alone);
+            (response.map(watched), invalidated)
         };
-        self.answered(response)
+        if is_done { self.written(response, Write { log, invalidated }).await } else { self.answered(response) }
+    }
+
+    /// The answer to a write, with its stamp where stamps are given.
+    async fn written(self, response: Response<Body>, write: Write) -> Answer {
+        let engine = Arc::clone(&self.engine);
+        let (method, target) = (self.method.clone(), self.target.clone());
+        let mut answer = self.answered(response);
+        stamped::give(&engine, &mut answer, write, (&method, &target)).await;
+        answer
     }
 
     /// The answer to an operation of GraphQL that may have changed something, once that is purged.
-    async fn mutated(self, response: Response<Body>, targets: Vec<Target>, patience: &mut Patience) -> Answer {
+    async fn mutated(
+        self,
+        response: Response<Body>,
+        targets: Vec<Target>,
+        log: Option<LogId>,
+        patience: &mut Patience,
+    ) -> Answer {
         let routes = self.rules.caching_routes(&self.target);
         let types = routes.iter().filter_map(|route| route.types.clone()).collect();
         let operation = self.pass.operation.as_ref().and_then(|told| told.as_ref().ok());
@@ -210,13 +230,14 @@ impl Passing {
             Changed::Entities(tags) => entities(tags).chain(self.tags_changed(response.headers())).collect(),
             Changed::AndMore(tags) => entities(tags).chain(self.changed_by(targets, response.headers())).collect(),
         };
-        invalidate(&self.engine, changed.clone(), self.target.url()).await;
+        let is_done = !changed.is_empty();
+        let invalidated = invalidate(&self.engine, changed.clone(), self.target.url()).await;
         let scopes = if read == Read::Whole { Vec::new() } else { changed };
         let (engine, url) = (Arc::clone(&self.engine), self.target.url().into());
         let alone = if is_event_stream(response.headers()) { ClientGone::End } else { ClientGone::Read };
         self.quiet.allow();
         let response = response.map(|body| WrittenBody::watch(body, Aftermath { engine, scopes, url }, alone));
-        self.answered(response)
+        if is_done { self.written(response, Write { log, invalidated }).await } else { self.answered(response) }
     }
 
     fn failed(self, failure: &OriginFailure) -> Answer {
@@ -316,14 +337,18 @@ impl Passing {
 
     /// As [`invalidate`], before the client gets the success. What is to be stored of the answer itself is newer than
     /// that.
-    async fn invalidate_by_answer(&self, scopes: Vec<Scope>, own: &mut Draft) {
+    async fn invalidate_by_answer(&self, scopes: Vec<Scope>, own: &mut Draft) -> Invalidated {
         if scopes.is_empty() {
-            return;
+            return Invalidated::Nothing;
         }
         let purge = Purge { scopes, depth: Depth::Hard, source: PurgeSource::UnsafeRequest };
         let purged = self.engine.invalidation().purge_by_answer(purge, own.stamp, &own.membership()).await;
-        if let Some(stamp) = log_failure(purged, self.target.url()) {
-            own.stamp = stamp;
+        match log_failure(purged, self.target.url()) {
+            Some((own_stamp, at)) => {
+                own.stamp = own_stamp;
+                Invalidated::At(at)
+            }
+            None => Invalidated::HereAlone,
         }
     }
 

@@ -28,6 +28,7 @@ use crate::semantics::reuse::MustValidate;
 use crate::semantics::sharing::Shareability;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
+use crate::stamps::place::NotBefore;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
@@ -46,6 +47,7 @@ enum Followed {
 
 /// Answers a request on a cacheable route.
 pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, context: RequestContext) -> Answer {
+    let request = request.not_before(context.not_before);
     let now = engine.now();
     match engine.plan(&request, now) {
         Plan::Serve(usable) if usable.how == Serving::Fresh => {
@@ -123,6 +125,7 @@ fn role(
 ) -> Option<Role<FetchOutcome>> {
     let each_alone = |(entry, _): &(Arc<Entry>, _)| request.shareability_on_arrival(entry) != Shareability::Shared;
     let alone = matches!(request.sharing(), Sharing::Alone(_))
+        || request.not_before == NotBefore::Unreached
         || engine.recall_uncacheable(request).is_some()
         || ask.stored.as_ref().is_some_and(each_alone);
     if alone || round >= ROUNDS_MAX {
@@ -154,7 +157,8 @@ impl Engine {
         }
         let invalidation = self.invalidation();
         // What tags a body holds is not known before its end: then any purge may be one of it.
-        (!request.route.tags_by_body() || flight.stamp >= invalidation.applied())
+        request.not_before.admits(flight.stamp)
+            && (!request.route.tags_by_body() || flight.stamp >= invalidation.applied())
             && self.standing_by_rules(request, flight.stamp) == Standing::Clear
             && (flight.stage == FlightStage::Gathering || !self.wants_newer(request))
             && flight.announced.is_none_or(|outcome| self.suits(request, outcome))
@@ -178,7 +182,8 @@ impl Engine {
     }
 
     fn takes_entry(&self, request: &CacheableRequest, entry: &Entry) -> bool {
-        request.may_take(&entry.policy(), &request.lifetime_of(entry), self.now())
+        request.not_before.admits(entry.stamp())
+            && request.may_take(&entry.policy(), &request.lifetime_of(entry), self.now())
     }
 }
 

@@ -16,6 +16,7 @@ use crate::plan::serving::{Serving, Usable};
 use crate::plan::wanted::Wanted;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::reuse::OnOriginFailure;
+use crate::stamps::place::NotBefore;
 use crate::store::tier::{Lookup, Tier};
 use crate::store::write_behind::{Write, WriteBehind};
 use http::header::{ETAG, LAST_MODIFIED};
@@ -63,7 +64,8 @@ impl Engine {
 
     /// The shared tier, if what is there may be of use to a request that would ask the origin.
     pub(super) fn shared_for(&self, request: &CacheableRequest) -> Option<&SharedTier> {
-        let shared = self.shared.as_ref().filter(|_| may_be_shared(request))?;
+        let is_of_use = may_be_shared(request) && request.not_before != NotBefore::Unreached;
+        let shared = self.shared.as_ref().filter(|_| is_of_use)?;
         // What can't be proven to be current must be validated: a copy from elsewhere helps no more than the one here.
         let is_current = self.invalidation().currency() == Currency::Proven;
         (is_current && self.recall_uncacheable(request).is_none()).then_some(shared)

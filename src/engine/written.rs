@@ -10,6 +10,7 @@ use super::unattended::Patience;
 use crate::invalidation::PurgeOptions;
 use crate::invalidation::purge::{Depth, Purge, PurgeSource};
 use crate::scope::Scope;
+use crate::stamp::Stamp;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -23,13 +24,25 @@ use tokio::time::timeout;
 /// How long an answer is read without its client. An answer may be a stream that never ends.
 const READ_ALONE_MAX: Duration = Duration::from_secs(30);
 
+/// Where the log of purges holds what a write has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Invalidated {
+    /// Nowhere: nothing that it has changed may be stored.
+    Nothing,
+    /// Here.
+    At(Stamp),
+    /// Nowhere: the log could not take it, and only this instance knows of it.
+    HereAlone,
+}
+
 /// Purges what a write has changed, or may have.
-pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) {
+pub(super) async fn invalidate(engine: &Engine, scopes: Vec<Scope>, url: &str) -> Invalidated {
     if scopes.is_empty() {
-        return;
+        return Invalidated::Nothing;
     }
     let purge = Purge { scopes, depth: Depth::Hard, source: PurgeSource::UnsafeRequest };
-    log_failure(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
+    let purged = log_failure(engine.invalidation().purge(purge, PurgeOptions::default()).await, url);
+    purged.map_or(Invalidated::HereAlone, |receipt| Invalidated::At(receipt.stamp))
 }
 
 pub(super) fn log_failure<T, E: std::fmt::Display>(purged: Result<T, E>, url: &str) -> Option<T> {

@@ -275,7 +275,7 @@ impl Follower {
             end = LogPlace { stamp: stamp_of(entry.id), entries: end.entries + 1 };
             match LogRecord::read(&entry.fields.into_iter().collect()) {
                 LogRecord::Purge(record) => purged.add(&record.purge),
-                LogRecord::Switch(_) => {}
+                LogRecord::Switch(_) | LogRecord::Mark { .. } => {}
                 // Some purges may be lost, or there is one that is not understood.
                 LogRecord::Epoch { .. } | LogRecord::Unreadable => purged = Purged::everything_hard(),
             }

@@ -90,7 +90,7 @@ async fn an_answer_that_purges_is_newer_than_its_own_purge_but_not_than_another(
         let invalidation = invalidation();
         let began = invalidation.applied();
         invalidation.purge(purge_of(meanwhile, Depth::Hard), PurgeOptions::default()).await.unwrap();
-        let stamp = invalidation.purge_by_answer(own(), began, &membership).await.unwrap();
+        let (stamp, _) = invalidation.purge_by_answer(own(), began, &membership).await.unwrap();
         assert_eq!(standing(&invalidation, stamp), expected);
         assert_eq!(standing(&invalidation, began), Standing::Purged);
     }

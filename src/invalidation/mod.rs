@@ -52,6 +52,7 @@ mod fleet_log;
 
 // Moving through the log.
 pub(crate) mod following;
+pub(crate) mod places;
 pub(crate) mod position;
 mod purging;
 mod reader;
@@ -64,6 +65,7 @@ use crate::histogram::{DurationCounts, DurationHistogram};
 use crate::rules::switch::SwitchBoard;
 use crate::scope::{Membership, Scope};
 use crate::stamp::Stamp;
+use crate::stamps::place::LogId;
 use arc_swap::ArcSwapOption;
 use barriers::{Barriers, Covering};
 use counts::{PurgeCount, PurgeCounts};
@@ -71,6 +73,7 @@ pub use fleet_log::FleetLinks;
 use fleet_log::FleetLog;
 pub(crate) use fleet_log::Progress;
 use idempotency::Turns;
+use places::LastMark;
 use purge::{Depth, Purge, PurgeSource};
 pub(crate) use purging::PurgeFailure;
 pub use purging::PurgeOptions;
@@ -147,6 +150,9 @@ pub struct Invalidation {
     generation: AtomicU64,
     changes: Notify,
     followers: following::Followers,
+    /// Wakes who waits for a place in the log.
+    advanced: Notify,
+    marking: tokio::sync::Mutex<Option<LastMark>>,
     receipts: Mutex<Receipts>,
     turns: Turns,
     counts: PurgeCounts,
@@ -168,6 +174,8 @@ struct PurgeDescription {
 struct Ledger {
     barriers: Barriers,
     applied: Stamp,
+    /// Which log that is a stamp of, as far as it is known.
+    log: Option<LogId>,
 }
 
 impl Invalidation {
@@ -182,10 +190,16 @@ impl Invalidation {
             instance,
             run,
             order: tokio::sync::Mutex::default(),
-            ledger: RwLock::new(Ledger { barriers: Barriers::new(barriers_bytes_max), applied: Stamp::ZERO }),
+            ledger: RwLock::new(Ledger {
+                barriers: Barriers::new(barriers_bytes_max),
+                applied: Stamp::ZERO,
+                log: Some(LogId::of_process(run)),
+            }),
             generation: AtomicU64::new(0),
             changes: Notify::new(),
             followers: following::Followers::default(),
+            advanced: Notify::new(),
+            marking: tokio::sync::Mutex::default(),
             receipts: Mutex::new(Receipts::new(receipts_max, RECEIPTS_TEXT_BYTES_MAX)),
             turns: Turns::default(),
             counts: PurgeCounts::default(),
@@ -205,6 +219,7 @@ impl Invalidation {
         let log = Arc::new(FleetLog::new(links, fleet, Arc::clone(&options.clock), options.run));
         let mut invalidation = Self::alone(options);
         invalidation.fleet = Some(Arc::clone(&log));
+        invalidation.change(|ledger| ledger.log = None);
         let invalidation = Arc::new(invalidation);
         let reader = Reader::new(Arc::clone(&invalidation), log);
         (invalidation, reader.run())
@@ -234,6 +249,7 @@ impl Invalidation {
         self.generation.fetch_add(1, Ordering::Release);
         self.changes.notify_one();
         self.followers.wake();
+        self.advanced.notify_waiters();
     }
 
     /// What the purges applied so far make of a response whose fetch began at `stamp`.
@@ -288,14 +304,8 @@ impl Invalidation {
                 }
             }
             LogRecord::Switch(record) => self.apply_switch(&record.placed_at(stamp), stamp),
-            LogRecord::Epoch { .. } => {
-                self.raise_floor(stamp);
-                self.apply(
-                    &Purge { scopes: Vec::new(), depth: Depth::Hard, source: PurgeSource::Fleet },
-                    stamp,
-                    |_| (),
-                );
-            }
+            LogRecord::Epoch { run } => self.begin_epoch(run, stamp),
+            LogRecord::Mark { .. } => self.advance(stamp),
             LogRecord::Unreadable => {
                 tracing::error!(%stamp, "an entry of the invalidation log cannot be read: everything is purged");
                 let everything = Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: PurgeSource::Fleet };
@@ -344,24 +354,6 @@ impl Invalidation {
         let outcome = change(&mut ledger);
         self.mark_changed();
         outcome
-    }
-
-    /// The receipt with this id, if it is remembered.
-    #[must_use]
-    pub fn receipt(&self, id: &str) -> Option<Arc<Receipt>> {
-        self.read_receipts().find(id)
-    }
-
-    /// The receipt of the purge at this place in the log, if it is remembered.
-    #[must_use]
-    pub fn receipt_at(&self, stamp: Stamp) -> Option<Arc<Receipt>> {
-        self.read_receipts().find_at(stamp)
-    }
-
-    /// The receipts that are remembered, newest first.
-    #[must_use]
-    pub fn receipts(&self) -> Vec<Arc<Receipt>> {
-        self.read_receipts().recent()
     }
 
     /// How much was purged since the start.

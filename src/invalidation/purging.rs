@@ -53,6 +53,24 @@ impl Invalidation {
         Ok(self.awaited((*receipt).clone(), wait.unwrap_or_default()).await)
     }
 
+    /// The receipt with this id, if it is remembered.
+    #[must_use]
+    pub fn receipt(&self, id: &str) -> Option<Arc<Receipt>> {
+        self.read_receipts().find(id)
+    }
+
+    /// The receipt of the purge at this place in the log, if it is remembered.
+    #[must_use]
+    pub fn receipt_at(&self, stamp: Stamp) -> Option<Arc<Receipt>> {
+        self.read_receipts().find_at(stamp)
+    }
+
+    /// The receipts that are remembered, newest first.
+    #[must_use]
+    pub fn receipts(&self) -> Vec<Arc<Receipt>> {
+        self.read_receipts().recent()
+    }
+
     async fn purge_once(&self, purge: Purge, key: IdempotencyKey) -> Result<Arc<Receipt>, PurgeFailure> {
         let _turn = self.turns.wait(&key).await;
         if let Some(known) = self.named_so(&key) {
@@ -73,7 +91,7 @@ impl Invalidation {
 
     /// Purges for an answer that brings the change with it and is to be stored: it is newer than the purge although its
     /// fetch began before. Returns the stamp that it may carry from now on: that of this purge, or `began` where another
-    /// purge has covered its `membership` before this one, or may have.
+    /// purge has covered its `membership` before this one, or may have. And the stamp of this purge.
     ///
     /// # Errors
     /// Where the log can't take it.
@@ -82,9 +100,9 @@ impl Invalidation {
         purge: Purge,
         began: Stamp,
         membership: &Membership<'_>,
-    ) -> Result<Stamp, LogError> {
+    ) -> Result<(Stamp, Stamp), LogError> {
         let (receipt, before) = self.append_all(purge, None, |barriers| barriers.standing(began, membership)).await?;
-        Ok(if before == Some(Standing::Clear) { receipt.stamp } else { began })
+        Ok((if before == Some(Standing::Clear) { receipt.stamp } else { began }, receipt.stamp))
     }
 
     /// Appends and applies the whole of a purge; `before` as in [`Self::append`], before the last entry.

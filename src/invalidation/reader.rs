@@ -195,6 +195,7 @@ impl Reader {
         }
         // Its entry may have been trimmed since: then the floor, which stands at the first entry left, covers it.
         if self.run.is_none() && self.position != EntryId::ZERO && self.epoch_opened().await?.as_ref() == Some(&run) {
+            self.invalidation.go_on_in_epoch(&run);
             self.run = Some(run);
             return Ok(());
         }

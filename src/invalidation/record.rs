@@ -5,7 +5,7 @@
 
 use super::idempotency::IdempotencyKey;
 use super::purge::{Depth, Purge, PurgeSource, SCOPES_MAX};
-use super::switch_record::SwitchRecord;
+use super::switch_record::{SwitchRecord, nothing_purged};
 use crate::scope::{RouteName, Scope, Tag};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -16,6 +16,9 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Marks an entry that others of its purge follow.
 const EARLIER: &str = "earlier";
 
+/// Marks an entry that purges nothing.
+const MARK: &str = "mark";
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum LogRecord {
@@ -23,6 +26,11 @@ pub(super) enum LogRecord {
     Purge(PurgeRecord),
     /// An incident switch.
     Switch(SwitchRecord),
+    /// Nothing but a place, behind all that was done before it was asked for.
+    Mark {
+        /// Names this attempt to append, so that its instance knows it again.
+        token: String,
+    },
     /// This run of Redis keeps the log from here on; what earlier runs held may be lost.
     Epoch {
         /// The run's id.
@@ -76,6 +84,11 @@ impl LogRecord {
             Self::Epoch { run } => vec![("kind", "epoch".to_owned()), ("run", run.clone())],
             Self::Unreadable => vec![("kind", "unreadable".to_owned())],
             Self::Switch(record) => record.fields(),
+            Self::Mark { token } => {
+                let mut fields = nothing_purged(token.clone());
+                fields.push((MARK, "1".to_owned()));
+                fields
+            }
             Self::Purge(PurgeRecord { purge, by, token, idempotency, part }) => {
                 let scopes: Vec<_> = purge.scopes.iter().map(Written::from).collect();
                 let scopes = serde_json::to_string(&scopes).expect("texts and a list of them are JSON");
@@ -106,6 +119,7 @@ impl LogRecord {
         match self {
             Self::Purge(record) => Some(&record.token),
             Self::Switch(record) => Some(&record.token),
+            Self::Mark { token } => Some(token),
             Self::Epoch { .. } | Self::Unreadable => None,
         }
     }
@@ -116,6 +130,7 @@ impl LogRecord {
         match fields.get("kind").map(String::as_str) {
             Some("epoch") => text("run").map_or(Self::Unreadable, |run| Self::Epoch { run }),
             Some("purge") if let Some(record) = SwitchRecord::read(fields) => Self::Switch(record),
+            Some("purge") if fields.contains_key(MARK) => Self::Mark { token: text("token").unwrap_or_default() },
             Some("purge") => purge_of(fields).map_or(Self::Unreadable, |purge| {
                 let total = fields.get("total").and_then(|total| total.parse().ok());
                 let last = PurgePart::Last { scopes_total: total.unwrap_or(purge.scopes.len()) };
@@ -206,6 +221,11 @@ mod tests {
             let fields: Vec<_> = fields.iter().map(|(name, text)| (*name, text.as_str())).collect();
             assert_eq!(read(&fields), record);
         }
+        let mark = LogRecord::Mark { token: "one-8".to_owned() };
+        let fields = mark.fields();
+        assert_eq!(read(&fields.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>()), mark);
+        let before: Vec<_> = fields.iter().filter(|(name, _)| *name != MARK).map(|(n, t)| (*n, t.as_str())).collect();
+        assert!(matches!(read(&before), LogRecord::Purge(PurgeRecord { part: PurgePart::Earlier, .. })), "{before:?}");
         let epoch = LogRecord::Epoch { run: "f00".to_owned() };
         assert_eq!(read(&[("kind", "epoch"), ("run", "f00")]), epoch);
     }

@@ -41,7 +41,7 @@ pub(crate) fn written(purge: &Purge) -> HashMap<String, String> {
 pub(crate) fn read(written: &HashMap<String, String>) -> Purge {
     match LogRecord::read(written) {
         LogRecord::Purge(record) => record.purge,
-        LogRecord::Switch(_) | LogRecord::Epoch { .. } | LogRecord::Unreadable => {
+        LogRecord::Switch(_) | LogRecord::Mark { .. } | LogRecord::Epoch { .. } | LogRecord::Unreadable => {
             Purge { scopes: vec![Scope::All], depth: Depth::Hard, source: PurgeSource::Fleet }
         }
     }

@@ -39,6 +39,20 @@ pub(super) struct WrittenSwitch {
     since: Option<Stamp>,
 }
 
+/// An entry as versions read it that know only purges: one that takes nothing and writes no receipt. What it is to others
+/// is written beside it.
+pub(super) fn nothing_purged(token: String) -> Vec<(&'static str, String)> {
+    vec![
+        ("kind", "purge".to_owned()),
+        ("depth", "soft".to_owned()),
+        ("source", "fleet".to_owned()),
+        ("scopes", serde_json::json!([{ "route": ALL_ROUTES }]).to_string()),
+        // So that who takes it for a purge writes no receipt.
+        ("part", "earlier".to_owned()),
+        ("token", token),
+    ]
+}
+
 impl SwitchRecord {
     /// What says once more that a switch is set.
     pub(super) fn again(placed: PlacedSwitch) -> Self {
@@ -54,18 +68,9 @@ impl SwitchRecord {
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
         let written = WrittenSwitch::of(self.switch.clone(), self.since);
         let switch = serde_json::to_string(&written).expect("texts and numbers are JSON");
-        let nothing = serde_json::json!([{ "route": ALL_ROUTES }]).to_string();
-        vec![
-            ("kind", "purge".to_owned()),
-            ("depth", "soft".to_owned()),
-            ("source", "fleet".to_owned()),
-            ("scopes", nothing),
-            // So that who takes it for a purge writes no receipt.
-            ("part", "earlier".to_owned()),
-            ("by", self.switch.by.clone()),
-            ("token", self.token.clone()),
-            ("switch", switch),
-        ]
+        let mut fields = nothing_purged(self.token.clone());
+        fields.extend([("by", self.switch.by.clone()), ("switch", switch)]);
+        fields
     }
 
     /// The switch beside a purge, if there is one that this version understands.

@@ -9,6 +9,7 @@ pub(crate) mod by_operation;
 pub(crate) mod holding;
 pub(crate) mod outcome;
 pub(crate) mod request;
+mod request_again;
 pub(crate) mod way;
 
 pub(crate) mod serving;
@@ -21,6 +22,7 @@ use crate::invalidation::Standing;
 use crate::semantics::cache_status::Forward;
 use crate::semantics::reuse::{Judgement, MustValidate, OnOriginFailure, Validity, judge, may_be_held};
 use crate::semantics::storable::withheld_by;
+use crate::stamps::place::NotBefore;
 use holding::{Holding, holding};
 use request::{CacheableRequest, CookieStanding};
 use serving::{Ask, Failing, Serving, Usable, WhyAsked};
@@ -65,6 +67,10 @@ impl Plan {
         standing: impl Fn(&Entry) -> Standing,
         now: Timestamp,
     ) -> Self {
+        // Not even to be validated: what this instance has not heard of may be a hard purge.
+        if request.not_before == NotBefore::Unreached {
+            return Ask::nothing(WhyAsked::StampUnreached);
+        }
         let Some(stored) = stored else { return Ask::nothing(WhyAsked::NoEntry) };
         let Some(entry) = request.select(stored) else { return Ask::nothing(WhyAsked::NoVariant) };
         match standing(entry) {
@@ -86,6 +92,11 @@ impl Plan {
         }
         // A part that holds too little neither validates nor stands in for what is asked.
         let held = holding(entry, &request.method, &request.headers, now);
+        // Whatever else could be served stale may not, nor stand in for a failed answer.
+        if !request.not_before.admits(entry.stamp()) {
+            let stored = (held == Holding::Held).then(|| (Arc::clone(entry), OnOriginFailure::Fail));
+            return Self::Ask(Ask { why: WhyAsked::OlderThanStamp, stored });
+        }
         let how = match (judge(&policy, &lifetime, validity, &request.directives, now), request.hold) {
             (Judgement::Fresh { .. }, Some(_)) => Serving::Fresh,
             (Judgement::Fresh { ttl }, None) => Serving::fresh(request, &lifetime, ttl),

@@ -1,7 +1,6 @@
 //! One request on a cacheable route, with everything that later steps ask of it.
 
-use super::by_operation::ByOperation;
-use super::way::{Asked, ByBody, Form, Through, Way};
+use super::way::Through;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
@@ -21,9 +20,8 @@ use crate::semantics::reuse::{Hold, MustValidate};
 use crate::semantics::sharing::{Shareability, shareability, shareability_for_anyone};
 use crate::semantics::target::Target;
 use crate::semantics::vary::{VariantKey, Vary, is_best_language};
-use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, IF_RANGE, PRAGMA, RANGE,
-};
+use crate::stamps::place::NotBefore;
+use http::header::{ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, Method};
 use std::borrow::Cow;
 use std::iter;
@@ -92,6 +90,8 @@ pub(crate) struct CacheableRequest {
     pub(crate) directives: RequestDirectives,
     /// What an operator does with what is stored, for a while.
     pub(crate) hold: Option<Hold>,
+    /// What its answer must not be older than.
+    pub(crate) not_before: NotBefore,
     /// The body that is part of its key; it is answered as a GET then, and has no Range.
     pub(crate) body: Option<KeyedBody>,
     /// The operation of GraphQL that it asks for.
@@ -99,12 +99,12 @@ pub(crate) struct CacheableRequest {
     /// What its token claims, which is part of its key: its answer is for all whose tokens claim the same.
     pub(crate) claimed: Option<Claimed>,
     /// What plain hits do without.
-    worked_out: WorkedOut,
+    pub(super) worked_out: WorkedOut,
 }
 
 /// What several steps of a fetch ask of its request, once one does.
 #[derive(Debug, Default)]
-struct WorkedOut {
+pub(super) struct WorkedOut {
     credentials: OnceLock<Credentials>,
     tags: OnceLock<Result<Box<[Tag]>, TagError>>,
 }
@@ -139,9 +139,23 @@ impl CacheableRequest {
             key = builder.finish();
         }
         let (method, directives) = (Method::GET, RequestDirectives::default());
-        let worked_out = WorkedOut::default();
+        let (worked_out, not_before) = (WorkedOut::default(), NotBefore::default());
         let (body, operation) = (None, None);
-        Self { method, target, route, rules, key, headers, directives, hold, body, operation, claimed, worked_out }
+        Self {
+            method,
+            target,
+            route,
+            rules,
+            key,
+            headers,
+            directives,
+            hold,
+            not_before,
+            body,
+            operation,
+            claimed,
+            worked_out,
+        }
     }
 
     /// As [`Self::new`] for a request that is answered by its body, too.
@@ -160,7 +174,7 @@ impl CacheableRequest {
     }
 
     /// The same, with this body.
-    fn by(self, body: KeyedBody) -> Self {
+    pub(super) fn by(self, body: KeyedBody) -> Self {
         let mut key = KeyBuilder::beginning_with(&self.key);
         for name in [CONTENT_TYPE, CONTENT_ENCODING] {
             key.part(KeyPart::Header, name.as_str().as_bytes());
@@ -183,6 +197,11 @@ impl CacheableRequest {
     /// The method that the client asked by.
     pub(crate) fn asked_method(&self) -> Method {
         self.body.as_ref().map_or_else(|| self.method.clone(), |body| body.method.clone())
+    }
+
+    /// The same, whose answer must not be older than this.
+    pub(crate) fn not_before(self, not_before: NotBefore) -> Self {
+        Self { not_before, ..self }
     }
 
     /// Whether it may share a fetch: not where its answer may be meant for it alone, or must be newer than it.
@@ -307,37 +326,6 @@ impl CacheableRequest {
         }
     }
 
-    /// The same request under these rules; `None` if they don't answer it from the cache.
-    pub(crate) fn under(self: Arc<Self>, rules: &Arc<RuleSet>, now: Timestamp) -> Option<Arc<Self>> {
-        if self.rules.number() == rules.number() {
-            return Some(self);
-        }
-        let method = self.body.as_ref().map_or(&self.method, |body| &body.method);
-        let asked = Asked { method, target: &self.target, headers: &self.headers, form: Form::Plain };
-        let (through, body) = match (Way::of(asked, rules, || now), &self.body) {
-            (Way::Cached(through), None) => (through, None),
-            (Way::ByBody(ByBody { through, rule }), Some(body)) => {
-                let keyed = rule.keyed(&body.method, &self.headers, body.bytes.clone());
-                (through, Some(keyed.ok()?))
-            }
-            (Way::ByOperation(_), body) => {
-                let told = Ok(Arc::clone(self.operation.as_ref()?));
-                let ByOperation::Cached(through, _) = ByOperation::of(asked, &told, rules, |_| None, || now) else {
-                    return None;
-                };
-                (through, body.clone())
-            }
-            _ => return None,
-        };
-        let (headers, target) = (Arc::clone(&self.headers), self.target.clone());
-        let plain = Self::plain(headers, target, through, Arc::clone(rules));
-        let request = Self { hold: None, operation: self.operation.clone(), ..plain };
-        Some(Arc::new(match body {
-            Some(body) => request.by(body),
-            None => request,
-        }))
-    }
-
     /// What the answer will be filed under, as far as `tags` are known.
     pub(crate) fn membership<'a>(&'a self, tags: &'a [Tag]) -> Membership<'a> {
         Membership {
@@ -421,37 +409,6 @@ impl CacheableRequest {
     pub(crate) fn own_variant(&self, other: &VariantKey) -> Option<VariantKey> {
         let names = other.0.iter().map(|(name, _)| name.clone()).collect();
         self.route.variant_key(&self.headers, &Vary::Fields(names))
-    }
-
-    /// As [`Self::in_background`], for long: with a body of its own, which is no longer under way.
-    pub(crate) fn to_keep(&self) -> Self {
-        let request = self.in_background();
-        Self { body: request.body.as_ref().map(KeyedBody::copied), ..request }
-    }
-
-    /// The same request without what ties it to its client's connection, and without its client's directives, for a fetch
-    /// in the background.
-    pub(crate) fn in_background(&self) -> Self {
-        let mut headers = Arc::clone(&self.headers);
-        for name in [CACHE_CONTROL, PRAGMA] {
-            if headers.contains_key(&name) && !self.route.key.headers.contains(&name) {
-                Arc::make_mut(&mut headers).remove(name);
-            }
-        }
-        Self {
-            method: Method::GET,
-            target: self.target.clone(),
-            route: Arc::clone(&self.route),
-            rules: Arc::clone(&self.rules),
-            key: self.key.clone(),
-            headers,
-            directives: RequestDirectives::default(),
-            hold: None,
-            body: self.body.clone(),
-            operation: self.operation.clone(),
-            claimed: self.claimed.clone(),
-            worked_out: WorkedOut::default(),
-        }
     }
 }
 

@@ -85,6 +85,10 @@ pub(crate) enum WhyAsked {
     PartStored,
     /// What is stored must be validated.
     MustValidate(MustValidate),
+    /// The request presents a stamp, and what is stored was fetched before.
+    OlderThanStamp,
+    /// The request presents a stamp that this instance has not reached.
+    StampUnreached,
 }
 
 impl WhyAsked {
@@ -93,7 +97,7 @@ impl WhyAsked {
         match self {
             Self::NoEntry | Self::Purged | Self::Withheld(_) => Forward::UriMiss,
             Self::NoVariant => Forward::VaryMiss,
-            Self::CookieUndecided => Forward::Request,
+            Self::CookieUndecided | Self::OlderThanStamp | Self::StampUnreached => Forward::Request,
             Self::PartStored => Forward::Partial,
             Self::MustValidate(why) => why.forward(),
         }
@@ -110,6 +114,8 @@ impl From<WhyAsked> for Reason {
             WhyAsked::CookieUndecided => Self::CookieUndecided,
             WhyAsked::PartStored => Self::PartStored,
             WhyAsked::MustValidate(why) => why.into(),
+            WhyAsked::OlderThanStamp => Self::OlderThanStamp,
+            WhyAsked::StampUnreached => Self::StampUnreached,
         }
     }
 }

@@ -191,7 +191,7 @@ pub(super) async fn handled<H: Handler>(
     // here, because uncaught it would end the connection, and with it other requests, without a word.
     let counted = context.server.options.entrance.trust.counted(way.client);
     let Way { scheme, client, proxies, .. } = way;
-    let way = RequestContext { scheme, client: Some(client), counted, proxies, terms, marked };
+    let way = RequestContext { counted, proxies, terms, marked, ..RequestContext::direct(scheme, Some(client)) };
     match unless_it_panics(pin!(context.server.handler.handle(request, way))).await {
         Ok(answer) => {
             let failed = answer.reply.as_ref().err().map(|failure| failure.reason);

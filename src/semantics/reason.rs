@@ -85,6 +85,8 @@ labelled! {
         Purged "purged" "A purge made what was stored unusable.",
         SoftPurged "soft-purged" "A soft purge made what was stored stale.",
         Unproven "unproven" "This instance cannot prove that it knows of every purge, so what is stored must be validated.",
+        OlderThanStamp "older-than-stamp" "What is stored was fetched before the stamp that the request presents, so the origin is asked whether it still holds.",
+        StampUnreached "stamp-unreached" "This instance has not reached the stamp that the request presents, or cannot compare it with what it knows, so the origin is asked.",
         SharedTier "shared-tier" "A fresh response was stored in the tier that all instances share.",
         // Reuse, RFC 9111 section 4.
         Fresh "fresh" "The stored response is fresh.",

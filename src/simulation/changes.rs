@@ -3,7 +3,7 @@
 use super::ledger::Fate;
 use super::origin::{LYING, WRITE};
 use super::rules::CHANGED;
-use super::{END, PATHS, PRODUCTS, World, context, request};
+use super::{END, PATHS, PRODUCTS, World, context, request, sessions};
 use crate::engine::Handler;
 use crate::events::{EventSource, Intake, Taken};
 use crate::invalidation::PurgeOptions;
@@ -96,10 +96,12 @@ impl World {
         ledger.note(&format!("write {number} of {path} through {at}"));
         let mut request = request(Method::PUT, path);
         request.headers_mut().insert(WRITE, HeaderValue::from(number));
+        let sessions = Arc::clone(&self.sessions);
         self.under_way.spawn(async move {
             let exchange = async {
                 let answer = engine.handle(request, context()).await;
                 if let Ok(response) = answer.reply {
+                    sessions::begin(&sessions, &response, ledger.seen_by_write(number));
                     drop(response.into_body().collect().await);
                 }
             };

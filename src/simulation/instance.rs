@@ -4,7 +4,9 @@ use super::ledger::Ledger;
 use super::network::{Dice, SimulatedClock, Weather};
 use super::origin::{Shop, ShopSeenFrom};
 use super::rules::Edition;
+use super::sessions;
 use super::watch;
+use crate::engine::arrival::Front;
 use crate::engine::refresh::RefreshOptions;
 use crate::engine::shared_tier::SharedTier;
 use crate::engine::{Engine, EngineParts};
@@ -84,7 +86,7 @@ impl Nursery {
             rules: edition.rules(),
             // Which keys are hot is decided by hashes with seeds of their own, which no seed of ours decides.
             refresh: RefreshOptions { hot_keys: 0, ..RefreshOptions::default() },
-            front: crate::engine::arrival::Front::default(),
+            front: Front { stamps: Some(sessions::stamping()), ..Front::default() },
         });
         Instance { engine, weather, clock, life, _tasks: tasks }
     }

@@ -34,6 +34,8 @@ struct State {
     lives: BTreeMap<usize, u32>,
     /// The version that each write has made, by its number.
     committed: BTreeMap<u64, u64>,
+    /// The versions of everything when each write was done, by its number.
+    seen_by_write: BTreeMap<u64, BTreeMap<String, u64>>,
     /// Until when fetches of a path may follow one another at any distance: something was written through Larder.
     restless: BTreeMap<String, Instant>,
     /// What was purged while the log could not be reached: the one instance that was asked holds such a purge alone, and so
@@ -88,8 +90,17 @@ pub(super) struct Asked {
     pub(super) path: String,
     pub(super) user: String,
     least: u64,
+    /// What the stamp that it presents wants at least.
+    least_by_stamp: u64,
     at: Instant,
     origin_failures: u64,
+}
+
+impl Asked {
+    /// The same, with a stamp that comes after this version.
+    pub(super) fn since_stamp(self, least_by_stamp: u64) -> Self {
+        Self { least_by_stamp, ..self }
+    }
 }
 
 impl Ledger {
@@ -196,6 +207,10 @@ impl Ledger {
         let version = self.write(path);
         self.note(&format!("write {number}: {path} is {version} now"));
         let mut state = self.state();
+        // It changes what it does not name, too: nothing is purged for that, and only its stamp tells.
+        state.versions.iter_mut().filter(|(other, _)| *other != path).for_each(|(_, version)| *version += 1);
+        let versions = state.versions.clone();
+        state.seen_by_write.insert(number, versions);
         // Where the log can't be reached, what a write invalidates is only as good as its instance's own memory.
         if state.calm_from.is_some() {
             state.committed.insert(number, version);
@@ -203,6 +218,16 @@ impl Ledger {
             state.unheard.insert(path.to_owned());
         }
         state.restless.insert(path.to_owned(), Instant::now() + AFTERMATH);
+    }
+
+    /// The versions of everything when a write was done.
+    pub(super) fn seen_by_write(&self, number: u64) -> Option<BTreeMap<String, u64>> {
+        self.state().seen_by_write.get(&number).cloned()
+    }
+
+    /// For a while fetches of a path may follow one another at any distance.
+    pub(super) fn unsettle(&self, path: &str) {
+        self.state().restless.insert(path.to_owned(), Instant::now() + AFTERMATH);
     }
 
     /// A write through an instance has come to its end, whether or not its client waited for it.
@@ -222,14 +247,14 @@ impl Ledger {
         let is_alive = state.lives.get(&instance.0).copied().unwrap_or_default() == instance.1;
         let least = if is_alive { here.max(everywhere).max(in_life) } else { in_life };
         let (path, user, at) = (path.to_owned(), user.to_owned(), Instant::now());
-        Asked { instance: instance.0, path, user, least, at, origin_failures: state.origin_failures }
+        Asked { instance: instance.0, path, user, least, least_by_stamp: 0, at, origin_failures: state.origin_failures }
     }
 
     pub(super) fn origin_failed(&self) {
         self.state().origin_failures += 1;
     }
 
-    /// Checks an answer: invariants 1, 4 and 5.
+    /// Checks an answer: invariants 1, 4, 5 and 10.
     pub(super) fn answered(&self, asked: &Asked, outcome: Outcome, body: Option<&str>, origin_slowest: Duration) {
         let Asked { instance, path, user, least, .. } = asked;
         let took = asked.at.elapsed();
@@ -247,6 +272,10 @@ impl Ledger {
         } else if outcome != Outcome::Stale && body.parse::<u64>().unwrap_or_default() < *least {
             let outcome = outcome.label();
             self.violated(1, &format!("{path} at {instance}: {outcome} of {body} after {least} was acknowledged"));
+        }
+        if !path.starts_with(MINE) && body.parse::<u64>().unwrap_or_default() < asked.least_by_stamp {
+            let (outcome, least) = (outcome.label(), asked.least_by_stamp);
+            self.violated(10, &format!("{path} at {instance}: {outcome} of {body} to a stamp of {least}"));
         }
         // A few operations with their deadlines, the wait for another's fetch, and the origin itself, twice.
         let slowest = COALESCE_WAIT * 4 + origin_slowest * 4 + Duration::from_secs(1);

@@ -2,7 +2,7 @@
 //!
 //! Everything that happens by chance comes from one seed: what is asked and written, which clients leave before their
 //! answer, how long each message takes and whether it arrives, who dies, which clock jumps, when the rules are reloaded and
-//! when Redis is started anew with or without its data. After every step the invariants 1, 2, 4 and 5 are checked by what
+//! when Redis is started anew with or without its data. After every step the invariants 1, 2, 4, 5 and 10 are checked by what
 //! clients saw ([`ledger`]) and, for the breaker's part of 5, by what requests waited for ([`watch`]). A seed that breaks one
 //! is printed and makes the same run again. So nothing here may wake in an order of its own: a `select!` is `biased`, and
 //! whatever several tasks wait for wakes them in the order in which they came (tokio's `watch` does not).
@@ -17,6 +17,7 @@ mod network;
 mod origin;
 mod private_pages;
 mod rules;
+mod sessions;
 mod tests;
 mod watch;
 
@@ -33,6 +34,7 @@ use ledger::{AFTERMATH, Asked, Ledger, PURGE_SPREADS};
 use network::Dice;
 use origin::{LYING, Shop};
 use rules::Edition;
+use sessions::Sessions;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -104,6 +106,7 @@ struct World {
     /// Whether Redis is started anew, without its data or with older data.
     has_losses: bool,
     writes: u64,
+    sessions: Sessions,
 }
 
 impl World {
@@ -133,8 +136,8 @@ impl World {
             is_eventful: !seed.is_multiple_of(2),
             has_rebirths: seed % 4 != 1,
             has_losses: !seed.is_multiple_of(3),
-
             writes: 0,
+            sessions: Sessions::default(),
         }
     }
 
@@ -145,6 +148,7 @@ impl World {
             70..72 => self.purge_what_nobody_asks_for(),
             72..77 if self.is_eventful => self.write_through(),
             77..79 if self.is_eventful => self.write_many(),
+            35..47 if self.is_eventful => self.read_in_session(),
             79..82 if self.is_eventful && !self.has_rebirths => self.reload_rules(),
             0..47 | 72..82 => self.read(),
             82..88 => self.make_trouble(),
@@ -254,7 +258,17 @@ impl World {
 
 /// One user asks one instance for something, and waits so long.
 async fn read(engine: &Arc<Engine>, ledger: &Ledger, asked: &Asked, patience: Duration) {
-    let mut request = request(Method::GET, &asked.path);
+    read_with(engine, ledger, asked, request(Method::GET, &asked.path), patience).await;
+}
+
+/// As [`read`], with this request.
+async fn read_with(
+    engine: &Arc<Engine>,
+    ledger: &Ledger,
+    asked: &Asked,
+    mut request: http::Request<Body>,
+    patience: Duration,
+) {
     let user = HeaderValue::try_from(asked.user.as_str()).expect("it is a field value");
     request.headers_mut().insert(COOKIE, user);
     let exchange = async {

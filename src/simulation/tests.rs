@@ -14,7 +14,7 @@ fn seeds() -> u64 {
 }
 
 #[test]
-fn invariants_1_2_4_5_hold_whatever_happens() {
+fn invariants_1_2_4_5_10_hold_whatever_happens() {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     std::thread::scope(|scope| {
         for thread in 0..threads {
@@ -109,6 +109,16 @@ fn invariant_4_a_private_answer_that_is_stored_is_found() {
 #[test]
 fn invariant_4_a_page_that_is_shared_without_asking_is_found() {
     check_found(Fault::UnaskedIsShared, 4);
+}
+
+#[test]
+fn invariant_10_an_older_answer_to_a_stamp_is_found() {
+    check_found(Fault::OlderIsTaken, 10);
+}
+
+#[test]
+fn invariant_10_an_instance_that_answers_before_it_has_reached_a_stamp_is_found() {
+    check_found(Fault::UnreachedIsTaken, 10);
 }
 
 #[test]

@@ -54,11 +54,28 @@ impl House {
         Self::joined(redis, urls, keys, route).await
     }
 
+    /// On this Redis, to which the second instance may come over a cable of its own, and with stamps, as these keys say.
+    pub(super) async fn stamped(redis: RedisServer, cable: Option<&Relay>, stamps: &str) -> Self {
+        let cabled = cable.map_or_else(|| redis.url(), |cable| format!("redis://{}", cable.address));
+        let urls = [redis.url(), cabled];
+        Self::set_up(redis, urls, "", "", |setup| setup.stamps(stamps)).await
+    }
+
     /// The two instances come to Redis by these URLs.
     async fn joined(redis: RedisServer, urls: [String; 2], keys: &str, route: &str) -> Self {
+        Self::set_up(redis, urls, keys, route, |setup| setup).await
+    }
+
+    async fn set_up(
+        redis: RedisServer,
+        urls: [String; 2],
+        keys: &str,
+        route: &str,
+        further: impl Fn(Setup) -> Setup,
+    ) -> Self {
         let setup = |name: &str, url: &str| {
             let section = format!("[redis]\nurl = \"{url}\"\ninstance = \"{name}\"\n{UNHURRIED}\n{keys}");
-            Setup::route(&format!("tags = [\"all\"]\nstale_if_error = \"1h\"\n{route}")).section(&section)
+            further(Setup::route(&format!("tags = [\"all\"]\nstale_if_error = \"1h\"\n{route}")).section(&section))
         };
         let one = setup("one", &urls[0]).start().await;
         let two = setup("two", &urls[1]).before(one.origin.address).start().await;

@@ -10,6 +10,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
+/// The secret of [`Setup::stamps`].
+const STAMP_SECRET: &str = "a secret for stamps that all tests know";
+
 /// What Larder is started with.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -80,6 +83,12 @@ impl Setup {
         self
     }
 
+    /// With stamps, as `[stamps]` with these further keys says; all that are set up so have the same secret.
+    #[must_use]
+    pub fn stamps(self, keys: &str) -> Self {
+        self.section(&format!("[stamps]\nsecret_file = \"stamps.secret\"\n{keys}\n"))
+    }
+
     /// Before this upstream instead of the scripted origin.
     #[must_use]
     pub fn before(self, upstream: SocketAddr) -> Self {
@@ -115,12 +124,15 @@ impl Setup {
         Served::start(self.folder()).await
     }
 
-    /// A folder with `proxy.toml` and `rules.toml`, before the upstream that [`Self::before`] names.
+    /// A folder with `proxy.toml`, `rules.toml` and a secret for stamps, before the upstream that [`Self::before`] names.
     #[must_use]
     pub fn folder(&self) -> TempDir {
         let folder = TempDir::new().expect("a temporary folder");
         let servers = self.before.as_deref().expect("the upstream is named");
-        for (name, text) in [("proxy.toml", &self.to_toml(servers)), ("rules.toml", &self.rules)] {
+        let proxy = self.to_toml(servers);
+        for (name, text) in
+            [("proxy.toml", proxy.as_str()), ("rules.toml", &self.rules), ("stamps.secret", STAMP_SECRET)]
+        {
             std::fs::write(folder.path().join(name), text).expect("a fresh folder takes a file");
         }
         folder

@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("in_flight", 1),
     ("scope", 1),
     ("stamp", 1),
+    ("stamps", 1),
     ("fleet", 2),
     ("store", 2),
     ("tls", 2),
