@@ -149,9 +149,10 @@ mod tests {
             assert!(seen.insert(name), "{name} twice");
             assert!(name.starts_with("larder_"), "{name}");
             assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
-            // A point in time is a gauge, and so is how far behind something is now.
+            // A point in time is a gauge, and so is how far behind, or how old, something is now.
             let is_read_now = name.ends_with("_timestamp_seconds")
                 || name.ends_with("_stream_lag_seconds")
+                || name.ends_with("_age_seconds")
                 || name == &"larder_cdn_lag_seconds";
             let is_duration = name.ends_with("_seconds") && !is_read_now;
             assert_eq!(is_duration, *kind == Kind::Histogram, "{name}");
