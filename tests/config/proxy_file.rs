@@ -291,7 +291,7 @@ const BAD: &[(&str, &[Expected])] = &[
             2,
             "unknown key `disk`",
             Some(
-                "known here: rules, listen, upstream, upstreams, memory, refresh, redis, events, jwt, admin, log, trace, limits, timeouts",
+                "known here: rules, listen, upstream, upstreams, memory, refresh, redis, events, cdn, jwt, stamps, admin, log, trace, limits, timeouts",
             ),
         )],
     ),

@@ -95,7 +95,10 @@ const BAD: &[(&str, &[Expected])] = &[
         "body_key_max = \"1KiB\"",
         &[(3, 16, "no body is part of a key here", Some("add body_key = \"json\", or leave it out"))],
     ),
-    ("body_key = \"xml\"", &[(3, 12, "`xml` is not one of this key's values", Some("choose one of json, bytes"))]),
+    (
+        "body_key = \"xml\"",
+        &[(3, 12, "`xml` is not one of this key's values", Some("choose one of json, bytes, graphql"))],
+    ),
     (
         "body_key = \"json\"\nbody_key_max = \"2MiB\"\nmethods = [\"GET\"]",
         &[

@@ -208,7 +208,7 @@ async fn operations_and_the_dashboard() {
 
 #[tokio::test]
 async fn troubleshooting_security_and_upgrading() {
-    run_pages(&["troubleshooting", "security", "upgrading", "tracing"]).await;
+    run_pages(&["troubleshooting", "security", "upgrading", "tracing", "consistency"]).await;
 }
 
 /// Pages whose commands are run elsewhere: by `make image-test deb-test deploy-test`, and by `bench/shop/newcomer.py`.
