@@ -57,8 +57,8 @@ fn shown_route(name: &RouteName, tally: &Tally, rules: &RuleSet) -> Value {
 fn shown_occasion(tally: &Tally, occasion: Occasion) -> Value {
     let by_age = AgeBand::all().map(|age| {
         let mut shown = shown_rate(tally.of_age(occasion, age));
-        shown["from_secs"] = age.from_secs().into();
-        shown["to_secs"] = age.to_secs().into();
+        shown["from_secs"] = age.begins_at_secs().into();
+        shown["to_secs"] = age.ends_before_secs().into();
         shown
     });
     let by_age: Vec<_> = by_age.collect();

@@ -134,9 +134,9 @@ impl Lists {
             tags.push(UNLISTED.to_owned());
         }
         let mut parts = Vec::new();
-        parts.extend((!tags.is_empty()).then(|| Part::Tags(depth, tags)));
-        parts.extend((!urls.is_empty()).then(|| Part::Urls(depth, urls)));
-        parts.extend((!prefixes.is_empty()).then(|| Part::Prefixes(depth, prefixes)));
+        parts.extend((!tags.is_empty()).then_some(Part::Tags(depth, tags)));
+        parts.extend((!urls.is_empty()).then_some(Part::Urls(depth, urls)));
+        parts.extend((!prefixes.is_empty()).then_some(Part::Prefixes(depth, prefixes)));
         parts
     }
 }

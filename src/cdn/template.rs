@@ -99,18 +99,16 @@ impl Template {
             let (before, after) = rest.split_at(open);
             literal.push_str(before);
             let word = after[1..].split_once('}').map(|(word, _)| word);
-            match word.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')) {
-                Some(word) => {
-                    let hole = Hole::NAMES.iter().find(|(name, hole)| *name == word && allowed.contains(hole));
-                    let (_, hole) = hole.ok_or_else(|| UnknownHole { name: word.to_owned() })?;
-                    pieces.push(Piece::Text(std::mem::take(&mut literal)));
-                    pieces.push(Piece::Hole(*hole));
-                    rest = &after[word.len() + 2..];
-                }
-                None => {
-                    literal.push('{');
-                    rest = &after[1..];
-                }
+            let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            if let Some(word) = word.filter(is_word) {
+                let hole = Hole::NAMES.iter().find(|(name, hole)| *name == word && allowed.contains(hole));
+                let (_, hole) = hole.ok_or_else(|| UnknownHole { name: word.to_owned() })?;
+                pieces.push(Piece::Text(std::mem::take(&mut literal)));
+                pieces.push(Piece::Hole(*hole));
+                rest = &after[word.len() + 2..];
+            } else {
+                literal.push('{');
+                rest = &after[1..];
             }
         }
         literal.push_str(rest);

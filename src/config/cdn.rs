@@ -112,20 +112,20 @@ impl Resolver<'_> {
     /// A key of another kind would be accepted and not obeyed.
     fn refuse_keys_of_others(&mut self, kind: CdnKind, raw: &RawCdn) {
         use CdnKind::{Cloudflare, Fastly, Http, Varnish};
-        fn at<T>(key: &Option<Placed<T>>) -> Option<Place> {
-            key.as_ref().map(|key| key.place.clone())
+        fn at<T>(key: Option<&Placed<T>>) -> Option<Place> {
+            key.map(|key| key.place.clone())
         }
         let keys: [(&str, Option<Place>, &[CdnKind]); 10] = [
-            ("service", at(&raw.service), &[Fastly]),
-            ("zone", at(&raw.zone), &[Cloudflare]),
-            ("servers", at(&raw.servers), &[Varnish]),
-            ("api", at(&raw.api), &[Fastly, Cloudflare]),
-            ("knows_tags", at(&raw.knows_tags), &[Fastly, Cloudflare, Varnish]),
-            ("headers", at(&raw.headers), &[Http]),
-            ("tags", at(&raw.tags), &[Http]),
-            ("urls", at(&raw.urls), &[Http]),
-            ("prefixes", at(&raw.prefixes), &[Http]),
-            ("everything", at(&raw.everything), &[Http]),
+            ("service", at(raw.service.as_ref()), &[Fastly]),
+            ("zone", at(raw.zone.as_ref()), &[Cloudflare]),
+            ("servers", at(raw.servers.as_ref()), &[Varnish]),
+            ("api", at(raw.api.as_ref()), &[Fastly, Cloudflare]),
+            ("knows_tags", at(raw.knows_tags.as_ref()), &[Fastly, Cloudflare, Varnish]),
+            ("headers", at(raw.headers.as_ref()), &[Http]),
+            ("tags", at(raw.tags.as_ref()), &[Http]),
+            ("urls", at(raw.urls.as_ref()), &[Http]),
+            ("prefixes", at(raw.prefixes.as_ref()), &[Http]),
+            ("everything", at(raw.everything.as_ref()), &[Http]),
         ];
         for (key, place, kinds) in keys {
             if let Some(place) = place.filter(|_| !kinds.contains(&kind)) {

@@ -167,7 +167,7 @@ raw_table! {
         purge_on_write: Texts,
         /// The share of hits whose answer is compared in the background with what the origin says, for
         /// `GET /consistency`; also of hot keys once they were fetched again after a purge:
-        /// "1%", or { share = "1%", ignore = ["$.generated_at"] } with what of a JSON body may differ, by JSONPath.
+        /// "1%", or `{ share = "1%", ignore = ["$.generated_at"] }` with what of a JSON body may differ, by JSONPath.
         /// Default: "0%".
         audit: AuditText,
         /// The query parameter that holds what was searched for: "q". Its values are counted, in lower case and with one

@@ -88,11 +88,7 @@ impl Resolver<'_> {
         let whole = Place { extent_end: source.text.len(), ..Place::new(source, 0..0) };
         let upstream_place = raw.upstream.as_ref().map_or(whole, |upstream| upstream.place.clone());
         let (mut upstream, upstreams) = (table(raw.upstream.take()), table(raw.upstreams.take()));
-        if let Some(url) = &overrides.upstream {
-            let place = Place::argument("--upstream", url);
-            let server = Placed { value: ServerItem::Url(url.clone()), place: place.clone() };
-            upstream.servers = Some(Placed { value: vec![server], place });
-        }
+        upstream.servers = overrides.upstream.as_deref().map(only_server).or(upstream.servers);
         let request_timeout = self.timeout(upstream.request_timeout.as_ref(), REQUEST_TIMEOUT_DEFAULT);
         let servers = upstream.servers.as_ref().map_or(&upstream_place, |servers| &servers.place).clone();
         let upstream = self.upstream(upstream, &limits, "upstream", &upstream_place)?;
@@ -278,6 +274,13 @@ impl Resolver<'_> {
             }
         }
     }
+}
+
+/// `--upstream`, in place of all servers.
+fn only_server(url: &str) -> Placed<Vec<Placed<ServerItem>>> {
+    let place = Place::argument("--upstream", url);
+    let server = Placed { value: ServerItem::Url(url.to_owned()), place: place.clone() };
+    Placed { value: vec![server], place }
 }
 
 fn log_options(raw: &RawLog) -> LogOptions {

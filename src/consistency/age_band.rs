@@ -29,12 +29,12 @@ impl AgeBand {
     }
 
     /// In seconds, from this age on.
-    pub(crate) fn from_secs(self) -> u64 {
+    pub(crate) fn begins_at_secs(self) -> u64 {
         self.0.checked_sub(1).map_or(0, |before| ENDS_SECS[before])
     }
 
     /// In seconds, before this age; `None` for the last.
-    pub(crate) fn to_secs(self) -> Option<u64> {
+    pub(crate) fn ends_before_secs(self) -> Option<u64> {
         ENDS_SECS.get(self.0).copied()
     }
 }
@@ -56,7 +56,7 @@ mod tests {
             (u64::MAX, 3_600, None),
         ] {
             let band = AgeBand::of(Duration::from_millis(age_ms));
-            assert_eq!((band.from_secs(), band.to_secs()), (from, to), "{age_ms} ms");
+            assert_eq!((band.begins_at_secs(), band.ends_before_secs()), (from, to), "{age_ms} ms");
         }
         assert_eq!(AgeBand::all().count(), AgeBand::COUNT);
     }

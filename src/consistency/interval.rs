@@ -88,6 +88,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Of so many hits, how many are stale where each is with this probability: the gaps between them are geometric.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a gap is no less than zero, and rounded down"
+    )]
     fn stale_among(hits: u64, rate: f64, random: &mut StdRng) -> u64 {
         let (mut at, mut stale) = (0_u64, 0);
         loop {

@@ -167,12 +167,7 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
     if request.cookie_standing(&policy, &lifetime, &variant.0) == CookieStanding::Undecided {
         return Err(NotStored::UndecidedCookies);
     }
-    let Some(tags) = tags(request, received) else {
-        return Err(NotStored::Key(Reason::TagsUnreadable));
-    };
-    if renames_types(request) {
-        return Err(NotStored::Key(Reason::TypesRenamed));
-    }
+    let tags = all_tags(request, received)?;
     put_label(&request.route, Some(&*tags), &mut headers);
     let part = if status == StatusCode::PARTIAL_CONTENT { partial::part_of(&headers) } else { None };
     Ok(Draft {
@@ -227,6 +222,14 @@ fn tags(request: &CacheableRequest, received: &HeaderMap) -> Option<Box<[Tag]>> 
         tags.push(Tag::new(&text).ok()?);
     }
     Some(distinct(tags).into())
+}
+
+/// The tags of an answer that is to be stored, but for those in its body.
+fn all_tags(request: &CacheableRequest, received: &HeaderMap) -> Result<Box<[Tag]>, NotStored> {
+    if renames_types(request) {
+        return Err(NotStored::Key(Reason::TypesRenamed));
+    }
+    tags(request, received).ok_or(NotStored::Key(Reason::TagsUnreadable))
 }
 
 /// Whether what the request asks for would be tagged by something else than what its route's `types` name.

@@ -13,7 +13,7 @@ fn sign(secret: &[u8], text: &str) -> Vec<u8> {
 }
 
 fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).map(char::from).collect()
 }
 
 fn webhook(folder: &TempDir, secrets: &[&str], form: Form, timestamp: Option<&'static str>) -> Webhook {

@@ -2,7 +2,7 @@
 
 use super::json::Unambiguous;
 use serde_json::Value;
-use serde_json_path::JsonPath;
+use serde_json_path::{JsonPath, NormalizedPath};
 
 /// `audit`
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl AuditRule {
         let Unambiguous(mut value) = serde_json::from_slice(body).ok()?;
         let mut places: Vec<String> = Vec::new();
         for path in &self.ignore {
-            places.extend(path.query_located(&value).locations().map(|place| place.to_json_pointer()));
+            places.extend(path.query_located(&value).locations().map(NormalizedPath::to_json_pointer));
         }
         for place in places {
             if let Some(ignored) = value.pointer_mut(&place) {

@@ -28,7 +28,7 @@ impl Edge {
 
     /// The block, with further keys.
     pub(super) fn block(&self, keys: &str) -> String {
-        let (api, token) = (self.api.address, self.folder.path().join("token"));
+        let (api, token) = (self.api.address, self.folder.path().join("token").display().to_string());
         let once = if keys.contains("repeat_after") { "" } else { "repeat_after = \"0s\"" };
         format!(
             "[[cdn]]\nname = \"edge\"\nkind = \"http\"\ntoken_file = {token:?}\n\

@@ -8,7 +8,7 @@ fn secret() -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("secret");
     std::fs::write(&path, "s3cret").expect("a fresh folder takes a file");
-    let path = format!("{path:?}");
+    let path = format!("\"{}\"", path.display());
     (folder, path)
 }
 

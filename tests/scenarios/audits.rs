@@ -96,7 +96,7 @@ async fn an_origin_that_never_answers_alike_is_told_from_one_that_has_changed() 
 #[tokio::test]
 async fn what_a_rule_lets_differ_does_not_count() {
     let scenario = shop("{ share = \"100%\", ignore = [\"$.at\"] }").await;
-    let said_at = |at| reply(200).body(&format!(r#"{{"at": {at}, "price": 5}}"#));
+    let said_at = |at| reply(200).body(format!(r#"{{"at": {at}, "price": 5}}"#));
     scenario.origin.on_each("/p/1", [1, 2].map(said_at));
     scenario.get("/p/1").await.status(200);
     scenario.get("/p/1").await.hit();

@@ -16,7 +16,7 @@ async fn instance(folder: &TempDir) -> Scenario {
     for (name, text) in [("secret", "s3cret\n"), ("token", "admin-token\n")] {
         std::fs::write(folder.path().join(name), text).expect("a fresh folder takes a file");
     }
-    let path = |name: &str| folder.path().join(name);
+    let path = |name: &str| folder.path().join(name).display().to_string();
     let webhook = format!(
         "[[events.webhook]]\nname = \"shop\"\nsecrets = [{:?}]\n\
          signature = {{ header = \"X-Hub-Signature-256\", form = \"sha256=hex\" }}\n\
