@@ -35,6 +35,7 @@ test: ## Pass every test but the slow ones: unit, scenario, fleet, real upstream
 	@scripts/install-prerequisites.sh build test
 	@scripts/install-datasette.sh
 	@scripts/install-django.sh
+	@scripts/install-ariadne.sh
 	@scripts/install-aioquic.sh
 	$(TIMED) 'building the tests' cargo nextest run --locked --lib --bins --tests --no-run
 	$(TIMED) 'tests' cargo nextest run --locked --lib --bins --tests --no-fail-fast
