@@ -11,7 +11,7 @@ pub(super) const COPIED_BYTES_MAX: usize = 4 * 1024;
 pub(super) const PIECE_BYTES: usize = 48 * 1024;
 
 /// How much of a buffer is kept for the next answer.
-const KEPT_BYTES_MAX: usize = 2 * COPIED_BYTES_MAX;
+const KEPT_BYTES_MAX: usize = 4 * COPIED_BYTES_MAX;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

@@ -1,5 +1,6 @@
 //! One connection: its streams are accepted, and it is asked to end in order.
 
+use super::gathering::Hold;
 use super::pulse::{Heard, Pulse};
 use super::received::Received;
 use super::replying::Replying;
@@ -23,6 +24,7 @@ pub(in crate::proxy) struct Http2Connection<T: Socket, H> {
     context: Arc<ConnectionContext<H>>,
     state: State<Http2Socket<T>>,
     heard: Heard,
+    hold: Hold,
     cancelled: Arc<Cancelled>,
     /// It was asked to end before the client's preface was there.
     ends_early: bool,
@@ -36,12 +38,12 @@ enum State<T> {
 impl<T: Socket, H: Handler> Http2Connection<T, H> {
     /// Over this socket, of which so much was read.
     pub(in crate::proxy) fn new(context: Arc<ConnectionContext<H>>, socket: T, read: BytesMut) -> Self {
-        let heard = Heard::default();
+        let (heard, hold) = (Heard::default(), Hold::default());
         let stall_timeout = context.server.options.stall_timeout;
         let wire = Wire::new(socket, read, context.conversation.clone(), stall_timeout);
-        let socket = Http2Socket::new(wire, heard.clone());
+        let socket = Http2Socket::new(wire, heard.clone(), hold.clone());
         let state = State::Begins(Box::new(context.server.http2.handshake(socket)));
-        Self { context, state, heard, cancelled: Arc::default(), ends_early: false }
+        Self { context, state, heard, hold, cancelled: Arc::default(), ends_early: false }
     }
 
     /// Takes no more streams, and ends once those under way have: GOAWAY, RFC 9113 section 6.8.
@@ -67,12 +69,16 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
             this.state = State::Serves(Box::new(connection), pulse);
         }
         let State::Serves(connection, pulse) = &mut this.state else { return Poll::Pending };
+        this.hold.begin();
         loop {
             match connection.poll_accept(cx) {
+                // All was read, and what can be answered at once was: asked again, the library flushes it.
+                Poll::Pending if this.hold.end() => {}
                 // Asked after all was read: nothing may follow what makes a flood.
                 Poll::Pending => connection.abrupt_shutdown(ready!(pulse.poll_gone(cx))),
                 Poll::Ready(Some(accepted)) => {
                     let (request, respond) = accepted?;
+                    this.hold.begin();
                     if let Some(context) = this.context.renewed() {
                         this.context = context;
                     }

@@ -2,8 +2,9 @@
 //!
 //! [`connection`] accepts the streams of one connection, which are served as those of HTTP/3 are
 //! ([`streams`](super::streams)): here are the body of a request ([`received`]) and the answering side ([`replying`],
-//! [`sink`]).
+//! [`sink`]). What is answered together is written together ([`gathering`]).
 
+mod gathering;
 mod overhead;
 mod pulse;
 mod received;

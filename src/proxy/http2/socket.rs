@@ -1,6 +1,7 @@
 //! A client's socket under the library: it reports when something has come and when too much of it is overhead, and reads on
 //! where its client is still sending.
 
+use super::gathering::{Gathering, Hold};
 use super::overhead::{Overhead, OverheadMeter};
 use super::pulse::Heard;
 use crate::proxy::in_buffer::READ_BYTES;
@@ -20,7 +21,7 @@ const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 /// See the module.
 pub(super) struct Http2Socket<T: Socket> {
-    wire: Wire<T>,
+    wire: Gathering<Wire<T>>,
     heard: Heard,
     overhead: OverheadMeter,
     lingers: Option<Linger>,
@@ -34,8 +35,8 @@ struct Linger {
 
 impl<T: Socket> Http2Socket<T> {
     /// Over this wire.
-    pub(super) fn new(wire: Wire<T>, heard: Heard) -> Self {
-        Self { wire, heard, overhead: OverheadMeter::new(Instant::now()), lingers: None }
+    pub(super) fn new(wire: Wire<T>, heard: Heard, hold: Hold) -> Self {
+        Self { wire: Gathering::new(wire, hold), heard, overhead: OverheadMeter::new(Instant::now()), lingers: None }
     }
 
     /// Counts what a write came to.
