@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::events::Intake;
-use crate::events::changes::{Lag, PostgresChanges, PostgresChangesOptions};
+use crate::events::changes::Lag;
+use crate::events::changes::postgres::{PostgresChanges, PostgresChangesOptions};
 use crate::events::driver::drive;
 use crate::events::postgres::{Missed, Notifications, PostgresOptions};
 use crate::events::stream::EventStream;

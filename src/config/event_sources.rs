@@ -3,7 +3,7 @@
 use super::raw_events::{RawEvents, RawPostgres, RawPostgresChanges};
 use super::resolve::Resolver;
 use super::table::Placed;
-use crate::events::changes::PostgresChangesOptions;
+use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::events::postgres_server::PostgresServer;
 use crate::events::webhook::Webhook;

@@ -90,7 +90,7 @@ pub use rules_file::{check_rules_text, load_rules};
 use crate::cdn::CdnOptions;
 use crate::clients::ClientLimits;
 use crate::engine::refresh::RefreshOptions;
-use crate::events::changes::PostgresChangesOptions;
+use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::events::webhook::Webhook;
 use crate::fleet::options::FleetOptions;

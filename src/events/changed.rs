@@ -10,6 +10,4 @@ pub(crate) struct Changed {
     pub(crate) purges: Vec<EventPurge>,
     /// How many changes there were, by table and by what came of them.
     pub(crate) counts: BTreeMap<(String, &'static str), u64>,
-    /// The position behind the last of them.
-    pub(super) end: u64,
 }

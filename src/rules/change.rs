@@ -27,9 +27,17 @@ impl TableName {
     /// Reads `schema.table`, or `table` for one in the schema `public`; `None` where a part is empty.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (schema, table) = text.split_once('.').unwrap_or(("public", text));
+        let Some((schema, table)) = text.split_once('.') else {
+            return (!text.is_empty()).then(|| Self::without_schema(text));
+        };
         let is_whole = !schema.is_empty() && !table.is_empty();
         is_whole.then(|| Self { schema: schema.to_owned(), table: table.to_owned() })
+    }
+
+    /// A table that is named without its schema: in PostgreSQL one in `public`, in MariaDB one of the database that the URL names.
+    #[must_use]
+    pub(crate) fn without_schema(table: &str) -> Self {
+        Self { schema: "public".to_owned(), table: table.to_owned() }
     }
 }
 

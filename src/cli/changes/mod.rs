@@ -5,7 +5,7 @@ mod verify;
 
 use super::config_file::ConfigFile;
 use crate::config::Overrides;
-use crate::events::changes::PostgresChangesOptions;
+use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::rules::change::TableName;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};

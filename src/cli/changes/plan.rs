@@ -2,7 +2,7 @@
 
 use super::{Needed, literal, quoted, table};
 use crate::cli::client::print;
-use crate::events::changes::PostgresChangesOptions;
+use crate::events::changes::postgres::PostgresChangesOptions;
 
 /// Whether the columns are in what a table says of an old row.
 const IDENTITY: &str = "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)

@@ -2,7 +2,7 @@
 
 use super::{Needed, quoted, table};
 use crate::cli::client::print;
-use crate::events::changes::PostgresChangesOptions;
+use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::events::postgres_server::Queries;
 use crate::rules::change::TableName;
 use anyhow::Context as _;

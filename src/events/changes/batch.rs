@@ -1,10 +1,9 @@
 //! What transactions purge, gathered until it is handed on.
 
-use super::decode::Said;
 use crate::events::changed::Changed;
 use crate::rules::RuleSet;
 use crate::rules::change::{Gathered, Gathering, RowChange, TableName};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Transactions on their way.
@@ -12,25 +11,16 @@ use std::sync::Arc;
 pub(super) struct Batch {
     gathering: Gathering,
     counts: BTreeMap<(String, &'static str), u64>,
-    /// Their numbers.
-    pub(super) transactions: HashSet<u32>,
-    /// The position behind the last one that is committed.
-    pub(super) end: u64,
 }
 
 impl Batch {
     /// Nothing yet, by these rules.
     pub(super) fn by(rules: Arc<RuleSet>) -> Self {
-        let (counts, transactions) = (BTreeMap::new(), HashSet::new());
-        Self { gathering: Gathering::by(rules), counts, transactions, end: 0 }
+        Self { gathering: Gathering::by(rules), counts: BTreeMap::new() }
     }
 
     pub(super) const fn rules(&self) -> &Arc<RuleSet> {
         self.gathering.rules()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.transactions.is_empty()
     }
 
     /// Whether nothing has happened in it.
@@ -43,17 +33,12 @@ impl Batch {
         self.gathering.len()
     }
 
-    /// Adds what a message says happened; `tell` gets what is purged wider.
-    pub(super) fn add(&mut self, said: Said, mut tell: impl FnMut(&TableName, &Gathered)) {
-        let changes = match said {
-            Said::Change(changes) => changes,
-            Said::Unreadable => {
-                self.count("other".to_owned(), "malformed");
-                let rules = Arc::clone(self.rules());
-                rules.changes().iter().map(|rule| (rule.table.clone(), RowChange::Whole)).collect()
-            }
-            Said::Begin { .. } | Said::Commit { .. } | Said::Nothing => return,
-        };
+    /// Adds what happened to these tables; `tell` gets what is purged wider.
+    pub(super) fn add(
+        &mut self,
+        changes: impl IntoIterator<Item = (TableName, RowChange)>,
+        mut tell: impl FnMut(&TableName, &Gathered),
+    ) {
         for (table, change) in changes {
             let gathered = self.gathering.add(&table, &change);
             let result = match gathered {
@@ -67,14 +52,19 @@ impl Batch {
         }
     }
 
+    /// Adds what can't be read: anything may have happened to any table.
+    pub(super) fn add_unreadable(&mut self) {
+        self.count("other".to_owned(), "malformed");
+        let rules = Arc::clone(self.rules());
+        self.add(rules.changes().iter().map(|rule| (rule.table.clone(), RowChange::Whole)), |_, _| {});
+    }
+
     /// Adds another, which was gathered by the same rules or is kept apart.
     pub(super) fn absorb(&mut self, other: Self) {
         self.gathering.absorb(other.gathering);
         for (what, count) in other.counts {
             *self.counts.entry(what).or_default() += count;
         }
-        self.transactions.extend(other.transactions);
-        self.end = self.end.max(other.end);
     }
 
     /// What it comes to. Where other rules have come into force since it began, they may name other scopes of what was
@@ -84,7 +74,7 @@ impl Batch {
         if now.number() != self.rules().number() && !self.counts.is_empty() {
             purges.extend(now.purges_on_missed_changes());
         }
-        Changed { purges, counts: self.counts, end: self.end }
+        Changed { purges, counts: self.counts }
     }
 
     fn count(&mut self, table: String, result: &'static str) {

@@ -1,6 +1,5 @@
 //! How far the reading of changes is behind the server.
 
-use super::slot::Found;
 use crate::metric::{Measured, Metric, Samples};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +14,7 @@ const LAG_SECONDS: Metric = Metric::gauge(
 const LAG_BYTES: Metric = Metric::gauge(
     "larder_change_stream_lag_bytes",
     &[],
-    "How much of its log PostgreSQL keeps because its changes are not yet confirmed.",
+    "How much of its log the database has written whose changes are not yet confirmed; PostgreSQL keeps it.",
 );
 
 /// The metrics of the change stream.
@@ -27,7 +26,7 @@ const REMEMBERED_MAX: usize = 10_000;
 /// A server that was asked so lately is not counted as silent.
 const LATELY: Duration = Duration::from_secs(5);
 
-/// What all instances see of the slot, whoever reads it.
+/// What all instances see of the database, whoever reads it.
 #[derive(Debug)]
 pub(crate) struct Lag {
     state: Mutex<State>,
@@ -47,16 +46,16 @@ impl Lag {
         Self { state: Mutex::new(State { bytes: 0, waiting: VecDeque::new(), asked_at: Instant::now() }) }
     }
 
-    /// Takes note of what was found.
-    pub(super) fn note(&self, found: &Found) {
+    /// Takes note of how far the database's log goes, up to where its changes are confirmed, and how many bytes lie between.
+    pub(super) fn note(&self, position: u64, confirmed: u64, bytes: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.asked_at = Instant::now();
-        state.bytes = if found.confirmed == 0 { 0 } else { found.position.saturating_sub(found.confirmed) };
+        state.bytes = bytes;
         let asked_at = state.asked_at;
         if state.waiting.len() < REMEMBERED_MAX {
-            state.waiting.push_back((asked_at, found.position));
+            state.waiting.push_back((asked_at, position));
         }
-        while state.waiting.front().is_some_and(|(_, position)| *position <= found.confirmed) {
+        while state.waiting.front().is_some_and(|(_, end)| *end <= confirmed) {
             state.waiting.pop_front();
         }
     }

@@ -4,6 +4,7 @@
 //! have named. So there is no moment at which an instance that dies leaves a slot behind of which another would think that
 //! nothing was missed.
 
+use crate::events::changes::Lag;
 use crate::events::postgres_server::{ConnectError, DEADLINE, PostgresServer, Queries};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -52,6 +53,14 @@ pub(super) struct Found {
     /// Up to where it is confirmed; 0 where there is none.
     pub(super) confirmed: u64,
     pub(super) has_publication: bool,
+}
+
+impl Found {
+    /// How far the reading is behind.
+    pub(super) fn measure(&self, lag: &Lag) {
+        let kept = if self.confirmed == 0 { 0 } else { self.position.saturating_sub(self.confirmed) };
+        lag.note(self.position, self.confirmed, kept);
+    }
 }
 
 const LOOK: &str = "SELECT system_identifier::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \

@@ -1,13 +1,14 @@
 //! Reading the stream: transactions that have come already are handed on together, as one purge.
 
-use super::batch::Batch;
 use super::decode::{Decoder, Said};
 use super::session::{Sent, Session, StreamError};
 use super::slot::Control;
 use super::{ChangesError, Lag, PostgresChangesOptions};
 use crate::engine::Engine;
 use crate::events::changed::Changed;
-use crate::rules::change::{Gathered, TableName};
+use crate::events::changes::batch::Batch;
+use crate::events::changes::together::{More, Place, Together};
+use crate::events::changes::wider::Wider;
 use pgwire_replication::PgWireError;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,14 +21,8 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How often it gets that while changes come without a pause.
 const CONFIRMATION: Duration = Duration::from_millis(100);
 
-/// Transactions wait for others at most so long before they are handed on.
-const TOGETHER: Duration = Duration::from_millis(5);
-
-/// More than so many scopes are not put together.
-const TOGETHER_SCOPES_MAX: usize = 5_000;
-
-/// So much is logged, each once.
-const TOLD_MAX: usize = 1_000;
+/// How the database is made to tell more.
+const HINT: &str = "if the old row lacks them: ALTER TABLE … REPLICA IDENTITY FULL, as `larder changes plan` prints it";
 
 /// Why reading ended.
 pub(super) enum ReadError {
@@ -43,15 +38,29 @@ pub(super) struct Reading {
     decoder: Decoder,
     engine: Arc<Engine>,
     /// The transaction that is being read.
-    open: Option<Batch>,
-    /// Those that were read whole, and since when they wait.
-    whole: Option<(Batch, Instant)>,
+    open: Option<(Batch, Transactions)>,
+    /// Those that were read whole.
+    whole: Together<Transactions>,
     /// Up to where the log of purges holds everything.
     confirmed: u64,
     /// Up to where the server knows that, and since when.
     told: (u64, Instant),
     looked_at: Instant,
-    named: HashSet<String>,
+    wider: Wider,
+}
+
+/// Which transactions, and the position behind the last one that is committed.
+#[derive(Debug, Default)]
+struct Transactions {
+    numbers: HashSet<u32>,
+    end: u64,
+}
+
+impl Place for Transactions {
+    fn follow(&mut self, later: Self) {
+        self.numbers.extend(later.numbers);
+        self.end = self.end.max(later.end);
+    }
 }
 
 impl Reading {
@@ -62,11 +71,11 @@ impl Reading {
             decoder: Decoder::new(),
             engine,
             open: None,
-            whole: None,
+            whole: Together::new(),
             confirmed,
             told: (0, now),
             looked_at: now,
-            named: HashSet::new(),
+            wider: Wider::new(HINT),
         }
     }
 
@@ -81,21 +90,22 @@ impl Reading {
         control: &Control,
         options: &PostgresChangesOptions,
         lag: &Lag,
-    ) -> Result<Changed, ReadError> {
+    ) -> Result<(Changed, u64), ReadError> {
         loop {
             if self.looked_at.elapsed() >= BEAT {
-                lag.note(&control.look(&options.slot, &options.publication).await?);
+                control.look(&options.slot, &options.publication).await?.measure(lag);
                 self.looked_at = Instant::now();
             }
-            if let Some(batch) = self.handed_on() {
-                let seen = batch.transactions.clone();
+            let is_caught_up = self.open.is_none() && !self.session.has_more();
+            let more = if is_caught_up { More::NotYet } else { More::Coming };
+            if let Some((batch, Transactions { numbers, end })) = self.whole.handed_on(&self.engine, more) {
                 let changed = batch.finish(&self.engine.rules());
                 if changed.counts.is_empty() {
-                    self.confirm(changed.end);
+                    self.confirm(end);
                     continue;
                 }
-                control.seen(&seen).await?;
-                return Ok(changed);
+                control.seen(&numbers).await?;
+                return Ok((changed, end));
             }
             let is_idle = !self.session.has_more();
             let (position, since) = self.told;
@@ -103,8 +113,7 @@ impl Reading {
                 self.session.confirm(self.confirmed).await?;
                 self.told = (self.confirmed, Instant::now());
             }
-            let wait = self.whole.as_ref().map_or(BEAT, |_| TOGETHER);
-            if let Ok(sent) = timeout(wait, self.session.next()).await {
+            if let Ok(sent) = timeout(self.whole.wait(BEAT), self.session.next()).await {
                 self.take(sent?);
             }
         }
@@ -114,58 +123,34 @@ impl Reading {
         let message = match sent {
             Sent::Data(message) => message,
             Sent::Alive { end } => {
-                match (&mut self.whole, &self.open) {
+                match (self.whole.place(), &self.open) {
                     (_, Some(_)) => {}
-                    (Some((batch, _)), None) => batch.end = batch.end.max(end),
+                    (Some(place), None) => place.end = place.end.max(end),
                     (None, None) => self.confirm(end),
                 }
                 return;
             }
         };
-        let rules = self.open.as_ref().map_or_else(|| self.engine.rules(), |open| Arc::clone(open.rules()));
+        let rules = self.open.as_ref().map_or_else(|| self.engine.rules(), |(open, _)| Arc::clone(open.rules()));
         let said = self.decoder.read(message, &rules);
-        let open = self.open.get_or_insert_with(|| Batch::by(rules));
+        let (open, place) = self.open.get_or_insert_with(|| (Batch::by(rules), Transactions::default()));
         match said {
-            Said::Begin { xid } => drop(open.transactions.insert(xid)),
+            Said::Begin { xid } => drop(place.numbers.insert(xid)),
             Said::Commit { end } => {
-                open.end = end;
-                let Some(open) = self.open.take() else { return };
-                match &mut self.whole {
-                    Some((whole, _)) => whole.absorb(open),
-                    None => self.whole = Some((open, Instant::now())),
+                place.end = end;
+                if let Some((open, place)) = self.open.take() {
+                    self.whole.add(open, place);
                 }
+                return;
             }
-            said => {
-                let named = &mut self.named;
-                open.add(said, |table, gathered| tell(named, table, gathered));
-                if open.is_empty() && open.has_nothing() {
-                    // A description of a table may come between transactions.
-                    self.open = None;
-                }
-            }
+            Said::Change(changes) => open.add(changes, |table, gathered| self.wider.tell(table, gathered)),
+            Said::Unreadable => open.add_unreadable(),
+            Said::Nothing => {}
         }
-    }
-
-    /// The transactions that wait, if nothing is gained by waiting longer.
-    fn handed_on(&mut self) -> Option<Batch> {
-        let (batch, since) = self.whole.as_ref()?;
-        let is_caught_up = self.open.is_none() && !self.session.has_more();
-        let is_due = is_caught_up || batch.len() >= TOGETHER_SCOPES_MAX || since.elapsed() >= TOGETHER;
-        let other_rules = || batch.rules().number() != self.engine.rules().number();
-        if is_due || other_rules() { self.whole.take().map(|(batch, _)| batch) } else { None }
-    }
-}
-
-/// Names in the log what is purged wider than its block says, each once.
-fn tell(named: &mut HashSet<String>, table: &TableName, gathered: &Gathered) {
-    let Gathered::Wider { columns, place } = gathered else { return };
-    let columns = columns.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    if named.len() < TOLD_MAX && named.insert(format!("{table} {columns} {place}")) {
-        let hint = "if the old row lacks them: ALTER TABLE … REPLICA IDENTITY FULL, as `larder changes plan` prints it";
-        tracing::warn!(
-            %table, columns, place, hint,
-            "these columns are not known of a changed row: everything is purged that the block could name"
-        );
+        if place.numbers.is_empty() && open.has_nothing() {
+            // A description of a table may come between transactions.
+            self.open = None;
+        }
     }
 }
 

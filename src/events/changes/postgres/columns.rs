@@ -1,7 +1,6 @@
 //! What a column's value is called, as a tag or a URL would name it.
 
-use crate::rules::event::texts;
-use serde_json::Value;
+use crate::events::changes::naming::{json, number};
 use tokio_postgres::types::{Kind, Type};
 
 /// The type of a column.
@@ -55,28 +54,6 @@ fn scalar(kind: &Type, text: &str) -> Option<Vec<String>> {
         _ if text.is_empty() => Some(Vec::new()),
         _ => Some(vec![text.to_owned()]),
     }
-}
-
-/// `42.00` may be product 42.
-fn number(text: &str) -> Vec<String> {
-    let whole = text.split_once('.').filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'));
-    whole.map(|(whole, _)| whole.to_owned()).into_iter().chain([text.to_owned()]).collect()
-}
-
-/// A null and an empty text are called nothing; an object, or a list in a list, is unknown.
-fn json(text: &str) -> Option<Vec<String>> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    let items = if let Value::Array(items) = &value { items.as_slice() } else { std::slice::from_ref(&value) };
-    let mut names = Vec::new();
-    for item in items {
-        let of_item = texts(item);
-        let is_nothing = item.is_null() || *item == Value::String(String::new());
-        if of_item.is_empty() && !is_nothing {
-            return None;
-        }
-        names.extend(of_item);
-    }
-    Some(names)
 }
 
 /// The items of a list as PostgreSQL writes it: `{a,"b c",NULL}`, whatever its dimensions; NULL is none. `None` where it is
