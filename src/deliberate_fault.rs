@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     RulesForgotten,
     /// Invariant 1: the exchange of a write ends with its client, and invalidates nothing.
     WriteEndsWithClient,
+    /// Invariant 1: what is stored is served whatever purge covers it. Audits must name the purge.
+    PurgeIgnored,
     /// Invariant 1: of an event that names many, the last are not purged.
     ListIsCut,
     /// Invariant 1: what a hard purge took is validated, where a soft purge had covered it before.

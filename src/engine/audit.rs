@@ -148,6 +148,8 @@ impl Engine {
         if !self.has_spare_room(request) {
             return Verdict::Busy;
         }
+        // Before anything is awaited: a purge that comes meanwhile hides the one that should have kept it from being served.
+        let ignored = self.ignored_purge(audited);
         let Some(served) = seen_in(entry, request).await else { return Verdict::Failed };
         let Some(origin) = self.ask_the_origin(request).await else { return Verdict::Failed };
         if origin.is_same(&served) {
@@ -157,20 +159,24 @@ impl Engine {
         match self.ask_the_origin(request).await {
             None => Verdict::Failed,
             Some(again) if !again.is_same(&origin) => Verdict::Unstable,
-            Some(origin) => self.older(audited, served, origin),
+            Some(origin) => self.older(audited, ignored, (served, origin)),
         }
     }
 
-    /// What is said of an answer that was other than the origin's: a purge that has come since it was served excuses it.
-    fn older(&self, audited: &Audited, served: Seen, origin: Seen) -> Verdict {
-        let Audited { request, entry, occasion, at, applied } = audited;
-        let ignored_purge = match self.covering(request, entry) {
-            Some(covering) if covering.stamp <= *applied => {
-                Some(IgnoredPurge { stamp: covering.stamp, scope: covering.scope })
-            }
-            Some(_) => return Verdict::PurgedSince,
-            None => None,
-        };
+    /// The purge that covers an answer, had been applied when it was served, and should have kept it from being so.
+    fn ignored_purge(&self, Audited { request, entry, applied, .. }: &Audited) -> Option<IgnoredPurge> {
+        let covering = self.covering(request, entry).filter(|covering| covering.stamp <= *applied)?;
+        Some(IgnoredPurge { stamp: covering.stamp, scope: covering.scope })
+    }
+
+    /// What is said of an answer that was other than the origin's: a purge that has come since it was served excuses it,
+    /// unless one had been applied before that.
+    fn older(&self, audited: &Audited, ignored: Option<IgnoredPurge>, (served, origin): (Seen, Seen)) -> Verdict {
+        let Audited { request, entry, occasion, at, .. } = audited;
+        let ignored_purge = ignored.or_else(|| self.ignored_purge(audited));
+        if ignored_purge.is_none() && self.covering(request, entry).is_some() {
+            return Verdict::PurgedSince;
+        }
         let (route, url) = (request.route.name.clone(), request.target.url().to_owned());
         tracing::warn!(%route, url, age_secs = entry.current_age(*at).as_secs(), "an answer of the cache was older than the origin's");
         let (occasion, at, age) = (*occasion, *at, entry.current_age(*at));
@@ -226,3 +232,7 @@ async fn digest_of(request: Arc<CacheableRequest>, body: Bytes) -> Option<u128> 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod audit_tests;

@@ -41,6 +41,10 @@ impl Engine {
     /// Whether a purge covers an entry that is stored for a request, by what it was stored with or by the rules of the
     /// request. The barriers are asked only where one was raised, or the rules changed, since the last time.
     pub(super) fn standing(&self, request: &CacheableRequest, entry: &Entry) -> Standing {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::PurgeIgnored) {
+            return Standing::Clear;
+        }
         let rules = request.rules.number();
         let generation = cleared_under(self.invalidation().generation(), rules);
         if entry.cleared_generation.load(Ordering::Relaxed) == generation {

@@ -168,6 +168,37 @@ class Operator:
         expect(page.locator("#searches tbody")).to_contain_text("word")
         expect(page.locator("#searches tbody")).to_contain_text("<b>hacked()</b>")
 
+    def sees_what_was_stale(self):
+        """The origin of `aged` changes after its first answer, and nobody purges it."""
+        page = self.page
+        expect(page.locator("#consistency tbody")).to_contain_text("aged")
+        expect(page.locator("#consistency-found tbody")).to_contain_text("None was found")
+        for _ in range(2):
+            connection = http.client.HTTPConnection(self.options.data, timeout=10)
+            connection.request("GET", "/api/aged", headers={"Host": "shop.example.com"})
+            assert connection.getresponse().read() == b"old"
+        row = page.locator("#consistency tbody tr", has=page.get_by_role("rowheader", name="aged", exact=True))
+        expect(row).to_contain_text(re.compile(r"100 %\s*1\s*1\s*100 %\s*0\.5 % to 100 %"))
+        expect(page.locator("#consistency-note")).to_contain_text("5,296 for 0.1 %")
+        found = page.locator("#consistency-found tbody tr")
+        expect(found).to_contain_text("shop.example.com/api/aged")
+        expect(found).to_contain_text("none had come")
+        served, origin = found.locator("td").nth(4).inner_text(), found.locator("td").nth(5).inner_text()
+        assert re.fullmatch(r"200 [0-9a-f]{32}", served) and re.fullmatch(r"200 [0-9a-f]{32}", origin) and served != origin, (served, origin)
+        self.sees_which_purge_was_not_obeyed(found)
+
+    def sees_which_purge_was_not_obeyed(self, found):
+        """That would be a fault of Larder's own: the answer of the call is changed on its way to the page."""
+        def with_purge(route):
+            shown = route.fetch().json()
+            shown["found"][0] |= {"ignored_purge": {"stamp": "7-1", "scope": {"kind": "tag", "name": HOSTILE}}, "url": HOSTILE}
+            route.fulfill(json=shown)
+        self.page.route("**/consistency", with_purge)
+        expect(found).to_contain_text(f"tag {HOSTILE}, stamp 7-1: not obeyed")
+        self.in_both_themes("with a purge that was not obeyed")
+        self.page.unroute("**/consistency", with_purge)
+        expect(found).to_contain_text("none had come")
+
     def breaks_the_rules(self):
         page, rules = self.page, pathlib.Path(self.options.rules)
         good = rules.read_text()
@@ -268,7 +299,8 @@ def main():
         page.add_init_script("window.hacked = () => { window.hacked_ran = true; }")
         operator = Operator(page, options)
         steps = ("log_in", "sees_values_move", "purges", "purges_softly_what_is_hostile", "explains", "drains",
-                 "switches", "warms", "sees_what_is_hot", "breaks_the_rules", "keeps_a_theme", "takes_pictures", "complains_of_nothing", "logs_out")
+                 "switches", "warms", "sees_what_is_hot", "sees_what_was_stale",
+                 "breaks_the_rules", "keeps_a_theme", "takes_pictures", "complains_of_nothing", "logs_out")
         for step in steps:
             began = time.monotonic()
             getattr(operator, step)()

@@ -10,6 +10,7 @@ use tokio::process::Command;
 const RULES: &str = "[[route]]\nname = \"product\"\npath = \"/api/products/{id}\"\nttl = \"1h\"\ntags = [\"product:{id}\"]\n\
                      [[route]]\nname = \"search\"\npath = \"/api/search\"\nttl = \"1s\"\nquery = { allow = [\"q\"] }\nsearch_term = \"q\"\n\
                      [[route]]\nname = \"odd\"\npath = \"/api/odd\"\nttl = \"1h\"\n\
+                     [[route]]\nname = \"aged\"\npath = \"/api/aged\"\nttl = \"1h\"\naudit = \"100%\"\n\
                      [[route]]\nname = \"basket\"\npath = \"/api/basket\"\ncache = false\n";
 
 /// Starting a browser and asking it for everything takes half a minute on two busy cores.
@@ -29,6 +30,7 @@ async fn shop() -> (Scenario, tempfile::TempDir) {
         larder.origin.on(&format!("/api/products/{product}"), reply(200).body(body));
     }
     larder.origin.on("/api/search", reply(200).body("[1, 2, 3]"));
+    larder.origin.on_each("/api/aged", ["old", "new"].map(|body| reply(200).body(body)));
     larder.origin.on("/api/odd", reply(200).body("odd"));
     larder.origin.on("/api/basket", reply(200).header("Cache-Control", "no-store").body("[]"));
     (larder, folder)

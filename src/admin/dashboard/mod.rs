@@ -40,7 +40,7 @@ macro_rules! assets {
 }
 
 /// The files of the pages. They are the same for everybody and hold no data of this instance.
-const ASSETS: [(&str, &str, &str); 21] = assets! {
+const ASSETS: [(&str, &str, &str); 22] = assets! {
     "style.css": CSS,
     "parts.css": CSS,
     "icon.svg": SVG,
@@ -62,6 +62,7 @@ const ASSETS: [(&str, &str, &str); 21] = assets! {
     "hot.js": JS,
     "jobs.js": JS,
     "switches.js": JS,
+    "consistency.js": JS,
 };
 
 pub(super) async fn show(Extension(admitted): Extension<Admitted>) -> Response {

@@ -1,5 +1,6 @@
 // The dashboard: reads GET /live and hands each snapshot to the parts of the page.
 import { Charts } from "./charts.js";
+import { bindConsistency } from "./consistency.js";
 import { bindExplain } from "./explain.js";
 import { bindHot } from "./hot.js";
 import { bindWarm, showJobs } from "./jobs.js";
@@ -74,6 +75,7 @@ function bindTheme() {
 bindTheme();
 bindPurge();
 bindHot();
+bindConsistency();
 bindWarm();
 bindSwitches();
 bindExplain();

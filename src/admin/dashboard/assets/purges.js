@@ -14,7 +14,8 @@ const COLUMNS = [
   { title: "Pending", kind: "name", cell: (row) => row.pending.join(", ") || "complete", tone: (row) => (row.pending.length ? "warn" : "good") },
 ];
 
-const scopeText = (scope) => (scope.kind === "all" ? "everything" : `${scope.kind} ${scope.name}`);
+/** What a purge covers. */
+export const scopeText = (scope) => (scope.kind === "all" ? "everything" : `${scope.kind} ${scope.name}`);
 
 function scopes(purge) {
   const shown = purge.scopes.map(scopeText);
