@@ -22,6 +22,7 @@ use http_body_util::{BodyExt, Full};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::advance;
 
 /// An origin whose page changes with each version.
 #[derive(Default)]
@@ -94,7 +95,7 @@ impl Shop {
             if let Some(found) = self.engine.consistency().found().first() {
                 return Arc::clone(found);
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            advance(Duration::from_millis(10)).await;
         }
     }
 }
@@ -113,7 +114,7 @@ async fn a_purge_that_came_and_was_not_obeyed_is_named_also_where_another_has_co
         deliberate_fault::switch(None);
         // Once it is being compared, a later purge is no excuse.
         while shop.page.asked.load(Ordering::Relaxed) < 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            advance(Duration::from_millis(1)).await;
         }
         if let Some(later) = later {
             shop.purge(vec![later]).await;
