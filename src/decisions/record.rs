@@ -185,6 +185,7 @@ pub(super) fn write_hit(hit: &PlainHit<'_>, since: Instant, out: &mut Vec<u8>) {
     let mut numbers = Numbers {
         ending: hit.ending as u8,
         status: hit.status.as_u16(),
+        version: version_number(hit.headers.version()),
         flags: Flags::AGE,
         client: client_bits(hit.sender.way.client),
         ended: nanos(hit.ended.into_std().saturating_duration_since(since)),
@@ -194,8 +195,9 @@ pub(super) fn write_hit(hit: &PlainHit<'_>, since: Instant, out: &mut Vec<u8>) {
         ..Numbers::default()
     };
     numbers.decide(hit.decision);
-    let host = hit.headers.host().map_or(b"".as_slice(), HeaderValue::as_bytes);
-    let texts = Texts { route: route_of(Some(hit.decision)), host, target: hit.target };
+    let authority = || hit.target.authority().map_or(b"".as_slice(), str::as_bytes);
+    let host = hit.headers.host().map_or_else(authority, HeaderValue::as_bytes);
+    let texts = Texts { route: route_of(Some(hit.decision)), host, target: hit.target.path_and_query() };
     match hit.request_id {
         RequestId::Made(id) => {
             numbers.request_id = *id;

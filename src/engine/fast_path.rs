@@ -18,7 +18,7 @@ use crate::plan::request::CacheableRequest;
 use crate::plan::serving::Serving;
 use crate::plan::way::{Asked, Form, Way};
 use crate::rules::RuleSet;
-use crate::rules::answer::AnswerRule;
+use crate::rules::answer::{AnswerRule, Kept};
 use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::forwarding::{LoopToken, Passage, keeps_alive_plainly};
 use crate::semantics::reason::Reason;
@@ -30,7 +30,7 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_RANGE, IF_UNMODIFIED_SINCE, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use std::sync::{Arc, OnceLock};
 
 /// Fields that make a request more than plain: they change what is answered, or how the connection goes on.
@@ -56,17 +56,21 @@ static NOT_PLAIN: [HeaderName; 14] = [
 #[derive(Debug, Clone)]
 pub struct PlainHeaders {
     headers: Arc<HeaderMap>,
+    /// That of the client.
+    version: Version,
     conditions: Conditions,
-    /// The root of the authority that they name.
+    /// A target at the authority that they are for.
     root: Target,
     /// As the origin is sent them, once a request has passed the cache by.
     sent: OnceLock<Arc<SharedFields>>,
 }
 
 impl PlainHeaders {
-    /// These headers, if they are plain, with the way of their requests written into them.
-    pub(super) fn of(mut headers: HeaderMap, context: &RequestContext, here: &LoopToken) -> Option<Self> {
-        let root = Target::settle(&Uri::from_static("/"), &headers, &context.scheme).ok()?;
+    /// Those of this request, if they are plain, with its way written into them.
+    pub(super) fn of(request: Request<()>, context: &RequestContext, here: &LoopToken) -> Option<Self> {
+        let root = Target::of(&request, &context.scheme).ok()?;
+        let version = request.version();
+        let mut headers = request.into_parts().0.headers;
         // A whole family of clients offers h2c with each request.
         if headers.get_all(UPGRADE).iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"h2c")) {
             headers.remove(UPGRADE);
@@ -76,9 +80,14 @@ impl PlainHeaders {
             keeps_alive_plainly(&headers) && !is_stamped && !NOT_PLAIN.iter().any(|name| headers.contains_key(name));
         let is_conditional = [IF_NONE_MATCH, IF_MODIFIED_SINCE].iter().any(|name| headers.contains_key(name));
         let conditions = if is_conditional { Conditions::IfChanged } else { Conditions::None };
-        let is_first =
-            is_plain && arrival::mark(&mut headers, Version::HTTP_11, &root, context, here) == Passage::First;
-        is_first.then(|| Self { headers: Arc::new(headers), conditions, root, sent: OnceLock::new() })
+        let is_first = is_plain && arrival::mark(&mut headers, version, &root, context, here) == Passage::First;
+        is_first.then(|| Self { headers: Arc::new(headers), version, conditions, root, sent: OnceLock::new() })
+    }
+
+    /// The version of HTTP that their client speaks.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
     }
 
     /// The Host field.
@@ -110,7 +119,7 @@ impl PlainHeaders {
     }
 }
 
-/// A GET over HTTP/1.1 without a body, in origin form, with plain headers.
+/// A GET without a body, for a path, with plain headers.
 #[derive(Debug, Clone, Copy)]
 pub struct PlainRequest<'a> {
     /// Path and query as the client sent them.
@@ -183,6 +192,26 @@ impl FastHit {
             AtRest::Whole => self.entry.status(),
             AtRest::NotModified => StatusCode::NOT_MODIFIED,
         }
+    }
+
+    /// The head, as it is apart from what whoever sends it adds.
+    #[must_use]
+    pub fn head(&self) -> Response<()> {
+        let status = self.status();
+        let mut fields = deliver::fields_at_rest(&self.entry, self.form, self.age_secs);
+        if let Some((rule, now)) = &self.changes {
+            rule.change(status, Kept::Here, *now, &mut fields);
+        }
+        let mut head = Response::new(());
+        *head.status_mut() = status;
+        *head.headers_mut() = fields;
+        head
+    }
+
+    /// The head with the body as it is kept.
+    pub(crate) fn response(&self) -> Response<Body> {
+        let body = self.body().map_or_else(empty_body, |body| deliver::full(body.to_bytes()));
+        self.head().map(|()| body)
     }
 
     /// The body; `None` if there is none to be sent.

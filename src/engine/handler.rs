@@ -123,9 +123,9 @@ pub trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Answer> + Send;
 
     /// The fields of a request, as it has them once its way is written into them, where they are plain; `None` if they are
-    /// not, or where nothing is answered by [`Self::fast_hit`].
-    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
-        let _ = (headers, context);
+    /// not, or where nothing is answered by [`Self::fast_hit`]. Which path it names makes no difference.
+    fn plain_headers(&self, request: http::Request<()>, context: &RequestContext) -> Option<PlainHeaders> {
+        let _ = (request, context);
         None
     }
 

@@ -337,8 +337,8 @@ impl Handler for Engine {
         }
     }
 
-    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
-        PlainHeaders::of(headers, context, &self.front.here)
+    fn plain_headers(&self, request: http::Request<()>, context: &RequestContext) -> Option<PlainHeaders> {
+        PlainHeaders::of(request, context, &self.front.here)
     }
 
     fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {

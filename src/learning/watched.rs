@@ -50,8 +50,8 @@ impl Handler for Watched {
         }))
     }
 
-    fn plain_headers(&self, headers: HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
-        self.engine.plain_headers(headers, context)
+    fn plain_headers(&self, request: Request<()>, context: &RequestContext) -> Option<PlainHeaders> {
+        self.engine.plain_headers(request, context)
     }
 
     fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {

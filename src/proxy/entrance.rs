@@ -28,6 +28,12 @@ pub struct Entrance {
 impl Entrance {
     /// Lets a request in that came this way, under this id.
     pub(super) fn let_in<B>(&self, request: &mut Request<B>, way: &Way, facts: &ConnectionFacts, id: &RequestId) {
+        self.let_in_unnamed(request, way, facts);
+        request.headers_mut().insert(X_REQUEST_ID, id.to_header_value());
+    }
+
+    /// The same but for the id.
+    pub(super) fn let_in_unnamed<B>(&self, request: &mut Request<B>, way: &Way, facts: &ConnectionFacts) {
         if matches!(request.version(), Version::HTTP_2 | Version::HTTP_3) {
             join_cookies(request.headers_mut());
         }
@@ -42,7 +48,6 @@ impl Entrance {
         if way.host.is_some() {
             *request.uri_mut() = without_authority(request.uri());
         }
-        request.headers_mut().insert(X_REQUEST_ID, id.to_header_value());
     }
 
     /// The fields that answers carry over a connection of which this is known, to a client that came by this scheme.
@@ -52,7 +57,7 @@ impl Entrance {
     }
 
     /// Replaces what the fields of a request say of its way, and of who sent it, by what is believed.
-    pub(super) fn clean(&self, headers: &mut HeaderMap, way: &Way, facts: &ConnectionFacts) {
+    fn clean(&self, headers: &mut HeaderMap, way: &Way, facts: &ConnectionFacts) {
         self.trust.remove_the_unbelieved(headers, way.peer);
         if let Some(host) = &way.host {
             headers.insert(HOST, host.clone());

@@ -54,6 +54,8 @@ mod handshake;
 
 mod service;
 
+mod plain_fields;
+
 mod http1;
 mod streams;
 

@@ -9,6 +9,7 @@ use crate::engine::outcome::Decision;
 use crate::engine::traced::Traced;
 use crate::semantics::reason::labelled;
 use crate::semantics::trust::{Peer, Way};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -121,8 +122,8 @@ pub struct PlainHit<'a> {
     pub sender: Sender<'a>,
     /// What names the request.
     pub request_id: &'a RequestId,
-    /// Its target: path and query as sent.
-    pub target: &'a [u8],
+    /// Its target as sent.
+    pub target: PlainTarget<'a>,
     /// Its headers.
     pub headers: &'a PlainHeaders,
     /// The status of the answer.
@@ -153,9 +154,9 @@ impl PlainHit<'_> {
             said_trace: self.headers.trace_line().cloned(),
             user_agent: self.headers.user_agent().cloned(),
             method: Method::GET,
-            target: Uri::try_from(self.target).unwrap_or_default(),
+            target: self.target.to_uri(),
             host: self.headers.host().cloned(),
-            version: Version::HTTP_11,
+            version: self.headers.version(),
             status: Some(self.status),
             decision: Some(self.decision.clone()),
             refused: None,
@@ -168,6 +169,42 @@ impl PlainHit<'_> {
             duration: self.duration,
             ended: self.ended,
             ending: self.ending,
+        }
+    }
+}
+
+/// The target of a request that a plain hit answered.
+#[derive(Debug, Clone, Copy)]
+pub enum PlainTarget<'a> {
+    /// Path and query, as HTTP/1 has them.
+    PathAndQuery(&'a [u8]),
+    /// With the authority, as HTTP/2 has it.
+    Whole(&'a Uri),
+}
+
+impl<'a> PlainTarget<'a> {
+    /// Path and query.
+    #[must_use]
+    pub fn path_and_query(&self) -> &'a [u8] {
+        match self {
+            Self::PathAndQuery(target) => target,
+            Self::Whole(uri) => uri.path_and_query().map_or(b"", |target| target.as_str().as_bytes()),
+        }
+    }
+
+    /// The authority, where it is in the target.
+    #[must_use]
+    pub fn authority(&self) -> Option<&'a str> {
+        match self {
+            Self::PathAndQuery(_) => None,
+            Self::Whole(uri) => uri.authority().map(Authority::as_str),
+        }
+    }
+
+    fn to_uri(self) -> Uri {
+        match self {
+            Self::PathAndQuery(target) => Uri::try_from(target).unwrap_or_default(),
+            Self::Whole(uri) => uri.clone(),
         }
     }
 }

@@ -19,16 +19,19 @@ impl RequestId {
         Self::Made(rand::random())
     }
 
-    /// As the value of X-Request-Id.
+    /// As the value of X-Request-Id. It is never indexed (RFC 7541 section 6.2.3): each is sent once, and would take the place
+    /// of values that come again.
     #[must_use]
     pub fn to_header_value(&self) -> HeaderValue {
-        match self {
+        let mut value = match self {
             Self::Given(id) => id.clone(),
             Self::Made(bits) => {
                 let digits = digits(*bits);
                 HeaderValue::from_bytes(&digits).expect("hexadecimal digits make a field value")
             }
-        }
+        };
+        value.set_sensitive(true);
+        value
     }
 }
 

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// What a stream gets at a time, so that the record knows how much of a body went to its client.
-const STREAM_PIECE_BYTES: usize = 16 * 1024;
+pub(super) const STREAM_PIECE_BYTES: usize = 16 * 1024;
 
 /// A response's body as its connection gets it.
 ///

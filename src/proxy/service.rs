@@ -15,6 +15,7 @@ use super::upgrade::{Tunnel, UpgradeRequest};
 use crate::engine::exchange::{Client, FieldsAs, InterimListener, Terms, UpgradeAbility};
 use crate::engine::fast_path::Marked;
 use crate::engine::origin::Body;
+use crate::engine::outcome::Decision;
 use crate::engine::request_fields::{RequestFields, SharedFields};
 use crate::engine::{Answer, Failure, Handler, RequestContext};
 use crate::semantics::trust::{Way, X_REQUEST_ID};
@@ -233,16 +234,26 @@ fn interim<H>(context: &ConnectionContext<H>, number: u64, record: &Record) -> O
 fn response_of(answer: Answer, record: &mut Record) -> Response<Body> {
     let mut response = match answer.reply {
         Ok(mut response) => {
-            response.headers_mut().append(VIA, const { HeaderValue::from_static("1.1 larder") });
+            add_via(response.headers_mut());
             response
         }
         Err(failure) => fail(failure, record),
     };
-    if let Some(cache_status) = &answer.decision.cache_status {
-        response.headers_mut().append(CACHE_STATUS, cache_status.to_header_value());
-    }
+    add_cache_status(response.headers_mut(), &answer.decision);
     record.finished.decision = Some(answer.decision);
     response
+}
+
+/// What a proxy says of itself after what is there.
+pub(super) fn add_via(headers: &mut HeaderMap) {
+    headers.append(VIA, const { HeaderValue::from_static("1.1 larder") });
+}
+
+/// What a cache says of an answer that was decided so, after what is there.
+pub(super) fn add_cache_status(headers: &mut HeaderMap, decision: &Decision) {
+    if let Some(cache_status) = &decision.cache_status {
+        headers.append(CACHE_STATUS, cache_status.to_header_value());
+    }
 }
 
 /// The answer to what was refused.

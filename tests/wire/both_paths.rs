@@ -109,8 +109,8 @@ impl Handler for Short {
         self.0.handle(request, context).await
     }
 
-    fn plain_headers(&self, headers: http::HeaderMap, context: &RequestContext) -> Option<PlainHeaders> {
-        self.0.plain_headers(headers, context)
+    fn plain_headers(&self, request: http::Request<()>, context: &RequestContext) -> Option<PlainHeaders> {
+        self.0.plain_headers(request, context)
     }
 
     fn fast_hit(self: &Arc<Self>, request: PlainRequest<'_>) -> Result<FastHit, Option<Marked>> {

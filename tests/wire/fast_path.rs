@@ -3,32 +3,37 @@
 
 use crate::both_paths::*;
 use crate::support::{Client, DEADLINE, Reply, TestServer, options};
+use http::HeaderMap;
 use larder::testing::proxy::{Ending, ProxyOptions, WhyClosed};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// All of an answer, in an order of its own.
 fn shown(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
-    // Each request has an id of its own.
-    assert_eq!(reply.headers.get_all("x-request-id").iter().count(), 1, "{reply:?}");
-    let fields = reply.headers.iter().filter(|(name, _)| *name != "x-request-id");
+    (reply.status, in_order(&reply.headers), reply.body.clone())
+}
+
+/// The fields of an answer but its id, of which each request has one of its own.
+pub(crate) fn in_order(headers: &HeaderMap) -> Vec<(String, String)> {
+    assert_eq!(headers.get_all("x-request-id").iter().count(), 1, "{headers:?}");
+    let fields = headers.iter().filter(|(name, _)| *name != "x-request-id");
     let mut fields: Vec<_> =
         fields.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
     // Of several lines of one name the order counts, of different names it does not (RFC 9110 section 5.3).
     fields.sort_by(|(one, _), (other, _)| one.cmp(other));
-    (reply.status, fields, reply.body.clone())
+    fields
 }
 
 /// Which path a request takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Taken {
+pub(crate) enum Taken {
     Short,
     Long,
 }
 use Taken::{Long as ByHyper, Short as AtOnce};
 
 /// Target, what it is primed with, the fields of the request, the path it takes.
-const REQUESTS: [(&str, &str, &str, Taken); 63] = [
+pub(crate) const REQUESTS: [(&str, &str, &str, Taken); 63] = [
     ("/a", "", "", AtOnce),
     ("/a?b=c&d", "", "", AtOnce),
     ("/a/../b", "", "", AtOnce),

@@ -11,7 +11,7 @@ use larder::testing::proxy::Ending;
 use std::net::SocketAddr;
 use tokio::net::TcpStream;
 
-async fn connect(address: SocketAddr) -> SendRequest<Full<Bytes>> {
+pub(crate) async fn connect(address: SocketAddr) -> SendRequest<Full<Bytes>> {
     let socket = TcpStream::connect(address).await.unwrap();
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
     tokio::spawn(connection);

@@ -5,6 +5,7 @@ mod against_hyper;
 mod bodies;
 mod both_paths;
 mod fast_path;
+mod fast_path_http2;
 mod http2;
 mod interims;
 mod lifetime;

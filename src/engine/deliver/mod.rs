@@ -9,6 +9,7 @@ mod stored_body;
 use super::origin::{Body, empty_body};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::entry::prepared::View;
 use crate::plan::holding::held_range;
 #[cfg(test)]
 use crate::plan::holding::{Holding, holding};
@@ -21,6 +22,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use representation::Representation;
 use std::time::Duration;
+pub(crate) use stored_body::full;
 
 /// Room for what each answer adds to the stored fields: Age, Cache-Status, Via, and one more.
 const FIELDS_ADDED: usize = 4;
@@ -98,6 +100,16 @@ pub(crate) fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditio
         Precondition::NotModified => Some(AtRest::NotModified),
         Precondition::Failed => None,
     }
+}
+
+/// The fields of an answer from what is kept of an entry, with this Age in seconds.
+pub(crate) fn fields_at_rest(entry: &Entry, form: AtRest, age_secs: u64) -> HeaderMap {
+    let mut fields = entry.fields(View::AtRest, FIELDS_ADDED);
+    if form == AtRest::NotModified {
+        fields = conditional::not_modified_headers(&fields);
+    }
+    fields.insert(AGE, HeaderValue::from(age_secs));
+    fields
 }
 
 /// Preconditions are evaluated on a stored 200 or part only (RFC 9110 section 13.2.1).

@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// A body of these bytes, not copied.
-pub(super) fn full(bytes: Bytes) -> Body {
+pub(crate) fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 

@@ -9,6 +9,7 @@ use crate::engine::Handler;
 use crate::proxy::service::ConnectionContext;
 use crate::proxy::socket::Socket;
 use crate::proxy::streams::cancelled::Cancelled;
+use crate::proxy::streams::fast_path::{FastPath, Look};
 use crate::proxy::streams::serving::{Serving, serve};
 use crate::proxy::wire::Wire;
 use bytes::{Bytes, BytesMut};
@@ -21,13 +22,19 @@ use std::task::{Context, Poll, ready};
 
 /// One connection, which resolves once it has ended.
 pub(in crate::proxy) struct Http2Connection<T: Socket, H> {
-    context: Arc<ConnectionContext<H>>,
+    streams: Streams<H>,
     state: State<Http2Socket<T>>,
     heard: Heard,
     hold: Hold,
-    cancelled: Arc<Cancelled>,
     /// It was asked to end before the client's preface was there.
     ends_early: bool,
+}
+
+/// What its streams are served with.
+struct Streams<H> {
+    context: Arc<ConnectionContext<H>>,
+    fast_path: FastPath,
+    cancelled: Arc<Cancelled>,
 }
 
 enum State<T> {
@@ -43,7 +50,8 @@ impl<T: Socket, H: Handler> Http2Connection<T, H> {
         let wire = Wire::new(socket, read, context.conversation.clone(), stall_timeout);
         let socket = Http2Socket::new(wire, heard.clone(), hold.clone());
         let state = State::Begins(Box::new(context.server.http2.handshake(socket)));
-        Self { context, state, heard, hold, cancelled: Arc::default(), ends_early: false }
+        let streams = Streams { context, fast_path: FastPath::default(), cancelled: Arc::default() };
+        Self { streams, state, heard, hold, ends_early: false }
     }
 
     /// Takes no more streams, and ends once those under way have: GOAWAY, RFC 9113 section 6.8.
@@ -79,11 +87,8 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
                 Poll::Ready(Some(accepted)) => {
                     let (request, respond) = accepted?;
                     this.hold.begin();
-                    if let Some(context) = this.context.renewed() {
-                        this.context = context;
-                    }
-                    begin(&this.context, &this.cancelled, request, respond, cx);
-                    if this.cancelled.is_flood(this.context.conversation.requests()) {
+                    this.streams.begin(request, respond, cx);
+                    if this.streams.is_flood() {
                         connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                     }
                 }
@@ -93,18 +98,26 @@ impl<T: Socket, H: Handler> Future for Http2Connection<T, H> {
     }
 }
 
-/// Begins to serve a stream. What is answered at once is answered here; anything else goes on in a task of its own.
-fn begin<H: Handler>(
-    context: &Arc<ConnectionContext<H>>,
-    cancelled: &Arc<Cancelled>,
-    request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
-    cx: &mut Context<'_>,
-) {
-    let replying = Replying::new(respond, Arc::clone(cancelled));
-    let (request, of_stream) = (Received::of(request), Arc::clone(context));
-    let mut serving = Serving::new(&context.server, |progress| serve(of_stream, replying, request, progress));
-    if serving.poll_first(cx).is_pending() {
-        tokio::spawn(serving.run());
+impl<H: Handler> Streams<H> {
+    /// Begins to serve a stream. What is answered at once is answered here; anything else goes on in a task of its own.
+    fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>, cx: &mut Context<'_>) {
+        if let Some(context) = self.context.renewed() {
+            self.context = context;
+            self.fast_path = FastPath::default();
+        }
+        let (request, replying) = (Received::of(request), Replying::new(respond, Arc::clone(&self.cancelled)));
+        if self.fast_path.answer(&self.context, &replying, &request, cx) == Look::Answered {
+            return;
+        }
+        let of_stream = Arc::clone(&self.context);
+        let mut serving = Serving::new(&self.context.server, |progress| serve(of_stream, replying, request, progress));
+        if serving.poll_first(cx).is_pending() {
+            tokio::spawn(serving.run());
+        }
+    }
+
+    /// Whether the client takes too many of them back.
+    fn is_flood(&self) -> bool {
+        self.cancelled.is_flood(self.context.conversation.requests())
     }
 }

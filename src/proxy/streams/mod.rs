@@ -17,4 +17,6 @@ mod exchange;
 
 mod connect;
 
+pub(super) mod fast_path;
+
 pub(super) mod serving;

@@ -23,6 +23,11 @@ pub(super) async fn send<A: Answering>(response: Response<ResponseBody>, answeri
         head.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
     let Some(sink) = answering.begin(head, whole) else { return };
+    send_body(body, whole, sink, progress).await;
+}
+
+/// Sends the body of a response whose head is sent, `whole` or not.
+pub(super) async fn send_body<S: Sink>(body: ResponseBody, whole: Whole, sink: S, progress: Arc<Progress>) {
     let mut sending = Sending { body, sink, progress };
     let sent = if whole == Whole::Head { Ok(()) } else { sending.send().await };
     match sent {

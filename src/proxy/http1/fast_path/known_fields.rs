@@ -3,17 +3,11 @@
 //! A client repeats its fields word for word on a connection; only the request line changes. So they are read once, and
 //! compared as bytes after that.
 
-use crate::engine::fast_path::PlainHeaders;
-use crate::engine::{Handler, RequestContext};
-use crate::proxy::entrance::Entrance;
+use crate::engine::Handler;
 use crate::proxy::http1::head::{Framing, Head, Next, Persistence};
-use crate::proxy::https_policy::OwnFields;
-use crate::proxy::socket::ConnectionFacts;
-use crate::semantics::network::Network;
+use crate::proxy::plain_fields::{PlainFields, Reader};
 use crate::semantics::spelling::Spelling;
-use crate::semantics::trust::{Way, X_REQUEST_ID};
-use http::Version;
-use http::header::HOST;
+use http::{Request, Uri, Version};
 
 /// Longer ones are never plain: what a connection remembers stays small.
 const BYTES_MAX: usize = 4096;
@@ -29,23 +23,9 @@ pub(super) struct KnownFields {
 /// What plain lines came to.
 #[derive(Debug)]
 pub(super) struct Plain {
-    pub(super) headers: PlainHeaders,
+    pub(super) fields: PlainFields,
     /// How their names were spelt.
     pub(super) spelling: Spelling,
-    pub(super) way: Way,
-    /// As what the client is counted.
-    pub(super) counted: Option<Network>,
-    /// What the client gets besides.
-    pub(super) own_fields: OwnFields,
-}
-
-/// Who reads the lines.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a, H> {
-    pub(super) handler: &'a H,
-    pub(super) entrance: &'a Entrance,
-    /// What is known of the connection.
-    pub(super) facts: &'a ConnectionFacts,
 }
 
 impl KnownFields {
@@ -64,10 +44,18 @@ impl KnownFields {
         if lines.len() > BYTES_MAX {
             return None;
         }
-        self.plain = if is_simple(head) { reader.plain(head) } else { None };
+        self.plain = is_simple(head).then(|| plain(head, reader)).flatten();
         self.bytes = lines.into();
         Some(())
     }
+}
+
+/// What the fields of a head come to, where they are plain.
+fn plain<H: Handler>(head: &Head, reader: &Reader<'_, H>) -> Option<Plain> {
+    let mut request = Request::new(());
+    *request.uri_mut() = Uri::from_static("/");
+    *request.headers_mut() = head.fields.clone();
+    Some(Plain { fields: reader.plain(request)?, spelling: Spelling::of(head.whole.clone()) })
 }
 
 /// Whether the fields of a head leave only what is asked for to be judged.
@@ -76,27 +64,4 @@ fn is_simple(head: &Head) -> bool {
         && head.next == Next::Request
         && head.version == Version::HTTP_11
         && head.persistence == Persistence::Persists
-}
-
-impl<H: Handler> Reader<'_, H> {
-    /// What these fields come to behind the door, as [`Entrance::let_in`] has it, where they are plain.
-    fn plain(&self, head: &Head) -> Option<Plain> {
-        let mut headers = head.fields.clone();
-        let way = self.entrance.trust.way(self.facts.peer.ip(), &self.facts.scheme, &headers);
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        if self.facts.is_misdirected(host) || self.entrance.https.may_redirect(&way.scheme) {
-            return None;
-        }
-        self.entrance.clean(&mut headers, &way, self.facts);
-        // An id is one request's own; these fields may be those of many.
-        headers.remove(X_REQUEST_ID);
-        let context = RequestContext {
-            proxies: way.proxies.clone(),
-            ..RequestContext::direct(way.scheme.clone(), Some(way.client))
-        };
-        let own_fields = self.entrance.own_fields(&way.scheme, self.facts);
-        let counted = self.entrance.trust.counted(way.client);
-        let headers = self.handler.plain_headers(headers, &context)?;
-        Some(Plain { headers, spelling: Spelling::of(head.whole.clone()), way, counted, own_fields })
-    }
 }

@@ -18,11 +18,12 @@ use crate::engine::exchange::UpgradeAbility;
 use crate::engine::fast_path::{Marked, PlainRequest};
 use crate::proxy::conversation::Conversation;
 use crate::proxy::http1::head::{Head, HeadLimits};
-use crate::proxy::observer::{Ending, PlainHit, Sender};
+use crate::proxy::observer::{Ending, PlainHit, PlainTarget, Sender};
+use crate::proxy::plain_fields::Reader;
 use crate::proxy::server::Server;
 use crate::proxy::service::{Known, Received};
 use crate::proxy::socket::ConnectionFacts;
-use known_fields::{KnownFields, Reader};
+use known_fields::{KnownFields, Plain};
 use outgoing::RequestPlace;
 pub(super) use outgoing::{Outgoing, Parts};
 use request_ids::RequestIds;
@@ -82,10 +83,10 @@ impl<H: Handler> FastPath<H> {
     /// read after all.
     pub(super) fn known(&self, buffer: &[u8], place: &RequestPlace, found: Option<Marked>) -> Option<Received> {
         // What is logged of one is the host that it names itself.
-        let plain = self.known.plain().filter(|plain| plain.way.host.is_none())?;
+        let Plain { fields: plain, spelling } = self.known.plain().filter(|plain| plain.fields.way.host.is_none())?;
         let path_and_query = std::str::from_utf8(buffer.get(place.target.clone())?).ok()?;
         let plain_request = PlainRequest { path_and_query, headers: &plain.headers };
-        let (request, fields, marked) = plain_request.to_request(found, &plain.spelling)?;
+        let (request, fields, marked) = plain_request.to_request(found, spelling)?;
         let known = Some(Known { way: plain.way.clone(), marked });
         Some(Received { request, ability: UpgradeAbility::Unable, fields, known })
     }
@@ -113,7 +114,7 @@ impl<H: Handler> FastPath<H> {
         if self.facts.place.as_ref().is_some_and(|place| !place.is_within()) {
             return Err(None);
         }
-        let plain = self.known.plain().ok_or(None)?;
+        let plain = &self.known.plain().ok_or(None)?.fields;
         let started = Instant::now();
         let request = PlainRequest { path_and_query: line.target, headers: &plain.headers };
         // A panic is left to the ordinary way, which meets the same one and answers 500.
@@ -129,11 +130,11 @@ impl<H: Handler> FastPath<H> {
     pub(super) fn end(&self, outgoing: &Outgoing, buffer: &[u8], ending: Ending, conversation: &Conversation) {
         let now = Instant::now();
         conversation.request_ended(now);
-        let Some(plain) = self.known.plain() else { return };
+        let Some(Plain { fields: plain, .. }) = self.known.plain() else { return };
         let hit = PlainHit {
             sender: Sender { peer: self.facts.peer, way: &plain.way },
             request_id: outgoing.request_id(),
-            target: outgoing.target(buffer),
+            target: PlainTarget::PathAndQuery(outgoing.target(buffer)),
             headers: &plain.headers,
             status: outgoing.status(),
             decision: outgoing.decision(),
