@@ -97,7 +97,10 @@ pub(crate) fn carries_credentials(name: &HeaderName) -> bool {
     (may_begin_like_one(name) && begins_like_one(name)) || (may_end_like_one(name) && ends_like_one(name))
 }
 
-/// Whether a name may be in [`NAMES`] or begin as [`BEGINNINGS`] do, by its first two bytes. A test compares.
+/// The shortest of what begins with `xf`. What each request has of the kind is shorter: `x-forwarded-for` and its kin.
+const XF_BYTES_MIN: usize = "xforwardedtlsclient".len();
+
+/// Whether a name may be in [`NAMES`] or begin as [`BEGINNINGS`] do, by its first bytes and its length. A test compares.
 fn may_begin_like_one(name: &[u8]) -> bool {
     match name {
         [b'a', second, ..] => matches!(second, b'u' | b'-' | b'_'),
@@ -106,14 +109,24 @@ fn may_begin_like_one(name: &[u8]) -> bool {
         [b'p', second, ..] => matches!(second, b'r' | b'-' | b'_'),
         [b'r', second, ..] => matches!(second, b'e' | b'-' | b'_'),
         [b's', second, ..] => matches!(second, b's' | b'-' | b'_'),
+        [b'x', b'-' | b'_', b'f', ..] => name.len() >= XF_BYTES_MIN,
         [first, ..] => matches!(first, b'x' | b'-' | b'_'),
         [] => false,
     }
 }
 
-/// Whether a name may end as [`ENDS`] do, by its last byte. A test compares.
+/// Whether a name may end as [`ENDS`] do, by its last two bytes. A test compares.
 fn may_end_like_one(name: &[u8]) -> bool {
-    matches!(name.last(), Some(b'd' | b'n' | b't' | b'y' | b'-' | b'_'))
+    match name {
+        [.., before, last] => match last {
+            b'y' | b't' => matches!(before, b'e' | b'-' | b'_'),
+            b'n' => matches!(before, b'o' | b'e' | b'-' | b'_'),
+            b'd' => matches!(before, b'r' | b'-' | b'_'),
+            b'-' | b'_' => true,
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn begins_like_one(name: &[u8]) -> bool {
