@@ -88,7 +88,7 @@ impl Factor {
 }
 
 /// A value, hashed, and whether it is one that only its visitor has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Value(u32);
 
 impl Value {

@@ -186,7 +186,7 @@ struct Case<'c, 'a> {
 /// How far answers depend on who asks, by what is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 struct Trouble {
-    returned: usize,
+    unexplained: usize,
     associated: usize,
 }
 
@@ -220,8 +220,11 @@ impl Case<'_, '_> {
     }
 
     fn differs(sequences: &[Sequence<'_>]) -> LeftOut {
-        let Findings { returned, worst, answers, .. } = Findings::of(sequences);
-        LeftOut::Differs { returned, of: answers, worst }
+        let Findings { returned, worst, answers: of, swings, .. } = Findings::of(sequences);
+        if swings.followed > swings.kept {
+            return LeftOut::Undecided { returned, of, swings };
+        }
+        LeftOut::Differs { returned, of, worst }
     }
 
     /// Why too little is left: because answers differ by who asks, where they do.
@@ -234,9 +237,9 @@ impl Case<'_, '_> {
     }
 
     fn trouble(sequences: &[Sequence<'_>]) -> Trouble {
-        let returned = Findings::of(sequences).returned;
+        let unexplained = Findings::of(sequences).unexplained();
         let associated = tables(sequences).values().filter(|table| table.is_associated()).count();
-        Trouble { returned, associated }
+        Trouble { unexplained, associated }
     }
 
     /// The recipes that do one thing more about one cookie or header.

@@ -15,6 +15,8 @@ mod notebook;
 mod samples;
 
 mod paths;
+mod swings;
+
 mod sequences;
 
 mod lifetime;

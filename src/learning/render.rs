@@ -2,6 +2,8 @@
 
 use super::exchange::PassedOver;
 use super::proposal::{Learned, Proposal};
+use super::sequences::Findings;
+use super::swings::Swings;
 use super::verdict::{LeftOut, Proposed, counted};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -88,7 +90,8 @@ impl Proposal {
                 "evidence": {
                     "answers": learned.answers, "urls": learned.urls, "compared": findings.answers,
                     "clients": findings.clients, "same": findings.same, "same_for_others": findings.same_for_others,
-                    "changed": findings.changed, "bypassed": bypassed,
+                    "changed": findings.changed, "returned": findings.returned, "followed": findings.swings.followed,
+                    "kept": findings.swings.kept, "bypassed": bypassed,
                     "hits": lifetime.hits, "stale_hits": lifetime.stale,
                 },
             })
@@ -133,13 +136,14 @@ fn route(text: &mut String, learned: &Learned<Proposed>, names: &mut BTreeSet<St
     comment(
         text,
         &format!(
-            "{} of {} to {}. In a row to one key {} the same ({} of them for two clients), {} changed, none came back after another.",
+            "{} of {} to {}. In a row to one key {} the same ({} of them for two clients), {} changed, {}.",
             counted_u64(*answers, "answer"),
             counted(*urls, "URL"),
             counted(findings.clients, "client"),
             were(findings.same),
             findings.same_for_others,
             findings.changed,
+            came_back(findings),
         ),
     );
     let ttl = humantime::format_duration(lifetime.ttl);
@@ -166,6 +170,18 @@ fn route(text: &mut String, learned: &Learned<Proposed>, names: &mut BTreeSet<St
         let _ = writeln!(text, "stale_while_revalidate = \"{more}\"");
     }
     conditions(text, verdict);
+}
+
+/// How many came back after another, and why that is put down to time.
+fn came_back(Findings { returned, swings, .. }: &Findings) -> String {
+    if *returned == 0 {
+        return "none came back after another".to_owned();
+    }
+    let Swings { followed, kept, .. } = swings;
+    format!(
+        "{returned} came back after another, for all alike: {followed} times someone got what another had just got, {kept} times \
+         their own earlier answer again"
+    )
 }
 
 /// What of a request counts.

@@ -1,10 +1,11 @@
 //! Answers that one key would share, in the order of their requests, and what they say against sharing them.
 //!
-//! An answer that changes with time changes for everyone, and what was said before does not come back. So an answer that
-//! **returns** after another was given in between depends on something that is not in the key: on who asks, or on chance.
+//! An answer that changes with time changes for everyone. One that **returns** after another was given in between depends on
+//! something that is not in the key, on who asks or on chance, unless [`Swings`] show that it came back for all alike.
 //! Answers under way at the same time say nothing about order.
 
 use super::notebook::{Look, Page};
+use super::swings::Swings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
@@ -81,8 +82,9 @@ pub(super) struct Findings {
     pub(super) same_for_others: usize,
     /// How many differ.
     pub(super) changed: usize,
-    /// How many came back after another.
+    /// How many came back after another, and what there is to say of why, if any did.
     pub(super) returned: usize,
+    pub(super) swings: Swings,
     /// How many different answers one key had, at most, among those where one came back, and how many clients got them.
     pub(super) worst: Option<(usize, usize)>,
 }
@@ -109,7 +111,15 @@ impl Findings {
             }
         }
         findings.clients = clients.len();
+        if findings.returned > 0 {
+            findings.swings = Swings::of(sequences.iter().map(Vec::as_slice));
+        }
         findings
+    }
+
+    /// How many came back after another and are not shown to have done so with time, for all alike.
+    pub(super) const fn unexplained(&self) -> usize {
+        if self.swings.are_in_time() { 0 } else { self.returned }
     }
 }
 

@@ -4,9 +4,12 @@ use super::exchange::{Asked, Exchange, Factor, Head, PassedOver, Standing, Value
 use super::judge::Wanted;
 use super::notebook::{Notebook, Room};
 use super::proposal::Proposal;
+use super::verdict::Proposed;
 use ahash::RandomState;
 use http::{HeaderMap, HeaderValue};
 use std::time::Duration;
+
+mod swinging;
 
 /// One request to a made-up site.
 #[derive(Debug, Clone)]

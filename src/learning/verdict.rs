@@ -2,6 +2,7 @@
 
 use super::lifetime::Lifetime;
 use super::sequences::Findings;
+use super::swings::Swings;
 
 /// A route that is proposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,12 @@ pub(super) enum LeftOut {
         of: usize,
         worst: Option<(usize, usize)>,
     },
+    /// Answers go back and forth, with time or by who asks.
+    Undecided {
+        returned: usize,
+        of: usize,
+        swings: Swings,
+    },
     /// Answers change with the client's address, or a name that is not to be shown.
     DependsOnClient {
         changed: usize,
@@ -89,6 +96,7 @@ impl LeftOut {
             Self::Kept { .. } => "kept-by-origin",
             Self::VariesByAll => "varies-by-all",
             Self::Differs { .. } => "differs-by-request",
+            Self::Undecided { .. } => "undecided",
             Self::DependsOnClient { .. } => "differs-by-client",
             Self::ChangesTooOften { .. } => "changes-too-often",
         }
@@ -102,6 +110,7 @@ impl LeftOut {
                 | Self::Kept { .. }
                 | Self::VariesByAll
                 | Self::Differs { .. }
+                | Self::Undecided { .. }
                 | Self::DependsOnClient { .. }
         )
     }
@@ -138,6 +147,11 @@ impl LeftOut {
                     "answers differ by who asks, or by chance: {returned} of {of} came back after another had been given{example}"
                 )
             }
+            Self::Undecided { returned, of, swings: Swings { followed, kept, torn, own, alone } } => format!(
+                "{returned} of {of} answers came back after another had been given, and it is not clear whether with time or by who \
+                 asks: {followed} times someone got what another had just got, {kept} times their own again, too often at {torn} URLs; \
+                 {own} were only ever one's own; {alone} clients or values stand out"
+            ),
             Self::DependsOnClient { changed, of } => {
                 format!(
                     "answers differ by client: {changed} of {of} changed from one client to the next, far more than otherwise"
