@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use super::report::Report;
-use super::{Compared, Happened, Named, Replay};
+use super::{Compared, Happened, Named, Replay, Step};
 use crate::clock::Timestamp;
 use crate::plan::outcome::Outcome;
 use crate::recorded::{Facts, Recorded};
@@ -10,8 +10,8 @@ use crate::scope::Depth;
 use crate::semantics::reason::Reason;
 use http::StatusCode;
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
-use std::sync::Arc;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// A log has requests in the order in which they ended. One that began this long before the newest is not waited for.
@@ -20,9 +20,14 @@ const REORDERED: Duration = Duration::from_secs(10);
 /// So many requests wait for earlier ones at most.
 const WAITING_MAX: usize = 100_000;
 
+/// So many requests are decided at a time.
+const AT_A_TIME: usize = 8_192;
+
 /// A replay of logs.
 pub(crate) struct LogReplay {
     replay: Replay,
+    /// Those that are next.
+    steps: Vec<Step>,
     /// The host of requests of which the log tells none.
     default_host: String,
     waiting: BinaryHeap<Reverse<Waiting>>,
@@ -78,6 +83,7 @@ impl LogReplay {
     pub(crate) fn new(rules: Compared, default_host: String) -> Self {
         Self {
             replay: Replay::new(rules),
+            steps: Vec::with_capacity(AT_A_TIME),
             default_host,
             waiting: BinaryHeap::new(),
             newest: Timestamp::EPOCH,
@@ -100,7 +106,7 @@ impl LogReplay {
         self.newest = self.newest.max(ended);
         let happened = happened(recorded, ended.saturating_sub(recorded.took.unwrap_or_default()));
         if recorded.took.is_none() && self.waiting.is_empty() {
-            self.replay.step(&known, happened);
+            self.then(Step { known, happened });
             return;
         }
         self.waiting.push(Reverse(Waiting { number: self.counts.requests, known, happened }));
@@ -114,8 +120,20 @@ impl LogReplay {
 
     fn next(&mut self) {
         if let Some(Reverse(Waiting { known, happened, .. })) = self.waiting.pop() {
-            self.replay.step(&known, happened);
+            self.then(Step { known, happened });
         }
+    }
+
+    fn then(&mut self, step: Step) {
+        self.steps.push(step);
+        if self.steps.len() >= AT_A_TIME {
+            self.decide();
+        }
+    }
+
+    fn decide(&mut self) {
+        self.replay.steps(&mut self.steps);
+        self.steps.clear();
     }
 
     /// What it comes to.
@@ -123,6 +141,7 @@ impl LogReplay {
         while !self.waiting.is_empty() {
             self.next();
         }
+        self.decide();
         (self.replay.report(), self.counts)
     }
 }
@@ -153,10 +172,14 @@ pub(crate) fn purged(reason: &str) -> Option<Depth> {
     }
 }
 
+/// Reasons by their labels: of what passes through, every line has one.
+static REFUSALS: LazyLock<HashMap<&str, Reason>> =
+    LazyLock::new(|| Reason::ALL.iter().map(|reason| (reason.label(), *reason)).collect());
+
 /// Why an answer was not stored, by the label that says what came of storing it.
 fn refused(admission: &str) -> Option<Reason> {
     if matches!(admission, "stored" | "pending") {
         return None;
     }
-    Reason::ALL.iter().copied().find(|reason| reason.label() == admission)
+    REFUSALS.get(admission).copied()
 }

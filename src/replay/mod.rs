@@ -24,6 +24,7 @@ use known::{Known, KnownRequests};
 use report::{Report, RouteReport, Shown};
 use simulated::Simulated;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 /// How a request went, as far as the log says.
@@ -86,6 +87,18 @@ pub(crate) struct Replay {
     span: Option<(Timestamp, Timestamp)>,
 }
 
+/// A request that is to be decided.
+pub(crate) struct Step {
+    pub(crate) known: Arc<Known>,
+    pub(crate) happened: Happened,
+}
+
+fn propose(proposed: &mut Simulated, known: &Known, happened: &Happened) {
+    if let Some(way) = &known.proposed {
+        proposed.step(way, happened);
+    }
+}
+
 impl Replay {
     /// One that begins with an empty cache.
     pub(crate) fn new(rules: Compared) -> Self {
@@ -112,19 +125,46 @@ impl Replay {
 
     /// The next request. Time does not run back: one that began before the last counts as if it began with it.
     pub(crate) fn step(&mut self, known: &Known, happened: Happened) {
+        let happened = self.begun(known, happened);
+        self.present.step(&known.present, &happened);
+        if let Some(proposed) = &mut self.proposed {
+            propose(proposed, known, &happened);
+        }
+    }
+
+    /// The next requests, in their order. Two sets of rules share nothing, so each goes through them on a thread of its own.
+    pub(crate) fn steps(&mut self, requests: &mut [Step]) {
+        for Step { known, happened } in requests.iter_mut() {
+            *happened = self.begun(known, *happened);
+        }
+        let (requests, present) = (&*requests, &mut self.present);
+        let by_proposed = |proposed: &mut Simulated| {
+            requests.iter().for_each(|Step { known, happened }| propose(proposed, known, happened));
+        };
+        let has_no_thread = thread::scope(|scope| {
+            let proposed = self.proposed.as_mut();
+            let thread =
+                proposed.map(|proposed| thread::Builder::new().spawn_scoped(scope, || by_proposed(proposed)).is_err());
+            requests.iter().for_each(|Step { known, happened }| present.step(&known.present, happened));
+            thread
+        });
+        if let (Some(true), Some(proposed)) = (has_no_thread, &mut self.proposed) {
+            by_proposed(proposed);
+        }
+    }
+
+    /// Counts a request; when it began, since time does not run back.
+    fn begun(&mut self, known: &Known, happened: Happened) -> Happened {
         let (first, last) = self.span.unwrap_or((happened.at, happened.at));
         let happened = Happened { at: happened.at.max(last), ..happened };
         self.span = Some((first, happened.at));
-        self.present.step(&known.present, &happened);
-        if let (Some(proposed), Some(way)) = (&mut self.proposed, &known.proposed) {
-            proposed.step(way, &happened);
-        }
         if let Some(outcome) = happened.outcome {
             self.told += 1;
             if let Some(measured) = self.measured.get_mut(known.present.route()) {
                 measured.count_told(outcome, &happened);
             }
         }
+        happened
     }
 
     /// How many stored responses were forgotten for want of room.
