@@ -25,6 +25,14 @@ pub(crate) enum Fault {
     HardAfterSoftIsSoft,
     /// Invariant 1: barriers that are forgotten for want of memory raise no floor.
     ForgottenWithoutFloor,
+    /// Invariant 1: what is stored by a body is not asked for purges.
+    BodiesUnpurged,
+    /// Invariant 2: who asks by a body fetches on their own.
+    BodiesGoAlone,
+    /// Invariant 4: what a body says is not part of the key.
+    BodyIsNotKeyed,
+    /// Invariant 4: who asks by a body waits for whoever asks the same URL, whatever that one's body.
+    BodyIsNotWaitedFor,
     /// Invariant 2: every request leads a fetch of its own.
     NobodyFollows,
     /// Invariant 2: every instance's claim to a fetch succeeds.

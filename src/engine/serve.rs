@@ -152,7 +152,9 @@ impl Engine {
     /// Whether what a fetch under way brings may answer this request, too.
     pub(super) fn may_share(&self, request: &CacheableRequest, flight: &FlightView<'_, FetchOutcome>) -> bool {
         #[cfg(test)]
-        if deliberate_fault::is_on(Fault::NobodyFollows) {
+        if deliberate_fault::is_on(Fault::NobodyFollows)
+            || (deliberate_fault::is_on(Fault::BodiesGoAlone) && request.body.is_some())
+        {
             return false;
         }
         let invalidation = self.invalidation();

@@ -2,6 +2,8 @@
 
 use super::way::Through;
 use crate::clock::Timestamp;
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::entry::Entry;
 use crate::entry::variants::Variants;
 use crate::key::{KeyBuilder, KeyPart, PrimaryKey};
@@ -339,6 +341,10 @@ impl CacheableRequest {
     /// The key of a shared fetch. Whether the answer to undecided cookies may be shared is known only once it comes, so
     /// those who bring some keep to themselves: what one of them finds uncacheable is news for the others alone.
     pub(crate) fn flight_key(&self, variant: Option<&VariantKey>) -> PrimaryKey {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::BodyIsNotWaitedFor) {
+            return self.route.primary_key(&self.target, &self.headers);
+        }
         let key = self.representation_key(variant);
         if self.route.lifetime.gives_lifetimes() && self.brings_undecided_cookies() { undecided(&key) } else { key }
     }

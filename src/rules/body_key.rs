@@ -1,5 +1,7 @@
 //! Bodies of requests as part of the key: what of a body counts, and which bodies cannot be part of one.
 
+#[cfg(test)]
+use crate::deliberate_fault::{self, Fault};
 use crate::key::{KeyBuilder, KeyPart};
 use crate::semantics::canonical_json::{NotCanonical, canonical_json};
 use crate::semantics::graphql::request::Operation;
@@ -78,6 +80,11 @@ impl KeyedBody {
 
     /// Adds what of it counts to a key.
     pub(crate) fn add_to(&self, key: &mut KeyBuilder) {
+        #[cfg(test)]
+        if deliberate_fault::is_on(Fault::BodyIsNotKeyed) {
+            key.part(KeyPart::Method, self.method.as_str().as_bytes());
+            return;
+        }
         key.part(KeyPart::Method, self.method.as_str().as_bytes()).part(KeyPart::Body, self.digest.as_bytes());
     }
 

@@ -1,7 +1,7 @@
 //! What is true, what was promised, and every answer that breaks a promise.
 
-use super::COALESCE_WAIT;
-use super::MINE;
+use super::bodies::{self, View};
+use super::{COALESCE_WAIT, MINE};
 use crate::engine::outcome::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -56,7 +56,8 @@ struct State {
 struct UnderWay {
     number: u64,
     instance: (usize, u32),
-    path: String,
+    /// The path, and the view if there is one.
+    asked: String,
     purges: u64,
     began: Instant,
     is_current: bool,
@@ -89,6 +90,8 @@ pub(super) struct Asked {
     pub(super) instance: usize,
     pub(super) path: String,
     pub(super) user: String,
+    /// What it asks for by its body.
+    pub(super) view: View,
     least: u64,
     /// What the stamp that it presents wants at least.
     least_by_stamp: u64,
@@ -97,6 +100,11 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// The same, for a view.
+    pub(super) fn by_body(self, view: View) -> Self {
+        Self { view, ..self }
+    }
+
     /// The same, with a stamp that comes after this version.
     pub(super) fn since_stamp(self, least_by_stamp: u64) -> Self {
         Self { least_by_stamp, ..self }
@@ -247,7 +255,8 @@ impl Ledger {
         let is_alive = state.lives.get(&instance.0).copied().unwrap_or_default() == instance.1;
         let least = if is_alive { here.max(everywhere).max(in_life) } else { in_life };
         let (path, user, at) = (path.to_owned(), user.to_owned(), Instant::now());
-        Asked { instance: instance.0, path, user, least, least_by_stamp: 0, at, origin_failures: state.origin_failures }
+        let (view, least_by_stamp, origin_failures) = (None, 0, state.origin_failures);
+        Asked { instance: instance.0, path, user, view, least, least_by_stamp, at, origin_failures }
     }
 
     pub(super) fn origin_failed(&self) {
@@ -263,6 +272,10 @@ impl Ledger {
             if self.state().origin_failures == asked.origin_failures {
                 self.violated(5, &format!("{path} at {instance}: an error that the origin did not give"));
             }
+            return;
+        };
+        let Some(body) = bodies::told(body, asked.view) else {
+            self.violated(4, &format!("{path} at {instance}: {body:?} is not the answer to view {:?}", asked.view));
             return;
         };
         if path.starts_with(MINE) {
@@ -300,31 +313,32 @@ impl Ledger {
     pub(super) fn fetch_begins(
         self: &Arc<Self>,
         instance: (usize, u32),
-        path: &str,
+        (path, view): (&str, View),
         is_current: bool,
     ) -> FetchUnderWay {
-        self.note(&format!("instance {} asks for {path}", instance.0));
+        let asked = bodies::named(path, view);
+        self.note(&format!("instance {} asks for {asked}", instance.0));
         let mut broken = None;
         let mut state = self.state();
         let purges = state.purges.get(path).copied().unwrap_or_default();
         let is_calm = state.calm_from.is_some_and(|from| from < Instant::now());
         // What is each user's own is asked for by each.
-        let others = state.fetches.iter().filter(|other| other.path == path && !path.starts_with(MINE));
+        let others = state.fetches.iter().filter(|other| other.asked == asked && !path.starts_with(MINE));
         let is_restless = state.restless.get(path).is_some_and(|until| *until >= Instant::now());
         let is_calm = is_calm && !is_restless && !state.unheard.contains(path);
         for other in others {
             let is_separate = other.purges != purges || other.began.elapsed() >= COALESCE_WAIT;
             let is_here = other.instance == instance;
             if !is_separate && is_here && is_current && other.is_current && is_calm {
-                broken = Some(format!("{path}: two fetches at once by instance {}", instance.0));
+                broken = Some(format!("{asked}: two fetches at once by instance {}", instance.0));
             } else if !is_separate && is_calm && is_current && other.is_current {
-                broken = Some(format!("{path}: fetched at once by {} and {}", other.instance.0, instance.0));
+                broken = Some(format!("{asked}: fetched at once by {} and {}", other.instance.0, instance.0));
             }
         }
         let number = state.next_fetch;
         state.next_fetch += 1;
-        let (path, began) = (path.to_owned(), Instant::now());
-        state.fetches.push(UnderWay { number, instance, path, purges, began, is_current });
+        let began = Instant::now();
+        state.fetches.push(UnderWay { number, instance, asked, purges, began, is_current });
         drop(state);
         if let Some(broken) = broken {
             self.violated(2, &broken);

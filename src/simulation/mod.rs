@@ -10,6 +10,7 @@
 //! `LARDER_SEEDS=1000` runs so many; `make simulate SEEDS=1000` does, too.
 
 mod answer;
+mod bodies;
 mod changes;
 mod instance;
 mod ledger;
@@ -25,6 +26,7 @@ use crate::engine::origin::{Body, empty_body};
 use crate::engine::{Engine, Handler, RequestContext};
 use crate::fleet::simulated_redis::SimulatedRedis;
 use crate::invalidation::purge::Depth;
+use bodies::View;
 use http::header::{COOKIE, HOST};
 use http::uri::Scheme;
 use http::{HeaderValue, Method};
@@ -103,6 +105,8 @@ struct World {
     /// Whether instances die and are born again: not where rules are reloaded, since an instance knows of no rules from
     /// before its birth, and so not of tags that only they gave to what Redis holds.
     has_rebirths: bool,
+    /// Whether clients ask for views by bodies, too.
+    has_bodies: bool,
     /// Whether Redis is started anew, without its data or with older data.
     has_losses: bool,
     writes: u64,
@@ -135,6 +139,7 @@ impl World {
             edition,
             is_eventful: !seed.is_multiple_of(2),
             has_rebirths: seed % 4 != 1,
+            has_bodies: seed % 5 == 3,
             has_losses: !seed.is_multiple_of(3),
             writes: 0,
             sessions: Sessions::default(),
@@ -166,7 +171,7 @@ impl World {
         self.all_ended().await;
         sleep(AFTERMATH).await;
         for (number, path) in (0..INSTANCES).flat_map(|number| PATHS.map(|path| (number, path))) {
-            self.ask(number, path);
+            self.ask(number, path, self.view());
         }
         self.all_ended().await;
         for path in &PATHS[..usize::try_from(PRODUCTS).expect("few paths")] {
@@ -194,24 +199,25 @@ impl World {
 
     fn read(&mut self) {
         let (instance, path) = (self.any(), self.path());
-        self.ask(instance, path);
+        self.ask(instance, path, self.view());
     }
 
     /// Several clients ask several instances for the same at once.
     fn crowd(&mut self, path: &str) {
+        let view = self.view();
         for _ in 0..4 {
             let instance = self.any();
-            self.ask(instance, path);
+            self.ask(instance, path, view);
         }
     }
 
-    fn ask(&mut self, number: usize, path: &str) {
+    fn ask(&mut self, number: usize, path: &str, view: View) {
         let user = format!("user-{}", self.dice.below(5));
         let instance = &self.instances[number];
-        let asked = self.ledger.asked((number, instance.life), path, &user);
-        let patience = self.patience();
+        let asked = self.ledger.asked((number, instance.life), path, &user).by_body(view);
+        let (request, patience) = (self.request_for(&asked), self.patience());
         let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
-        self.under_way.spawn(async move { read(&engine, &ledger, &asked, patience).await });
+        self.under_way.spawn(async move { read_with(&engine, &ledger, &asked, request, patience).await });
     }
 
     /// How long a client waits: most to the end, some leave before the origin can have answered.

@@ -4,6 +4,7 @@
 
 use super::MINE;
 use super::answer::answer;
+use super::bodies;
 use super::ledger::Ledger;
 use super::network::Dice;
 use super::private_pages::Ways;
@@ -103,21 +104,23 @@ impl Origin for ShopSeenFrom {
             let number = request.headers().get(WRITE).and_then(|number| number.to_str().ok()?.parse().ok());
             return shop.write(&path, number.expect("every write is numbered")).await;
         }
-        let under_way = shop.ledger.fetch_begins(self.instance, &path, (self.is_current)());
+        let (head, body) = request.into_parts();
+        let view = bodies::view_of(body).await;
+        let under_way = shop.ledger.fetch_begins(self.instance, (&path, view), (self.is_current)());
         shop.work().await;
         let version = shop.ledger.version(&path);
         shop.work().await;
         drop(under_way);
         shop.check_reachable()?;
         if path.starts_with(MINE) {
-            return Ok(shop.ways.page(&path, request.headers()));
+            return Ok(shop.ways.page(&path, view, &head.headers));
         }
         let tag = if path == LYING { "\"same\"".to_owned() } else { format!("\"{version}\"") };
-        if request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        if head.headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
             let mut unchanged = answer(String::new(), "max-age=3600", Some(&tag));
             *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
             return Ok(unchanged);
         }
-        Ok(answer(version.to_string(), "max-age=3600", Some(&tag)))
+        Ok(answer(bodies::named(&version.to_string(), view), "max-age=3600", Some(&tag)))
     }
 }

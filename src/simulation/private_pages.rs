@@ -2,6 +2,7 @@
 //! to others, or not without asking it.
 
 use super::answer::answer;
+use super::bodies::{View, named};
 use super::network::Dice;
 use super::{MINE, PATHS};
 use crate::engine::origin::Body;
@@ -51,17 +52,17 @@ impl Ways {
     }
 
     /// A user's page; 304 where the request has it already.
-    pub(super) fn page(&self, path: &str, headers: &HeaderMap) -> Response<Body> {
+    pub(super) fn page(&self, path: &str, view: View, headers: &HeaderMap) -> Response<Body> {
         let way = self.0.get(path).and_then(|way| WAYS.get(*way)).expect("every such page has its way");
-        page_of(headers, way)
+        page_of(headers, view, way)
     }
 }
 
-fn page_of(headers: &HeaderMap, way: &Way) -> Response<Body> {
+fn page_of(headers: &HeaderMap, view: View, way: &Way) -> Response<Body> {
     let user = user_of(headers);
     let tag = format!("\"{user}\"");
     let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let mut page = answer(if is_known { String::new() } else { user }, "", way.has_tag.then_some(&tag));
+    let mut page = answer(if is_known { String::new() } else { named(&user, view) }, "", way.has_tag.then_some(&tag));
     page.headers_mut().remove(CACHE_CONTROL);
     for (name, value) in way.fields {
         page.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));

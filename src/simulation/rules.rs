@@ -1,11 +1,13 @@
 //! The rules that the fleet runs under: one route, which is renamed and tags anew when the rules are reloaded.
 
 use super::COALESCE_WAIT;
+use crate::rules::body_key::{BodyKeyRule, KeyedForm, query_method};
 use crate::rules::event::EventRule;
 use crate::rules::pattern::PathPattern;
 use crate::rules::tag_template::TagTemplate;
 use crate::rules::{Route, RuleSet};
 use crate::scope::{Depth, RouteName, Scope, Tag};
+use http::Method;
 use std::time::Duration;
 
 /// The type of the event that says which paths have changed.
@@ -58,6 +60,8 @@ impl Edition {
         let mut route = Route::plain(RouteName::new(self.route_name()), path);
         route.tags = vec![TagTemplate::parse(self.tag_template()).expect("it is a template")];
         route.coalesce_wait = COALESCE_WAIT;
+        route.methods.extend([Method::POST, query_method()]);
+        route.body_key = Some(BodyKeyRule { form: KeyedForm::Json, bytes_max: 1024 });
         route.lifetime.stale_if_error = Some(Duration::from_hours(1));
         let event = EventRule {
             on: CHANGED.to_owned(),

@@ -92,6 +92,16 @@ fn invariant_1_barriers_forgotten_without_a_floor_are_found() {
 }
 
 #[test]
+fn invariant_1_what_is_stored_by_a_body_and_never_purged_is_found() {
+    check_found(Fault::BodiesUnpurged, 1);
+}
+
+#[test]
+fn invariant_2_bodies_that_do_not_share_a_fetch_are_found() {
+    check_found(Fault::BodiesGoAlone, 2);
+}
+
+#[test]
 fn invariant_2_requests_that_do_not_share_a_fetch_are_found() {
     check_found(Fault::NobodyFollows, 2);
 }
@@ -109,6 +119,16 @@ fn invariant_4_a_private_answer_that_is_stored_is_found() {
 #[test]
 fn invariant_4_a_page_that_is_shared_without_asking_is_found() {
     check_found(Fault::UnaskedIsShared, 4);
+}
+
+#[test]
+fn invariant_4_a_key_without_what_the_body_says_is_found() {
+    check_found(Fault::BodyIsNotKeyed, 4);
+}
+
+#[test]
+fn invariant_4_an_answer_to_another_body_that_is_waited_for_is_found() {
+    check_found(Fault::BodyIsNotWaitedFor, 4);
 }
 
 #[test]
