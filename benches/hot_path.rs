@@ -9,7 +9,7 @@ use larder::testing::clock::{Clock, SystemClock};
 use larder::testing::config::check_rules_text;
 use larder::testing::engine::{Body, Engine, EngineParts, Handler, Origin, OriginError, RequestContext};
 use larder::testing::invalidation::Invalidation;
-use larder::testing::rules::{Route, RouteVerdict, RuleSet};
+use larder::testing::rules::{Route, RouteVerdict, RuleSet, product_tags};
 use larder::testing::semantics::{
     CacheStatus, ExchangeTimes, RequestDirectives, ResponsePolicy, Target, Validity, judge,
 };
@@ -127,5 +127,35 @@ fn whole_hit(bench: &mut Criterion) {
     bench.bench_function("a whole hit above the socket", |b| b.iter(|| runtime.block_on(ask())));
 }
 
-criterion_group!(parts, matching, judging, whole_hit);
+/// The answer to a list of products, as GraphQL gives it: about 60 KiB.
+fn list_of_products() -> Vec<u8> {
+    let product = |id: u32| {
+        let variant = |size: u32| {
+            serde_json::json!({
+                "__typename": "ProductVariant", "id": id * 10 + size, "sku": format!("TEA-{id}-{size}"), "price": 1290 * size,
+            })
+        };
+        let variants = [1, 2, 3].map(variant);
+        serde_json::json!({
+            "__typename": "Product", "id": id.to_string(), "name": format!("Tea number {id}"),
+            "description": "A tea that is picked by hand, and dried in the sun. ".repeat(4),
+            "asset": { "__typename": "Asset", "id": id + 1000, "preview": "https://shop.example.com/assets/tea.jpg" },
+            "variants": variants,
+        })
+    };
+    let items: Vec<_> = (1..=100).map(product).collect();
+    let list = serde_json::json!({ "__typename": "ProductList", "totalItems": 100, "items": items });
+    serde_json::json!({ "data": { "products": list } }).to_string().into_bytes()
+}
+
+fn tagging(bench: &mut Criterion) {
+    let answer = list_of_products();
+    assert_eq!(product_tags(&answer).map(|tags| tags.len()), Some(100), "what is measured below");
+    bench.bench_function("parse a GraphQL answer once, into a tree", |b| {
+        b.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(&answer)));
+    });
+    bench.bench_function("tag a GraphQL answer by its types", |b| b.iter(|| product_tags(black_box(&answer))));
+}
+
+criterion_group!(parts, matching, judging, whole_hit, tagging);
 criterion_main!(parts);

@@ -106,6 +106,19 @@ pub mod proxy {
 
 /// Of `rules`.
 pub mod rules {
+    /// The tags that products have in an answer of GraphQL, by `types = { Product = "product:{id}" }`; `None` where it is no
+    /// answer, or one of which not all can be told.
+    #[must_use]
+    pub fn product_tags(body: &[u8]) -> Option<std::collections::BTreeSet<String>> {
+        use crate::rules::entity_types::{Entities, EntityTypes, entities};
+        let template = crate::rules::tag_template::TagTemplate::parse("product:{id}").expect("it is a template");
+        let types = EntityTypes::new(vec![("Product".into(), template)]);
+        match entities(&[types], body) {
+            Ok((_, Entities::These(tags))) => Some(tags.iter().map(|tag| tag.as_str().to_owned()).collect()),
+            Ok((_, Entities::AndOthers(_))) | Err(_) => None,
+        }
+    }
+
     pub use crate::rules::host_pattern::HostPattern;
     pub use crate::rules::key_recipe::{CookieRule, QueryRule};
     pub use crate::rules::lifetime::{IgnoredDirective, LifetimeRule, OriginPrecedence};
@@ -138,6 +151,22 @@ pub mod semantics {
     pub use crate::semantics::target::Target;
     pub use crate::semantics::targeted::targeted_directives;
     pub use crate::semantics::vary::{VariantKey, normalise, parse_vary};
+
+    /// The digest of a GraphQL document, and whether it names this operation; `None` where it is none.
+    #[cfg(fuzzing)]
+    #[must_use]
+    pub fn graphql_digest(text: &str, operation: &str) -> Option<([u8; 32], bool)> {
+        let document = crate::semantics::graphql::document::Document::parse(text).ok()?;
+        Some((*document.digest().as_bytes(), document.choose(Some(operation)).is_some()))
+    }
+
+    /// The digest of what a GraphQL request asks for; `None` where that can't be told.
+    #[cfg(fuzzing)]
+    #[must_use]
+    pub fn graphql_request(body: &[u8]) -> Option<[u8; 32]> {
+        let operation = crate::semantics::graphql::request::Operation::of_body(body, |_| None).ok()?;
+        Some(*operation.digest.as_bytes())
+    }
 
     /// The canonical form of a JSON text; `None` where it has none.
     #[cfg(fuzzing)]
