@@ -32,6 +32,7 @@ mod scenarios {
     mod foreign_purges;
     mod framework;
     mod graphql;
+    mod graphql_writes;
     mod hard_after_soft;
     mod http2;
     mod http2_stalls;

@@ -101,6 +101,10 @@ raw_table! {
         /// object whose `__typename` is Product. An answer in which an object has no `__typename`, or lacks the field, is not
         /// stored. Requires `body_key = "graphql"`.
         types: FieldTable,
+        /// The fields of GraphQL's Mutation that change only what is one client's own, such as a cart or a session: "login",
+        /// "addItemToOrder". A mutation that asks for these alone purges neither what its answer returns nor the routes. Counts
+        /// for all routes of the same URL. Requires `body_key = "graphql"`.
+        private_mutations: Texts,
         /// What to do with an answer of GraphQL that has data and errors: "refuse" to store it, or "store" it. Default:
         /// "refuse".
         graphql_errors: GraphqlErrorsWord,

@@ -1,4 +1,4 @@
-//! What a route says of GraphQL, from a raw `[[route]]`: `operation`, `types` and `graphql_errors`.
+//! What a route says of GraphQL, from a raw `[[route]]`: `operation`, `types`, `private_mutations` and `graphql_errors`.
 
 use super::problem::Problems;
 use super::raw_rules::RawRoute;
@@ -16,14 +16,16 @@ pub(super) fn resolve(raw: &RawRoute, route: &mut Route, problems: &mut Problems
     }
     let needs_graphql = [
         raw.types.as_ref().map(|types| ("types", &types.place)),
+        raw.private_mutations.as_ref().map(|fields| ("private_mutations", &fields.place)),
         raw.graphql_errors.as_ref().map(|errors| ("graphql_errors", &errors.place)),
     ];
     for (key, place) in needs_graphql.into_iter().flatten() {
         if !route.caches_operations() {
             let hint = "add body_key = \"graphql\", or leave it out";
-            problems.error(place, format!("`{key}` is about answers of GraphQL"), Some(hint));
+            problems.error(place, format!("`{key}` is about GraphQL"), Some(hint));
         }
     }
+    route.private_mutations = private_mutations(raw, problems);
     route.types = raw.types.as_ref().and_then(|written| {
         let types: Vec<_> = written.value.0.iter().filter_map(|(name, tag)| entity(name, tag, problems)).collect();
         if types.is_empty() && !problems.has_errors_within(&written.place) {
@@ -32,6 +34,16 @@ pub(super) fn resolve(raw: &RawRoute, route: &mut Route, problems: &mut Problems
         }
         (!types.is_empty()).then(|| EntityTypes::new(types))
     });
+}
+
+/// The fields of Mutation that change nothing that is stored.
+fn private_mutations(raw: &RawRoute, problems: &mut Problems) -> Vec<Box<str>> {
+    let Some(written) = &raw.private_mutations else { return Vec::new() };
+    for field in written.value.iter().filter(|field| !is_name(&field.value)) {
+        let hint = "write the name of a field of the schema's Mutation: \"addItemToOrder\"";
+        problems.error(&field.place, format!("`{}` is no name of a mutation", field.value), Some(hint));
+    }
+    written.value.iter().map(|field| field.value.as_str().into()).collect()
 }
 
 /// The operation that a route is for.

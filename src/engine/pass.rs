@@ -29,7 +29,7 @@ use crate::semantics::cache_status::CacheStatus;
 use crate::semantics::date::record_receipt;
 use crate::semantics::entity_tag;
 use crate::semantics::event_stream::{is_event_stream, is_grpc};
-use crate::semantics::graphql::request::{Effect, effect_of};
+use crate::semantics::graphql::request::{Effect, Operation, effect_of};
 use crate::semantics::invalidate::{invalidated_targets, is_safe};
 use crate::semantics::known_end::end_at;
 use crate::semantics::origin_tags::{Reading, invalidated_groups};
@@ -107,6 +107,21 @@ impl Passing {
         }
         let declared = self.pass.route.as_ref().and_then(|route| route.keys_body(&self.method));
         is_safe(&self.method) || declared.is_some()
+    }
+
+    /// The operation of GraphQL that it asks for, where that can be told.
+    fn operation(&self) -> Option<&Operation> {
+        self.pass.operation.as_ref()?.as_deref().ok()
+    }
+
+    /// Whether it changes only what is its client's own, by `private_mutations`: a client chooses the name of its operation, so
+    /// the fields that it asks for count, and the rules of every route of the URL.
+    fn is_private(&self) -> bool {
+        self.operation().is_some_and(|operation| {
+            let routes = self.rules.caching_routes(&self.target);
+            let names = routes.iter().flat_map(|route| &route.private_mutations);
+            operation.asks_only_for(|field| names.clone().any(|name| **name == *field))
+        })
     }
 
     async fn forward(&self, mut request: http::Request<Body>, terms: Terms) -> Result<Response<Body>, OriginError> {
@@ -219,11 +234,14 @@ impl Passing {
         log: Option<LogId>,
         patience: &mut Patience,
     ) -> Answer {
-        let routes = self.rules.caching_routes(&self.target);
-        let types = routes.iter().filter_map(|route| route.types.clone()).collect();
-        let operation = self.pass.operation.as_ref().and_then(|told| told.as_ref().ok());
-        let asked = Mutation { types, document: operation.map(|operation| Arc::clone(&operation.document)) };
-        let (by_answer, response, read) = asked.changed(&self.engine, response, patience).await;
+        let (by_answer, response, read) = if self.is_private() {
+            (Changed::Entities(BTreeSet::new()), response, Read::Begun)
+        } else {
+            let routes = self.rules.caching_routes(&self.target);
+            let types = routes.iter().filter_map(|route| route.types.clone()).collect();
+            let document = self.operation().map(|operation| Arc::clone(&operation.document));
+            Mutation { types, document }.changed(&self.engine, response, patience).await
+        };
         let entities = |tags: BTreeSet<Tag>| tags.into_iter().map(Scope::Tag);
         let changed: Vec<Scope> = match by_answer {
             Changed::Nothing => Vec::new(),
@@ -284,6 +302,9 @@ impl Passing {
         if targets.is_empty() {
             return Vec::new();
         }
+        if self.is_private() {
+            return self.tags_changed(answered).collect();
+        }
         // What nothing can have stored needs no barrier, and a client must not have it raise one.
         let keyed = targets.into_iter().flat_map(|target| {
             let routes = self.rules.caching_routes(&target);
@@ -301,14 +322,21 @@ impl Passing {
         written.into_iter().chain(self.groups_invalidated_by(answered)).map(Scope::Tag)
     }
 
-    /// The routes that may hold what an operation of GraphQL has changed: its answers are stored under other URLs, too.
+    /// The routes that may hold what an operation of GraphQL has changed: those of its URL, whose answers are stored under
+    /// others too, and those that tag the same entities elsewhere.
     fn routes_written_to(&self) -> Vec<Scope> {
         if self.pass.operation.is_none() {
             return Vec::new();
         }
-        let routes = self.rules.caching_routes(&self.target).into_iter();
-        let routes = routes.filter(|route| route.caches_operations());
-        routes.map(|route| Scope::Route(route.name.clone())).collect()
+        let here = self.rules.caching_routes(&self.target);
+        let tags_alike = |route: &Route| {
+            let types = here.iter().filter_map(|known| known.types.as_ref());
+            route.types.as_ref().is_some_and(|own| types.into_iter().any(|types| types.overlap(own)))
+        };
+        let is_written = |route: &&Arc<Route>| {
+            route.caches_operations() && (tags_alike(route) || here.iter().any(|known| Arc::ptr_eq(known, route)))
+        };
+        self.rules.routes().iter().filter(is_written).map(|route| Scope::Route(route.name.clone())).collect()
     }
 
     /// A URL that was written to, within its client's budget.

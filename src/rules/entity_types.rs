@@ -42,6 +42,12 @@ impl EntityTypes {
         self.types.iter().any(|(_, template)| template.makes(tag))
     }
 
+    /// Whether some tag can be made by these and by `other`.
+    pub(crate) fn overlap(&self, other: &Self) -> bool {
+        let makes_one_of = |template: &TagTemplate| other.types.iter().any(|(_, known)| known.overlaps(template));
+        self.types.iter().any(|(_, template)| makes_one_of(template))
+    }
+
     fn fields(&self) -> impl Iterator<Item = &str> {
         self.types.iter().flat_map(|(_, template)| template.capture_names())
     }

@@ -107,6 +107,8 @@ pub struct Route {
     pub(crate) operation: Option<Box<str>>,
     /// Which objects of an answer of GraphQL tag it; none: none does.
     pub(crate) types: Option<EntityTypes>,
+    /// The fields of GraphQL's Mutation that change only what is one client's own.
+    pub(crate) private_mutations: Vec<Box<str>>,
     /// Answers of GraphQL with data and errors.
     pub(crate) graphql_errors: GraphqlErrorsRule,
     /// Which claims of a verified token are part of the key; none: what a request claims counts for nothing.
@@ -178,6 +180,7 @@ impl Route {
             body_key: None,
             operation: None,
             types: None,
+            private_mutations: Vec::new(),
             graphql_errors: GraphqlErrorsRule::Refuse,
             claims: None,
             bypass: None,

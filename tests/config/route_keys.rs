@@ -92,6 +92,22 @@ const BAD: &[(&str, &[Expected])] = &[
         ],
     ),
     (
+        "types = { Product = \"product:{id}\" }\nprivate_mutations = [\"login\"]",
+        &[
+            (3, 9, "`types` is about GraphQL", Some("add body_key = \"graphql\", or leave it out")),
+            (4, 21, "`private_mutations` is about GraphQL", Some("add body_key = \"graphql\", or leave it out")),
+        ],
+    ),
+    (
+        "body_key = \"graphql\"\nprivate_mutations = [\"login\", \"log in\"]",
+        &[(
+            4,
+            31,
+            "`log in` is no name of a mutation",
+            Some("write the name of a field of the schema's Mutation: \"addItemToOrder\""),
+        )],
+    ),
+    (
         "body_key_max = \"1KiB\"",
         &[(3, 16, "no body is part of a key here", Some("add body_key = \"json\", or leave it out"))],
     ),

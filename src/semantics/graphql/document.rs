@@ -1,7 +1,7 @@
 //! A GraphQL document: its operations, and a digest of what it says whatever its spacing, commas and comments (October 2021
 //! section 2.1.7).
 
-use apollo_parser::cst::{CstNode, Definition, OperationDefinition};
+use apollo_parser::cst::{CstNode, Definition, OperationDefinition, Selection};
 use apollo_parser::{Parser, SyntaxKind};
 use std::collections::BTreeSet;
 
@@ -29,6 +29,8 @@ pub(crate) struct Operation {
     pub(crate) name: Option<Box<str>>,
     /// What it does.
     pub(crate) kind: OperationKind,
+    /// The fields of the schema's root that it asks for, by their own names; `None` where fragments may ask for more.
+    pub(crate) root_fields: Option<Box<[Box<str>]>>,
 }
 
 /// A document that can be read in one way only.
@@ -113,8 +115,9 @@ impl Document {
 
     /// What it takes in memory, about, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        let names = self.operations.iter().filter_map(|operation| operation.name.as_deref());
-        names.chain(self.renamed.iter().map(AsRef::as_ref)).map(|name| name.len() + 64).sum::<usize>() + 256
+        let fields = self.operations.iter().filter_map(|operation| operation.root_fields.as_deref()).flatten();
+        let names = self.operations.iter().filter_map(|operation| operation.name.as_ref());
+        names.chain(fields).chain(&self.renamed).map(|name| name.len() + 64).sum::<usize>() + 256
     }
 }
 
@@ -126,7 +129,16 @@ fn operation(definition: &OperationDefinition) -> Result<Operation, NotADocument
         Some(written) if written.subscription_token().is_some() => OperationKind::Subscription,
         Some(_) => return Err(NotADocument),
     };
-    Ok(Operation { name: definition.name().map(|name| name.text().as_str().into()), kind })
+    let root_fields = root_fields(definition);
+    Ok(Operation { name: definition.name().map(|name| name.text().as_str().into()), kind, root_fields })
+}
+
+fn root_fields(definition: &OperationDefinition) -> Option<Box<[Box<str>]>> {
+    let name = |selection| match selection {
+        Selection::Field(field) => Some(field.name()?.text().as_str().into()),
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => None,
+    };
+    definition.selection_set()?.selections().map(name).collect()
 }
 
 /// The name under which a field's value is answered, where it need not be that of the field of this name.
@@ -194,6 +206,15 @@ mod tests {
         let one = Document::parse("subscription S { s }").unwrap();
         assert_eq!(one.choose(None).map(|operation| operation.kind), Some(OperationKind::Subscription));
         assert_eq!(Document::parse("{ a }").unwrap().choose(None).unwrap().name, None);
+    }
+
+    #[test]
+    fn the_root_fields_of_an_operation_are_known_unless_fragments_hide_some() {
+        let fields = |text: &str| Document::parse(text).unwrap().choose(None).unwrap().root_fields.clone();
+        let named = |names: &[&str]| Some(names.iter().map(|name| Box::from(*name)).collect());
+        assert_eq!(fields("mutation { a: b(c: {d: 1}) { e } f @skip(if: true) }"), named(&["b", "f"]));
+        assert_eq!(fields("mutation { b ... on Mutation { c } }"), None);
+        assert_eq!(fields("mutation { ...F } fragment F on Mutation { c }"), None);
     }
 
     #[test]

@@ -98,6 +98,12 @@ impl Operation {
         }
     }
 
+    /// Whether all that it asks for are fields of the root that `selects` takes, and `__typename`.
+    pub(crate) fn asks_only_for(&self, selects: impl Fn(&str) -> bool) -> bool {
+        let fields = self.document.choose(self.name.as_deref()).and_then(|chosen| chosen.root_fields.as_ref());
+        fields.is_some_and(|fields| fields.iter().all(|field| **field == *"__typename" || selects(field)))
+    }
+
     /// Whether it may change something.
     pub(crate) const fn effect(&self) -> Effect {
         match self.kind {
