@@ -20,7 +20,7 @@ SHOP_OPTIONS ?=
 SOAK_MINUTES ?= 10
 SOAK_RATE ?= 600
 
-.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke bench-snapshot rolling soak minutes prerequisites release-build image-test deb deb-test deploy-test release
+.PHONY: help demo test test-all simulate conformance lint licenses advisories fuzz bench bench-parts bench-fleet bench-whole bench-peers bench-shop bench-smoke bench-snapshot try-graphql-shop rolling soak minutes prerequisites release-build image-test deb deb-test deploy-test release
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -104,6 +104,12 @@ bench-peers: ## Measure Larder beside nginx, Varnish, HAProxy, Traffic Server an
 bench-shop: ## Load a sample shop: directly, through Larder, with Redis, warmed from a log
 	@scripts/install-prerequisites.sh build shop plots
 	python3 -B bench/shop/run.py --seconds $(SHOP_SECONDS) --users $(SHOP_USERS) $(SHOP_OPTIONS)
+
+try-graphql-shop: ## Try Larder before Vendure, a real GraphQL shop: shoppers, carts, orders, and staff who change products (some minutes)
+	@scripts/install-prerequisites.sh build graphql-shop
+	@scripts/install-vendure.sh
+	cargo build --locked --release --bin larder
+	python3 -B bench/graphql_shop/run.py --document docs/graphql.md
 
 bench-snapshot: ## Measure how fast a snapshot of 1 GiB is read, and what requests notice of it
 	@scripts/install-prerequisites.sh build peers

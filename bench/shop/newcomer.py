@@ -24,10 +24,10 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from bench.harness.database import Database
 from bench.harness.ending import end_in_order
 from bench.harness.process import BenchError, Server
 from bench.shop import stack
-from bench.shop.database import Database
 from bench.shop.page import Desk, commands
 
 PAGE = stack.ROOT / "docs" / "tuning.md"

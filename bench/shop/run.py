@@ -20,11 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.harness.database import Database  # noqa: E402
 from bench.harness.ending import end_in_order  # noqa: E402
 from bench.harness.machine import machine  # noqa: E402
 from bench.harness.process import BenchError, Server, free_port  # noqa: E402
 from bench.shop import report, smoke, stack  # noqa: E402
-from bench.shop.database import Database  # noqa: E402
 from bench.shop.figures import of_api, of_larder  # noqa: E402
 from bench.shop.sampling import Sampling, peak_bytes  # noqa: E402
 

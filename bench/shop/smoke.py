@@ -4,8 +4,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.harness.database import Database
 from bench.shop import newcomer, stack
-from bench.shop.database import Database
 
 LOAD = {"users": 20, "ramp": 10, "seconds": 6, "products": 2000, "terms": 40, "think-min-ms": 50, "think-max-ms": 250,
         "writer-pause-ms": 150}

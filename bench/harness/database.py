@@ -12,7 +12,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from bench.harness.process import BenchError, Server, free_port
+from .process import BenchError, Server, free_port
 
 USER = "postgres"
 SETTINGS = {
@@ -21,7 +21,7 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "60",
-    # The whole shop fits; a machine of two cores has at least 2 GiB.
+    # A whole shop fits; a machine of two cores has at least 2 GiB.
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "32MB",
@@ -37,15 +37,15 @@ SETTINGS = {
 class Database(Server):
     """A running PostgreSQL that answers, with the database `shop`, empty."""
 
-    def __init__(self, directory: Path, cores: str | None = None):
-        """Makes and starts it in `directory`/postgres; `cores` as for `taskset`."""
+    def __init__(self, directory: Path, cores: str | None = None, settings: dict[str, str] | None = None):
+        """Makes and starts it in `directory`/postgres; `cores` as for `taskset`; with these settings beside its own."""
         home = directory / "postgres"
         _give_away(directory, home)
         data, port = home / "data", free_port()
         _run("initdb", "--username", USER, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C",
              "--pgdata", str(data))
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        super().__init__("postgres", [*_as_user(), _program("postgres"), "-D", str(data), "-p", str(port), *settings],
+        options = [part for name, value in {**SETTINGS, **(settings or {})}.items() for part in ("-c", f"{name}={value}")]
+        super().__init__("postgres", [*_as_user(), _program("postgres"), "-D", str(data), "-p", str(port), *options],
                          home, cores)
         try:
             self.until(lambda: _answers(port), "it answers")

@@ -1,0 +1,1 @@
+"""A real GraphQL shop, Vendure over PostgreSQL, through Larder."""
