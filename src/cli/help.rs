@@ -123,11 +123,11 @@ Purges hold whatever is switched.";
 pub(super) const CHANGES: &str = "\
 Examples:
   larder changes plan                                  # the SQL for the publication, the role and the replica identities
-  larder changes plan | psql -d shop                   # as a superuser
+  larder changes plan | psql -d shop                   # as a superuser; of MariaDB: | mariadb
   larder changes verify                                # what the database lacks, and the SQL that mends it
 
-`plan` asks no database; `verify` asks the one of [events.postgres_changes]. Warnings are of what works but purges more than it
-must, or may fill the disk.
+`plan` asks no database; `verify` asks the one of [events.postgres_changes] or [events.mysql_changes]. Warnings are of what works but
+purges more than it must, or may fill the disk.
 
 Exit codes: 0 done, nothing is missing; 1 something is, or the database can't be asked; 2 wrong usage.";
 

@@ -268,7 +268,7 @@ impl Parts {
         let events = Intake::new(Arc::clone(&engine));
         // What a lone instance has stored is no older than itself; what a fleet or an earlier process has, may be.
         let missed = if invalidation.is_in_fleet() || earlier.is_some() { Missed::Maybe } else { missed };
-        let lag = EventSources::of(config, stream).drive(&engine, &events, missed, tasks);
+        let lag = EventSources::of(config, stream)?.drive(&engine, &events, missed, tasks);
         let keys = token_keys::keeper(config, engine.tokens(), &clock);
         let rules = reloader(config, (&loaded.warnings, loaded.sources), &clock, &engine, (certificates, keys.clone()));
         let (decisions, traces) = (feed_of_decisions(&clock, &engine, tasks), tracer(config, &clock, tasks));

@@ -3,6 +3,7 @@
 use super::raw_events::{RawEvents, RawPostgres, RawPostgresChanges};
 use super::resolve::Resolver;
 use super::table::Placed;
+use crate::events::changes::mysql::MysqlChangesOptions;
 use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::events::postgres_server::PostgresServer;
@@ -18,23 +19,30 @@ const NAME_BYTES_MAX: usize = 63;
 
 const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
 
+/// What `[events]` comes to.
+pub(super) struct EventOptions {
+    pub(super) postgres: Option<PostgresOptions>,
+    pub(super) postgres_changes: Option<PostgresChangesOptions>,
+    pub(super) mysql_changes: Option<MysqlChangesOptions>,
+    pub(super) webhooks: Vec<Webhook>,
+}
+
 impl Resolver<'_> {
     /// `[events]`: what is listened to, the changes that are read, and the webhooks that are taken.
-    pub(super) fn events(
-        &mut self,
-        raw: RawEvents,
-        fleet: Option<&FleetOptions>,
-    ) -> (Option<PostgresOptions>, Option<PostgresChangesOptions>, Vec<Webhook>) {
-        let notifications = raw.postgres.and_then(|raw| self.postgres(&raw, fleet));
-        let changes = raw.postgres_changes.and_then(|raw| self.postgres_changes(&raw, fleet));
-        (notifications, changes, self.webhooks(raw.webhook))
+    pub(super) fn events(&mut self, raw: RawEvents, fleet: Option<&FleetOptions>) -> EventOptions {
+        EventOptions {
+            postgres: raw.postgres.and_then(|raw| self.postgres(&raw, fleet)),
+            postgres_changes: raw.postgres_changes.and_then(|raw| self.postgres_changes(&raw, fleet)),
+            mysql_changes: raw.mysql_changes.and_then(|raw| self.mysql_changes(&raw, fleet)),
+            webhooks: self.webhooks(raw.webhook),
+        }
     }
 
     /// `[events.postgres]`; `None` if there is no URL to connect to.
     fn postgres(&mut self, raw: &Placed<RawPostgres>, fleet: Option<&FleetOptions>) -> Option<PostgresOptions> {
         let RawPostgres { url, ca_file, channel: written } = &raw.value;
         if url.is_none() {
-            self.missing_url(raw, "events.postgres");
+            self.missing_url(raw, "events.postgres", FORM);
         }
         let channel = written.as_ref().map_or("larder_events", |channel| channel.value.as_str());
         if let Some(written) = written
@@ -54,7 +62,7 @@ impl Resolver<'_> {
     ) -> Option<PostgresChangesOptions> {
         let RawPostgresChanges { url, ca_file, publication, slot } = &raw.value;
         if url.is_none() {
-            self.missing_url(raw, "events.postgres_changes");
+            self.missing_url(raw, "events.postgres_changes", FORM);
         }
         if let Some(written) = publication
             && !(1..=NAME_BYTES_MAX).contains(&written.value.len())
@@ -76,9 +84,9 @@ impl Resolver<'_> {
         Some(PostgresChangesOptions { server, publication: name(publication), slot: name(slot) })
     }
 
-    fn missing_url<T>(&mut self, raw: &Placed<T>, section: &str) {
+    pub(super) fn missing_url<T>(&mut self, raw: &Placed<T>, section: &str, form: &str) {
         if !self.problems.has_errors_within(&raw.place) {
-            self.problems.error(&raw.place, format!("`{section}.url` is missing"), Some(FORM));
+            self.problems.error(&raw.place, format!("`{section}.url` is missing"), Some(form));
         }
     }
 

@@ -26,6 +26,7 @@ mod raw_cdn;
 mod raw_events;
 mod raw_jwt;
 mod raw_listen;
+mod raw_mysql;
 mod raw_stamps;
 mod raw_trace;
 mod raw_upstream;
@@ -58,6 +59,7 @@ mod https_policy;
 mod jwt;
 mod listen;
 mod listeners;
+mod mysql_changes;
 mod per_client;
 mod pool_health;
 pub(crate) mod reference;
@@ -90,6 +92,7 @@ pub use rules_file::{check_rules_text, load_rules};
 use crate::cdn::CdnOptions;
 use crate::clients::ClientLimits;
 use crate::engine::refresh::RefreshOptions;
+use crate::events::changes::mysql::MysqlChangesOptions;
 use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::events::postgres::PostgresOptions;
 use crate::events::webhook::Webhook;
@@ -138,6 +141,8 @@ pub struct Config {
     pub postgres: Option<PostgresOptions>,
     /// `[events.postgres_changes]`; `None` if they are not read.
     pub postgres_changes: Option<PostgresChangesOptions>,
+    /// `[events.mysql_changes]`; `None` if they are not read.
+    pub mysql_changes: Option<MysqlChangesOptions>,
     /// `[[events.webhook]]`
     pub(crate) webhooks: Vec<Webhook>,
     /// `[[cdn]]`

@@ -1,5 +1,6 @@
 //! `[events]`, raw. The documentation of each key is its description in the JSON Schema.
 
+use super::raw_mysql::RawMysqlChanges;
 use super::raw_webhook::RawWebhook;
 use super::table::{Placed, raw_table};
 
@@ -10,6 +11,8 @@ raw_table! {
         postgres: RawPostgres,
         /// The rows that change in PostgreSQL, which the rules map to purges in `[[change]]` blocks.
         postgres_changes: RawPostgresChanges,
+        /// The rows that change in MariaDB, which the rules map to purges in `[[change]]` blocks.
+        mysql_changes: RawMysqlChanges,
         /// What others post, signed.
         webhook: Vec<Placed<RawWebhook>>,
     }

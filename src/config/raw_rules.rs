@@ -23,7 +23,7 @@ raw_table! {
         route: Vec<Placed<RawRoute>>,
         /// What to purge when another system says that something has changed.
         event: Vec<Placed<RawEvent>>,
-        /// What to purge when a row of a database's table changes; for `[events.postgres_changes]`.
+        /// What to purge when a row of a database's table changes; for `[events.postgres_changes]` and `[events.mysql_changes]`.
         change: Vec<Placed<RawChange>>,
         /// What is fetched before anyone asks: at the start, or again and again.
         warm: Vec<Placed<RawWarm>>,

@@ -79,7 +79,7 @@ impl Resolver<'_> {
         let memory = self.memory(&memory);
         let in_flight_bytes = self.in_flight_bytes(limits.in_flight_bytes.as_ref(), memory);
         let (refresh, fleet) = (self.refresh(&table(raw.refresh.take())), self.fleet_of(raw.redis.take(), overrides));
-        let (postgres, postgres_changes, webhooks) = self.events(table(raw.events.take()), fleet.as_ref());
+        let events = self.events(table(raw.events.take()), fleet.as_ref());
         let stamps = self.stamps(raw.stamps.take(), fleet.as_ref());
         let mut admin = table(raw.admin.take());
         replace(&mut admin.listen, "--admin", overrides.admin.as_deref());
@@ -109,9 +109,10 @@ impl Resolver<'_> {
             in_flight_bytes,
             refresh,
             fleet,
-            postgres,
-            postgres_changes,
-            webhooks,
+            postgres: events.postgres,
+            postgres_changes: events.postgres_changes,
+            mysql_changes: events.mysql_changes,
+            webhooks: events.webhooks,
             cdns: self.cdns(raw.cdn.take()),
             jwt: self.jwt(raw.jwt.take()),
             admin,

@@ -28,6 +28,8 @@ pub enum EventSource {
     Postgres,
     /// Rows that change in PostgreSQL.
     PostgresChanges,
+    /// Rows that change in MariaDB.
+    MysqlChanges,
     /// `POST /events/{source}`
     Webhook,
 }
@@ -41,6 +43,7 @@ impl EventSource {
             Self::Stream => "stream",
             Self::Postgres => "postgres",
             Self::PostgresChanges => "postgres_changes",
+            Self::MysqlChanges => "mysql_changes",
             Self::Webhook => "webhook",
         }
     }
@@ -155,7 +158,7 @@ impl Intake {
     pub(super) async fn cover_gap(&self, source: EventSource, kind: Option<&str>) -> Result<(), PurgeFailure> {
         let rules = self.engine.rules();
         let purges = match source {
-            EventSource::PostgresChanges => rules.purges_on_missed_changes(),
+            EventSource::PostgresChanges | EventSource::MysqlChanges => rules.purges_on_missed_changes(),
             EventSource::Admin | EventSource::Stream | EventSource::Postgres | EventSource::Webhook => {
                 rules.purges_on_a_gap(kind)
             }
@@ -197,7 +200,9 @@ impl Intake {
     fn count_all(&self, source: EventSource, kind: &str, result: &'static str, count: u64) {
         let rules = self.engine.rules();
         let is_known = match source {
-            EventSource::PostgresChanges => rules.changes().iter().any(|rule| rule.purge.on == kind),
+            EventSource::PostgresChanges | EventSource::MysqlChanges => {
+                rules.changes().iter().any(|rule| rule.purge.on == kind)
+            }
             EventSource::Admin | EventSource::Stream | EventSource::Postgres | EventSource::Webhook => {
                 rules.events().iter().any(|rule| rule.on == kind)
             }

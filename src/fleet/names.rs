@@ -80,6 +80,12 @@ impl Names {
         format!("{self}:cdn-lease:{cdn}")
     }
 
+    /// How far the binary log of one database was read, a string: JSON.
+    #[must_use]
+    pub fn changes(&self, database: &str) -> String {
+        format!("{self}:changes:{database}")
+    }
+
     /// The stored variants of one primary key, a hash.
     #[must_use]
     pub fn entry(&self, fingerprint: u128) -> String {

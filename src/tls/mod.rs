@@ -12,7 +12,7 @@ mod validity;
 
 pub(crate) use failure::FileFailure;
 pub(crate) use identity::Identity;
-pub(crate) use pem::authorities;
+pub(crate) use pem::{authorities, authorities_in_der};
 pub(crate) use subject::subject;
 pub(crate) use validity::Validity;
 

@@ -43,6 +43,15 @@ pub(crate) fn authorities(path: &Path) -> Result<RootCertStore, FileFailure> {
     Ok(store)
 }
 
+/// As [`authorities`], for who reads certificates itself: each in DER.
+///
+/// # Errors
+/// As [`authorities`].
+pub(crate) fn authorities_in_der(path: &Path) -> Result<Vec<Vec<u8>>, FileFailure> {
+    authorities(path)?;
+    Ok(certificates(path)?.into_iter().map(|certificate| certificate.to_vec()).collect())
+}
+
 fn text(path: &Path) -> Result<Vec<u8>, FileFailure> {
     match std::fs::read(path) {
         Ok(text) if text.trim_ascii().is_empty() => Err(FileFailure::new(path, Cause::Empty)),

@@ -16,15 +16,19 @@ const TABLES: &str =
     "CREATE TABLE product (id bigint PRIMARY KEY, category text); CREATE TABLE tick (n bigint PRIMARY KEY)";
 
 /// `larder changes` in a folder with these rules and this database.
-async fn changes(folder: &Path, arguments: &[&str]) -> Output {
+pub(super) async fn changes(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
     command.arg("changes").args(arguments).current_dir(folder).output().await.expect("it runs")
 }
 
 fn configured(url: &str, keys: &str, rules: &str) -> TempDir {
+    configured_with(&format!("[events.postgres_changes]\nurl = \"{url}\"\n{keys}"), rules)
+}
+
+/// A folder with this section in its proxy.toml, and these rules.
+pub(super) fn configured_with(section: &str, rules: &str) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
-    let proxy =
-        format!("[upstream]\nservers = [\"http://127.0.0.1:1\"]\n[events.postgres_changes]\nurl = \"{url}\"\n{keys}");
+    let proxy = format!("[upstream]\nservers = [\"http://127.0.0.1:1\"]\n{section}");
     for (name, text) in [("proxy.toml", proxy.as_str()), ("rules.toml", rules)] {
         std::fs::write(folder.path().join(name), text).expect("a fresh folder takes a file");
     }
@@ -33,7 +37,7 @@ fn configured(url: &str, keys: &str, rules: &str) -> TempDir {
     folder
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -15,7 +15,7 @@ const TABLES: &str = "
 ";
 
 /// Pages are tagged with all that their paths say: `/p/product:1/shoes` carries `product:1` and `shoes`.
-const ROUTES: &str = "
+pub(super) const ROUTES: &str = "
     [[route]]
     name = \"page\"
     path = \"/p/{a}/{b}\"
@@ -24,7 +24,7 @@ const ROUTES: &str = "
 ";
 
 /// Tells when what came before has been taken.
-const TICK: &str = "
+pub(super) const TICK: &str = "
     [[change]]
     table = \"tick\"
     purge = { tags = [\"tick\"] }

@@ -105,7 +105,9 @@ fn the_changes_of_postgresql_are_read_where_they_are_named() {
 
 const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
 
-const BAD_POSTGRES: &[(&str, &[Expected])] = &[
+const MYSQL_FORM: &str = "url = \"mysql://user:password@127.0.0.1:3306/shop\"";
+
+const BAD_DATABASES: &[(&str, &[Expected])] = &[
     ("[events.postgres]", &[(2, 1, "`events.postgres.url` is missing", Some(FORM))]),
     (
         "[events.postgres]\nurl = \"postgres://a/b\"\nca_file = \"ca.pem\"",
@@ -129,12 +131,41 @@ const BAD_POSTGRES: &[(&str, &[Expected])] = &[
         "[events.postgres]\nurl = \"postgres://a/b\"\nchannel = \"\"",
         &[(4, 11, "not a valid channel name", Some("write 1 to 63 bytes"))],
     ),
-    ("[events.mysql]", &[(2, 9, "unknown key `mysql`", Some("known here: postgres, postgres_changes, webhook"))]),
+    (
+        "[events.mysql]",
+        &[(2, 9, "unknown key `mysql`", Some("known here: postgres, postgres_changes, mysql_changes, webhook"))],
+    ),
+    ("[events.mysql_changes]", &[(2, 1, "`events.mysql_changes.url` is missing", Some(MYSQL_FORM))]),
+    (
+        "[events.mysql_changes]\nurl = \"postgres://a/b\"",
+        &[(3, 7, "not a valid MySQL URL: Unsupported connection URL scheme `postgres'", Some(MYSQL_FORM))],
+    ),
+    (
+        "[events.mysql_changes]\nurl = \"mysql://a/b\"\nca_file = \"ca.pem\"\nserver_id = 0",
+        &[
+            (
+                4,
+                11,
+                "a `ca_file` is of no use without TLS",
+                Some("add ?require_ssl=true to the URL, or remove `ca_file`"),
+            ),
+            (5, 13, "not a valid number of a server", Some("write 1 to 4294967295")),
+        ],
+    ),
+    (
+        "[events.mysql_changes]\nurl = \"mysql://a/b?require_ssl=true&verify_ca=false\"",
+        &[(
+            3,
+            7,
+            "the server's certificate is always verified",
+            Some("remove `verify_ca` and `verify_identity`; `ca_file` says who is trusted"),
+        )],
+    ),
 ];
 
 #[test]
-fn every_problem_of_postgresql_is_told_with_its_place_and_how_to_mend_it() {
-    for (text, expected) in BAD_POSTGRES {
+fn every_problem_of_a_database_is_told_with_its_place_and_how_to_mend_it() {
+    for (text, expected) in BAD_DATABASES {
         assert_problems(text, &refused(text, load(text)), expected);
     }
 }

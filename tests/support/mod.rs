@@ -22,6 +22,7 @@ pub mod deadline;
 pub mod expect;
 pub mod h2_frames;
 pub mod h2_origin;
+pub mod mariadb_server;
 pub mod nginx;
 pub mod origin;
 pub mod postgres_server;

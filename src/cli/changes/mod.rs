@@ -1,13 +1,13 @@
 //! `larder changes`: what a database needs so that its changes can be read, and whether it has that.
 
-mod plan;
-mod verify;
+mod finding;
+
+mod mysql;
+mod postgres;
 
 use super::config_file::ConfigFile;
 use crate::config::Overrides;
-use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::rules::change::TableName;
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub(super) struct ChangesArguments {
 enum ChangesCommand {
     /// Print the SQL that the database needs for the `[[change]]` blocks. It changes nothing by itself.
     Plan,
-    /// Ask the database of `[events.postgres_changes]` what is missing, and print how to mend it.
+    /// Ask the database of `[events.postgres_changes]` or `[events.mysql_changes]` what is missing, and print how to mend it.
     Verify {
         /// As JSON, for scripts.
         #[arg(long)]
@@ -39,8 +39,6 @@ type Needed = BTreeMap<TableName, BTreeSet<String>>;
 /// Where the configuration can't be used, the database can't be asked, or something is missing.
 pub(super) fn run(file: &ConfigFile, arguments: &ChangesArguments) -> anyhow::Result<()> {
     let config = file.load(&Overrides::default()).map_err(|errors| anyhow::anyhow!("{errors}"))?;
-    let options: &PostgresChangesOptions =
-        config.postgres_changes.as_ref().context("there is no [events.postgres_changes] in the configuration")?;
     let rules = config.load_rules().map_err(|errors| anyhow::anyhow!("{errors}"))?.rule_set;
     let mut needed = Needed::new();
     for rule in rules.changes() {
@@ -48,23 +46,17 @@ pub(super) fn run(file: &ConfigFile, arguments: &ChangesArguments) -> anyhow::Re
         needed.insert(rule.table.clone(), columns.into_iter().map(str::to_owned).collect());
     }
     anyhow::ensure!(!needed.is_empty(), "no [[change]] block in the rules names a table");
-    match arguments.command {
-        ChangesCommand::Plan => plan::run(options, &needed),
-        ChangesCommand::Verify { json } => verify::run(options, &needed, json),
+    match (&arguments.command, &config.postgres_changes, &config.mysql_changes) {
+        (ChangesCommand::Plan, Some(options), None) => postgres::plan::run(options, &needed),
+        (ChangesCommand::Verify { json }, Some(options), None) => postgres::verify::run(options, &needed, *json),
+        (ChangesCommand::Plan, None, Some(options)) => mysql::plan::run(options, &needed),
+        (ChangesCommand::Verify { json }, None, Some(options)) => mysql::verify::run(options, &needed, *json),
+        (_, None, None) => {
+            anyhow::bail!("there is neither [events.postgres_changes] nor [events.mysql_changes] in the configuration")
+        }
+        (_, Some(_), Some(_)) => anyhow::bail!(
+            "[events.postgres_changes] and [events.mysql_changes] are both in the configuration, and whose a table is can't be told: \
+             give --config a file with one of them, and the rules of its tables"
+        ),
     }
-}
-
-/// A name as SQL writes it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A text as SQL writes it.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A table as SQL writes it.
-fn table(name: &TableName) -> String {
-    format!("{}.{}", quoted(&name.schema), quoted(&name.table))
 }

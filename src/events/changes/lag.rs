@@ -2,7 +2,7 @@
 
 use crate::metric::{Measured, Metric, Samples};
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -69,9 +69,14 @@ impl Lag {
     }
 }
 
-impl Measured for Lag {
+/// All databases that are read.
+pub(crate) struct Lags(pub(crate) Vec<Arc<Lag>>);
+
+impl Measured for Lags {
     fn sample(&self, samples: &mut Samples) {
-        let (waited, bytes) = self.waited();
+        let each: Vec<_> = self.0.iter().map(|lag| lag.waited()).collect();
+        let waited = each.iter().map(|(waited, _)| *waited).max().unwrap_or_default();
+        let bytes = each.iter().map(|(_, bytes)| *bytes).sum();
         samples.time(&LAG_SECONDS, &[], waited);
         samples.number(&LAG_BYTES, &[], bytes);
     }

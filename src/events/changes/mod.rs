@@ -10,6 +10,7 @@ mod naming;
 mod together;
 mod wider;
 
+pub(crate) mod mysql;
 pub(crate) mod postgres;
 
-pub(crate) use lag::{Lag, METRICS};
+pub(crate) use lag::{Lag, Lags, METRICS};

@@ -1,66 +1,26 @@
 //! `larder changes verify`: what is missing in the real database.
 
-use super::{Needed, quoted, table};
-use crate::cli::client::print;
+use super::{quoted, table};
+use crate::cli::changes::Needed;
+use crate::cli::changes::finding::{Finding, Weight, finding, report};
 use crate::events::changes::postgres::PostgresChangesOptions;
 use crate::events::postgres_server::Queries;
 use crate::rules::change::TableName;
 use anyhow::Context as _;
-use serde_json::json;
 use std::collections::BTreeSet;
 use tokio_postgres::Client;
-
-/// Something that is not as it should be.
-struct Finding {
-    weight: Weight,
-    what: String,
-    sql: String,
-}
-
-/// How much it matters.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    /// Changes are not read, or not all.
-    Missing,
-    /// They are read, but more is purged than must be, or the disk may fill up.
-    Warning,
-}
-
-impl Weight {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Warning => "warning",
-        }
-    }
-}
-
-fn finding(weight: Weight, what: impl Into<String>, sql: impl Into<String>) -> Finding {
-    Finding { weight, what: what.into(), sql: sql.into() }
-}
 
 /// Prints what is missing.
 ///
 /// # Errors
 /// Where something is, or the database can't be asked.
-pub(super) fn run(options: &PostgresChangesOptions, needed: &Needed, as_json: bool) -> anyhow::Result<()> {
+pub(in crate::cli::changes) fn run(
+    options: &PostgresChangesOptions,
+    needed: &Needed,
+    as_json: bool,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let findings = runtime.block_on(findings(options, needed))?;
-    let missing = findings.iter().filter(|finding| finding.weight == Weight::Missing).count();
-    if as_json {
-        let said = |found: &Finding| json!({"kind": found.weight.label(), "what": found.what, "sql": found.sql});
-        let all: Vec<_> = findings.iter().map(said).collect();
-        print(&json!({"complete": missing == 0, "findings": all}).to_string())?;
-    } else {
-        for Finding { weight, what, sql } in &findings {
-            print(&format!("{}: {what}\n  {sql}", weight.label()))?;
-        }
-        if missing == 0 {
-            print("the database has what the rules need")?;
-        }
-    }
-    anyhow::ensure!(missing == 0, "the database lacks {missing} of what the rules need");
-    Ok(())
+    report(&runtime.block_on(findings(options, needed))?, as_json)
 }
 
 async fn findings(options: &PostgresChangesOptions, needed: &Needed) -> anyhow::Result<Vec<Finding>> {

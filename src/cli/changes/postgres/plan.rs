@@ -1,6 +1,7 @@
 //! `larder changes plan`: the SQL that makes a database ready.
 
-use super::{Needed, literal, quoted, table};
+use super::{literal, quoted, table};
+use crate::cli::changes::Needed;
 use crate::cli::client::print;
 use crate::events::changes::postgres::PostgresChangesOptions;
 
@@ -13,7 +14,7 @@ const IDENTITY: &str = "SELECT attname FROM pg_index JOIN pg_attribute ON attrel
 ///
 /// # Errors
 /// Where nobody reads it.
-pub(super) fn run(options: &PostgresChangesOptions, needed: &Needed) -> anyhow::Result<()> {
+pub(in crate::cli::changes) fn run(options: &PostgresChangesOptions, needed: &Needed) -> anyhow::Result<()> {
     let user = options.server.connect.get_user().unwrap_or("larder");
     let publication = quoted(&options.publication);
     let tables = needed.keys().map(table).collect::<Vec<_>>().join(", ");
