@@ -124,7 +124,7 @@ pub mod rules {
     pub use crate::rules::lifetime::{IgnoredDirective, LifetimeRule, OriginPrecedence};
     pub use crate::rules::origin_request::PoolName;
     pub use crate::rules::pattern::PathPattern;
-    pub use crate::rules::route::{ClientDirectives, CompressionRule, RouteMode, SetCookieRule};
+    pub use crate::rules::route::{ClientDirectives, RouteMode, SetCookieRule};
     pub use crate::rules::tag_template::TagTemplate;
     pub use crate::rules::{Route, RouteVerdict, RuleSet};
 }
@@ -139,6 +139,7 @@ pub mod semantics {
     pub use crate::semantics::cache_control::{Qualified, RequestDirectives, ResponseDirectives};
     pub use crate::semantics::cache_status::CacheStatus;
     pub use crate::semantics::conditional::{Precondition, evaluate};
+    pub use crate::semantics::content_coding::Coding;
     pub use crate::semantics::credentials::Credentials;
     pub use crate::semantics::date::{format_http_date, parse_http_date};
     pub use crate::semantics::entity_tag::EntityTag;

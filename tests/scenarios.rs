@@ -19,6 +19,7 @@ mod scenarios {
     mod claims;
     mod client_directives;
     mod client_limits;
+    mod codings;
     mod compression;
     mod decisions;
     mod demo;

@@ -19,6 +19,7 @@ mod values;
 mod variable_names;
 
 mod route_audit;
+mod route_codings;
 
 mod field_names;
 mod raw_admin;

@@ -2,6 +2,7 @@
 
 use super::raw_warm::RawWarm;
 use super::route_audit::AuditText;
+use super::route_codings::CompressText;
 use super::table::{FromToml, Placed, Reader, raw_table};
 use super::values::{
     ByStatus, DurationText, FieldTable, LifetimeText, MethodText, MomentText, PercentageText, SizeText, Texts, word,
@@ -159,8 +160,10 @@ raw_table! {
         /// concurrent ones share one validation; "ignore": none. no-store and only-if-cached are always obeyed.
         /// Default: "collapse".
         client_directives: ClientDirectivesWord,
-        /// Whether compressible bodies of 1 KiB and more are kept gzip-coded. Default: false.
-        compress: bool,
+        /// The codings, of "zstd", "br" and "gzip", in which compressible bodies of 1 KiB and more are sent. They are kept in
+        /// the first; another is made of that once a client comes that takes none before it, and each client gets the one
+        /// that it prefers, of equals the first. true is "gzip" alone. Default: false.
+        compress: CompressText,
         /// The largest body stored. Default: "8MiB".
         max_body: SizeText,
         /// Tags taken from a JSON body, by JSONPath: ["$.items[*].sku"]. A body that cannot be parsed is not stored.

@@ -4,12 +4,14 @@ use super::problem::{Place, Problems};
 use super::raw_rules::RawRoute;
 use super::table::{Placed, nearest};
 use super::values::Texts;
-use super::{route_answer, route_audit, route_claims, route_graphql, route_key, route_lifetime, route_origin};
+use super::{
+    route_answer, route_audit, route_claims, route_codings, route_graphql, route_key, route_lifetime, route_origin,
+};
 use crate::rules::Route;
 use crate::rules::body_tags::BodyTags;
 use crate::rules::host_pattern::HostPattern;
 use crate::rules::pattern::PathPattern;
-use crate::rules::route::{CompressionRule, RouteMode};
+use crate::rules::route::RouteMode;
 use crate::rules::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag};
 use http::Method;
@@ -65,9 +67,8 @@ pub(super) fn resolve_route(raw: &RawRoute, place: &Place, problems: &mut Proble
     if let Some(directives) = &raw.client_directives {
         route.client_directives = directives.value.0;
     }
-    if let Some(Placed { value: true, .. }) = raw.compress {
-        route.compression = CompressionRule::Gzip;
-    }
+    route.codings =
+        raw.compress.as_ref().map(|compress| route_codings::resolve(compress, problems)).unwrap_or_default();
     limits(raw, &mut route, problems);
     Some(route)
 }

@@ -15,7 +15,6 @@ use crate::entry::variants::Variants;
 use crate::in_flight::Charge;
 use crate::invalidation::Standing;
 use crate::key::PrimaryKey;
-use crate::rules::route::CompressionRule;
 use crate::semantics::lifetime::Lifetime;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::reason::Reason;
@@ -30,7 +29,7 @@ use tokio::sync::SemaphorePermit;
 const WORK_BYTES_SMALL: usize = 16 * 1024;
 
 impl Engine {
-    /// Stores a complete answer, unless a purge has overtaken it; gzip-codes its body first where the route says so
+    /// Stores a complete answer, unless a purge has overtaken it; codes its body first where the route says so
     /// and it helps.
     ///
     /// Those who are still reading `shared`, which holds the same body, go on reading it where it is stored.
@@ -60,10 +59,8 @@ impl Engine {
             return StoreOutcome::Refused(why);
         }
         let pieces = if draft.part.is_some() { vec![self.joined_to_stored(draft.to_mut(), pieces)] } else { pieces };
-        let body = match draft.route.compression {
-            CompressionRule::Gzip => coding::at_rest(pieces, &draft.headers, &draft.policy).await,
-            CompressionRule::Off => StoredBody::from_pieces(pieces),
-        };
+        let coding = draft.route.codings.first().copied();
+        let body = coding::at_rest(pieces, &draft.headers, &draft.policy, coding).await;
         if draft.route.lifetime.adaptive_max.is_some()
             && let Some(older) = self.same_as_stored(&draft, &body)
         {
@@ -72,7 +69,7 @@ impl Engine {
         let entry = Arc::new(draft.entry(body, self.now()));
         let outcome = self.admit_entry(&draft.key, &entry, draft.shareability(self.now()));
         if outcome == StoreOutcome::Stored {
-            if entry.part().is_none() && !entry.body().is_gzipped() {
+            if entry.part().is_none() && entry.coding().is_none() {
                 shared.is_stored_as(entry.body().shared());
             }
             self.share(&draft.key, &entry, &draft.lifetime, lease);

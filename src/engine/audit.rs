@@ -14,7 +14,7 @@ use super::requester::Requester;
 use crate::clock::Timestamp;
 use crate::consistency::{AgeBand, Consistency, Found, IgnoredPurge, Occasion, Seen, Verdict};
 use crate::entry::Entry;
-use crate::entry::coding::inflate;
+use crate::entry::coders::decode;
 use crate::invalidation::Standing;
 use crate::plan::request::CacheableRequest;
 use crate::plan::wanted::Wanted;
@@ -209,10 +209,9 @@ impl Engine {
 async fn seen_in(entry: &Entry, request: &Arc<CacheableRequest>) -> Option<Seen> {
     let body = entry.body();
     let (bytes, identity_bytes) = (body.to_bytes(), body.identity_bytes());
-    let bytes = if body.is_gzipped() {
-        spawn_blocking(move || inflate(&bytes, identity_bytes)).await.ok()?.ok()?
-    } else {
-        bytes
+    let bytes = match body.coding() {
+        Some(coding) => spawn_blocking(move || decode(coding, bytes, identity_bytes)).await.ok()?.ok()?,
+        None => bytes,
     };
     let headers = entry.headers();
     Some(Seen {

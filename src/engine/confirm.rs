@@ -179,7 +179,7 @@ impl Fetch {
     /// What is stored, with another in its place.
     fn replaced(&self, stored: &Arc<Entry>, draft: &Draft, body: StoredBody) -> Updated {
         let alone = Uncacheable::of(draft.shareability(self.engine.now()));
-        let entry = Arc::new(draft.entry(body, self.engine.now()));
+        let entry = Arc::new(draft.entry(body, self.engine.now()).with_recoded_of(stored));
         let lease = self.lease.as_ref().filter(|_| alone.is_none()).cloned();
         let outcome = self.engine.replace_entry(&self.request.key, stored, &entry, &draft.lifetime, lease);
         Updated { entry, alone, outcome }

@@ -246,10 +246,12 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<Fas
         Plan::Serve(usable) if usable.how == Serving::Fresh => usable,
         _ => return Err(None),
     };
-    let form = deliver::at_rest(&usable.entry, &headers.headers, headers.conditions, now).ok_or(None)?;
-    engine.note_hit(&request, &usable.entry, now);
-    let age = usable.entry.current_age(now);
-    let ttl_secs = Some(ttl_secs(usable.entry.spent(&usable.lifetime, now), &usable.lifetime));
+    let codings = &request.route.codings;
+    let (entry, form) =
+        deliver::at_rest(usable.entry, &headers.headers, codings, headers.conditions, now).ok_or(None)?;
+    engine.note_hit(&request, &entry, now);
+    let age = entry.current_age(now);
+    let ttl_secs = Some(ttl_secs(entry.spent(&usable.lifetime, now), &usable.lifetime));
     let cache_status = Some(CacheStatus { ttl_secs, ..CacheStatus::HIT });
     let route = Some(request.route.name.clone());
     let changes = request.route.answer.as_ref().map(|rule| (Arc::clone(rule), now));
@@ -257,7 +259,7 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<Fas
     Ok(FastHit {
         age_secs: if starts_anew { 0 } else { deliver::sent_age_secs(age) },
         changes,
-        entry: usable.entry,
+        entry,
         form,
         decision: Decision { outcome: Outcome::Hit, reason: Reason::Fresh, route, cache_status, storing: None },
     })

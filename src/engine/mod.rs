@@ -46,6 +46,7 @@ mod find;
 mod graphql_answers;
 mod miss_budget;
 mod operations;
+mod recoding;
 mod requester;
 mod respond;
 pub(crate) mod shared_tier;
@@ -109,6 +110,7 @@ use miss_budget::MissBudgets;
 use operations::Operations;
 use origin::{Body, Origin};
 use origin_failure::OriginFailure;
+use recoding::Recoding;
 use refresh::RefreshOptions;
 use shared_tier::SharedTier;
 use std::collections::BTreeSet;
@@ -170,6 +172,7 @@ pub struct Engine {
     unattended: Arc<Unattended>,
     front: Front,
     coders: Semaphore,
+    recoding: Recoding,
     write_budgets: WriteBudgets,
     operations: Operations,
 }
@@ -202,6 +205,7 @@ impl Engine {
             unattended: Unattended::new(),
             front: parts.front,
             coders: Semaphore::new(coders_max()),
+            recoding: Recoding::default(),
             write_budgets: WriteBudgets::default(),
             operations: Operations::default(),
         })

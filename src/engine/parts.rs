@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 pub(super) fn join(stored: &Entry, draft: &mut Draft, newer: Bytes) -> Bytes {
     let (Some(had), Some(part)) = (stored.part(), draft.part) else { return newer };
     let held = stored.body();
-    if held.is_gzipped() {
+    if held.coding().is_some() {
         return newer;
     }
     if *stored.variant() != draft.variant || combination(&stored.headers(), &draft.headers) == Combination::Refused {

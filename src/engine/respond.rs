@@ -153,7 +153,7 @@ fn from_entry(
     status: CacheStatus,
     now: Timestamp,
 ) -> Answer {
-    let response = deliver::deliver(entry, &request.method, &request.headers, now);
+    let response = deliver::deliver(entry, &request.method, &request.headers, &request.route.codings, now);
     decided(request, apply_answer_rule(request, response, Kept::Here, now), outcome, reason, status)
 }
 

@@ -8,6 +8,7 @@ use super::fetch::Fetch;
 use super::fetch_outcome::{FetchOutcome, Fetched};
 use super::fetching::Fetching;
 use super::origin_failure::OriginFailure;
+use super::recoding;
 use super::requester::Requester;
 use super::respond;
 use super::shared_tier::FoundShared;
@@ -48,8 +49,18 @@ enum Followed {
 /// Answers a request on a cacheable route.
 pub(super) async fn serve(engine: &Arc<Engine>, request: CacheableRequest, context: RequestContext) -> Answer {
     let request = request.not_before(context.not_before);
-    let now = engine.now();
-    match engine.plan(&request, now) {
+    let mut now = engine.now();
+    let mut plan = engine.plan(&request, now);
+    if let Plan::Serve(usable) = &plan
+        && usable.how == Serving::Fresh
+        && engine.unmade(&request, &usable.entry).is_some()
+    {
+        Box::pin(recoding::suit(engine, &request, &usable.entry)).await;
+        now = engine.now();
+        // A purge may have come meanwhile.
+        plan = engine.plan(&request, now);
+    }
+    match plan {
         Plan::Serve(usable) if usable.how == Serving::Fresh => {
             engine.note_hit(&request, &usable.entry, now);
             respond::usable(&request, &usable, now)

@@ -1,6 +1,7 @@
 //! The body of a stored response: held once, in one allocation of exactly its size or, where it is short, among the
 //! other bytes of its entry.
 
+use crate::semantics::content_coding::Coding;
 use bytes::Bytes;
 use std::num::NonZeroU32;
 
@@ -9,10 +10,12 @@ use std::num::NonZeroU32;
 pub enum StoredBody {
     /// As the origin sent it, in whatever Content-Encoding its head names.
     AsReceived(Bytes),
-    /// Gzip-coded by Larder from an uncoded body.
-    Gzipped {
-        /// The gzip stream.
-        gzip: Bytes,
+    /// Coded by Larder from an uncoded body.
+    Coded {
+        /// In which coding.
+        coding: Coding,
+        /// The coded bytes.
+        coded: Bytes,
         /// The length of the uncoded body, in bytes.
         identity_bytes: u64,
     },
@@ -37,7 +40,7 @@ impl StoredBody {
     pub const fn at_rest(&self) -> &Bytes {
         match self {
             Self::AsReceived(bytes) => bytes,
-            Self::Gzipped { gzip, .. } => gzip,
+            Self::Coded { coded, .. } => coded,
         }
     }
 
@@ -46,8 +49,41 @@ impl StoredBody {
     pub const fn identity_bytes(&self) -> u64 {
         match self {
             Self::AsReceived(bytes) => bytes.len() as u64,
-            Self::Gzipped { identity_bytes, .. } => *identity_bytes,
+            Self::Coded { identity_bytes, .. } => *identity_bytes,
         }
+    }
+
+    /// The coding that Larder applied, if it did.
+    #[must_use]
+    pub const fn coding(&self) -> Option<Coding> {
+        match self {
+            Self::AsReceived(_) => None,
+            Self::Coded { coding, .. } => Some(*coding),
+        }
+    }
+}
+
+/// The coding of a short body and the length that it decodes to, in four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PackedCoding(NonZeroU32);
+
+impl PackedCoding {
+    const CODING_BITS: u32 = 2;
+
+    /// `None` where the length does not fit, or is 0.
+    pub(super) fn new(coding: Coding, identity_bytes: u64) -> Option<Self> {
+        let length = u32::try_from(identity_bytes).ok().filter(|length| length.leading_zeros() >= Self::CODING_BITS)?;
+        let place =
+            Coding::ALL.iter().position(|known| *known == coding).and_then(|place| u32::try_from(place).ok())?;
+        if length == 0 { None } else { NonZeroU32::new(length << Self::CODING_BITS | place).map(Self) }
+    }
+
+    fn coding(self) -> Option<Coding> {
+        Coding::ALL.get(usize::try_from(self.0.get() & ((1 << Self::CODING_BITS) - 1)).ok()?).copied()
+    }
+
+    const fn identity_bytes(self) -> u64 {
+        (self.0.get() >> Self::CODING_BITS) as u64
     }
 }
 
@@ -57,23 +93,24 @@ pub struct BodyView<'a> {
     bytes: &'a [u8],
     /// The same bytes, where they can be shared.
     shared: Option<&'a Bytes>,
-    /// The length of the uncoded body, where Larder coded it.
-    inflates_to: Option<u64>,
+    /// The coding and the length of the uncoded body, where Larder coded it.
+    coded: Option<(Coding, u64)>,
 }
 
 impl<'a> BodyView<'a> {
     /// A body that is kept on its own.
     pub(super) fn of(body: &'a StoredBody) -> Self {
-        let (bytes, inflates_to) = match body {
+        let (bytes, coded) = match body {
             StoredBody::AsReceived(bytes) => (bytes, None),
-            StoredBody::Gzipped { gzip, identity_bytes } => (gzip, Some(*identity_bytes)),
+            StoredBody::Coded { coding, coded, identity_bytes } => (coded, Some((*coding, *identity_bytes))),
         };
-        Self { bytes: bytes.as_ref(), shared: Some(bytes), inflates_to }
+        Self { bytes: bytes.as_ref(), shared: Some(bytes), coded }
     }
 
     /// A short body among other bytes.
-    pub(super) fn within(bytes: &'a [u8], inflates_to: Option<NonZeroU32>) -> Self {
-        Self { bytes, shared: None, inflates_to: inflates_to.map(|bytes| u64::from(bytes.get())) }
+    pub(super) fn within(bytes: &'a [u8], coded: Option<PackedCoding>) -> Self {
+        let coded = coded.and_then(|coded| Some((coded.coding()?, coded.identity_bytes())));
+        Self { bytes, shared: None, coded }
     }
 
     /// The bytes as they are kept.
@@ -94,25 +131,25 @@ impl<'a> BodyView<'a> {
         self.shared.map_or_else(|| Bytes::copy_from_slice(self.bytes), Bytes::clone)
     }
 
-    /// Whether Larder coded it.
+    /// The coding that Larder applied, if it did.
     #[must_use]
-    pub const fn is_gzipped(&self) -> bool {
-        self.inflates_to.is_some()
+    pub fn coding(&self) -> Option<Coding> {
+        self.coded.map(|(coding, _)| coding)
     }
 
     /// The length of the body as the origin sent it, in bytes: before Larder coded it.
     #[must_use]
     pub fn identity_bytes(&self) -> u64 {
-        self.inflates_to.unwrap_or(self.bytes.len() as u64)
+        self.coded.map_or(self.bytes.len() as u64, |(_, bytes)| bytes)
     }
 
     /// The body for another entry.
     #[must_use]
     pub fn to_stored(self) -> StoredBody {
         let bytes = self.to_bytes();
-        match self.inflates_to {
+        match self.coded {
             None => StoredBody::AsReceived(bytes),
-            Some(identity_bytes) => StoredBody::Gzipped { gzip: bytes, identity_bytes },
+            Some((coding, identity_bytes)) => StoredBody::Coded { coding, coded: bytes, identity_bytes },
         }
     }
 }

@@ -1,25 +1,19 @@
-//! Gzip at rest: which bodies are worth it, coding and inflating.
-//!
-//! The coder is deterministic (no time stamp, one level), so that equal bodies have equal coded bytes and a strong tag
-//! stays strong.
+//! Coded at rest: which bodies are worth it.
 
 use super::body::StoredBody;
+use super::coders;
 use crate::semantics::cache_control::ResponseDirectives;
+use crate::semantics::content_coding::Coding;
 use crate::semantics::policy::ResponsePolicy;
 use bytes::Bytes;
-use flate2::{Compression, GzBuilder, bufread::GzDecoder};
 use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, StatusCode};
-use std::io::{Read, Write};
 
-/// Bodies smaller than this are kept as they are: the saving would not pay for the inflating.
+/// Bodies smaller than this are kept as they are: the saving would not pay for the decoding.
 pub(crate) const CODED_BODY_BYTES_MIN: usize = 1024;
 
 /// Bodies larger than this are coded on a thread of their own, off the request's path.
 const INLINE_BYTES_MAX: usize = 16 * 1024;
-
-/// The level of the coder: past it the time grows faster than the saving.
-const LEVEL: u32 = 6;
 
 /// Fields that hold a digest of the bytes as sent (RFC 9530, RFC 1864): coding the body would make them lie.
 static DIGEST_FIELDS: [HeaderName; 4] = [
@@ -29,7 +23,7 @@ static DIGEST_FIELDS: [HeaderName; 4] = [
     HeaderName::from_static("content-md5"),
 ];
 
-/// Whether a response may and should be kept gzip-coded.
+/// Whether a response may and should be kept coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compressibility {
     /// It is text, uncoded and large enough.
@@ -56,7 +50,7 @@ pub(crate) fn compressibility(status: StatusCode, headers: &HeaderMap, body_byte
     Compressibility::Worthwhile
 }
 
-/// Whether a media type is one that gzip shrinks.
+/// Whether a media type is one that a coding shrinks.
 fn is_text(content_type: &[u8]) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let essence = essence.to_ascii_lowercase();
@@ -81,21 +75,27 @@ fn is_text(content_type: &[u8]) -> bool {
     named || essence.starts_with(b"text/") || essence.ends_with(b"+json") || essence.ends_with(b"+xml")
 }
 
-/// The body as it is best kept: gzip-coded where that saves at least a tenth, else as received. Call it for a
-/// response that [`compressibility`] finds worthwhile.
-pub(crate) fn coded(body: Bytes) -> StoredBody {
-    let gzip = gzip(&body);
-    if gzip.len() > body.len() / 10 * 9 {
+/// The body as it is best kept: coded where that saves at least a tenth, else as received. Call it for a response that
+/// [`compressibility`] finds worthwhile.
+pub(crate) fn coded(body: Bytes, coding: Coding) -> StoredBody {
+    let coded = coders::code(coding, &body);
+    if coded.len() > body.len() / 10 * 9 {
         return StoredBody::AsReceived(body);
     }
-    StoredBody::Gzipped { gzip: gzip.into_boxed_slice().into(), identity_bytes: body.len() as u64 }
+    StoredBody::Coded { coding, coded: coded.into_boxed_slice().into(), identity_bytes: body.len() as u64 }
 }
 
-/// The body that arrived in these pieces as it is best kept: gzip-coded where `headers` and `policy` allow it and it
+/// The body that arrived in these pieces as it is best kept: in this coding where `headers` and `policy` allow it and it
 /// helps. A large body is coded on a thread of its own.
-pub(crate) async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &ResponsePolicy) -> StoredBody {
+pub(crate) async fn at_rest(
+    pieces: Vec<Bytes>,
+    headers: &HeaderMap,
+    policy: &ResponsePolicy,
+    coding: Option<Coding>,
+) -> StoredBody {
     let body_bytes = pieces.iter().map(Bytes::len).sum();
     let received = StoredBody::from_pieces(pieces);
+    let Some(coding) = coding else { return received };
     // The directives in force may be those of a targeted field: no-transform counts wherever it stands.
     if policy.directives.no_transform
         || compressibility(policy.status, headers, body_bytes) == Compressibility::AsReceived
@@ -104,49 +104,10 @@ pub(crate) async fn at_rest(pieces: Vec<Bytes>, headers: &HeaderMap, policy: &Re
     }
     let body = received.at_rest().clone();
     if body_bytes <= INLINE_BYTES_MAX {
-        return coded(body);
+        return coded(body, coding);
     }
     // The task fails only where the runtime shuts down; then the body as it came is as good an answer.
-    tokio::task::spawn_blocking(move || coded(body)).await.unwrap_or(received)
-}
-
-/// Codes `body` as one gzip member without name or time.
-pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
-    let buffer = Vec::with_capacity(body.len() / 4);
-    let mut encoder = GzBuilder::new().mtime(0).write(buffer, Compression::new(LEVEL));
-    let written = encoder.write_all(body);
-    debug_assert!(written.is_ok(), "writing to memory cannot fail");
-    encoder.finish().unwrap_or_default()
-}
-
-/// Why a gzip stream does not give back its body.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum InflateError {
-    /// The stream is no valid gzip stream.
-    #[error("the stored gzip stream is damaged")]
-    Damaged(#[source] std::io::Error),
-    /// The stream holds more or fewer bytes than were coded.
-    #[error("the stored gzip stream does not hold the {expected_bytes} bytes that were coded")]
-    Length {
-        /// How many were coded.
-        expected_bytes: u64,
-    },
-}
-
-/// Inflates a gzip stream of exactly `identity_bytes` bytes. Never holds more than that.
-///
-/// # Errors
-/// Where the stream is damaged or has another length.
-pub(crate) fn inflate(gzip: &[u8], identity_bytes: u64) -> Result<Bytes, InflateError> {
-    let mut body = Vec::new();
-    GzDecoder::new(gzip)
-        .take(identity_bytes.saturating_add(1))
-        .read_to_end(&mut body)
-        .map_err(InflateError::Damaged)?;
-    if body.len() as u64 != identity_bytes {
-        return Err(InflateError::Length { expected_bytes: identity_bytes });
-    }
-    Ok(body.into())
+    tokio::task::spawn_blocking(move || coded(body, coding)).await.unwrap_or(received)
 }
 
 #[cfg(test)]

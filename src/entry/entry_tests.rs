@@ -2,6 +2,7 @@
 
 use super::samples::{Sample, TWO_BYTES};
 use super::*;
+use crate::semantics::content_coding::Coding;
 use bytes::Bytes;
 
 #[test]
@@ -31,13 +32,15 @@ fn the_headers_of_an_entry_are_the_origins() {
 fn a_body_is_found_as_it_was_within_the_record_and_apart() {
     for body_bytes in [0, 1, BODY_WITHIN_RECORD_MAX, BODY_WITHIN_RECORD_MAX + 1] {
         let bytes = Bytes::from(vec![b'x'; body_bytes]);
-        let gzip = |identity_bytes| StoredBody::Gzipped { gzip: bytes.clone(), identity_bytes };
-        for body in [StoredBody::AsReceived(bytes.clone()), gzip(0), gzip(5), gzip(u64::MAX)] {
+        let coded = |coding, identity_bytes| StoredBody::Coded { coding, coded: bytes.clone(), identity_bytes };
+        let lengths = [0, 1, 5, (1 << 30) - 1, 1 << 30, u64::from(u32::MAX), u64::MAX];
+        let coded = Coding::ALL.iter().flat_map(|coding| lengths.map(|length| coded(*coding, length)));
+        for body in coded.chain([StoredBody::AsReceived(bytes.clone())]) {
             let entry = Sample { body: body.clone(), ..Sample::typical() }.entry();
             assert_eq!(entry.body().to_stored(), body);
             assert_eq!((entry.body().at_rest(), &entry.body().to_bytes()), (&bytes[..], &bytes));
             assert_eq!(entry.body().identity_bytes(), body.identity_bytes());
-            assert_eq!(entry.body().is_gzipped(), matches!(body, StoredBody::Gzipped { .. }));
+            assert_eq!(entry.body().coding(), body.coding());
         }
     }
 }

@@ -1,17 +1,20 @@
 //! A stored response: immutable once made, shared by reference count. Updating one means making another.
 //!
 //! An [`Entry`] holds its head once, as bytes ready to send from which fields are read as views; its body once, as
-//! received or gzip-coded by Larder; and what later decisions need, parsed and packed. Most entries are small and there
+//! received or coded by Larder; and what later decisions need, parsed and packed. Most entries are small and there
 //! are many of them, so all their bytes lie packed together: two allocations for an entry, the struct and what is packed.
+//! Of a body that Larder coded there may be other codings beside, each an entry of its own with its own head.
 //! Everything it holds is charged to [`Entry::weight_bytes`].
 
 pub(crate) mod body;
+pub(crate) mod coders;
 pub(crate) mod coding;
 mod field_names;
 mod kept_policy;
 mod lengths;
 mod packed;
 pub(crate) mod prepared;
+pub(crate) mod recoded;
 pub(crate) mod variants;
 
 use crate::clock::Timestamp;
@@ -22,12 +25,12 @@ use crate::semantics::partial::Part;
 use crate::semantics::policy::ResponsePolicy;
 use crate::semantics::vary::VariantKey;
 use crate::stamp::Stamp;
-use body::{BodyView, StoredBody};
+use body::{BodyView, PackedCoding, StoredBody};
 use http::{HeaderMap, HeaderName, StatusCode};
 use kept_policy::KeptPolicy;
 use packed::PackedEntry;
 use prepared::{PreparedHead, View};
-use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -66,8 +69,8 @@ pub struct Entry {
     packed: PackedEntry,
     policy: KeptPolicy,
     route: RouteName,
-    /// How many bytes a body that is packed with the rest inflates to, where Larder coded it.
-    inflates_to: Option<NonZeroU32>,
+    /// What a body that is packed with the rest is coded in and decodes to, where Larder coded it.
+    coded: Option<PackedCoding>,
     apart: Option<Box<Apart>>,
     variant: Option<Box<VariantKey>>,
     stamp: Stamp,
@@ -83,6 +86,8 @@ pub struct Entry {
 struct Apart {
     body: StoredBody,
     part: Option<Part>,
+    /// The same response in other codings that Larder has made.
+    recoded: Box<[Arc<Entry>]>,
 }
 
 /// A body of this size at most is packed with the rest. It is copied to be sent, as the fast path does in any case.
@@ -110,8 +115,13 @@ impl Entry {
     /// The headers are copied, so that no entry keeps a read buffer alive.
     #[must_use]
     pub fn new(parts: EntryParts, headers: &HeaderMap) -> Self {
+        Self::beside(Box::default(), parts, headers)
+    }
+
+    /// As [`Self::new`], with the same in other codings beside it.
+    fn beside(recoded: Box<[Arc<Self>]>, parts: EntryParts, headers: &HeaderMap) -> Self {
         let head = PreparedHead::new(parts.status, headers, &parts.body);
-        let within = packed_with(&parts);
+        let within = if recoded.is_empty() { packed_with(&parts) } else { None };
         let body = if within.is_some() { parts.body.at_rest() } else { &[][..] };
         let mut variant = parts.variant;
         variant.0.shrink_to_fit();
@@ -119,8 +129,8 @@ impl Entry {
             packed: PackedEntry::new(&head, body, (&parts.url, parts.path_start), &parts.tags),
             policy: KeptPolicy::of(&ResponsePolicy { status: parts.status, ..parts.policy }),
             route: parts.route,
-            inflates_to: within.and_then(|within| within.inflates_to),
-            apart: within.is_none().then(|| Box::new(Apart { body: parts.body, part: parts.part })),
+            coded: within.and_then(|within| within.coded),
+            apart: within.is_none().then(|| Box::new(Apart { body: parts.body, part: parts.part, recoded })),
             variant: (!variant.0.is_empty()).then(|| Box::new(variant)),
             stamp: parts.stamp,
             stored_at: parts.stored_at,
@@ -173,7 +183,7 @@ impl Entry {
     pub fn body(&self) -> BodyView<'_> {
         match &self.apart {
             Some(apart) => BodyView::of(&apart.body),
-            None => BodyView::within(self.packed.body(), self.inflates_to),
+            None => BodyView::within(self.packed.body(), self.coded),
         }
     }
 
@@ -256,7 +266,7 @@ impl Entry {
 /// How a body is packed with the rest.
 #[derive(Debug, Clone, Copy)]
 struct PackedWith {
-    inflates_to: Option<NonZeroU32>,
+    coded: Option<PackedCoding>,
 }
 
 /// How the body is packed with the rest; `None` if it is not: it is large, or that of a part.
@@ -265,18 +275,19 @@ fn packed_with(parts: &EntryParts) -> Option<PackedWith> {
         return None;
     }
     match &parts.body {
-        StoredBody::AsReceived(_) => Some(PackedWith { inflates_to: None }),
-        StoredBody::Gzipped { identity_bytes, .. } => {
-            let inflates_to = NonZeroU32::new(u32::try_from(*identity_bytes).ok()?)?;
-            Some(PackedWith { inflates_to: Some(inflates_to) })
+        StoredBody::AsReceived(_) => Some(PackedWith { coded: None }),
+        StoredBody::Coded { coding, identity_bytes, .. } => {
+            Some(PackedWith { coded: Some(PackedCoding::new(*coding, *identity_bytes)?) })
         }
     }
 }
 
 impl Apart {
-    /// What it occupies: itself, the body, the body's count.
+    /// What it occupies: itself, the body, the body's count, the other codings.
     fn weight_bytes(&self) -> usize {
-        size_of::<Self>() + self.body.at_rest().len() + SHARED_BYTES_HEADER + 3 * ALLOCATION_OVERHEAD_BYTES
+        let own = size_of::<Self>() + self.body.at_rest().len() + SHARED_BYTES_HEADER + 3 * ALLOCATION_OVERHEAD_BYTES;
+        let row = if self.recoded.is_empty() { 0 } else { size_of_val(&*self.recoded) + ALLOCATION_OVERHEAD_BYTES };
+        own + row + self.recoded.iter().map(|other| other.weight_bytes()).sum::<usize>()
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! The head of an entry is held once, as bytes. A table of two or three bytes a line says which name it has and how
 //! long its value is, so that a [`HeaderMap`] can be made whose values are views of those bytes. An entry that Larder
-//! coded has lines that differ between what is sent coded, what is sent inflated and what the origin said; each line
+//! coded has lines that differ between what is sent coded, what is sent decoded and what the origin said; each line
 //! knows its views.
 
 use super::body::StoredBody;
 use super::field_names::NameCode;
 use super::lengths;
 use crate::semantics::conditional::belongs_in_not_modified;
+use crate::semantics::content_coding::Coding;
 use crate::semantics::entity_tag::EntityTag;
 use crate::semantics::forwarding::is_hop_by_hop;
 use crate::semantics::trust::X_REQUEST_ID;
@@ -20,9 +21,9 @@ use std::ops::Range;
 /// Which of an entry's heads is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
-    /// That of the body as it is kept: gzip-coded, where Larder coded it.
+    /// That of the body as it is kept: coded, where Larder coded it.
     AtRest,
-    /// That of the body inflated; the same as [`Self::AtRest`] where Larder did not code it.
+    /// That of the body decoded; the same as [`Self::AtRest`] where Larder did not code it.
     Identity,
     /// What the origin said: for validation, merging and decisions.
     Origin,
@@ -75,15 +76,16 @@ impl PreparedHead {
     /// Prepares the head of a response with the origin's headers, for a body kept so.
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: &StoredBody) -> Self {
         let mut head = Self::begun(status);
-        let coded = matches!(body, StoredBody::Gzipped { .. });
+        let coding = body.coding();
+        let coded = coding.is_some();
         for (name, value) in headers.iter().filter(|(name, _)| !is_hop_by_hop(name) && !NOT_KEPT.contains(name)) {
             // The strong tag of what the origin sent is not that of what is sent coded.
             if !(coded && name == ETAG) {
                 head.line(name, value, Views::All);
             }
         }
-        if coded {
-            head.coded_lines(headers);
+        if let Some(coding) = coding {
+            head.coded_lines(headers, coding);
         }
         // A 204 has no Content-Length (RFC 9110 section 8.6).
         let has_length = status != StatusCode::NO_CONTENT;
@@ -115,14 +117,14 @@ impl PreparedHead {
 
     /// What differs because Larder coded the body: the coding, its tag, and that the answer depends on what the
     /// request accepts.
-    fn coded_lines(&mut self, headers: &HeaderMap) {
-        self.line(&CONTENT_ENCODING, &HeaderValue::from_static("gzip"), Views::AtRest);
+    fn coded_lines(&mut self, headers: &HeaderMap, coding: Coding) {
+        self.line(&CONTENT_ENCODING, &HeaderValue::from_static(coding.token()), Views::AtRest);
         if !names_accept_encoding(headers) {
             self.line(&VARY, &HeaderValue::from_static("accept-encoding"), Views::Sent);
         }
         // What is no valid tag names no representation, so it is not sent with another one.
         if let Some(tag) = EntityTag::of(headers) {
-            self.line(&ETAG, &tag.coded().to_header_value(), Views::AtRest);
+            self.line(&ETAG, &tag.coded(coding).to_header_value(), Views::AtRest);
         }
     }
 

@@ -128,6 +128,16 @@ impl Variants {
         Some(Self::of(entries))
     }
 
+    /// These with the same response as `older` in its place, with other codings beside it. `None` if `older` is not among
+    /// them.
+    #[must_use]
+    pub(crate) fn with_same(&self, older: &Arc<Entry>, same: Arc<Entry>) -> Option<Self> {
+        let place = self.entries().iter().position(|entry| Arc::ptr_eq(entry, older))?;
+        let mut entries = self.entries().to_vec();
+        entries[place] = same;
+        Some(Self::of(entries))
+    }
+
     /// These without an entry. `None` if it is not among them.
     #[must_use]
     pub fn without(&self, entry: &Arc<Entry>) -> Option<Self> {

@@ -14,6 +14,7 @@ use super::origin_request::OriginRequestRule;
 use super::pattern::PathPattern;
 use super::tag_template::TagTemplate;
 use crate::scope::{RouteName, Tag, TagError, distinct};
+use crate::semantics::content_coding::Coding;
 use crate::semantics::origin_tags::TAG_FIELDS;
 use crate::semantics::reason::Reason;
 use crate::semantics::target::Target;
@@ -75,15 +76,6 @@ impl ClientDirectives {
     }
 }
 
-/// Whether stored bodies are kept gzip-coded where that helps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CompressionRule {
-    /// `compress = true`
-    Gzip,
-    /// `compress = false`
-    Off,
-}
-
 /// One `[[route]]`, resolved: every default filled in.
 #[derive(Debug, Clone)]
 pub struct Route {
@@ -129,8 +121,8 @@ pub struct Route {
     pub tags: Vec<TagTemplate>,
     /// Answers that set cookies.
     pub set_cookie: SetCookieRule,
-    /// Gzip at rest.
-    pub compression: CompressionRule,
+    /// The codings in which bodies are sent where that helps, the one that they are kept in first; none: as they came.
+    pub codings: Box<[Coding]>,
     /// What clients may ask of the cache.
     pub client_directives: ClientDirectives,
     /// The largest body stored, in bytes.
@@ -191,7 +183,7 @@ impl Route {
             upgrade: UPGRADE_DEFAULT.map(str::to_owned).to_vec(),
             tags: Vec::new(),
             set_cookie: SetCookieRule::Refuse,
-            compression: CompressionRule::Off,
+            codings: Box::default(),
             client_directives: ClientDirectives::Collapse,
             max_body_bytes: MAX_BODY_BYTES_DEFAULT,
             coalesce_wait: COALESCE_WAIT_DEFAULT,

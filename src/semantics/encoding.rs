@@ -3,6 +3,7 @@
 //! A request without Accept-Encoding would take any coding (section 12.5.3), but a client that sends none can seldom
 //! decode one: for Larder it accepts identity only, which the section allows as well.
 
+use super::content_coding::Coding;
 use super::quality::{Quality, weighted};
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
@@ -21,8 +22,8 @@ pub(crate) struct AcceptedCodings {
 }
 
 /// What a request says of each coding by name; the first word on a coding counts.
-#[derive(Default)]
-struct Listed {
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CodingWishes {
     gzip: Option<Quality>,
     br: Option<Quality>,
     zstd: Option<Quality>,
@@ -30,15 +31,15 @@ struct Listed {
     any: Option<Quality>,
 }
 
-impl AcceptedCodings {
+impl CodingWishes {
     /// Reads Accept-Encoding.
     pub(crate) fn parse(headers: &HeaderMap) -> Self {
         Self::from_lines(headers.get_all(ACCEPT_ENCODING).iter())
     }
 
     /// Reads the lines of Accept-Encoding. A member with a malformed quality says nothing.
-    pub(crate) fn from_lines<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Self {
-        let mut listed = Listed::default();
+    fn from_lines<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Self {
+        let mut listed = Self::default();
         for member in weighted(lines) {
             let is = |name: &[u8]| member.item.eq_ignore_ascii_case(name);
             let place = if is(b"gzip") || is(b"x-gzip") {
@@ -56,14 +57,56 @@ impl AcceptedCodings {
             };
             *place = place.or(member.quality);
         }
-        let quality = |named: Option<Quality>| named.or(listed.any).unwrap_or(Quality::ZERO);
-        let identity = listed.identity.unwrap_or(Quality::ZERO);
+        listed
+    }
+
+    fn quality(&self, coding: Coding) -> Quality {
+        let named = match coding {
+            Coding::Gzip => self.gzip,
+            Coding::Br => self.br,
+            Coding::Zstd => self.zstd,
+        };
+        named.or(self.any).unwrap_or(Quality::ZERO)
+    }
+
+    /// The coding that the request wants most among these; of those that it wants alike, the first. `None` where it takes
+    /// none of them, or wants the uncoded body more (section 12.5.3).
+    pub(crate) fn best(&self, among: impl Iterator<Item = Coding>) -> Option<Coding> {
+        let least = self.identity.unwrap_or(Quality::ZERO);
+        let mut best: Option<(Coding, Quality)> = None;
+        for coding in among {
+            let quality = self.quality(coding);
+            let is_taken = quality > Quality::ZERO && quality >= least;
+            if is_taken && best.is_none_or(|(_, so_far)| quality > so_far) {
+                best = Some((coding, quality));
+            }
+        }
+        best.map(|(coding, _)| coding)
+    }
+
+    /// Whether the uncoded body is acceptable: unless excluded by name or by `*;q=0` (section 12.5.3).
+    pub(crate) fn takes_identity(&self) -> bool {
+        self.identity.or(self.any) != Some(Quality::ZERO)
+    }
+}
+
+impl AcceptedCodings {
+    /// Reads Accept-Encoding.
+    pub(crate) fn parse(headers: &HeaderMap) -> Self {
+        Self::of(&CodingWishes::parse(headers))
+    }
+
+    /// Reads the lines of Accept-Encoding.
+    pub(crate) fn from_lines<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Self {
+        Self::of(&CodingWishes::from_lines(lines))
+    }
+
+    fn of(wishes: &CodingWishes) -> Self {
         Self {
-            gzip: quality(listed.gzip) > Quality::ZERO && quality(listed.gzip) >= identity,
-            br: quality(listed.br) > Quality::ZERO,
-            zstd: quality(listed.zstd) > Quality::ZERO,
-            // Acceptable unless excluded by name or by `*;q=0` (section 12.5.3).
-            identity: listed.identity.or(listed.any) != Some(Quality::ZERO),
+            gzip: wishes.best([Coding::Gzip].into_iter()).is_some(),
+            br: wishes.quality(Coding::Br) > Quality::ZERO,
+            zstd: wishes.quality(Coding::Zstd) > Quality::ZERO,
+            identity: wishes.takes_identity(),
         }
     }
 
@@ -140,6 +183,40 @@ mod tests {
             (&["gzip, gzip;q=0"], Some("gzip")),
         ] {
             assert_eq!(parse(lines).canonical_text(), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn rfc_9110_12_5_3_the_coding_wanted_most_is_chosen_and_of_equals_the_first() {
+        use Coding::{Br, Gzip, Zstd};
+        let all = &[Zstd, Br, Gzip][..];
+        for (line, among, expected) in [
+            ("zstd, br, gzip", all, Some(Zstd)),
+            ("gzip, br, zstd", all, Some(Zstd)),
+            ("gzip, br, zstd", &[Br, Gzip], Some(Br)),
+            ("gzip, deflate, br", all, Some(Br)),
+            ("gzip", all, Some(Gzip)),
+            ("x-gzip", all, Some(Gzip)),
+            ("*", all, Some(Zstd)),
+            ("*, zstd;q=0", all, Some(Br)),
+            ("zstd;q=0.5, br;q=0.9, gzip", all, Some(Gzip)),
+            ("zstd;q=0.5, br;q=0.9", all, Some(Br)),
+            ("br;q=0.1", all, Some(Br)),
+            // Identity is wanted more.
+            ("br;q=0.5, identity", all, None),
+            ("br;q=0.5, identity;q=0.5", all, Some(Br)),
+            ("br;q=0.5, gzip, identity;q=0.7", all, Some(Gzip)),
+            ("br, identity;q=0", all, Some(Br)),
+            ("br, *;q=0", all, Some(Br)),
+            ("identity;q=0, *;q=0", all, None),
+            ("identity", all, None),
+            ("", all, None),
+            ("br", &[Gzip], None),
+            ("br", &[], None),
+            ("zstd;q=1.5, gzip", all, Some(Gzip)),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(line))]);
+            assert_eq!(CodingWishes::parse(&headers).best(among.iter().copied()), expected, "{line} {among:?}");
         }
     }
 

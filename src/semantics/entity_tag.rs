@@ -1,14 +1,21 @@
 //! Entity tags: RFC 9110 section 8.8.3, and how a tag marks the coding that Larder applied (section 8.8.3.3).
 //!
-//! Larder may keep gzip-coded what the origin sent uncoded. The gzip-coded representation is another one, so its strong
-//! tag is another: `"abc"` becomes `"abc+gzip"`. A weak tag claims no more than equivalence, which holds across codings,
-//! so it stays. A tag that comes back from a client is understood in both forms.
+//! Larder may send coded what the origin sent uncoded. Each coded representation is another one, so its strong tag is
+//! another: `"abc"` becomes `"abc+gzip"`, `"abc+br"` or `"abc+zstd"`. A weak tag claims no more than equivalence, which
+//! holds across codings, so it stays. A tag that comes back from a client is understood in each form.
 
+use super::content_coding::Coding;
 use http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue};
 
-/// What stands at the end of a strong tag, within the quotes, for a representation that Larder gzip-coded.
-const CODING_MARK: &[u8] = b"+gzip";
+/// What stands at the end of a strong tag, within the quotes, for a representation that Larder coded.
+const fn mark_of(coding: Coding) -> &'static [u8] {
+    match coding {
+        Coding::Gzip => b"+gzip",
+        Coding::Br => b"+br",
+        Coding::Zstd => b"+zstd",
+    }
+}
 
 /// An entity tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,18 +66,18 @@ impl EntityTag {
         self.opaque == other.opaque
     }
 
-    /// The tag of the same representation after Larder gzip-coded it.
+    /// The tag of the same representation after Larder coded it.
     #[must_use]
-    pub fn coded(&self) -> Self {
+    pub fn coded(&self, coding: Coding) -> Self {
         let Some(inner) = self.inner().filter(|_| self.strength == Strength::Strong) else { return self.clone() };
-        Self { strength: self.strength, opaque: [b"\"", inner, CODING_MARK, b"\""].concat().into() }
+        Self { strength: self.strength, opaque: [b"\"", inner, mark_of(coding), b"\""].concat().into() }
     }
 
     /// The tag that the origin knows, where this one carries the mark of a coding that Larder applied.
     #[must_use]
     pub fn without_coding(&self) -> Option<Self> {
         let inner = self.inner().filter(|_| self.strength == Strength::Strong)?;
-        let original = inner.strip_suffix(CODING_MARK)?;
+        let original = Coding::ALL.into_iter().find_map(|coding| inner.strip_suffix(mark_of(coding)))?;
         Some(Self { strength: self.strength, opaque: [b"\"", original, b"\""].concat().into() })
     }
 
@@ -255,18 +262,22 @@ mod tests {
 
     #[test]
     fn rfc_9110_8_8_3_3_a_coded_representation_has_another_strong_tag() {
-        assert_eq!(tag("\"abc\"").coded(), tag("\"abc+gzip\""));
-        assert_eq!(tag("W/\"abc\"").coded(), tag("W/\"abc\""));
-        assert_eq!(tag("\"abc\"").coded().without_coding(), Some(tag("\"abc\"")));
-        for text in ["\"abc\"", "W/\"abc+gzip\"", "\"gzip\"", "\"+gzipx\""] {
+        for (coding, coded) in
+            [(Coding::Gzip, "\"abc+gzip\""), (Coding::Br, "\"abc+br\""), (Coding::Zstd, "\"abc+zstd\"")]
+        {
+            assert_eq!(tag("\"abc\"").coded(coding), tag(coded));
+            assert_eq!(tag("W/\"abc\"").coded(coding), tag("W/\"abc\""));
+            assert_eq!(tag(coded).without_coding(), Some(tag("\"abc\"")));
+        }
+        for text in ["\"abc\"", "W/\"abc+gzip\"", "\"gzip\"", "\"+gzipx\"", "\"br\"", "\"a+deflate\""] {
             assert_eq!(tag(text).without_coding(), None, "{text}");
         }
     }
 
     #[test]
     fn a_forwarded_request_names_the_tag_that_the_origin_knows() {
-        let mut request = lines(&IF_MATCH, &["\"a+gzip\", \"b\""]);
-        request.extend(lines(&IF_NONE_MATCH, &["\"c+gzip\", \"c\""]));
+        let mut request = lines(&IF_MATCH, &["\"a+gzip\", \"b\", \"a+zstd\""]);
+        request.extend(lines(&IF_NONE_MATCH, &["\"c+gzip\", \"c\"", "\"c+br\""]));
         name_tags_without_coding(&mut request);
         let values = |name| request.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
         assert_eq!(values(IF_MATCH), ["\"a\", \"b\""]);
@@ -285,7 +296,9 @@ mod tests {
             append_tags(&bytes, &mut tags);
             for tag in tags.into_iter().chain(EntityTag::parse(&bytes)) {
                 prop_assert_eq!(EntityTag::parse(tag.to_header_value().as_bytes()), Some(tag.clone()));
-                prop_assert!(!tag.matches_strongly(&tag.coded()));
+                for coding in Coding::ALL {
+                    prop_assert!(!tag.matches_strongly(&tag.coded(coding)));
+                }
             }
             if let Ok(line) = HeaderValue::from_bytes(&bytes) {
                 name_tags_without_coding(&mut HeaderMap::from_iter([(IF_MATCH, line)]));

@@ -14,6 +14,7 @@ pub(crate) mod cache_control;
 pub(crate) mod cache_status;
 pub(crate) mod canonical_json;
 pub(crate) mod chunks;
+pub(crate) mod content_coding;
 pub(crate) mod credentials;
 pub(crate) mod date;
 pub(crate) mod directives;

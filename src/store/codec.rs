@@ -7,9 +7,10 @@
 use crate::clock::Timestamp;
 use crate::entry::body::StoredBody;
 use crate::entry::coding::{self, Compressibility};
-use crate::entry::{Entry, EntryParts};
+use crate::entry::{Entry, EntryParts, coders};
 use crate::key::PrimaryKey;
 use crate::scope::{RouteName, Tag};
+use crate::semantics::content_coding::Coding;
 use crate::semantics::lifetime::OriginLifetime;
 use crate::semantics::lifetime_fields::LifetimeField;
 use crate::semantics::policy::{ExchangeTimes, ResponsePolicy};
@@ -26,6 +27,9 @@ const MAGIC: &[u8; 4] = b"LRDR";
 /// Grows with every change of what follows.
 const VERSION: u8 = 3;
 
+/// That of a value whose body is in a coding that readers of [`VERSION`] alone don't know: they refuse it.
+const VERSION_CODED: u8 = 4;
+
 const CHECKSUM_BYTES: usize = 16;
 
 /// Magic, version, checksum, length of the head.
@@ -40,7 +44,7 @@ labelled! {
         Checksum "checksum" "The value has been damaged.",
         OtherKey "other-key" "The value is that of another key.",
         Malformed "malformed" "The value holds what no response holds.",
-        TooLarge "too-large" "The value inflates to more than is taken.",
+        TooLarge "too-large" "The value decodes to more than is taken.",
     }
 }
 
@@ -52,8 +56,29 @@ enum BodyForm {
     Received,
     /// Gzip-coded at rest, from so many bytes.
     Gzipped(u64),
+    /// Brotli-coded at rest, from so many bytes.
+    Br(u64),
+    /// Zstandard-coded at rest, from so many bytes.
+    Zstd(u64),
     /// As the origin sent it, gzip-coded for its stay here only, from so many bytes.
     Packed(u64),
+}
+
+impl BodyForm {
+    const fn coded(coding: Coding, identity_bytes: u64) -> Self {
+        match coding {
+            Coding::Gzip => Self::Gzipped(identity_bytes),
+            Coding::Br => Self::Br(identity_bytes),
+            Coding::Zstd => Self::Zstd(identity_bytes),
+        }
+    }
+
+    const fn version(self) -> u8 {
+        match self {
+            Self::Received | Self::Gzipped(_) | Self::Packed(_) => VERSION,
+            Self::Br(_) | Self::Zstd(_) => VERSION_CODED,
+        }
+    }
 }
 
 /// Everything but the body. Bytes that need not be UTF-8 are written as characters up to U+00FF.
@@ -94,7 +119,7 @@ pub fn encode(key: &PrimaryKey, entry: &Entry) -> Option<Vec<u8>> {
 /// As [`encode`], with the body as it is kept in memory and as one that is known to be clear of all purges up to `stamp`.
 pub(crate) fn encode_at_rest(key: &PrimaryKey, entry: &Entry, stamp: Stamp) -> Option<Vec<u8>> {
     let body = match entry.body().to_stored() {
-        StoredBody::Gzipped { gzip, identity_bytes } => (BodyForm::Gzipped(identity_bytes), gzip),
+        StoredBody::Coded { coding, coded, identity_bytes } => (BodyForm::coded(coding, identity_bytes), coded),
         StoredBody::AsReceived(received) => (BodyForm::Received, received),
     };
     encode_with(key, entry, &entry.headers(), stamp, body)
@@ -133,7 +158,7 @@ fn encode_with(
     let head = serde_json::to_vec(&head).ok()?;
     let mut value = Vec::with_capacity(PREAMBLE_BYTES + head.len() + body.len());
     value.extend_from_slice(MAGIC);
-    value.push(VERSION);
+    value.push(form.version());
     value.extend_from_slice(&[0; CHECKSUM_BYTES]);
     value.extend_from_slice(&u32::try_from(head.len()).ok()?.to_be_bytes());
     value.extend_from_slice(&head);
@@ -143,7 +168,7 @@ fn encode_with(
     Some(value)
 }
 
-/// The entry in a value found under `key`, whose body inflates to at most `body_bytes_max` bytes. Times that lie past
+/// The entry in a value found under `key`, whose body decodes to at most `body_bytes_max` bytes. Times that lie past
 /// `now`, by a clock that runs ahead of this one, count as now, so that no age is negative.
 ///
 /// # Errors
@@ -178,7 +203,7 @@ fn read(value: &[u8]) -> Result<(Head, &[u8]), CodecError> {
     if !preamble.starts_with(MAGIC) {
         return Err(CodecError::NotOurs);
     }
-    if preamble[MAGIC.len()] != VERSION {
+    if !matches!(preamble[MAGIC.len()], VERSION | VERSION_CODED) {
         return Err(CodecError::UnknownVersion);
     }
     let mut length = [0; 4];
@@ -246,29 +271,36 @@ fn lifetime_field(policy: &ResponsePolicy) -> Option<LifetimeField> {
 /// The body as it is best kept in the value: gzip-coded where that helps.
 fn packed(entry: &Entry, headers: &HeaderMap) -> (BodyForm, Bytes) {
     let received = match entry.body().to_stored() {
-        StoredBody::Gzipped { gzip, identity_bytes } => return (BodyForm::Gzipped(identity_bytes), gzip),
+        StoredBody::Coded { coding, coded, identity_bytes } => {
+            return (BodyForm::coded(coding, identity_bytes), coded);
+        }
         StoredBody::AsReceived(received) => received,
     };
     if coding::compressibility(entry.status(), headers, received.len()) == Compressibility::AsReceived {
         return (BodyForm::Received, received);
     }
-    match coding::coded(received) {
-        StoredBody::Gzipped { gzip, identity_bytes } => (BodyForm::Packed(identity_bytes), gzip),
+    match coding::coded(received, Coding::Gzip) {
+        StoredBody::Coded { coded, identity_bytes, .. } => (BodyForm::Packed(identity_bytes), coded),
         StoredBody::AsReceived(received) => (BodyForm::Received, received),
     }
 }
 
 fn unpacked(form: BodyForm, body: &[u8], body_bytes_max: u64) -> Result<StoredBody, CodecError> {
     let body = Bytes::copy_from_slice(body);
-    match form {
-        BodyForm::Gzipped(bytes) | BodyForm::Packed(bytes) if bytes > body_bytes_max => Err(CodecError::TooLarge),
-        BodyForm::Received => Ok(StoredBody::AsReceived(body)),
-        BodyForm::Gzipped(identity_bytes) => Ok(StoredBody::Gzipped { gzip: body, identity_bytes }),
-        BodyForm::Packed(identity_bytes) => {
-            let received = coding::inflate(&body, identity_bytes).map_err(|_| CodecError::Malformed)?;
-            Ok(StoredBody::AsReceived(received))
-        }
+    let (coding, identity_bytes) = match form {
+        BodyForm::Received => return Ok(StoredBody::AsReceived(body)),
+        BodyForm::Gzipped(bytes) | BodyForm::Packed(bytes) => (Coding::Gzip, bytes),
+        BodyForm::Br(bytes) => (Coding::Br, bytes),
+        BodyForm::Zstd(bytes) => (Coding::Zstd, bytes),
+    };
+    if identity_bytes > body_bytes_max {
+        return Err(CodecError::TooLarge);
     }
+    if !matches!(form, BodyForm::Packed(_)) {
+        return Ok(StoredBody::Coded { coding, coded: body, identity_bytes });
+    }
+    let received = coders::decode(coding, body, identity_bytes).map_err(|_| CodecError::Malformed)?;
+    Ok(StoredBody::AsReceived(received))
 }
 
 /// The hash of everything but the hash.

@@ -38,7 +38,9 @@ fn samples() -> Vec<Arc<Entry>> {
         Sample::typical().entry(),
         Sample { tags: vec!["product:1", "catalogue"], ..Sample::sized(0) }.entry(),
         Sample { variant: vec![("accept-language", "de"), ("device", "")], status: 404, ..Sample::default() }.entry(),
-        Sample { body: coding::coded(text.clone()), ..Sample::default() }.entry(),
+        Sample { body: coding::coded(text.clone(), Coding::Gzip), ..Sample::default() }.entry(),
+        Sample { body: coding::coded(text.clone(), Coding::Br), ..Sample::default() }.entry(),
+        Sample { body: coding::coded(text.clone(), Coding::Zstd), ..Sample::default() }.entry(),
         Sample { body: StoredBody::AsReceived(text), ..Sample::default() }.entry(),
     ]
 }
@@ -54,6 +56,22 @@ fn what_is_written_is_read_again() {
 fn a_body_that_shrinks_takes_less_room() {
     let entry = Sample { body: StoredBody::AsReceived(vec![b'x'; 10_000].into()), ..Sample::default() }.entry();
     assert!(written(&entry).len() < 1_500);
+}
+
+#[test]
+fn only_what_older_versions_cannot_read_has_a_version_that_they_refuse() {
+    for entry in samples() {
+        let new = matches!(entry.coding(), Some(Coding::Br | Coding::Zstd));
+        assert_eq!(written(&entry)[MAGIC.len()], if new { 4 } else { 3 }, "{:?}", entry.coding());
+    }
+}
+
+#[test]
+fn other_codings_beside_are_not_written() {
+    let text = Bytes::from("a line that repeats\n".repeat(200));
+    let entry = Sample { body: coding::coded(text.clone(), Coding::Zstd), ..Sample::default() }.entry();
+    let with_another = entry.with_recoded(coding::coded(text, Coding::Br));
+    assert_eq!(written(&with_another), written(&entry));
 }
 
 #[test]
@@ -75,7 +93,7 @@ fn each_damage_has_its_name() {
         ("something else", b"hello".to_vec(), CodecError::NotOurs),
         ("something else, long", vec![b'x'; 100], CodecError::NotOurs),
         ("an older version", with(4, VERSION - 1), CodecError::UnknownVersion),
-        ("a newer version", with(4, VERSION + 1), CodecError::UnknownVersion),
+        ("a newer version", with(4, VERSION_CODED + 1), CodecError::UnknownVersion),
         ("half a preamble", value[..10].to_vec(), CodecError::Truncated),
         ("half a head", value[..PREAMBLE_BYTES + 10].to_vec(), CodecError::Truncated),
         ("half a body", value[..value.len() - 10].to_vec(), CodecError::Checksum),

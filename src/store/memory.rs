@@ -205,6 +205,28 @@ impl MemoryTier {
         admission
     }
 
+    /// Whether a key may hold so many bytes more than it does.
+    #[must_use]
+    pub(crate) fn has_room_beside(&self, key: &PrimaryKey, more_bytes: usize) -> bool {
+        let held = self.peek(key).map_or(0, |variants| variants.weight_bytes());
+        held.saturating_add(more_bytes) <= self.room(key)
+    }
+
+    /// Puts the same response with other codings beside it in the place of `older`, if that is still there and there is room.
+    pub(crate) fn put_same(&self, key: &PrimaryKey, older: &Arc<Entry>, same: Arc<Entry>) -> Admission {
+        let _writing = self.writer(key);
+        let present = self.cache.peek(key);
+        let Some(changed) = present.as_ref().and_then(|before| before.with_same(older, same)) else {
+            return Admission::Gone;
+        };
+        if changed.weight_bytes() > self.room(key) {
+            return Admission::TooLarge;
+        }
+        self.insert_or_remove(key, present.as_ref(), changed);
+        self.charge_table();
+        Admission::Stored
+    }
+
     /// Drops one entry, if it is still there.
     pub fn discard(&self, key: &PrimaryKey, entry: &Arc<Entry>) {
         let _writing = self.writer(key);
@@ -271,12 +293,11 @@ impl MemoryTier {
     /// Charges what somebody still reads of what has left the tier, but for what `stays` in it.
     fn linger(&self, gone: &Variants, stays: &Variants) {
         let is_kept = |body: &Bytes| {
-            !gone.is_same(stays) && stays.entries().iter().any(|entry| entry.body().at_rest().as_ptr() == body.as_ptr())
+            let mut kept = stays.entries().iter().flat_map(|entry| entry.shared_bodies());
+            !gone.is_same(stays) && kept.any(|kept| kept.as_ptr() == body.as_ptr())
         };
-        for entry in gone.entries() {
-            if let Some(body) = entry.body().shared().filter(|body| !is_kept(body)) {
-                self.in_flight.linger(body);
-            }
+        for body in gone.entries().iter().flat_map(|entry| entry.shared_bodies()).filter(|body| !is_kept(body)) {
+            self.in_flight.linger(body);
         }
     }
 

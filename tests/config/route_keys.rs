@@ -4,6 +4,7 @@ use super::{Expected, assert_problems, refused};
 use http::HeaderValue;
 use larder::testing::config::{Problem, check_rules_text};
 use larder::testing::rules::{ClientDirectives, Route};
+use larder::testing::semantics::Coding;
 use std::sync::Arc;
 
 fn route(keys: &str) -> Arc<Route> {
@@ -41,6 +42,20 @@ fn every_key_reaches_its_option() {
     let set: Vec<_> = rule.set.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(set, [("x-key", "a b"), ("x-other", "c")]);
     assert_eq!(rule.removed, ["accept-encoding", "x-debug"]);
+}
+
+#[test]
+fn codings_keep_their_order() {
+    use Coding::{Br, Gzip, Zstd};
+    for (written, codings) in [
+        ("false", &[][..]),
+        ("true", &[Gzip]),
+        ("[\"br\"]", &[Br]),
+        ("[\"zstd\", \"br\", \"gzip\"]", &[Zstd, Br, Gzip]),
+        ("[\"gzip\", \"zstd\"]", &[Gzip, Zstd]),
+    ] {
+        assert_eq!(*route(&format!("compress = {written}")).codings, *codings, "{written}");
+    }
 }
 
 #[test]
@@ -110,6 +125,35 @@ const BAD: &[(&str, &[Expected])] = &[
     (
         "body_key_max = \"1KiB\"",
         &[(3, 16, "no body is part of a key here", Some("add body_key = \"json\", or leave it out"))],
+    ),
+    (
+        "compress = \"br\"",
+        &[(3, 12, "expected true, false or a list of codings, found a string", Some("write [\"br\"]"))],
+    ),
+    (
+        "compress = \"yes\"",
+        &[(
+            3,
+            12,
+            "expected true, false or a list of codings, found a string",
+            Some("write true for [\"gzip\"], or [\"zstd\", \"br\", \"gzip\"]"),
+        )],
+    ),
+    (
+        "compress = []",
+        &[(3, 12, "`compress` names no coding", Some("write `compress = false` to keep bodies as they come"))],
+    ),
+    (
+        "compress = [\"br\", \"deflate\"]",
+        &[(3, 19, "`deflate` is not one of this key's values", Some("choose one of zstd, br, gzip"))],
+    ),
+    (
+        "compress = [\"brotli\"]",
+        &[(3, 13, "`brotli` is not one of this key's values", Some("choose one of zstd, br, gzip"))],
+    ),
+    (
+        "compress = [\"br\", \"gzip\", \"br\"]",
+        &[(3, 27, "`br` is named twice", Some("the order says which one is preferred: name each once"))],
     ),
     (
         "body_key = \"xml\"",

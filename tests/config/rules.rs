@@ -4,9 +4,9 @@ use super::{Expected, assert_problems, refused};
 use http::{Method, StatusCode};
 use larder::testing::config::{Problem, check_rules_text, load_rules};
 use larder::testing::rules::{
-    CompressionRule, CookieRule, LifetimeRule, OriginPrecedence, QueryRule, Route, RouteMode, SetCookieRule,
-    TagTemplate,
+    CookieRule, LifetimeRule, OriginPrecedence, QueryRule, Route, RouteMode, SetCookieRule, TagTemplate,
 };
+use larder::testing::semantics::Coding;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn a_route_with_only_a_path_is_a_plain_shared_cache() {
     assert!(route.key.headers.is_empty());
     assert_eq!(route.key.cookies, CookieRule::AsReceived);
     assert!(route.tags.is_empty());
-    assert_eq!((route.set_cookie, route.compression), (SetCookieRule::Refuse, CompressionRule::Off));
+    assert_eq!((route.set_cookie, &*route.codings), (SetCookieRule::Refuse, &[][..]));
     assert_eq!((route.max_body_bytes, route.coalesce_wait), (8 << 20, Duration::from_secs(5)));
     assert_eq!(route.read_timeout, None);
 }
@@ -87,7 +87,7 @@ fn every_key_reaches_its_option() {
     assert_eq!(route.key.headers, ["accept-language", "x-region"]);
     assert_eq!(route.key.cookies, CookieRule::Only(vec!["currency".into(), "lang".into()]));
     assert_eq!(route.tags.iter().map(TagTemplate::source).collect::<Vec<_>>(), ["product:{id}", "catalog"]);
-    assert_eq!((route.set_cookie, route.compression), (SetCookieRule::Store, CompressionRule::Gzip));
+    assert_eq!((route.set_cookie, &*route.codings), (SetCookieRule::Store, &[Coding::Gzip][..]));
     assert_eq!((route.max_body_bytes, route.coalesce_wait), (2 << 20, Duration::ZERO));
     assert_eq!(route.read_timeout, Some(Duration::from_mins(5)));
 }

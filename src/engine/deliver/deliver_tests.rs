@@ -44,14 +44,19 @@ fn text() -> String {
 
 /// [`text`], gzip-coded by Larder.
 fn coded() -> Arc<Entry> {
-    let body = coding::coded(text().into());
-    assert!(matches!(body, StoredBody::Gzipped { .. }), "the text shrinks");
+    let body = coding::coded(text().into(), Coding::Gzip);
+    assert_eq!(body.coding(), Some(Coding::Gzip), "the text shrinks");
     Sample { headers: vec![DATE, JSON, TAG], body, ..Sample::default() }.entry()
 }
 
 /// Delivers a GET, and collects the body; its length must be what Content-Length says.
 async fn get(entry: &Entry, request: &Lines) -> Response<Bytes> {
-    let (head, body) = deliver(entry, &Method::GET, &headers(request), NOW).into_parts();
+    get_of(entry, &[Coding::Gzip], request).await
+}
+
+/// The same, where these codings are sent.
+async fn get_of(entry: &Entry, codings: &[Coding], request: &Lines) -> Response<Bytes> {
+    let (head, body) = deliver(entry, &Method::GET, &headers(request), codings, NOW).into_parts();
     let body = body.collect().await.expect("the stored body is whole").to_bytes();
     if let Some(length) = head.headers.get(CONTENT_LENGTH) {
         assert_eq!(*length, body.len().to_string(), "{request:?}");
@@ -84,7 +89,7 @@ async fn a_large_body_is_not_copied() {
 async fn an_answer_to_head_has_the_fields_of_get_and_no_body() {
     for entry in [digits(), coded()] {
         let got = get(&entry, &[]).await;
-        let response = deliver(&entry, &Method::HEAD, &headers(&[("range", "bytes=0-1")]), NOW);
+        let response = deliver(&entry, &Method::HEAD, &headers(&[("range", "bytes=0-1")]), &[], NOW);
         assert_eq!((response.status(), response.headers()), (got.status(), got.headers()));
         assert!(response.into_body().collect().await.expect("nothing fails").to_bytes().is_empty());
     }
@@ -109,6 +114,39 @@ async fn a_coded_body_goes_to_each_client_in_a_coding_it_accepts() {
         assert_eq!(field(&response, "vary"), Some("accept-encoding"), "{request:?}");
         let expected = if coding.is_some() { entry.body().to_bytes() } else { text().into() };
         assert!(*response.body() == expected, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_there_is_goes_to_a_client_until_what_it_prefers_is_made() {
+    type Row = (&'static [Coding], &'static str, Option<&'static str>, Option<Coding>);
+    let all: &'static [Coding] = &[Coding::Zstd, Coding::Br, Coding::Gzip];
+    let with_br = Arc::new(coded().with_recoded(coding::coded(text().into(), Coding::Br)));
+    let rows: &[Row] = &[
+        (all, "zstd, br, gzip", Some("br"), Some(Coding::Zstd)),
+        (all, "zstd, gzip", Some("gzip"), Some(Coding::Zstd)),
+        (all, "zstd", None, Some(Coding::Zstd)),
+        (all, "br, gzip", Some("br"), None),
+        (all, "gzip", Some("gzip"), None),
+        (all, "zstd;q=0.5, gzip", Some("gzip"), None),
+        (all, "zstd, identity;q=0.5, br;q=0.1", None, Some(Coding::Zstd)),
+        // What was made under other rules is not sent, but for what is at rest.
+        (&[Coding::Gzip], "br, gzip", Some("gzip"), None),
+        (&[Coding::Br], "br, gzip", Some("br"), None),
+        (&[Coding::Br], "gzip", Some("gzip"), None),
+        (&[Coding::Zstd], "br", None, None),
+        (&[], "br, gzip", Some("gzip"), None),
+    ];
+    for (codings, accepted, sent, unmade) in rows {
+        let request = [("accept-encoding", *accepted)];
+        let response = get_of(&with_br, codings, &request).await;
+        assert_eq!(field(&response, "content-encoding"), *sent, "{codings:?} {accepted}");
+        let found = super::unmade(&with_br, &Method::GET, &headers(&request), codings, NOW);
+        assert_eq!(found, *unmade, "{codings:?} {accepted}");
+        let kept = at_rest(Arc::clone(&with_br), &headers(&request), codings, Conditions::None, NOW);
+        let kept = kept.map(|(entry, _)| entry.body().to_bytes());
+        let prepared = (unmade.is_none() && sent.is_some()).then(|| response.body().clone());
+        assert!(kept == prepared, "{codings:?} {accepted}");
     }
 }
 
@@ -249,6 +287,6 @@ async fn an_error_about_the_request_is_neither_cacheable_nor_hidden_from_pages()
 
 #[test]
 fn an_age_too_large_to_tell_is_told_as_two_to_the_thirty_first() {
-    let response = deliver(&digits(), &Method::GET, &HeaderMap::new(), Timestamp::from_secs(u64::MAX / 2000));
+    let response = deliver(&digits(), &Method::GET, &HeaderMap::new(), &[], Timestamp::from_secs(u64::MAX / 2000));
     assert_eq!(response.headers()[AGE], "2147483648");
 }

@@ -1,6 +1,6 @@
 //! From a stored entry to a response: which representation, which status, which bytes of it.
 //!
-//! Nothing here waits and nothing large is copied: the body is a view of the stored bytes, or inflates itself piece by
+//! Nothing here waits and nothing large is copied: the body is a view of the stored bytes, or decodes itself piece by
 //! piece as the client reads it.
 
 mod representation;
@@ -10,17 +10,20 @@ use super::origin::{Body, empty_body};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::entry::prepared::View;
+use crate::entry::recoded::InCoding;
 use crate::plan::holding::held_range;
 #[cfg(test)]
 use crate::plan::holding::{Holding, holding};
 use crate::semantics::conditional::{self, Precondition};
+use crate::semantics::content_coding::Coding;
 use crate::semantics::range::{self, ByteRange, RangeVerdict};
 use http::header::{
     AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
     RANGE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use representation::Representation;
+use representation::{Kept, Representation};
+use std::sync::Arc;
 use std::time::Duration;
 pub(crate) use stored_body::full;
 
@@ -30,20 +33,32 @@ const FIELDS_ADDED: usize = 4;
 /// The largest Age that is sent: 2^31, which stands for anything beyond (RFC 9111 section 1.2.2).
 const AGE_SECS_MAX: u64 = 1 << 31;
 
-/// The response from an entry to a GET or HEAD with the presented headers.
+/// The response from an entry to a GET or HEAD with the presented headers, where `codings` are sent. One that is not made
+/// is not waited for: see [`unmade`].
 ///
 /// Preconditions and ranges are evaluated on a stored 200 or part only: other statuses are sent as they are (RFC 9110
 /// section 13.2.1). An entry that is a part must be [held](crate::plan::holding::Holding::Held); were it not, all of the part is sent.
-pub(crate) fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now: Timestamp) -> Response<Body> {
-    let representation = Representation::choose(entry, presented);
+pub(crate) fn deliver(
+    entry: &Entry,
+    method: &Method,
+    presented: &HeaderMap,
+    codings: &[Coding],
+    now: Timestamp,
+) -> Response<Body> {
+    let representation = Representation::choose(entry, presented, codings);
     let fields = representation.fields(FIELDS_ADDED);
     let age = entry.current_age(now);
     let selectable = has_preconditions_evaluated(entry);
     if selectable && is_conditional(presented) {
-        match conditional::evaluate(method, presented, &fields, now) {
-            Precondition::Proceed => {}
-            Precondition::NotModified => return not_modified(&fields, age),
-            Precondition::Failed => return refused(StatusCode::PRECONDITION_FAILED, &fields),
+        let as_unmade = representation.as_unmade(&fields);
+        let evaluate = |fields: &HeaderMap| conditional::evaluate(method, presented, fields, now);
+        match (as_unmade.as_ref().map(evaluate), evaluate(&fields)) {
+            (Some(Precondition::NotModified), _) => return not_modified(as_unmade.as_ref().unwrap_or(&fields), age),
+            (_, Precondition::NotModified) => return not_modified(&fields, age),
+            (None | Some(Precondition::Failed), Precondition::Failed) => {
+                return refused(StatusCode::PRECONDITION_FAILED, &fields);
+            }
+            (Some(Precondition::Proceed), _) | (_, Precondition::Proceed) => {}
         }
     }
     if entry.part().is_some() {
@@ -62,7 +77,7 @@ pub(crate) fn deliver(entry: &Entry, method: &Method, presented: &HeaderMap, now
             }
         }
         // The whole is negotiated as if there were no range.
-        let representation = Representation::negotiated(entry, presented);
+        let representation = Representation::negotiated(entry, presented, codings);
         return whole(&representation, representation.fields(FIELDS_ADDED), method, age);
     }
     whole(&representation, fields, method, age)
@@ -86,18 +101,28 @@ pub enum AtRest {
     NotModified,
 }
 
-/// How an entry as it is kept answers a GET with these conditions and no range. `None` if the entry is a part, or the
-/// request wants another representation.
-pub(crate) fn at_rest(entry: &Entry, presented: &HeaderMap, conditions: Conditions, now: Timestamp) -> Option<AtRest> {
-    if entry.part().is_some() || !Representation::negotiated(entry, presented).is_at_rest() {
+/// How an entry as it is kept answers a GET with these conditions and no range, where `codings` are sent: it, or what lies
+/// beside it. `None` if the entry is a part, or the request wants another representation.
+pub(crate) fn at_rest(
+    entry: Arc<Entry>,
+    presented: &HeaderMap,
+    codings: &[Coding],
+    conditions: Conditions,
+    now: Timestamp,
+) -> Option<(Arc<Entry>, AtRest)> {
+    if entry.part().is_some() {
         return None;
     }
-    if conditions == Conditions::None || !has_preconditions_evaluated(entry) {
-        return Some(AtRest::Whole);
+    let entry = match representation::kept(&entry, presented, codings)? {
+        Kept::Itself => entry,
+        Kept::Beside(other) => Arc::clone(other),
+    };
+    if conditions == Conditions::None || !has_preconditions_evaluated(&entry) {
+        return Some((entry, AtRest::Whole));
     }
     match conditional::evaluate(&Method::GET, presented, &entry.validators(), now) {
-        Precondition::Proceed => Some(AtRest::Whole),
-        Precondition::NotModified => Some(AtRest::NotModified),
+        Precondition::Proceed => Some((entry, AtRest::Whole)),
+        Precondition::NotModified => Some((entry, AtRest::NotModified)),
         Precondition::Failed => None,
     }
 }
@@ -110,6 +135,31 @@ pub(crate) fn fields_at_rest(entry: &Entry, form: AtRest, age_secs: u64) -> Head
     }
     fields.insert(AGE, HeaderValue::from(age_secs));
     fields
+}
+
+/// The coding in which the answer to this request would better be, and that has not been made of the entry. `None` where
+/// the answer has no body.
+pub(crate) fn unmade(
+    entry: &Entry,
+    method: &Method,
+    presented: &HeaderMap,
+    codings: &[Coding],
+    now: Timestamp,
+) -> Option<Coding> {
+    let is_made = |coding: &Coding| !matches!(entry.in_coding(*coding), InCoding::Unmade);
+    if entry.coding().is_none() || codings.iter().all(is_made) {
+        return None;
+    }
+    let representation = Representation::choose(entry, presented, codings);
+    let coding = representation.unmade()?;
+    if has_preconditions_evaluated(entry) && is_conditional(presented) {
+        let fields = representation.fields(0);
+        let as_made = representation.as_unmade(&fields).unwrap_or(fields);
+        if conditional::evaluate(method, presented, &as_made, now) != Precondition::Proceed {
+            return None;
+        }
+    }
+    Some(coding)
 }
 
 /// Preconditions are evaluated on a stored 200 or part only (RFC 9110 section 13.2.1).

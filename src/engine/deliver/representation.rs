@@ -1,47 +1,76 @@
-//! The representation of an entry that a request gets: as it is kept, or inflated.
+//! The representation of an entry that a request gets: as it is kept, in another coding that was made of it, or decoded.
 
-use super::stored_body::{self, InflatingBody, Segment};
+use super::stored_body::{self, DecodingBody, Segment};
 use crate::engine::origin::Body;
 use crate::entry::Entry;
 use crate::entry::prepared::View;
+use crate::entry::recoded::InCoding;
 use crate::semantics::cache_control::RequestDirectives;
-use crate::semantics::encoding::AcceptedCodings;
+use crate::semantics::content_coding::Coding;
+use crate::semantics::encoding::CodingWishes;
+use crate::semantics::entity_tag::EntityTag;
 use crate::semantics::range::{self, ByteRange};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, RANGE};
+use http::header::{CACHE_CONTROL, ETAG, RANGE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use std::collections::VecDeque;
+use std::iter;
+use std::sync::Arc;
 
 /// One representation of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Representation<'a> {
     entry: &'a Entry,
     view: View,
+    /// The coding that the request would rather have, and that has not been made.
+    unmade: Option<Coding>,
+}
+
+/// How the body of an entry is sent.
+enum Sent<'a> {
+    AtRest,
+    Beside(&'a Arc<Entry>),
+    Decoded,
 }
 
 impl<'a> Representation<'a> {
-    /// The one that a request's ranges and preconditions are about. A range is one of the uncoded bytes, unless the
-    /// request refuses those.
-    pub(super) fn choose(entry: &'a Entry, presented: &HeaderMap) -> Self {
-        if !is_coded(entry) {
-            return Self { entry, view: View::AtRest };
+    /// The one that a request's ranges and preconditions are about, where `codings` are sent. A range is one of the
+    /// uncoded bytes, unless the request refuses those.
+    pub(super) fn choose(entry: &'a Entry, presented: &HeaderMap, codings: &[Coding]) -> Self {
+        let is_decoded = entry.coding().is_some()
+            && presented.contains_key(RANGE)
+            && CodingWishes::parse(presented).takes_identity();
+        if is_decoded {
+            return Self { entry, view: View::Identity, unmade: None };
         }
-        let identity = presented.contains_key(RANGE) && AcceptedCodings::parse(presented).identity;
-        if identity { Self { entry, view: View::Identity } } else { Self::negotiated(entry, presented) }
+        Self::negotiated(entry, presented, codings)
     }
 
-    /// The one that a request without a range gets: coded where it accepts gzip and lets Larder transform, else
-    /// uncoded, even where it accepts neither: an answer in a coding not asked for is better than none (RFC 9110
-    /// section 12.5.3).
-    pub(super) fn negotiated(entry: &'a Entry, presented: &HeaderMap) -> Self {
-        let coded = !is_coded(entry) || (AcceptedCodings::parse(presented).gzip && may_transform(presented));
-        Self { entry, view: if coded { View::AtRest } else { View::Identity } }
+    /// The one that a request without a range gets: see [`sent`].
+    pub(super) fn negotiated(entry: &'a Entry, presented: &HeaderMap, codings: &[Coding]) -> Self {
+        let (sent, unmade) = sent(entry, presented, codings);
+        let (entry, view) = match sent {
+            Sent::AtRest => (entry, View::AtRest),
+            Sent::Beside(other) => (&**other, View::AtRest),
+            Sent::Decoded => (entry, View::Identity),
+        };
+        Self { entry, view, unmade }
     }
 
-    /// Whether it is what is kept, byte for byte.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.view == View::AtRest
+    /// The coding that the request would rather have, and that has not been made.
+    pub(super) fn unmade(&self) -> Option<Coding> {
+        self.unmade
+    }
+
+    /// These fields of it, as they are of the coding that the request would rather have: what a client keeps of that
+    /// coding, made before, is as good as this.
+    pub(super) fn as_unmade(&self, fields: &HeaderMap) -> Option<HeaderMap> {
+        let coding = self.unmade?;
+        let mut fields = fields.clone();
+        let origin = EntityTag::of(&self.entry.fields(View::Origin, 0))?;
+        fields.insert(ETAG, origin.coded(coding).to_header_value());
+        Some(fields)
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -73,7 +102,7 @@ impl<'a> Representation<'a> {
     pub(super) fn body_of(&self, range: ByteRange) -> Body {
         match self.segment(range) {
             Segment::Ready(bytes) => stored_body::full(bytes),
-            inflated @ Segment::Inflated(_) => self.stream(VecDeque::from([inflated])),
+            decoded @ Segment::Decoded(_) => self.stream(VecDeque::from([decoded])),
         }
     }
 
@@ -85,7 +114,7 @@ impl<'a> Representation<'a> {
         content_type: Option<&HeaderValue>,
     ) -> (HeaderValue, u64, Body) {
         if self.view != View::AtRest {
-            // In ascending order one pass of inflating will do; the order of the parts is free.
+            // In ascending order one pass of decoding will do; the order of the parts is free.
             ranges.sort_unstable_by_key(|range| range.first);
         }
         let boundary = format!("{:032x}", rand::random::<u128>());
@@ -116,7 +145,7 @@ impl<'a> Representation<'a> {
 
     fn segment(&self, range: ByteRange) -> Segment {
         if self.view != View::AtRest {
-            return Segment::Inflated(range);
+            return Segment::Decoded(range);
         }
         let stored = self.entry.body().to_bytes();
         let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX).min(stored.len());
@@ -124,12 +153,64 @@ impl<'a> Representation<'a> {
     }
 
     fn stream(&self, segments: VecDeque<Segment>) -> Body {
-        InflatingBody::new(self.entry.body().to_bytes(), segments).boxed_unsync()
+        // What is not coded has no segment that is to be decoded.
+        let coding = self.entry.coding().unwrap_or(Coding::Gzip);
+        DecodingBody::new(coding, self.entry.body().to_bytes(), segments).boxed_unsync()
     }
 }
 
-fn is_coded(entry: &Entry) -> bool {
-    entry.body().is_gzipped()
+/// What is kept of an entry for a request, byte for byte: the entry itself, or another that lies beside it.
+pub(super) enum Kept<'a> {
+    /// The entry itself.
+    Itself,
+    /// The one beside it.
+    Beside(&'a Arc<Entry>),
+}
+
+/// What a request without a range gets, if that is kept and nothing that has to be made first would suit it better.
+pub(super) fn kept<'a>(entry: &'a Entry, presented: &HeaderMap, codings: &[Coding]) -> Option<Kept<'a>> {
+    match sent(entry, presented, codings) {
+        (Sent::AtRest, None) => Some(Kept::Itself),
+        (Sent::Beside(other), None) => Some(Kept::Beside(other)),
+        (_, Some(_)) | (Sent::Decoded, None) => None,
+    }
+}
+
+/// What a request without a range gets, and the coding that it would rather have: of `codings` and the one at rest, the
+/// coding that it prefers, where it lets Larder transform; else the uncoded body, even where it accepts neither: an answer
+/// in a coding not asked for is better than none (RFC 9110 section 12.5.3).
+#[inline]
+fn sent<'a>(entry: &'a Entry, presented: &HeaderMap, codings: &[Coding]) -> (Sent<'a>, Option<Coding>) {
+    match entry.coding() {
+        None => (Sent::AtRest, None),
+        Some(at_rest) => sent_coded(entry, at_rest, presented, codings),
+    }
+}
+
+fn sent_coded<'a>(
+    entry: &'a Entry,
+    at_rest: Coding,
+    presented: &HeaderMap,
+    codings: &[Coding],
+) -> (Sent<'a>, Option<Coding>) {
+    if !may_transform(presented) {
+        return (Sent::Decoded, None);
+    }
+    let wishes = CodingWishes::parse(presented);
+    let unlisted = iter::once(at_rest).filter(|coding| !codings.contains(coding));
+    let all = codings.iter().copied().chain(unlisted);
+    let made = |coding: Option<Coding>| match coding.map(|coding| entry.in_coding(coding)) {
+        Some(InCoding::AtRest) => Some(Sent::AtRest),
+        Some(InCoding::Beside(other)) => Some(Sent::Beside(other)),
+        Some(InCoding::Unmade) => None,
+        None => Some(Sent::Decoded),
+    };
+    let best = wishes.best(all.clone());
+    if let Some(sent) = made(best) {
+        return (sent, None);
+    }
+    let is_made = |coding: &Coding| !matches!(entry.in_coding(*coding), InCoding::Unmade);
+    (made(wishes.best(all.filter(is_made))).unwrap_or(Sent::Decoded), best)
 }
 
 fn may_transform(presented: &HeaderMap) -> bool {
