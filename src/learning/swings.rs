@@ -96,7 +96,7 @@ fn compared(sequence: &[&Look]) -> (usize, usize) {
 /// What tells who asks, as far as that is known.
 type Asker<'a> = (u64, &'a [(u16, Value)]);
 
-fn asker<'a>(look: &'a Look) -> Asker<'a> {
+fn asker(look: &Look) -> Asker<'_> {
     (look.client, &look.factors)
 }
 

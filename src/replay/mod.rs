@@ -139,13 +139,17 @@ impl Replay {
         }
         let (requests, present) = (&*requests, &mut self.present);
         let by_proposed = |proposed: &mut Simulated| {
-            requests.iter().for_each(|Step { known, happened }| propose(proposed, known, happened));
+            for Step { known, happened } in requests {
+                propose(proposed, known, happened);
+            }
         };
         let has_no_thread = thread::scope(|scope| {
             let proposed = self.proposed.as_mut();
             let thread =
                 proposed.map(|proposed| thread::Builder::new().spawn_scoped(scope, || by_proposed(proposed)).is_err());
-            requests.iter().for_each(|Step { known, happened }| present.step(&known.present, happened));
+            for Step { known, happened } in requests {
+                present.step(&known.present, happened);
+            }
             thread
         });
         if let (Some(true), Some(proposed)) = (has_no_thread, &mut self.proposed) {
