@@ -198,12 +198,13 @@ impl Case<'_, '_> {
             let sequences = recipe.sequences(&self.cluster.pages);
             let trouble = Self::trouble(&sequences);
             if trouble == Trouble::default() {
-                return match by_client(&sequences) {
-                    table if table.is_associated() => Err(LeftOut::DependsOnClient {
+                let by_client = Some(by_client(&sequences)).filter(Table::is_associated);
+                return match by_client.or_else(|| by_one_client(&sequences)) {
+                    Some(table) => Err(LeftOut::DependsOnClient {
                         changed: table.differs_changed,
                         of: table.differs_changed + table.differs_same,
                     }),
-                    _ => Ok(recipe),
+                    None => Ok(recipe),
                 };
             }
             let better = self.remedies(&recipe).map(|remedy| {
@@ -328,4 +329,25 @@ fn by_client(sequences: &[Sequence<'_>]) -> Table {
         table.count(pair.one.client != pair.other.client, pair.one.digest != pair.other.digest);
     }
     table
+}
+
+/// One client most of whose answers differ from those that others get before and after them, far more than is so of others.
+fn by_one_client(sequences: &[Sequence<'_>]) -> Option<Table> {
+    let (mut all, mut clients) = (Table::default(), BTreeMap::<u64, Table>::new());
+    for pair in
+        sequences.iter().flat_map(|sequence| pairs(sequence)).filter(|pair| pair.one.client != pair.other.client)
+    {
+        let changed = pair.one.digest != pair.other.digest;
+        all.count(false, changed);
+        for client in [pair.one.client, pair.other.client] {
+            clients.entry(client).or_default().count(true, changed);
+        }
+    }
+    let beside_others = |table: Table| Table {
+        equal_changed: all.equal_changed - table.differs_changed,
+        equal_same: all.equal_same - table.differs_same,
+        ..table
+    };
+    let stands_out = |table: &Table| table.differs_changed > table.differs_same && table.is_associated();
+    clients.into_values().map(beside_others).find(stands_out)
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 /// The lifetimes that are tried, in seconds.
 const LADDER_SECS: [u64; 10] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 
-/// Of so many answers out of the cache at most one is out of date.
-const STALE_AT_MOST_ONE_IN: usize = 20;
+/// Of so many answers out of the cache at most one is out of date within its lifetime.
+const OLD_AT_MOST_ONE_IN: usize = 20;
+
+/// Of so many at most one is out of date at all: what is served stale is fetched anew, and out of date for one client.
+const STALE_AT_MOST_ONE_IN: usize = 10;
 
 /// Of so many answers that could come out of the cache, one may be given up for a longer lifetime.
 const FEWER_AT_MOST_ONE_IN: usize = 50;
@@ -22,6 +25,14 @@ pub(super) struct Lifetime {
     /// How many answers would have come out of the cache, and how many of those would have been out of date.
     pub(super) hits: usize,
     pub(super) stale: usize,
+    /// How many were out of date within the lifetime.
+    pub(super) old: usize,
+}
+
+impl Lifetime {
+    const fn is_allowed(&self) -> bool {
+        self.hits > 0 && self.old * OLD_AT_MOST_ONE_IN <= self.hits && self.stale * STALE_AT_MOST_ONE_IN <= self.hits
+    }
 }
 
 /// The longest lifetime, not above `watched`, with which next to no answer would have been out of date and nearly as many
@@ -34,8 +45,7 @@ pub(super) fn longest(sequences: &[Sequence<'_>], watched: Duration) -> Option<L
     let after = |ttl| durations().filter(move |more| *more >= ttl).chain([Duration::ZERO]);
     let pairs = durations().flat_map(|ttl| after(ttl).map(move |more| (ttl, more)));
     let tried = pairs.map(|(ttl, more)| replay(sequences, ttl, more));
-    let allowed: Vec<Lifetime> =
-        tried.filter(|kept| kept.hits > 0 && kept.stale * STALE_AT_MOST_ONE_IN <= kept.hits).collect();
+    let allowed: Vec<Lifetime> = tried.filter(Lifetime::is_allowed).collect();
     let most = allowed.iter().map(|kept| kept.hits).max()?;
     let is_enough = |kept: &&Lifetime| kept.hits * FEWER_AT_MOST_ONE_IN >= most * (FEWER_AT_MOST_ONE_IN - 1);
     // The shortest time after it of those with as many: nobody gets anything older for nothing.
@@ -47,7 +57,7 @@ pub(super) fn longest(sequences: &[Sequence<'_>], watched: Duration) -> Option<L
 }
 
 fn replay(sequences: &[Sequence<'_>], ttl: Duration, stale_while_revalidate: Duration) -> Lifetime {
-    let mut kept = Lifetime { ttl, stale_while_revalidate, hits: 0, stale: 0 };
+    let mut kept = Lifetime { ttl, stale_while_revalidate, hits: 0, stale: 0, old: 0 };
     for sequence in sequences {
         let mut stored = None;
         for look in sequence {
@@ -55,6 +65,7 @@ fn replay(sequences: &[Sequence<'_>], ttl: Duration, stale_while_revalidate: Dur
                 Some((digest, until)) if look.begun < until => {
                     kept.hits += 1;
                     kept.stale += usize::from(digest != look.digest);
+                    kept.old += usize::from(digest != look.digest);
                 }
                 Some((digest, until)) if look.begun < until + stale_while_revalidate => {
                     kept.hits += 1;
@@ -101,6 +112,18 @@ mod tests {
     }
 
     #[test]
+    fn what_changes_often_is_served_stale_to_one_in_ten_and_old_within_its_lifetime_to_one_in_twenty() {
+        // Asked for every seven seconds.
+        for (period, expected) in [(150, Some(15)), (89, Some(5)), (61, None)] {
+            let changing: Vec<_> = (0..600).map(|n| (1, n * 7, n * 7 / period)).collect();
+            let page = page("/a", &changing);
+            let kept = longest(&Recipe::default().sequences(&[&page]), Duration::from_mins(10));
+            assert_eq!(kept.map(|kept| kept.ttl.as_secs()), expected, "{period}: {kept:?}");
+            assert!(kept.is_none_or(|kept| kept.stale * 10 <= kept.hits && kept.old * 20 <= kept.hits), "{kept:?}");
+        }
+    }
+
+    #[test]
     fn what_is_asked_for_seldom_is_served_stale_once_and_fetched_anew() {
         // One is asked for every second and changes every 50 seconds, the other is asked for every 100 seconds.
         let busy: Vec<_> = (0..600).map(|second| (1, second, second / 50)).collect();
@@ -110,6 +133,6 @@ mod tests {
         let kept = longest(&sequences, Duration::from_hours(1)).expect("it holds");
         assert!(kept.ttl < Duration::from_secs(30), "{kept:?}");
         assert!((100..=120).contains(&kept.stale_while_revalidate.as_secs()), "{kept:?}");
-        assert!(kept.hits > 600 + 50 && kept.stale * 20 <= kept.hits, "{kept:?}");
+        assert!(kept.hits > 600 + 50 && kept.old * 20 <= kept.hits && kept.stale * 10 <= kept.hits, "{kept:?}");
     }
 }

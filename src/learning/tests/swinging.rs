@@ -81,6 +81,7 @@ fn what_differs_by_who_asks_is_left_out_although_it_also_swings_with_time() {
 }
 
 #[test]
+#[allow(clippy::type_complexity)] // A row is a name, what is done to a visit, and another name.
 fn where_a_cookie_or_a_header_chooses_what_swings_it_counts_or_its_bearers_pass_by() {
     let sent = |visit: &Visit, name: &str| visit.fields.iter().find(|field| field.contains(name)).cloned();
     let country = |n: u64| ["NL", "BE", "DE"][usize::try_from(n % 3).expect("few")];
