@@ -12,6 +12,12 @@ const PAGES: &[&str] = &["/p/product:1/shoes", "/p/product:2/hats"];
 const INSERT_1: &str = "INSERT INTO product VALUES (1, NULL, NULL, NULL)";
 const INSERT_2: &str = "INSERT INTO product VALUES (2, NULL, NULL, NULL)";
 
+/// Whether a commit waits for a replica, and whether all of the log was sent.
+const WAITS: &str =
+    "SELECT CAST(count(*) > 0 AS char) FROM information_schema.processlist WHERE state LIKE 'Waiting for semi-sync%'";
+const SENT: &str = "SELECT CAST(count(*) > 0 AS char) FROM information_schema.processlist \
+    WHERE command = 'Binlog Dump' AND state LIKE '%has sent all binlog%'";
+
 fn redis(redis: &RedisServer, name: &str) -> String {
     format!("[redis]\nurl = \"{}\"\ninstance = \"{name}\"\ntimeout = \"2s\"", redis.url())
 }
@@ -111,9 +117,6 @@ async fn a_change_is_not_purged_before_others_can_see_it() {
     house.stock(PAGES).await;
     let mut conn = house.mariadb.connect(Some("shop")).await.expect("the server answers");
     let writing = tokio::spawn(async move { conn.query_drop(INSERT_1).await });
-    const WAITS: &str = "SELECT CAST(count(*) > 0 AS char) FROM information_schema.processlist WHERE state LIKE 'Waiting for semi-sync%'";
-    const SENT: &str = "SELECT CAST(count(*) > 0 AS char) FROM information_schema.processlist \
-        WHERE command = 'Binlog Dump' AND state LIKE '%has sent all binlog%'";
     for condition in [WAITS, SENT] {
         within("the commit written and sent", async {
             while house.mariadb.ask(condition).await != "1" {
