@@ -11,5 +11,7 @@ mod changes {
     mod mysql_gaps;
     mod mysql_house;
     mod mysql_rows;
+    mod promoted;
+    mod replicas;
     mod rows;
 }

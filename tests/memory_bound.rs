@@ -75,6 +75,7 @@ fn entry(number: u64, body_bytes: usize) -> Arc<Entry> {
         stamp: Stamp::ZERO,
         stored_at: Timestamp::EPOCH,
         filed_by: 0,
+        settling: None,
     };
     Arc::new(Entry::new(parts, &headers))
 }

@@ -62,6 +62,7 @@ mod scenarios {
     mod reconfigured_pools;
     mod reloaded_rules;
     mod replaying;
+    mod settling;
     mod stale;
     mod stamps;
     mod storing;

@@ -17,6 +17,9 @@ use tokio_postgres::config::SslMode;
 /// The longest name that PostgreSQL keeps, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 
+/// So many replicas are asked at most.
+const REPLICAS_MAX: usize = 32;
+
 const FORM: &str = "url = \"postgres://user:password@127.0.0.1:5432/shop\"";
 
 /// What `[events]` comes to.
@@ -60,7 +63,7 @@ impl Resolver<'_> {
         raw: &Placed<RawPostgresChanges>,
         fleet: Option<&FleetOptions>,
     ) -> Option<PostgresChangesOptions> {
-        let RawPostgresChanges { url, ca_file, publication, slot } = &raw.value;
+        let RawPostgresChanges { url, ca_file, publication, slot, replicas } = &raw.value;
         if url.is_none() {
             self.missing_url(raw, "events.postgres_changes", FORM);
         }
@@ -78,10 +81,35 @@ impl Resolver<'_> {
         }
         let server =
             self.postgres_server(url.as_ref()?, ca_file.as_ref(), application_name("larder-changes", fleet))?;
+        let replicas = self.replicas(replicas.as_ref().map_or(&[], |list| &list.value), ca_file.as_ref(), fleet);
         let name = |written: &Option<Placed<String>>| {
             written.as_ref().map_or_else(|| "larder".to_owned(), |written| written.value.clone())
         };
-        Some(PostgresChangesOptions { server, publication: name(publication), slot: name(slot) })
+        Some(PostgresChangesOptions { server, publication: name(publication), slot: name(slot), replicas })
+    }
+
+    /// Each is a server of its own: one that stands in for another says nothing of that one's readers.
+    fn replicas(
+        &mut self,
+        written: &[Placed<String>],
+        ca_file: Option<&Placed<String>>,
+        fleet: Option<&FleetOptions>,
+    ) -> Vec<PostgresServer> {
+        if let Some(one_more) = written.get(REPLICAS_MAX) {
+            let hint = "name a replica that replays as late as any of them";
+            self.problems.error(&one_more.place, format!("more than {REPLICAS_MAX} replicas"), Some(hint));
+        }
+        let mut servers = Vec::new();
+        for url in written {
+            let ca_file = ca_file.filter(|_| url.value.contains("sslmode=require"));
+            let server = self.postgres_server(url, ca_file, application_name("larder-replica", fleet));
+            if server.as_ref().is_some_and(|server| server.connect.get_hosts().len() > 1) {
+                let hint = "write one URL for each replica";
+                self.problems.error(&url.place, "a replica is one host", Some(hint));
+            }
+            servers.extend(server);
+        }
+        servers
     }
 
     pub(super) fn missing_url<T>(&mut self, raw: &Placed<T>, section: &str, form: &str) {

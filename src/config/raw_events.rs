@@ -3,6 +3,7 @@
 use super::raw_mysql::RawMysqlChanges;
 use super::raw_webhook::RawWebhook;
 use super::table::{Placed, raw_table};
+use super::values::Texts;
 
 raw_table! {
     /// Where other systems say what has changed. The rules say what that purges, in `[[event]]` and `[[change]]` blocks.
@@ -45,5 +46,8 @@ raw_table! {
         publication: String,
         /// The replication slot, which is this fleet's alone and made if there is none. Default: "larder".
         slot: String,
+        /// The replicas that origins read from, each as "postgres://user:password@host:port/database": what a change purges is purged
+        /// again once all of them have replayed it. Default: none.
+        replicas: Texts,
     }
 }

@@ -190,6 +190,9 @@ raw_table! {
         /// How many fetches of this route may run at once, each until its body has ended. Above it: a stale response if
         /// there is one, else a wait of up to `coalesce_wait`, else 503 with Retry-After. Not set: any number.
         miss_limit: u64,
+        /// For how long after a purge the origin may still read from a replica that lags. What is fetched within that time is
+        /// kept only until it is over, also at clients. At most "1h". Not set: the origin never reads older data.
+        settle: DurationText,
     }
 }
 

@@ -17,7 +17,11 @@ use crate::scope::{RouteName, Tag};
 use http::Method;
 use serde_json_path::JsonPath;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 use tokio::sync::Semaphore;
+
+/// The longest `settle`: for so long every purge is remembered.
+const SETTLE_MAX: Duration = Duration::from_hours(1);
 
 /// A resolved route and where it was written.
 pub(super) struct WrittenRoute {
@@ -89,6 +93,19 @@ fn limits(raw: &RawRoute, route: &mut Route, problems: &mut Problems) {
         route.miss_limit = usize::try_from(limit.value).ok().and_then(NonZeroUsize::new);
         if route.miss_limit.is_none_or(|limit| limit.get() > Semaphore::MAX_PERMITS) {
             problems.error(&limit.place, "no useful limit", Some("leave it out to have none"));
+        }
+    }
+    if let Some(settle) = &raw.settle {
+        route.settle = Some(settle.value.0);
+        if settle.value.0.is_zero() {
+            problems.error(
+                &settle.place,
+                "`settle` cannot be zero",
+                Some("leave it out: then nothing is kept shorter"),
+            );
+        } else if settle.value.0 > SETTLE_MAX {
+            let hint = "write the longest time for which a replica of the origin's database lags: settle = \"2s\"";
+            problems.error(&settle.place, "`settle` is longer than an hour", Some(hint));
         }
     }
     if let Some(wait) = &raw.coalesce_wait {

@@ -61,6 +61,7 @@ fn lint_exception(raw: &RawRoute, problems: &mut Problems) {
         place("ignore", raw.ignore.as_ref()),
         place("max_ttl", raw.max_ttl.as_ref()),
         place("not_after", raw.not_after.as_ref()),
+        place("settle", raw.settle.as_ref()),
         place("lifetime_fields", raw.lifetime_fields.as_ref()),
         place("ttl_by_status", raw.ttl_by_status.as_ref()),
         place("jitter", raw.jitter.as_ref()),

@@ -66,6 +66,9 @@ impl Engine {
         {
             draft.to_mut().continue_unchanged(&older);
         }
+        if draft.route.settle.is_some() {
+            self.settle(draft.to_mut());
+        }
         let entry = Arc::new(draft.entry(body, self.now()));
         let outcome = self.admit_entry(&draft.key, &entry, draft.shareability(self.now()));
         if outcome == StoreOutcome::Stored {
@@ -98,7 +101,9 @@ impl Engine {
         let variants = self.memory().peek(&draft.key);
         let stored = variants.as_ref().map_or(&[][..], Variants::entries);
         match stored.iter().find(|entry| *entry.variant() == draft.variant) {
-            Some(stored) if self.standing_as_stored(stored) == Standing::Clear => parts::join(stored, draft, newer),
+            Some(stored) if self.once_settled(stored, self.standing_as_stored(stored)) == Standing::Clear => {
+                parts::join(stored, draft, newer)
+            }
             _ => newer,
         }
     }
@@ -112,18 +117,27 @@ impl Engine {
         lifetime: &Lifetime,
         lease: Option<Arc<FetchLease>>,
     ) -> StoreOutcome {
-        if self.standing_as_stored(newer) != Standing::Clear {
-            return StoreOutcome::Refused(Reason::Overtaken);
+        if let Some(why) = self.overtaken(newer) {
+            return StoreOutcome::Refused(why);
         }
         let outcome = store_outcome(self.memory().replace(key, older, Arc::clone(newer)));
         self.share(key, newer, lifetime, lease);
         outcome
     }
 
+    /// Why an entry is of no use any more, if so: a purge has come, or its time is over.
+    fn overtaken(&self, entry: &Entry) -> Option<Reason> {
+        let standing = self.standing_as_stored(entry);
+        if standing != Standing::Clear {
+            return Some(Reason::Overtaken);
+        }
+        (self.once_settled(entry, standing) != Standing::Clear).then_some(Reason::Settled)
+    }
+
     /// Stores an entry, unless a purge has overtaken it.
     fn admit_entry(&self, key: &PrimaryKey, entry: &Arc<Entry>, shareability: Shareability) -> StoreOutcome {
-        if self.standing_as_stored(entry) != Standing::Clear {
-            return StoreOutcome::Refused(Reason::Overtaken);
+        if let Some(why) = self.overtaken(entry) {
+            return StoreOutcome::Refused(why);
         }
         let outcome = store_outcome(self.memory().admit(key, Arc::clone(entry)));
         // What each must ask for on their own stays remembered as such, stored or not.

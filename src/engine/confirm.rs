@@ -19,7 +19,7 @@ use crate::semantics::reuse::OnOriginFailure;
 use crate::semantics::update::{self, HeadFreshening, Validation};
 use crate::stamp::Stamp;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use std::sync::Arc;
 
 /// What is stored, as a 304 or a 206 has left it.
@@ -125,6 +125,7 @@ impl Fetch {
             let (entry, alone) = (Arc::clone(stored), Some(Uncacheable::NotStored(why)));
             Updated { entry, alone, outcome: StoreOutcome::Refused(why.into()) }
         };
+        let is_head = newer.method == Method::HEAD;
         let (mut newer, times) = (newer.response.headers().clone(), newer.times);
         match self.request.route.set_cookie {
             // As a whole answer with the field would be: what it says of freshness is said to one user.
@@ -145,7 +146,11 @@ impl Fetch {
                 if keeps_all || names_no_tag(&newer, &self.request.route.tag_fields) {
                     draft.add_tags(stored.membership().tags.to_tags());
                 }
-                self.replaced(stored, &draft, stored.body().to_stored())
+                // What an answer to HEAD leaves as old as it was has no more time than it had.
+                if is_head {
+                    draft.settling = stored.settling();
+                }
+                self.replaced(stored, draft, stored.body().to_stored())
             }
             Err(why) => refused(why),
         }
@@ -172,12 +177,13 @@ impl Fetch {
         if draft.status != StatusCode::OK {
             return Ok(None);
         }
-        let updated = self.replaced(stored, &draft, StoredBody::AsReceived(body));
+        let updated = self.replaced(stored, draft, StoredBody::AsReceived(body));
         Err(self.confirmed(updated, status))
     }
 
     /// What is stored, with another in its place.
-    fn replaced(&self, stored: &Arc<Entry>, draft: &Draft, body: StoredBody) -> Updated {
+    fn replaced(&self, stored: &Arc<Entry>, mut draft: Draft, body: StoredBody) -> Updated {
+        self.engine.settle(&mut draft);
         let alone = Uncacheable::of(draft.shareability(self.engine.now()));
         let entry = Arc::new(draft.entry(body, self.engine.now()).with_recoded_of(stored));
         let lease = self.lease.as_ref().filter(|_| alone.is_none()).cloned();

@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 #[cfg(test)]
 use crate::deliberate_fault::{self, Fault};
 use crate::entry::body::StoredBody;
+use crate::entry::settling::Settling;
 use crate::entry::{Entry, EntryParts};
 use crate::key::PrimaryKey;
 use crate::plan::request::{CacheableRequest, CookieStanding};
@@ -53,6 +54,10 @@ pub(super) struct Draft {
     pub(super) stamp: Stamp,
     /// The number of the rules whose tags are among its own.
     pub(super) filed_by: u32,
+    /// When the origin was asked.
+    pub(super) requested_at: Timestamp,
+    /// Until when it is kept, where a purge came shortly before that.
+    pub(super) settling: Option<Settling>,
 }
 
 /// What the origin answered, and the request that it answers as the origin saw it.
@@ -183,6 +188,8 @@ pub(super) fn judge<B>(request: &CacheableRequest, answer: &OriginAnswer<B>) -> 
         part,
         stamp: answer.stamp,
         filed_by: request.rules.number(),
+        requested_at: answer.times.requested_at,
+        settling: None,
     })
 }
 
@@ -315,6 +322,7 @@ impl Draft {
             stamp: self.stamp,
             stored_at,
             filed_by: self.filed_by,
+            settling: self.settling,
         };
         Entry::new(parts, &self.headers)
     }

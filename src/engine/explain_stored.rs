@@ -42,6 +42,9 @@ pub struct StoredExplained {
     /// The moment that the route names past which it is not served without asking the origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
+    /// Until when it is kept at most, since it was fetched within the route's `settle` after a purge of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settles_at: Option<String>,
     /// The length of the body as kept, in bytes.
     pub body_bytes: usize,
     /// What it weighs in memory, or would, in bytes.
@@ -110,6 +113,7 @@ impl Engine {
             unchanged_for_secs: (request.route.lifetime.adaptive_max.is_some())
                 .then(|| entry.policy().unchanged_for.as_secs()),
             not_after: lifetime.ends_at.map(Timestamp::to_rfc3339),
+            settles_at: entry.settling().map(|settling| settling.until.to_rfc3339()),
             body_bytes: entry.body().at_rest().len(),
             weight_bytes: entry.weight_bytes(),
             stamp: entry.stamp().to_string(),

@@ -243,7 +243,8 @@ pub(super) fn fast_hit(engine: &Engine, request: PlainRequest<'_>) -> Result<Fas
     let request = CacheableRequest::plain(Arc::clone(&headers.headers), target, through, rules);
     let now = engine.now();
     let usable = match engine.plan(&request, now) {
-        Plan::Serve(usable) if usable.how == Serving::Fresh => usable,
+        // As above, of what is kept for a moment only.
+        Plan::Serve(usable) if usable.how == Serving::Fresh && usable.entry.settling().is_none() => usable,
         _ => return Err(None),
     };
     let codings = &request.route.codings;

@@ -185,7 +185,8 @@ impl Fetch {
 
     /// What of the answer is to be stored.
     fn judge(&self, answer: &OriginAnswer<Body>) -> Result<Draft, NotStored> {
-        let draft = draft::judge(&self.request, answer)?;
+        let mut draft = draft::judge(&self.request, answer)?;
+        self.engine.settle(&mut draft);
         match self.engine.room_to_keep(&draft) {
             Room::Taken => Err(NotStored::Request(Reason::InFlightFull)),
             Room::Free => Ok(draft),

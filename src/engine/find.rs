@@ -48,7 +48,7 @@ impl Engine {
         let rules = request.rules.number();
         let generation = cleared_under(self.invalidation().generation(), rules);
         if entry.cleared_generation.load(Ordering::Relaxed) == generation {
-            return Standing::Clear;
+            return self.once_settled(entry, Standing::Clear);
         }
         #[cfg(test)]
         if deliberate_fault::is_on(Fault::BodiesUnpurged) && request.body.is_some() {
@@ -60,7 +60,7 @@ impl Engine {
         if standing == Standing::Clear {
             entry.cleared_generation.store(generation, Ordering::Relaxed);
         }
-        standing
+        self.once_settled(entry, standing)
     }
 
     /// Whether what is stored may stand in for a failed answer, also now.

@@ -68,6 +68,7 @@ mod pass;
 mod post;
 pub(crate) mod refresh;
 mod serve;
+mod settling;
 pub(crate) mod warm;
 
 // What would be done, and why.
@@ -183,6 +184,7 @@ impl Engine {
     pub fn new(parts: EngineParts) -> Arc<Self> {
         let in_flight = Arc::clone(parts.memory.in_flight());
         let switches = Arc::clone(parts.invalidation.switches());
+        parts.invalidation.remember_purges_for(parts.rules.longest_settle());
         Arc::new(Self {
             clock: parts.clock,
             origin: MeteredOrigin { origin: parts.origin, in_flight },
@@ -227,6 +229,7 @@ impl Engine {
         self.earlier_rules.store(Arc::new(earlier));
         let switches = Arc::clone(self.invalidation.switches());
         let tokens = Arc::clone(&self.front.tokens);
+        self.invalidation.remember_purges_for(rules.longest_settle());
         self.rules.store(Arc::new(rules.numbered(number).switched_by(switches).believing(tokens)));
     }
 

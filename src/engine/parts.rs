@@ -3,6 +3,7 @@
 use super::draft::Draft;
 use super::origin::Body;
 use crate::entry::Entry;
+use crate::entry::settling::Settling;
 use crate::semantics::partial::{Combination, combination, combine};
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -30,6 +31,7 @@ pub(super) fn join(stored: &Entry, draft: &mut Draft, newer: Bytes) -> Bytes {
     }
     // What is old in the joined body stays as old as it was for purges, and under its labels.
     draft.stamp = draft.stamp.min(stored.stamp());
+    draft.settling = Settling::both(draft.settling, stored.settling());
     draft.add_tags(stored.membership().tags.to_tags());
     bytes
 }

@@ -10,6 +10,7 @@ use super::storing::{StoreOutcome, Storing};
 use super::{Answer, Engine, Failure};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::entry::settling::Settling;
 use crate::plan::request::CacheableRequest;
 use crate::plan::serving::{Ask, Serving, Usable};
 use crate::rules::Route;
@@ -72,14 +73,16 @@ pub(super) fn fetched(
             let mut answer = Response::new(reader.boxed_unsync());
             *answer.status_mut() = draft.status;
             *answer.headers_mut() = headers;
-            let answer = apply_answer_rule(request, conditioned(request, answer, now), Kept::Here, now);
+            let ends = Ends { kept: Kept::Here, settling: draft.settling };
+            let answer = apply_answer_rule(request, conditioned(request, answer, now), ends, now);
             decided(request, answer, outcome, why, status).storing(storing)
         }
         Fetched::Private(response, why) => {
             let forward_status = Some(response.status().as_u16());
             let status = CacheStatus { forward_status, detail: Some(why), ..status };
             let kept = kept_of(engine, request, &response, now);
-            let response = apply_answer_rule(request, conditioned(request, response, now), kept, now);
+            let ends = Ends { kept, settling: None };
+            let response = apply_answer_rule(request, conditioned(request, response, now), ends, now);
             let storing = Some(Storing::Known(StoreOutcome::Refused(why)));
             decided(request, response, Outcome::Miss, why, status).storing(storing)
         }
@@ -154,19 +157,30 @@ fn from_entry(
     now: Timestamp,
 ) -> Answer {
     let response = deliver::deliver(entry, &request.method, &request.headers, &request.route.codings, now);
-    decided(request, apply_answer_rule(request, response, Kept::Here, now), outcome, reason, status)
+    let ends = Ends { kept: Kept::Here, settling: entry.settling() };
+    decided(request, apply_answer_rule(request, response, ends, now), outcome, reason, status)
 }
 
-/// The answer as the route's rule changes it, and with no lifetime that crosses what the route names.
+/// What ends the life of an answer at those who are given it.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// Whether it is kept here.
+    kept: Kept,
+    settling: Option<Settling>,
+}
+
+/// The answer as the route's rule changes it, and with no lifetime that crosses what the route names, or until when it is kept
+/// here.
 fn apply_answer_rule(
     request: &CacheableRequest,
     mut response: Response<Body>,
-    kept: Kept,
+    ends: Ends,
     now: Timestamp,
 ) -> Response<Body> {
-    let end = known_end(&request.route, response.headers(), now);
+    let known = known_end(&request.route, response.headers(), now);
+    let end = known.into_iter().chain(ends.settling.map(|settling| settling.until)).min();
     if let Some(rule) = &request.route.answer {
-        rule.change(response.status(), kept, now, response.headers_mut());
+        rule.change(response.status(), ends.kept, now, response.headers_mut());
     }
     if let Some(end) = end {
         known_end::end_at(response.headers_mut(), end, now);

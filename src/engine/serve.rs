@@ -186,7 +186,10 @@ impl Engine {
     /// Whether what a leader has announced is for a request that comes only now.
     fn suits(&self, request: &CacheableRequest, outcome: &FetchOutcome) -> bool {
         match outcome {
-            FetchOutcome::Streaming(draft, _) => request.may_take(&draft.policy, &draft.lifetime, self.now()),
+            FetchOutcome::Streaming(draft, _) => {
+                let now = self.now();
+                !draft.is_settled_out(now) && request.may_take(&draft.policy, &draft.lifetime, now)
+            }
             FetchOutcome::Confirmed(entry, _) => self.takes_entry(request, entry),
             FetchOutcome::Stored => true,
             // A failure is shared with those who waited for it.
@@ -204,6 +207,9 @@ impl Engine {
     /// What purges make of an answer that streams. Tags that only the answer names are known now, and so is the route that
     /// fetched it, which may be one of earlier rules: a purge of one of them may have come since the fetch began.
     fn standing_of_stream(&self, request: &CacheableRequest, stamp: Stamp, draft: &Draft) -> Standing {
+        if draft.is_settled_out(self.now()) {
+            return Standing::Purged;
+        }
         let invalidation = self.invalidation();
         let other_rules = !Arc::ptr_eq(&draft.route, &request.route);
         if other_rules && draft.route.tags_by_body() && stamp < invalidation.applied() {

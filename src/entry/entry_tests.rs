@@ -48,7 +48,7 @@ fn a_body_is_found_as_it_was_within_the_record_and_apart() {
 #[test]
 fn a_small_entry_has_nothing_beside_its_record() {
     let small = Sample { tags: vec!["catalogue", "product:4711"], ..Sample::typical() }.entry();
-    assert!(small.apart.is_none() && small.variant.is_none());
+    assert!(small.apart.is_none() && small.rare.is_none());
     let part = Sample { status: 206, part: Some(TWO_BYTES), ..Sample::default() }.entry();
     assert_eq!(part.part(), Some(TWO_BYTES));
 }

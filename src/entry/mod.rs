@@ -15,6 +15,7 @@ mod lengths;
 mod packed;
 pub(crate) mod prepared;
 pub(crate) mod recoded;
+pub(crate) mod settling;
 pub(crate) mod variants;
 
 use crate::clock::Timestamp;
@@ -30,6 +31,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use kept_policy::KeptPolicy;
 use packed::PackedEntry;
 use prepared::{PreparedHead, View};
+use settling::Settling;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -61,6 +63,8 @@ pub struct EntryParts {
     pub stored_at: Timestamp,
     /// The number of the rules in force whose route and tags are those above; 0 where that is not known.
     pub filed_by: u32,
+    /// Until when it is kept, where it was fetched shortly after a purge of it.
+    pub settling: Option<Settling>,
 }
 
 /// A stored response.
@@ -72,7 +76,7 @@ pub struct Entry {
     /// What a body that is packed with the rest is coded in and decodes to, where Larder coded it.
     coded: Option<PackedCoding>,
     apart: Option<Box<Apart>>,
-    variant: Option<Box<VariantKey>>,
+    rare: Option<Box<Rare>>,
     stamp: Stamp,
     stored_at: Timestamp,
     filed_by: u32,
@@ -88,6 +92,13 @@ struct Apart {
     part: Option<Part>,
     /// The same response in other codings that Larder has made.
     recoded: Box<[Arc<Entry>]>,
+}
+
+/// What few entries have.
+#[derive(Debug)]
+struct Rare {
+    variant: VariantKey,
+    settling: Option<Settling>,
 }
 
 /// A body of this size at most is packed with the rest. It is copied to be sent, as the fast path does in any case.
@@ -131,7 +142,8 @@ impl Entry {
             route: parts.route,
             coded: within.and_then(|within| within.coded),
             apart: within.is_none().then(|| Box::new(Apart { body: parts.body, part: parts.part, recoded })),
-            variant: (!variant.0.is_empty()).then(|| Box::new(variant)),
+            rare: (!variant.0.is_empty() || parts.settling.is_some())
+                .then(|| Box::new(Rare { variant, settling: parts.settling })),
             stamp: parts.stamp,
             stored_at: parts.stored_at,
             filed_by: parts.filed_by,
@@ -226,7 +238,13 @@ impl Entry {
     /// See [`EntryParts::variant`].
     #[must_use]
     pub fn variant(&self) -> &VariantKey {
-        self.variant.as_deref().unwrap_or(&UNVARIED)
+        self.rare.as_ref().map_or(&UNVARIED, |rare| &rare.variant)
+    }
+
+    /// See [`EntryParts::settling`].
+    #[must_use]
+    pub fn settling(&self) -> Option<Settling> {
+        self.rare.as_ref().and_then(|rare| rare.settling)
     }
 
     /// See [`EntryParts::part`].
@@ -257,9 +275,9 @@ impl Entry {
     #[must_use]
     pub fn weight_bytes(&self) -> usize {
         let apart = self.apart.as_ref().map_or(0, |apart| apart.weight_bytes());
-        let variant = self.variant.as_ref().map_or(0, |variant| variant_bytes(variant));
+        let rare = self.rare.as_ref().map_or(0, |rare| rare.weight_bytes());
         let own = size_of::<Self>() + ARC_HEADER_BYTES + ALLOCATIONS * ALLOCATION_OVERHEAD_BYTES;
-        own + self.packed.len() + apart + variant
+        own + self.packed.len() + apart + rare
     }
 }
 
@@ -291,12 +309,14 @@ impl Apart {
     }
 }
 
-/// What a variant key that is not empty occupies.
-fn variant_bytes(variant: &VariantKey) -> usize {
-    let pairs = variant.0.iter().map(|(name, value)| {
-        name.as_str().len() + value.len() + size_of::<(HeaderName, Box<[u8]>)>() + 2 * ALLOCATION_OVERHEAD_BYTES
-    });
-    size_of::<VariantKey>() + 2 * ALLOCATION_OVERHEAD_BYTES + pairs.sum::<usize>()
+impl Rare {
+    /// What it occupies: itself, the names and the values that pick the variant.
+    fn weight_bytes(&self) -> usize {
+        let pairs = self.variant.0.iter().map(|(name, value)| {
+            name.as_str().len() + value.len() + size_of::<(HeaderName, Box<[u8]>)>() + 2 * ALLOCATION_OVERHEAD_BYTES
+        });
+        size_of::<Self>() + 2 * ALLOCATION_OVERHEAD_BYTES + pairs.sum::<usize>()
+    }
 }
 
 #[cfg(test)]

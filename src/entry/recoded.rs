@@ -83,6 +83,7 @@ impl Entry {
             stamp: self.stamp(),
             stored_at: self.stored_at(),
             filed_by: self.filed_by(),
+            settling: self.settling(),
         }
     }
 }

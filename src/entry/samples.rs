@@ -94,6 +94,7 @@ impl Sample {
             stamp: Stamp::ZERO,
             stored_at: Timestamp::EPOCH,
             filed_by: 0,
+            settling: None,
         }
     }
 }

@@ -56,6 +56,7 @@ pub(crate) mod places;
 pub(crate) mod position;
 mod purging;
 mod reader;
+mod recent;
 pub(crate) mod succession;
 pub(crate) mod switching;
 
@@ -79,9 +80,10 @@ pub(crate) use purging::PurgeFailure;
 pub use purging::PurgeOptions;
 use reader::Reader;
 use receipts::{Receipt, Receipts, SCOPES_SHOWN_MAX};
+use recent::RecentPurges;
 use record::{LogRecord, PurgePart};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use succession::Successor;
 use tokio::sync::Notify;
 
@@ -173,6 +175,7 @@ struct PurgeDescription {
 #[derive(Debug)]
 struct Ledger {
     barriers: Barriers,
+    recent: RecentPurges,
     applied: Stamp,
     /// Which log that is a stamp of, as far as it is known.
     log: Option<LogId>,
@@ -192,6 +195,7 @@ impl Invalidation {
             order: tokio::sync::Mutex::default(),
             ledger: RwLock::new(Ledger {
                 barriers: Barriers::new(barriers_bytes_max),
+                recent: RecentPurges::default(),
                 applied: Stamp::ZERO,
                 log: Some(LogId::of_process(run)),
             }),
@@ -326,22 +330,6 @@ impl Invalidation {
         });
     }
 
-    /// Below `floor`, purges may have been missed: whatever is stamped so must be validated.
-    fn raise_floor(&self, floor: Stamp) {
-        self.change(|ledger| {
-            ledger.barriers.raise_floor(floor);
-            ledger.applied = floor.max(ledger.applied);
-        });
-    }
-
-    /// Below `floor`, hard purges were forgotten, here or elsewhere: whatever is stamped so is purged.
-    fn raise_hard_floor(&self, floor: Stamp) {
-        self.change(|ledger| {
-            ledger.barriers.raise_hard_floor(floor);
-            ledger.applied = floor.max(ledger.applied);
-        });
-    }
-
     /// Forgets barriers below `older_than`, a stamp that no stored response can still be below: whatever is, counts
     /// as purged or, where only soft purges were forgotten, as unproven from now on.
     pub fn expire(&self, older_than: Stamp) {
@@ -350,7 +338,7 @@ impl Invalidation {
 
     /// Changes the ledger and notes that, both before anyone else reads it.
     fn change<T>(&self, change: impl FnOnce(&mut Ledger) -> T) -> T {
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = self.write_ledger();
         let outcome = change(&mut ledger);
         self.mark_changed();
         outcome
@@ -387,9 +375,11 @@ impl Invalidation {
     }
 
     fn apply<T>(&self, purge: &Purge, stamp: Stamp, before: impl FnOnce(&Barriers) -> T) -> T {
+        let now = self.clock.now();
         self.change(|ledger| {
             let seen = before(&ledger.barriers);
             for scope in &purge.scopes {
+                ledger.recent.hear(scope, purge.depth, now);
                 ledger.barriers.raise(scope, stamp, purge.depth, purge.source);
             }
             ledger.applied = stamp.max(ledger.applied);
@@ -426,6 +416,10 @@ impl Invalidation {
 
     fn read_ledger(&self) -> RwLockReadGuard<'_, Ledger> {
         self.ledger.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_ledger(&self) -> RwLockWriteGuard<'_, Ledger> {
+        self.ledger.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,10 +4,10 @@ use super::fleet_log::Appended;
 use super::record::LogRecord;
 use super::{Invalidation, Ledger};
 use crate::invalidation::Currency;
+use crate::scope::{Depth, Scope};
 use crate::stamp::Stamp;
 use crate::stamps::place::{LogId, NotBefore, Place};
 use std::pin::pin;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -128,15 +128,40 @@ impl Invalidation {
 
     /// Moves on in the log past an entry that purges nothing: what was found clear stays so.
     pub(super) fn advance(&self, stamp: Stamp) {
-        let mut ledger = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = self.write_ledger();
         ledger.applied = stamp.max(ledger.applied);
         drop(ledger);
         self.advanced.notify_waiters();
     }
 
+    /// Below `floor`, purges may have been missed: whatever is stamped so must be validated.
+    pub(super) fn raise_floor(&self, floor: Stamp) {
+        let now = self.clock.now();
+        self.change(|ledger| {
+            ledger.recent.hear(&Scope::All, Depth::Soft, now);
+            ledger.barriers.raise_floor(floor);
+            ledger.applied = floor.max(ledger.applied);
+        });
+    }
+
+    /// Below `floor`, hard purges were forgotten, here or elsewhere: whatever is stamped so is purged.
+    pub(super) fn raise_hard_floor(&self, floor: Stamp) {
+        let now = self.clock.now();
+        self.change(|ledger| {
+            // What was applied before it was forgotten was heard of then.
+            if floor > ledger.applied {
+                ledger.recent.hear(&Scope::All, Depth::Hard, now);
+            }
+            ledger.barriers.raise_hard_floor(floor);
+            ledger.applied = floor.max(ledger.applied);
+        });
+    }
+
     /// From `stamp` on another run of Redis keeps the log: below, purges may have been missed.
     pub(super) fn begin_epoch(&self, run: &str, stamp: Stamp) {
+        let now = self.clock.now();
         self.change(|ledger| {
+            ledger.recent.hear(&Scope::All, Depth::Soft, now);
             ledger.barriers.raise_floor(stamp);
             ledger.applied = stamp.max(ledger.applied);
             ledger.log = self.fleet_log_id(run);

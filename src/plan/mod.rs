@@ -74,6 +74,9 @@ impl Plan {
         let Some(stored) = stored else { return Ask::nothing(WhyAsked::NoEntry) };
         let Some(entry) = request.select(stored) else { return Ask::nothing(WhyAsked::NoVariant) };
         match standing(entry) {
+            Standing::Purged if entry.settling().is_some_and(|settling| settling.is_over(now)) => {
+                Ask::nothing(WhyAsked::Settled)
+            }
             Standing::Purged => Ask::nothing(WhyAsked::Purged),
             Standing::Unproven => Self::by_reuse(request, entry, Validity::Unproven, now),
             Standing::SoftPurged => Self::by_reuse(request, entry, Validity::SoftPurged, now),

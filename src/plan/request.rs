@@ -260,6 +260,10 @@ impl CacheableRequest {
     /// nothing of that kind is served while it would be.
     pub(crate) fn lifetime(&self, policy: &ResponsePolicy, entry: &Entry) -> Lifetime {
         let lifetime = self.route.lifetime.lifetime(policy, entry.stored_at().as_millis());
+        let lifetime = match entry.settling() {
+            Some(settling) => policy.shortened(lifetime, settling.until),
+            None => lifetime,
+        };
         match self.claimed {
             Some(_) => Lifetime { stale_while_revalidate: None, ..lifetime },
             None => lifetime,

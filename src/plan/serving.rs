@@ -77,6 +77,8 @@ pub(crate) enum WhyAsked {
     NoVariant,
     /// A hard purge covers what is stored.
     Purged,
+    /// What is stored was fetched shortly after a purge, and is kept no longer.
+    Settled,
     /// What is stored may not be given to others any more.
     Withheld(Reason),
     /// The request brings cookies of which nobody says whether they change the response.
@@ -95,7 +97,7 @@ impl WhyAsked {
     /// The `fwd` of Cache-Status.
     pub(crate) const fn forward(self) -> Forward {
         match self {
-            Self::NoEntry | Self::Purged | Self::Withheld(_) => Forward::UriMiss,
+            Self::NoEntry | Self::Purged | Self::Settled | Self::Withheld(_) => Forward::UriMiss,
             Self::NoVariant => Forward::VaryMiss,
             Self::CookieUndecided | Self::OlderThanStamp | Self::StampUnreached => Forward::Request,
             Self::PartStored => Forward::Partial,
@@ -110,6 +112,7 @@ impl From<WhyAsked> for Reason {
             WhyAsked::NoEntry => Self::NoEntry,
             WhyAsked::NoVariant => Self::NoVariant,
             WhyAsked::Purged => Self::Purged,
+            WhyAsked::Settled => Self::Settled,
             WhyAsked::Withheld(why) => why,
             WhyAsked::CookieUndecided => Self::CookieUndecided,
             WhyAsked::PartStored => Self::PartStored,

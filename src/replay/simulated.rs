@@ -196,6 +196,7 @@ fn answer(
         stamp,
         stored_at: received_at,
         filed_by: 0,
+        settling: None,
     };
     let entry = Entry::new(parts, &headers);
     let bytes = entry.weight_bytes() as u64 + body_bytes;

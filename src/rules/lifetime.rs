@@ -121,12 +121,6 @@ impl LifetimeRule {
         };
         let fresh_for = policy.lifetime_max.map_or(fresh_for, |most| fresh_for.min(most));
         let ends_at = self.end_after(policy.made_at());
-        let fresh_for = match (ends_at, source) {
-            (None, _) => fresh_for,
-            // As they are counted: from receipt, or as age.
-            (Some(end), LifetimeSource::Route) => fresh_for.min(end.since(policy.received_at)),
-            (Some(end), _) => fresh_for.min(end.since(policy.made_at())),
-        };
         let window = |route: Option<Duration>, origin: Option<Duration>| {
             let length = match self.origin {
                 OriginPrecedence::Respect => origin.or(route.filter(|_| was_fresh)),
@@ -135,13 +129,14 @@ impl LifetimeRule {
             let asked_by = if route.is_some() { Asker::Operator } else { Asker::Origin };
             length.map(|length| StaleWindow { length, asked_by })
         };
-        Lifetime {
+        let lifetime = Lifetime {
             fresh_for,
             source,
             stale_while_revalidate: window(self.stale_while_revalidate, policy.directives.stale_while_revalidate),
             stale_if_error: window(self.stale_if_error, policy.directives.stale_if_error),
             ends_at,
-        }
+        };
+        ends_at.map_or(lifetime, |end| policy.shortened(lifetime, end))
     }
 
     /// `ttl`, which is half of the time for which a response has not changed, within its bounds, where it is adaptive.

@@ -133,6 +133,8 @@ pub struct Route {
     pub read_timeout: Option<Duration>,
     /// How many fetches of this route may be under way at once; none: any number.
     pub miss_limit: Option<NonZeroUsize>,
+    /// For how long after a purge an answer may come from a replica that lags; none: it never does.
+    pub settle: Option<Duration>,
     /// Where in a JSON body further tags stand.
     pub body_tags: Option<BodyTags>,
     /// Of which hits the answer is compared with the origin's; none: of none.
@@ -189,6 +191,7 @@ impl Route {
             coalesce_wait: COALESCE_WAIT_DEFAULT,
             read_timeout: None,
             miss_limit: None,
+            settle: None,
             body_tags: None,
             audit: None,
             search_term: None,

@@ -17,6 +17,7 @@ use crate::semantics::target::Target;
 use http::Method;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Enough of a digest to distinguish rules.
 const DIGEST_DIGITS: usize = 16;
@@ -106,6 +107,11 @@ impl RuleSet {
             switches: Arc::default(),
             tokens: Arc::default(),
         })
+    }
+
+    /// The longest `settle` of a route; zero where none has one.
+    pub(crate) fn longest_settle(&self) -> Duration {
+        self.routes.iter().filter_map(|route| route.settle).max().unwrap_or_default()
     }
 
     /// Whether a route of these could give something this tag, or has this name.

@@ -121,6 +121,16 @@ impl ResponsePolicy {
         }
     }
 
+    /// A lifetime that is over at `end`, as it is counted for this response.
+    #[must_use]
+    pub(crate) fn shortened(&self, lifetime: Lifetime, end: Timestamp) -> Lifetime {
+        let left = match lifetime.source {
+            LifetimeSource::Route => end.since(self.received_at),
+            _ => end.since(self.made_at()),
+        };
+        Lifetime { fresh_for: lifetime.fresh_for.min(left), ..lifetime }
+    }
+
     /// The lifetime where no route has a say: the origin's own, stale windows included.
     #[must_use]
     pub fn lifetime_by_origin(&self) -> Lifetime {

@@ -83,6 +83,7 @@ labelled! {
         PartStored "part-stored" "Only a part is stored, and the request asks for more.",
         CookieUndecided "cookie-undecided" "The request carries cookies, the lifetime comes from the rule or is a guess from Last-Modified, and nothing says whether cookies change the response: the rule has no `cookies`, and the origin says neither public, s-maxage nor Vary: Cookie. Set `cookies = []` if they change nothing, or list those that do.",
         Purged "purged" "A purge made what was stored unusable.",
+        Settled "settled" "The response was fetched within the route's `settle` after a purge of it, so it may have come from a replica that lagged; that time is over, and it is not kept longer.",
         SoftPurged "soft-purged" "A soft purge made what was stored stale.",
         Unproven "unproven" "This instance cannot prove that it knows of every purge, so what is stored must be validated.",
         OlderThanStamp "older-than-stamp" "What is stored was fetched before the stamp that the request presents, so the origin is asked whether it still holds.",

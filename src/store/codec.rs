@@ -7,9 +7,10 @@
 use crate::clock::Timestamp;
 use crate::entry::body::StoredBody;
 use crate::entry::coding::{self, Compressibility};
+use crate::entry::settling::Settling;
 use crate::entry::{Entry, EntryParts, coders};
 use crate::key::PrimaryKey;
-use crate::scope::{RouteName, Tag};
+use crate::scope::{Depth, RouteName, Tag};
 use crate::semantics::content_coding::Coding;
 use crate::semantics::lifetime::OriginLifetime;
 use crate::semantics::lifetime_fields::LifetimeField;
@@ -104,8 +105,46 @@ struct Head {
     /// The field that governs its caching, where it is one that only some rules have understood.
     lifetime_field: Option<String>,
     stored_at_ms: u64,
+    /// Absent but where a purge came shortly before the fetch; a version that knows no such time reads no such value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settling: Option<WrittenSettling>,
     stamp: String,
     body: BodyForm,
+}
+
+/// A [`Settling`]. Its end is counted from receipt, so that a reader whose clock is behind gives it no more time than the
+/// writer did.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSettling {
+    after_ms: u64,
+    depth: WrittenDepth,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WrittenDepth {
+    Soft,
+    Hard,
+}
+
+impl WrittenSettling {
+    fn of(settling: Settling, received_at: Timestamp) -> Self {
+        let depth = match settling.depth {
+            Depth::Soft => WrittenDepth::Soft,
+            Depth::Hard => WrittenDepth::Hard,
+        };
+        let after = settling.until.since(received_at);
+        Self { after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX), depth }
+    }
+
+    fn settling(&self, received_at: Timestamp) -> Settling {
+        let depth = match self.depth {
+            WrittenDepth::Soft => Depth::Soft,
+            WrittenDepth::Hard => Depth::Hard,
+        };
+        Settling { until: received_at.saturating_add(Duration::from_millis(self.after_ms)), depth }
+    }
 }
 
 /// An entry as bytes; none for a part of a response, which is kept in the process that fetched it.
@@ -152,6 +191,7 @@ fn encode_with(
         lifetime_max_secs: policy.lifetime_max.map(|most| most.as_secs()),
         lifetime_field: lifetime_field(&policy).map(|field| field.label().to_owned()),
         stored_at_ms: entry.stored_at().as_millis(),
+        settling: entry.settling().map(|settling| WrittenSettling::of(settling, policy.received_at)),
         stamp: stamp.to_string(),
         body: form,
     };
@@ -252,6 +292,7 @@ fn entry_of(head: Head, body: StoredBody, now: Timestamp) -> Option<Entry> {
         stamp: Stamp::parse(&head.stamp)?,
         stored_at: Timestamp::from_millis(head.stored_at_ms).min(now),
         filed_by: 0,
+        settling: head.settling.map(|settling| settling.settling(received_at)),
     };
     Some(Entry::new(parts, &headers))
 }

@@ -6,6 +6,7 @@ use larder::testing::config::{Problem, check_rules_text};
 use larder::testing::rules::{ClientDirectives, Route};
 use larder::testing::semantics::Coding;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn route(keys: &str) -> Arc<Route> {
     let rules = check_rules_text(&text(keys)).unwrap_or_else(|errors| panic!("{errors}"));
@@ -72,6 +73,13 @@ fn what_clients_are_told_reaches_its_option() {
     assert_eq!(self::route("send_tags = false").answer.as_ref().unwrap().removed.len(), 4);
 }
 
+#[test]
+fn a_route_says_for_how_long_replicas_lag() {
+    assert_eq!(route("settle = \"2s\"").settle, Some(Duration::from_secs(2)));
+    assert_eq!(route("").settle, None);
+}
+
+const SETTLE: &str = "write the longest time for which a replica of the origin's database lags: settle = \"2s\"";
 const ORIGIN: &str = "write scheme, host and port as browsers send them: \"https://shop.example.com\"";
 const SEGMENTS: &str = "a prefix is made of whole segments: \"/shop\"";
 const ONE: &str = "it concerns one connection only and is not sent on";
@@ -81,6 +89,8 @@ const KEYED: &str = "what is part of the key is sent as the client sent it; take
 
 /// Keys and all their problems.
 const BAD: &[(&str, &[Expected])] = &[
+    ("settle = \"0s\"", &[(3, 10, "`settle` cannot be zero", Some("leave it out: then nothing is kept shorter"))]),
+    ("settle = \"2h\"", &[(3, 10, "`settle` is longer than an hour", Some(SETTLE))]),
     (
         "bypass = {}",
         &[(

@@ -1,7 +1,7 @@
 //! What one instance fetched the others have; what is no value of ours is a miss.
 
-use super::house::{House, shop, until_written};
-use crate::support::reply;
+use super::house::{HOST, House, shop, until_written};
+use crate::support::{get, reply};
 
 #[tokio::test]
 async fn what_one_instance_fetched_the_other_has_with_its_true_age() {
@@ -99,4 +99,19 @@ async fn a_large_value_stays_in_the_process_that_fetched_it() {
     house.one.fetch(&shop("/p")).await.hit();
     house.two.fetch(&shop("/p")).await.forwarded("uri-miss");
     house.one.origin.saw("/p", 2);
+}
+
+#[tokio::test]
+async fn what_was_fetched_while_replicas_settle_is_kept_no_longer_by_others() {
+    let house = House::routed("settle = \"1h\"").await;
+    house.one.origin.on("/p", reply(200).header("Cache-Control", "max-age=86400").body("perhaps old"));
+    house.one.fetch(&shop("/p")).await.status(200).forwarded("uri-miss");
+    until_written(&house.one, 1.0).await;
+    let shared = house.two.fetch(&shop("/p")).await;
+    shared.status(200).hit().detail("shared-tier").body("perhaps old");
+    let told = shared.value("Cache-Control").expect("the origin says it");
+    let secs: u64 = told.strip_prefix("max-age=").expect("one directive").parse().expect("a number");
+    assert!(secs <= 3600, "{shared}");
+    let explained = house.two.admin(get(&format!("/explain?method=GET&url=http://{HOST}/p"))).await.text();
+    assert!(explained.contains("\"settles_at\""), "{explained}");
 }

@@ -32,10 +32,7 @@ impl PostgresServer {
     /// As [`Self::start`], with these settings.
     pub async fn start_with(settings: &[&str]) -> Self {
         let settings: Vec<String> = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let folder = tempfile::tempdir().expect("the system has room for a folder");
-        if let Some((user, group)) = other_user() {
-            std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root may give it away");
-        }
+        let folder = own_folder();
         let made = command("initdb")
             .args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"])
             .arg("--pgdata")
@@ -43,6 +40,11 @@ impl PostgresServer {
             .stdout(Stdio::null())
             .status();
         assert!(made.expect("initdb runs").success(), "initdb makes a data folder");
+        Self::started(folder, settings).await
+    }
+
+    /// Starts a server with the data that is in this folder.
+    async fn started(folder: TempDir, settings: Vec<String>) -> Self {
         // Between finding a free port and taking it, another process may take it: then the next one is as good.
         let port = free_port();
         let mut server = Self { process: spawn(port, &folder, &settings), port, folder, settings };
@@ -53,10 +55,45 @@ impl PostgresServer {
         server
     }
 
-    /// Where it listens.
+    /// A replica of it that streams, on a port of its own.
+    pub async fn replica(&self) -> Self {
+        let folder = own_folder();
+        let made = command("pg_basebackup")
+            .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "--dbname"])
+            .arg(self.url())
+            .arg("--pgdata")
+            .arg(folder.path().join("data"))
+            .status();
+        assert!(made.expect("pg_basebackup runs").success(), "pg_basebackup copies the data folder");
+        Self::started(folder, self.settings.clone()).await
+    }
+
+    /// Makes a replica the primary of a history of its own.
+    pub async fn promote(&self) {
+        assert_eq!(self.ask("SELECT pg_promote()::text").await, "true", "it is promoted");
+    }
+
+    /// Holds a replica up: it gets changes and does not replay them.
+    pub async fn pause_replay(&self) {
+        self.execute("SELECT pg_wal_replay_pause()").await;
+        within("the replay paused", async {
+            while self.ask("SELECT pg_get_wal_replay_pause_state()").await != "paused" {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    /// Where it listens: host and port.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://postgres@{}/postgres", self.address())
     }
 
     /// `NOTIFY larder_events` with this payload.
@@ -168,6 +205,15 @@ impl Drop for PostgresServer {
         // Killed outright, it would leave shared memory behind.
         drop(self.quit());
     }
+}
+
+/// A folder that the server may use.
+fn own_folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("the system has room for a folder");
+    if let Some((user, group)) = other_user() {
+        std::os::unix::fs::chown(folder.path(), Some(user), Some(group)).expect("root may give it away");
+    }
+    folder
 }
 
 fn spawn(port: u16, folder: &TempDir, settings: &[String]) -> Child {

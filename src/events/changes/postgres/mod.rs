@@ -10,7 +10,9 @@ mod slot;
 
 mod decode;
 
+mod replicas;
 mod session;
+mod unsettled;
 
 mod reading;
 
@@ -20,11 +22,13 @@ use crate::events::EventSource;
 use crate::events::driver::{Next, Source};
 use crate::events::postgres_server::PostgresServer;
 use reading::{ReadError, Reading};
+use replicas::Replicas;
 use session::{Session, StreamError};
 use slot::{Control, ControlError, Found, History, SlotState};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use unsettled::AGAIN;
 
 /// Between two looks at a slot that another instance reads.
 const LOOK: Duration = Duration::from_millis(500);
@@ -38,6 +42,8 @@ pub struct PostgresChangesOptions {
     pub publication: String,
     /// `slot`
     pub slot: String,
+    /// `replicas`: those that origins read from.
+    pub replicas: Vec<PostgresServer>,
 }
 
 /// The changes of one slot.
@@ -47,6 +53,10 @@ pub(crate) struct PostgresChanges {
     lag: Arc<Lag>,
     control: Option<Control>,
     stage: Stage,
+    /// How far those are that origins read from, while changes are read here.
+    replicas: Option<Replicas>,
+    /// Where the server stood at a gap that replicas may not have replayed.
+    gap: Option<u64>,
     /// The history that was last seen, and how far it had come.
     seen: Option<(History, u64)>,
     /// What the slot still has can't be read.
@@ -67,6 +77,8 @@ enum Stage {
     /// A slot is made, and what it can't tell of is about to be purged.
     Making {
         passing: String,
+        /// What replicas must have replayed before that purge is the last, and of which system.
+        unsettled: Option<(String, u64)>,
     },
     Reading(Box<Reading>),
 }
@@ -92,7 +104,8 @@ impl PostgresChanges {
     /// Not connected yet.
     pub(crate) fn new(options: PostgresChangesOptions, engine: Arc<Engine>, lag: Arc<Lag>) -> Self {
         let (stage, slot_state) = (Stage::Apart, SlotUse::Readable);
-        Self { options, engine, lag, control: None, stage, seen: None, slot_state }
+        let (control, replicas, gap, seen) = (None, None, None, None);
+        Self { options, engine, lag, control, stage, replicas, gap, seen, slot_state }
     }
 
     async fn advance(&mut self) -> Result<Next<u64>, ChangesError> {
@@ -103,7 +116,17 @@ impl PostgresChanges {
                         return Ok(gap);
                     }
                 }
-                Stage::Making { passing } => {
+                Stage::Making { passing, unsettled } => {
+                    let replicas =
+                        self.replicas.get_or_insert_with(|| Replicas::watch(&self.options.replicas, &self.lag));
+                    if let Some((system, end)) = unsettled {
+                        // An instance that dies in between leaves no slot behind.
+                        let is_replayed = timeout(AGAIN, replicas.have_replayed(system, *end)).await.is_ok();
+                        if is_replayed {
+                            *unsettled = None;
+                        }
+                        return Ok(Next::Gap);
+                    }
                     let passing = std::mem::take(passing);
                     if let Some(control) = &self.control {
                         control.keep_passing(&passing, &self.options.slot).await?;
@@ -115,7 +138,9 @@ impl PostgresChanges {
                         self.stage = Stage::Apart;
                         continue;
                     };
-                    match reading.next(control, &self.options, &self.lag).await {
+                    let replicas =
+                        self.replicas.get_or_insert_with(|| Replicas::watch(&self.options.replicas, &self.lag));
+                    match reading.next(control, &self.options, &self.lag, replicas).await {
                         Ok((changed, end)) => return Ok(Next::Changes(changed, end)),
                         Err(ReadError::Ended(error)) => return Err(error),
                         Err(ReadError::Spoilt(error)) => {
@@ -140,6 +165,7 @@ impl PostgresChanges {
         let control = self.control.insert(control);
         if other_history(&mut self.seen, &found) {
             tracing::warn!(?found.history, "PostgreSQL goes on from another history than before");
+            self.gap = Some(found.position);
             return Ok(Some(Next::Gap));
         }
         if !found.has_publication {
@@ -151,7 +177,10 @@ impl PostgresChanges {
                 match Session::begin(&control.server, slot, publication).await {
                     Ok(session) => {
                         tracing::info!(slot, "reading the changes of PostgreSQL");
-                        let reading = Reading::new(session, Arc::clone(&self.engine), found.confirmed);
+                        let mut reading = Reading::new(session, Arc::clone(&self.engine), &found);
+                        if let Some(end) = self.gap.take().filter(|_| !self.options.replicas.is_empty()) {
+                            reading.settle_gap(end);
+                        }
                         self.stage = Stage::Reading(Box::new(reading));
                     }
                     // Another was faster.
@@ -167,7 +196,12 @@ impl PostgresChanges {
                 }
                 let passing = format!("{}_{:08x}", &slot[..slot.len().min(50)], rand::random::<u32>());
                 control.make_passing(&passing).await?;
-                self.stage = Stage::Making { passing };
+                let unsettled = if self.options.replicas.is_empty() {
+                    None
+                } else {
+                    Some((found.history.system, control.look(slot, publication).await?.position))
+                };
+                self.stage = Stage::Making { passing, unsettled };
                 return Ok(Some(Next::Gap));
             }
         }
@@ -190,7 +224,7 @@ impl Source for PostgresChanges {
     async fn next(&mut self) -> Result<Next<u64>, ChangesError> {
         let next = self.advance().await;
         if next.is_err() {
-            (self.stage, self.control) = (Stage::Apart, None);
+            (self.stage, self.control, self.replicas) = (Stage::Apart, None, None);
         }
         next
     }

@@ -1,8 +1,10 @@
 //! Reading the stream: transactions that have come already are handed on together, as one purge.
 
 use super::decode::{Decoder, Said};
+use super::replicas::Replicas;
 use super::session::{Sent, Session, StreamError};
-use super::slot::Control;
+use super::slot::{Control, Found};
+use super::unsettled::Unsettled;
 use super::{ChangesError, Lag, PostgresChangesOptions};
 use crate::engine::Engine;
 use crate::events::changed::Changed;
@@ -47,6 +49,10 @@ pub(super) struct Reading {
     told: (u64, Instant),
     looked_at: Instant,
     wider: Wider,
+    /// Which system's log that is.
+    system: String,
+    /// What replicas may not have replayed.
+    unsettled: Unsettled,
 }
 
 /// Which transactions, and the position behind the last one that is committed.
@@ -64,7 +70,8 @@ impl Place for Transactions {
 }
 
 impl Reading {
-    pub(super) fn new(session: Session, engine: Arc<Engine>, confirmed: u64) -> Self {
+    /// Goes on from where the slot of this server is confirmed.
+    pub(super) fn new(session: Session, engine: Arc<Engine>, found: &Found) -> Self {
         let now = Instant::now();
         Self {
             session,
@@ -72,11 +79,18 @@ impl Reading {
             engine,
             open: None,
             whole: Together::new(),
-            confirmed,
+            confirmed: found.confirmed,
             told: (0, now),
             looked_at: now,
             wider: Wider::new(HINT),
+            system: found.history.system.clone(),
+            unsettled: Unsettled::new(),
         }
+    }
+
+    /// What replicas have not replayed of a gap that ended here is purged again, too.
+    pub(super) fn settle_gap(&mut self, end: u64) {
+        self.unsettled.add_any(end);
     }
 
     /// The log of purges holds everything up to here.
@@ -90,8 +104,13 @@ impl Reading {
         control: &Control,
         options: &PostgresChangesOptions,
         lag: &Lag,
+        replicas: &Replicas,
     ) -> Result<(Changed, u64), ReadError> {
         loop {
+            replicas.want(!self.unsettled.is_empty());
+            if let Some(again) = self.unsettled.due(replicas.replayed(&self.system), &self.engine.rules()) {
+                return Ok(again);
+            }
             if self.looked_at.elapsed() >= BEAT {
                 control.look(&options.slot, &options.publication).await?.measure(lag);
                 self.looked_at = Instant::now();
@@ -99,13 +118,19 @@ impl Reading {
             let is_caught_up = self.open.is_none() && !self.session.has_more();
             let more = if is_caught_up { More::NotYet } else { More::Coming };
             if let Some((batch, Transactions { numbers, end })) = self.whole.handed_on(&self.engine, more) {
-                let changed = batch.finish(&self.engine.rules());
+                let rules = self.engine.rules();
+                let changed = batch.finish(&rules);
                 if changed.counts.is_empty() {
-                    self.confirm(end);
+                    self.pass(end);
                     continue;
                 }
                 control.seen(&numbers).await?;
-                return Ok((changed, end));
+                if replicas.is_empty() {
+                    return Ok((changed, end));
+                }
+                self.unsettled.add(&changed, end, rules.number());
+                // It is confirmed once it is settled.
+                return Ok((changed, 0));
             }
             let is_idle = !self.session.has_more();
             let (position, since) = self.told;
@@ -113,9 +138,19 @@ impl Reading {
                 self.session.confirm(self.confirmed).await?;
                 self.told = (self.confirmed, Instant::now());
             }
-            if let Ok(sent) = timeout(self.whole.wait(BEAT), self.session.next()).await {
-                self.take(sent?);
+            tokio::select! {
+                sent = timeout(self.whole.wait(BEAT), self.session.next()) => if let Ok(sent) = sent {
+                    self.take(sent?);
+                },
+                () = replicas.news(), if !self.unsettled.is_empty() => {}
             }
+        }
+    }
+
+    /// Nothing that concerns anybody has changed up to here.
+    fn pass(&mut self, end: u64) {
+        if let Some(settled) = self.unsettled.pass(end) {
+            self.confirm(settled);
         }
     }
 
@@ -126,7 +161,7 @@ impl Reading {
                 match (self.whole.place(), &self.open) {
                     (_, Some(_)) => {}
                     (Some(place), None) => place.end = place.end.max(end),
-                    (None, None) => self.confirm(end),
+                    (None, None) => self.pass(end),
                 }
                 return;
             }
