@@ -4,7 +4,6 @@
 //! in more than one way.
 
 use super::World;
-use super::ledger::Asked;
 use crate::engine::origin::Body;
 use crate::rules::body_key::query_method;
 use bytes::Bytes;
@@ -27,15 +26,15 @@ impl World {
     }
 
     /// The request for what was asked, in one of the ways that say the same.
-    pub(super) fn request_for(&self, asked: &Asked) -> Request<Body> {
-        let Some(view) = asked.view else { return super::request(Method::GET, &asked.path) };
+    pub(super) fn request_for(&self, path: &str, view: View) -> Request<Body> {
+        let Some(view) = view else { return super::request(Method::GET, path) };
         let method = if view < BY_QUERY { Method::POST } else { query_method() };
         let text = match self.dice.below(3) {
             0 => format!("{{\"view\":{view},\"of\":\"all\"}}"),
             1 => format!("{{ \"of\" : \"all\", \"view\" : {view}.0 }}"),
             _ => format!("{{\"of\":\"\\u0061ll\",\n\"view\":{view}e0}}"),
         };
-        let mut request = super::request(method, &asked.path);
+        let mut request = super::request(method, path);
         *request.body_mut() = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
         request
     }

@@ -215,7 +215,7 @@ impl World {
         let user = format!("user-{}", self.dice.below(5));
         let instance = &self.instances[number];
         let asked = self.ledger.asked((number, instance.life), path, &user).by_body(view);
-        let (request, patience) = (self.request_for(&asked), self.patience());
+        let (request, patience) = (self.request_for(&asked.path, asked.view), self.patience());
         let (engine, ledger) = (Arc::clone(&self.instances[number].engine), Arc::clone(&self.ledger));
         self.under_way.spawn(async move { read_with(&engine, &ledger, &asked, request, patience).await });
     }

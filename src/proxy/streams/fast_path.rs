@@ -55,7 +55,7 @@ struct Known {
 
 /// A hit that answers a request.
 struct Hit<'a> {
-    hit: FastHit,
+    fast: FastHit,
     plain: &'a PlainFields,
     started: Instant,
 }
@@ -128,10 +128,10 @@ fn hit<'a, H: Handler, B>(
     let started = Instant::now();
     let request = PlainRequest { path_and_query, headers: &plain.headers };
     // A panic is left to the ordinary way, which meets the same one and answers 500.
-    let hit = catch_unwind(AssertUnwindSafe(|| server.handler.fast_hit(request))).ok()?.ok()?;
+    let fast = catch_unwind(AssertUnwindSafe(|| server.handler.fast_hit(request))).ok()?.ok()?;
     // Last, since what is declined is counted when it is looked at again; one too many is refused there.
     server.clients.request(plain.counted, started).ok()?;
-    Some(Hit { hit, plain, started })
+    Some(Hit { fast, plain, started })
 }
 
 /// Path and query of a target that is no longer than this.
@@ -151,7 +151,7 @@ impl Hit<'_> {
         context.conversation.answered_below();
         let id = self.plain.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given);
         let head = self.head(&id);
-        let body = self.hit.body().filter(|body| !body.at_rest().is_empty());
+        let body = self.fast.body().filter(|body| !body.at_rest().is_empty());
         let whole = if body.is_some() { Whole::WithBody } else { Whole::Head };
         let (bytes_sent, ending) = match (answering.begin(head, whole), body) {
             (None, _) => (0, Ending::ClientGone),
@@ -180,10 +180,10 @@ impl Hit<'_> {
 
     /// All of the head.
     fn head(&self, id: &RequestId) -> Response<()> {
-        let mut head = self.hit.head();
+        let mut head = self.fast.head();
         let fields = head.headers_mut();
         service::add_via(fields);
-        service::add_cache_status(fields, &self.hit.decision);
+        service::add_cache_status(fields, &self.fast.decision);
         self.plain.own_fields.add_to(fields);
         fields.insert(X_REQUEST_ID, id.to_header_value());
         head
@@ -201,10 +201,10 @@ impl Hit<'_> {
         let conversation = Arc::clone(&context.conversation);
         let mut record = Record::new(request, request.headers(), sender, self.started, conversation);
         record.finished.request_id = id;
-        record.finished.status = Some(self.hit.status());
-        record.finished.age_secs = Some(self.hit.age_secs);
-        let response = self.hit.response();
-        record.finished.decision = Some(self.hit.decision);
+        record.finished.status = Some(self.fast.status());
+        record.finished.age_secs = Some(self.fast.age_secs);
+        let response = self.fast.response();
+        record.finished.decision = Some(self.fast.decision);
         let serving = Serving::new(&context.server, |progress| async move {
             record.stream = Some(Arc::clone(&progress));
             let body = ResponseBody::wrap(response, record).into_body();
@@ -229,9 +229,9 @@ impl Hit<'_> {
             request_id,
             target: PlainTarget::Whole(request.uri()),
             headers: &self.plain.headers,
-            status: self.hit.status(),
-            decision: &self.hit.decision,
-            age_secs: self.hit.age_secs,
+            status: self.fast.status(),
+            decision: &self.fast.decision,
+            age_secs: self.fast.age_secs,
             body_bytes,
             duration: now.saturating_duration_since(self.started),
             ended: now,
