@@ -278,7 +278,7 @@ async fn the_end_goes_with_the_entry_to_other_tiers_whatever_their_clocks_say() 
     shop.clock.advance(STEP);
     shop.ask().await;
     let (stored, now) = (shop.stored(), shop.clock.now());
-    let expected = Settling { until: now.saturating_add(SETTLE - STEP), depth: Depth::Hard };
+    let expected = Settling { until: now.saturating_add(SETTLE.saturating_sub(STEP)), depth: Depth::Hard };
     assert_eq!(stored.settling(), Some(expected));
     let key = crate::key::PrimaryKey::of_encoded(b"k");
     let value = codec::encode(&key, &stored).expect("it is no part");
@@ -287,5 +287,5 @@ async fn the_end_goes_with_the_entry_to_other_tiers_whatever_their_clocks_say() 
     assert_eq!(read(now.saturating_add(STEP)), Some(expected));
     // A reader whose clock is an hour behind: it keeps it no longer than the writer did.
     let behind = now.saturating_sub(Duration::from_hours(1));
-    assert_eq!(read(behind), Some(Settling { until: behind.saturating_add(SETTLE - STEP), ..expected }));
+    assert_eq!(read(behind), Some(Settling { until: behind.saturating_add(SETTLE.saturating_sub(STEP)), ..expected }));
 }
