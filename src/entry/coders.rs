@@ -16,8 +16,9 @@ const GZIP_LEVEL: u32 = 6;
 /// The quality of Brotli.
 const BR_QUALITY: i32 = 5;
 
-/// The window of Brotli: as large as the body, from 16 KiB to 4 MiB. The coder allocates all of it.
-const BR_WINDOW_BITS: (u32, u32) = (14, 22);
+/// The window of Brotli: as large as the body, from 128 KiB to 4 MiB. For smaller windows the coder takes fifty times as
+/// long: 12 ms in place of 0.23 for 16 KiB of JSON.
+const BR_WINDOW_BITS: (u32, u32) = (17, 22);
 
 /// The level of Zstandard.
 const ZSTD_LEVEL: i32 = 6;
