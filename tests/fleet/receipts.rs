@@ -70,6 +70,8 @@ async fn every_metric_of_an_instance_is_in_the_reference_and_the_other_way_round
         "larder_audit_total",
         "larder_cdn_lag_seconds",
         "larder_cdn_purges_total",
+        "larder_change_replica_lag_bytes",
+        "larder_change_replica_up",
         "larder_change_stream_lag_bytes",
         "larder_change_stream_lag_seconds",
         "larder_coalesced_total",
