@@ -36,13 +36,14 @@ purge = { tags = ["product:{id}"] }
 "#;
 
 /// What is not run here, and why. A command is one of these if it begins so.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("cargo build", "it has built what runs here"),
     ("target/release/larder --help", "the same as `larder --help`, of a release build"),
     ("larder demo", "it does not end; scenarios::demo runs it"),
     ("larder serve", "it does not end; every test of the binary runs it, takeover in restarts::taking_over"),
     ("larder changes", "it wants a database; the tests of change streams run it on one"),
     ("psql", "it wants a database; the tests of change streams give it what it is given here"),
+    ("mariadb", "the same"),
     ("redis-server", "tests of fleets start it"),
     ("larder log --route search", "it shows slow requests alone; scenarios::terminal runs it with other filters"),
     ("larder top                ", "it wants a terminal; scenarios::terminal runs it in tmux"),
@@ -233,7 +234,7 @@ fn nothing_is_excused_that_the_book_does_not_have() {
 
 /// What is wrong with a block of configuration, read as what it looks like: rules, the keys of a route, or `proxy.toml`.
 fn problems_of(block: &str) -> String {
-    let is_of_rules = ["[[route]]", "[[event]]", "[[warm]]"].iter().any(|table| block.contains(table));
+    let is_of_rules = ["[[route]]", "[[event]]", "[[change]]", "[[warm]]"].iter().any(|table| block.contains(table));
     if is_of_rules {
         return check_rules_text(block).err().map(|errors| errors.to_string()).unwrap_or_default();
     }
