@@ -7,7 +7,7 @@ use crate::deliberate_fault::{Fault, switch};
 const SEEDS: u64 = 200;
 
 /// So many seeds must be enough to find any deliberate fault.
-const SEEDS_TO_FIND: u64 = 200;
+const SEEDS_TO_FIND: u64 = 300;
 
 fn seeds() -> u64 {
     std::env::var("LARDER_SEEDS").ok().map_or(SEEDS, |text| text.parse().expect("LARDER_SEEDS is a number"))
