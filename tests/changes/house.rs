@@ -101,9 +101,9 @@ impl House {
     }
 }
 
-/// Whether anybody reads the slot.
-const READ: &str =
-    "SELECT coalesce((SELECT active::text FROM pg_replication_slots WHERE slot_name = 'larder'), 'none')";
+/// Whether anybody reads the slot. While it is made, it is held without a position, and what is committed then is not in it.
+const READ: &str = "SELECT coalesce((SELECT (active AND confirmed_flush_lsn IS NOT NULL)::text \
+    FROM pg_replication_slots WHERE slot_name = 'larder'), 'none')";
 
 /// An instance that reads this database's changes, with these blocks and sections.
 pub(super) async fn instance(postgres: &PostgresServer, blocks: &str, sections: &str) -> Scenario {
