@@ -94,6 +94,16 @@ impl MysqlHouse {
         .await;
     }
 
+    /// Waits until these are still stored of these pages, and no others.
+    pub(super) async fn until_stored(&self, pages: &[&str], expected: &[&str]) {
+        within("the pages purged", async {
+            while self.stored(pages).await != expected {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// Those of these pages that are still stored.
     pub(super) async fn stored<'p>(&self, pages: &[&'p str]) -> Vec<&'p str> {
         stored(&self.larder, pages).await

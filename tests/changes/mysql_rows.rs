@@ -131,10 +131,11 @@ async fn a_statement_in_the_log_purges_all_that_it_may_have_changed() {
     house
         .change(&["CREATE TABLE basket (id int)", "SET binlog_format = 'STATEMENT'", "INSERT INTO basket VALUES (1)"])
         .await;
-    assert_eq!(house.stored(URLS).await, ["/p/other/thing"]);
+    // Such a statement counts for each table, also for that by which the house knows how far the reading is.
+    house.until_stored(URLS, &["/p/other/thing"]).await;
     house.stock(URLS).await;
     house.change(&["RENAME TABLE basket TO bag, product TO sold"]).await;
-    assert_eq!(house.stored(URLS).await, ["/p/other/thing"]);
+    house.until_stored(URLS, &["/p/other/thing"]).await;
 }
 
 #[tokio::test]

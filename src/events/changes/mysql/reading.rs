@@ -21,6 +21,9 @@ use tokio::time::Instant;
 /// How often the server is asked how far its log goes.
 const BEAT: Duration = Duration::from_secs(1);
 
+/// For how long after a statement the catalog may still lack what it has made.
+const RELATIONS_SETTLE: Duration = Duration::from_secs(2);
+
 /// How the database is made to tell more.
 const HINT: &str = "`larder changes verify` says what the binary log leaves out, and how that is mended";
 
@@ -56,6 +59,8 @@ pub(super) struct Reading {
     /// Up to where the log of purges holds everything.
     confirmed: Position,
     looked_at: Instant,
+    /// Until then the relations are asked for before each event; `None` where they are known.
+    related_anew_until: Option<Instant>,
     wider: Wider,
 }
 
@@ -72,6 +77,7 @@ impl Reading {
             begun: None,
             confirmed: after,
             looked_at: Instant::now(),
+            related_anew_until: None,
             wider: Wider::new(HINT),
         }
     }
@@ -95,13 +101,11 @@ impl Reading {
                     return Ok(Read::Nothing(self.at.clone()));
                 }
             }
-            if self.decoder.has_other_relations() {
-                self.decoder.relate(control.relations().await?);
-            }
             let come = self.stream.at_once();
             let more = if come.is_some() || self.open.is_some() { More::Coming } else { More::NotYet };
             let come_nothing = come.is_none();
             if let Some(event) = come {
+                self.relate(control).await?;
                 self.take(&event?)?;
             }
             if let Some((batch, position)) = self.whole.handed_on(&self.engine, more) {
@@ -110,9 +114,24 @@ impl Reading {
                 return Ok(Read::Changed(changed, position));
             }
             if come_nothing && let Some(event) = self.stream.within(self.whole.wait(BEAT)).await? {
+                self.relate(control).await?;
                 self.take(&event)?;
             }
         }
+    }
+
+    /// Has the relations that the next event is read by. A statement is in the log before the catalog shows what it has made, so
+    /// for a while after one they are asked for each time.
+    async fn relate(&mut self, control: &mut Control) -> Result<(), ChangesError> {
+        if self.decoder.has_other_relations() {
+            self.related_anew_until = Some(Instant::now() + RELATIONS_SETTLE);
+        }
+        if let Some(until) = self.related_anew_until {
+            let is_last = until <= Instant::now();
+            self.decoder.relate(control.relations().await?);
+            self.related_anew_until = Some(until).filter(|_| !is_last);
+        }
+        Ok(())
     }
 
     async fn look(&mut self, control: &mut Control, lag: &Lag) -> Result<(), ChangesError> {
