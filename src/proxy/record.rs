@@ -38,6 +38,18 @@ impl Record {
         conversation: Arc<Conversation>,
     ) -> Self {
         let request_id = sender.way.request_id().cloned().map_or_else(RequestId::random, RequestId::Given);
+        Self::under(request_id, request, headers, sender, started, conversation)
+    }
+
+    /// The same under this id, which is that of its trace, too.
+    pub(super) fn under<B>(
+        request_id: RequestId,
+        request: &http::Request<B>,
+        headers: &HeaderMap,
+        sender: Sender<'_>,
+        started: Instant,
+        conversation: Arc<Conversation>,
+    ) -> Self {
         let begun = Begun { request_id: &request_id, headers, sender: sender.way.peer, at: started };
         let traced = conversation.observers.iter().find_map(|observer| observer.begun(&begun));
         let finished = Finished {

@@ -199,8 +199,7 @@ impl Hit<'_> {
     ) {
         let sender = Sender { peer: context.facts.peer, way: &self.plain.way };
         let conversation = Arc::clone(&context.conversation);
-        let mut record = Record::new(request, request.headers(), sender, self.started, conversation);
-        record.finished.request_id = id;
+        let mut record = Record::under(id, request, request.headers(), sender, self.started, conversation);
         record.finished.status = Some(self.fast.status());
         record.finished.age_secs = Some(self.fast.age_secs);
         let response = self.fast.response();
